@@ -1,0 +1,57 @@
+import type { ByteSource } from '../domain/byte-source.ts';
+import type { Digest } from '../domain/digest.ts';
+import type { Descriptor } from '../domain/manifest.ts';
+import type { PullTarget } from '../domain/pull-rule.ts';
+import type { Reference } from '../domain/reference.ts';
+import type { RegistryKey } from '../domain/registry.ts';
+import type { CacheOutcome } from '../domain/verdict.ts';
+
+export interface PullRequest {
+  readonly registry: RegistryKey;
+  readonly target: PullTarget;
+}
+
+export interface ManifestAnswer {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  /** Absent only for `method: 'HEAD'` where the manifest itself is not held. */
+  readonly bytes: Uint8Array | undefined;
+  readonly outcome: CacheOutcome;
+}
+
+export interface BlobAnswer {
+  readonly digest: Digest;
+  /** Absent where nobody has said it yet. */
+  readonly size: number | undefined;
+  /** Absent only for `method: 'HEAD'` where the blob is not held. */
+  readonly source: ByteSource | undefined;
+  readonly outcome: CacheOutcome;
+}
+
+export interface TagsAnswer {
+  readonly tags: readonly string[];
+  readonly more: boolean;
+  readonly outcome: CacheOutcome;
+}
+
+export interface ReferrersAnswer {
+  /** All of them; filtering by artifactType is the front-end's. */
+  readonly descriptors: readonly Descriptor[];
+  readonly outcome: CacheOutcome;
+}
+
+/** What a pull can ask. Each throws `RegistryError`; none knows who is asking. */
+export interface Cache {
+  pullManifest(
+    request: PullRequest & { readonly reference: Reference; readonly method: 'GET' | 'HEAD' },
+    signal: AbortSignal,
+  ): Promise<ManifestAnswer>;
+  pullBlob(
+    request: PullRequest & { readonly digest: Digest; readonly method: 'GET' | 'HEAD' },
+    signal: AbortSignal,
+  ): Promise<BlobAnswer>;
+  /** At most `n` tags after `last`, in byte order. */
+  listTags(request: PullRequest & { readonly n: number; readonly last: string }, signal: AbortSignal): Promise<TagsAnswer>;
+  listReferrers(request: PullRequest & { readonly subject: Digest }, signal: AbortSignal): Promise<ReferrersAnswer>;
+}

@@ -1,0 +1,43 @@
+/** Everything that can be answered instead of content; each protocol maps it in one table. */
+export type ErrorCode =
+  | 'nameInvalid'
+  | 'nameUnknown'
+  | 'tagInvalid'
+  | 'digestInvalid'
+  | 'manifestUnknown'
+  | 'blobUnknown'
+  | 'paginationInvalid'
+  | 'requestInvalid'
+  | 'requestTooLarge'
+  | 'routeUnknown'
+  | 'unsupported'
+  | 'unauthorized'
+  | 'denied'
+  | 'tooManyRequests'
+  | 'unavailable'
+  | 'upstreamInvalid'
+  | 'upstreamTimeout'
+  | 'internal';
+
+export interface ErrorOptionsOf {
+  /** Goes to the client as the error's `detail`: the field, the value, the fix or the upstream's cause; never a secret. */
+  readonly detail?: Readonly<Record<string, unknown>>;
+  /** Sent as Retry-After, rounded up to whole seconds. */
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+}
+
+/** The one error type that front-ends translate; anything else that is thrown is answered as `internal`. */
+export class RegistryError extends Error {
+  override readonly name = 'RegistryError';
+  readonly code: ErrorCode;
+  readonly detail: Readonly<Record<string, unknown>> | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptionsOf = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.detail = options.detail;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

@@ -1,0 +1,37 @@
+import type { Digest } from './digest.ts';
+
+/** A descriptor as far as Breakwater reads it; unknown fields stay in the manifest's exact bytes. */
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Bytes, as claimed. */
+  readonly size: number;
+  readonly artifactType?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly platform?: Platform;
+  /** Present on layers whose bytes live elsewhere; never fetched (design.md §4). */
+  readonly urls?: readonly string[];
+}
+
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant?: string;
+}
+
+/** What was read from a manifest's bytes, which themselves are kept and returned exact. */
+export interface Manifest {
+  readonly mediaType: string;
+  /** `index`: children are manifests; `image`: config and layers (an OCI artifact manifest's blobs are layers); `opaque`: JSON of another kind, no children read. */
+  readonly kind: 'index' | 'image' | 'opaque';
+  readonly manifests: readonly Descriptor[];
+  readonly config: Descriptor | undefined;
+  readonly layers: readonly Descriptor[];
+  readonly subject: Descriptor | undefined;
+  /** The referrers' `artifactType`: the field, else for an image the config's media type (distribution-spec, "Listing Referrers"). */
+  readonly artifactType: string | undefined;
+  readonly annotations: Readonly<Record<string, string>> | undefined;
+}
+
+/** Bytes (design.md §2). */
+export const manifestBytesMax: number = 4 * 1024 * 1024;

@@ -1,0 +1,56 @@
+import type { FailureKind } from './upstream-failure.ts';
+import type { RepositoryName } from './repository-name.ts';
+
+/** One URL that a rule reads from: scheme, host and port, and no path. */
+export interface UpstreamUrl {
+  /** `https://registry-1.docker.io`, no trailing slash. */
+  readonly origin: string;
+  /** Lower case; the port only where it is not the scheme's own: what logs, metrics and limits call it. */
+  readonly host: string;
+  /** True only where an operator wrote `http://`. */
+  readonly plain: boolean;
+}
+
+/** A credential as it was read from `secretsFile`. Never logged; `config print` redacts it. */
+export interface Credential {
+  readonly name: string;
+  readonly username: string;
+  readonly accessToken: string;
+}
+
+export type FailureAction = 'keep' | 'stop';
+
+/** A rule: a prefix of local repository names and the upstream it stands for (design.md §4, §5). */
+export interface PullRule {
+  /** Without slashes at its ends; `ROOT` catches what no other prefix matches. */
+  readonly prefix: string;
+  readonly origin: 'builtin' | 'file';
+  /** The upstream first, then its mirrors, in the order to try. Never empty. */
+  readonly urls: readonly UpstreamUrl[];
+  /** The upstream's host with aliases applied: `docker.io` for registry-1.docker.io. */
+  readonly upstreamHost: string;
+  readonly upstreamPrefix: string;
+  readonly credential: Credential | undefined;
+  readonly anonymousPull: boolean;
+  readonly freshForMs: number;
+  readonly staleBudgetMs: number;
+  readonly onFailure: Readonly<Record<Exclude<FailureKind, 'invalid'>, FailureAction>>;
+  readonly platforms: 'none' | 'requested' | 'all' | readonly string[];
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly allowHosts: readonly string[];
+  /** PEM text; absent: the system's roots. */
+  readonly ca: string | undefined;
+  readonly clientCert: { readonly cert: string; readonly key: string } | undefined;
+  readonly maxConnections: number;
+}
+
+/** A pulled name, resolved: which rule, which repository here, which repository there. */
+export interface PullTarget {
+  /** Absent: no rule leads here (any more); what is held is served, nothing is fetched. */
+  readonly rule: PullRule | undefined;
+  /** The canonical local name, the same for every alias and spelling: `docker.io/library/nginx`. */
+  readonly repository: RepositoryName;
+  /** `library/nginx`; the local name where there is no rule. */
+  readonly upstreamRepository: RepositoryName;
+}

@@ -1,0 +1,58 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ByteSource, ByteSpan } from '../domain/byte-source.ts';
+import type { Verdict } from '../domain/verdict.ts';
+
+/** What a handler sees of a request. */
+export interface Incoming {
+  /** Sent back as X-Request-Id and logged. */
+  readonly id: string;
+  readonly method: string;
+  /** The raw path, before any `?`; not decoded. */
+  readonly path: string;
+  /** The raw query, after the `?`; empty where there is none. */
+  readonly query: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly clientAddress: string;
+  /** True over TLS. */
+  readonly secure: boolean;
+  /** Aborts when the client goes away; a getter that makes the signal on first use. */
+  readonly signal: AbortSignal;
+  /** Reads a request's body whole; throws `requestTooLarge` beyond `bytesMax`. */
+  readBody(bytesMax: number): Promise<Uint8Array>;
+}
+
+/** What the access log, the metrics and the pull records learn of a reply from its handler. */
+export interface ReplyNote {
+  /** Low cardinality: `manifest`, `blob`, `tags`, `referrers`, `base`, `api`, `health`, `metrics`, `none`. */
+  readonly route: string;
+  readonly rule?: string;
+  readonly ns?: string;
+  readonly repository?: string;
+  /** The tag or digest as it was asked. */
+  readonly reference?: string;
+  readonly digest?: string;
+  readonly verdict?: Verdict;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Never written for HEAD, 204, 304 and 416; Content-Length is the writer's, from the body or the span, except for HEAD replies that set it. */
+  readonly body?: string | Uint8Array | ByteSource;
+  /** With a `ByteSource` and status 206: the span to send. */
+  readonly span?: ByteSpan;
+  readonly note: ReplyNote;
+}
+
+export type Handler = (request: Incoming) => Promise<Reply>;
+
+/** A finished exchange, told once when the last byte went out or the socket closed. */
+export interface Served {
+  readonly request: Incoming;
+  readonly reply: Reply;
+  /** Body bytes written. */
+  readonly bytes: number;
+  readonly durationMs: number;
+  /** False when the client left or the body broke before its end. */
+  readonly complete: boolean;
+}

@@ -1,0 +1,133 @@
+import type { Digest } from '../domain/digest.ts';
+import type { Descriptor, Manifest } from '../domain/manifest.ts';
+import type { RegistryKey } from '../domain/registry.ts';
+import type { RepositoryName } from '../domain/repository-name.ts';
+import type { Tag } from '../domain/tag.ts';
+import type { Verdict } from '../domain/verdict.ts';
+
+/** Where a row lives: every key begins with the registry. */
+export interface RepositoryKey {
+  readonly registry: RegistryKey;
+  readonly repository: RepositoryName;
+}
+
+export interface StoredRepository {
+  /** True once anything in it was fetched with a credential under a rule without `anonymousPull: true`. */
+  readonly private: boolean;
+  /** Set while `stop` on 401/403 holds the repository, digests too (design.md §3, "Tags"). */
+  readonly stopped: { readonly at: number; readonly reason: string } | undefined;
+  readonly createdAt: number;
+}
+
+export interface StoredManifest {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Exact bytes. */
+  readonly bytes: Uint8Array;
+}
+
+export type TagStatus = 'ok' | 'gone' | 'denied' | 'unknown';
+
+export interface StoredTag {
+  readonly tag: Tag;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  /** URL and path that it was read from: `https://registry-1.docker.io/library/nginx`. A changed source is never served until validated. */
+  readonly source: string;
+  /** Wall time, ms; one in the future is stale. */
+  readonly validatedAt: number;
+  readonly status: TagStatus;
+}
+
+/** What is known of a blob in a repository: the two halves of "R holds B" (design.md §3, "Whose bytes"). */
+export interface BlobClaim {
+  /** A manifest stored in the repository names it; `size` is that descriptor's. */
+  readonly named: boolean;
+  readonly size: number | undefined;
+  readonly mediaType: string | undefined;
+  /** This rule has once fetched the blob itself. */
+  readonly ruleFetched: boolean;
+  /** Upstream was asked for it in this very repository and had it. */
+  readonly proven: boolean;
+}
+
+export interface TagInput extends RepositoryKey {
+  readonly tag: Tag;
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly source: string;
+  readonly validatedAt: number;
+}
+
+export interface StoreManifestInput extends RepositoryKey {
+  readonly manifest: StoredManifest;
+  /** Children are indexed from it. */
+  readonly parsed: Manifest;
+  readonly private: boolean;
+  readonly now: number;
+  /** Set or moved in the same transaction; its history gains the digest where it is new. */
+  readonly tag?: Omit<TagInput, keyof RepositoryKey | 'digest' | 'mediaType' | 'size'>;
+}
+
+/** One pull of an image by a client, to be counted in its hour. */
+export interface PullRecord {
+  readonly registry: RegistryKey;
+  readonly clientAddress: string;
+  /** The `ns` of a mirror request, else empty. */
+  readonly ns: string;
+  /** The local repository with `:tag` or `@digest`. */
+  readonly image: string;
+  readonly digest: Digest | undefined;
+  readonly verdict: Verdict;
+  readonly at: number;
+}
+
+export interface PullRow extends Omit<PullRecord, 'at'> {
+  /** Wall time in ms of the hour's beginning. */
+  readonly hour: number;
+  readonly count: number;
+  readonly lastAt: number;
+}
+
+/**
+ * Metadata over SQLite or PostgreSQL. Reads are point reads; writes are answered after their commit, in the order they were
+ * called. A write is idempotent: repeating it changes nothing but times.
+ */
+export interface Metadata extends AsyncDisposable {
+  findRepository(key: RepositoryKey): Promise<StoredRepository | undefined>;
+  findManifest(key: RepositoryKey, digest: Digest): Promise<StoredManifest | undefined>;
+  /** Type and size without the bytes. */
+  findManifestInfo(key: RepositoryKey, digest: Digest): Promise<{ readonly mediaType: string; readonly size: number } | undefined>;
+  findTag(key: RepositoryKey, tag: Tag): Promise<StoredTag | undefined>;
+  /** Tags after `after`, in byte order, at most `limit`. */
+  listTags(key: RepositoryKey, after: string, limit: number): Promise<readonly Tag[]>;
+  /** Every digest a tag has had, newest first, at most `limit`. */
+  tagHistory(key: RepositoryKey, tag: Tag, limit: number): Promise<readonly { readonly digest: Digest; readonly seenAt: number }[]>;
+  /** Manifests of the repository whose subject is the digest. `artifactType` and annotations as the manifest says them. */
+  listReferrers(key: RepositoryKey, subject: Digest): Promise<readonly Descriptor[]>;
+  /** What the stored manifest names: config and layers (with the size and type claimed) and child manifests. */
+  findChildren(key: RepositoryKey, digest: Digest): Promise<readonly (Descriptor & { readonly role: 'manifest' | 'config' | 'layer' })[]>;
+  /** `rule` is the prefix of the rule asking. */
+  findBlobClaim(key: RepositoryKey, rule: string, digest: Digest): Promise<BlobClaim>;
+  /** Newest first, at most `limit`. */
+  listPulls(limit: number): Promise<readonly PullRow[]>;
+
+  storeManifest(input: StoreManifestInput): Promise<void>;
+  /** A tag as a HEAD validated it, whose manifest may not be stored (yet). History gains the digest where it is new. */
+  setTag(input: TagInput & { readonly private: boolean }): Promise<void>;
+  /** The same digest was seen again upstream: validatedAt, source, status ok. */
+  validateTag(input: RepositoryKey & { readonly tag: Tag; readonly source: string; readonly validatedAt: number }): Promise<void>;
+  markTag(input: RepositoryKey & { readonly tag: Tag; readonly status: TagStatus }): Promise<void>;
+  /** Creates the repository row where it is missing. `reason` absent: the stop is lifted. */
+  stopRepository(input: RepositoryKey & { readonly reason: string | undefined; readonly now: number }): Promise<void>;
+  /** After adopt: the rule fetched the blob itself, in this repository (which it proves too). */
+  recordFetch(input: RepositoryKey & { readonly rule: string; readonly digest: Digest; readonly size: number; readonly private: boolean; readonly now: number }): Promise<void>;
+  /** Upstream was asked for the blob in this repository and has it. */
+  proveBlob(input: RepositoryKey & { readonly digest: Digest; readonly private: boolean; readonly now: number }): Promise<void>;
+  /** Batched by the caller. Also sets the pull times of tags and manifests. */
+  recordPulls(pulls: readonly PullRecord[]): Promise<void>;
+  /** Drops rows older than `before` and the oldest beyond `rowsMax`. */
+  prunePulls(input: { readonly before: number; readonly rowsMax: number }): Promise<void>;
+}

@@ -1,0 +1,116 @@
+import type { Digest } from '../domain/digest.ts';
+import type { Descriptor } from '../domain/manifest.ts';
+import type { PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
+import type { Reference } from '../domain/reference.ts';
+import type { RepositoryName } from '../domain/repository-name.ts';
+
+/** Which repository at which of a rule's URLs. */
+export interface UpstreamTarget {
+  readonly rule: PullRule;
+  readonly url: UpstreamUrl;
+  /** The name at the upstream: `library/nginx`. */
+  readonly repository: RepositoryName;
+}
+
+export interface ManifestHead {
+  /** Absent when upstream sent no Docker-Content-Digest. */
+  readonly digest: Digest | undefined;
+  readonly mediaType: string | undefined;
+  readonly size: number | undefined;
+}
+
+export interface FetchedManifest {
+  /** Computed from the bytes (in the asked digest's algorithm, else sha256), never taken from a header. */
+  readonly digest: Digest;
+  readonly mediaType: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Where a blob's bytes really are, after redirects; opaque, reusable for further ranges of the same blob. */
+export interface BlobLocation {
+  readonly resolved: unique symbol;
+}
+
+export interface BlobBody extends AsyncDisposable {
+  /** Position of the first byte that `chunks` gives: 0 when upstream ignored the range. */
+  readonly start: number;
+  /** The blob's whole size; absent when upstream does not say. */
+  readonly total: number | undefined;
+  /** True when upstream answered 206, or a 200 with `Accept-Ranges: bytes`. */
+  readonly ranges: boolean;
+  readonly location: BlobLocation;
+  /** Ends exactly at the end of the answered span; throws `UpstreamFailure` on a break, an idle deadline or a wrong length. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+export interface BlobOptions {
+  /** Open end: to the blob's end. Absent: the whole blob, no Range header. */
+  readonly range?: { readonly start: number; readonly end?: number };
+  /** From an earlier body of this blob at this URL; resolved anew, once, on 401, 403, 404 and 410. */
+  readonly location?: BlobLocation;
+  /** A further piece: answers `undefined` at once where it would have to wait for a connection. */
+  readonly onlyIfIdle?: boolean;
+}
+
+export interface TagPage {
+  readonly tags: readonly string[];
+  /** True when upstream announced a next page. */
+  readonly more: boolean;
+}
+
+/** What a registry says of its pull quota (Docker Hub's ratelimit headers). */
+export interface UpstreamLimit {
+  readonly upstream: string;
+  /** `ratelimit-limit` and `ratelimit-remaining`; absent headers mean no limit and no entry. */
+  readonly limit: number;
+  readonly remaining: number;
+  readonly windowSeconds: number;
+  /** `docker-ratelimit-source`: an address or an account id; empty when not said. */
+  readonly account: string;
+  /** Wall time in ms; absent where upstream does not say. */
+  readonly resetAt: number | undefined;
+  readonly observedAt: number;
+}
+
+/** An upstream's state for `rules ls`, `explain`, `doctor` and metrics. */
+export interface UpstreamState {
+  readonly upstream: string;
+  readonly breaker: 'closed' | 'open' | 'half-open';
+  /** Wall time in ms until which misses are answered 429 at once; absent when not held. */
+  readonly heldUntil: number | undefined;
+  readonly lastSuccessAt: number | undefined;
+  readonly lastFailure: { readonly at: number; readonly message: string } | undefined;
+  readonly limit: UpstreamLimit | undefined;
+}
+
+/**
+ * Registries that are pulled from. Each call asks one URL of a rule and throws `UpstreamFailure` when it can't be had; every call
+ * has its own deadlines (design.md §3) besides the caller's signal. Manifests and tokens never queue behind blobs.
+ */
+export interface Upstream {
+  headManifest(target: UpstreamTarget, reference: Reference, signal: AbortSignal): Promise<ManifestHead>;
+  /** `undefined`: 304, only with `ifNoneMatch`. By digest, wrong bytes are an `invalid` failure. */
+  getManifest(
+    target: UpstreamTarget,
+    reference: Reference,
+    ifNoneMatch: Digest | undefined,
+    signal: AbortSignal,
+  ): Promise<FetchedManifest | undefined>;
+  /** The size; `undefined` inside the answer where upstream does not say. Costs one HEAD, redirects followed. */
+  headBlob(target: UpstreamTarget, digest: Digest, signal: AbortSignal): Promise<{ readonly size: number | undefined }>;
+  /** `undefined` only with `onlyIfIdle`. A connection is held until the body is disposed. */
+  openBlob(target: UpstreamTarget, digest: Digest, options: BlobOptions, signal: AbortSignal): Promise<BlobBody | undefined>;
+  listTags(
+    target: UpstreamTarget,
+    page: { readonly n: number; readonly last?: string },
+    signal: AbortSignal,
+  ): Promise<TagPage>;
+  /** All pages; `undefined` where upstream has no referrers API (the caller reads the tag schema then). At most 10,000. */
+  listReferrers(target: UpstreamTarget, subject: Digest, signal: AbortSignal): Promise<readonly Descriptor[] | undefined>;
+  /** `GET /v2/` with the rule's credential, for `rules verify` and `doctor`. */
+  ping(rule: PullRule, url: UpstreamUrl, signal: AbortSignal): Promise<void>;
+  /** By the host of the URL; `undefined` when it was never asked. */
+  state(host: string): UpstreamState | undefined;
+  /** Tokens, breakers and holds are forgotten: after a reload or a credential's change. */
+  reset(): void;
+}
