@@ -42,7 +42,7 @@ export interface StoredTag {
 
 /** What is known of a blob in a repository: the two halves of "R holds B" (design.md §3, "Whose bytes"). */
 export interface BlobClaim {
-  /** A manifest stored in the repository names it; `size` is that descriptor's. */
+  /** A manifest stored in the repository names it; `size` is that descriptor's, or the fetched blob's where the rule fetched it. */
   readonly named: boolean;
   readonly size: number | undefined;
   readonly mediaType: string | undefined;
@@ -82,9 +82,11 @@ export interface PullRecord {
   readonly digest: Digest | undefined;
   readonly verdict: Verdict;
   readonly at: number;
+  /** How many such pulls this stands for, the last of them `at`; 1 where absent. All within one hour. */
+  readonly count?: number;
 }
 
-export interface PullRow extends Omit<PullRecord, 'at'> {
+export interface PullRow extends Omit<PullRecord, 'at' | 'count'> {
   /** Wall time in ms of the hour's beginning. */
   readonly hour: number;
   readonly count: number;
@@ -99,16 +101,26 @@ export interface Metadata extends AsyncDisposable {
   findRepository(key: RepositoryKey): Promise<StoredRepository | undefined>;
   findManifest(key: RepositoryKey, digest: Digest): Promise<StoredManifest | undefined>;
   /** Type and size without the bytes. */
-  findManifestInfo(key: RepositoryKey, digest: Digest): Promise<{ readonly mediaType: string; readonly size: number } | undefined>;
+  findManifestInfo(
+    key: RepositoryKey,
+    digest: Digest,
+  ): Promise<{ readonly mediaType: string; readonly size: number } | undefined>;
   findTag(key: RepositoryKey, tag: Tag): Promise<StoredTag | undefined>;
   /** Tags after `after`, in byte order, at most `limit`. */
   listTags(key: RepositoryKey, after: string, limit: number): Promise<readonly Tag[]>;
   /** Every digest a tag has had, newest first, at most `limit`. */
-  tagHistory(key: RepositoryKey, tag: Tag, limit: number): Promise<readonly { readonly digest: Digest; readonly seenAt: number }[]>;
+  tagHistory(
+    key: RepositoryKey,
+    tag: Tag,
+    limit: number,
+  ): Promise<readonly { readonly digest: Digest; readonly seenAt: number }[]>;
   /** Manifests of the repository whose subject is the digest. `artifactType` and annotations as the manifest says them. */
   listReferrers(key: RepositoryKey, subject: Digest): Promise<readonly Descriptor[]>;
   /** What the stored manifest names: config and layers (with the size and type claimed) and child manifests. */
-  findChildren(key: RepositoryKey, digest: Digest): Promise<readonly (Descriptor & { readonly role: 'manifest' | 'config' | 'layer' })[]>;
+  findChildren(
+    key: RepositoryKey,
+    digest: Digest,
+  ): Promise<readonly (Descriptor & { readonly role: 'manifest' | 'config' | 'layer' })[]>;
   /** `rule` is the prefix of the rule asking. */
   findBlobClaim(key: RepositoryKey, rule: string, digest: Digest): Promise<BlobClaim>;
   /** Newest first, at most `limit`. */
@@ -118,14 +130,36 @@ export interface Metadata extends AsyncDisposable {
   /** A tag as a HEAD validated it, whose manifest may not be stored (yet). History gains the digest where it is new. */
   setTag(input: TagInput & { readonly private: boolean }): Promise<void>;
   /** The same digest was seen again upstream: validatedAt, source, status ok. */
-  validateTag(input: RepositoryKey & { readonly tag: Tag; readonly source: string; readonly validatedAt: number }): Promise<void>;
+  validateTag(
+    input: RepositoryKey & {
+      readonly tag: Tag;
+      readonly source: string;
+      readonly validatedAt: number;
+    },
+  ): Promise<void>;
   markTag(input: RepositoryKey & { readonly tag: Tag; readonly status: TagStatus }): Promise<void>;
   /** Creates the repository row where it is missing. `reason` absent: the stop is lifted. */
-  stopRepository(input: RepositoryKey & { readonly reason: string | undefined; readonly now: number }): Promise<void>;
+  stopRepository(
+    input: RepositoryKey & { readonly reason: string | undefined; readonly now: number },
+  ): Promise<void>;
   /** After adopt: the rule fetched the blob itself, in this repository (which it proves too). */
-  recordFetch(input: RepositoryKey & { readonly rule: string; readonly digest: Digest; readonly size: number; readonly private: boolean; readonly now: number }): Promise<void>;
+  recordFetch(
+    input: RepositoryKey & {
+      readonly rule: string;
+      readonly digest: Digest;
+      readonly size: number;
+      readonly private: boolean;
+      readonly now: number;
+    },
+  ): Promise<void>;
   /** Upstream was asked for the blob in this repository and has it. */
-  proveBlob(input: RepositoryKey & { readonly digest: Digest; readonly private: boolean; readonly now: number }): Promise<void>;
+  proveBlob(
+    input: RepositoryKey & {
+      readonly digest: Digest;
+      readonly private: boolean;
+      readonly now: number;
+    },
+  ): Promise<void>;
   /** Batched by the caller. Also sets the pull times of tags and manifests. */
   recordPulls(pulls: readonly PullRecord[]): Promise<void>;
   /** Drops rows older than `before` and the oldest beyond `rowsMax`. */

@@ -1,0 +1,199 @@
+import type { Digest } from '../domain/digest.ts';
+import type { Descriptor, Manifest } from '../domain/manifest.ts';
+import type { Insertable } from 'kysely';
+import type { RepositoryKey, StoredManifest, StoreManifestInput } from './metadata.ts';
+import { keepRepository } from './repositories.ts';
+import type { Schema, Sql } from './schema.ts';
+import { moveTag } from './tags.ts';
+
+export type ChildRole = 'manifest' | 'config' | 'layer';
+export type Child = Descriptor & { readonly role: ChildRole };
+
+/** Referrers of one subject that are listed; a subject with more is listed in part. */
+const referrersMax = 5000;
+/** Characters of JSON; longer annotations are left out of the referrers list, never out of the manifest. */
+const annotationsCharactersMax = 16_384;
+/** Rows in one insert. */
+const childrenPerInsert = 100;
+
+export async function findManifest(
+  sql: Sql,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<StoredManifest | undefined> {
+  const row = await sql
+    .selectFrom('repositories')
+    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
+    .innerJoin('manifest_contents', 'manifest_contents.digest', 'manifests.digest')
+    .select(['manifests.media_type', 'manifest_contents.bytes'])
+    .where('repositories.registry', '=', key.registry)
+    .where('repositories.name', '=', key.repository)
+    .where('manifests.digest', '=', digest)
+    .executeTakeFirst();
+  return row && { digest, mediaType: row.media_type, bytes: row.bytes };
+}
+
+export async function findManifestInfo(
+  sql: Sql,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<{ readonly mediaType: string; readonly size: number } | undefined> {
+  const row = await sql
+    .selectFrom('repositories')
+    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
+    .select(['manifests.media_type', 'manifests.size'])
+    .where('repositories.registry', '=', key.registry)
+    .where('repositories.name', '=', key.repository)
+    .where('manifests.digest', '=', digest)
+    .executeTakeFirst();
+  return row && { mediaType: row.media_type, size: row.size };
+}
+
+export async function listReferrers(
+  sql: Sql,
+  key: RepositoryKey,
+  subject: Digest,
+): Promise<readonly Descriptor[]> {
+  const rows = await sql
+    .selectFrom('repositories')
+    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
+    .select([
+      'manifests.digest',
+      'manifests.media_type',
+      'manifests.size',
+      'manifests.artifact_type',
+      'manifests.annotations',
+    ])
+    .where('repositories.registry', '=', key.registry)
+    .where('repositories.name', '=', key.repository)
+    .where('manifests.subject', '=', subject)
+    .orderBy('manifests.id')
+    .limit(referrersMax)
+    .execute();
+  return rows.map((row) => ({
+    mediaType: row.media_type,
+    digest: row.digest as Digest,
+    size: row.size,
+    ...(row.artifact_type === null ? {} : { artifactType: row.artifact_type }),
+    ...(row.annotations === null
+      ? {}
+      : { annotations: JSON.parse(row.annotations) as Record<string, string> }),
+  }));
+}
+
+export async function findChildren(
+  sql: Sql,
+  key: RepositoryKey,
+  digest: Digest,
+): Promise<readonly Child[]> {
+  const rows = await sql
+    .selectFrom('repositories')
+    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
+    .innerJoin('manifest_children as child', 'child.manifest_id', 'manifests.id')
+    .select([
+      'child.role',
+      'child.digest',
+      'child.media_type',
+      'child.size',
+      'child.os',
+      'child.architecture',
+      'child.variant',
+      'child.urls',
+    ])
+    .where('repositories.registry', '=', key.registry)
+    .where('repositories.name', '=', key.repository)
+    .where('manifests.digest', '=', digest)
+    .orderBy('child.position')
+    .execute();
+  return rows.map((row) => ({
+    role: row.role as ChildRole,
+    mediaType: row.media_type,
+    digest: row.digest as Digest,
+    size: row.size,
+    ...(row.os === null || row.architecture === null
+      ? {}
+      : {
+          platform: {
+            os: row.os,
+            architecture: row.architecture,
+            ...(row.variant === null ? {} : { variant: row.variant }),
+          },
+        }),
+    ...(row.urls === null ? {} : { urls: JSON.parse(row.urls) as string[] }),
+  }));
+}
+
+/** The manifest, its children and its tag, all or nothing. */
+export async function storeManifest(sql: Sql, input: StoreManifestInput): Promise<void> {
+  const repositoryId = await keepRepository(sql, input, input.private, input.now);
+  const { digest, mediaType, bytes } = input.manifest;
+  await sql
+    .insertInto('manifest_contents')
+    .values({ digest, bytes })
+    .onConflict((conflict) => conflict.column('digest').doNothing())
+    .execute();
+  const subject = input.parsed.subject;
+  const added = await sql
+    .insertInto('manifests')
+    .values({
+      repository_id: repositoryId,
+      digest,
+      media_type: mediaType,
+      size: bytes.byteLength,
+      subject: subject?.digest ?? null,
+      artifact_type: (subject && input.parsed.artifactType) ?? null,
+      annotations: subject ? annotationsOf(input.parsed) : null,
+      created_at: input.now,
+      last_pulled_at: input.now,
+    })
+    .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (added) await addChildren(sql, repositoryId, added.id, input.parsed);
+  if (input.tag) {
+    await moveTag(
+      sql,
+      repositoryId,
+      { ...input.tag, digest, mediaType, size: bytes.byteLength },
+      input.now,
+    );
+  }
+}
+
+function annotationsOf(manifest: Manifest): string | null {
+  if (!manifest.annotations) return null;
+  const text = JSON.stringify(manifest.annotations);
+  return text.length <= annotationsCharactersMax ? text : null;
+}
+
+async function addChildren(
+  sql: Sql,
+  repositoryId: number,
+  manifestId: number,
+  manifest: Manifest,
+): Promise<void> {
+  const children: (readonly [ChildRole, Descriptor])[] = [
+    ...manifest.manifests.map((child) => ['manifest', child] as const),
+    ...(manifest.config ? [['config', manifest.config] as const] : []),
+    ...manifest.layers.map((child) => ['layer', child] as const),
+  ];
+  const rows = children.map(([role, child], position): Insertable<Schema['manifest_children']> => ({
+    manifest_id: manifestId,
+    position,
+    repository_id: repositoryId,
+    role,
+    digest: child.digest,
+    media_type: child.mediaType,
+    size: child.size,
+    os: child.platform?.os ?? null,
+    architecture: child.platform?.architecture ?? null,
+    variant: child.platform?.variant ?? null,
+    urls: child.urls ? JSON.stringify(child.urls) : null,
+  }));
+  for (let from = 0; from < rows.length; from += childrenPerInsert) {
+    await sql
+      .insertInto('manifest_children')
+      .values(rows.slice(from, from + childrenPerInsert))
+      .execute();
+  }
+}

@@ -1,0 +1,79 @@
+import type { RepositoryKey, StoredRepository } from './metadata.ts';
+import type { Sql } from './schema.ts';
+
+export async function findRepository(
+  sql: Sql,
+  key: RepositoryKey,
+): Promise<StoredRepository | undefined> {
+  const row = await sql
+    .selectFrom('repositories')
+    .select(['private', 'stopped_at', 'stopped_reason', 'created_at'])
+    .where('registry', '=', key.registry)
+    .where('name', '=', key.repository)
+    .executeTakeFirst();
+  return (
+    row && {
+      private: row.private === 1,
+      stopped:
+        row.stopped_at === null
+          ? undefined
+          : { at: row.stopped_at, reason: row.stopped_reason ?? '' },
+      createdAt: row.created_at,
+    }
+  );
+}
+
+/** The id of the repository's row, made where it is missing. What was private stays so. */
+export async function keepRepository(
+  sql: Sql,
+  key: RepositoryKey,
+  isPrivate: boolean,
+  now: number,
+): Promise<number> {
+  const known = await sql
+    .selectFrom('repositories')
+    .select(['id', 'private'])
+    .where('registry', '=', key.registry)
+    .where('name', '=', key.repository)
+    .executeTakeFirst();
+  if (known && (known.private === 1 || !isPrivate)) return known.id;
+  const row = await sql
+    .insertInto('repositories')
+    .values({
+      registry: key.registry,
+      name: key.repository,
+      private: isPrivate ? 1 : 0,
+      stopped_at: null,
+      stopped_reason: null,
+      created_at: now,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['registry', 'name']).doUpdateSet((eb) => ({
+        private: eb
+          .case()
+          .when('excluded.private', '=', 1)
+          .then(1)
+          .else(eb.ref('repositories.private'))
+          .end(),
+      })),
+    )
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return row.id;
+}
+
+export async function stopRepository(
+  sql: Sql,
+  input: RepositoryKey & { readonly reason: string | undefined; readonly now: number },
+): Promise<void> {
+  const id = await keepRepository(sql, input, false, input.now);
+  await sql
+    .updateTable('repositories')
+    .set(
+      input.reason === undefined
+        ? { stopped_at: null, stopped_reason: null }
+        : { stopped_at: input.now, stopped_reason: input.reason },
+    )
+    .where('id', '=', id)
+    .execute();
+}

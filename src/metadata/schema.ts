@@ -1,0 +1,81 @@
+import type { Generated, Kysely } from 'kysely';
+
+/** The tables as `migrations/` leaves them. Times are wall milliseconds, booleans 0 or 1, digests and names text. */
+export interface Schema {
+  repositories: {
+    id: Generated<number>;
+    registry: string;
+    name: string;
+    private: number;
+    stopped_at: number | null;
+    stopped_reason: string | null;
+    created_at: number;
+  };
+  /** Exact bytes, shared by every repository that holds the manifest. */
+  manifest_contents: { digest: string; bytes: Uint8Array };
+  manifests: {
+    id: Generated<number>;
+    repository_id: number;
+    digest: string;
+    media_type: string;
+    size: number;
+    /** What a referrer is listed by; null where there is no subject. */
+    subject: string | null;
+    artifact_type: string | null;
+    annotations: string | null;
+    created_at: number;
+    last_pulled_at: number;
+  };
+  manifest_children: {
+    manifest_id: number;
+    position: number;
+    repository_id: number;
+    role: string;
+    digest: string;
+    media_type: string;
+    size: number;
+    os: string | null;
+    architecture: string | null;
+    variant: string | null;
+    /** JSON array; null where the descriptor has none. */
+    urls: string | null;
+  };
+  tags: {
+    repository_id: number;
+    tag: string;
+    digest: string;
+    media_type: string;
+    size: number;
+    source: string;
+    validated_at: number;
+    status: string;
+    last_pulled_at: number;
+  };
+  tag_history: {
+    id: Generated<number>;
+    repository_id: number;
+    tag: string;
+    digest: string;
+    seen_at: number;
+  };
+  /** Blobs that a rule has fetched itself. */
+  rule_blobs: { registry: string; rule: string; digest: string; size: number; fetched_at: number };
+  /** Blobs that upstream had in this very repository. */
+  repository_blobs: { repository_id: number; digest: string; proven_at: number };
+  pull_records: {
+    id: Generated<number>;
+    registry: string;
+    hour: number;
+    client_address: string;
+    ns: string;
+    image: string;
+    /** Empty where none is known. */
+    digest: string;
+    verdict: string;
+    count: number;
+    last_at: number;
+  };
+}
+
+/** A connection for reads, or the transaction that a write runs in. Inside a transaction only SQL is awaited. */
+export type Sql = Kysely<Schema>;

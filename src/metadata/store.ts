@@ -1,0 +1,72 @@
+import { findBlobClaim } from './blobs.ts';
+import { findChildren, findManifest, findManifestInfo, listReferrers } from './manifests.ts';
+import { messageOf, MetadataError } from './metadata-error.ts';
+import type { Metadata } from './metadata.ts';
+import { listPulls, prunedMax } from './pulls.ts';
+import { findRepository } from './repositories.ts';
+import type { Sql } from './schema.ts';
+import { findTag, listTags, tagHistory } from './tags.ts';
+import type { Write } from './writes.ts';
+
+/** Records in one transaction; others' writes come between. */
+const pullsPerWrite = 500;
+
+export interface MetadataSides {
+  /** For point reads. */
+  readonly sql: Sql;
+  readonly write: Write;
+  /** Answers waiting writes, then closes both sides. */
+  dispose(): Promise<void>;
+}
+
+/** The one implementation of the metadata; `sqlite.ts` and `postgres.ts` give it its two sides. */
+export function createMetadata({ sql, write, dispose }: MetadataSides): Metadata {
+  let disposed: Promise<void> | undefined;
+  const read = async <T>(what: string, query: (sql: Sql) => Promise<T>): Promise<T> => {
+    if (disposed) throw new MetadataError('closed', 'the metadata is closed');
+    try {
+      return await query(sql);
+    } catch (error) {
+      throw new MetadataError(
+        'failed',
+        `metadata: reading ${what} failed: ${messageOf(error)}`,
+        error,
+      );
+    }
+  };
+  return {
+    findRepository: (key) => read('a repository', (reader) => findRepository(reader, key)),
+    findManifest: (key, digest) =>
+      read('a manifest', (reader) => findManifest(reader, key, digest)),
+    findManifestInfo: (key, digest) =>
+      read('a manifest', (reader) => findManifestInfo(reader, key, digest)),
+    findTag: (key, tag) => read('a tag', (reader) => findTag(reader, key, tag)),
+    listTags: (key, after, limit) => read('tags', (reader) => listTags(reader, key, after, limit)),
+    tagHistory: (key, tag, limit) =>
+      read('the history of a tag', (reader) => tagHistory(reader, key, tag, limit)),
+    listReferrers: (key, subject) =>
+      read('referrers', (reader) => listReferrers(reader, key, subject)),
+    findChildren: (key, digest) =>
+      read('the children of a manifest', (reader) => findChildren(reader, key, digest)),
+    findBlobClaim: (key, rule, digest) =>
+      read('a blob claim', (reader) => findBlobClaim(reader, key, rule, digest)),
+    listPulls: (limit) => read('pull records', (reader) => listPulls(reader, limit)),
+
+    storeManifest: (input) => write('storeManifest', input),
+    setTag: (input) => write('setTag', input),
+    validateTag: (input) => write('validateTag', input),
+    markTag: (input) => write('markTag', input),
+    stopRepository: (input) => write('stopRepository', input),
+    recordFetch: (input) => write('recordFetch', input),
+    proveBlob: (input) => write('proveBlob', input),
+    async recordPulls(pulls) {
+      for (let from = 0; from < pulls.length; from += pullsPerWrite) {
+        await write('recordPulls', pulls.slice(from, from + pullsPerWrite));
+      }
+    },
+    async prunePulls(input) {
+      while ((await write('prunePulls', input)) >= prunedMax);
+    },
+    [Symbol.asyncDispose]: () => (disposed ??= dispose()),
+  };
+}

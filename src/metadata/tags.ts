@@ -1,0 +1,163 @@
+import type { Digest } from '../domain/digest.ts';
+import type { Tag } from '../domain/tag.ts';
+import type { RepositoryKey, StoredTag, TagInput, TagStatus } from './metadata.ts';
+import { keepRepository } from './repositories.ts';
+import type { Sql } from './schema.ts';
+
+export async function findTag(
+  sql: Sql,
+  key: RepositoryKey,
+  tag: Tag,
+): Promise<StoredTag | undefined> {
+  const row = await sql
+    .selectFrom('repositories')
+    .innerJoin('tags', 'tags.repository_id', 'repositories.id')
+    .select([
+      'tags.digest',
+      'tags.media_type',
+      'tags.size',
+      'tags.source',
+      'tags.validated_at',
+      'tags.status',
+    ])
+    .where('repositories.registry', '=', key.registry)
+    .where('repositories.name', '=', key.repository)
+    .where('tags.tag', '=', tag)
+    .executeTakeFirst();
+  return (
+    row && {
+      tag,
+      digest: row.digest as Digest,
+      mediaType: row.media_type,
+      size: row.size,
+      source: row.source,
+      validatedAt: row.validated_at,
+      status: row.status as TagStatus,
+    }
+  );
+}
+
+export async function listTags(
+  sql: Sql,
+  key: RepositoryKey,
+  after: string,
+  limit: number,
+): Promise<readonly Tag[]> {
+  const rows = await sql
+    .selectFrom('repositories')
+    .innerJoin('tags', 'tags.repository_id', 'repositories.id')
+    .select('tags.tag')
+    .where('repositories.registry', '=', key.registry)
+    .where('repositories.name', '=', key.repository)
+    .where('tags.tag', '>', after)
+    .orderBy('tags.tag')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.tag as Tag);
+}
+
+export async function tagHistory(
+  sql: Sql,
+  key: RepositoryKey,
+  tag: Tag,
+  limit: number,
+): Promise<readonly { readonly digest: Digest; readonly seenAt: number }[]> {
+  const rows = await sql
+    .selectFrom('repositories')
+    .innerJoin('tag_history', 'tag_history.repository_id', 'repositories.id')
+    .select(['tag_history.digest', 'tag_history.seen_at'])
+    .where('repositories.registry', '=', key.registry)
+    .where('repositories.name', '=', key.repository)
+    .where('tag_history.tag', '=', tag)
+    .orderBy('tag_history.id', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({ digest: row.digest as Digest, seenAt: row.seen_at }));
+}
+
+export async function setTag(
+  sql: Sql,
+  input: TagInput & { readonly private: boolean },
+): Promise<void> {
+  const repositoryId = await keepRepository(sql, input, input.private, input.validatedAt);
+  await moveTag(sql, repositoryId, input, input.validatedAt);
+}
+
+/** Sets the tag to a digest that upstream has just been seen to give it. */
+export async function moveTag(
+  sql: Sql,
+  repositoryId: number,
+  tag: Omit<TagInput, keyof RepositoryKey>,
+  now: number,
+): Promise<void> {
+  await sql
+    .insertInto('tags')
+    .values({
+      repository_id: repositoryId,
+      tag: tag.tag,
+      digest: tag.digest,
+      media_type: tag.mediaType,
+      size: tag.size,
+      source: tag.source,
+      validated_at: tag.validatedAt,
+      status: 'ok',
+      last_pulled_at: now,
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['repository_id', 'tag']).doUpdateSet((eb) => ({
+        digest: eb.ref('excluded.digest'),
+        media_type: eb.ref('excluded.media_type'),
+        size: eb.ref('excluded.size'),
+        source: eb.ref('excluded.source'),
+        validated_at: eb.ref('excluded.validated_at'),
+        status: eb.ref('excluded.status'),
+      })),
+    )
+    .execute();
+  await sql
+    .insertInto('tag_history')
+    .values({ repository_id: repositoryId, tag: tag.tag, digest: tag.digest, seen_at: now })
+    .onConflict((conflict) => conflict.columns(['repository_id', 'tag', 'digest']).doNothing())
+    .execute();
+}
+
+export async function validateTag(
+  sql: Sql,
+  input: RepositoryKey & {
+    readonly tag: Tag;
+    readonly source: string;
+    readonly validatedAt: number;
+  },
+): Promise<void> {
+  await updateTag(sql, input, {
+    source: input.source,
+    validated_at: input.validatedAt,
+    status: 'ok',
+  });
+}
+
+export async function markTag(
+  sql: Sql,
+  input: RepositoryKey & { readonly tag: Tag; readonly status: TagStatus },
+): Promise<void> {
+  await updateTag(sql, input, { status: input.status });
+}
+
+async function updateTag(
+  sql: Sql,
+  key: RepositoryKey & { readonly tag: Tag },
+  set: { readonly source?: string; readonly validated_at?: number; readonly status: TagStatus },
+): Promise<void> {
+  await sql
+    .updateTable('tags')
+    .set(set)
+    .where('tag', '=', key.tag)
+    .where('repository_id', '=', (eb) =>
+      eb
+        .selectFrom('repositories')
+        .select('id')
+        .where('registry', '=', key.registry)
+        .where('name', '=', key.repository),
+    )
+    .execute();
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import type { Digest } from '../../src/domain/digest.ts';
+import { homeRegistry } from '../../src/domain/registry.ts';
+import type { RegistryKey } from '../../src/domain/registry.ts';
+import type { RepositoryName } from '../../src/domain/repository-name.ts';
+import type { Tag } from '../../src/domain/tag.ts';
+import type { RepositoryKey, StoreManifestInput } from '../../src/metadata/metadata.ts';
+
+export const home: RegistryKey = homeRegistry;
+
+export function digestOf(text: string | Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}` as Digest;
+}
+
+export function keyOf(repository: string): RepositoryKey {
+  return { registry: home, repository: repository as RepositoryName };
+}
+
+export function tagOf(text: string): Tag {
+  return text as Tag;
+}
+
+/** An image of one config and two layers, told from others by `content`. */
+export function manifestInput(
+  repository: string,
+  content: string,
+  options: { readonly tag?: string } = {},
+): StoreManifestInput {
+  // A view into a larger buffer, as bytes come from a socket.
+  const bytes = new Uint8Array(
+    new TextEncoder().encode(`....{"schemaVersion":2,"content":"${content}"}`).buffer,
+    4,
+  );
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  return {
+    ...keyOf(repository),
+    manifest: { digest: digestOf(bytes), mediaType, bytes },
+    parsed: {
+      mediaType,
+      kind: 'image',
+      manifests: [],
+      config: {
+        mediaType: 'application/vnd.oci.image.config.v1+json',
+        digest: digestOf(`config ${content}`),
+        size: 10,
+      },
+      layers: ['base', content].map((layer) => ({
+        mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+        digest: digestOf(`layer ${layer}`),
+        size: 100,
+      })),
+      subject: undefined,
+      artifactType: undefined,
+      annotations: undefined,
+    },
+    private: false,
+    now: 1000,
+    ...(options.tag === undefined
+      ? {}
+      : {
+          tag: {
+            tag: tagOf(options.tag),
+            source: 'https://registry.test/nginx',
+            validatedAt: 1000,
+          },
+        }),
+  };
+}

@@ -1,0 +1,463 @@
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
+import { MetadataError } from '../../src/metadata/metadata-error.ts';
+import type { Metadata, StoreManifestInput } from '../../src/metadata/metadata.ts';
+import { openPostgresMetadata } from '../../src/metadata/postgres.ts';
+import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
+import type { PostgresCluster } from '../support/postgres.ts';
+import { postgresMissing, startPostgres } from '../support/postgres.ts';
+import { digestOf, home, keyOf, manifestInput, tagOf } from './metadata-samples.ts';
+
+const hourMs = 3_600_000;
+
+interface Row {
+  readonly name: string;
+  readonly run: (metadata: Metadata) => Promise<void>;
+}
+
+const rows: readonly Row[] = [
+  {
+    name: 'what was never stored is not there',
+    async run(metadata) {
+      const key = keyOf('docker.io/library/nginx');
+      equal(await metadata.findRepository(key), undefined);
+      equal(await metadata.findManifest(key, digestOf('a')), undefined);
+      equal(await metadata.findManifestInfo(key, digestOf('a')), undefined);
+      equal(await metadata.findTag(key, tagOf('1')), undefined);
+      deepEqual(await metadata.listTags(key, '', 10), []);
+      deepEqual(await metadata.tagHistory(key, tagOf('1'), 10), []);
+      deepEqual(await metadata.listReferrers(key, digestOf('a')), []);
+      deepEqual(await metadata.findChildren(key, digestOf('a')), []);
+      deepEqual(await metadata.listPulls(10), []);
+      deepEqual(await metadata.findBlobClaim(key, 'docker.io', digestOf('a')), {
+        named: false,
+        size: undefined,
+        mediaType: undefined,
+        ruleFetched: false,
+        proven: false,
+      });
+    },
+  },
+  {
+    name: 'a manifest comes back in its exact bytes, with its children in order and its tag',
+    async run(metadata) {
+      const input = manifestInput('docker.io/library/nginx', 'one', { tag: '1.27' });
+      await metadata.storeManifest(input);
+      deepEqual(await metadata.findManifest(input, input.manifest.digest), input.manifest);
+      deepEqual(await metadata.findManifestInfo(input, input.manifest.digest), {
+        mediaType: input.manifest.mediaType,
+        size: input.manifest.bytes.byteLength,
+      });
+      deepEqual(await metadata.findChildren(input, input.manifest.digest), [
+        { role: 'config', ...input.parsed.config },
+        ...input.parsed.layers.map((layer) => ({ role: 'layer', ...layer })),
+      ]);
+      deepEqual(await metadata.findTag(input, tagOf('1.27')), {
+        tag: '1.27',
+        digest: input.manifest.digest,
+        mediaType: input.manifest.mediaType,
+        size: input.manifest.bytes.byteLength,
+        source: 'https://registry.test/nginx',
+        validatedAt: 1000,
+        status: 'ok',
+      });
+      deepEqual(await metadata.findRepository(input), {
+        private: false,
+        stopped: undefined,
+        createdAt: 1000,
+      });
+    },
+  },
+  {
+    name: 'the children of an index keep their platforms, and foreign layers their urls',
+    async run(metadata) {
+      const image = manifestInput('docker.io/library/nginx', 'index');
+      const platform = { os: 'linux', architecture: 'arm', variant: 'v7' };
+      const child = { mediaType: 'm', digest: digestOf('child'), size: 7, platform };
+      const plain = {
+        mediaType: 'm',
+        digest: digestOf('other'),
+        size: 8,
+        platform: { os: 'linux', architecture: 'amd64' },
+      };
+      const foreign = {
+        mediaType: 'f',
+        digest: digestOf('foreign'),
+        size: 9,
+        urls: ['https://elsewhere.test/x'],
+      };
+      const parsed = {
+        ...image.parsed,
+        config: undefined,
+        manifests: [child, plain],
+        layers: [foreign],
+      };
+      await metadata.storeManifest({ ...image, parsed });
+      deepEqual(await metadata.findChildren(image, image.manifest.digest), [
+        { role: 'manifest', ...child },
+        { role: 'manifest', ...plain },
+        { role: 'layer', ...foreign },
+      ]);
+    },
+  },
+  {
+    name: 'a manifest of a thousand children is stored whole',
+    async run(metadata) {
+      const image = manifestInput('docker.io/library/wide', 'wide');
+      const layers = Array.from({ length: 1000 }, (_, index) => ({
+        mediaType: 'l',
+        digest: digestOf(`wide${index}`),
+        size: index,
+      }));
+      await metadata.storeManifest({ ...image, parsed: { ...image.parsed, layers } });
+      equal((await metadata.findChildren(image, image.manifest.digest)).length, 1001);
+    },
+  },
+  {
+    name: 'storing a manifest again changes nothing but times',
+    async run(metadata) {
+      const input = manifestInput('quay.io/a', 'one', { tag: 'x' });
+      await metadata.storeManifest(input);
+      await metadata.storeManifest({
+        ...input,
+        now: 2000,
+        ...(input.tag && { tag: { ...input.tag, validatedAt: 2000 } }),
+      });
+      equal((await metadata.findChildren(input, input.manifest.digest)).length, 3);
+      deepEqual(await metadata.tagHistory(input, tagOf('x'), 10), [
+        { digest: input.manifest.digest, seenAt: 1000 },
+      ]);
+      equal((await metadata.findTag(input, tagOf('x')))?.validatedAt, 2000);
+    },
+  },
+  {
+    name: 'T33: two registries and two repositories of the same content share nothing but bytes',
+    async run(metadata) {
+      const input = manifestInput('quay.io/a', 'one', { tag: 'x' });
+      await metadata.storeManifest(input);
+      const elsewhere = { ...input, registry: '111122223333/eu-west-1' as const };
+      equal(await metadata.findManifest(elsewhere, input.manifest.digest), undefined);
+      equal(await metadata.findManifest(keyOf('quay.io/b'), input.manifest.digest), undefined);
+      equal(await metadata.findTag(elsewhere, tagOf('x')), undefined);
+      await metadata.storeManifest({ ...input, ...keyOf('quay.io/b') });
+      deepEqual(
+        (await metadata.findManifest(keyOf('quay.io/b'), input.manifest.digest))?.bytes,
+        input.manifest.bytes,
+      );
+    },
+  },
+  {
+    name: 'a tag that moves keeps each digest that it has had, newest first',
+    async run(metadata) {
+      const one = manifestInput('quay.io/a', 'one', { tag: 'x' });
+      const two = manifestInput('quay.io/a', 'two', { tag: 'x' });
+      await metadata.storeManifest(one);
+      await metadata.storeManifest({ ...two, now: 2000 });
+      await metadata.storeManifest({ ...one, now: 3000 });
+      equal((await metadata.findTag(one, tagOf('x')))?.digest, one.manifest.digest);
+      deepEqual(await metadata.tagHistory(one, tagOf('x'), 10), [
+        { digest: two.manifest.digest, seenAt: 2000 },
+        { digest: one.manifest.digest, seenAt: 1000 },
+      ]);
+      equal((await metadata.tagHistory(one, tagOf('x'), 1)).length, 1);
+    },
+  },
+  {
+    name: 'a tag is set without its manifest, validated and marked',
+    async run(metadata) {
+      const key = keyOf('quay.io/a');
+      const tag = {
+        ...key,
+        tag: tagOf('x'),
+        digest: digestOf('one'),
+        mediaType: 'm',
+        size: 5,
+        source: 's',
+        validatedAt: 10,
+        private: true,
+      };
+      await metadata.setTag(tag);
+      deepEqual(await metadata.findTag(key, tag.tag), {
+        tag: 'x',
+        digest: tag.digest,
+        mediaType: 'm',
+        size: 5,
+        source: 's',
+        validatedAt: 10,
+        status: 'ok',
+      });
+      equal((await metadata.findRepository(key))?.private, true);
+      equal((await metadata.tagHistory(key, tag.tag, 10)).length, 1);
+      await metadata.markTag({ ...key, tag: tag.tag, status: 'gone' });
+      equal((await metadata.findTag(key, tag.tag))?.status, 'gone');
+      await metadata.validateTag({ ...key, tag: tag.tag, source: 'other', validatedAt: 20 });
+      const validated = await metadata.findTag(key, tag.tag);
+      deepEqual(
+        [validated?.status, validated?.source, validated?.validatedAt],
+        ['ok', 'other', 20],
+      );
+      await metadata.markTag({ ...key, tag: tagOf('absent'), status: 'gone' });
+      equal(await metadata.findTag(key, tagOf('absent')), undefined);
+    },
+  },
+  {
+    name: 'tags are listed in byte order, after one, so many',
+    async run(metadata) {
+      for (const tag of ['b', 'B', '_x', 'a-1', 'a.1', 'a1']) {
+        await metadata.storeManifest(manifestInput('quay.io/a', 'one', { tag }));
+      }
+      const key = keyOf('quay.io/a');
+      deepEqual(await metadata.listTags(key, '', 10), ['B', '_x', 'a-1', 'a.1', 'a1', 'b']);
+      deepEqual(await metadata.listTags(key, '_x', 2), ['a-1', 'a.1']);
+      deepEqual(await metadata.listTags(key, 'aa', 10), ['b']);
+    },
+  },
+  {
+    name: 'referrers of a subject come with their artifact type and annotations',
+    async run(metadata) {
+      const subject = { mediaType: 'm', digest: digestOf('subject'), size: 3 };
+      const bare = manifestInput('quay.io/a', 'bare');
+      const full = manifestInput('quay.io/a', 'full');
+      await metadata.storeManifest({ ...bare, parsed: { ...bare.parsed, subject } });
+      await metadata.storeManifest({
+        ...full,
+        parsed: {
+          ...full.parsed,
+          subject,
+          artifactType: 'application/vnd.sbom',
+          annotations: { 'org.x': 'ü "q"' },
+        },
+      });
+      await metadata.storeManifest(manifestInput('quay.io/a', 'unrelated'));
+      const descriptor = (input: StoreManifestInput) => ({
+        mediaType: input.manifest.mediaType,
+        digest: input.manifest.digest,
+        size: input.manifest.bytes.byteLength,
+      });
+      deepEqual(await metadata.listReferrers(bare, subject.digest), [
+        descriptor(bare),
+        {
+          ...descriptor(full),
+          artifactType: 'application/vnd.sbom',
+          annotations: { 'org.x': 'ü "q"' },
+        },
+      ]);
+      deepEqual(await metadata.listReferrers(keyOf('quay.io/b'), subject.digest), []);
+    },
+  },
+  {
+    name: 'T32: a blob that another repository or rule holds is no claim here',
+    async run(metadata) {
+      const input = manifestInput('private.test/a', 'one');
+      const blob = input.parsed.layers[0]?.digest ?? digestOf('');
+      await metadata.storeManifest(input);
+      await metadata.recordFetch({
+        ...input,
+        rule: 'private.test',
+        digest: blob,
+        size: 100,
+        private: true,
+        now: 5,
+      });
+      deepEqual(await metadata.findBlobClaim(input, 'private.test', blob), {
+        named: true,
+        size: 100,
+        mediaType: input.parsed.layers[0]?.mediaType,
+        ruleFetched: true,
+        proven: true,
+      });
+      equal((await metadata.findRepository(input))?.private, true);
+      const nothing = {
+        named: false,
+        size: undefined,
+        mediaType: undefined,
+        ruleFetched: false,
+        proven: false,
+      };
+      deepEqual(await metadata.findBlobClaim(keyOf('docker.io/b'), 'docker.io', blob), nothing);
+      const elsewhere = { ...input, registry: '111122223333/eu-west-1' as const };
+      deepEqual(await metadata.findBlobClaim(elsewhere, 'private.test', blob), nothing);
+    },
+  },
+  {
+    name: 'T47: a manifest that names a blob proves nothing of its bytes',
+    async run(metadata) {
+      const input = manifestInput('docker.io/b', 'one');
+      const layer = input.parsed.layers[0];
+      ok(layer);
+      await metadata.storeManifest(input);
+      const claim = await metadata.findBlobClaim(input, 'docker.io', layer.digest);
+      deepEqual(claim, {
+        named: true,
+        size: layer.size,
+        mediaType: layer.mediaType,
+        ruleFetched: false,
+        proven: false,
+      });
+      await metadata.proveBlob({ ...input, digest: layer.digest, private: false, now: 6 });
+      deepEqual(await metadata.findBlobClaim(input, 'docker.io', layer.digest), {
+        ...claim,
+        proven: true,
+      });
+    },
+  },
+  {
+    name: 'a repository once private stays so',
+    async run(metadata) {
+      const input = manifestInput('private.test/a', 'one');
+      await metadata.storeManifest({ ...input, private: true });
+      await metadata.storeManifest(manifestInput('private.test/a', 'two'));
+      equal((await metadata.findRepository(input))?.private, true);
+    },
+  },
+  {
+    name: 'a repository is stopped with its reason, and let go again',
+    async run(metadata) {
+      const key = keyOf('quay.io/a');
+      await metadata.stopRepository({ ...key, reason: 'upstream says 401', now: 7 });
+      deepEqual(await metadata.findRepository(key), {
+        private: false,
+        stopped: { at: 7, reason: 'upstream says 401' },
+        createdAt: 7,
+      });
+      await metadata.stopRepository({ ...key, reason: undefined, now: 8 });
+      deepEqual(await metadata.findRepository(key), {
+        private: false,
+        stopped: undefined,
+        createdAt: 7,
+      });
+    },
+  },
+  {
+    name: 'pulls are counted in their hour, the last time kept, newest first',
+    async run(metadata) {
+      const pull = {
+        registry: home,
+        clientAddress: '10.0.0.1',
+        ns: '',
+        image: 'quay.io/a:x',
+        digest: undefined,
+        verdict: 'hit',
+      } as const;
+      const at = 5 * hourMs + 10;
+      await metadata.recordPulls([
+        { ...pull, at },
+        { ...pull, at: at + 5, count: 3 },
+        { ...pull, at: at + hourMs },
+      ]);
+      await metadata.recordPulls([{ ...pull, at: at + 2 }]);
+      deepEqual(await metadata.listPulls(10), [
+        { ...pull, hour: 6 * hourMs, count: 1, lastAt: at + hourMs },
+        { ...pull, hour: 5 * hourMs, count: 5, lastAt: at + 5 },
+      ]);
+      equal((await metadata.listPulls(1)).length, 1);
+    },
+  },
+  {
+    name: 'old pulls are dropped, then the oldest beyond the bound',
+    async run(metadata) {
+      const pull = {
+        registry: home,
+        clientAddress: 'c',
+        ns: 'docker.io',
+        digest: digestOf('d'),
+        verdict: 'miss',
+      } as const;
+      await metadata.recordPulls(
+        Array.from({ length: 1200 }, (_, index) => ({ ...pull, image: `a:${index}`, at: index })),
+      );
+      await metadata.prunePulls({ before: 100, rowsMax: 2000 });
+      equal((await metadata.listPulls(2000)).length, 1100);
+      await metadata.prunePulls({ before: 0, rowsMax: 10 });
+      deepEqual(
+        (await metadata.listPulls(2000)).map((row) => row.lastAt),
+        [1199, 1198, 1197, 1196, 1195, 1194, 1193, 1192, 1191, 1190],
+      );
+    },
+  },
+  {
+    name: 'of 200 writes at once the bad one fails alone, and the order of the others holds',
+    async run(metadata) {
+      const key = keyOf('quay.io/a');
+      const bad = 77;
+      const results = await Promise.allSettled(
+        Array.from({ length: 200 }, (_, index) => {
+          const input = manifestInput('quay.io/a', `image${index}`, { tag: 'latest' });
+          return metadata.storeManifest(
+            index === bad ? { ...input, now: null as unknown as number } : input,
+          );
+        }),
+      );
+      deepEqual(
+        results.flatMap((result, index) => (result.status === 'rejected' ? [index] : [])),
+        [bad],
+      );
+      ok((results[bad] as PromiseRejectedResult).reason instanceof MetadataError);
+      equal(
+        (await metadata.findTag(key, tagOf('latest')))?.digest,
+        manifestInput('quay.io/a', 'image199').manifest.digest,
+      );
+      equal((await metadata.tagHistory(key, tagOf('latest'), 1000)).length, 199);
+      equal(
+        await metadata.findManifest(key, manifestInput('quay.io/a', `image${bad}`).manifest.digest),
+        undefined,
+      );
+    },
+  },
+  {
+    name: 'writes to many repositories at once all come through',
+    async run(metadata) {
+      const inputs = Array.from({ length: 200 }, (_, index) =>
+        manifestInput(`quay.io/r${index % 20}`, `shared${index % 7}`, { tag: `t${index}` }),
+      );
+      await Promise.all(inputs.map((input) => metadata.storeManifest(input)));
+      for (const input of inputs) ok(await metadata.findTag(input, input.tag?.tag ?? tagOf('')));
+    },
+  },
+  {
+    name: 'closing answers what waits, and refuses what comes after',
+    async run(metadata) {
+      const waiting = Array.from({ length: 50 }, (_, index) =>
+        metadata.storeManifest(manifestInput('quay.io/a', `c${index}`)),
+      );
+      await metadata[Symbol.asyncDispose]();
+      await Promise.all(waiting);
+      await rejects(metadata.storeManifest(manifestInput('quay.io/a', 'late')), {
+        name: 'MetadataError',
+        reason: 'closed',
+      });
+      await rejects(metadata.findTag(keyOf('quay.io/a'), tagOf('x')), {
+        name: 'MetadataError',
+        reason: 'closed',
+      });
+    },
+  },
+];
+
+suite('metadata on SQLite', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'breakwater-metadata-'));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  rows.forEach((row, index) => {
+    test(row.name, async () => {
+      await using metadata = await openSqliteMetadata(join(folder, `${index}`, 'metadata.sqlite'));
+      await row.run(metadata);
+    });
+  });
+});
+
+suite('metadata on PostgreSQL', { skip: postgresMissing() ?? false }, () => {
+  let cluster: PostgresCluster;
+  before(async () => {
+    cluster = await startPostgres();
+  });
+  after(() => cluster[Symbol.asyncDispose]());
+  for (const row of rows) {
+    test(row.name, async () => {
+      await using metadata = await openPostgresMetadata(await cluster.createDatabase());
+      await row.run(metadata);
+    });
+  }
+});
