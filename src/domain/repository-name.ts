@@ -11,5 +11,7 @@ const pattern = new RegExp(`^${component}(?:/${component})*$`);
 
 /** `undefined` when the text is no repository name. */
 export function parseRepositoryName(text: string): RepositoryName | undefined {
-  return text.length <= repositoryNameCharactersMax && pattern.test(text) ? (text as RepositoryName) : undefined;
+  return text.length <= repositoryNameCharactersMax && pattern.test(text)
+    ? (text as RepositoryName)
+    : undefined;
 }

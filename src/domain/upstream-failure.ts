@@ -1,7 +1,14 @@
 import { RegistryError } from './errors.ts';
 
 /** The kinds that a rule's `onFailure` table decides on, and `invalid`: an answer that can't be used. */
-export type FailureKind = 'notFound' | 'denied' | 'rateLimited' | 'serverError' | 'timeout' | 'network' | 'invalid';
+export type FailureKind =
+  | 'notFound'
+  | 'denied'
+  | 'rateLimited'
+  | 'serverError'
+  | 'timeout'
+  | 'network'
+  | 'invalid';
 
 /** What exactly went wrong, for `detail`, logs and metrics. */
 export type FailureReason =
@@ -60,7 +67,10 @@ export class UpstreamFailure extends Error {
 }
 
 /** What a client is told of an upstream's failure (design.md §3, "Numbers and statuses"); `subject` says what was asked. */
-export function answerOf(failure: UpstreamFailure, subject: 'manifest' | 'blob' | 'tags' | 'referrers'): RegistryError {
+export function answerOf(
+  failure: UpstreamFailure,
+  subject: 'manifest' | 'blob' | 'tags' | 'referrers',
+): RegistryError {
   const options = {
     detail: {
       upstream: failure.upstream,
@@ -72,8 +82,10 @@ export function answerOf(failure: UpstreamFailure, subject: 'manifest' | 'blob' 
   };
   switch (failure.kind) {
     case 'notFound':
-      if (subject === 'blob') return new RegistryError('blobUnknown', 'blob unknown upstream', options);
-      if (subject === 'manifest') return new RegistryError('manifestUnknown', 'manifest unknown upstream', options);
+      if (subject === 'blob')
+        return new RegistryError('blobUnknown', 'blob unknown upstream', options);
+      if (subject === 'manifest')
+        return new RegistryError('manifestUnknown', 'manifest unknown upstream', options);
       return new RegistryError('nameUnknown', 'repository unknown upstream', options);
     case 'denied':
       return new RegistryError('denied', 'upstream denied access', options);

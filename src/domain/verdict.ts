@@ -25,7 +25,8 @@ export function formatCacheStatus(outcome: CacheOutcome): string {
   const parts = ['Breakwater', ...statusParameters(outcome)];
   if (outcome.upstreamStatus !== undefined) parts.push(`fwd-status=${outcome.upstreamStatus}`);
   if (outcome.ttlSeconds !== undefined) parts.push(`ttl=${Math.trunc(outcome.ttlSeconds)}`);
-  if (outcome.detail !== undefined) parts.push(`detail="${outcome.detail.replaceAll(/[^ !#-[\]-~]/g, '_')}"`);
+  if (outcome.detail !== undefined)
+    parts.push(`detail="${outcome.detail.replaceAll(/[^ !#-[\]-~]/g, '_')}"`);
   return parts.join('; ');
 }
 

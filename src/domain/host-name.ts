@@ -1,0 +1,24 @@
+/** The host that Docker Hub's images are named by; every spelling of it becomes this one. */
+export const dockerHub = 'docker.io';
+
+/** One registry under several names (design.md §4, "Aliases share one repository"). */
+const identical: ReadonlyMap<string, string> = new Map([
+  ['index.docker.io', dockerHub],
+  ['registry-1.docker.io', dockerHub],
+  ['registry.hub.docker.com', dockerHub],
+]);
+
+/** Frozen hosts and the one that holds their content now; asked only where no rule stands for the host itself. */
+const successors: ReadonlyMap<string, string> = new Map([['k8s.gcr.io', 'registry.k8s.io']]);
+
+/** A host as rules are looked up by it: lower case, without https's own port, Docker Hub under one name. */
+export function normalizeHost(host: string): string {
+  const lower = host.toLowerCase();
+  const bare = lower.endsWith(':443') ? lower.slice(0, -4) : lower;
+  return identical.get(bare) ?? bare;
+}
+
+/** `registry.k8s.io` for `k8s.gcr.io`; `undefined` for hosts that nothing followed. Takes a normalized host. */
+export function successorOf(host: string): string | undefined {
+  return successors.get(host);
+}
