@@ -1,0 +1,243 @@
+import type { Digest } from '../domain/digest.ts';
+import type {
+  ExplainedContent,
+  ExplainedLimiter,
+  ExplainedProbe,
+  ExplainedTag,
+  Explanation,
+} from '../domain/explanation.ts';
+import { isAllowed } from '../domain/name-pattern.ts';
+import type { PullRule, PullTarget } from '../domain/pull-rule.ts';
+import type { Reference } from '../domain/reference.ts';
+import { formatReference } from '../domain/reference.ts';
+import type { RegistryKey } from '../domain/registry.ts';
+import type { RuleSet } from '../domain/rule-set.ts';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { Metadata, RepositoryKey, StoredRepository, StoredTag } from '../metadata/metadata.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Upstream, UpstreamState } from '../ports/upstream.ts';
+import { nothingHeld, walkContent } from './completeness.ts';
+import { locateImage } from './image-target.ts';
+import { forecastPull } from './pull-forecast.ts';
+
+const historyCountMax = 100;
+const probeMs = 15_000;
+
+export interface ExplainParts {
+  readonly registry: RegistryKey;
+  readonly rules: () => RuleSet;
+  readonly metadata: Metadata;
+  readonly blobs: BlobStore;
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  /** Our own addresses as an image may begin with them: lower case, with port. */
+  readonly ownHosts: () => ReadonlySet<string>;
+}
+
+export interface ExplainRequest {
+  readonly image: string;
+  /** One HEAD at the upstream; without it nothing goes out. */
+  readonly probe: boolean;
+}
+
+/** Throws `requestInvalid` for a text that is no image. */
+export type Explain = (request: ExplainRequest, signal: AbortSignal) => Promise<Explanation>;
+
+/** Says what would happen to a pull, and why; changes nothing. */
+export function createExplainer(parts: ExplainParts): Explain {
+  return async (request, signal) => {
+    const { target, reference } = locateImage(request.image, parts.rules(), parts.ownHosts());
+    const key: RepositoryKey = { registry: parts.registry, repository: target.repository };
+    const now = parts.clock.now();
+    const rule = target.rule;
+    const stored = await parts.metadata.findRepository(key);
+    const tag =
+      reference.kind === 'tag' ? await parts.metadata.findTag(key, reference.tag) : undefined;
+    const found = {
+      image: request.image,
+      repository: target.repository,
+      reference: formatReference(reference),
+      rule: rule === undefined ? null : explainRule(rule),
+      upstream: rule === undefined ? null : explainUpstream(rule, target),
+      admission: explainAdmission(target, reference),
+      access: explainAccess(rule, stored),
+      stopped:
+        stored?.stopped === undefined
+          ? null
+          : { at: iso(stored.stopped.at), reason: stored.stopped.reason },
+      tag: tag === undefined ? null : await explainTag(parts, key, target, tag, now),
+      content: await explainContent(parts, key, rule, reference, tag, signal),
+      limiter:
+        rule === undefined ? null : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '')),
+    };
+    const verdict = forecastPull(found, now);
+    const probed = request.probe && rule !== undefined && found.admission.allowed;
+    return {
+      ...found,
+      verdict,
+      probe: probed ? await probeUpstream(parts, rule, target, reference, signal) : null,
+    };
+  };
+}
+
+function explainRule(rule: PullRule): Explanation['rule'] {
+  return {
+    prefix: rule.prefix,
+    origin: rule.origin,
+    credential: rule.credential?.name ?? null,
+    anonymousPull: rule.anonymousPull,
+    freshForSeconds: rule.freshForMs / 1000,
+    platforms: typeof rule.platforms === 'string' ? rule.platforms : rule.platforms.join(', '),
+  };
+}
+
+function explainUpstream(rule: PullRule, target: PullTarget): Explanation['upstream'] {
+  const [first, ...mirrors] = rule.urls;
+  return {
+    url: first?.origin ?? '',
+    mirrors: mirrors.map((url) => url.origin),
+    repository: target.upstreamRepository,
+  };
+}
+
+function explainAdmission(target: PullTarget, reference: Reference): Explanation['admission'] {
+  const rule = target.rule;
+  if (rule === undefined) return { allowed: true, reason: 'no rule, no patterns' };
+  if (rule.allow.length === 0 && rule.deny.length === 0)
+    return { allowed: true, reason: 'the rule has no allow or deny patterns' };
+  return isAllowed(rule, target.upstreamRepository, reference)
+    ? { allowed: true, reason: "the rule's allow and deny patterns admit it" }
+    : { allowed: false, reason: "the rule's allow and deny patterns refuse it" };
+}
+
+function explainAccess(
+  rule: PullRule | undefined,
+  stored: StoredRepository | undefined,
+): Explanation['access'] {
+  if (rule?.anonymousPull === true)
+    return { anonymous: true, reason: 'the rule lets everybody pull' };
+  if (rule?.credential !== undefined)
+    return {
+      anonymous: false,
+      reason: 'fetched with a credential, and the rule does not say anonymousPull: true',
+    };
+  if (stored?.private === true)
+    return { anonymous: false, reason: 'what is held was fetched with a credential' };
+  return { anonymous: true, reason: 'no credential is involved' };
+}
+
+async function explainTag(
+  parts: ExplainParts,
+  key: RepositoryKey,
+  target: PullTarget,
+  tag: StoredTag,
+  now: number,
+): Promise<ExplainedTag> {
+  const rule = target.rule;
+  const source = rule && `${rule.urls[0]?.origin}/${target.upstreamRepository}`;
+  const freshUntil = tag.validatedAt + (rule?.freshForMs ?? 0);
+  const sourceChanged = source !== undefined && source !== tag.source;
+  return {
+    digest: tag.digest,
+    mediaType: tag.mediaType,
+    size: tag.size,
+    validatedAt: iso(tag.validatedAt),
+    freshUntil: iso(freshUntil),
+    fresh: !sourceChanged && tag.validatedAt <= now && now < freshUntil,
+    sourceChanged,
+    status: tag.status,
+    historyCount: (await parts.metadata.tagHistory(key, tag.tag, historyCountMax)).length,
+  };
+}
+
+async function explainContent(
+  parts: ExplainParts,
+  key: RepositoryKey,
+  rule: PullRule | undefined,
+  reference: Reference,
+  tag: StoredTag | undefined,
+  signal: AbortSignal,
+): Promise<ExplainedContent> {
+  const digest: Digest | undefined = reference.kind === 'digest' ? reference.digest : tag?.digest;
+  if (digest === undefined) return nothingHeld;
+  return walkContent({ key, rule: rule?.prefix, digest }, parts, signal);
+}
+
+/** An upstream's state as the API shows it; `null` where it was never asked. */
+export function explainLimiter(state: UpstreamState | undefined): ExplainedLimiter | null {
+  if (state === undefined) return null;
+  return {
+    upstream: state.upstream,
+    breaker: state.breaker,
+    heldUntil: isoOrNull(state.heldUntil),
+    lastSuccessAt: isoOrNull(state.lastSuccessAt),
+    lastFailure: state.lastFailure
+      ? { at: iso(state.lastFailure.at), message: state.lastFailure.message }
+      : null,
+    limit: state.limit
+      ? {
+          limit: state.limit.limit,
+          remaining: state.limit.remaining,
+          windowSeconds: state.limit.windowSeconds,
+          account: state.limit.account,
+          resetAt: isoOrNull(state.limit.resetAt),
+          observedAt: iso(state.limit.observedAt),
+        }
+      : null,
+  };
+}
+
+async function probeUpstream(
+  parts: ExplainParts,
+  rule: PullRule,
+  target: PullTarget,
+  reference: Reference,
+  signal: AbortSignal,
+): Promise<ExplainedProbe | null> {
+  const url = rule.urls[0];
+  if (url === undefined) return null;
+  const started = parts.clock.elapsed();
+  const deadline = AbortSignal.timeout(probeMs);
+  const answer = (rest: Pick<ExplainedProbe, 'ok' | 'digest' | 'mediaType' | 'failure'>) => ({
+    upstream: url.host,
+    durationMs: Math.round(parts.clock.elapsed() - started),
+    ...rest,
+  });
+  try {
+    const head = await parts.upstream.headManifest(
+      { rule, url, repository: target.upstreamRepository },
+      reference,
+      AbortSignal.any([signal, deadline]),
+    );
+    const { digest = null, mediaType = null } = head;
+    return answer({ ok: true, digest, mediaType, failure: null });
+  } catch (error) {
+    const failure = explainFailure(error, deadline);
+    if (failure === undefined) throw error;
+    return answer({ ok: false, digest: null, mediaType: null, failure });
+  }
+}
+
+/** What an outward call failed with; `undefined` where it was not upstream's doing. */
+export function explainFailure(
+  error: unknown,
+  deadline: AbortSignal,
+): NonNullable<ExplainedProbe['failure']> | undefined {
+  if (error instanceof UpstreamFailure) {
+    const { kind, reason, message } = error;
+    return { kind, reason, message };
+  }
+  if (!deadline.aborted || error !== deadline.reason) return undefined;
+  return { kind: 'timeout', reason: 'totalTimeout', message: 'no answer within the deadline' };
+}
+
+function isoOrNull(at: number | undefined): string | null {
+  return at === undefined ? null : iso(at);
+}
+
+/** Clamped to what a date can be, so that a damaged row cannot throw. */
+function iso(at: number): string {
+  const limit = 8.64e15;
+  return new Date(Math.min(Math.max(at, -limit), limit)).toISOString();
+}

@@ -1,0 +1,100 @@
+import type { Explanation, PullForecast } from '../domain/explanation.ts';
+
+/** An explanation before its last word. */
+export type Findings = Omit<Explanation, 'verdict' | 'probe'>;
+
+type Verdict = Explanation['verdict'];
+
+/** What a pull now would do, from what was found. Pure; `now` is wall time in ms. */
+export function forecastPull(found: Findings, now: number): Verdict {
+  const manifestHeld = found.content.state !== 'absent';
+  if (found.rule === null || found.upstream === null) return withoutRule(manifestHeld);
+  if (!found.admission.allowed) return say('denied', `refused with 403: ${found.admission.reason}`);
+  if (found.stopped !== null)
+    return say(
+      'stopped',
+      `refused with 403 until a check of ${found.upstream.url} succeeds: ${found.stopped.reason}`,
+    );
+  const blocked = blockedBy(found, now);
+  const isTag = !found.reference.includes(':');
+  if (!manifestHeld || (isTag && found.tag === null)) return toBeFetched(found, blocked);
+  if (!isTag) return fromCache(found, blocked, 'digests never change');
+  return ofTag(found, blocked);
+}
+
+interface Block {
+  readonly code: 'rateLimited' | 'unavailable';
+  readonly why: string;
+}
+
+function blockedBy(found: Findings, now: number): Block | undefined {
+  const limiter = found.limiter;
+  if (limiter === null) return undefined;
+  if (limiter.heldUntil !== null && Date.parse(limiter.heldUntil) > now)
+    return {
+      code: 'rateLimited',
+      why: `${limiter.upstream} limits us until ${limiter.heldUntil}`,
+    };
+  if (limiter.breaker === 'open')
+    return {
+      code: 'unavailable',
+      why: `${limiter.upstream} failed several times in a row and rests`,
+    };
+  return undefined;
+}
+
+function withoutRule(manifestHeld: boolean): Verdict {
+  if (manifestHeld)
+    return say(
+      'hit',
+      'served from the cache; no rule leads here any more, so it is never refreshed',
+    );
+  return say('noRule', 'answered 404: no rule leads to this name');
+}
+
+function toBeFetched(found: Findings, blocked: Block | undefined): Verdict {
+  if (blocked === undefined)
+    return say('fetch', `fetched from ${found.upstream?.url} and kept, streamed as it arrives`);
+  const status = blocked.code === 'rateLimited' ? '429' : '503';
+  return say(blocked.code, `answered ${status}: not held, and ${blocked.why}`);
+}
+
+function ofTag(found: Findings, blocked: Block | undefined): Verdict {
+  const upstream = found.upstream?.url ?? '';
+  if (found.tag?.sourceChanged === true) {
+    if (blocked !== undefined) return toBeFetched(found, blocked);
+    return say(
+      'revalidate',
+      `held, but read from another source than the rule's; ${upstream} is asked before it is served`,
+    );
+  }
+  if (found.tag?.fresh === true)
+    return fromCache(found, blocked, `the tag is fresh until ${found.tag.freshUntil}`);
+  if (blocked !== undefined)
+    return say('stale', `the last known digest is served although not fresh: ${blocked.why}`);
+  return say(
+    'revalidate',
+    `${upstream} is asked with one HEAD; the held digest is served where it is unchanged or cannot be had`,
+  );
+}
+
+function fromCache(found: Findings, blocked: Block | undefined, why: string): Verdict {
+  const { missing, state } = found.content;
+  if (state === 'complete')
+    return say('hit', `served from the cache without asking upstream; ${why}`);
+  const parts = [count(missing.manifests, 'manifest'), count(missing.blobs, 'blob')].filter(
+    (part) => part !== '',
+  );
+  const rest = parts.length === 0 ? 'what is not held' : parts.join(' and ');
+  const then = blocked === undefined ? 'fetched when asked for' : `not to be had: ${blocked.why}`;
+  return say('hitPartial', `the manifest is served from the cache; ${rest} would be ${then}`);
+}
+
+function count(many: number, noun: string): string {
+  if (many === 0) return '';
+  return `${many} ${noun}${many === 1 ? '' : 's'}`;
+}
+
+function say(code: PullForecast, text: string): Verdict {
+  return { code, text };
+}
