@@ -1,0 +1,183 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { RegistryError } from '../domain/errors.ts';
+import { Progress } from './progress.ts';
+import type { Incoming, Reply, Served } from './reply.ts';
+
+/** What the exchanges of one connection share. */
+export interface Connection {
+  readonly socket: Socket;
+  readonly clientAddress: string;
+  readonly secure: boolean;
+  /** Those not yet told to `onServed`, in the order of their requests. */
+  readonly exchanges: Set<Exchange>;
+}
+
+export interface ExchangeOwner {
+  readonly now: () => number;
+  /** Called once at the exchange's end. */
+  readonly ended: (exchange: Exchange, served: Served) => void;
+}
+
+/** The client closed the connection: nobody's fault, and never logged as an error. */
+export class ClientLeft extends Error {
+  override readonly name = 'ClientLeft';
+
+  constructor() {
+    super('the client closed the connection');
+  }
+}
+
+/** One request and its reply: what a handler sees of it, and what becomes of it on the wire. */
+export class Exchange implements Incoming {
+  readonly id: string;
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly connection: Connection;
+  readonly progress: Progress = new Progress();
+  readonly startedMs: number;
+  /** Body bytes handed over to the operating system. */
+  bytes = 0;
+  /** The socket is gone: nothing more can be written. */
+  closed = false;
+  /** The client sent `Expect: 100-continue` and has not been told to go on. */
+  expectsContinue = false;
+  #owner: ExchangeOwner;
+  #reply: Reply | undefined;
+  #ended = false;
+  #bodyRead = false;
+  #abort: AbortController | undefined;
+  #onClose: (() => void) | undefined;
+
+  constructor(
+    id: string,
+    connection: Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+    owner: ExchangeOwner,
+  ) {
+    this.id = id;
+    this.connection = connection;
+    this.request = request;
+    this.response = response;
+    this.#owner = owner;
+    this.startedMs = owner.now();
+    this.method = request.method ?? 'GET';
+    this.headers = request.headers;
+    const target = originForm(request.url ?? '/');
+    const mark = target.indexOf('?');
+    this.path = mark < 0 ? target : target.slice(0, mark);
+    this.query = mark < 0 ? '' : target.slice(mark + 1);
+  }
+
+  get clientAddress(): string {
+    return this.connection.clientAddress;
+  }
+
+  get secure(): boolean {
+    return this.connection.secure;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.closed) this.#abort.abort(new ClientLeft());
+    }
+    return this.#abort.signal;
+  }
+
+  /** True for what a body throws only because its client went away. */
+  isLeaving(error: unknown): boolean {
+    return (
+      error instanceof ClientLeft ||
+      (this.closed && error instanceof Error && error.name === 'AbortError')
+    );
+  }
+
+  /** True when the request carries a body that nobody has read. */
+  get bodyUnread(): boolean {
+    return (
+      !this.#bodyRead &&
+      (this.headers['transfer-encoding'] !== undefined ||
+        Number(this.headers['content-length'] ?? 0) > 0)
+    );
+  }
+
+  async readBody(bytesMax: number): Promise<Uint8Array> {
+    const announced = Number(this.headers['content-length'] ?? 0);
+    if (announced > bytesMax) throw tooLarge(bytesMax);
+    if (this.expectsContinue) this.response.writeContinue();
+    this.#bodyRead = true;
+    const chunks: Buffer[] = [];
+    let length = 0;
+    this.progress.begin(this.#owner.now());
+    for await (const chunk of this.request as AsyncIterable<Buffer>) {
+      const nowMs = this.#owner.now();
+      this.progress.end(nowMs, chunk.length);
+      length += chunk.length;
+      if (length > bytesMax) {
+        this.#bodyRead = false;
+        throw tooLarge(bytesMax);
+      }
+      chunks.push(chunk);
+      this.progress.begin(nowMs);
+    }
+    this.progress.end(this.#owner.now(), 0);
+    return Buffer.concat(chunks, length);
+  }
+
+  /** The reply that goes out; the last one set is what the log is told. */
+  replyWith(reply: Reply): void {
+    this.#reply = reply;
+  }
+
+  /** From now on there is something to send. */
+  sending(): void {
+    this.progress.begin(this.#owner.now());
+  }
+
+  /** Called back once when the socket closes; at once when it has. Only one caller at a time. */
+  whenClosed(callback: (() => void) | undefined): void {
+    this.#onClose = callback;
+    if (this.closed) callback?.();
+  }
+
+  /** The socket closed. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.#abort?.abort(new ClientLeft());
+    this.#onClose?.();
+  }
+
+  /** Tells the owner, once. An exchange whose handler still runs at the socket's end is told by the writer later. */
+  end(complete: boolean): void {
+    if (this.#ended || this.#reply === undefined) return;
+    this.#ended = true;
+    const durationMs = this.#owner.now() - this.startedMs;
+    this.#owner.ended(this, {
+      request: this,
+      reply: this.#reply,
+      bytes: this.bytes,
+      durationMs,
+      complete,
+    });
+  }
+}
+
+function tooLarge(bytesMax: number): RegistryError {
+  return new RegistryError('requestTooLarge', `the request body is larger than ${bytesMax} bytes`);
+}
+
+/** The path of a request target; a proxy's absolute form loses its scheme and host (RFC 9112 §3.2.2). */
+function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const scheme = target.indexOf('://');
+  if (scheme < 0) return `/${target}`;
+  const slash = target.indexOf('/', scheme + 3);
+  return slash < 0 ? '/' : target.slice(slash);
+}

@@ -1,0 +1,253 @@
+import { randomBytes } from 'node:crypto';
+import { createServer as createPlainServer } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { createBodySender } from './body.ts';
+import type { ReadBuffers } from './buffers.ts';
+import { Exchange } from './exchange.ts';
+import type { Connection, ExchangeOwner } from './exchange.ts';
+import { refuse } from './bad-request.ts';
+import { progressLimits } from './progress.ts';
+import type { ProgressLimits } from './progress.ts';
+import type { Handler, Incoming, Reply, Served } from './reply.ts';
+import type { Timer } from './timer.ts';
+import { createWriter } from './writer.ts';
+
+export interface HttpServerOptions {
+  readonly handler: Handler;
+  readonly listen: { readonly host: string; readonly port: number };
+  /** PEM texts; present: this listener speaks TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly connectionsMax: number;
+  /** Shared by all listeners of a process. */
+  readonly buffers: ReadBuffers;
+  readonly timer: Timer;
+  /** Told once for each exchange, when its last byte went out or its socket closed. Must not throw. */
+  readonly onServed?: (served: Served) => void;
+  /** What a handler threw, or a body that broke after its headers. Must not throw. */
+  readonly onError?: (error: unknown, request: Incoming) => void;
+  /** The reply to an error thrown by a handler or by a body before its first byte; without it a plain 500. */
+  readonly replyTo?: (error: unknown, request: Incoming) => Reply;
+  readonly bodyWaitMs?: number;
+  readonly progress?: ProgressLimits;
+}
+
+export interface RunningServer {
+  readonly address: string;
+  /** The one chosen where 0 was asked for. */
+  readonly port: number;
+  /** Requests whose replies are not out. */
+  readonly inFlight: number;
+  /** Refuses new connections and closes the idle ones; replies from now on close theirs. */
+  stopAccepting(): void;
+  /** Stops accepting, lets running replies finish and cuts what is left after `deadlineMs`. */
+  drain(deadlineMs: number): Promise<'drained' | 'cut'>;
+  /** Closes every connection now. */
+  cut(): Promise<void>;
+}
+
+/** Requests of one connection that are answered at the same time, at most: a client that pipelines more is cut off. */
+const pipelinedMax = 64;
+const sweepMs = 5000;
+
+const serverOptions: ServerOptions = {
+  requestTimeout: 0,
+  headersTimeout: 30_000,
+  connectionsCheckingInterval: 5000,
+  keepAliveTimeout: 120_000,
+  keepAlive: true,
+  noDelay: true,
+  maxHeaderSize: 16 * 1024,
+  optimizeEmptyRequests: true,
+};
+
+/** Resolves once the port is bound; rejects when it can't be. */
+export async function createServer(options: HttpServerOptions): Promise<RunningServer> {
+  const server: Server =
+    options.tls === undefined
+      ? createPlainServer(serverOptions)
+      : createSecureServer({
+          ...serverOptions,
+          ...options.tls,
+          minVersion: 'TLSv1.2',
+          handshakeTimeout: 10_000,
+        });
+  server.maxConnections = options.connectionsMax;
+  server.timeout = 0;
+  const life = serve(server, options);
+  const bound = Promise.withResolvers<void>();
+  server.once('error', bound.reject);
+  server.listen(options.listen.port, options.listen.host, () => bound.resolve());
+  await bound.promise;
+  server.off('error', bound.reject);
+  // Accepting can fail later, when the process is out of descriptors; those running go on.
+  server.on('error', () => undefined);
+  const { address, port } = server.address() as AddressInfo;
+  return {
+    address,
+    port,
+    get inFlight(): number {
+      return life.inFlight();
+    },
+    stopAccepting: life.stopAccepting,
+    drain: life.drain,
+    cut: life.cut,
+  };
+}
+
+interface Life {
+  inFlight(): number;
+  stopAccepting(): void;
+  drain(deadlineMs: number): Promise<'drained' | 'cut'>;
+  cut(): Promise<void>;
+}
+
+function serve(server: Server, options: HttpServerOptions): Life {
+  const { timer, handler, onServed, onError } = options;
+  const connections = new Map<Socket, Connection>();
+  const idPrefix = randomBytes(6).toString('hex');
+  let idCount = 0;
+  let stopping = false;
+  const gone = Promise.withResolvers<void>();
+
+  const owner: ExchangeOwner = {
+    now: () => timer.elapsed(),
+    ended: (exchange, served) => {
+      const { connection } = exchange;
+      connection.exchanges.delete(exchange);
+      if (stopping && connection.exchanges.size === 0) connection.socket.destroySoon();
+      onServed?.(served);
+    },
+  };
+  const replyTo = (error: unknown, exchange: Exchange): Reply =>
+    options.replyTo?.(error, exchange) ?? internalError;
+  const write = createWriter({
+    bodies: createBodySender({
+      buffers: options.buffers,
+      waitMs: options.bodyWaitMs ?? 10_000,
+      timer,
+    }),
+    replyTo,
+    closing: () => stopping,
+    onBroken: (error, exchange) => onError?.(error, exchange),
+  });
+
+  const answer = (
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+  ): void => {
+    const connection = connections.get(request.socket);
+    if (connection === undefined) return void request.socket.destroy();
+    const exchange = new Exchange(
+      `${idPrefix}-${(idCount++).toString(36)}`,
+      connection,
+      request,
+      response,
+      owner,
+    );
+    exchange.expectsContinue = expectsContinue;
+    connection.exchanges.add(exchange);
+    if (connection.exchanges.size > pipelinedMax) return void request.socket.destroy();
+    const failed = (error: unknown): void => {
+      onError?.(error, exchange);
+      write(exchange, replyTo(error, exchange));
+    };
+    try {
+      handler(exchange).then((reply) => write(exchange, reply), failed);
+    } catch (error) {
+      failed(error);
+    }
+  };
+
+  const connected = (socket: Socket): void => {
+    const secure = options.tls !== undefined;
+    const connection: Connection = {
+      socket,
+      clientAddress: socket.remoteAddress ?? '',
+      secure,
+      exchanges: new Set(),
+    };
+    connections.set(socket, connection);
+    socket.once('close', () => {
+      connections.delete(socket);
+      for (const exchange of connection.exchanges) {
+        exchange.close();
+        exchange.end(false);
+      }
+      if (stopping && connections.size === 0) gone.resolve();
+    });
+  };
+
+  const sweep = (): void => {
+    const nowMs = timer.elapsed();
+    for (const connection of connections.values()) {
+      // Only the first in line can move bytes.
+      const exchange = connection.exchanges.values().next().value;
+      if (exchange?.progress.tooSlow(nowMs, options.progress ?? progressLimits) === true)
+        connection.socket.destroy();
+    }
+    if (!stopping || connections.size > 0) timer.after(sweepMs, sweep);
+  };
+
+  server.on(options.tls === undefined ? 'connection' : 'secureConnection', connected);
+  server.on('request', (request, response) => answer(request, response, false));
+  server.on('checkContinue', (request, response) => answer(request, response, true));
+  server.on('clientError', (error, socket) => {
+    const busy = (connections.get(socket as Socket)?.exchanges.size ?? 0) > 0;
+    if (busy) socket.destroy();
+    else refuse(error, socket as Socket);
+  });
+  timer.after(sweepMs, sweep);
+  return createLife(server, connections, gone, timer, () => {
+    stopping = true;
+  });
+}
+
+function createLife(
+  server: Server,
+  connections: ReadonlyMap<Socket, Connection>,
+  gone: PromiseWithResolvers<void>,
+  timer: Timer,
+  stop: () => void,
+): Life {
+  const stopAccepting = (): void => {
+    stop();
+    server.close();
+    if (connections.size === 0) gone.resolve();
+    for (const { socket, exchanges } of connections.values())
+      if (exchanges.size === 0) socket.destroySoon();
+  };
+  const cut = async (): Promise<void> => {
+    stopAccepting();
+    server.closeAllConnections();
+    for (const { socket } of connections.values()) socket.destroy();
+    await gone.promise;
+  };
+  return {
+    inFlight: () => {
+      let count = 0;
+      for (const { exchanges } of connections.values()) count += exchanges.size;
+      return count;
+    },
+    stopAccepting,
+    cut,
+    drain: async (deadlineMs) => {
+      stopAccepting();
+      const late = Promise.withResolvers<'late'>();
+      using _timer = timer.after(deadlineMs, () => late.resolve('late'));
+      const first = await Promise.race([gone.promise, late.promise]);
+      if (first !== 'late') return 'drained';
+      await cut();
+      return 'cut';
+    },
+  };
+}
+
+const internalError: Reply = {
+  status: 500,
+  headers: { 'Content-Type': 'text/plain; charset=utf-8' },
+  body: 'internal error\n',
+  note: { route: 'none' },
+};

@@ -1,0 +1,124 @@
+import type { ByteSource } from '../domain/byte-source.ts';
+import type { BodySender } from './body.ts';
+import type { Exchange } from './exchange.ts';
+import type { Reply } from './reply.ts';
+
+/** Bodies up to this many bytes go out as one string with their headers: one system call, no buffer of their own. */
+const joinedBytesMax = 16 * 1024;
+/** A request body that nobody read is taken off the connection up to this many bytes; beyond that the connection ends. */
+const unreadBytesMax = 64 * 1024;
+
+/** Writes replies: the only code that opens a `ByteSource`, and the only caller of a response's methods. */
+export type Writer = (exchange: Exchange, reply: Reply) => void;
+
+export interface WriterOptions {
+  readonly bodies: BodySender;
+  /** What is answered to an error that comes before the first byte of a body, or instead of a reply. */
+  readonly replyTo: (error: unknown, exchange: Exchange) => Reply;
+  /** True once the server stops: replies then say `Connection: close`. */
+  readonly closing: () => boolean;
+  /** A body broke after its headers were sent, or a reply could not be written. */
+  readonly onBroken: (error: unknown, exchange: Exchange) => void;
+}
+
+export function createWriter(options: WriterOptions): Writer {
+  const { bodies, replyTo, closing, onBroken } = options;
+
+  const head = (exchange: Exchange, reply: Reply, length: number | undefined): void => {
+    const fields: string[] = ['X-Request-Id', exchange.id];
+    const { headers } = reply;
+    for (const name in headers) fields.push(name, headers[name] ?? '');
+    if (length !== undefined) fields.push('Content-Length', String(length));
+    if (closing() || (exchange.bodyUnread && !smallUnread(exchange)))
+      fields.push('Connection', 'close');
+    exchange.response.writeHead(reply.status, fields);
+  };
+
+  /** Headers and body in one go; `body` is left out where only its length is told. */
+  const writeWhole = (
+    exchange: Exchange,
+    reply: Reply,
+    body: string | Uint8Array | undefined,
+    length: number | undefined,
+  ): void => {
+    head(exchange, reply, length);
+    exchange.sending();
+    const sent = body === undefined ? 0 : (length ?? 0);
+    const finished = (): void => {
+      exchange.bytes += sent;
+      exchange.end(true);
+    };
+    if (body === undefined || length === 0) exchange.response.end(finished);
+    else if (typeof body !== 'string' && body.length <= joinedBytesMax) {
+      exchange.response.end(
+        Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'),
+        'latin1',
+        finished,
+      );
+    } else exchange.response.end(body, finished);
+  };
+
+  const writeSource = async (
+    exchange: Exchange,
+    reply: Reply,
+    source: ByteSource,
+  ): Promise<void> => {
+    const span = reply.status === 206 ? reply.span : undefined;
+    const length = span === undefined ? source.size : span.end - span.start + 1;
+    try {
+      await bodies.send(exchange, source, span, () => head(exchange, reply, length));
+    } catch (error) {
+      if (exchange.closed || exchange.response.headersSent) {
+        if (!exchange.closed) exchange.connection.socket.destroy();
+        if (!exchange.isLeaving(error)) onBroken(error, exchange);
+        exchange.end(false);
+      } else write(exchange, replyTo(error, exchange));
+      return;
+    }
+    if (exchange.closed) exchange.end(false);
+    else exchange.response.end(() => exchange.end(true));
+  };
+
+  const write: Writer = (exchange, reply) => {
+    exchange.replyWith(reply);
+    if (exchange.closed) return exchange.end(false);
+    const { body } = reply;
+    const length = lengthOf(reply);
+    const silent = exchange.method === 'HEAD' || bodyless(reply.status);
+    try {
+      if (silent || body === undefined) writeWhole(exchange, reply, undefined, length);
+      else if (typeof body === 'string' || body instanceof Uint8Array)
+        writeWhole(exchange, reply, body, length);
+      else void writeSource(exchange, reply, body);
+    } catch (error) {
+      onBroken(error, exchange);
+      if (exchange.response.headersSent) exchange.connection.socket.destroy();
+      else write(exchange, replyTo(error, exchange));
+    }
+  };
+  return write;
+}
+
+function bodyless(status: number): boolean {
+  return status === 204 || status === 304 || status === 416;
+}
+
+/** Content-Length as it is to be sent; `undefined`: chunked, or the handler has set it. */
+function lengthOf(reply: Reply): number | undefined {
+  const { body, status } = reply;
+  if (status === 204 || status === 304) return undefined;
+  if (status === 416) return 0;
+  if (body === undefined) return reply.headers['Content-Length'] === undefined ? 0 : undefined;
+  if (typeof body === 'string') return Buffer.byteLength(body);
+  if (body instanceof Uint8Array) return body.length;
+  return reply.status === 206 && reply.span !== undefined
+    ? reply.span.end - reply.span.start + 1
+    : body.size;
+}
+
+function smallUnread(exchange: Exchange): boolean {
+  const announced = exchange.headers['content-length'];
+  return (
+    announced !== undefined && Number(announced) <= unreadBytesMax && !exchange.expectsContinue
+  );
+}
