@@ -1,5 +1,6 @@
 import type { Digest } from '../domain/digest.ts';
 import type { BlobClaim, RepositoryKey } from './metadata.ts';
+import { pointQuery } from './point-query.ts';
 import { keepRepository } from './repositories.ts';
 import type { Sql } from './schema.ts';
 
@@ -9,21 +10,16 @@ interface BlobInput extends RepositoryKey {
   readonly now: number;
 }
 
-export async function findBlobClaim(
-  sql: Sql,
-  key: RepositoryKey,
-  rule: string,
-  digest: Digest,
-): Promise<BlobClaim> {
-  const row = await sql
-    .selectNoFrom((eb) => {
+const claimOfBlob = pointQuery(
+  (sql, slots: RepositoryKey & { readonly rule: string; readonly digest: Digest }) =>
+    sql.selectNoFrom((eb) => {
       const repository = eb
         .selectFrom('repositories')
-        .where('registry', '=', key.registry)
-        .where('name', '=', key.repository);
+        .where('registry', '=', slots.registry)
+        .where('name', '=', slots.repository);
       const naming = repository
         .innerJoin('manifest_children as child', 'child.repository_id', 'repositories.id')
-        .where('child.digest', '=', digest)
+        .where('child.digest', '=', slots.digest)
         .orderBy('child.manifest_id')
         .orderBy('child.position')
         .limit(1);
@@ -32,25 +28,40 @@ export async function findBlobClaim(
         naming.select('child.media_type').as('media_type'),
         repository
           .innerJoin('repository_blobs as proof', 'proof.repository_id', 'repositories.id')
-          .where('proof.digest', '=', digest)
+          .where('proof.digest', '=', slots.digest)
           .select('proof.proven_at')
           .as('proven_at'),
         eb
           .selectFrom('rule_blobs')
-          .where('registry', '=', key.registry)
-          .where('rule', '=', rule)
-          .where('digest', '=', digest)
+          .where('registry', '=', slots.registry)
+          .where('rule', '=', slots.rule)
+          .where('digest', '=', slots.digest)
           .select('size')
           .as('fetched_size'),
       ];
-    })
-    .executeTakeFirstOrThrow();
+    }),
+);
+
+export async function findBlobClaim(
+  sql: Sql,
+  key: RepositoryKey,
+  rule: string,
+  digest: Digest,
+): Promise<BlobClaim> {
+  const row = await claimOfBlob(sql, {
+    registry: key.registry,
+    repository: key.repository,
+    rule,
+    digest,
+  });
+  const fetchedSize = row?.fetched_size ?? undefined;
+  const namedSize = row?.named_size ?? undefined;
   return {
-    named: row.named_size !== null,
-    size: row.fetched_size ?? row.named_size ?? undefined,
-    mediaType: row.media_type ?? undefined,
-    ruleFetched: row.fetched_size !== null,
-    proven: row.proven_at !== null,
+    named: namedSize !== undefined,
+    size: fetchedSize ?? namedSize,
+    mediaType: row?.media_type ?? undefined,
+    ruleFetched: fetchedSize !== undefined,
+    proven: typeof row?.proven_at === 'number',
   };
 }
 

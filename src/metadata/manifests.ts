@@ -2,6 +2,7 @@ import type { Digest } from '../domain/digest.ts';
 import type { Descriptor, Manifest } from '../domain/manifest.ts';
 import type { Insertable } from 'kysely';
 import type { RepositoryKey, StoredManifest, StoreManifestInput } from './metadata.ts';
+import { pointQuery } from './point-query.ts';
 import { keepRepository } from './repositories.ts';
 import type { Schema, Sql } from './schema.ts';
 import { moveTag } from './tags.ts';
@@ -16,20 +17,41 @@ const annotationsCharactersMax = 16_384;
 /** Rows in one insert. */
 const childrenPerInsert = 100;
 
+interface ManifestKey extends RepositoryKey {
+  readonly digest: Digest;
+}
+
+const manifestByDigest = pointQuery((sql, slots: ManifestKey) =>
+  sql
+    .selectFrom('repositories')
+    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
+    .innerJoin('manifest_contents', 'manifest_contents.digest', 'manifests.digest')
+    .select(['manifests.media_type', 'manifest_contents.bytes'])
+    .where('repositories.registry', '=', slots.registry)
+    .where('repositories.name', '=', slots.repository)
+    .where('manifests.digest', '=', slots.digest),
+);
+
+const manifestInfoByDigest = pointQuery((sql, slots: ManifestKey) =>
+  sql
+    .selectFrom('repositories')
+    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
+    .select(['manifests.media_type', 'manifests.size'])
+    .where('repositories.registry', '=', slots.registry)
+    .where('repositories.name', '=', slots.repository)
+    .where('manifests.digest', '=', slots.digest),
+);
+
 export async function findManifest(
   sql: Sql,
   key: RepositoryKey,
   digest: Digest,
 ): Promise<StoredManifest | undefined> {
-  const row = await sql
-    .selectFrom('repositories')
-    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
-    .innerJoin('manifest_contents', 'manifest_contents.digest', 'manifests.digest')
-    .select(['manifests.media_type', 'manifest_contents.bytes'])
-    .where('repositories.registry', '=', key.registry)
-    .where('repositories.name', '=', key.repository)
-    .where('manifests.digest', '=', digest)
-    .executeTakeFirst();
+  const row = await manifestByDigest(sql, {
+    registry: key.registry,
+    repository: key.repository,
+    digest,
+  });
   return row && { digest, mediaType: row.media_type, bytes: row.bytes };
 }
 
@@ -38,14 +60,11 @@ export async function findManifestInfo(
   key: RepositoryKey,
   digest: Digest,
 ): Promise<{ readonly mediaType: string; readonly size: number } | undefined> {
-  const row = await sql
-    .selectFrom('repositories')
-    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
-    .select(['manifests.media_type', 'manifests.size'])
-    .where('repositories.registry', '=', key.registry)
-    .where('repositories.name', '=', key.repository)
-    .where('manifests.digest', '=', digest)
-    .executeTakeFirst();
+  const row = await manifestInfoByDigest(sql, {
+    registry: key.registry,
+    repository: key.repository,
+    digest,
+  });
   return row && { mediaType: row.media_type, size: row.size };
 }
 

@@ -87,7 +87,7 @@ function createPool(connectionString: string): Pool {
 /** Writes to one repository run in the order they were called; others beside them. */
 function createInPlaceWrites(kysely: Kysely<Schema>): {
   readonly write: Write;
-  drain(): Promise<void>;
+  readonly drain: () => Promise<void>;
 } {
   const last = new Map<string, Promise<unknown>>();
   let waiting = 0;

@@ -1,16 +1,20 @@
 import type { RepositoryKey, StoredRepository } from './metadata.ts';
+import { pointQuery } from './point-query.ts';
 import type { Sql } from './schema.ts';
+
+const repositoryByName = pointQuery((sql, slots: RepositoryKey) =>
+  sql
+    .selectFrom('repositories')
+    .select(['id', 'private', 'stopped_at', 'stopped_reason', 'created_at'])
+    .where('registry', '=', slots.registry)
+    .where('name', '=', slots.repository),
+);
 
 export async function findRepository(
   sql: Sql,
   key: RepositoryKey,
 ): Promise<StoredRepository | undefined> {
-  const row = await sql
-    .selectFrom('repositories')
-    .select(['private', 'stopped_at', 'stopped_reason', 'created_at'])
-    .where('registry', '=', key.registry)
-    .where('name', '=', key.repository)
-    .executeTakeFirst();
+  const row = await repositoryByName(sql, key);
   return (
     row && {
       private: row.private === 1,
@@ -30,12 +34,7 @@ export async function keepRepository(
   isPrivate: boolean,
   now: number,
 ): Promise<number> {
-  const known = await sql
-    .selectFrom('repositories')
-    .select(['id', 'private'])
-    .where('registry', '=', key.registry)
-    .where('name', '=', key.repository)
-    .executeTakeFirst();
+  const known = await repositoryByName(sql, key);
   if (known && (known.private === 1 || !isPrivate)) return known.id;
   const row = await sql
     .insertInto('repositories')

@@ -16,7 +16,7 @@ export interface MetadataSides {
   readonly sql: Sql;
   readonly write: Write;
   /** Answers waiting writes, then closes both sides. */
-  dispose(): Promise<void>;
+  readonly dispose: () => Promise<void>;
 }
 
 /** The one implementation of the metadata; `sqlite.ts` and `postgres.ts` give it its two sides. */

@@ -2,14 +2,11 @@ import type { Digest } from '../domain/digest.ts';
 import type { Tag } from '../domain/tag.ts';
 import type { RepositoryKey, StoredTag, TagInput, TagStatus } from './metadata.ts';
 import { keepRepository } from './repositories.ts';
+import { pointQuery } from './point-query.ts';
 import type { Sql } from './schema.ts';
 
-export async function findTag(
-  sql: Sql,
-  key: RepositoryKey,
-  tag: Tag,
-): Promise<StoredTag | undefined> {
-  const row = await sql
+const tagByName = pointQuery((sql, slots: RepositoryKey & { readonly tag: Tag }) =>
+  sql
     .selectFrom('repositories')
     .innerJoin('tags', 'tags.repository_id', 'repositories.id')
     .select([
@@ -20,10 +17,17 @@ export async function findTag(
       'tags.validated_at',
       'tags.status',
     ])
-    .where('repositories.registry', '=', key.registry)
-    .where('repositories.name', '=', key.repository)
-    .where('tags.tag', '=', tag)
-    .executeTakeFirst();
+    .where('repositories.registry', '=', slots.registry)
+    .where('repositories.name', '=', slots.repository)
+    .where('tags.tag', '=', slots.tag),
+);
+
+export async function findTag(
+  sql: Sql,
+  key: RepositoryKey,
+  tag: Tag,
+): Promise<StoredTag | undefined> {
+  const row = await tagByName(sql, { registry: key.registry, repository: key.repository, tag });
   return (
     row && {
       tag,

@@ -71,11 +71,10 @@ async function createManifests(database: Kysely<unknown>, dialect: Dialect): Pro
     .addColumn('last_pulled_at', integer, (column) => column.notNull())
     .addUniqueConstraint('manifests_digest', ['repository_id', 'digest'])
     .execute();
-  await database.schema.createIndex('manifests_content').on('manifests').column('digest').execute();
   await database.schema
     .createIndex('manifests_subject')
     .on('manifests')
-    .columns(['repository_id', 'subject', 'artifact_type'])
+    .columns(['repository_id', 'subject', 'id'])
     .where(sql.ref('subject'), 'is not', null)
     .execute();
   await tableByKey(database, dialect, 'manifest_children')
@@ -115,11 +114,6 @@ async function createTags(database: Kysely<unknown>, dialect: Dialect): Promise<
     .addColumn('status', text, (column) => column.notNull())
     .addColumn('last_pulled_at', integer, (column) => column.notNull())
     .addPrimaryKeyConstraint('tags_key', ['repository_id', 'tag'])
-    .execute();
-  await database.schema
-    .createIndex('tags_digest')
-    .on('tags')
-    .columns(['repository_id', 'digest'])
     .execute();
   await tableWithId(database, dialect, 'tag_history')
     .addColumn('repository_id', integer, (column) => column.notNull().references('repositories.id'))

@@ -1,0 +1,16 @@
+// Stores manifests until it is killed, and tells the id of each that was acknowledged with all before it.
+import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
+import { manifestInput } from './metadata-samples.ts';
+
+const [file = '', from = '0'] = process.argv.slice(2);
+const metadata = await openSqliteMetadata(file);
+const parallel = 8;
+for (let id = Number(from); ; id += parallel) {
+  const writes = Array.from({ length: parallel }, (_, index) => id + index + 1).map(async (one) => {
+    await metadata.storeManifest(
+      manifestInput('quay.io/killed', `image${one}`, { tag: `t${one}` }),
+    );
+    return one;
+  });
+  for (const write of writes) process.send?.(await write);
+}
