@@ -52,6 +52,12 @@ export interface Cache {
     signal: AbortSignal,
   ): Promise<BlobAnswer>;
   /** At most `n` tags after `last`, in byte order. */
-  listTags(request: PullRequest & { readonly n: number; readonly last: string }, signal: AbortSignal): Promise<TagsAnswer>;
-  listReferrers(request: PullRequest & { readonly subject: Digest }, signal: AbortSignal): Promise<ReferrersAnswer>;
+  listTags(
+    request: PullRequest & { readonly n: number; readonly last: string },
+    signal: AbortSignal,
+  ): Promise<TagsAnswer>;
+  listReferrers(
+    request: PullRequest & { readonly subject: Digest },
+    signal: AbortSignal,
+  ): Promise<ReferrersAnswer>;
 }

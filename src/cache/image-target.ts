@@ -1,12 +1,11 @@
 import { RegistryError } from '../domain/errors.ts';
-import { normalizeHost } from '../domain/host-name.ts';
 import type { ImageName } from '../domain/image-name.ts';
 import { parseImageName } from '../domain/image-name.ts';
 import type { PullTarget } from '../domain/pull-rule.ts';
 import type { Reference } from '../domain/reference.ts';
 import { parseReference } from '../domain/reference.ts';
-import { parseRepositoryName } from '../domain/repository-name.ts';
 import type { RuleSet } from '../domain/rule-set.ts';
+import { canonicalName, rootPrefix } from '../domain/rule-set.ts';
 
 export interface ImageTarget {
   readonly target: PullTarget;
@@ -53,15 +52,14 @@ function findTarget(
   const path = written.slice(written.indexOf('/') + 1);
   if (ownHosts.has(image.host)) return rules.byPath(path);
   const byPath = rules.byPath(written);
-  if (byPath?.rule !== undefined && byPath.rule.prefix !== 'ROOT') return byPath;
-  return rules.byHost(normalizeHost(image.host), image.repository) ?? byPath;
+  if (byPath?.rule !== undefined && byPath.rule.prefix !== rootPrefix) return byPath;
+  return rules.byHost(image.host, image.repository) ?? byPath;
 }
 
 /** The name itself: content of a removed rule may still be held under it. */
 function withoutRule(image: ImageName, text: string): PullTarget {
   const repository =
-    parseRepositoryName(`${image.host}/${image.repository}`) ??
-    parseRepositoryName(image.repository);
+    canonicalName(`${image.host}/${image.repository}`) ?? canonicalName(image.repository);
   if (repository === undefined) throw invalidImage(text);
   return { rule: undefined, repository, upstreamRepository: repository };
 }

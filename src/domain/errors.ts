@@ -1,3 +1,5 @@
+import type { CacheOutcome } from './verdict.ts';
+
 /** Everything that can be answered instead of content; each protocol maps it in one table. */
 export type ErrorCode =
   | 'nameInvalid'
@@ -25,6 +27,8 @@ export interface ErrorOptionsOf {
   /** Sent as Retry-After, rounded up to whole seconds. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
+  /** How the cache came to this answer, for `Cache-Status`; absent where it was not asked. */
+  readonly outcome?: CacheOutcome;
 }
 
 /** The one error type that front-ends translate; anything else that is thrown is answered as `internal`. */
@@ -33,11 +37,13 @@ export class RegistryError extends Error {
   readonly code: ErrorCode;
   readonly detail: Readonly<Record<string, unknown>> | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly outcome: CacheOutcome | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptionsOf = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.detail = options.detail;
     this.retryAfterMs = options.retryAfterMs;
+    this.outcome = options.outcome;
   }
 }

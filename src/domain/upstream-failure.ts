@@ -66,12 +66,18 @@ export class UpstreamFailure extends Error {
   }
 }
 
-/** What a client is told of an upstream's failure (design.md §3, "Numbers and statuses"); `subject` says what was asked. */
+/**
+ * What a client is told of an upstream's failure (design.md §3, "Numbers and statuses"); `subject` says what was asked,
+ * `verdict` whether upstream was asked for this answer or its no was remembered.
+ */
 export function answerOf(
   failure: UpstreamFailure,
   subject: 'manifest' | 'blob' | 'tags' | 'referrers',
+  verdict: 'error' | 'negative' = 'error',
 ): RegistryError {
+  const status = failure.status === undefined ? {} : { upstreamStatus: failure.status };
   const options = {
+    outcome: { verdict, detail: failure.reason, ...status },
     detail: {
       upstream: failure.upstream,
       cause: failure.reason,

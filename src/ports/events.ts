@@ -10,20 +10,77 @@ export type Event =
       readonly kind: 'manifest' | 'blob' | 'tag' | 'tags' | 'referrers';
       readonly verdict: Verdict;
     }
-  | { readonly type: 'upstreamRequest'; readonly upstream: string; readonly kind: UpstreamRequestKind; readonly method: string; readonly status: number | undefined; readonly durationMs: number }
+  | {
+      readonly type: 'upstreamRequest';
+      readonly upstream: string;
+      readonly kind: UpstreamRequestKind;
+      readonly method: string;
+      readonly status: number | undefined;
+      readonly durationMs: number;
+    }
   | { readonly type: 'upstreamReceived'; readonly upstream: string; readonly bytes: number }
-  | { readonly type: 'upstreamFailed'; readonly upstream: string; readonly kind: FailureKind; readonly reason: FailureReason; readonly message: string }
-  | { readonly type: 'throttled'; readonly upstream: string; readonly reason: 'rateLimited' | 'held' | 'connections' | 'downloads' }
-  | { readonly type: 'breaker'; readonly upstream: string; readonly state: 'closed' | 'open' | 'half-open' }
-  | { readonly type: 'rateLimit'; readonly upstream: string; readonly account: string; readonly limit: number; readonly remaining: number; readonly resetAt: number | undefined }
+  | {
+      readonly type: 'upstreamFailed';
+      readonly upstream: string;
+      readonly kind: FailureKind;
+      readonly reason: FailureReason;
+      readonly message: string;
+    }
+  | {
+      readonly type: 'throttled';
+      readonly upstream: string;
+      readonly reason: 'rateLimited' | 'held' | 'connections' | 'downloads';
+    }
+  | {
+      readonly type: 'breaker';
+      readonly upstream: string;
+      readonly state: 'closed' | 'open' | 'half-open';
+    }
+  | {
+      readonly type: 'rateLimit';
+      readonly upstream: string;
+      readonly account: string;
+      readonly limit: number;
+      readonly remaining: number;
+      readonly resetAt: number | undefined;
+    }
   | { readonly type: 'authFailed'; readonly upstream: string }
-  | { readonly type: 'downloadStarted'; readonly rule: string; readonly digest: Digest; readonly upstream: string }
-  | { readonly type: 'downloadResumed'; readonly upstream: string; readonly digest: Digest; readonly at: number }
-  | { readonly type: 'downloadEnded'; readonly rule: string; readonly digest: Digest; readonly bytes: number; readonly durationMs: number; readonly error: string | undefined }
+  | {
+      readonly type: 'downloadStarted';
+      readonly rule: string;
+      readonly digest: Digest;
+      readonly upstream: string;
+    }
+  | {
+      readonly type: 'downloadResumed';
+      readonly upstream: string;
+      readonly digest: Digest;
+      readonly at: number;
+    }
+  | {
+      readonly type: 'downloadEnded';
+      readonly rule: string;
+      readonly digest: Digest;
+      readonly bytes: number;
+      readonly durationMs: number;
+      readonly error: string | undefined;
+    }
   | { readonly type: 'digestMismatch'; readonly upstream: string; readonly digest: Digest }
-  | { readonly type: 'imageArrived'; readonly image: string; readonly digest: Digest; readonly bytes: number; readonly durationMs: number }
+  | {
+      readonly type: 'imageArrived';
+      readonly image: string;
+      readonly digest: Digest;
+      readonly bytes: number;
+      readonly durationMs: number;
+    }
   | { readonly type: 'storageFailed'; readonly operation: string; readonly message: string }
-  | { readonly type: 'servedBytes'; readonly rule: string; readonly kind: 'manifest' | 'blob'; readonly verdict: Verdict; readonly bytes: number };
+  | {
+      readonly type: 'servedBytes';
+      readonly rule: string;
+      readonly kind: 'manifest' | 'blob';
+      readonly verdict: Verdict;
+      readonly bytes: number;
+    };
 
 export type UpstreamRequestKind = 'manifest' | 'blob' | 'tags' | 'referrers' | 'token' | 'ping';
 

@@ -36,6 +36,8 @@ export interface BlobBody extends AsyncDisposable {
   readonly start: number;
   /** The blob's whole size; absent when upstream does not say. */
   readonly total: number | undefined;
+  /** True for a 206: `chunks` ends where the asked range ends. */
+  readonly partial: boolean;
   /** True when upstream answered 206, or a 200 with `Accept-Ranges: bytes`. */
   readonly ranges: boolean;
   readonly location: BlobLocation;
@@ -88,7 +90,11 @@ export interface UpstreamState {
  * has its own deadlines (design.md §3) besides the caller's signal. Manifests and tokens never queue behind blobs.
  */
 export interface Upstream {
-  headManifest(target: UpstreamTarget, reference: Reference, signal: AbortSignal): Promise<ManifestHead>;
+  headManifest(
+    target: UpstreamTarget,
+    reference: Reference,
+    signal: AbortSignal,
+  ): Promise<ManifestHead>;
   /** `undefined`: 304, only with `ifNoneMatch`. By digest, wrong bytes are an `invalid` failure. */
   getManifest(
     target: UpstreamTarget,
@@ -97,16 +103,29 @@ export interface Upstream {
     signal: AbortSignal,
   ): Promise<FetchedManifest | undefined>;
   /** The size; `undefined` inside the answer where upstream does not say. Costs one HEAD, redirects followed. */
-  headBlob(target: UpstreamTarget, digest: Digest, signal: AbortSignal): Promise<{ readonly size: number | undefined }>;
+  headBlob(
+    target: UpstreamTarget,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<{ readonly size: number | undefined }>;
   /** `undefined` only with `onlyIfIdle`. A connection is held until the body is disposed. */
-  openBlob(target: UpstreamTarget, digest: Digest, options: BlobOptions, signal: AbortSignal): Promise<BlobBody | undefined>;
+  openBlob(
+    target: UpstreamTarget,
+    digest: Digest,
+    options: BlobOptions,
+    signal: AbortSignal,
+  ): Promise<BlobBody | undefined>;
   listTags(
     target: UpstreamTarget,
     page: { readonly n: number; readonly last?: string },
     signal: AbortSignal,
   ): Promise<TagPage>;
   /** All pages; `undefined` where upstream has no referrers API (the caller reads the tag schema then). At most 10,000. */
-  listReferrers(target: UpstreamTarget, subject: Digest, signal: AbortSignal): Promise<readonly Descriptor[] | undefined>;
+  listReferrers(
+    target: UpstreamTarget,
+    subject: Digest,
+    signal: AbortSignal,
+  ): Promise<readonly Descriptor[] | undefined>;
   /** `GET /v2/` with the rule's credential, for `rules verify` and `doctor`. */
   ping(rule: PullRule, url: UpstreamUrl, signal: AbortSignal): Promise<void>;
   /** By the host of the URL; `undefined` when it was never asked. */

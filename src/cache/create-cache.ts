@@ -1,0 +1,108 @@
+import type { Metadata } from '../metadata/metadata.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Events } from '../ports/events.ts';
+import type { Spool } from '../ports/spool.ts';
+import type { Upstream } from '../ports/upstream.ts';
+import type { Cache } from './cache.ts';
+import type { BlobFiller } from './pull-blob.ts';
+import { createBlobPuller } from './pull-blob.ts';
+import { createDownloads, type Downloads } from './downloads.ts';
+import { createImageCompletion, type ImageCompletion } from './complete-image.ts';
+import { createManifestFetcher } from './fetch-manifest.ts';
+import { createReferrersLister } from './list-referrers.ts';
+import { createTagLister } from './list-tags.ts';
+import { createManifestMemory } from './manifest-memory.ts';
+import { createManifestPuller } from './pull-manifest.ts';
+import { createNegativeMemory } from './negative-memory.ts';
+import { createRepositoryStops } from './repository-stops.ts';
+import { createTagResolver, type TagResolver } from './resolve-tag.ts';
+import { createSpaceGate, type MinFree } from './space-gate.ts';
+import { createUpstreamSources } from './upstream-sources.ts';
+
+export interface CacheParts {
+  readonly metadata: Metadata;
+  readonly blobs: BlobStore;
+  readonly spool: Spool;
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  readonly events: Events;
+}
+
+export interface CacheLimits {
+  readonly parallelAboveBytes: number;
+  readonly pieceBytes: number;
+  readonly connectionsPerBlob: number;
+  readonly minFree: MinFree;
+  readonly maxBlobBytes: number;
+  readonly downloadsMax: number;
+}
+
+/** The cache as the front-ends and the server's life see it. Disposing cuts what runs; partials are journalled. */
+export interface RunningCache extends Cache, AsyncDisposable {
+  readonly tags: TagResolver;
+  readonly downloads: Pick<Downloads, 'count'>;
+  readonly completion: Pick<ImageCompletion, 'idle'>;
+  /** Forgets refusals, failed checks and all that was read from metadata: after a reload or a credential's change. */
+  reset(): void;
+}
+
+export function createCache(parts: CacheParts, limits: CacheLimits): RunningCache {
+  const { metadata, blobs, upstream, clock, events, spool } = parts;
+  const ended = new AbortController();
+  const sources = createUpstreamSources(clock);
+  const negative = createNegativeMemory(clock);
+  const stops = createRepositoryStops(metadata);
+  const memory = createManifestMemory(metadata);
+  const space = createSpaceGate(blobs, limits.minFree, clock);
+  const fetchParts = {
+    upstream,
+    metadata,
+    memory,
+    sources,
+    stops,
+    clock,
+    events,
+    signal: ended.signal,
+  };
+  const fetcher = createManifestFetcher(fetchParts);
+  const tags = createTagResolver(fetchParts, fetcher);
+  const downloads = createDownloads(
+    { upstream, spool, blobs, clock, events, sources, space, ...limits },
+    limits.downloadsMax,
+  );
+  const blobPuller = createBlobPuller({ ...fetchParts, blobs, downloads, negative });
+  const filler: BlobFiller = blobPuller;
+  const completion = createImageCompletion({ ...fetchParts, fetcher, filler });
+  const manifests = createManifestPuller({ ...fetchParts, fetcher, tags, negative, completion });
+  const tagLister = createTagLister(fetchParts);
+  const referrers = createReferrersLister(fetchParts);
+  const memories = [
+    negative,
+    stops,
+    memory,
+    tags,
+    blobPuller,
+    completion,
+    manifests,
+    tagLister,
+    referrers,
+  ];
+  return {
+    pullManifest: manifests.pullManifest,
+    pullBlob: blobPuller.pullBlob,
+    listTags: tagLister.listTags,
+    listReferrers: referrers.listReferrers,
+    tags,
+    downloads,
+    completion,
+    reset: () => {
+      for (const one of memories) one.clear();
+    },
+    [Symbol.asyncDispose]: async () => {
+      ended.abort(new Error('the server is shutting down'));
+      await downloads[Symbol.asyncDispose]();
+      await completion[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,345 @@
+import type { Digest } from '../domain/digest.ts';
+import type { PullRule } from '../domain/pull-rule.ts';
+import type { RepositoryName } from '../domain/repository-name.ts';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Events } from '../ports/events.ts';
+import type { Spool, SpoolFile } from '../ports/spool.ts';
+import type { Upstream } from '../ports/upstream.ts';
+import { fetchBytes } from './download-fetch.ts';
+import { bytesOf, runFrom } from './piece-plan.ts';
+import type { SpaceGate, SpaceReservation } from './space-gate.ts';
+import { isStorageFailure } from './space-gate.ts';
+import type { UpstreamSources } from './upstream-sources.ts';
+import { askInTurn } from './upstream-sources.ts';
+
+/** What a download reads from and writes to. */
+export interface DownloadParts {
+  readonly upstream: Upstream;
+  readonly spool: Spool;
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly sources: UpstreamSources;
+  readonly space: SpaceGate;
+  readonly parallelAboveBytes: number;
+  readonly pieceBytes: number;
+  readonly connectionsPerBlob: number;
+  readonly maxBlobBytes: number;
+}
+
+export interface DownloadRequest {
+  /** Registry and rule: partials of two owners never meet. */
+  readonly owner: string;
+  readonly rule: PullRule;
+  readonly upstreamRepository: RepositoryName;
+  readonly digest: Digest;
+  /** A stored descriptor's claim; upstream's word must agree with it. */
+  readonly expectedBytes: number | undefined;
+  /** A stored manifest of the repository names the blob; otherwise upstream must have been asked before a byte goes out. */
+  readonly named: boolean;
+  /** Called after the blob was adopted and before the download leaves memory; its failure fails nothing. */
+  readonly onStored: (bytes: number) => Promise<void>;
+}
+
+/** Thrown to those who wait where the disk can't take the blob: they read from upstream themselves. */
+export class NoSpace extends Error {
+  override readonly name = 'NoSpace';
+}
+
+export type DownloadState = 'running' | 'verified' | 'stored' | 'kept' | 'overflow' | 'failed';
+
+/**
+ * One fetch of one blob for any number of readers (design.md §3, "Downloads"). It belongs to the cache: readers come and go.
+ * `running` → `verified` (hash right; last bytes go out) → `stored` (adopted; the blob store serves) or `kept` (could not be
+ * stored; this file serves until its readers are gone). `overflow`: the disk filled up. `failed`: readers get the error.
+ */
+export class Download {
+  readonly request: DownloadRequest;
+  readonly parts: DownloadParts;
+  readonly startedAt: number;
+  state: DownloadState = 'running';
+  error: unknown;
+  /** Counts up when all bytes were thrown away after a wrong digest: a reader that had some of them must fail. */
+  generation = 0;
+  readers = 0;
+  /** Positions at which readers wait, for steering the next piece. */
+  readonly waiting: Set<{ readonly position: number }> = new Set();
+  /** Resolves when upstream has answered and the size is known, or bytes flow without one; rejects with the failure. */
+  readonly started: Promise<void>;
+  /** Resolves when nothing of this download is open any more. Never rejects. */
+  readonly closed: Promise<void>;
+  readonly #abort = new AbortController();
+  readonly #wakeups = new Set<() => void>();
+  #file: SpoolFile | undefined;
+  #size: number | undefined;
+  #activeReads = 0;
+  #reservation: SpaceReservation | undefined;
+  #start: { resolve: () => void; reject: (error: unknown) => void };
+
+  constructor(request: DownloadRequest, parts: DownloadParts) {
+    this.request = request;
+    this.parts = parts;
+    this.startedAt = parts.clock.elapsed();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.started = promise;
+    this.#start = { resolve, reject };
+    promise.catch(() => {});
+    this.closed = this.#run();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  get size(): number | undefined {
+    return this.#size;
+  }
+
+  get file(): SpoolFile {
+    if (this.#file === undefined) throw new Error('the download has no file yet');
+    return this.#file;
+  }
+
+  get arrivedBytes(): number {
+    return this.#file === undefined ? 0 : bytesOf(this.#file.arrived);
+  }
+
+  get complete(): boolean {
+    return this.#size !== undefined && this.arrivedBytes === this.#size;
+  }
+
+  get waitingPositions(): Iterable<number> {
+    return [...this.waiting].map((entry) => entry.position);
+  }
+
+  /** Bytes in a row from `position` that can be read now. */
+  availableFrom(position: number): number {
+    return this.#file === undefined ? 0 : runFrom(this.#file.arrived, position);
+  }
+
+  /** Ends the fetch; what has arrived is journalled. Readers get `reason`. */
+  pause(reason: Error): void {
+    this.#abort.abort(reason);
+  }
+
+  /** Reads bytes that have arrived; the file stays open meanwhile. */
+  async readArrived(into: Uint8Array, position: number): Promise<number> {
+    this.#activeReads += 1;
+    try {
+      return await this.file.read(into, position);
+    } finally {
+      this.#activeReads -= 1;
+      if (this.#activeReads === 0) this.#wake();
+    }
+  }
+
+  /** Resolves at the next change of state or bytes. */
+  changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        this.#wakeups.delete(done);
+        signal.removeEventListener('abort', done);
+        if (signal.aborted) reject(signal.reason as Error);
+        else resolve();
+      };
+      if (signal.aborted) return done();
+      this.#wakeups.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  /** A reader came (`1`) or went (`-1`). */
+  attach(change: 1 | -1): void {
+    this.readers += change;
+    if (this.readers === 0) this.#wake();
+  }
+
+  /** Upstream's word on the size: checked, reserved on the disk and told to the spool; `started` resolves. */
+  async announce(total: number | undefined, host: string): Promise<void> {
+    if (total !== undefined) await this.#setSize(total, host);
+    this.#start.resolve();
+  }
+
+  /** Writes what a connection brought; readers wake when it can be read. */
+  async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    await this.file.write(position, chunks);
+    let bytes = 0;
+    for (const chunk of chunks) bytes += chunk.length;
+    this.#reservation?.written(bytes);
+    if (this.#size === undefined && position + bytes > this.parts.maxBlobBytes)
+      throw this.#tooLarge('');
+    this.#wake();
+  }
+
+  async #setSize(total: number, host: string): Promise<void> {
+    const known = this.#size;
+    if (known === total && this.#reservation !== undefined) return;
+    if (known !== undefined && known !== total) {
+      throw new UpstreamFailure(`upstream says ${total} bytes, expected are ${known}`, {
+        kind: 'invalid',
+        reason: 'wrongLength',
+        upstream: host,
+      });
+    }
+    if (total > this.parts.maxBlobBytes) throw this.#tooLarge(host);
+    this.#reservation ??= await this.parts.space.reserve(Math.max(0, total - this.arrivedBytes));
+    if (this.#reservation === undefined) throw new NoSpace();
+    await this.file.expect(total);
+    this.#size = total;
+    this.#wake();
+  }
+
+  #tooLarge(host: string): UpstreamFailure {
+    return new UpstreamFailure(
+      `the blob is larger than maxBlobBytes (${this.parts.maxBlobBytes})`,
+      {
+        kind: 'invalid',
+        reason: 'tooLarge',
+        upstream: host,
+      },
+    );
+  }
+
+  async #run(): Promise<void> {
+    const { request, parts } = this;
+    let failure: unknown;
+    try {
+      this.#file = await parts.spool.open(request.owner, request.digest);
+      await this.#open();
+      await this.#fetchVerified();
+      this.#enter('verified');
+      await this.#store();
+    } catch (error) {
+      failure = error;
+      await this.#fail(error);
+    } finally {
+      this.#reservation?.[Symbol.dispose]();
+      await this.#close();
+      parts.events.emit({
+        type: 'downloadEnded',
+        rule: request.rule.prefix,
+        digest: request.digest,
+        bytes: this.#size ?? 0,
+        durationMs: parts.clock.elapsed() - this.startedAt,
+        error: failure instanceof Error ? failure.message : undefined,
+      });
+    }
+  }
+
+  async #open(): Promise<void> {
+    const size = this.file.size ?? this.request.expectedBytes;
+    if (size !== undefined) await this.#setSize(size, '');
+    if (this.complete) await this.#startComplete();
+    const arrived = this.arrivedBytes;
+    if (arrived > 0) {
+      const upstream = this.request.rule.urls[0]?.host ?? '';
+      this.parts.events.emit({
+        type: 'downloadResumed',
+        upstream,
+        digest: this.request.digest,
+        at: arrived,
+      });
+    }
+  }
+
+  /** All bytes were here already: an earlier process had fetched them and died. */
+  async #startComplete(): Promise<void> {
+    const { rule, upstreamRepository: repository, digest, named } = this.request;
+    if (!named) {
+      await askInTurn(rule.urls, this.signal, (url) =>
+        this.parts.upstream.headBlob({ rule, url, repository }, digest, this.signal),
+      );
+    }
+    this.#start.resolve();
+  }
+
+  async #fetchVerified(): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const asked = await fetchBytes(this);
+      if (await this.file.verify()) return;
+      for (const url of asked) {
+        this.parts.sources.rest(url, this.request.digest);
+        this.parts.events.emit({
+          type: 'digestMismatch',
+          upstream: url.host,
+          digest: this.request.digest,
+        });
+      }
+      this.generation += 1;
+      await this.file.reset();
+      if (this.#size !== undefined) await this.file.expect(this.#size);
+      this.#wake();
+      if (attempt >= 3) throw wrongDigest(asked.values().next().value?.host ?? '');
+    }
+  }
+
+  async #store(): Promise<void> {
+    const { request, parts } = this;
+    try {
+      await parts.blobs.adopt(await this.file.seal(request.digest));
+    } catch (error) {
+      parts.events.emit({ type: 'storageFailed', operation: 'adopt', message: String(error) });
+      this.#enter('kept');
+      while (this.readers > 0) await this.changed(new AbortController().signal);
+      return;
+    }
+    try {
+      await request.onStored(this.#size ?? 0);
+    } catch (error) {
+      parts.events.emit({
+        type: 'storageFailed',
+        operation: 'recordFetch',
+        message: String(error),
+      });
+    }
+    this.#enter('stored');
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    this.error = error;
+    this.#start.reject(error);
+    const broken = isStorageFailure(error);
+    if (broken)
+      this.parts.events.emit({
+        type: 'storageFailed',
+        operation: 'download',
+        message: String(error),
+      });
+    this.#enter(broken || error instanceof NoSpace ? 'overflow' : 'failed');
+    this.#abort.abort(error);
+    if (this.state !== 'overflow' || this.#file === undefined) return;
+    while (this.readers > 0) await this.changed(new AbortController().signal);
+    await this.#file.discard().catch(() => {});
+  }
+
+  async #close(): Promise<void> {
+    const file = this.#file;
+    if (file === undefined) return;
+    while (this.#activeReads > 0) await this.changed(new AbortController().signal);
+    try {
+      if (this.state === 'failed' && this.arrivedBytes > 0) await file.journal();
+      await file[Symbol.asyncDispose]();
+    } catch (error) {
+      this.parts.events.emit({ type: 'storageFailed', operation: 'close', message: String(error) });
+    }
+  }
+
+  #enter(state: DownloadState): void {
+    this.state = state;
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#wakeups) wake();
+  }
+}
+
+export function wrongDigest(host: string): UpstreamFailure {
+  return new UpstreamFailure('the bytes do not match the digest', {
+    kind: 'invalid',
+    reason: 'wrongDigest',
+    upstream: host,
+  });
+}

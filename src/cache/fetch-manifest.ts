@@ -1,0 +1,149 @@
+import { parseManifest } from '../domain/manifest-parser.ts';
+import type { PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
+import type { Reference } from '../domain/reference.ts';
+import type { Tag } from '../domain/tag.ts';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { Metadata, StoredManifest } from '../metadata/metadata.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Events } from '../ports/events.ts';
+import type { FetchedManifest, Upstream } from '../ports/upstream.ts';
+import type { PullRequest } from './cache.ts';
+import { isPrivate, repositoryKey, sourceOf } from './keys.ts';
+import type { ManifestMemory } from './manifest-memory.ts';
+import type { RepositoryStops } from './repository-stops.ts';
+import { SingleFlight } from './single-flight.ts';
+import type { UpstreamSources } from './upstream-sources.ts';
+import { askInTurn } from './upstream-sources.ts';
+
+export interface FetchManifestParts {
+  readonly upstream: Upstream;
+  readonly metadata: Metadata;
+  readonly memory: ManifestMemory;
+  readonly sources: UpstreamSources;
+  readonly stops: RepositoryStops;
+  readonly clock: Clock;
+  readonly events: Events;
+  /** Ends with the server: a fetch belongs to the cache, not to a request. */
+  readonly signal: AbortSignal;
+}
+
+/** Fetches manifests and stores them; one fetch per repository and reference for any number of pulls. */
+export interface ManifestFetcher {
+  /** From the rule's URLs in turn; stored, then remembered. `joined`: another pull had begun it. */
+  fetch(
+    request: RuledRequest,
+    reference: Reference,
+  ): { readonly promise: Promise<StoredManifest>; readonly joined: boolean };
+  /** A manifest that was fetched otherwise: stored with its children, and the tag when one is given. */
+  store(
+    request: RuledRequest,
+    fetched: FetchedManifest,
+    tag: FetchedTag | undefined,
+  ): Promise<StoredManifest>;
+}
+
+export interface FetchedTag {
+  readonly tag: Tag;
+  readonly url: UpstreamUrl;
+}
+
+/** A request that a rule leads somewhere. */
+export interface RuledRequest extends PullRequest {
+  readonly target: PullRequest['target'] & { readonly rule: PullRule };
+}
+
+export function createManifestFetcher(parts: FetchManifestParts): ManifestFetcher {
+  const flights = new SingleFlight<StoredManifest>();
+
+  async function fetchNow(request: RuledRequest, reference: Reference): Promise<StoredManifest> {
+    const { rule, upstreamRepository: repository } = request.target;
+    const urls =
+      reference.kind === 'digest' ? parts.sources.awake(rule, reference.digest) : rule.urls;
+    let from: UpstreamUrl | undefined;
+    const fetched = await askInTurn(urls, parts.signal, async (url) => {
+      from = url;
+      const answer = await parts.upstream
+        .getManifest({ rule, url, repository }, reference, undefined, parts.signal)
+        .catch((error: unknown) => noteWrongBytes(error, url, reference));
+      return answer ?? unasked304(url);
+    });
+    const tag =
+      reference.kind === 'tag' && from !== undefined
+        ? { tag: reference.tag, url: from }
+        : undefined;
+    return store(request, fetched, tag);
+  }
+
+  function noteWrongBytes(error: unknown, url: UpstreamUrl, reference: Reference): never {
+    if (
+      error instanceof UpstreamFailure &&
+      error.reason === 'wrongDigest' &&
+      reference.kind === 'digest'
+    ) {
+      parts.sources.rest(url, reference.digest);
+      parts.events.emit({ type: 'digestMismatch', upstream: url.host, digest: reference.digest });
+    }
+    throw error;
+  }
+
+  async function store(
+    request: RuledRequest,
+    fetched: FetchedManifest,
+    tag: FetchedTag | undefined,
+  ): Promise<StoredManifest> {
+    const parsed = parseManifest(fetched.bytes, fetched.mediaType);
+    const manifest = { digest: fetched.digest, mediaType: parsed.mediaType, bytes: fetched.bytes };
+    const now = parts.clock.now();
+    const stored = tag && {
+      tag: tag.tag,
+      source: sourceOf(tag.url, request.target),
+      validatedAt: now,
+    };
+    try {
+      await parts.metadata.storeManifest({
+        ...repositoryKey(request),
+        manifest,
+        parsed,
+        private: isPrivate(request.target),
+        now,
+        ...(stored === undefined ? {} : { tag: stored }),
+      });
+    } catch (error) {
+      parts.events.emit({
+        type: 'storageFailed',
+        operation: 'storeManifest',
+        message: String(error),
+      });
+    }
+    parts.memory.putManifest(request, manifest);
+    if (stored !== undefined) {
+      const { digest, mediaType, bytes } = manifest;
+      parts.memory.putTag(request, {
+        ...stored,
+        digest,
+        mediaType,
+        size: bytes.length,
+        status: 'ok',
+      });
+    }
+    return manifest;
+  }
+
+  return {
+    store,
+    fetch: (request, reference) => {
+      const subject = reference.kind === 'tag' ? reference.tag : reference.digest;
+      const key = `${request.registry} ${request.target.rule.prefix} ${request.target.repository} ${subject}`;
+      return flights.join(key, () => fetchNow(request, reference));
+    },
+  };
+}
+
+function unasked304(url: UpstreamUrl): never {
+  throw new UpstreamFailure('upstream answered 304 to an unconditional request', {
+    kind: 'invalid',
+    reason: 'status',
+    upstream: url.host,
+    status: 304,
+  });
+}

@@ -1,0 +1,22 @@
+import type { PullTarget, UpstreamUrl } from '../domain/pull-rule.ts';
+import type { RepositoryKey } from '../metadata/metadata.ts';
+import type { PullRequest } from './cache.ts';
+
+export function repositoryKey(request: PullRequest): RepositoryKey {
+  return { registry: request.registry, repository: request.target.repository };
+}
+
+/** A key of the in-process memories: registry and repository first. `subject` is a tag, a digest or a listing's name. */
+export function memoryKey(request: PullRequest, subject: string): string {
+  return `${request.registry} ${request.target.repository} ${subject}`;
+}
+
+/** Where a tag was read: URL and path. */
+export function sourceOf(url: UpstreamUrl, target: PullTarget): string {
+  return `${url.origin}/${target.upstreamRepository}`;
+}
+
+/** True while what was fetched may be shown only to whom the rule's credential belongs (design.md §5, `anonymousPull`). */
+export function isPrivate(target: PullTarget): boolean {
+  return target.rule?.credential !== undefined && !target.rule.anonymousPull;
+}

@@ -1,0 +1,272 @@
+import { LRUCache } from 'lru-cache';
+import type { ByteSource } from '../domain/byte-source.ts';
+import type { Digest } from '../domain/digest.ts';
+import { RegistryError } from '../domain/errors.ts';
+import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { BlobClaim, Metadata } from '../metadata/metadata.ts';
+import type { BlobStore } from '../ports/blob-store.ts';
+import type { BlobAnswer, Cache } from './cache.ts';
+import { NoSpace } from './download.ts';
+import type { Downloads } from './downloads.ts';
+import { downloadSource } from './download-source.ts';
+import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
+import { isPrivate, memoryKey, repositoryKey } from './keys.ts';
+import type { NegativeMemory } from './negative-memory.ts';
+import { passThroughSource } from './pass-through.ts';
+import { isRuled } from './pull-manifest.ts';
+import { SingleFlight, waitUnder } from './single-flight.ts';
+import { isStorageFailure } from './space-gate.ts';
+import { askInTurn } from './upstream-sources.ts';
+
+const heldMax = 100_000;
+const headKnownForMs = 60_000;
+
+export interface PullBlobParts extends Pick<
+  FetchManifestParts,
+  'upstream' | 'clock' | 'events' | 'stops' | 'signal'
+> {
+  readonly metadata: Metadata;
+  readonly blobs: BlobStore;
+  readonly downloads: Downloads;
+  readonly negative: NegativeMemory;
+}
+
+type BlobRequest = Parameters<Cache['pullBlob']>[0];
+
+/** Starts or joins the download of a blob that a repository's manifest names, with nobody reading it. */
+export interface BlobFiller {
+  fill(request: RuledRequest & { readonly digest: Digest }, signal: AbortSignal): Promise<void>;
+}
+
+/** Blobs: ours where this repository holds them (design.md §3, "Whose bytes"), else upstream is asked, once for any number of pulls. */
+export function createBlobPuller(
+  parts: PullBlobParts,
+): Pick<Cache, 'pullBlob'> & BlobFiller & { clear(): void } {
+  /** Repositories and blobs whose holding was looked up: it only ever grows. */
+  const held = new LRUCache<string, true>({ max: heldMax });
+  const heads = new LRUCache<string, { size: number | undefined; until: number }>({ max: heldMax });
+  const headFlights = new SingleFlight<number | undefined>();
+
+  function stored(digest: Digest, size: number): ByteSource {
+    return {
+      size,
+      open: async (span) => {
+        const reader = await parts.blobs.open(digest, span);
+        if (reader === undefined)
+          throw new Error('the blob was removed between two steps of one request');
+        return reader;
+      },
+    };
+  }
+
+  function hit(digest: Digest, size: number): BlobAnswer {
+    return { digest, size, source: stored(digest, size), outcome: { verdict: 'hit' } };
+  }
+
+  async function pull(request: BlobRequest, signal: AbortSignal): Promise<BlobAnswer> {
+    try {
+      if (!isRuled(request)) return await pullHeldOnly(request);
+      return await pullRuled(request, signal);
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure)) throw error;
+      throw answerOf(error, 'blob');
+    }
+  }
+
+  async function pullHeldOnly(request: BlobRequest): Promise<BlobAnswer> {
+    const claim = await parts.metadata.findBlobClaim(repositoryKey(request), '', request.digest);
+    const size = claim.named || claim.proven ? await parts.blobs.size(request.digest) : undefined;
+    if (size === undefined) throw unknownBlob(request.digest, 'no rule leads to this repository');
+    return hit(request.digest, size);
+  }
+
+  async function pullRuled(
+    request: BlobRequest & RuledRequest,
+    signal: AbortSignal,
+  ): Promise<BlobAnswer> {
+    const { digest } = request;
+    const key = memoryKey(request, `${request.target.rule.prefix} ${digest}`);
+    const stopped = await parts.stops.isStopped(request);
+    if (held.has(key) && !stopped) {
+      const size = await parts.blobs.size(digest);
+      if (size !== undefined) return hit(digest, size);
+    }
+    const claim = await parts.metadata.findBlobClaim(
+      repositoryKey(request),
+      request.target.rule.prefix,
+      digest,
+    );
+    const size = await parts.blobs.size(digest);
+    if (((claim.named && claim.ruleFetched) || claim.proven) && size !== undefined && !stopped) {
+      held.set(key, true);
+      return hit(digest, size);
+    }
+    const refused = parts.negative.get(memoryKey(request, digest));
+    if (refused !== undefined) throw answerOf(refused, 'blob', 'negative');
+    try {
+      return await pullMissing(request, claim, size, stopped, signal);
+    } catch (error) {
+      parts.negative.note(memoryKey(request, digest), 'digest', error);
+      throw error;
+    }
+  }
+
+  async function pullMissing(
+    request: BlobRequest & RuledRequest,
+    claim: BlobClaim,
+    sizeHere: number | undefined,
+    stopped: boolean,
+    signal: AbortSignal,
+  ): Promise<BlobAnswer> {
+    const { digest } = request;
+    const running = parts.downloads.find(ownerOf(request), digest);
+    if (sizeHere !== undefined || stopped || (running !== undefined && !claim.named)) {
+      // Bytes are here or on their way, but not shown to be this repository's: upstream says whether they are.
+      const head = await headUpstream(request, signal);
+      parts.stops.lift(request);
+      if (sizeHere !== undefined) {
+        await prove(request);
+        return {
+          ...hit(digest, sizeHere),
+          outcome: { verdict: 'revalidated', upstreamStatus: 200 },
+        };
+      }
+      if (request.method === 'HEAD') return headAnswer(digest, head);
+    }
+    if (request.method === 'HEAD') {
+      if (running?.size !== undefined)
+        return { ...headAnswer(digest, running.size), outcome: { verdict: 'coalesced' } };
+      return headAnswer(digest, await headUpstream(request, signal));
+    }
+    return download(request, claim, signal);
+  }
+
+  async function download(
+    request: BlobRequest & RuledRequest,
+    claim: BlobClaim,
+    signal: AbortSignal,
+  ): Promise<BlobAnswer> {
+    const { digest } = request;
+    const expectedBytes = claim.size ?? heads.get(memoryKey(request, digest))?.size;
+    try {
+      const { download: running, joined } = await parts.downloads.join(
+        downloadRequest(request, claim.named, expectedBytes),
+        signal,
+      );
+      const verdict = joined ? 'coalesced' : 'miss';
+      return {
+        digest,
+        size: running.size,
+        source: downloadSource(running),
+        outcome: { verdict, upstreamStatus: 200 },
+      };
+    } catch (error) {
+      if (!(error instanceof NoSpace) && !isStorageFailure(error)) throw error;
+      const size = expectedBytes ?? (await headUpstream(request, signal));
+      const { rule, upstreamRepository } = request.target;
+      const source = passThroughSource({ rule, upstreamRepository, digest }, size, parts.upstream);
+      return { digest, size, source, outcome: { verdict: 'bypass', detail: 'storage full' } };
+    }
+  }
+
+  function downloadRequest(
+    request: RuledRequest & { readonly digest: Digest },
+    named: boolean,
+    expectedBytes: number | undefined,
+  ) {
+    const { rule, upstreamRepository } = request.target;
+    const { digest } = request;
+    return {
+      owner: ownerOf(request),
+      rule,
+      upstreamRepository,
+      digest,
+      named,
+      expectedBytes,
+      onStored: async (size: number) => {
+        held.set(memoryKey(request, `${rule.prefix} ${digest}`), true);
+        await parts.metadata.recordFetch({
+          ...repositoryKey(request),
+          rule: rule.prefix,
+          digest,
+          size,
+          private: isPrivate(request.target),
+          now: parts.clock.now(),
+        });
+      },
+    };
+  }
+
+  /** One upstream HEAD for any number of askers, kept 60 s. The size, where upstream says it. */
+  async function headUpstream(
+    request: RuledRequest & { readonly digest: Digest },
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const key = memoryKey(request, request.digest);
+    const known = heads.get(key);
+    if (known !== undefined && known.until > parts.clock.elapsed()) return known.size;
+    const { rule, upstreamRepository: repository } = request.target;
+    const { promise } = headFlights.join(`${key} ${rule.prefix}`, async () => {
+      const head = await askInTurn(rule.urls, parts.signal, (url) =>
+        parts.upstream.headBlob({ rule, url, repository }, request.digest, parts.signal),
+      );
+      heads.set(key, { size: head.size, until: parts.clock.elapsed() + headKnownForMs });
+      return head.size;
+    });
+    return waitUnder(promise, signal);
+  }
+
+  async function prove(request: RuledRequest & { readonly digest: Digest }): Promise<void> {
+    held.set(memoryKey(request, `${request.target.rule.prefix} ${request.digest}`), true);
+    try {
+      await parts.metadata.proveBlob({
+        ...repositoryKey(request),
+        digest: request.digest,
+        private: isPrivate(request.target),
+        now: parts.clock.now(),
+      });
+    } catch (error) {
+      parts.events.emit({ type: 'storageFailed', operation: 'proveBlob', message: String(error) });
+    }
+  }
+
+  async function fill(
+    request: RuledRequest & { readonly digest: Digest },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const claim = await parts.metadata.findBlobClaim(
+      repositoryKey(request),
+      request.target.rule.prefix,
+      request.digest,
+    );
+    if (claim.ruleFetched && (await parts.blobs.size(request.digest)) !== undefined) return;
+    const { download: running } = await parts.downloads.join(
+      downloadRequest(request, claim.named, claim.size),
+      signal,
+    );
+    await waitUnder(running.closed, signal);
+    if (running.state === 'failed') throw running.error;
+  }
+
+  return {
+    pullBlob: pull,
+    fill,
+    clear: () => {
+      held.clear();
+      heads.clear();
+    },
+  };
+}
+
+/** Registry and rule: whose partial and whose download it is. */
+function ownerOf(request: RuledRequest): string {
+  return `${request.registry} ${request.target.rule.prefix}`;
+}
+
+function headAnswer(digest: Digest, size: number | undefined): BlobAnswer {
+  return { digest, size, source: undefined, outcome: { verdict: 'miss', upstreamStatus: 200 } };
+}
+
+function unknownBlob(digest: Digest, why: string): RegistryError {
+  return new RegistryError('blobUnknown', 'blob unknown', { detail: { digest, cause: why } });
+}

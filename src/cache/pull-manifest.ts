@@ -1,0 +1,233 @@
+import { LRUCache } from 'lru-cache';
+import type { Digest } from '../domain/digest.ts';
+import { RegistryError } from '../domain/errors.ts';
+import type { Reference } from '../domain/reference.ts';
+import type { Tag } from '../domain/tag.ts';
+import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { CacheOutcome } from '../domain/verdict.ts';
+import type { StoredManifest, StoredTag } from '../metadata/metadata.ts';
+import type { ManifestHead } from '../ports/upstream.ts';
+import type { Cache, ManifestAnswer, PullRequest } from './cache.ts';
+import type { ImageCompletion } from './complete-image.ts';
+import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
+import { memoryKey } from './keys.ts';
+import type { NegativeMemory } from './negative-memory.ts';
+import type { TagResolver } from './resolve-tag.ts';
+import { SingleFlight, waitUnder } from './single-flight.ts';
+import { freshnessOf } from './tag-freshness.ts';
+import { askInTurn } from './upstream-sources.ts';
+
+const headsMax = 10_000;
+const headKnownForMs = 60_000;
+
+export interface PullManifestParts extends FetchManifestParts {
+  readonly fetcher: ManifestFetcher;
+  readonly tags: TagResolver;
+  readonly negative: NegativeMemory;
+  readonly completion: ImageCompletion;
+}
+
+type ManifestRequest = Parameters<Cache['pullManifest']>[0];
+
+/** Manifests by tag and by digest: memory, metadata, then upstream, once for any number of pulls (design.md §3). */
+export function createManifestPuller(
+  parts: PullManifestParts,
+): Pick<Cache, 'pullManifest'> & { clear(): void } {
+  const heads = new LRUCache<string, { answer: ManifestAnswer; until: number }>({ max: headsMax });
+  const headFlights = new SingleFlight<ManifestHead>();
+
+  /** A manifest that is here, with what completes its image set going where it goes out whole. */
+  function held(
+    request: ManifestRequest,
+    manifest: StoredManifest,
+    outcome: CacheOutcome,
+  ): ManifestAnswer {
+    if (request.method === 'GET') parts.completion.sent(request, manifest);
+    const { digest, mediaType, bytes } = manifest;
+    return { digest, mediaType, size: bytes.length, bytes, outcome };
+  }
+
+  async function pull(request: ManifestRequest, signal: AbortSignal): Promise<ManifestAnswer> {
+    const { reference } = request;
+    try {
+      if (!isRuled(request)) return await pullHeldOnly(request);
+      if (reference.kind === 'digest') return await pullByDigest(request, reference.digest, signal);
+      return await pullByTag(request, reference.tag, signal);
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure)) throw error;
+      throw answerOf(error, 'manifest');
+    }
+  }
+
+  /** No rule leads here any more: what is held stays readable, and nothing is asked. */
+  async function pullHeldOnly(request: ManifestRequest): Promise<ManifestAnswer> {
+    const { reference } = request;
+    const tag =
+      reference.kind === 'tag' ? await parts.memory.findTag(request, reference.tag) : undefined;
+    const digest = reference.kind === 'digest' ? reference.digest : tag?.digest;
+    const manifest =
+      digest === undefined ? undefined : await parts.memory.findManifest(request, digest);
+    if (manifest === undefined)
+      throw unknownManifest(reference, 'no rule leads to this repository');
+    return held(request, manifest, { verdict: 'hit', detail: 'no rule' });
+  }
+
+  async function pullByDigest(
+    request: ManifestRequest & RuledRequest,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<ManifestAnswer> {
+    const stopped = await parts.stops.isStopped(request);
+    const manifest = stopped ? undefined : await parts.memory.findManifest(request, digest);
+    if (manifest !== undefined) return held(request, manifest, { verdict: 'hit' });
+    const key = memoryKey(request, digest);
+    refuseKnown(key);
+    try {
+      if (request.method === 'HEAD' || stopped) {
+        const answer = await headByDigest(request, digest, signal);
+        if (request.method === 'HEAD') return answer;
+        parts.stops.lift(request);
+      }
+      return await getMissing(request, { kind: 'digest', digest }, signal);
+    } catch (error) {
+      parts.negative.note(key, 'digest', error);
+      throw error;
+    }
+  }
+
+  /** One upstream HEAD for a manifest that is not held, kept 60 s. */
+  async function headByDigest(
+    request: ManifestRequest & RuledRequest,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<ManifestAnswer> {
+    const key = memoryKey(request, digest);
+    const known = heads.get(key);
+    if (known !== undefined && known.until > parts.clock.elapsed()) {
+      return { ...known.answer, outcome: { verdict: 'hit' } };
+    }
+    const { rule, upstreamRepository: repository } = request.target;
+    const { promise, joined } = headFlights.join(key, () =>
+      askInTurn(rule.urls, parts.signal, (url) =>
+        parts.upstream.headManifest(
+          { rule, url, repository },
+          { kind: 'digest', digest },
+          parts.signal,
+        ),
+      ),
+    );
+    const head = await waitUnder(promise, signal);
+    if (head.size === undefined || head.mediaType === undefined)
+      return getMissing(request, { kind: 'digest', digest }, signal);
+    const verdict = joined ? 'coalesced' : 'miss';
+    const answer: ManifestAnswer = {
+      digest,
+      mediaType: head.mediaType,
+      size: head.size,
+      bytes: undefined,
+      outcome: { verdict, upstreamStatus: 200 },
+    };
+    heads.set(key, { answer, until: parts.clock.elapsed() + headKnownForMs });
+    return answer;
+  }
+
+  async function pullByTag(
+    request: ManifestRequest & RuledRequest,
+    tag: Tag,
+    signal: AbortSignal,
+  ): Promise<ManifestAnswer> {
+    const stored = await parts.memory.findTag(request, tag);
+    const key = memoryKey(request, tag);
+    if (stored === undefined) {
+      refuseKnown(key);
+      try {
+        return await pullUnknownTag(request, tag, signal);
+      } catch (error) {
+        parts.negative.note(key, 'tag', error);
+        throw error;
+      }
+    }
+    const resolved = await parts.tags.resolve(request, stored, signal);
+    return answerTag(request, resolved.tag, resolved.outcome, signal);
+  }
+
+  async function pullUnknownTag(
+    request: ManifestRequest & RuledRequest,
+    tag: Tag,
+    signal: AbortSignal,
+  ): Promise<ManifestAnswer> {
+    if (request.method === 'GET') return getMissing(request, { kind: 'tag', tag }, signal);
+    const learned = await parts.tags.learn(request, tag, signal);
+    return answerTag(request, learned.tag, learned.outcome, signal);
+  }
+
+  /** The manifest that a tag leads to: held, or fetched by the digest that the tag was validated with. */
+  async function answerTag(
+    request: ManifestRequest & RuledRequest,
+    tag: StoredTag,
+    outcome: CacheOutcome,
+    signal: AbortSignal,
+  ): Promise<ManifestAnswer> {
+    const manifest = await parts.memory.findManifest(request, tag.digest);
+    if (manifest !== undefined) return held(request, manifest, outcome);
+    const { digest, mediaType, size } = tag;
+    if (request.method === 'HEAD') return { digest, mediaType, size, bytes: undefined, outcome };
+    return getMissing(request, { kind: 'digest', digest }, signal);
+  }
+
+  async function getMissing(
+    request: ManifestRequest & RuledRequest,
+    reference: Reference,
+    signal: AbortSignal,
+  ): Promise<ManifestAnswer> {
+    const { promise, joined } = parts.fetcher.fetch(request, reference);
+    const manifest = await waitUnder(promise, signal);
+    const ttl =
+      reference.kind === 'tag' ? { ttlSeconds: request.target.rule.freshForMs / 1000 } : {};
+    return held(request, manifest, {
+      verdict: joined ? 'coalesced' : 'miss',
+      upstreamStatus: 200,
+      ...ttl,
+    });
+  }
+
+  function refuseKnown(key: string): void {
+    const failure = parts.negative.get(key);
+    if (failure !== undefined) throw answerOf(failure, 'manifest', 'negative');
+  }
+
+  return {
+    pullManifest: (request, signal) => warm(request) ?? pull(request, signal),
+    clear: () => heads.clear(),
+  };
+
+  /** The hot path: a fresh tag or a digest in memory, answered without another turn of the event loop. */
+  function warm(request: ManifestRequest): Promise<ManifestAnswer> | undefined {
+    const { rule } = request.target;
+    if (rule === undefined || rule.onFailure.denied === 'stop') return undefined;
+    if (request.reference.kind === 'digest') {
+      const manifest = parts.memory.peekManifest(request, request.reference.digest);
+      return manifest && Promise.resolve(held(request, manifest, { verdict: 'hit' }));
+    }
+    const tag = parts.memory.peekTag(request, request.reference.tag);
+    if (tag === undefined) return undefined;
+    const freshness = freshnessOf(tag, request, parts.clock.now());
+    if (freshness.kind !== 'fresh') return undefined;
+    const manifest = parts.memory.peekManifest(request, tag.digest);
+    if (manifest === undefined) return undefined;
+    return Promise.resolve(
+      held(request, manifest, { verdict: 'hit', ttlSeconds: freshness.ttlSeconds }),
+    );
+  }
+}
+
+export function isRuled<R extends PullRequest>(request: R): request is R & RuledRequest {
+  return request.target.rule !== undefined;
+}
+
+function unknownManifest(reference: Reference, why: string): RegistryError {
+  const asked = reference.kind === 'tag' ? { tag: reference.tag } : { digest: reference.digest };
+  return new RegistryError('manifestUnknown', 'manifest unknown', {
+    detail: { ...asked, cause: why },
+  });
+}

@@ -1,0 +1,35 @@
+import { LRUCache } from 'lru-cache';
+import type { Metadata } from '../metadata/metadata.ts';
+import type { PullRequest } from './cache.ts';
+import { memoryKey, repositoryKey } from './keys.ts';
+
+const repositoriesMax = 20_000;
+
+/** Which repositories a denied check has stopped (`onFailure.denied: stop`): tags and digests, until a check succeeds. */
+export interface RepositoryStops {
+  isStopped(request: PullRequest): Promise<boolean>;
+  stop(request: PullRequest): void;
+  lift(request: PullRequest): void;
+  clear(): void;
+}
+
+export function createRepositoryStops(metadata: Metadata): RepositoryStops {
+  const known = new LRUCache<string, { stopped: boolean }>({ max: repositoriesMax });
+  const put = (request: PullRequest, stopped: boolean): void =>
+    void known.set(memoryKey(request, ''), { stopped });
+  return {
+    isStopped: async (request) => {
+      // Only a rule that says `stop` can stop a repository; for all others there is nothing to look up.
+      if (request.target.rule?.onFailure.denied !== 'stop') return false;
+      const entry = known.get(memoryKey(request, ''));
+      if (entry !== undefined) return entry.stopped;
+      const stopped =
+        (await metadata.findRepository(repositoryKey(request)))?.stopped !== undefined;
+      put(request, stopped);
+      return stopped;
+    },
+    stop: (request) => put(request, true),
+    lift: (request) => put(request, false),
+    clear: () => known.clear(),
+  };
+}

@@ -1,0 +1,260 @@
+import type { Tag } from '../domain/tag.ts';
+import type { Digest } from '../domain/digest.ts';
+import type { CacheOutcome } from '../domain/verdict.ts';
+import type { UpstreamUrl } from '../domain/pull-rule.ts';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { StoredTag } from '../metadata/metadata.ts';
+import { LRUCache } from 'lru-cache';
+import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
+import { isPrivate, memoryKey, repositoryKey, sourceOf } from './keys.ts';
+import type { Revalidation } from './revalidate-tag.ts';
+import { asFailure, revalidateTag } from './revalidate-tag.ts';
+import { SingleFlight, waitUnder } from './single-flight.ts';
+import { actionOn, freshnessOf, staleDetail } from './tag-freshness.ts';
+
+const failuresMax = 10_000;
+const failureKnownForMs = { notFound: 5000, denied: 30_000, other: 5000 } as const;
+
+/** What a tag leads to now, and how that came about. */
+export interface ResolvedTag {
+  readonly tag: StoredTag;
+  readonly outcome: CacheOutcome;
+}
+
+export interface TagResolver {
+  /** For a tag that is held: fresh from memory, stale within the rule's budget. Throws the failure where the rule says `stop`, or where a foreign tag can't be validated. */
+  resolve(request: RuledRequest, tag: StoredTag, signal: AbortSignal): Promise<ResolvedTag>;
+  /** For a tag that is not held: one upstream HEAD, kept as validated. */
+  learn(request: RuledRequest, tag: Tag, signal: AbortSignal): Promise<ResolvedTag>;
+  /** Asks upstream now, whatever the freshness: `breakwater refresh`. Throws the failure. */
+  refresh(
+    request: RuledRequest,
+    tag: Tag,
+    signal: AbortSignal,
+  ): Promise<{
+    readonly before: Digest | undefined;
+    readonly after: Digest;
+    readonly changed: boolean;
+  }>;
+  /** Forgets which checks failed a moment ago: after a reload. */
+  clear(): void;
+}
+
+export function createTagResolver(
+  parts: FetchManifestParts,
+  fetcher: ManifestFetcher,
+): TagResolver {
+  const checks = new SingleFlight<Revalidation>();
+  const heads = new SingleFlight<StoredTag>();
+  const began = new Map<string, number>();
+  const failedChecks = new LRUCache<string, { failure: UpstreamFailure; until: number }>({
+    max: failuresMax,
+  });
+
+  function check(
+    request: RuledRequest,
+    tag: StoredTag,
+  ): { promise: Promise<Revalidation>; startedAt: number } {
+    const key = memoryKey(request, tag.tag);
+    const { promise } = checks.join(key, async () => {
+      began.set(key, parts.clock.elapsed());
+      try {
+        const held = (await parts.memory.findManifest(request, tag.digest)) !== undefined;
+        const result = await revalidateTag(request, tag, held, parts, fetcher);
+        if (result.kind === 'failed') remember(key, result.failure);
+        else failedChecks.delete(key);
+        return result;
+      } finally {
+        began.delete(key);
+      }
+    });
+    return { promise, startedAt: began.get(key) ?? parts.clock.elapsed() };
+  }
+
+  function remember(key: string, failure: UpstreamFailure): void {
+    const ms =
+      failure.kind === 'notFound' || failure.kind === 'denied'
+        ? failureKnownForMs[failure.kind]
+        : failureKnownForMs.other;
+    failedChecks.set(key, { failure, until: parts.clock.elapsed() + ms });
+  }
+
+  function recentFailure(key: string): UpstreamFailure | undefined {
+    const entry = failedChecks.get(key);
+    return entry !== undefined && entry.until > parts.clock.elapsed() ? entry.failure : undefined;
+  }
+
+  /** The last known digest, or the failure where the rule says so. */
+  function afterFailure(
+    request: RuledRequest,
+    tag: StoredTag,
+    failure: UpstreamFailure,
+    ttlSeconds: number,
+  ): ResolvedTag {
+    if (actionOn(request.target.rule, failure.kind) === 'stop') throw failure;
+    const status = failure.status === undefined ? {} : { upstreamStatus: failure.status };
+    return {
+      tag,
+      outcome: { verdict: 'stale', detail: staleDetail(failure.kind), ttlSeconds, ...status },
+    };
+  }
+
+  function settled(
+    request: RuledRequest,
+    tag: StoredTag,
+    result: Revalidation,
+    ttlSeconds: number,
+  ): ResolvedTag {
+    const freshFor = request.target.rule.freshForMs / 1000;
+    switch (result.kind) {
+      case 'same':
+        return {
+          tag: result.tag,
+          outcome: { verdict: 'revalidated', upstreamStatus: 200, ttlSeconds: freshFor },
+        };
+      case 'moved':
+        return {
+          tag: result.tag,
+          outcome: {
+            verdict: 'revalidated',
+            detail: 'tag moved',
+            upstreamStatus: 200,
+            ttlSeconds: freshFor,
+          },
+        };
+      case 'failed':
+        if (result.lost !== undefined) {
+          return {
+            tag,
+            outcome: { verdict: 'stale', detail: 'new digest cannot be had', ttlSeconds },
+          };
+        }
+        return afterFailure(request, tag, result.failure, ttlSeconds);
+    }
+  }
+
+  async function resolve(
+    request: RuledRequest,
+    tag: StoredTag,
+    signal: AbortSignal,
+  ): Promise<ResolvedTag> {
+    const freshness = freshnessOf(tag, request, parts.clock.now());
+    if (freshness.kind === 'fresh' && !(await parts.stops.isStopped(request))) {
+      return { tag, outcome: { verdict: 'hit', ttlSeconds: freshness.ttlSeconds } };
+    }
+    const key = memoryKey(request, tag.tag);
+    if (freshness.kind === 'foreign') {
+      const recent = recentFailure(key);
+      if (recent !== undefined) throw recent;
+      const result = await waitUnder(check(request, tag).promise, signal);
+      if (result.kind === 'failed') throw result.failure;
+      return settled(request, tag, result, 0);
+    }
+    const recent = recentFailure(key);
+    if (recent !== undefined) return afterFailure(request, tag, recent, freshness.ttlSeconds);
+    const { promise, startedAt } = check(request, tag);
+    const leftMs = request.target.rule.staleBudgetMs - (parts.clock.elapsed() - startedAt);
+    const result = await within(promise, leftMs, signal);
+    if (result !== undefined) return settled(request, tag, result, freshness.ttlSeconds);
+    const slow = new UpstreamFailure('upstream did not answer within staleBudget', {
+      kind: 'timeout',
+      reason: 'totalTimeout',
+      upstream: request.target.rule.urls[0]?.host ?? '',
+    });
+    return afterFailure(request, tag, slow, freshness.ttlSeconds);
+  }
+
+  /** The promise's value, or `undefined` when the time is over first. */
+  async function within<T>(
+    promise: Promise<T>,
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<T | undefined> {
+    const { promise: over, resolve: end } = Promise.withResolvers<undefined>();
+    using _timer = parts.clock.after(Math.max(0, ms), () => end(undefined));
+    return await waitUnder(Promise.race([promise, over]), signal);
+  }
+
+  async function learnNow(request: RuledRequest, tag: Tag): Promise<StoredTag> {
+    const { rule, upstreamRepository: repository } = request.target;
+    let failure: UpstreamFailure | undefined;
+    for (const url of rule.urls) {
+      try {
+        return await learnFrom(request, tag, url, { rule, url, repository });
+      } catch (error) {
+        failure ??= asFailure(error, url);
+      }
+    }
+    throw failure as UpstreamFailure;
+  }
+
+  async function learnFrom(
+    request: RuledRequest,
+    tag: Tag,
+    url: UpstreamUrl,
+    target: Parameters<FetchManifestParts['upstream']['headManifest']>[0],
+  ): Promise<StoredTag> {
+    const reference = { kind: 'tag', tag } as const;
+    const head = await parts.upstream.headManifest(target, reference, parts.signal);
+    if (head.digest === undefined || head.size === undefined || head.mediaType === undefined) {
+      // A HEAD that does not say what it found can't be answered or kept: the manifest itself has to be read.
+      const manifest = await fetcher.fetch(request, reference).promise;
+      const known = parts.memory.peekTag(request, tag);
+      if (known !== undefined) return known;
+      return tagOf(request, tag, url, { ...manifest, size: manifest.bytes.length });
+    }
+    const stored = tagOf(request, tag, url, {
+      digest: head.digest,
+      mediaType: head.mediaType,
+      size: head.size,
+    });
+    try {
+      await parts.metadata.setTag({
+        ...repositoryKey(request),
+        ...stored,
+        private: isPrivate(request.target),
+      });
+    } catch (error) {
+      parts.events.emit({ type: 'storageFailed', operation: 'setTag', message: String(error) });
+    }
+    parts.memory.putTag(request, stored);
+    return stored;
+  }
+
+  function tagOf(
+    request: RuledRequest,
+    tag: Tag,
+    url: UpstreamUrl,
+    { digest, mediaType, size }: Pick<StoredTag, 'digest' | 'mediaType' | 'size'>,
+  ): StoredTag {
+    const source = sourceOf(url, request.target);
+    return { tag, digest, mediaType, size, source, validatedAt: parts.clock.now(), status: 'ok' };
+  }
+
+  return {
+    resolve,
+    learn: async (request, tag, signal) => {
+      const { promise, joined } = heads.join(memoryKey(request, tag), () => learnNow(request, tag));
+      const stored = await waitUnder(promise, signal);
+      const ttlSeconds = request.target.rule.freshForMs / 1000;
+      return {
+        tag: stored,
+        outcome: { verdict: joined ? 'coalesced' : 'miss', upstreamStatus: 200, ttlSeconds },
+      };
+    },
+    refresh: async (request, tag, signal) => {
+      const stored = await parts.memory.findTag(request, tag);
+      if (stored === undefined) {
+        const manifest = await waitUnder(
+          fetcher.fetch(request, { kind: 'tag', tag }).promise,
+          signal,
+        );
+        return { before: undefined, after: manifest.digest, changed: true };
+      }
+      const result = await waitUnder(check(request, stored).promise, signal);
+      if (result.kind === 'failed') throw result.failure;
+      return { before: stored.digest, after: result.tag.digest, changed: result.kind === 'moved' };
+    },
+    clear: () => failedChecks.clear(),
+  };
+}

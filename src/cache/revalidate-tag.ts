@@ -1,0 +1,216 @@
+import type { Digest } from '../domain/digest.ts';
+import type { UpstreamUrl } from '../domain/pull-rule.ts';
+import { RegistryError } from '../domain/errors.ts';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { StoredTag } from '../metadata/metadata.ts';
+import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
+import { isPrivate, repositoryKey, sourceOf } from './keys.ts';
+import { statusAfter } from './tag-freshness.ts';
+
+/** What one check of a tag at upstream came to. */
+export type Revalidation =
+  | { readonly kind: 'same'; readonly tag: StoredTag }
+  | { readonly kind: 'moved'; readonly tag: StoredTag }
+  /** Upstream's failure; `lost` is a new digest that could not be had, where there is one. */
+  | { readonly kind: 'failed'; readonly failure: UpstreamFailure; readonly lost?: Digest };
+
+/**
+ * Asks the rule's first URL for the tag, once: HEAD, or a conditional GET where upstream's HEAD names no digest. A new digest
+ * is fetched before the tag moves when `held` says that the old manifest's bytes are here. Never throws an upstream failure.
+ */
+export async function revalidateTag(
+  request: RuledRequest,
+  tag: StoredTag,
+  held: boolean,
+  parts: FetchManifestParts,
+  fetcher: ManifestFetcher,
+): Promise<Revalidation> {
+  const url = request.target.rule.urls[0] as UpstreamUrl;
+  try {
+    const checked = await check(request, tag, held, url, parts, fetcher);
+    await lift(request, parts);
+    return checked;
+  } catch (error) {
+    const failure = asFailure(error, url);
+    const status = statusAfter(failure);
+    if (status !== undefined) await mark(request, tag, status, parts);
+    return { kind: 'failed', failure };
+  }
+}
+
+async function check(
+  request: RuledRequest,
+  tag: StoredTag,
+  held: boolean,
+  url: UpstreamUrl,
+  parts: FetchManifestParts,
+  fetcher: ManifestFetcher,
+): Promise<Revalidation> {
+  const { rule, upstreamRepository: repository } = request.target;
+  const target = { rule, url, repository };
+  const reference = { kind: 'tag', tag: tag.tag } as const;
+  const head = await parts.upstream.headManifest(target, reference, parts.signal);
+  if (head.digest === tag.digest)
+    return { kind: 'same', tag: await validated(request, tag, url, parts) };
+  if (head.digest === undefined) {
+    const fetched = await parts.upstream.getManifest(target, reference, tag.digest, parts.signal);
+    if (fetched === undefined || fetched.digest === tag.digest) {
+      return { kind: 'same', tag: await validated(request, tag, url, parts) };
+    }
+    const manifest = await fetcher.store(request, fetched, { tag: tag.tag, url });
+    return moved(request, tag, url, parts, { ...manifest, size: manifest.bytes.length });
+  }
+  const digest = head.digest;
+  if (!held) {
+    return moveTo(request, tag, url, parts, {
+      digest,
+      mediaType: head.mediaType ?? tag.mediaType,
+      size: head.size ?? 0,
+    });
+  }
+  try {
+    const { promise } = fetcher.fetch(request, { kind: 'digest', digest });
+    const manifest = await promise;
+    return await moveTo(request, tag, url, parts, { ...manifest, size: manifest.bytes.length });
+  } catch (error) {
+    return { kind: 'failed', failure: asFailure(error, url), lost: digest };
+  }
+}
+
+type Found = Pick<StoredTag, 'digest' | 'mediaType' | 'size'>;
+
+/** Moves the tag in metadata and memory; its history gains the digest. */
+async function moveTo(
+  request: RuledRequest,
+  tag: StoredTag,
+  url: UpstreamUrl,
+  parts: FetchManifestParts,
+  found: Found,
+): Promise<Revalidation> {
+  const { digest, mediaType, size } = found;
+  const next = {
+    tag: tag.tag,
+    digest,
+    mediaType,
+    size,
+    source: sourceOf(url, request.target),
+    validatedAt: parts.clock.now(),
+  };
+  await unfailing(parts, 'setTag', () =>
+    parts.metadata.setTag({
+      ...repositoryKey(request),
+      ...next,
+      private: isPrivate(request.target),
+    }),
+  );
+  return moved(request, tag, url, parts, found);
+}
+
+function moved(
+  request: RuledRequest,
+  tag: StoredTag,
+  url: UpstreamUrl,
+  parts: FetchManifestParts,
+  { digest, mediaType, size }: Found,
+): Revalidation {
+  const source = sourceOf(url, request.target);
+  const next: StoredTag = {
+    tag: tag.tag,
+    digest,
+    mediaType,
+    size,
+    source,
+    validatedAt: parts.clock.now(),
+    status: 'ok',
+  };
+  parts.memory.putTag(request, next);
+  return { kind: 'moved', tag: next };
+}
+
+async function validated(
+  request: RuledRequest,
+  tag: StoredTag,
+  url: UpstreamUrl,
+  parts: FetchManifestParts,
+): Promise<StoredTag> {
+  const next: StoredTag = {
+    ...tag,
+    source: sourceOf(url, request.target),
+    validatedAt: parts.clock.now(),
+    status: 'ok',
+  };
+  await unfailing(parts, 'validateTag', () =>
+    parts.metadata.validateTag({
+      ...repositoryKey(request),
+      tag: tag.tag,
+      source: next.source,
+      validatedAt: next.validatedAt,
+    }),
+  );
+  parts.memory.putTag(request, next);
+  return next;
+}
+
+async function mark(
+  request: RuledRequest,
+  tag: StoredTag,
+  status: StoredTag['status'],
+  parts: FetchManifestParts,
+): Promise<void> {
+  if (tag.status !== status) {
+    await unfailing(parts, 'markTag', () =>
+      parts.metadata.markTag({ ...repositoryKey(request), tag: tag.tag, status }),
+    );
+  }
+  parts.memory.putTag(request, { ...tag, status });
+  if (status === 'denied' && request.target.rule.onFailure.denied === 'stop') {
+    await unfailing(parts, 'stopRepository', () =>
+      parts.metadata.stopRepository({
+        ...repositoryKey(request),
+        reason: 'upstream denied',
+        now: parts.clock.now(),
+      }),
+    );
+    parts.stops.stop(request);
+  }
+}
+
+/** A check that succeeded lifts what an earlier denial stopped. */
+async function lift(request: RuledRequest, parts: FetchManifestParts): Promise<void> {
+  if (!(await parts.stops.isStopped(request))) return;
+  await unfailing(parts, 'stopRepository', () =>
+    parts.metadata.stopRepository({
+      ...repositoryKey(request),
+      reason: undefined,
+      now: parts.clock.now(),
+    }),
+  );
+  parts.stops.lift(request);
+}
+
+/** A failed metadata write never fails a pull: memory knows, the event tells. */
+async function unfailing(
+  parts: FetchManifestParts,
+  operation: string,
+  write: () => Promise<void>,
+): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    parts.events.emit({ type: 'storageFailed', operation, message: String(error) });
+  }
+}
+
+/** An unusable manifest is a failure of its upstream; what is neither is a fault of ours and passes through. */
+export function asFailure(error: unknown, url: UpstreamUrl): UpstreamFailure {
+  if (error instanceof UpstreamFailure) return error;
+  if (error instanceof RegistryError && error.code === 'upstreamInvalid') {
+    return new UpstreamFailure(error.message, {
+      kind: 'invalid',
+      reason: 'badJson',
+      upstream: url.host,
+      cause: error,
+    });
+  }
+  throw error;
+}

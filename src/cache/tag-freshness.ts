@@ -1,0 +1,58 @@
+import type { FailureKind } from '../domain/upstream-failure.ts';
+import type { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { PullRule } from '../domain/pull-rule.ts';
+import type { StoredTag, TagStatus } from '../metadata/metadata.ts';
+import type { PullRequest } from './cache.ts';
+import { sourceOf } from './keys.ts';
+
+/** How a stored tag stands towards its rule now. */
+export type Freshness =
+  /** Served without a word to upstream. */
+  | { readonly kind: 'fresh'; readonly ttlSeconds: number }
+  /** To be revalidated; served as it is where upstream can't say better. */
+  | { readonly kind: 'stale'; readonly ttlSeconds: number }
+  /** Read from another URL or path than the rule has now: never served until validated. */
+  | { readonly kind: 'foreign' };
+
+/** Decides with the wall clock, since `validatedAt` outlives the process; a time in the future is stale (design.md §3, "Tags"). */
+export function freshnessOf(tag: StoredTag, request: PullRequest, now: number): Freshness {
+  const rule = request.target.rule;
+  if (rule === undefined) return { kind: 'fresh', ttlSeconds: 0 };
+  if (!rule.urls.some((url) => sourceOf(url, request.target) === tag.source))
+    return { kind: 'foreign' };
+  const leftMs = tag.validatedAt + rule.freshForMs - now;
+  const fresh = leftMs > 0 && tag.validatedAt <= now && tag.status === 'ok';
+  return { kind: fresh ? 'fresh' : 'stale', ttlSeconds: leftMs / 1000 };
+}
+
+/** What a rule does with its last known digest after this failure. Bytes that can't be used never stop what is held. */
+export function actionOn(rule: PullRule, kind: FailureKind): 'keep' | 'stop' {
+  return kind === 'invalid' ? 'keep' : rule.onFailure[kind];
+}
+
+/** The mark a tag gets after a failure; absent: the failure says nothing about the tag. */
+export function statusAfter(failure: UpstreamFailure): TagStatus | undefined {
+  if (failure.kind === 'notFound') return 'gone';
+  if (failure.kind === 'denied') return 'denied';
+  return undefined;
+}
+
+/** The `detail` of a stale answer's Cache-Status. */
+export function staleDetail(kind: FailureKind): string {
+  switch (kind) {
+    case 'notFound':
+      return 'upstream gone';
+    case 'denied':
+      return 'upstream denied';
+    case 'rateLimited':
+      return 'upstream rate limited';
+    case 'serverError':
+      return 'upstream error';
+    case 'timeout':
+      return 'upstream timeout';
+    case 'network':
+      return 'upstream unreachable';
+    case 'invalid':
+      return 'upstream answer unusable';
+  }
+}

@@ -1,0 +1,60 @@
+import { LRUCache } from 'lru-cache';
+import type { Digest } from '../domain/digest.ts';
+import type { PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { Clock } from '../ports/clock.ts';
+
+const restFirstMs = 1000;
+const restMaxMs = 60_000;
+const restsMax = 10_000;
+
+/** Which of a rule's URLs may be asked for a digest: one that gave wrong bytes rests 1 s, doubling to 60 s (design.md §3). */
+export interface UpstreamSources {
+  /** The rule's URLs in order, without those that rest for this digest. */
+  awake(rule: PullRule, digest: Digest): readonly UpstreamUrl[];
+  /** The URL gave wrong bytes for the digest. */
+  rest(url: UpstreamUrl, digest: Digest): void;
+}
+
+export function createUpstreamSources(clock: Clock): UpstreamSources {
+  const resting = new LRUCache<string, { until: number; ms: number }>({ max: restsMax });
+  const keyOf = (url: UpstreamUrl, digest: Digest): string => `${url.origin} ${digest}`;
+  return {
+    awake: (rule, digest) =>
+      rule.urls.filter((url) => (resting.get(keyOf(url, digest))?.until ?? 0) <= clock.elapsed()),
+    rest: (url, digest) => {
+      const key = keyOf(url, digest);
+      const ms = Math.min((resting.get(key)?.ms ?? restFirstMs / 2) * 2, restMaxMs);
+      resting.set(key, { until: clock.elapsed() + ms, ms });
+    },
+  };
+}
+
+/**
+ * Asks the URLs in turn until one answers. What the first said is thrown when none does: the rule's own upstream decides, a
+ * mirror that lacks something proves nothing.
+ */
+export async function askInTurn<T>(
+  urls: readonly UpstreamUrl[],
+  signal: AbortSignal,
+  ask: (url: UpstreamUrl) => Promise<T>,
+): Promise<T> {
+  let first: UpstreamFailure | undefined;
+  for (const url of urls) {
+    try {
+      return await ask(url);
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure) || signal.aborted) throw error;
+      first ??= error;
+    }
+  }
+  throw first ?? everyUrlRests();
+}
+
+export function everyUrlRests(): UpstreamFailure {
+  return new UpstreamFailure('every upstream URL gave wrong bytes for this digest a moment ago', {
+    kind: 'invalid',
+    reason: 'wrongDigest',
+    upstream: '',
+  });
+}
