@@ -1,0 +1,47 @@
+import { dirname } from 'node:path';
+import type { FileSystem } from './file-system.ts';
+
+/**
+ * Folders whose own names, and the names in them, are known to be on the disk. What an earlier process or a failed call left
+ * unsynced is synced once, at the first use.
+ */
+export interface Folders {
+  /** Makes the folder if it is not there; its parent must be. */
+  ensure(path: string): Promise<void>;
+  /** Syncs the names in the folder. */
+  sync(path: string): Promise<void>;
+  /** Something went wrong with it: the next `ensure` starts over. */
+  doubt(path: string): void;
+}
+
+export function createFolders(files: FileSystem): Folders {
+  const settled = new Set<string>();
+  return {
+    ensure: async (path) => {
+      if (settled.has(path)) return;
+      await files.mkdir(path);
+      await files.syncFolder(dirname(path));
+      await files.syncFolder(path);
+      settled.add(path);
+    },
+    sync: async (path) => {
+      try {
+        await files.syncFolder(path);
+      } catch (error) {
+        settled.delete(path);
+        throw error;
+      }
+    },
+    doubt: (path) => {
+      settled.delete(path);
+    },
+  };
+}
+
+/** Makes `path` and its missing parents; the names of those made are on the disk when this resolves. */
+export async function makeFolders(files: FileSystem, path: string): Promise<void> {
+  if ((await files.stat(path)) !== undefined) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeFolders(files, parent);
+  if (await files.mkdir(path)) await files.syncFolder(parent);
+}

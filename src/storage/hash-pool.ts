@@ -1,0 +1,115 @@
+import { availableParallelism } from 'node:os';
+import { extname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { DigestAlgorithm } from '../domain/digest.ts';
+import type { HashAnswer, HashRequest } from './hash-worker.ts';
+
+/** A file hashed from byte 0 by a worker while it grows. Disposing gives it up. */
+export interface HashJob extends Disposable {
+  /** The first `upTo` bytes can be read; cheap to call often. */
+  advance(upTo: number): void;
+  /** The hex digest of the first `size` bytes. Rejects when the worker or its read failed; the job is then over. */
+  finish(size: number): Promise<string>;
+}
+
+export interface HashPool extends AsyncDisposable {
+  start(path: string, algorithm: DigestAlgorithm): HashJob;
+}
+
+/** Fewer bytes than this are not worth a message; `finish` tells the rest. */
+const messageBytes = 1024 * 1024;
+
+interface Lane {
+  readonly worker: Worker;
+  readonly jobs: Map<number, PromiseWithResolvers<string>>;
+  /** Jobs that somebody waits for: only these keep the process alive. */
+  waiting: number;
+}
+
+/** Threads start with the first jobs and never hold the process; one that ends by itself fails its jobs and is replaced. */
+export function createHashPool(
+  workersMax: number = Math.min(2, availableParallelism()),
+  workerUrl: URL = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url),
+): HashPool {
+  const lanes = new Set<Lane>();
+  let lastJob = 0;
+  let closed = false;
+
+  const addLane = (): Lane => {
+    const lane: Lane = { worker: new Worker(workerUrl), jobs: new Map(), waiting: 0 };
+    let failure: unknown;
+    lane.worker.unref();
+    lane.worker.on('message', (message: HashAnswer) => settle(lane, message));
+    lane.worker.on('error', (error) => (failure = error));
+    lane.worker.on('exit', () => {
+      lanes.delete(lane);
+      const cause = failure === undefined ? undefined : { cause: failure };
+      for (const job of lane.jobs.values()) job.reject(new Error('A hash worker ended', cause));
+      lane.jobs.clear();
+    });
+    lanes.add(lane);
+    return lane;
+  };
+
+  const chooseLane = (): Lane => {
+    const [first, ...others] = lanes;
+    if (first === undefined) return addLane();
+    const idlest = others.reduce(
+      (best, lane) => (lane.jobs.size < best.jobs.size ? lane : best),
+      first,
+    );
+    return idlest.jobs.size > 0 && lanes.size < workersMax ? addLane() : idlest;
+  };
+
+  return {
+    start: (path, algorithm) => {
+      if (closed) throw new Error('The hash pool is closed');
+      lastJob += 1;
+      return startJob(chooseLane(), lastJob, path, algorithm);
+    },
+    [Symbol.asyncDispose]: async () => {
+      closed = true;
+      await Promise.all([...lanes].map((lane) => lane.worker.terminate()));
+    },
+  };
+}
+
+function settle(lane: Lane, message: HashAnswer): void {
+  const job = lane.jobs.get(message.job);
+  lane.jobs.delete(message.job);
+  if (message.type === 'done') job?.resolve(message.hex);
+  else job?.reject(new Error(`A hash worker could not read: ${message.message}`));
+}
+
+function startJob(lane: Lane, id: number, path: string, algorithm: DigestAlgorithm): HashJob {
+  const outcome = Promise.withResolvers<string>();
+  // A failure before anybody waits is told by `finish`.
+  outcome.promise.catch(() => undefined);
+  lane.jobs.set(id, outcome);
+  const tell = (request: HashRequest): void => lane.worker.postMessage(request);
+  tell({ type: 'start', job: id, path, algorithm });
+  let told = 0;
+  return {
+    advance: (upTo) => {
+      if (upTo - told < messageBytes) return;
+      told = upTo;
+      tell({ type: 'advance', job: id, upTo, finish: false });
+    },
+    finish: async (size) => {
+      tell({ type: 'advance', job: id, upTo: size, finish: true });
+      lane.waiting += 1;
+      lane.worker.ref();
+      try {
+        return await outcome.promise;
+      } finally {
+        lane.waiting -= 1;
+        if (lane.waiting === 0) lane.worker.unref();
+      }
+    },
+    [Symbol.dispose]: () => {
+      if (!lane.jobs.delete(id)) return;
+      tell({ type: 'cancel', job: id });
+      outcome.reject(new Error('The hash was given up'));
+    },
+  };
+}

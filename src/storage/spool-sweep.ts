@@ -1,0 +1,99 @@
+import { join } from 'node:path';
+import { errorCode } from './file-system.ts';
+import { readJournal, removeFile } from './journal.ts';
+import type { SpoolClaims } from './spool.ts';
+import type { SpoolContext } from './spool-file.ts';
+
+const keptMs = 24 * 60 * 60 * 1000;
+const shareOfDisk = 0.1;
+
+interface Leftover {
+  readonly folder: string;
+  /** Path without its ending; files of one base live and go together. */
+  readonly base: string;
+  readonly names: readonly string[];
+}
+
+interface Partial extends Leftover {
+  readonly updatedAt: number;
+  readonly bytes: number;
+}
+
+/** Removes litter and what is too old, then the oldest until the rest is within its share of the disk. */
+export async function sweepSpool(
+  context: SpoolContext,
+  root: string,
+  claims: SpoolClaims,
+): Promise<void> {
+  const kept: Partial[] = [];
+  for (const owner of await context.files.readdir(root)) {
+    for (const leftover of await leftoversIn(context, root, owner)) {
+      if (claims.open.has(leftover.base)) continue;
+      const partial = await weigh(context, leftover);
+      if (partial === undefined) await remove(context, claims, leftover);
+      else kept.push(partial);
+    }
+  }
+  const { totalBytes } = await context.files.statfs(root);
+  let excess = kept.reduce((sum, partial) => sum + partial.bytes, 0) - totalBytes * shareOfDisk;
+  for (const partial of kept.sort((a, b) => a.updatedAt - b.updatedAt)) {
+    if (excess <= 0) return;
+    await remove(context, claims, partial);
+    excess -= partial.bytes;
+  }
+}
+
+async function leftoversIn(
+  { files }: SpoolContext,
+  root: string,
+  owner: string,
+): Promise<Leftover[]> {
+  const folder = join(root, owner);
+  const byBase = new Map<string, string[]>();
+  try {
+    for (const name of await files.readdir(folder)) {
+      const base = join(folder, name.split('.', 1)[0]!);
+      byBase.set(base, [...(byBase.get(base) ?? []), name]);
+    }
+  } catch (error) {
+    // A file among the folders was not put there by the spool: it is not its to remove.
+    if (errorCode(error) === 'ENOTDIR') return [];
+    throw error;
+  }
+  return [...byBase].map(([base, names]) => ({ folder, base, names }));
+}
+
+/** `undefined` for litter: data that no journal vouches for, a journal without data, or one out of its time. */
+async function weigh(context: SpoolContext, leftover: Leftover): Promise<Partial | undefined> {
+  const { files, events, clock } = context;
+  const journal = await readJournal(files, events, `${leftover.base}.json`);
+  const part = await files.stat(`${leftover.base}.part`);
+  if (journal === undefined || part === undefined) return undefined;
+  // A clock that was wrong once must not keep a partial for ever.
+  if (Math.abs(clock.now() - journal.updatedAt) > keptMs) return undefined;
+  return { ...leftover, updatedAt: journal.updatedAt, bytes: part.allocated };
+}
+
+/** The journal first and for good: it must not come back beside a later file of the same name. */
+async function remove(
+  { files, folders }: SpoolContext,
+  claims: SpoolClaims,
+  leftover: Leftover,
+): Promise<void> {
+  const { base, folder, names } = leftover;
+  if (claims.open.has(base)) return;
+  const gone = (async (): Promise<void> => {
+    await removeFile(files, `${base}.json`);
+    if (names.includes(`${base.slice(folder.length + 1)}.json`)) await folders.sync(folder);
+    for (const name of names) await removeFile(files, join(folder, name));
+  })();
+  claims.removing.set(
+    base,
+    gone.catch(() => undefined),
+  );
+  try {
+    await gone;
+  } finally {
+    claims.removing.delete(base);
+  }
+}
