@@ -1,0 +1,189 @@
+import { randomBytes } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The administrator's key pair, which is also user and password, and where it is used. */
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly region: string;
+  readonly endpointUrl: string;
+  /** Absolute where `dataDir` is. */
+  readonly file: string;
+}
+
+/** Bytes; a shared-credentials file of one profile has some 200. */
+const fileBytesMax = 65_536;
+const upperAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+const mixedAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/**
+ * Reads `dataDir/credentials`, an AWS shared-credentials file, or writes it with a new pair at the first start. What an operator
+ * wrote into it stays; only the `endpoint_url` of its default profile follows `endpointUrl`.
+ * Throws where the file is malformed, or others than owner and group may read it.
+ */
+export async function openCredentials(
+  dataDir: string,
+  options: { readonly region: string; readonly endpointUrl: string },
+): Promise<Credentials> {
+  const file = join(dataDir, 'credentials');
+  const text = await read(file);
+  if (text === undefined) {
+    const credentials: Credentials = {
+      accessKeyId: `AKIA${randomText(upperAlphabet, 16)}`,
+      secretAccessKey: randomText(mixedAlphabet, 40),
+      ...options,
+      file,
+    };
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await replace(dataDir, file, format(credentials));
+    return credentials;
+  }
+  const profile = parse(text, file);
+  const kept = {
+    accessKeyId: profile.accessKeyId,
+    secretAccessKey: profile.secretAccessKey,
+    region: profile.region ?? options.region,
+    endpointUrl: options.endpointUrl,
+    file,
+  };
+  if (profile.endpointUrl !== options.endpointUrl) {
+    await replace(dataDir, file, withEndpoint(text, profile, options.endpointUrl));
+  }
+  return kept;
+}
+
+function randomText(alphabet: string, length: number): string {
+  let text = '';
+  // Bytes beyond a multiple of the alphabet are passed over, so that every character is as likely.
+  const fair = 256 - (256 % alphabet.length);
+  while (text.length < length) {
+    for (const byte of randomBytes(length)) {
+      if (byte < fair && text.length < length) text += alphabet[byte % alphabet.length];
+    }
+  }
+  return text;
+}
+
+async function read(file: string): Promise<string | undefined> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const { mode, size } = await handle.stat();
+    // A group may read: Kubernetes gives a volume's files to a group of the pod's own.
+    if ((mode & 0o007) !== 0) {
+      throw new Error(
+        `${file} is open to everyone (mode ${(mode & 0o777).toString(8)}): run chmod 600 ${file}`,
+      );
+    }
+    if (size > fileBytesMax) throw new Error(`${file} is larger than ${fileBytesMax} bytes`);
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+async function replace(folder: string, file: string, text: string): Promise<void> {
+  const temporary = `${file}.new`;
+  await rm(temporary, { force: true });
+  const handle = await open(temporary, 'wx', 0o600);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+  const parent = await open(folder, 'r');
+  try {
+    await parent.sync();
+  } finally {
+    await parent.close();
+  }
+}
+
+function format(credentials: Credentials): string {
+  return [
+    "# Breakwater's administrator: for AWS_SHARED_CREDENTIALS_FILE, and user and password for registry clients.",
+    '[default]',
+    `aws_access_key_id = ${credentials.accessKeyId}`,
+    `aws_secret_access_key = ${credentials.secretAccessKey}`,
+    `region = ${credentials.region}`,
+    `endpoint_url = ${credentials.endpointUrl}`,
+    '',
+  ].join('\n');
+}
+
+interface Profile {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly region: string | undefined;
+  readonly endpointUrl: string | undefined;
+  /** Index of the line; of `[default]` where there is no `endpoint_url`. */
+  readonly endpointLine: number;
+}
+
+function parse(text: string, file: string): Profile {
+  const values = new Map<string, { readonly value: string; readonly line: number }>();
+  let section: string | undefined;
+  let header: number | undefined;
+  for (const [line, raw] of text.split('\n').entries()) {
+    const content = raw.trim();
+    if (content === '' || content.startsWith('#') || content.startsWith(';')) continue;
+    const name = /^\[\s*([^\]]*?)\s*\]/.exec(content)?.[1];
+    const equals = content.indexOf('=');
+    if (name !== undefined) {
+      section = name;
+      if (name === 'default') header ??= line;
+    } else if (equals <= 0) {
+      throw new Error(`${file}:${line + 1}: neither [profile] nor key = value`);
+    } else if (section === 'default') {
+      values.set(content.slice(0, equals).trim().toLowerCase(), {
+        value: content.slice(equals + 1).trim(),
+        line,
+      });
+    }
+  }
+  if (header === undefined)
+    throw new Error(
+      `${file}: the profile [default] is missing; remove the file to have a new one written`,
+    );
+  const endpoint = values.get('endpoint_url');
+  return {
+    accessKeyId: required(
+      values.get('aws_access_key_id')?.value,
+      /^\w{3,128}$/,
+      `${file}: aws_access_key_id of [default]`,
+    ),
+    secretAccessKey: required(
+      values.get('aws_secret_access_key')?.value,
+      /^[!-~]{16,256}$/,
+      `${file}: aws_secret_access_key of [default]`,
+    ),
+    region: values.get('region')?.value || undefined,
+    endpointUrl: endpoint?.value,
+    endpointLine: endpoint?.line ?? header,
+  };
+}
+
+/** The value is never in the message: it may be the secret. */
+function required(value: string | undefined, pattern: RegExp, what: string): string {
+  if (value === undefined || value === '')
+    throw new Error(`${what} is missing; remove the file to have a new one written`);
+  if (!pattern.test(value)) throw new Error(`${what} is malformed: ${pattern.source} is expected`);
+  return value;
+}
+
+function withEndpoint(text: string, profile: Profile, endpointUrl: string): string {
+  const lines = text.split('\n');
+  const line = `endpoint_url = ${endpointUrl}`;
+  if (profile.endpointUrl === undefined) lines.splice(profile.endpointLine + 1, 0, line);
+  else lines[profile.endpointLine] = line;
+  return lines.join('\n');
+}
