@@ -1,0 +1,165 @@
+// Real file trees for image layers: Debian packages of two architectures, or this machine's own programs where there is no apt.
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { findTool, findTools, runCommand } from './tools.ts';
+
+export type Architecture = 'amd64' | 'arm64';
+
+/** A layer file: a gzipped tar of a package's tree. */
+export interface Layer {
+  readonly file: string;
+  /** Of the gzipped bytes. */
+  readonly digest: string;
+  readonly size: number;
+  /** Of the tar inside. */
+  readonly diffId: string;
+}
+
+/** Makes layers by package name; `origin` says what the content is. */
+export interface LayerSource {
+  readonly origin: 'debian' | 'machine';
+  /** `gzipLevel` 0 stores: quick for the big one, whose files are compressed already. */
+  layer(packageName: string, architecture: Architecture, gzipLevel: number): Promise<Layer>;
+}
+
+/** Packages from the machine's own apt sources, in an apt state folder of our own: needs no root and changes nothing. */
+export async function openDebianLayers(folder: string): Promise<LayerSource | { missing: string }> {
+  const tools = await findTools('apt-get', 'dpkg-deb');
+  if ('missing' in tools) return tools;
+  const apt = join(folder, 'apt');
+  await mkdir(join(apt, 'lists', 'partial'), { recursive: true });
+  await mkdir(join(apt, 'cache', 'archives', 'partial'), { recursive: true });
+  const options = aptOptions(apt);
+  const update = await runCommand(tools.paths['apt-get'], [...options, '-q', 'update'], {
+    timeoutMs: 180_000,
+  });
+  if (update.code !== 0) return { missing: `apt-get update: ${update.stderr.trim().slice(-200)}` };
+  const download = async (name: string, architecture: Architecture): Promise<string> => {
+    const into = join(apt, `${name}-${architecture}`);
+    await mkdir(into, { recursive: true });
+    const args = [...options, '-q', 'download', `${name}:${architecture}`];
+    const run = await runCommand(tools.paths['apt-get'], args, { cwd: into, timeoutMs: 600_000 });
+    const file = (await readdir(into)).find((each) => each.endsWith('.deb'));
+    if (run.code !== 0 || file === undefined) throw new Error(`${name}: ${run.stderr.slice(-300)}`);
+    return join(into, file);
+  };
+  return {
+    origin: 'debian',
+    async layer(name, architecture, level) {
+      const deb = await download(name, architecture);
+      return await layerOf(tools.paths['dpkg-deb'], ['--fsys-tarfile', deb], folder, level);
+    },
+  };
+}
+
+function aptOptions(folder: string): string[] {
+  const settings = [
+    'APT::Architecture=amd64',
+    'APT::Architectures::=amd64',
+    'APT::Architectures::=arm64',
+    'APT::Sandbox::User=',
+    'Debug::NoLocking=1',
+    'Acquire::Languages=none',
+    'Acquire::http::Timeout=20',
+    'Acquire::Retries=2',
+    `Dir::State=${folder}`,
+    `Dir::State::lists=${join(folder, 'lists')}`,
+    'Dir::State::status=/dev/null',
+    `Dir::Cache=${join(folder, 'cache')}`,
+  ];
+  return settings.flatMap((setting) => ['-o', setting]);
+}
+
+/** Files of this machine instead of packages; the architectures differ by name only. */
+export async function openMachineLayers(folder: string): Promise<LayerSource> {
+  const tar = await findTool('tar');
+  if ('missing' in tar) throw new Error(tar.missing);
+  return {
+    origin: 'machine',
+    async layer(name, architecture, level) {
+      const files = name === bigPackage ? await manyFiles(210_000_000) : await someFiles(name);
+      const args = ['-c', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
+      args.push('--dereference', '-P', `--transform=s,^/,${architecture}/,`, ...files);
+      return await layerOf(tar.path, args, folder, level);
+    },
+  };
+}
+
+/** Fonts: 219 MB that hardly compress. */
+export const bigPackage = 'fonts-noto-cjk-extra';
+
+async function someFiles(name: string): Promise<string[]> {
+  const all = (await readdir('/usr/bin')).toSorted().map((each) => join('/usr/bin', each));
+  const start = createHash('sha256').update(name).digest().readUInt16BE(0) % all.length;
+  return await readable([...all.slice(start), ...all.slice(0, start)], 1_500_000);
+}
+
+async function manyFiles(bytes: number): Promise<string[]> {
+  const names = await readdir('/usr/lib', { recursive: true });
+  const files = names.toSorted().map((name) => join('/usr/lib', name));
+  const chosen = await readable([process.execPath, ...files], bytes);
+  return chosen;
+}
+
+/** The first regular files of the list until their sizes reach `bytes`. */
+async function readable(files: readonly string[], bytes: number): Promise<string[]> {
+  const chosen: string[] = [];
+  let sum = 0;
+  for (const file of files) {
+    const found = await stat(file).catch(() => undefined);
+    if (found === undefined || !found.isFile() || (found.mode & 0o004) === 0) continue;
+    chosen.push(file);
+    sum += found.size;
+    if (sum >= bytes) return chosen;
+  }
+  throw new Error(`this machine has only ${sum} of ${bytes} bytes for a layer`);
+}
+
+async function layerOf(
+  program: string,
+  args: readonly string[],
+  folder: string,
+  level: number,
+): Promise<Layer> {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exit = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const temporary = join(folder, `layer-${process.pid}-${performance.now()}`);
+  const tar = hashing();
+  const zipped = hashing();
+  const gzip = createGzip({ level });
+  await pipeline(child.stdout, tar.stream, gzip, zipped.stream, createWriteStream(temporary));
+  if ((await exit) !== 0) throw new Error(`${program} ${args.join(' ').slice(0, 300)} failed`);
+  const digest = zipped.digest();
+  const file = join(folder, digest.replace(':', '-'));
+  await rename(temporary, file);
+  const { size } = await stat(file);
+  return { file, digest, size, diffId: tar.digest() };
+}
+
+function hashing(): { readonly stream: Transform; digest(): string } {
+  const hash = createHash('sha256');
+  const stream = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  return { stream, digest: () => `sha256:${hash.digest('hex')}` };
+}
+
+/** The sha256 digest of a file or of bytes, as registries write it. */
+export async function digestOfFile(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+export function digestOf(bytes: string | Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}

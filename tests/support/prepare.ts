@@ -1,0 +1,14 @@
+// Builds what the tests lack, quietly and at low priority, while other tests run: `npm test` starts it.
+import { setPriority } from 'node:os';
+import { loadCorpus } from './images.ts';
+import { findTool } from './tools.ts';
+
+setPriority(10);
+for (const name of ['registry', 'crane', 'ctr', 'containerd'] as const) {
+  const tool = await findTool(name);
+  if ('missing' in tool) console.error(tool.missing);
+  if (name === 'registry') {
+    const corpus = await loadCorpus().catch((error: unknown) => ({ missing: String(error) }));
+    if ('missing' in corpus) console.error(corpus.missing);
+  }
+}

@@ -1,0 +1,105 @@
+// Child processes of tests: started, watched, and never left behind.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A program that runs until it is stopped. */
+export interface Running {
+  readonly child: ChildProcess;
+  /** Everything written to stdout and stderr so far (the last 4 MiB). */
+  output(): string;
+  /** The first match in the output; throws when the program ends or `timeoutMs` pass without one. */
+  waitFor(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray>;
+  /** Sends the signal and waits for the end; SIGKILL follows after `graceMs` (10 s). Answers the exit code, or the signal's name. */
+  stop(signal?: NodeJS.Signals, graceMs?: number): Promise<number | string>;
+}
+
+const outputMax = 4 * 1024 * 1024;
+const running = new Set<ChildProcess>();
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+export function startProcess(
+  path: string,
+  args: readonly string[],
+  options: { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string } = {},
+): Running {
+  const child = spawn(path, args, {
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  let text = '';
+  let failure: Error | undefined;
+  const changed = new Set<() => void>();
+  const wake = (): void => {
+    for (const tell of changed) tell();
+  };
+  const take = (part: Buffer): void => {
+    text = (text + part.toString('utf8')).slice(-outputMax);
+    wake();
+  };
+  child.stdout.on('data', take);
+  child.stderr.on('data', take);
+  child.on('error', (error) => {
+    failure = error;
+    running.delete(child);
+    wake();
+  });
+  child.on('close', () => {
+    running.delete(child);
+    wake();
+  });
+  const ended = (): boolean =>
+    failure !== undefined || child.exitCode !== null || child.signalCode !== null;
+  return {
+    child,
+    output: () => text,
+    async waitFor(pattern, timeoutMs) {
+      const giveUpAt = performance.now() + timeoutMs;
+      for (;;) {
+        const match = pattern.exec(text);
+        if (match !== null) return match;
+        const left = giveUpAt - performance.now();
+        if (ended() || left <= 0) {
+          const why = failure?.message ?? (ended() ? 'it ended' : 'it took too long');
+          throw new Error(`${path} did not say ${pattern}: ${why}\n${text.slice(-4000)}`);
+        }
+        const { promise, resolve } = Promise.withResolvers<void>();
+        changed.add(resolve);
+        const timer = setTimeout(resolve, left);
+        await promise;
+        clearTimeout(timer);
+        changed.delete(resolve);
+      }
+    },
+    async stop(signal = 'SIGTERM', graceMs = 10_000) {
+      if (!ended()) {
+        const closed = once(child, 'close');
+        child.kill(signal);
+        const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+        await closed;
+        clearTimeout(timer);
+      }
+      return child.signalCode ?? child.exitCode ?? -1;
+    },
+  };
+}
+
+/** Asks `condition` every few milliseconds until it answers something; throws `what` after `timeoutMs` (20 s). */
+export async function eventually<T>(
+  what: string,
+  condition: () => T | undefined | false | Promise<T | undefined | false>,
+  timeoutMs = 20_000,
+): Promise<T> {
+  const giveUpAt = performance.now() + timeoutMs;
+  for (;;) {
+    const answer = await condition();
+    if (answer !== undefined && answer !== false) return answer;
+    if (performance.now() > giveUpAt) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
+    await delay(10);
+  }
+}
