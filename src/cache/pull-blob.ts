@@ -42,8 +42,8 @@ export interface BlobFiller {
 export function createBlobPuller(
   parts: PullBlobParts,
 ): Pick<Cache, 'pullBlob'> & BlobFiller & { clear(): void } {
-  /** Repositories and blobs whose holding was looked up: it only ever grows. */
-  const held = new LRUCache<string, true>({ max: heldMax });
+  /** Blobs that a repository was found to hold, with their sizes. */
+  const held = new LRUCache<string, number>({ max: heldMax });
   const heads = new LRUCache<string, { size: number | undefined; until: number }>({ max: heldMax });
   const headFlights = new SingleFlight<number | undefined>();
 
@@ -85,20 +85,16 @@ export function createBlobPuller(
     signal: AbortSignal,
   ): Promise<BlobAnswer> {
     const { digest } = request;
-    const key = memoryKey(request, `${request.target.rule.prefix} ${digest}`);
+    const key = heldKey(request);
     const stopped = await parts.stops.isStopped(request);
-    if (held.has(key) && !stopped) {
-      const size = await parts.blobs.size(digest);
-      if (size !== undefined) return hit(digest, size);
-    }
-    const claim = await parts.metadata.findBlobClaim(
-      repositoryKey(request),
-      request.target.rule.prefix,
-      digest,
-    );
-    const size = await parts.blobs.size(digest);
+    const sizeHere = await parts.blobs.size(digest);
+    const known = held.get(key);
+    if (known !== undefined && known === sizeHere && !stopped) return hit(digest, known);
+    const { prefix } = request.target.rule;
+    const claim = await parts.metadata.findBlobClaim(repositoryKey(request), prefix, digest);
+    const size = await withoutDamage(digest, claim, sizeHere);
     if (((claim.named && claim.ruleFetched) || claim.proven) && size !== undefined && !stopped) {
-      held.set(key, true);
+      held.set(key, size);
       return hit(digest, size);
     }
     const refused = parts.negative.get(memoryKey(request, digest));
@@ -109,6 +105,19 @@ export function createBlobPuller(
       parts.negative.note(memoryKey(request, digest), 'digest', error);
       throw error;
     }
+  }
+
+  /** A file that is not as long as what was fetched lost bytes behind our back: it goes, and is fetched again. */
+  async function withoutDamage(
+    digest: Digest,
+    claim: BlobClaim,
+    sizeHere: number | undefined,
+  ): Promise<number | undefined> {
+    if (sizeHere === undefined || !claim.ruleFetched || claim.size === sizeHere) return sizeHere;
+    const message = `${digest} has ${sizeHere} bytes, ${claim.size} were stored`;
+    parts.events.emit({ type: 'storageFailed', operation: 'read', message });
+    await parts.blobs.delete(digest);
+    return undefined;
   }
 
   async function pullMissing(
@@ -125,7 +134,7 @@ export function createBlobPuller(
       const head = await headUpstream(request, signal);
       parts.stops.lift(request);
       if (sizeHere !== undefined) {
-        await prove(request);
+        await prove(request, sizeHere);
         return {
           ...hit(digest, sizeHere),
           outcome: { verdict: 'revalidated', upstreamStatus: 200 },
@@ -184,7 +193,7 @@ export function createBlobPuller(
       named,
       expectedBytes,
       onStored: async (size: number) => {
-        held.set(memoryKey(request, `${rule.prefix} ${digest}`), true);
+        held.set(heldKey(request), size);
         await parts.metadata.recordFetch({
           ...repositoryKey(request),
           rule: rule.prefix,
@@ -216,8 +225,11 @@ export function createBlobPuller(
     return waitUnder(promise, signal);
   }
 
-  async function prove(request: RuledRequest & { readonly digest: Digest }): Promise<void> {
-    held.set(memoryKey(request, `${request.target.rule.prefix} ${request.digest}`), true);
+  async function prove(
+    request: RuledRequest & { readonly digest: Digest },
+    size: number,
+  ): Promise<void> {
+    held.set(heldKey(request), size);
     try {
       await parts.metadata.proveBlob({
         ...repositoryKey(request),
@@ -256,6 +268,10 @@ export function createBlobPuller(
       heads.clear();
     },
   };
+}
+
+function heldKey(request: RuledRequest & { readonly digest: Digest }): string {
+  return memoryKey(request, `${request.target.rule.prefix} ${request.digest}`);
 }
 
 /** Registry and rule: whose partial and whose download it is. */

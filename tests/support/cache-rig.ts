@@ -1,0 +1,156 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { PullRequest } from '../../src/cache/cache.ts';
+import { createCache, type CacheLimits, type RunningCache } from '../../src/cache/create-cache.ts';
+import { ruleDefaults } from '../../src/domain/builtin-rules.ts';
+import type { ByteSource, ByteSpan } from '../../src/domain/byte-source.ts';
+import type { PullRule, PullTarget } from '../../src/domain/pull-rule.ts';
+import { parseReference } from '../../src/domain/reference.ts';
+import { homeRegistry } from '../../src/domain/registry.ts';
+import { createRuleSet } from '../../src/domain/rule-set.ts';
+import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
+import type { Metadata } from '../../src/metadata/metadata.ts';
+import type { Event } from '../../src/ports/events.ts';
+import { createMemoryStorage } from '../../src/storage/memory-storage.ts';
+import type { Storage } from '../../src/storage/file-storage.ts';
+import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createScriptedUpstream, type ScriptedUpstream } from './scripted-upstream.ts';
+
+/** A cache on in-memory storage, real SQLite, a scripted upstream and a clock turned by hand. */
+export interface CacheRig extends AsyncDisposable {
+  readonly cache: RunningCache;
+  readonly upstream: ScriptedUpstream;
+  readonly clock: FakeClock;
+  readonly metadata: Metadata;
+  readonly storage: Storage;
+  readonly events: Event[];
+  readonly signal: AbortSignal;
+  request(name: string): PullRequest;
+  manifest(
+    name: string,
+    reference: string,
+    method?: 'GET' | 'HEAD',
+  ): ReturnType<RunningCache['pullManifest']>;
+  blob(name: string, digest: string, method?: 'GET' | 'HEAD'): ReturnType<RunningCache['pullBlob']>;
+}
+
+export function testRule(change: Partial<PullRule> = {}): PullRule {
+  return {
+    ...ruleDefaults,
+    prefix: 'up',
+    origin: 'file',
+    urls: [{ origin: 'http://upstream', host: 'upstream', plain: true }],
+    upstreamHost: 'upstream',
+    platforms: 'none',
+    ...change,
+  };
+}
+
+export const testLimits: CacheLimits = {
+  parallelAboveBytes: 256 * 1024,
+  pieceBytes: 64 * 1024,
+  connectionsPerBlob: 4,
+  minFree: { bytes: 0 },
+  maxBlobBytes: 1024 ** 3,
+  downloadsMax: 256,
+};
+
+export interface RigOptions {
+  readonly rules?: readonly PullRule[];
+  readonly limits?: Partial<CacheLimits>;
+  readonly upstream?: ScriptedUpstream;
+  readonly storage?: Storage;
+}
+
+export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig> {
+  const folder = await mkdtemp(join(tmpdir(), 'breakwater-cache-'));
+  const clock = createFakeClock();
+  const upstream = options.upstream ?? createScriptedUpstream();
+  const storage = options.storage ?? createMemoryStorage();
+  const metadata = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
+  const events: Event[] = [];
+  const rules = createRuleSet(options.rules ?? [testRule()]);
+  const limits = { ...testLimits, ...options.limits };
+  const parts = {
+    metadata,
+    ...storage,
+    upstream,
+    clock,
+    events: { emit: (event: Event) => void events.push(event) },
+  };
+  const cache = createCache(parts, limits);
+  const signal = new AbortController().signal;
+  const request = (name: string): PullRequest => ({
+    registry: homeRegistry,
+    target: rules.byPath(name) as PullTarget,
+  });
+  return {
+    cache,
+    upstream,
+    clock,
+    metadata,
+    storage,
+    events,
+    signal,
+    request,
+    manifest: (name, text, method = 'GET') => {
+      const reference = parseReference(text);
+      if (reference === undefined) throw new Error(`no reference: ${text}`);
+      return cache.pullManifest({ ...request(name), reference, method }, signal);
+    },
+    blob: (name, text, method = 'GET') => {
+      const reference = parseReference(text);
+      if (reference?.kind !== 'digest') throw new Error(`no digest: ${text}`);
+      return cache.pullBlob({ ...request(name), digest: reference.digest, method }, signal);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await cache[Symbol.asyncDispose]();
+      await metadata[Symbol.asyncDispose]();
+      await storage[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Reads a source to its end. */
+export async function readAll(
+  source: ByteSource | undefined,
+  span?: ByteSpan,
+  blockBytes = 50_000,
+): Promise<Buffer> {
+  if (source === undefined) throw new Error('there is nothing to read');
+  await using reader = await source.open(span, new AbortController().signal);
+  const blocks: Buffer[] = [];
+  const block = Buffer.alloc(blockBytes);
+  for (;;) {
+    const bytes = await reader.read(block);
+    if (bytes === 0) return Buffer.concat(blocks);
+    blocks.push(Buffer.from(block.subarray(0, bytes)));
+  }
+}
+
+/** Waits until the condition holds, a turn of the event loop at a time; gives up after 10 s. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what = 'the condition',
+): Promise<void> {
+  const giveUpAt = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > giveUpAt) throw new Error(`${what} did not come true`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** Bytes that no compression or repetition hides. */
+export function randomBytes(length: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let state = seed >>> 0 || 1;
+  for (let at = 0; at < length; at += 1) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    bytes[at] = state;
+  }
+  return bytes;
+}
