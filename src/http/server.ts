@@ -97,10 +97,10 @@ export async function createServer(options: HttpServerOptions): Promise<RunningS
 }
 
 interface Life {
-  inFlight(): number;
-  stopAccepting(): void;
-  drain(deadlineMs: number): Promise<'drained' | 'cut'>;
-  cut(): Promise<void>;
+  readonly inFlight: () => number;
+  readonly stopAccepting: () => void;
+  readonly drain: (deadlineMs: number) => Promise<'drained' | 'cut'>;
+  readonly cut: () => Promise<void>;
 }
 
 function serve(server: Server, options: HttpServerOptions): Life {

@@ -83,7 +83,7 @@ export function createWriter(options: WriterOptions): Writer {
     exchange.replyWith(reply);
     if (exchange.closed) return exchange.end(false);
     const { body } = reply;
-    const length = lengthOf(reply);
+    const length = lengthOf(reply, exchange.method);
     const silent = exchange.method === 'HEAD' || bodyless(reply.status);
     try {
       if (silent || body === undefined) writeWhole(exchange, reply, undefined, length);
@@ -103,12 +103,12 @@ function bodyless(status: number): boolean {
   return status === 204 || status === 304 || status === 416;
 }
 
-/** Content-Length as it is to be sent; `undefined`: chunked, or the handler has set it. */
-function lengthOf(reply: Reply): number | undefined {
+/** Content-Length as it is to be sent; `undefined`: chunked, or a HEAD whose handler says it where it is known. */
+function lengthOf(reply: Reply, method: string): number | undefined {
   const { body, status } = reply;
   if (status === 204 || status === 304) return undefined;
   if (status === 416) return 0;
-  if (body === undefined) return reply.headers['Content-Length'] === undefined ? 0 : undefined;
+  if (body === undefined) return method === 'HEAD' ? undefined : 0;
   if (typeof body === 'string') return Buffer.byteLength(body);
   if (body instanceof Uint8Array) return body.length;
   return reply.status === 206 && reply.span !== undefined

@@ -1,0 +1,67 @@
+import { formatContentRange } from '../../domain/byte-range.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import { homeRegistry } from '../../domain/registry.ts';
+import { formatCacheStatus } from '../../domain/verdict.ts';
+import type { BlobAnswer, Cache } from '../../cache/cache.ts';
+import type { Incoming, Reply, ReplyNote } from '../../http/reply.ts';
+import { beginsLater, entityTag, isUnchanged, requestedRange } from './conditions.ts';
+import { apiVersionHeader } from './errors.ts';
+import type { PullPlan } from './plan.ts';
+import type { PullRoute } from './route.ts';
+
+export type BlobPlan = PullPlan<Extract<PullRoute, { readonly kind: 'blob' }>>;
+
+/** A blob, whole or one range of it; several ranges at once get the whole (distribution-spec, "Pulling blobs"). */
+export async function pullBlob(cache: Cache, plan: BlobPlan, request: Incoming): Promise<Reply> {
+  const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
+  const { digest, ns } = plan.route;
+  const answer = await cache.pullBlob(
+    { registry: homeRegistry, target: plan.target, digest, method },
+    request.signal,
+  );
+  const headers = blobHeaders(answer, ns);
+  const note: ReplyNote = { ...plan.note, verdict: answer.outcome.verdict };
+  if (isUnchanged(request, digest)) return { status: 304, headers, note };
+  const { size, source } = answer;
+  if (method === 'HEAD') {
+    if (size !== undefined) headers['Content-Length'] = String(size);
+    return { status: 200, headers, note };
+  }
+  if (source === undefined) throw new Error('the cache answered a GET without a source');
+  if (size === undefined) {
+    if (beginsLater(request, digest)) throw sizeUnknown();
+    return { status: 200, headers, body: source, note };
+  }
+  const range = requestedRange(request, digest, size);
+  if (range.kind === 'whole') return { status: 200, headers, body: source, note };
+  if (range.kind === 'unsatisfiable') {
+    return {
+      status: 416,
+      headers: { ...headers, 'Content-Range': formatContentRange(undefined, size) },
+      note,
+    };
+  }
+  headers['Content-Range'] = formatContentRange(range.span, size);
+  return { status: 206, headers, body: source, span: range.span, note };
+}
+
+function blobHeaders(answer: BlobAnswer, ns: string | undefined): Record<string, string> {
+  const headers: Record<string, string> = {
+    ...apiVersionHeader,
+    'Content-Type': 'application/octet-stream',
+    'Docker-Content-Digest': answer.digest,
+    ETag: entityTag(answer.digest),
+    'Cache-Status': formatCacheStatus(answer.outcome),
+    'X-Content-Type-Options': 'nosniff',
+  };
+  if (answer.size !== undefined) headers['Accept-Ranges'] = 'bytes';
+  if (ns !== undefined) headers['OCI-Namespace'] = ns;
+  return headers;
+}
+
+/** A client that resumes would append a 200's first bytes to what it has: it is told to come back instead. */
+function sizeUnknown(): RegistryError {
+  return new RegistryError('unavailable', 'the size is not known yet, so no range can be served', {
+    retryAfterMs: 1000,
+  });
+}

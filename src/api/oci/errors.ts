@@ -1,0 +1,91 @@
+import type { ErrorCode } from '../../domain/errors.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { Verdict } from '../../domain/verdict.ts';
+import { formatCacheStatus } from '../../domain/verdict.ts';
+import type { Reply, ReplyNote } from '../../http/reply.ts';
+
+interface WireError {
+  readonly status: number;
+  /** Of the specification's table where it has one (distribution-spec, "Error Codes"). */
+  readonly code: string;
+}
+
+/** A tag that can't exist is a manifest that isn't there: the conformance suite asks for one by such a name. */
+const wireErrors = {
+  nameInvalid: { status: 400, code: 'NAME_INVALID' },
+  nameUnknown: { status: 404, code: 'NAME_UNKNOWN' },
+  tagInvalid: { status: 404, code: 'MANIFEST_UNKNOWN' },
+  digestInvalid: { status: 400, code: 'DIGEST_INVALID' },
+  manifestUnknown: { status: 404, code: 'MANIFEST_UNKNOWN' },
+  blobUnknown: { status: 404, code: 'BLOB_UNKNOWN' },
+  paginationInvalid: { status: 400, code: 'PAGINATION_NUMBER_INVALID' },
+  requestInvalid: { status: 400, code: 'UNSUPPORTED' },
+  requestTooLarge: { status: 413, code: 'SIZE_INVALID' },
+  routeUnknown: { status: 404, code: 'UNSUPPORTED' },
+  unsupported: { status: 405, code: 'UNSUPPORTED' },
+  unauthorized: { status: 401, code: 'UNAUTHORIZED' },
+  denied: { status: 403, code: 'DENIED' },
+  tooManyRequests: { status: 429, code: 'TOOMANYREQUESTS' },
+  unavailable: { status: 503, code: 'UNAVAILABLE' },
+  upstreamInvalid: { status: 502, code: 'UNAVAILABLE' },
+  upstreamTimeout: { status: 504, code: 'UNAVAILABLE' },
+  internal: { status: 500, code: 'UNKNOWN' },
+} as const satisfies Record<ErrorCode, WireError>;
+
+export const apiVersionHeader = { 'Docker-Distribution-API-Version': 'registry/2.0' } as const;
+
+/** The challenge of every 401. */
+export const basicChallenge = 'Basic realm="breakwater"';
+
+/**
+ * The answer to anything that was thrown: the specification's error body with the typed cause in `detail`, never a stack. What
+ * is no `RegistryError` is `internal`, and tells the request's id alone.
+ */
+export function errorReply(
+  error: unknown,
+  requestId: string,
+  note: ReplyNote = { route: 'none' },
+): Reply {
+  const known = error instanceof RegistryError ? error : internal(requestId);
+  const { status, code } = wireErrors[known.code];
+  const headers: Record<string, string> = {
+    ...apiVersionHeader,
+    'Content-Type': 'application/json',
+    'Cache-Status': statusOf(known),
+    'X-Content-Type-Options': 'nosniff',
+  };
+  if (known.retryAfterMs !== undefined)
+    headers['Retry-After'] = String(Math.max(1, Math.ceil(known.retryAfterMs / 1000)));
+  if (status === 401) headers['WWW-Authenticate'] = basicChallenge;
+  if (status === 405) headers['Allow'] = 'GET, HEAD';
+  const detail = known.detail === undefined ? {} : { detail: known.detail };
+  const body = `${JSON.stringify({ errors: [{ code, message: known.message, ...detail }] })}\n`;
+  return { status, headers, body, note: { ...note, verdict: note.verdict ?? verdictOf(known) } };
+}
+
+function internal(requestId: string): RegistryError {
+  return new RegistryError('internal', 'internal error', { detail: { requestId } });
+}
+
+function verdictOf(error: RegistryError): Verdict {
+  if (error.cause instanceof UpstreamFailure)
+    return error.cause.kind === 'notFound' ? 'negative' : 'error';
+  return error.code === 'manifestUnknown' || error.code === 'blobUnknown' ? 'negative' : 'error';
+}
+
+/** An upstream's failure says so; what never left this server names its reason alone (RFC 9211 §2.8). */
+function statusOf(error: RegistryError): string {
+  const { cause } = error;
+  if (!(cause instanceof UpstreamFailure)) return localStatus(error.code);
+  return formatCacheStatus({
+    verdict: 'error',
+    detail: cause.reason,
+    ...(cause.status === undefined ? {} : { upstreamStatus: cause.status }),
+  });
+}
+
+/** `Cache-Status` of an answer that neither the cache nor an upstream gave. */
+export function localStatus(reason: string): string {
+  return `Breakwater; detail="${reason}"`;
+}

@@ -1,0 +1,55 @@
+import { RegistryError } from '../../domain/errors.ts';
+import { isAllowed } from '../../domain/name-pattern.ts';
+import type { PullTarget } from '../../domain/pull-rule.ts';
+import type { RuleSet } from '../../domain/rule-set.ts';
+import { canonicalName } from '../../domain/rule-set.ts';
+import { lookupName } from './route.ts';
+import type { AskedName, PullRoute } from './route.ts';
+
+/** Which names a listener serves: every rule's, or Docker Hub's at the root. */
+export type Listener = 'main' | 'hub';
+
+const hubHost = 'docker.io';
+
+/** The rule and repository of a request; `nameUnknown` for a host that no rule stands for, which is never dialled. */
+export function resolveTarget(asked: AskedName, rules: RuleSet, listener: Listener): PullTarget {
+  if (listener === 'hub') return resolveHubTarget(asked, rules);
+  const name = lookupName(asked);
+  if (asked.ns !== undefined) return rules.byHost(asked.ns, name) ?? unknown(asked);
+  return rules.byPath(name) ?? heldTarget(name) ?? unknown(asked);
+}
+
+/** `denied` where the rule's patterns don't admit the pull; asked for every way in. */
+export function requireAllowed(route: PullRoute, target: PullTarget): void {
+  const { rule } = target;
+  if (rule === undefined || (rule.allow.length === 0 && rule.deny.length === 0)) return;
+  const reference = route.kind === 'manifest' ? route.reference : undefined;
+  if (isAllowed(rule, target.upstreamRepository, reference)) return;
+  throw new RegistryError('denied', `the rule ${rule.prefix} does not allow this`, {
+    detail: { rule: rule.prefix, repository: target.upstreamRepository, field: 'allow, deny' },
+  });
+}
+
+/** Only Docker Hub, however the name is spelled: an unknown name asked here never reaches another upstream. */
+function resolveHubTarget(asked: AskedName, rules: RuleSet): PullTarget {
+  if (asked.before !== '') return unknown(asked);
+  const target = rules.byHost(asked.ns ?? hubHost, asked.name);
+  if (target === undefined) return unknown(asked);
+  const hub = rules.byHost(hubHost, 'library/hub');
+  return target.rule === hub?.rule ? target : unknown(asked);
+}
+
+/** Content of a removed rule stays readable. */
+function heldTarget(name: string): PullTarget | undefined {
+  const repository = canonicalName(name);
+  return repository && { rule: undefined, repository, upstreamRepository: repository };
+}
+
+function unknown(asked: AskedName): never {
+  throw new RegistryError('nameUnknown', 'no rule leads there', {
+    detail:
+      asked.ns === undefined
+        ? { name: lookupName(asked) }
+        : { name: asked.name, ns: asked.ns.slice(0, 255) },
+  });
+}
