@@ -16,7 +16,8 @@ export interface ImageName {
   readonly digest: Digest | undefined;
 }
 
-const imageNameCharactersMax = 1024;
+/** Host, name, tag and a sha512 digest together stay below it. */
+export const imageNameCharactersMax = 1024;
 const label = '[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?';
 const host = new RegExp(`^(?:${label}(?:\\.${label})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?$`);
 

@@ -1,0 +1,105 @@
+import { canonicalPrefix } from '../domain/rule-set.ts';
+import { listensTwice, parseListenAddress } from './listen-address.ts';
+import { nearest } from './nearest.ts';
+import type { Finding } from './schema-problems.ts';
+import { showValue } from './schema-problems.ts';
+
+/**
+ * What no single value shows. Works on unchecked input, so that it is told together with what the schema finds;
+ * values of a wrong type are the schema's.
+ */
+export function crossCheck(
+  input: unknown,
+  credentials: ReadonlySet<string> | undefined,
+): Finding[] {
+  const rules = list(field(input, 'rules'));
+  return [
+    ...listeners(input),
+    ...certificatePair(field(input, 'tls'), ['tls']),
+    ...rules.flatMap((rule, index) =>
+      certificatePair(field(rule, 'clientCert'), ['rules', index, 'clientCert']),
+    ),
+    ...samePrefixes(rules),
+    ...(credentials === undefined ? [] : unresolved(rules, credentials)),
+  ];
+}
+
+function listeners(input: unknown): Finding[] {
+  const findings: Finding[] = [];
+  const bound: { key: string; text: string }[] = [];
+  for (const key of ['listen', 'adminListen', 'hubMirrorListen']) {
+    const text =
+      field(input, key) ?? { listen: '127.0.0.1:5000', adminListen: '127.0.0.1:5001' }[key];
+    const address = typeof text === 'string' ? parseListenAddress(text) : undefined;
+    if (typeof text !== 'string' || address === undefined) continue;
+    const taken = bound.find((other) => {
+      const there = parseListenAddress(other.text);
+      return there !== undefined && listensTwice(there, address);
+    });
+    if (taken !== undefined) {
+      const message = `${showValue(text)} is taken by ${taken.key}; write another port`;
+      findings.push({ path: [key], part: 'value', message });
+    }
+    bound.push({ key, text });
+  }
+  return findings;
+}
+
+function certificatePair(pair: unknown, path: readonly PropertyKey[]): Finding[] {
+  const certFile = field(pair, 'certFile') ?? '';
+  const keyFile = field(pair, 'keyFile') ?? '';
+  if (typeof certFile !== 'string' || typeof keyFile !== 'string') return [];
+  if ((certFile === '') === (keyFile === '')) return [];
+  const [missing, there] = certFile === '' ? ['certFile', 'keyFile'] : ['keyFile', 'certFile'];
+  return [
+    {
+      path: [...path, missing],
+      part: 'value',
+      message: `missing beside ${there}; write both or neither`,
+    },
+  ];
+}
+
+function samePrefixes(rules: readonly unknown[]): Finding[] {
+  const first = new Map<string, number>();
+  const findings: Finding[] = [];
+  for (const [index, rule] of rules.entries()) {
+    const prefix = field(rule, 'prefix');
+    if (typeof prefix !== 'string') continue;
+    const canonical = canonicalPrefix(prefix);
+    const earlier = first.get(canonical);
+    if (earlier === undefined) {
+      first.set(canonical, index);
+      continue;
+    }
+    const same = canonical === prefix ? 'the prefix' : `the same as ${canonical}, the prefix`;
+    const message = `${showValue(prefix)} is ${same} of rules[${earlier}]; keep one of them`;
+    findings.push({ path: ['rules', index, 'prefix'], part: 'value', message });
+  }
+  return findings;
+}
+
+function unresolved(rules: readonly unknown[], credentials: ReadonlySet<string>): Finding[] {
+  return rules.flatMap((rule, index) => {
+    const name = field(rule, 'credential');
+    if (typeof name !== 'string' || name === '' || credentials.has(name)) return [];
+    const near = nearest(name, [...credentials]);
+    const hint = near === undefined ? 'add it to secretsFile' : `did you mean ${near}?`;
+    return [
+      {
+        path: ['rules', index, 'credential'],
+        part: 'value',
+        message: `${showValue(name)} is no secret; ${hint}`,
+      },
+    ];
+  });
+}
+
+function field(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+  return Reflect.get(value, key);
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}

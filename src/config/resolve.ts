@@ -1,0 +1,174 @@
+import { resolve } from 'node:path';
+import { overBuiltinRules } from '../domain/builtin-rules.ts';
+import { normalizeHost } from '../domain/host-name.ts';
+import type { Credential, PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
+import { canonicalPrefix } from '../domain/rule-set.ts';
+import type { Config, ListenAddress } from './config.ts';
+import { parseDuration } from './duration.ts';
+import type { FileReader } from './file-reader.ts';
+import { parseListenAddress } from './listen-address.ts';
+import type { PemText } from './pem.ts';
+import { readCertificates, readPrivateKey } from './pem.ts';
+import type { Finding } from './schema-problems.ts';
+import type { CertificateSettings, RuleSettings, Settings } from './settings.ts';
+import { parseMinFree, parseSize } from './size.ts';
+import { parseAllowedHost, parseUpstreamUrl } from './upstream-url.ts';
+
+export interface ResolveOptions {
+  readonly cwd: string;
+  readonly credentials: ReadonlyMap<string, Credential>;
+  readonly readFile: FileReader;
+}
+
+export interface Resolved {
+  readonly config: Config;
+  readonly findings: readonly Finding[];
+  /** Absolute; the certificate files of rules. */
+  readonly files: readonly string[];
+}
+
+/** Checked settings as the values that the server works with; reads the PEM files that they name. */
+export async function resolveSettings(
+  settings: Settings,
+  options: ResolveOptions,
+): Promise<Resolved> {
+  const pems = createPemLoader(options);
+  const own: PullRule[] = [];
+  for (const [index, rule] of settings.rules.entries()) {
+    own.push(await resolveRule(rule, ['rules', index], options, pems));
+  }
+  const { cache, tls } = settings;
+  // The listener reads them itself; here it is only seen that they will do.
+  await pems.pair(
+    { certFile: absolute(tls.certFile, options), keyFile: absolute(tls.keyFile, options) },
+    ['tls'],
+  );
+  const config: Config = {
+    listen: address(settings.listen),
+    adminListen: address(settings.adminListen),
+    hubMirrorListen:
+      settings.hubMirrorListen === '' ? undefined : address(settings.hubMirrorListen),
+    tls:
+      tls.certFile === ''
+        ? undefined
+        : { certFile: absolute(tls.certFile, options), keyFile: absolute(tls.keyFile, options) },
+    dataDir: resolve(options.cwd, settings.dataDir),
+    publicUrl: settings.publicUrl.replace(/\/$/, ''),
+    drainMs: milliseconds(settings.drain),
+    shutdownDelayMs: milliseconds(settings.shutdownDelay),
+    cache: {
+      parallelAboveBytes: bytes(cache.parallelAbove),
+      pieceBytes: bytes(cache.pieceSize),
+      connectionsPerBlob: cache.connectionsPerBlob,
+      minFree: present(parseMinFree(cache.minFree)),
+      maxBlobBytes: bytes(cache.maxBlobBytes),
+    },
+    limits: {
+      connectionsMax: settings.limits.connections,
+      downloadsMax: settings.limits.downloads,
+    },
+    rules: settings.defaultRules ? overBuiltinRules(own) : own,
+  };
+  return { config, findings: pems.findings, files: pems.files };
+}
+
+async function resolveRule(
+  rule: RuleSettings,
+  path: readonly PropertyKey[],
+  options: ResolveOptions,
+  pems: PemLoader,
+): Promise<PullRule> {
+  const urls = [rule.upstream, ...rule.mirrors].map(url);
+  const credential = rule.credential === '' ? undefined : options.credentials.get(rule.credential);
+  return {
+    prefix: canonicalPrefix(rule.prefix),
+    origin: 'file',
+    urls,
+    upstreamHost: normalizeHost(urls[0]?.host ?? ''),
+    upstreamPrefix: rule.upstreamPrefix,
+    credential,
+    anonymousPull: rule.anonymousPull ?? credential === undefined,
+    freshForMs: milliseconds(rule.freshFor),
+    staleBudgetMs: milliseconds(rule.staleBudget),
+    onFailure: rule.onFailure,
+    platforms: rule.platforms,
+    allow: rule.allow,
+    deny: rule.deny,
+    allowHosts: rule.allowHosts.map((host) => present(parseAllowedHost(host))),
+    ca: await pems.certificates(absolute(rule.caFile, options), [...path, 'caFile']),
+    clientCert: await pems.pair(
+      {
+        certFile: absolute(rule.clientCert.certFile, options),
+        keyFile: absolute(rule.clientCert.keyFile, options),
+      },
+      [...path, 'clientCert'],
+    ),
+    maxConnections: rule.maxConnections,
+  };
+}
+
+interface PemLoader {
+  readonly findings: Finding[];
+  readonly files: string[];
+  certificates(file: string, path: readonly PropertyKey[]): Promise<string | undefined>;
+  pair(files: CertificateSettings, path: readonly PropertyKey[]): Promise<PullRule['clientCert']>;
+}
+
+function createPemLoader({ readFile }: ResolveOptions): PemLoader {
+  const findings: Finding[] = [];
+  const files: string[] = [];
+  const taken = (read: PemText, file: string, path: readonly PropertyKey[]): string | undefined => {
+    files.push(file);
+    if ('pem' in read) return read.pem;
+    findings.push({ path, part: 'value', message: `the file ${file} ${read.problem}` });
+    return undefined;
+  };
+  const certificates = async (
+    file: string,
+    path: readonly PropertyKey[],
+  ): Promise<string | undefined> =>
+    file === '' ? undefined : taken(await readCertificates(file, readFile), file, path);
+  return {
+    findings,
+    files,
+    certificates,
+    async pair({ certFile, keyFile }, path) {
+      const cert = await certificates(certFile, [...path, 'certFile']);
+      if (cert === undefined || keyFile === '') return undefined;
+      const key = taken(await readPrivateKey(keyFile, cert, readFile), keyFile, [
+        ...path,
+        'keyFile',
+      ]);
+      return key === undefined ? undefined : { cert, key };
+    },
+  };
+}
+
+/** Relative paths go from the working directory; empty stays empty. */
+function absolute(path: string, { cwd }: ResolveOptions): string {
+  return path === '' ? '' : resolve(cwd, path);
+}
+
+function url(text: string): UpstreamUrl {
+  const parsed = parseUpstreamUrl(text);
+  if ('problem' in parsed) throw new Error(`unchecked upstream: ${parsed.problem}`);
+  return parsed;
+}
+
+function address(text: string): ListenAddress {
+  return present(parseListenAddress(text));
+}
+
+function milliseconds(text: string): number {
+  return present(parseDuration(text));
+}
+
+function bytes(text: string): number {
+  return present(parseSize(text));
+}
+
+/** The schema has parsed it once already. */
+function present<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw new Error('unchecked setting');
+  return value;
+}

@@ -1,0 +1,57 @@
+import type { FailureAction } from '../domain/pull-rule.ts';
+
+/** The configuration as it is written, checked and complete: texts with units, defaults filled in (design.md §5). */
+export interface Settings {
+  readonly listen: string;
+  readonly adminListen: string;
+  readonly hubMirrorListen: string;
+  readonly tls: CertificateSettings;
+  readonly dataDir: string;
+  readonly publicUrl: string;
+  readonly defaultRules: boolean;
+  readonly secretsFile: string;
+  readonly drain: string;
+  readonly shutdownDelay: string;
+  readonly cache: {
+    readonly parallelAbove: string;
+    readonly pieceSize: string;
+    readonly connectionsPerBlob: number;
+    readonly minFree: string;
+    readonly maxBlobBytes: string;
+  };
+  readonly limits: { readonly connections: number; readonly downloads: number };
+  readonly rules: readonly RuleSettings[];
+}
+
+export interface RuleSettings {
+  readonly prefix: string;
+  readonly upstream: string;
+  readonly mirrors: readonly string[];
+  readonly upstreamPrefix: string;
+  readonly credential: string;
+  /** Absent: true where there is no credential. */
+  readonly anonymousPull?: boolean | undefined;
+  readonly freshFor: string;
+  readonly staleBudget: string;
+  readonly onFailure: {
+    readonly notFound: FailureAction;
+    readonly denied: FailureAction;
+    readonly rateLimited: FailureAction;
+    readonly serverError: FailureAction;
+    readonly timeout: FailureAction;
+    readonly network: FailureAction;
+  };
+  readonly platforms: 'none' | 'requested' | 'all' | readonly string[];
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly allowHosts: readonly string[];
+  readonly caFile: string;
+  readonly clientCert: CertificateSettings;
+  readonly maxConnections: number;
+}
+
+/** Both set or both empty. */
+export interface CertificateSettings {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
