@@ -1,0 +1,127 @@
+import type { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { UpstreamRequestKind } from '../ports/events.ts';
+import { classifyAddress, classifyHost, type Admission } from './address-guard.ts';
+import type { Authorization } from './authorization.ts';
+import { discard } from './body-reading.ts';
+import type { PoolName } from './dispatchers.ts';
+import type { Resolver } from './dns.ts';
+import { type Answer, headerOf } from './exchange.ts';
+import { failure } from './failures.ts';
+import { hostnameOf, isNamed } from './realm-guard.ts';
+import type { Hop, Origin, Wire } from './wire.ts';
+
+/** What is asked of a rule's URL, wherever its redirects lead. */
+export interface Question {
+  readonly origin: Origin;
+  /** Empty for `/v2/` itself. */
+  readonly repository: string;
+  readonly kind: UpstreamRequestKind;
+  readonly method: 'GET' | 'HEAD';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly pool: PoolName;
+  readonly firstByteMs: number;
+}
+
+/** Where to ask: `own` while every hop so far was of the rule's own origin, the only one that gets an Authorization. */
+export interface Place {
+  readonly url: URL;
+  readonly own: boolean;
+}
+
+export interface Asking {
+  /** Follows redirects by hand, 5 at most. The answer may have any status but 3xx with a Location and 429. */
+  ask(
+    question: Question,
+    from: Place,
+    signal: AbortSignal,
+  ): Promise<{ readonly answer: Answer; readonly place: Place }>;
+}
+
+const redirectsMax = 5;
+const laterHopMsMin = 1000;
+
+export interface AskingParts {
+  readonly clock: Clock;
+  readonly wire: Wire;
+  readonly authorization: Authorization;
+  readonly admissionOf: (origin: Origin, url: URL) => Admission;
+}
+
+export function createAsking({ clock, wire, authorization, admissionOf }: AskingParts): Asking {
+  return {
+    async ask(question, from, signal) {
+      const { origin, repository } = question;
+      const startedAt = clock.elapsed();
+      const seen = new Set<string>();
+      let place = from;
+      for (;;) {
+        wire.assertNotHeld(place.url.host, origin.url.host);
+        const spentMs = seen.size === 0 ? 0 : clock.elapsed() - startedAt;
+        const hop: Hop = {
+          ...question,
+          url: place.url,
+          admission: admissionOf(origin, place.url),
+          identified: place.own,
+          firstByteMs: Math.max(question.firstByteMs - spentMs, laterHopMsMin),
+        };
+        const answer = await (place.own
+          ? authorization.send(hop, repository, signal)
+          : wire.send(hop, signal));
+        if (!isRedirect(answer.status)) return { answer, place };
+        discard(answer, clock);
+        seen.add(place.url.href);
+        place = nextPlace(origin, place, answer);
+        if (seen.size > redirectsMax || seen.has(place.url.href))
+          throw refused(origin, 'redirectLoop', 'redirects do not end');
+      }
+    },
+  };
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+function nextPlace(origin: Origin, from: Place, answer: Answer): Place {
+  const location = headerOf(answer, 'location');
+  const url = location === undefined ? null : URL.parse(location, from.url);
+  if (url === null) throw refused(origin, 'badHeader', 'a redirect without a usable Location');
+  if (url.protocol !== 'https:' && (url.protocol !== 'http:' || from.url.protocol === 'https:')) {
+    throw refused(
+      origin,
+      'redirectRefused',
+      `a redirect from https to ${url.protocol.slice(0, -1)}`,
+    );
+  }
+  url.hash = '';
+  url.username = '';
+  url.password = '';
+  return { url, own: from.own && url.origin === from.url.origin };
+}
+
+function refused(
+  origin: Origin,
+  reason: 'redirectLoop' | 'badHeader' | 'redirectRefused',
+  message: string,
+): UpstreamFailure {
+  return failure(`${origin.url.host}: ${message}`, 'invalid', reason, origin.url.host);
+}
+
+/**
+ * What a hop may dial: anything for the host that the operator wrote; loopback and private where that host is such a one
+ * itself, or where `allowHosts` names the hop's.
+ */
+export function createAdmission(resolver: Resolver): (origin: Origin, url: URL) => Admission {
+  return ({ rule, url: own }, url) => {
+    const hostname = hostnameOf(own);
+    if (url.hostname === hostname) return 'any';
+    if (isNamed(rule, url.hostname, url.host)) return 'loopback';
+    const classes = new Set([
+      classifyHost(hostname),
+      ...resolver.known(hostname).map(({ address }) => classifyAddress(address)),
+    ]);
+    if (classes.has('loopback')) return 'loopback';
+    return classes.has('private') ? 'private' : 'public';
+  };
+}

@@ -1,0 +1,177 @@
+import type { Digest } from '../domain/digest.ts';
+import type { BlobBody, BlobLocation, BlobOptions, UpstreamTarget } from '../ports/upstream.ts';
+import type { Place, Question } from './asking.ts';
+import { createBlobBody } from './blob-body.ts';
+import { contentLengthOf, discard } from './body-reading.ts';
+import { askSmall, type Calls, ownPlace, small, tellFailure, throttled } from './calls.ts';
+import { answersRange, parseContentRange } from './content-range.ts';
+import { deadlinesMs } from './deadlines.ts';
+import { type Answer, headerOf } from './exchange.ts';
+import { failure } from './failures.ts';
+import type { Slot } from './lanes.ts';
+import { assertContent, failureOfStatus } from './statuses.ts';
+
+/** The port's `headBlob`. */
+export function headBlob(
+  calls: Calls,
+  target: UpstreamTarget,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<{ readonly size: number | undefined }> {
+  const { repository, url } = target;
+  return small(calls, target, signal, async (within) => {
+    const asked = nameOf(target, digest);
+    const path = pathOf(target, digest);
+    const answer = await askSmall(
+      calls,
+      target,
+      { repository, kind: 'blob', method: 'HEAD', path },
+      within,
+    );
+    if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
+    assertContent(answer, asked, url.host);
+    discard(answer, calls.clock);
+    return { size: contentLengthOf(answer) };
+  });
+}
+
+/** The port's `openBlob`. */
+export async function openBlob(
+  calls: Calls,
+  target: UpstreamTarget,
+  digest: Digest,
+  options: BlobOptions,
+  signal: AbortSignal,
+): Promise<BlobBody | undefined> {
+  let slot: Slot | undefined;
+  try {
+    slot = await enter(calls, target, options.onlyIfIdle === true, signal);
+    return slot && (await openIn(calls, target, digest, options, slot, signal));
+  } catch (error) {
+    slot?.[Symbol.dispose]();
+    tellFailure(calls, target.url.host, error);
+    throw error;
+  }
+}
+
+async function enter(
+  calls: Calls,
+  { rule, url }: UpstreamTarget,
+  onlyIfIdle: boolean,
+  signal: AbortSignal,
+): Promise<Slot | undefined> {
+  signal.throwIfAborted();
+  calls.wire.assertNotHeld(url.host, url.host);
+  if (onlyIfIdle) return calls.blobs.enterIfIdle(url.host, rule.maxConnections);
+  return calls.blobs.enter(url.host, rule.maxConnections, () => throttled(calls, url.host), signal);
+}
+
+/** A location's signature runs out: these statuses say that it may have (T31). */
+const expired: ReadonlySet<number> = new Set([401, 403, 404, 410]);
+
+async function openIn(
+  calls: Calls,
+  target: UpstreamTarget,
+  digest: Digest,
+  options: BlobOptions,
+  slot: Slot,
+  signal: AbortSignal,
+): Promise<BlobBody> {
+  const question = questionOf(target, options);
+  const kept = options.location === undefined ? undefined : places.get(options.location);
+  let found = await calls.asking.ask(
+    question,
+    kept ?? ownPlace(target, pathOf(target, digest)),
+    signal,
+  );
+  if (kept !== undefined && expired.has(found.answer.status)) {
+    discard(found.answer, calls.clock);
+    found = await calls.asking.ask(question, ownPlace(target, pathOf(target, digest)), signal);
+  }
+  const { answer, place } = found;
+  const span = await spanOf(calls, target, digest, options, answer);
+  return createBlobBody({
+    ...span,
+    calls,
+    body: answer.body,
+    upstream: target.url.host,
+    location: locationOf(place),
+    slot,
+  });
+}
+
+function questionOf(target: UpstreamTarget, { range }: BlobOptions): Question {
+  return {
+    origin: target,
+    repository: target.repository,
+    kind: 'blob',
+    method: 'GET',
+    headers: range === undefined ? {} : { range: `bytes=${range.start}-${range.end ?? ''}` },
+    pool: 'blobs',
+    firstByteMs: deadlinesMs.blobFirstByte,
+  };
+}
+
+interface Span {
+  readonly start: number;
+  readonly total: number | undefined;
+  readonly length: number | undefined;
+  readonly partial: boolean;
+  readonly ranges: boolean;
+}
+
+/** Which bytes an answer holds. Throws, with the connection ended, where it is not what was asked. */
+async function spanOf(
+  calls: Calls,
+  target: UpstreamTarget,
+  digest: Digest,
+  { range }: BlobOptions,
+  answer: Answer,
+): Promise<Span> {
+  const { host } = target.url;
+  const asked = nameOf(target, digest);
+  if (answer.status !== 200 && answer.status !== 206)
+    throw await failureOfStatus(answer, asked, host, calls.clock);
+  assertContent(answer, asked, host);
+  const announced = contentLengthOf(answer);
+  if (answer.status === 200) {
+    const ranges = /\bbytes\b/i.test(headerOf(answer, 'accept-ranges') ?? '');
+    return { start: 0, total: announced, length: announced, partial: false, ranges };
+  }
+  const given = parseContentRange(headerOf(answer, 'content-range'));
+  if (range === undefined || given === undefined || !answersRange(given, range)) {
+    answer.body.destroy();
+    throw failure(`${asked}: another range came than was asked`, 'invalid', 'wrongRange', host, {
+      status: 206,
+    });
+  }
+  const length = given.end - given.start + 1;
+  if (announced !== undefined && announced !== length) {
+    answer.body.destroy();
+    throw failure(
+      `${asked}: Content-Length and Content-Range disagree`,
+      'invalid',
+      'wrongLength',
+      host,
+      { status: 206 },
+    );
+  }
+  return { start: given.start, total: given.total, length, partial: true, ranges: true };
+}
+
+/** Kept beside the opaque value, so that nobody prints a presigned URL by accident. */
+const places = new WeakMap<BlobLocation, Place>();
+
+function locationOf(place: Place): BlobLocation {
+  const location = Object.freeze({}) as BlobLocation;
+  places.set(location, place);
+  return location;
+}
+
+function pathOf({ repository }: UpstreamTarget, digest: Digest): string {
+  return `/v2/${repository}/blobs/${digest}`;
+}
+
+function nameOf({ url, repository }: UpstreamTarget, digest: Digest): string {
+  return `${url.host}/${repository}@${digest}`;
+}

@@ -1,0 +1,107 @@
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Events, UpstreamRequestKind } from '../ports/events.ts';
+import type { Asking, Place } from './asking.ts';
+import { deadlinesMs, startDeadline } from './deadlines.ts';
+import type { Answer } from './exchange.ts';
+import { failure } from './failures.ts';
+import type { Hosts } from './hosts.ts';
+import type { Lanes } from './lanes.ts';
+import type { Origin, Wire } from './wire.ts';
+
+/** What the calls of the port share. */
+export interface Calls {
+  readonly clock: Clock;
+  readonly events: Events;
+  readonly hosts: Hosts;
+  readonly wire: Wire;
+  readonly asking: Asking;
+  readonly quick: Lanes;
+  readonly blobs: Lanes;
+}
+
+/** Requests for manifests, tags and the like that one host sees at a time. */
+const quickMax = 32;
+
+/** A small request: in the quick lane, whole within 30 s, its failure told once. */
+export async function small<Value>(
+  calls: Calls,
+  origin: Origin,
+  signal: AbortSignal,
+  work: (signal: AbortSignal) => Promise<Value>,
+): Promise<Value> {
+  const { host } = origin.url;
+  const late = (): Error =>
+    failure(`${host}: not whole within ${deadlinesMs.whole} ms`, 'timeout', 'totalTimeout', host);
+  try {
+    calls.wire.assertNotHeld(host, host);
+    using deadline = startDeadline(calls.clock, deadlinesMs.whole, late, signal);
+    using _slot = await calls.quick.enter(
+      host,
+      quickMax,
+      () => throttled(calls, host),
+      deadline.signal,
+    );
+    return await work(deadline.signal);
+  } catch (error) {
+    tellFailure(calls, host, error);
+    throw error;
+  }
+}
+
+/** Asks the rule's own origin for a path. */
+export async function askSmall(
+  calls: Calls,
+  origin: Origin,
+  request: {
+    readonly repository: string;
+    readonly kind: UpstreamRequestKind;
+    readonly method: 'GET' | 'HEAD';
+    readonly path: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly firstByteMs?: number;
+  },
+  signal: AbortSignal,
+): Promise<Answer> {
+  const {
+    repository,
+    kind,
+    method,
+    path,
+    headers = {},
+    firstByteMs = deadlinesMs.firstByte,
+  } = request;
+  const question = {
+    origin,
+    repository,
+    kind,
+    method,
+    headers,
+    pool: 'quick',
+    firstByteMs,
+  } as const;
+  const { answer } = await calls.asking.ask(question, ownPlace(origin, path), signal);
+  return answer;
+}
+
+export function ownPlace(origin: Origin, path: string): Place {
+  return { url: new URL(path, origin.url.origin), own: true };
+}
+
+/** Tells a failure to telemetry and to the host's state; other errors, the caller's own abort among them, pass untold. */
+export function tellFailure(calls: Calls, upstream: string, error: unknown): void {
+  if (!(error instanceof UpstreamFailure)) return;
+  const { kind, reason, message } = error;
+  calls.events.emit({ type: 'upstreamFailed', upstream, kind, reason, message });
+  // An absence is an answer; a hold and an open breaker are consequences, their causes are told already.
+  if (kind !== 'notFound' && kind !== 'rateLimited' && reason !== 'breakerOpen')
+    calls.hosts.of(upstream).failed(error);
+}
+
+export function throttled(calls: Calls, upstream: string): void {
+  calls.events.emit({ type: 'throttled', upstream, reason: 'connections' });
+}
+
+export function received(calls: Calls, upstream: string, bytes: number): void {
+  if (bytes > 0) calls.events.emit({ type: 'upstreamReceived', upstream, bytes });
+}

@@ -1,0 +1,79 @@
+import type { Clock } from '../ports/clock.ts';
+import type { Events } from '../ports/events.ts';
+import type { Upstream } from '../ports/upstream.ts';
+import { createAdmission, createAsking } from './asking.ts';
+import { createAuthorization } from './authorization.ts';
+import { headBlob, openBlob } from './blobs.ts';
+import type { Calls } from './calls.ts';
+import { createDispatchers } from './dispatchers.ts';
+import { createResolver, type Lookup, systemLookup } from './dns.ts';
+import { createHosts } from './hosts.ts';
+import { createLanes } from './lanes.ts';
+import { getManifest, headManifest } from './manifests.ts';
+import { ping } from './ping.ts';
+import { createProxyChoice, type ProxyEnvironment } from './proxy.ts';
+import { listReferrers } from './referrers.ts';
+import { listTags } from './tags.ts';
+import { createTokenSource } from './token-source.ts';
+import { createWire } from './wire.ts';
+
+export interface UpstreamOptions {
+  readonly clock: Clock;
+  readonly events: Events;
+  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read from. */
+  readonly env: ProxyEnvironment;
+  /** Absent: the system's resolver. */
+  readonly lookup?: Lookup;
+  /** For tests: the address dialled in place of one that was looked up and admitted. */
+  readonly dial?: (address: string) => string;
+}
+
+/** The registries that are pulled from, over HTTP/1.1. Disposing it ends every connection. */
+export function createUpstream(options: UpstreamOptions): Upstream & AsyncDisposable {
+  const { clock, events } = options;
+  const resolver = createResolver(options.lookup ?? systemLookup, clock);
+  const dispatchers = createDispatchers({
+    resolver,
+    clock,
+    proxyOf: createProxyChoice(options.env),
+    dial: options.dial,
+  });
+  const hosts = createHosts(clock, (upstream, state) =>
+    events.emit({ type: 'breaker', upstream, state }),
+  );
+  const wire = createWire({
+    clock,
+    events,
+    hosts,
+    dispatchers,
+  });
+  const admissionOf = createAdmission(resolver);
+  const tokens = createTokenSource({ clock, events, wire, admissionOf });
+  const authorization = createAuthorization({ clock, events, wire, tokens });
+  const asking = createAsking({ clock, wire, authorization, admissionOf });
+  const calls: Calls = {
+    clock,
+    events,
+    hosts,
+    wire,
+    asking,
+    quick: createLanes(),
+    blobs: createLanes(),
+  };
+  return {
+    headManifest: (target, reference, signal) => headManifest(calls, target, reference, signal),
+    getManifest: (target, reference, ifNoneMatch, signal) =>
+      getManifest(calls, target, reference, ifNoneMatch, signal),
+    headBlob: (target, digest, signal) => headBlob(calls, target, digest, signal),
+    openBlob: (target, digest, blob, signal) => openBlob(calls, target, digest, blob, signal),
+    listTags: (target, page, signal) => listTags(calls, target, page, signal),
+    listReferrers: (target, subject, signal) => listReferrers(calls, target, subject, signal),
+    ping: (rule, url, signal) => ping(calls, rule, url, signal),
+    state: (host) => hosts.state(host),
+    reset() {
+      authorization.reset();
+      hosts.reset();
+    },
+    [Symbol.asyncDispose]: () => dispatchers[Symbol.asyncDispose](),
+  };
+}

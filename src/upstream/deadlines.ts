@@ -1,0 +1,39 @@
+import type { Clock } from '../ports/clock.ts';
+
+/** Milliseconds (design.md §3, "Numbers and statuses"). `connect` covers DNS and TLS. */
+export const deadlinesMs = {
+  dns: 2000,
+  connect: 5000,
+  firstByte: 10_000,
+  blobFirstByte: 30_000,
+  idle: 30_000,
+  /** A manifest, a page of tags or of referrers, from the first step to the last byte. */
+  whole: 30_000,
+  wholeToken: 15_000,
+  errorBody: 5000,
+} as const;
+
+/** A signal that ends with its parent, or with `reason` after `ms`. Dispose it when the waited-for thing is over. */
+export interface Deadline extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+export function startDeadline(
+  clock: Clock,
+  ms: number,
+  reason: () => Error,
+  parent: AbortSignal,
+): Deadline {
+  const controller = new AbortController();
+  const follow = (): void => controller.abort(parent.reason);
+  if (parent.aborted) follow();
+  parent.addEventListener('abort', follow, { once: true });
+  const timer = clock.after(ms, () => controller.abort(reason()));
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      timer[Symbol.dispose]();
+      parent.removeEventListener('abort', follow);
+    },
+  };
+}

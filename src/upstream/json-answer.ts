@@ -1,0 +1,36 @@
+import { readWhole } from './body-reading.ts';
+import type { Answer } from './exchange.ts';
+import { failure } from './failures.ts';
+
+/** A JSON object of bounded size, and how many bytes it took. Throws an `invalid` failure for anything else. */
+export async function readObject(
+  answer: Answer,
+  bytesMax: number,
+  asked: string,
+  upstream: string,
+): Promise<{ readonly fields: Readonly<Record<string, unknown>>; readonly bytes: number }> {
+  const bytes = await readWhole(answer, bytesMax, upstream);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(Buffer.from(bytes).toString('utf8'));
+  } catch {
+    parsed = undefined;
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+    throw failure(`${asked}: the answer is no JSON object`, 'invalid', 'badJson', upstream, {
+      status: answer.status,
+    });
+  }
+  return { fields: parsed as Record<string, unknown>, bytes: bytes.length };
+}
+
+/** The target of `Link: <…>; rel="next"`; `undefined`: no next page (distribution-spec, "Listing Tags"). */
+export function nextLinkOf(answer: Answer): string | undefined {
+  const value = answer.headers['link'];
+  const text = (Array.isArray(value) ? value : [value ?? '']).join(', ').slice(0, 16_384);
+  for (const found of text.matchAll(/<([^<>]*)>([^<]*)/g)) {
+    if (/;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next\b)/i.test(found[2] ?? ''))
+      return found[1];
+  }
+  return undefined;
+}

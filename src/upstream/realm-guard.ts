@@ -1,0 +1,45 @@
+import { getDomain } from 'tldts';
+import type { Credential, PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
+
+/**
+ * The credential that may go to one of a rule's URLs. It belongs to the first; a mirror gets it only where it is the same
+ * host, shares its registrable domain or is in `allowHosts` (design.md §4).
+ */
+export function credentialFor(rule: PullRule, url: UpstreamUrl): Credential | undefined {
+  const first = rule.urls[0] ?? url;
+  const host = hostnameOf(url);
+  return isRelated(host, hostnameOf(first)) || isNamed(rule, host, url.host)
+    ? rule.credential
+    : undefined;
+}
+
+/** Whether a token service may be asked at all: no step down from https. */
+export function admitsScheme(url: UpstreamUrl, realm: URL): boolean {
+  return realm.protocol === 'https:' || (realm.protocol === 'http:' && url.plain);
+}
+
+/** Whether a token service may be given the credential: the rule's host, its registrable domain, or one of `allowHosts`. */
+export function admitsRealm(rule: PullRule, url: UpstreamUrl, realm: URL): boolean {
+  return (
+    admitsScheme(url, realm) &&
+    (isRelated(realm.hostname, hostnameOf(url)) || isNamed(rule, realm.hostname, realm.host))
+  );
+}
+
+/** Whether `allowHosts` names a host, with or without its port. */
+export function isNamed(rule: PullRule, hostname: string, host: string): boolean {
+  return rule.allowHosts.some((entry) => {
+    const allowed = entry.toLowerCase();
+    return allowed === hostname || allowed === host;
+  });
+}
+
+export function hostnameOf(url: UpstreamUrl): string {
+  return new URL(url.origin).hostname;
+}
+
+function isRelated(one: string, other: string): boolean {
+  if (one === other) return true;
+  const domain = getDomain(one, { allowPrivateDomains: true });
+  return domain !== null && domain === getDomain(other, { allowPrivateDomains: true });
+}

@@ -1,0 +1,100 @@
+import type { FailureKind, FailureReason, UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { Clock } from '../ports/clock.ts';
+import { discard, readFront } from './body-reading.ts';
+import type { Answer } from './exchange.ts';
+import { headerOf } from './exchange.ts';
+import { failure } from './failures.ts';
+import { parseRetryAfter } from './retry-after.ts';
+
+const messageCharactersMax = 200;
+
+/**
+ * What an answer of an unwanted status means. Its body ends here: only a registry's own error code and message go on,
+ * trimmed, without queries of URLs; HTML and free text never do.
+ */
+export async function failureOfStatus(
+  answer: Answer,
+  asked: string,
+  upstream: string,
+  clock: Clock,
+): Promise<UpstreamFailure> {
+  const { status } = answer;
+  const [kind, reason] = meaningOf(status);
+  const said =
+    status >= 400 ? saidIn(await readFront(answer, clock)) : (discard(answer, clock), undefined);
+  const retryAfter = headerOf(answer, 'retry-after');
+  const waits = kind === 'rateLimited' || (kind === 'serverError' && retryAfter !== undefined);
+  return failure(
+    `${asked}: ${status}${said === undefined ? '' : ` ${said}`}`,
+    kind,
+    reason,
+    upstream,
+    {
+      status,
+      ...(waits ? { retryAfterMs: parseRetryAfter(retryAfter, clock.now()) } : {}),
+    },
+  );
+}
+
+function meaningOf(status: number): readonly [FailureKind, FailureReason] {
+  if (status === 404 || status === 410) return ['notFound', 'status'];
+  if (status === 401 || status === 403) return ['denied', 'status'];
+  if (status === 429) return ['rateLimited', 'status'];
+  if (status === 416) return ['invalid', 'wrongRange'];
+  return status >= 500 ? ['serverError', 'status'] : ['invalid', 'status'];
+}
+
+/** `CODE: message` of the first error of an OCI error body (distribution-spec, "Error Codes"). */
+function saidIn(body: string): string | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+  const errors = (parsed as { readonly errors?: unknown } | null)?.errors;
+  const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
+  if (typeof first !== 'object' || first === null) return undefined;
+  const { code, message } = first as { readonly code?: unknown; readonly message?: unknown };
+  const texts = [code, message].filter((text) => typeof text === 'string');
+  return texts.length === 0 ? undefined : presentable(texts.join(': '));
+}
+
+/** One line of printable text without what may be secret: queries of URLs, and what looks like a token echoed back. */
+function presentable(text: string): string {
+  return text
+    .slice(0, 4096)
+    .replaceAll(/\p{C}/gu, ' ')
+    .replaceAll(/\?\S*=\S*/g, '')
+    .replaceAll(/\b(?:Bearer|Basic)\s+\S+/gi, '…')
+    .replaceAll(/[\w\-+/=.~]{65,}/g, (long) => (/^[a-f0-9]+$/.test(long) ? long : '…'))
+    .slice(0, messageCharactersMax)
+    .trim();
+}
+
+/** Throws for what can't be content: HTML, and bytes in a coding that was not asked for. */
+export function assertContent(answer: Answer, asked: string, upstream: string): void {
+  const coding = headerOf(answer, 'content-encoding')?.trim().toLowerCase() ?? '';
+  if (coding !== '' && coding !== 'identity') {
+    answer.body.destroy();
+    throw failure(
+      `${asked}: content-encoding was not asked for`,
+      'invalid',
+      'contentEncoding',
+      upstream,
+      { status: answer.status },
+    );
+  }
+  if (isHtml(answer)) {
+    answer.body.destroy();
+    throw failure(`${asked}: an HTML page came instead of content`, 'invalid', 'html', upstream, {
+      status: answer.status,
+    });
+  }
+}
+
+export function isHtml(answer: Answer): boolean {
+  return /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(
+    headerOf(answer, 'content-type') ?? '',
+  );
+}

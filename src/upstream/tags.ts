@@ -1,0 +1,42 @@
+import { parseTag } from '../domain/tag.ts';
+import type { TagPage, UpstreamTarget } from '../ports/upstream.ts';
+import { askSmall, type Calls, received, small } from './calls.ts';
+import { failure } from './failures.ts';
+import { nextLinkOf, readObject } from './json-answer.ts';
+import { assertContent, failureOfStatus } from './statuses.ts';
+
+/** Some registries give every tag whatever `n` says. */
+const tagListBytesMax = 16 * 1024 * 1024;
+
+/** The port's `listTags`; what is no tag is left out. */
+export function listTags(
+  calls: Calls,
+  target: UpstreamTarget,
+  page: { readonly n: number; readonly last?: string },
+  signal: AbortSignal,
+): Promise<TagPage> {
+  const { repository, url } = target;
+  return small(calls, target, signal, async (within) => {
+    const asked = `tags of ${url.host}/${repository}`;
+    const last = page.last === undefined ? '' : `&last=${encodeURIComponent(page.last)}`;
+    const path = `/v2/${repository}/tags/list?n=${page.n}${last}`;
+    const headers = { accept: 'application/json' };
+    const answer = await askSmall(
+      calls,
+      target,
+      { repository, kind: 'tags', method: 'GET', path, headers },
+      within,
+    );
+    if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
+    assertContent(answer, asked, url.host);
+    const { fields, bytes } = await readObject(answer, tagListBytesMax, asked, url.host);
+    received(calls, url.host, bytes);
+    const listed = fields['tags'] ?? [];
+    if (!Array.isArray(listed))
+      throw failure(`${asked}: no list`, 'invalid', 'badJson', url.host, { status: 200 });
+    const tags = listed.filter(
+      (tag): tag is string => typeof tag === 'string' && parseTag(tag) !== undefined,
+    );
+    return { tags, more: nextLinkOf(answer) !== undefined };
+  });
+}
