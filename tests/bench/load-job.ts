@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { accept } from './client-accept.ts';
 import type { Processes } from './processes.ts';
 
 interface Job {
@@ -21,6 +22,8 @@ export interface PullJob extends Job {
   readonly kind: 'pull';
   readonly paths: readonly string[];
   readonly timeoutMs: number;
+  /** One request for `/v2/` on a connection of its own first, so that the client's own first steps are not measured. */
+  readonly warmUp?: boolean;
   /** Ends each client after this time, whole or not. */
   readonly stopAfterMs?: number;
 }
@@ -102,6 +105,8 @@ export async function measureRequests(
     '-t1',
     `-c${job.connections}`,
     `-d${Math.max(1, Math.round(job.durationMs / 1000))}s`,
+    '-H',
+    `Accept: ${accept}`,
     `${scheme}://${job.host}:${job.port}${job.path}`,
   ];
   const child = processes.spawn({

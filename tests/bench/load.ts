@@ -1,6 +1,7 @@
 import { connect as connectPlain } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { accept } from './client-accept.ts';
 import type { PullJob, PullResult, ThroughputJob, ThroughputResult } from './load-job.ts';
 import { createResponseReader } from './response-reader.ts';
 import type { ResponseEvents } from './response-reader.ts';
@@ -26,7 +27,7 @@ function open(job: PullJob | ThroughputJob, events: ResponseEvents): Socket {
 }
 
 function requestText(job: PullJob | ThroughputJob, path: string): string {
-  return `GET ${path} HTTP/1.1\r\nHost: ${job.host}:${job.port}\r\nAccept: */*\r\n\r\n`;
+  return `GET ${path} HTTP/1.1\r\nHost: ${job.host}:${job.port}\r\nAccept: ${accept}\r\n\r\n`;
 }
 
 async function throughput(job: ThroughputJob): Promise<ThroughputResult> {
@@ -66,6 +67,8 @@ async function pull(job: PullJob): Promise<PullResult> {
   const firstByteMs: number[] = [];
   let bytes = 0;
   let complete = 0;
+  if (job.warmUp === true)
+    await pullOnce({ ...job, paths: Array.from({ length: 5 }, () => '/v2/') }, () => undefined);
   const begun = performance.now();
   const client = async (): Promise<void> => {
     const start = performance.now();

@@ -44,7 +44,7 @@ export async function pull(
   bench: Bench,
   system: System,
   paths: readonly string[],
-  options: Pick<PullJob, 'connections' | 'timeoutMs' | 'stopAfterMs'>,
+  options: Pick<PullJob, 'connections' | 'timeoutMs' | 'stopAfterMs' | 'warmUp'>,
 ): Promise<PullResult> {
   const { host, port, tls } = system;
   return measurePull(bench.processes, { host, port, tls, paths, ...options });
@@ -63,8 +63,9 @@ export async function pullWhole(
   system: System,
   paths: readonly string[],
   connections: number = 1,
+  warmUp: boolean = false,
 ): Promise<PullResult> {
-  const result = await pull(bench, system, paths, { connections, timeoutMs: 180_000 });
+  const result = await pull(bench, system, paths, { connections, timeoutMs: 180_000, warmUp });
   requireComplete(result, system, connections);
   return result;
 }

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { alternate } from '../figure.ts';
 import type { Bench, Figure, Row } from '../figure.ts';
 import { startBreakwater } from '../systems/breakwater.ts';
+import { accept } from '../client-accept.ts';
 import type { SyntheticImage } from '../synthetic-image.ts';
 import { imagePaths, pullWhole, settle } from './cold-blob.ts';
 
@@ -37,6 +38,7 @@ export const millionManifests: Figure = {
           const system = await start();
           const path = system.path(image.repository, `manifests/${image.tag}`);
           const response = await fetch(`http://${system.host}:${system.port}${path}`, {
+            headers: { accept },
             signal: AbortSignal.timeout(60_000),
           });
           const body = Buffer.from(await response.arrayBuffer());
