@@ -20,6 +20,7 @@ import type { Upstream, UpstreamState } from '../ports/upstream.ts';
 import { nothingHeld, walkContent } from './completeness.ts';
 import { locateImage } from './image-target.ts';
 import { forecastPull } from './pull-forecast.ts';
+import { freshnessOf } from './tag-freshness.ts';
 
 const historyCountMax = 100;
 const probeMs = 15_000;
@@ -62,10 +63,7 @@ export function createExplainer(parts: ExplainParts): Explain {
       upstream: rule === undefined ? null : explainUpstream(rule, target),
       admission: explainAdmission(target, reference),
       access: explainAccess(rule, stored),
-      stopped:
-        stored?.stopped === undefined
-          ? null
-          : { at: iso(stored.stopped.at), reason: stored.stopped.reason },
+      stopped: explainStop(rule, stored),
       tag: tag === undefined ? null : await explainTag(parts, key, target, tag, now),
       content: await explainContent(parts, key, rule, reference, tag, signal),
       limiter:
@@ -111,20 +109,27 @@ function explainAdmission(target: PullTarget, reference: Reference): Explanation
     : { allowed: false, reason: "the rule's allow and deny patterns refuse it" };
 }
 
+/** Says in words what `mayPull` of `access/` decides for an anonymous client. */
 function explainAccess(
   rule: PullRule | undefined,
   stored: StoredRepository | undefined,
 ): Explanation['access'] {
-  if (rule?.anonymousPull === true)
-    return { anonymous: true, reason: 'the rule lets everybody pull' };
   if (rule?.credential !== undefined)
-    return {
-      anonymous: false,
-      reason: 'fetched with a credential, and the rule does not say anonymousPull: true',
-    };
+    return rule.anonymousPull
+      ? { anonymous: true, reason: 'the rule has a credential and says anonymousPull: true' }
+      : { anonymous: false, reason: "what the rule's credential fetches is the administrator's" };
   if (stored?.private === true)
     return { anonymous: false, reason: 'what is held was fetched with a credential' };
   return { anonymous: true, reason: 'no credential is involved' };
+}
+
+/** Only a rule that says `stop` can stop a repository. */
+function explainStop(
+  rule: PullRule | undefined,
+  stored: StoredRepository | undefined,
+): Explanation['stopped'] {
+  if (rule?.onFailure.denied !== 'stop' || stored?.stopped === undefined) return null;
+  return { at: iso(stored.stopped.at), reason: stored.stopped.reason };
 }
 
 async function explainTag(
@@ -134,18 +139,15 @@ async function explainTag(
   tag: StoredTag,
   now: number,
 ): Promise<ExplainedTag> {
-  const rule = target.rule;
-  const source = rule && `${rule.urls[0]?.origin}/${target.upstreamRepository}`;
-  const freshUntil = tag.validatedAt + (rule?.freshForMs ?? 0);
-  const sourceChanged = source !== undefined && source !== tag.source;
+  const freshness = freshnessOf(tag, { registry: parts.registry, target }, now);
   return {
     digest: tag.digest,
     mediaType: tag.mediaType,
     size: tag.size,
     validatedAt: iso(tag.validatedAt),
-    freshUntil: iso(freshUntil),
-    fresh: !sourceChanged && tag.validatedAt <= now && now < freshUntil,
-    sourceChanged,
+    freshUntil: iso(tag.validatedAt + (target.rule?.freshForMs ?? 0)),
+    fresh: freshness.kind === 'fresh',
+    sourceChanged: freshness.kind === 'foreign',
     status: tag.status,
     historyCount: (await parts.metadata.tagHistory(key, tag.tag, historyCountMax)).length,
   };

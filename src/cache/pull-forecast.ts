@@ -13,7 +13,7 @@ export function forecastPull(found: Findings, now: number): Verdict {
   if (found.stopped !== null)
     return say(
       'stopped',
-      `refused with 403 until a check of ${found.upstream.url} succeeds: ${found.stopped.reason}`,
+      `${found.upstream.url} is asked first and must admit it; otherwise refused with 403: ${found.stopped.reason}`,
     );
   const blocked = blockedBy(found, now);
   const isTag = !found.reference.includes(':');

@@ -1,13 +1,11 @@
 import type { Refreshment } from '../domain/admin-view.ts';
-import type { Digest } from '../domain/digest.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { isAllowed } from '../domain/name-pattern.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import type { RuleSet } from '../domain/rule-set.ts';
-import type { Tag } from '../domain/tag.ts';
 import { UpstreamFailure, answerOf } from '../domain/upstream-failure.ts';
-import type { PullRequest } from './cache.ts';
 import { locateImage } from './image-target.ts';
+import type { TagResolver } from './resolve-tag.ts';
 
 const refreshMs = 60_000;
 
@@ -15,14 +13,7 @@ export interface RefreshParts {
   readonly registry: RegistryKey;
   readonly rules: () => RuleSet;
   /** The cache's own tag resolver: asks upstream now, whatever the freshness, and keeps what it says. */
-  readonly refreshTag: (
-    request: PullRequest & { readonly tag: Tag },
-    signal: AbortSignal,
-  ) => Promise<{
-    readonly before: Digest | undefined;
-    readonly after: Digest;
-    readonly changed: boolean;
-  }>;
+  readonly refreshTag: TagResolver['refresh'];
   readonly ownHosts: () => ReadonlySet<string>;
 }
 
@@ -49,7 +40,8 @@ export function createRefresher(parts: RefreshParts): Refresh {
     const deadline = AbortSignal.timeout(refreshMs);
     try {
       const { before, after, changed } = await parts.refreshTag(
-        { registry: parts.registry, target, tag: reference.tag },
+        { registry: parts.registry, target: { ...target, rule } },
+        reference.tag,
         AbortSignal.any([signal, deadline]),
       );
       const { repository } = target;

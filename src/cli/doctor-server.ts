@@ -1,0 +1,83 @@
+import type { UpstreamView, Listing } from '../domain/admin-view.ts';
+import type { Config } from '../config/config.ts';
+import type { Check } from './doctor-report.ts';
+import { failed, passed, warned } from './doctor-report.ts';
+import { exchange } from './http-exchange.ts';
+import { askServer } from './server-client.ts';
+import type { ServerOptions } from './server-location.ts';
+import { readRunRecord } from './server-location.ts';
+import type { Terminal } from './terminal.ts';
+
+const healthMs = 5000;
+const apiMs = 10_000;
+
+/** The running server, where there is one: a server that is down is a warning. */
+export async function inspectServer(
+  config: Config,
+  options: ServerOptions,
+  terminal: Terminal,
+): Promise<Check[]> {
+  const signal = terminal.interrupted();
+  const record = await readRunRecord(config.dataDir);
+  if (record === undefined)
+    return [
+      warned('is running', `no server runs on ${config.dataDir}`, 'start it with breakwater serve'),
+    ];
+  return [
+    passed(`is running (pid ${record.pid}, ${record.listen})`),
+    await inspectReadiness(record.adminListen, signal),
+    ...(await inspectUpstreamStates(options, terminal)),
+  ];
+}
+
+async function inspectReadiness(adminListen: string, signal: AbortSignal): Promise<Check> {
+  const description = 'is ready';
+  try {
+    const answer = await exchange(
+      { method: 'GET', url: new URL('/readyz', adminListen), headers: {} },
+      AbortSignal.any([signal, AbortSignal.timeout(healthMs)]),
+    );
+    if (answer.status === 200) return passed(description);
+    return failed(description, `/readyz answered ${answer.status}: ${answer.text.slice(0, 200)}`);
+  } catch (error) {
+    signal.throwIfAborted();
+    return failed(description, `${adminListen}/readyz: ${messageOf(error)}`);
+  }
+}
+
+/** What the server itself has seen of its upstreams: breakers and limits that a fresh look cannot know. */
+async function inspectUpstreamStates(options: ServerOptions, terminal: Terminal): Promise<Check[]> {
+  const description = 'answers its API';
+  try {
+    const { items } = await askServer<Listing<UpstreamView>>(
+      { method: 'GET', path: 'upstreams', deadlineMs: apiMs },
+      options,
+      terminal,
+    );
+    return [passed(description), ...items.flatMap(checkUpstream)];
+  } catch (error) {
+    terminal.interrupted().throwIfAborted();
+    return [failed(description, messageOf(error))];
+  }
+}
+
+function checkUpstream(view: UpstreamView): Check[] {
+  const description = `${view.upstream} is usable`;
+  if (view.state === 'breakerOpen' || view.state === 'failing')
+    return [warned(description, view.lastFailure?.message ?? 'it fails')];
+  if (view.state === 'rateLimited')
+    return [
+      warned(
+        description,
+        `it limits us until ${view.heldUntil}`,
+        'a credential in its rule raises the limit',
+      ),
+    ];
+  if (view.limit !== null && view.limit.remaining * 10 < view.limit.limit)
+    return [warned(description, `${view.limit.remaining} of ${view.limit.limit} pulls are left`)];
+  return [];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

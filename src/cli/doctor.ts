@@ -1,0 +1,130 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import type { Config } from '../config/config.ts';
+import { CommandFailure } from './command-failure.ts';
+import type { CommandContext, Inspection } from './command-context.ts';
+import { programOptions } from './command-context.ts';
+import { readConfig } from './config-reading.ts';
+import type { DoctorCategory } from './doctor-report.ts';
+import { failed, passed, renderCategory, renderStatus, reportOf } from './doctor-report.ts';
+import { inspectRuntime } from './doctor-runtime.ts';
+import { inspectServer } from './doctor-server.ts';
+import { inspectStorage } from './doctor-storage.ts';
+import { inspectTls } from './doctor-tls.ts';
+import { printValue } from './output.ts';
+import { interruption } from './server-client.ts';
+import type { Terminal } from './terminal.ts';
+import { createPaint } from './terminal.ts';
+
+const categoryNames = ['config', 'runtime', 'tls', 'storage', 'upstreams', 'server'] as const;
+
+const examples = `
+Examples:
+  # Everything; the server may be down
+  breakwater doctor --config /etc/breakwater/breakwater.yaml
+
+  # Without going out to the upstreams
+  breakwater doctor --category config --category storage
+
+  # In a script
+  breakwater doctor -o json | jq -r '.categories[].checks[] | select(.result == "error") | .error'
+
+Ends with 1 where a check failed; warnings alone end with 0.
+`;
+
+interface DoctorOptions {
+  readonly config?: string;
+  readonly category?: readonly string[];
+  readonly output: 'table' | 'json' | 'yaml';
+}
+
+export function addDoctorCommand(program: Command, context: CommandContext): void {
+  const command = program
+    .command('doctor')
+    .summary('check configuration, storage, upstreams, clock and limits')
+    .description(
+      'Checks what the server needs: the configuration, Node and its limits, the clock, the data folder, every upstream, and the server itself where it runs. Works with the server down.',
+    )
+    .option('--config <file>', 'the configuration to check')
+    .addOption(new Option('--category <name...>', 'only these checks').choices(categoryNames))
+    .addOption(
+      new Option('-o, --output <format>', 'how to print')
+        .choices(['table', 'json', 'yaml'])
+        .default('table'),
+    )
+    .addHelpText('after', examples)
+    .action(async (options: DoctorOptions) => {
+      const { terminal } = context;
+      const paint = createPaint(terminal, programOptions(command).color);
+      const text = options.output === 'table';
+      const categories: DoctorCategory[] = [];
+      for await (const category of examine(options, context)) {
+        categories.push(category);
+        if (text) terminal.out(renderCategory(category, paint));
+      }
+      const report = reportOf(categories);
+      if (options.output !== 'table') await printValue(terminal, options.output, report);
+      else terminal.out(renderStatus(report, paint));
+      context.end(report.success ? 'ok' : 'failure');
+    });
+}
+
+/** The categories one by one, as they are known. */
+async function* examine(
+  options: DoctorOptions,
+  context: CommandContext,
+): AsyncGenerator<DoctorCategory> {
+  const wanted = (name: string): boolean => options.category?.includes(name) ?? true;
+  const signal = context.terminal.interrupted();
+  const { config, category } = await inspectConfig(options, context.terminal);
+  if (wanted('config')) yield category;
+  if (config === undefined) return;
+  const inspections: readonly Inspection[] = [
+    {
+      categoryName: 'runtime',
+      inspect: () => inspectRuntime(config, context.terminal.env, signal),
+    },
+    { categoryName: 'tls', inspect: () => inspectTls(config) },
+    { categoryName: 'storage', inspect: () => inspectStorage(config) },
+    ...(await context.parts.inspections(config, context.terminal.env)),
+    { categoryName: 'server', inspect: () => inspectServer(config, options, context.terminal) },
+  ];
+  for (const inspection of inspections) {
+    if (!wanted(inspection.categoryName)) continue;
+    yield await inspect(inspection, signal);
+  }
+}
+
+/** A category that breaks down is a failed check, never the end of the others. */
+async function inspect(inspection: Inspection, signal: AbortSignal): Promise<DoctorCategory> {
+  const { categoryName } = inspection;
+  try {
+    return { categoryName, checks: await inspection.inspect(signal) };
+  } catch (error) {
+    if (signal.aborted) throw interruption();
+    const message = error instanceof Error ? error.message : String(error);
+    return { categoryName, checks: [failed('can be checked', message)] };
+  }
+}
+
+async function inspectConfig(
+  options: DoctorOptions,
+  terminal: Terminal,
+): Promise<{ readonly config: Config | undefined; readonly category: DoctorCategory }> {
+  const categoryName = 'config';
+  const from = options.config ?? 'defaults and environment';
+  try {
+    const config = await readConfig(options.config, terminal);
+    const builtin = config.rules.filter((rule) => rule.origin === 'builtin').length;
+    const checks = [
+      passed(`is valid (${from})`),
+      passed(`${config.rules.length} rules, ${builtin} of them built in`),
+    ];
+    return { config, category: { categoryName, checks } };
+  } catch (error) {
+    if (!(error instanceof CommandFailure)) throw error;
+    const told = error.problems.length > 0 ? error.problems : [error.because ?? error.message];
+    const checks = told.map((problem) => failed(`is valid (${from})`, problem, error.hint));
+    return { config: undefined, category: { categoryName, checks } };
+  }
+}

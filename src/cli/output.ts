@@ -1,0 +1,49 @@
+import type { Command } from 'commander';
+import { Option } from 'commander';
+import type { Column } from './table.ts';
+import { renderTable } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+export type OutputFormat = 'table' | 'wide' | 'json' | 'yaml' | 'name';
+
+export interface OutputOptions {
+  readonly output: OutputFormat;
+  /** False with `--no-headers`. */
+  readonly headers: boolean;
+}
+
+/** Gives a read command `-o` and `--no-headers`. */
+export function addOutputOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('-o, --output <format>', 'how to print')
+        .choices(['table', 'wide', 'json', 'yaml', 'name'])
+        .default('table'),
+    )
+    .option('--no-headers', 'leave out the header line of a table');
+}
+
+/** Prints a list: its API form for `json` and `yaml`, else lines. */
+export async function printList<Item>(
+  terminal: Terminal,
+  options: OutputOptions,
+  list: { readonly items: readonly Item[] },
+  look: { readonly columns: readonly Column<Item>[]; readonly name: (item: Item) => string },
+): Promise<void> {
+  const { output, headers } = options;
+  if (output === 'json' || output === 'yaml') return printValue(terminal, output, list);
+  if (output === 'name')
+    return terminal.out(list.items.map((item) => `${look.name(item)}\n`).join(''));
+  terminal.out(renderTable(list.items, look.columns, { wide: output === 'wide', headers }));
+}
+
+/** Prints one value in the schema of the API. */
+export async function printValue(
+  terminal: Terminal,
+  format: 'json' | 'yaml',
+  value: unknown,
+): Promise<void> {
+  if (format === 'json') return terminal.out(`${JSON.stringify(value, undefined, 2)}\n`);
+  const { stringify } = await import('yaml');
+  terminal.out(stringify(value));
+}

@@ -1,0 +1,125 @@
+import { Command, CommanderError, Option } from 'commander';
+import { CommandFailure, exitCodeOf, renderFailure, toFailure } from './command-failure.ts';
+import type { CommandContext, ProgramParts } from './command-context.ts';
+import { addConfigCommand } from './config.ts';
+import { addDoctorCommand } from './doctor.ts';
+import { addEnvCommand } from './env.ts';
+import { exitCodes } from './exit-codes.ts';
+import { addExplainCommand } from './explain.ts';
+import { addHelpCommand } from './help.ts';
+import { addRefreshCommand } from './refresh.ts';
+import { addRulesCommand } from './rules.ts';
+import { addServeCommand } from './serve.ts';
+import { interruption } from './server-client.ts';
+import type { Terminal } from './terminal.ts';
+import { addVersionCommand, readVersion } from './version.ts';
+
+/** Characters a line of help where stdout is no terminal. */
+const helpColumns = 100;
+
+const examples = `
+Examples:
+  breakwater serve
+  breakwater explain docker.io/library/nginx:1.27
+  breakwater doctor
+
+breakwater help exit-codes says what commands end with.
+`;
+
+/** Runs one command line and answers the exit code; never throws. What went wrong is on stderr already. */
+export async function runProgram(
+  argv: readonly string[],
+  parts: ProgramParts,
+  terminal: Terminal,
+): Promise<number> {
+  let ended: number = exitCodes.ok;
+  const end: CommandContext['end'] = (exit) => {
+    ended = typeof exit === 'number' ? exit : exitCodes[exit];
+  };
+  try {
+    await createProgram({ parts, terminal, end }).parseAsync(argv, { from: 'user' });
+    return ended;
+  } catch (error) {
+    const failure = asFailure(error);
+    if (failure === undefined) return exitCodes.ok;
+    if (failure.exit !== 'interrupted') terminal.err(renderFailure(failure, asksForJson(argv)));
+    return exitCodeOf(failure);
+  }
+}
+
+/** Every command with its options; the reference in `docs/cli.md` is made from it. */
+export function createProgram(context: CommandContext): Command {
+  const { terminal } = context;
+  const program = new Command('breakwater')
+    .description(
+      'A registry between your clusters and the public registries: it pulls through, keeps what it pulled, and serves it when they are gone.',
+    )
+    .version(readVersion().version, '-V, --version', 'print the version alone')
+    .addOption(
+      new Option('--color <when>', 'colours on stdout')
+        .choices(['auto', 'always', 'never'])
+        .default('auto'),
+    )
+    .option('-q, --quiet', 'no remarks on stderr, errors alone')
+    .addHelpText('after', examples)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      // Said once, by `runProgram`, in the form of every other error.
+      outputError: () => undefined,
+      getOutHelpWidth: () => terminal.columns ?? helpColumns,
+      getErrHelpWidth: () => helpColumns,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  addServeCommand(program, context);
+  addExplainCommand(program, context);
+  addRefreshCommand(program, context);
+  addRulesCommand(program, context);
+  addDoctorCommand(program, context);
+  addConfigCommand(program, context);
+  addEnvCommand(program, context);
+  addVersionCommand(program, context);
+  addHelpCommand(program, context);
+  return program;
+}
+
+/** `undefined` where commander ended because help or the version was asked for. */
+function asFailure(error: unknown): CommandFailure | undefined {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return undefined;
+    if (error.code === 'commander.help')
+      return new CommandFailure('a command is missing', {
+        exit: 'usage',
+        code: 'USAGE',
+        hint: 'the list above has them; breakwater help <command> says more',
+      });
+    return usageFailure(error);
+  }
+  if (error instanceof Error && error.name === 'AbortError') return interruption();
+  return toFailure(error);
+}
+
+function usageFailure(error: CommanderError): CommandFailure {
+  const [first = '', second] = error.message.replace(/^error: /, '').split('\n');
+  const suggestion = /^\((.*)\)$/.exec(second ?? '')?.[1];
+  return new CommandFailure(first, {
+    exit: 'usage',
+    code: 'USAGE',
+    hint: suggestion ?? 'breakwater help <command> lists its options',
+    cause: error,
+  });
+}
+
+/** Read from the words themselves: what commander refused it has not parsed. */
+function asksForJson(argv: readonly string[]): boolean {
+  return argv.some(
+    (word, index) =>
+      word === '-ojson' ||
+      word === '-o=json' ||
+      word === '--output=json' ||
+      ((word === '-o' || word === '--output') && argv[index + 1] === 'json'),
+  );
+}

@@ -1,0 +1,60 @@
+import { styleText } from 'node:util';
+
+/** Where a command writes and what it knows of its surroundings; tests give their own. */
+export interface Terminal {
+  /** Data alone. */
+  out(text: string): void;
+  /** Everything that is no data. */
+  err(text: string): void;
+  readonly outIsTerminal: boolean;
+  readonly errIsTerminal: boolean;
+  /** Characters a line; absent where stdout is no terminal. */
+  readonly columns: number | undefined;
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  /** Aborts at the first Ctrl-C; the second ends the process. A command that never asks leaves Ctrl-C as it was. */
+  interrupted(): AbortSignal;
+}
+
+/** The terminal of a process. A reader that went away (`| head`) ends the writing quietly. */
+export function createTerminal(process: NodeJS.Process): Terminal {
+  let interruption: AbortController | undefined;
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  return {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    outIsTerminal: process.stdout.isTTY,
+    errIsTerminal: process.stderr.isTTY,
+    columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+    env: process.env,
+    cwd: process.cwd(),
+    interrupted: () => {
+      if (interruption === undefined) {
+        const controller = new AbortController();
+        interruption = controller;
+        process.once('SIGINT', () => controller.abort());
+      }
+      return interruption.signal;
+    },
+  };
+}
+
+export type ColorChoice = 'auto' | 'always' | 'never';
+export type Paint = (style: 'red' | 'yellow' | 'green' | 'bold' | 'dim', text: string) => string;
+
+/** Colours for stdout: as `--color` says, else on a terminal unless NO_COLOR, or where FORCE_COLOR is set. */
+export function createPaint(terminal: Terminal, choice: ColorChoice): Paint {
+  if (!isColored(terminal, choice)) return (_style, text) => text;
+  return (style, text) => styleText(style, text, { validateStream: false });
+}
+
+function isColored(terminal: Terminal, choice: ColorChoice): boolean {
+  if (choice !== 'auto') return choice === 'always';
+  const { NO_COLOR, FORCE_COLOR, TERM } = terminal.env;
+  if (NO_COLOR !== undefined && NO_COLOR !== '') return false;
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== '') return FORCE_COLOR !== '0';
+  return terminal.outIsTerminal && TERM !== 'dumb';
+}
