@@ -1,0 +1,116 @@
+import type { Digest } from '../domain/digest.ts';
+import type { RegistryKey } from '../domain/registry.ts';
+import type { Verdict } from '../domain/verdict.ts';
+import type { Clock } from '../ports/clock.ts';
+
+const hourMs = 3_600_000;
+const flushAfterMs = 10_000;
+/** Distinct rows that are flushed before their time. */
+const flushRows = 5000;
+/** Distinct rows kept while they cannot be written; pulls beyond are not recorded. */
+const rowsKeptMax = 20_000;
+const rowsPerWrite = 500;
+const firstPruneAfterMs = 60_000;
+const keepMs = 30 * 24 * hourMs;
+const rowsStoredMax = 1_000_000;
+
+/** Pulls of one image by one client within one hour; the metadata's `PullRecord` is this. */
+export interface PullCount {
+  readonly registry: RegistryKey;
+  readonly clientAddress: string;
+  readonly ns: string;
+  readonly image: string;
+  readonly digest: Digest | undefined;
+  readonly verdict: Verdict;
+  /** The last of them. */
+  readonly at: number;
+  readonly count: number;
+}
+
+export interface PullRecorderOptions {
+  readonly clock: Clock;
+  readonly record: (pulls: readonly PullCount[]) => Promise<void>;
+  readonly prune: (input: { readonly before: number; readonly rowsMax: number }) => Promise<void>;
+  readonly onFailure: (message: string, error: unknown) => void;
+}
+
+/** Gathers pulls and writes them every 10 s, which is what a crash may lose. Disposing writes what is left. */
+export interface PullRecorder extends AsyncDisposable {
+  add(pull: Omit<PullCount, 'count'>): void;
+}
+
+export function createPullRecorder({
+  clock,
+  record,
+  prune,
+  onFailure,
+}: PullRecorderOptions): PullRecorder {
+  const rows = new Map<string, PullCount>();
+  let timer: Disposable | undefined;
+  let flushing: Promise<void> | undefined;
+  let dropped = 0;
+  /** After a failure the next attempt waits its time. */
+  let resting = false;
+  let disposed = false;
+
+  const count = (pull: PullCount): void => {
+    const hour = Math.floor(pull.at / hourMs);
+    const key = `${pull.registry}\n${hour}\n${pull.clientAddress}\n${pull.ns}\n${pull.image}\n${pull.digest}\n${pull.verdict}`;
+    const known = rows.get(key);
+    if (known)
+      rows.set(key, { ...pull, at: Math.max(known.at, pull.at), count: known.count + pull.count });
+    else if (rows.size < rowsKeptMax) rows.set(key, pull);
+    else dropped += 1;
+  };
+  const flush = async (): Promise<void> => {
+    const pulls = [...rows.values()];
+    rows.clear();
+    for (let from = 0; from < pulls.length; from += rowsPerWrite) {
+      try {
+        await record(pulls.slice(from, from + rowsPerWrite));
+      } catch (error) {
+        resting = true;
+        pulls.slice(from).forEach(count);
+        onFailure('pulls could not be recorded; they are kept and tried again', error);
+        break;
+      }
+    }
+    if (dropped > 0) onFailure(`${dropped} pulls were not recorded`, undefined);
+    dropped = 0;
+  };
+  const start = (): Promise<void> => {
+    timer?.[Symbol.dispose]();
+    timer = undefined;
+    resting = false;
+    flushing ??= flush().finally(() => {
+      flushing = undefined;
+      if (rows.size > 0) arm();
+    });
+    return flushing;
+  };
+  const arm = (): void => {
+    if (!disposed) timer ??= clock.after(flushAfterMs, () => void start());
+  };
+  const pruneLater = (afterMs: number): Disposable =>
+    clock.after(afterMs, () => {
+      pruning = pruneLater(hourMs);
+      prune({ before: clock.now() - keepMs, rowsMax: rowsStoredMax }).catch((error: unknown) =>
+        onFailure('old pull records could not be dropped', error),
+      );
+    });
+  let pruning = pruneLater(firstPruneAfterMs);
+  return {
+    add(pull) {
+      count({ ...pull, count: 1 });
+      if (rows.size >= flushRows && !flushing && !resting) void start();
+      else if (!flushing) arm();
+    },
+    async [Symbol.asyncDispose]() {
+      disposed = true;
+      pruning[Symbol.dispose]();
+      await flushing;
+      if (rows.size > 0) await start();
+      timer?.[Symbol.dispose]();
+    },
+  };
+}

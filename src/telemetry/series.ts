@@ -1,0 +1,170 @@
+import type { Metric, Registry } from '@prometheus-io/client';
+
+/** Series of one metric; what comes beyond is counted together under `other`. */
+const seriesMax = 2000;
+
+/** Upper bounds in seconds: from a warm manifest to a large blob. */
+export const durationBuckets: readonly number[] = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+
+export interface MetricShape<L extends string> {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly L[];
+}
+
+interface Cell<L extends string> {
+  readonly labels: Readonly<Record<L, string>>;
+  value: number;
+}
+
+interface Value {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly metricName?: string;
+}
+
+/** A number for each combination of label values, given in the order of the shape's labels. */
+export interface Series {
+  add(value: number, ...labels: readonly string[]): void;
+  set(value: number, ...labels: readonly string[]): void;
+}
+
+export interface Durations {
+  observe(seconds: number, ...labels: readonly string[]): void;
+}
+
+/**
+ * Counters and gauges kept as plain numbers: adding to one costs a look-up by a short string, and the registry reads them
+ * when it is scraped.
+ */
+export function createSeries<L extends string>(
+  registry: Registry,
+  type: 'counter' | 'gauge',
+  shape: MetricShape<L>,
+): Series {
+  const cells = new Cells<L, Cell<L>>(shape.labels, (labels) => ({ labels, value: 0 }));
+  register(registry, type, shape, () =>
+    cells.all().map((cell) => ({ value: cell.value, labels: cell.labels })),
+  );
+  return {
+    add(value, ...labels) {
+      cells.of(labels).value += value;
+    },
+    set(value, ...labels) {
+      cells.of(labels).value = value;
+    },
+  };
+}
+
+interface Histogram<L extends string> {
+  readonly labels: Readonly<Record<L, string>>;
+  /** Not cumulative; the last is beyond every bound. */
+  readonly counts: number[];
+  sum: number;
+}
+
+export function createDurations<L extends string>(
+  registry: Registry,
+  shape: MetricShape<L>,
+): Durations {
+  const cells = new Cells<L, Histogram<L>>(shape.labels, (labels) => ({
+    labels,
+    counts: Array.from({ length: durationBuckets.length + 1 }, () => 0),
+    sum: 0,
+  }));
+  register(registry, 'histogram', shape, () =>
+    cells.all().flatMap((cell) => histogramOf(shape.name, cell)),
+  );
+  return {
+    observe(seconds, ...labels) {
+      const cell = cells.of(labels);
+      let bucket = 0;
+      while (bucket < durationBuckets.length && seconds > (durationBuckets[bucket] ?? 0))
+        bucket += 1;
+      cell.counts[bucket] = (cell.counts[bucket] ?? 0) + 1;
+      cell.sum += seconds;
+    },
+  };
+}
+
+/** A number that is asked for when the registry is scraped; nothing is shown where it is not known. */
+export function createReading<L extends string>(
+  registry: Registry,
+  shape: MetricShape<L>,
+  read: () => Promise<
+    readonly { readonly value: number; readonly labels: Readonly<Record<L, string>> }[]
+  >,
+): void {
+  register(registry, 'gauge', shape, read);
+}
+
+function histogramOf(name: string, cell: Histogram<string>): Value[] {
+  let below = 0;
+  const buckets = cell.counts.map((count, index) => ({
+    metricName: `${name}_bucket`,
+    value: (below += count),
+    labels: { ...cell.labels, le: durationBuckets[index] ?? '+Inf' },
+  }));
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, value: cell.sum, labels: cell.labels },
+    { metricName: `${name}_count`, value: below, labels: cell.labels },
+  ];
+}
+
+/** The registry renders whatever has a name, a type and `get`. */
+function register(
+  registry: Registry,
+  type: 'counter' | 'gauge' | 'histogram',
+  shape: MetricShape<string>,
+  read: () => readonly Value[] | Promise<readonly Value[]>,
+): void {
+  const metric = {
+    name: shape.name,
+    help: shape.help,
+    type,
+    aggregator: 'sum',
+    reset: () => {},
+    get: async () => ({
+      name: shape.name,
+      help: shape.help,
+      type,
+      aggregator: 'sum',
+      values: await read(),
+    }),
+  };
+  registry.registerMetric(metric as unknown as Metric);
+}
+
+class Cells<L extends string, C> {
+  readonly #names: readonly L[];
+  readonly #create: (labels: Readonly<Record<L, string>>) => C;
+  readonly #cells = new Map<string, C>();
+
+  constructor(names: readonly L[], create: (labels: Readonly<Record<L, string>>) => C) {
+    this.#names = names;
+    this.#create = create;
+    if (names.length === 0) this.of([]);
+  }
+
+  of(values: readonly string[]): C {
+    const key = values.length === 1 ? (values[0] ?? '') : values.join('\n');
+    const known = this.#cells.get(key);
+    if (known !== undefined) return known;
+    if (this.#cells.size >= seriesMax && !values.every((value) => value === 'other')) {
+      return this.of(this.#names.map(() => 'other'));
+    }
+    const labels = Object.fromEntries(
+      this.#names.map((name, index) => [name, values[index] ?? '']),
+    ) as Record<L, string>;
+    const cell = this.#create(labels);
+    this.#cells.set(key, cell);
+    return cell;
+  }
+
+  all(): C[] {
+    return [...this.#cells.values()];
+  }
+}

@@ -1,0 +1,28 @@
+import type { Verdict } from '../domain/verdict.ts';
+
+/** What telemetry reads of a finished exchange; the http side's `Served` is one. */
+export interface ServedExchange {
+  readonly request: {
+    readonly id: string;
+    readonly method: string;
+    /** Raw, after the `?`. */
+    readonly query: string;
+    readonly headers: { readonly 'user-agent'?: string | undefined };
+    readonly clientAddress: string;
+  };
+  readonly reply: {
+    readonly status: number;
+    readonly note: {
+      readonly route: string;
+      readonly rule?: string;
+      readonly ns?: string;
+      readonly repository?: string;
+      readonly reference?: string;
+      readonly digest?: string;
+      readonly verdict?: Verdict;
+    };
+  };
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly complete: boolean;
+}

@@ -1,0 +1,279 @@
+import { deepEqual, equal, match } from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { createFakeClock } from '../../tests/support/fake-clock.ts';
+import type { FakeClock } from '../../tests/support/fake-clock.ts';
+import type { Digest } from '../domain/digest.ts';
+import { homeRegistry } from '../domain/registry.ts';
+import type { Served } from '../http/reply.ts';
+import type { PullRecord } from '../metadata/metadata.ts';
+import { createLog } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { PullCount, PullRecorder } from './pull-recorder.ts';
+import { createPullRecorder } from './pull-recorder.ts';
+import type { ServedExchange } from './served-exchange.ts';
+import { createTelemetry, formatBytes, formatSeconds } from './telemetry.ts';
+
+const hourMs = 3_600_000;
+const digest = `sha256:${'a'.repeat(64)}` as Digest;
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+interface Recorded {
+  readonly clock: FakeClock;
+  readonly recorder: PullRecorder;
+  readonly written: PullRecord[][];
+  readonly pruned: { readonly before: number; readonly rowsMax: number }[];
+  readonly failures: string[];
+  fail: boolean;
+}
+
+function record(): Recorded {
+  const clock = createFakeClock(500 * hourMs);
+  const recorded: Omit<Recorded, 'recorder'> = {
+    clock,
+    written: [],
+    pruned: [],
+    failures: [],
+    fail: false,
+  };
+  const recorder = createPullRecorder({
+    clock,
+    record: (pulls) => {
+      if (state.fail) return Promise.reject(new Error('disk full'));
+      recorded.written.push([...pulls]);
+      return Promise.resolve();
+    },
+    prune: (input) => {
+      recorded.pruned.push(input);
+      return Promise.resolve();
+    },
+    onFailure: (message) => recorded.failures.push(message),
+  });
+  const state: Recorded = { ...recorded, recorder };
+  return state;
+}
+
+function pull(image: string, at: number): Omit<PullCount, 'count'> {
+  return {
+    registry: homeRegistry,
+    clientAddress: 'c',
+    ns: '',
+    image,
+    digest: undefined,
+    verdict: 'hit',
+    at,
+  };
+}
+
+suite('pull recorder', () => {
+  test('the same pull in the same hour is one row with a count, written after 10 s', async () => {
+    const { clock, recorder, written } = record();
+    const start = clock.now();
+    recorder.add(pull('a:1', start + 5));
+    recorder.add(pull('a:1', start));
+    recorder.add(pull('a:1', start + hourMs));
+    clock.advance(9999);
+    await settled();
+    equal(written.length, 0);
+    clock.advance(1);
+    await settled();
+    deepEqual(written, [
+      [
+        { ...pull('a:1', start + 5), count: 2 },
+        { ...pull('a:1', start + hourMs), count: 1 },
+      ],
+    ]);
+    clock.advance(30_000);
+    await settled();
+    equal(written.length, 1);
+  });
+
+  test('5,000 distinct rows are written before their time, 500 at once', async () => {
+    const { clock, recorder, written } = record();
+    for (let index = 0; index < 5000; index += 1) recorder.add(pull(`a:${index}`, clock.now()));
+    await settled();
+    deepEqual(
+      written.map((one) => one.length),
+      Array.from({ length: 10 }, () => 500),
+    );
+  });
+
+  test('what could not be written is kept, counted on and tried again; beyond the bound it is said', async () => {
+    const state = record();
+    const { clock, recorder, written, failures } = state;
+    state.fail = true;
+    recorder.add(pull('a:1', clock.now()));
+    clock.advance(10_000);
+    await settled();
+    equal(failures.length, 1);
+    recorder.add(pull('a:1', clock.now()));
+    for (let index = 0; index < 25_000; index += 1) recorder.add(pull(`b:${index}`, clock.now()));
+    equal(failures.length, 1);
+    state.fail = false;
+    clock.advance(10_000);
+    await settled();
+    equal(written.flat().length, 20_000);
+    equal(written.flat().find((row) => row.image === 'a:1')?.count, 2);
+    match(failures[1] ?? '', /^5001 pulls were not recorded/);
+  });
+
+  test('closing writes what is left and stops the clock', async () => {
+    const { clock, recorder, written } = record();
+    recorder.add(pull('a:1', clock.now()));
+    await recorder[Symbol.asyncDispose]();
+    equal(written.flat().length, 1);
+    equal(clock.pending, 0);
+  });
+
+  test('old rows are dropped soon after the start and every hour', async () => {
+    const { clock, pruned } = record();
+    clock.advance(60_000);
+    deepEqual(pruned, [{ before: clock.now() - 30 * 24 * hourMs, rowsMax: 1_000_000 }]);
+    clock.advance(2 * hourMs);
+    equal(pruned.length, 3);
+  });
+});
+
+function build(format: 'json' | 'text') {
+  const clock = createFakeClock(0);
+  const pulls: Omit<PullCount, 'count'>[] = [];
+  const counted: string[] = [];
+  let text = '';
+  const output = {
+    write: (lines: string) => void (text += lines),
+    flushSync: () => {},
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const telemetry = createTelemetry({
+    registry: homeRegistry,
+    clock,
+    log: createLog({ output, clock, format, level: 'info' }),
+    metrics: {
+      emit: (event) => counted.push(event.type),
+      served: () => counted.push('served'),
+    } as Partial<Metrics> as Metrics,
+    pulls: { add: (one) => pulls.push(one), [Symbol.asyncDispose]: () => Promise.resolve() },
+    accessLog: undefined,
+  });
+  return { telemetry, pulls, counted, text: () => text };
+}
+
+function served(
+  method: string,
+  status: number,
+  note: Partial<ServedExchange['reply']['note']>,
+): ServedExchange {
+  return {
+    request: { id: 'r', method, query: '', headers: {}, clientAddress: '10.0.0.9' },
+    reply: {
+      status,
+      note: {
+        route: 'manifest',
+        repository: 'docker.io/library/nginx',
+        reference: '1.27',
+        verdict: 'hit',
+        ...note,
+      },
+    },
+    bytes: 1,
+    durationMs: 1,
+    complete: true,
+  };
+}
+
+suite('telemetry', () => {
+  test("takes the http side's Served as it is", () => {
+    const { telemetry } = build('json');
+    const takes = (exchange: Served): void => telemetry.served(exchange);
+    equal(typeof takes, 'function');
+  });
+
+  const rows: readonly (readonly [
+    name: string,
+    exchange: ServedExchange,
+    image: string | undefined,
+  ])[] = [
+    ['a GET by tag', served('GET', 200, {}), 'docker.io/library/nginx:1.27'],
+    [
+      'a HEAD by tag, as containerd asks first',
+      served('HEAD', 200, {}),
+      'docker.io/library/nginx:1.27',
+    ],
+    [
+      'a GET by digest',
+      served('GET', 200, { reference: digest }),
+      `docker.io/library/nginx@${digest}`,
+    ],
+    ['one not modified', served('GET', 304, {}), 'docker.io/library/nginx:1.27'],
+    [
+      'an upstream that failed',
+      served('GET', 503, { verdict: 'error' }),
+      'docker.io/library/nginx:1.27',
+    ],
+    ['a blob', served('GET', 200, { route: 'blob' }), undefined],
+    ['a denied one', served('GET', 401, {}), undefined],
+    [
+      'one that the cache never saw',
+      { ...served('GET', 404, {}), reply: { status: 404, note: { route: 'manifest' } } },
+      undefined,
+    ],
+    ['another method', served('PUT', 405, { verdict: 'error' }), undefined],
+  ];
+  for (const [name, exchange, image] of rows) {
+    test(`${name} is ${image === undefined ? 'no pull' : 'a pull'}`, () => {
+      const { telemetry, pulls, counted } = build('json');
+      telemetry.served(exchange);
+      deepEqual(
+        pulls.map((one) => one.image),
+        image === undefined ? [] : [image],
+      );
+      deepEqual(counted, ['served']);
+    });
+  }
+
+  const arrived = {
+    type: 'imageArrived',
+    image: 'docker.io/library/nginx:1.27',
+    digest,
+    bytes: 67_321_000,
+    durationMs: 2140,
+  } as const;
+
+  test('at a terminal an image that arrived is one line', () => {
+    const { telemetry, text } = build('text');
+    telemetry.emit(arrived);
+    match(text(), /^\d\d:\d\d:\d\d docker\.io\/library\/nginx:1\.27 {2}67\.3 MB {2}2\.1 s\n$/);
+  });
+
+  test('in JSON it has its digest, bytes and duration too', () => {
+    const { telemetry, text, counted } = build('json');
+    telemetry.emit(arrived);
+    const line = JSON.parse(text()) as Record<string, unknown>;
+    deepEqual(
+      [line['image'], line['digest'], line['bytes'], line['dur_ms']],
+      [arrived.image, digest, 67_321_000, 2140],
+    );
+    deepEqual(counted, ['imageArrived']);
+  });
+
+  test('what happens at every request is in no log', () => {
+    const { telemetry, text, counted } = build('json');
+    telemetry.emit({ type: 'cacheRequest', rule: 'r', kind: 'tag', verdict: 'hit' });
+    telemetry.emit({ type: 'upstreamReceived', upstream: 'u', bytes: 1 });
+    equal(text(), '');
+    equal(counted.length, 2);
+  });
+
+  const sizes: readonly (readonly [bytes: number, text: string])[] = [
+    [0, '0 B'],
+    [999, '999 B'],
+    [1000, '1.0 kB'],
+    [999_949, '999.9 kB'],
+    [999_951, '1.0 MB'],
+    [5e15, '5000.0 TB'],
+  ];
+  for (const [bytes, text] of sizes) {
+    test(`${bytes} bytes are ${text}`, () => equal(formatBytes(bytes), text));
+  }
+  test('seconds have a decimal while they are few', () =>
+    deepEqual([formatSeconds(140), formatSeconds(61_000)], ['0.1 s', '61 s']));
+});

@@ -1,0 +1,182 @@
+import { parseDigest } from '../domain/digest.ts';
+import type { RegistryKey } from '../domain/registry.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Event, Events } from '../ports/events.ts';
+import type { AccessLog } from './access-log.ts';
+import type { Log, LogFields, LogLevel } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { PullRecorder } from './pull-recorder.ts';
+import type { ServedExchange } from './served-exchange.ts';
+import { createThrottle } from './throttle.ts';
+
+export interface TelemetryParts {
+  readonly registry: RegistryKey;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly pulls: PullRecorder;
+  /** Absent where requests are not logged: at a terminal. */
+  readonly accessLog: AccessLog | undefined;
+}
+
+/** What happened, as metrics, logs and pull records. Never throws, never waits; the parts are disposed by who made them. */
+export interface Telemetry extends Events {
+  served(exchange: ServedExchange): void;
+}
+
+export function createTelemetry({
+  registry,
+  clock,
+  log,
+  metrics,
+  pulls,
+  accessLog,
+}: TelemetryParts): Telemetry {
+  const tell = createThrottle(log.of('cache'), clock);
+  return {
+    emit(event) {
+      metrics.emit(event);
+      logEvent(event, log, tell);
+    },
+    served(exchange) {
+      metrics.served(exchange);
+      accessLog?.served(exchange);
+      recordPull(exchange, registry, clock, pulls);
+    },
+  };
+}
+
+/** Manifests are what images are counted by: a GET or a HEAD that was answered, or a failure of ours or upstream's. */
+function recordPull(
+  exchange: ServedExchange,
+  registry: RegistryKey,
+  clock: Clock,
+  pulls: PullRecorder,
+): void {
+  const { request, reply } = exchange;
+  const { note } = reply;
+  if (
+    note.route !== 'manifest' ||
+    note.verdict === undefined ||
+    note.repository === undefined ||
+    note.reference === undefined
+  )
+    return;
+  const answered = reply.status < 400 || note.verdict === 'error' || note.verdict === 'negative';
+  if (!answered || (request.method !== 'GET' && request.method !== 'HEAD')) return;
+  pulls.add({
+    registry,
+    clientAddress: request.clientAddress,
+    ns: note.ns ?? '',
+    image: `${note.repository}${note.reference.includes(':') ? '@' : ':'}${note.reference}`,
+    digest: note.digest === undefined ? undefined : parseDigest(note.digest),
+    verdict: note.verdict,
+    at: clock.now(),
+  });
+}
+
+type Tell = (key: string, level: LogLevel, message: string, fields: LogFields) => void;
+
+/** What an operator wants to read; what happens at every request is for the metrics alone. */
+function logEvent(event: Event, log: Log, tell: Tell): void {
+  const { type, ...fields } = event;
+  switch (event.type) {
+    case 'upstreamFailed':
+      return tell(
+        `${type} ${event.upstream} ${event.reason}`,
+        'warn',
+        `${event.upstream} failed: ${event.message}`,
+        {
+          upstream: event.upstream,
+          kind: event.kind,
+          reason: event.reason,
+        },
+      );
+    case 'breaker':
+      return log[event.state === 'open' ? 'warn' : 'info'](
+        `the breaker of ${event.upstream} is ${event.state}`,
+        fields,
+      );
+    case 'authFailed':
+      return tell(
+        `${type} ${event.upstream}`,
+        'warn',
+        `${event.upstream} refused the credential`,
+        fields,
+      );
+    case 'throttled':
+      return tell(
+        `${type} ${event.upstream} ${event.reason}`,
+        'warn',
+        `requests to ${event.upstream} are held back`,
+        fields,
+      );
+    case 'downloadStarted':
+      return log.debug('a download began', fields);
+    case 'downloadResumed':
+      return tell(
+        `${type} ${event.upstream}`,
+        'info',
+        `a download from ${event.upstream} was resumed`,
+        fields,
+      );
+    case 'downloadEnded':
+      if (event.error === undefined) return log.debug('a download ended', fields);
+      return tell(
+        `${type} ${event.rule} ${event.error}`,
+        'warn',
+        `a download failed: ${event.error}`,
+        fields,
+      );
+    case 'digestMismatch':
+      return tell(
+        `${type} ${event.upstream}`,
+        'error',
+        `${event.upstream} sent a body of the wrong digest`,
+        fields,
+      );
+    case 'storageFailed':
+      return tell(
+        `${type} ${event.operation}`,
+        'error',
+        `storage: ${event.operation} failed: ${event.message}`,
+        {
+          operation: event.operation,
+        },
+      );
+    case 'imageArrived':
+      return log.info(
+        `${event.image}  ${formatBytes(event.bytes)}  ${formatSeconds(event.durationMs)}`,
+        log.format === 'text'
+          ? {}
+          : {
+              image: event.image,
+              digest: event.digest,
+              bytes: event.bytes,
+              dur_ms: Math.round(event.durationMs),
+            },
+      );
+    case 'cacheRequest':
+    case 'servedBytes':
+    case 'upstreamRequest':
+    case 'upstreamReceived':
+    case 'rateLimit':
+      return undefined;
+  }
+}
+
+/** `67.3 MB`: decimal units, as registries show sizes. */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
+}
+
+export function formatSeconds(ms: number): string {
+  return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
+}
