@@ -104,7 +104,7 @@ function formatPull(route: PullRoute, parameters: URLSearchParams): string {
 }
 
 function parsePull(rest: readonly string[], asked: AskedName, parameters: Parameters): PullRoute {
-  const verb = rest.at(-2);
+  const verb = rest.at(-2) ?? '';
   const subject = rest.at(-1) ?? '';
   if (rest.length < 3) throw unknownRoute();
   switch (verb) {

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import type { BlobAnswer, Cache, ManifestAnswer } from '../../src/cache/cache.ts';
+import type { ByteSource } from '../../src/domain/byte-source.ts';
+import { parseDigest } from '../../src/domain/digest.ts';
+import type { Digest } from '../../src/domain/digest.ts';
+import { RegistryError } from '../../src/domain/errors.ts';
+import type { Descriptor } from '../../src/domain/manifest.ts';
+import type { CacheOutcome } from '../../src/domain/verdict.ts';
+
+/** A cache in memory that records what it is asked: what the front-end is tested against. */
+export interface FakeCache extends Cache {
+  /** In order: `manifest GET docker.io/library/nginx latest`. */
+  readonly calls: string[];
+  /** Readers of blobs opened and closed. */
+  readonly readers: { opened: number; closed: number };
+  /** Thrown by every call while set. */
+  failure: Error | undefined;
+  outcome: CacheOutcome;
+  /** While true blobs don't say their size. */
+  sizeUnknown: boolean;
+  /** Blobs end, by an error, after so many bytes. */
+  breakAfter: number | undefined;
+  addManifest(repository: string, tag: string | undefined, mediaType: string, text: string): Digest;
+  addBlob(repository: string, bytes: Uint8Array): Digest;
+  addReferrer(repository: string, subject: Digest, descriptor: Descriptor): void;
+}
+
+interface Held {
+  readonly manifests: Map<
+    string,
+    { readonly digest: Digest; readonly mediaType: string; readonly bytes: Uint8Array }
+  >;
+  readonly blobs: Map<Digest, Uint8Array>;
+  readonly referrers: Map<Digest, Descriptor[]>;
+}
+
+export function sha256(bytes: Uint8Array | string): Digest {
+  return parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`)!;
+}
+
+export function createFakeCache(): FakeCache {
+  const repositories = new Map<string, Held>();
+  const held = (repository: string): Held => {
+    const there = repositories.get(repository) ?? {
+      manifests: new Map(),
+      blobs: new Map(),
+      referrers: new Map(),
+    };
+    repositories.set(repository, there);
+    return there;
+  };
+  const called = (call: string): void => {
+    fake.calls.push(call);
+    if (fake.failure !== undefined) throw fake.failure;
+  };
+
+  const fake: FakeCache = {
+    calls: [],
+    readers: { opened: 0, closed: 0 },
+    failure: undefined,
+    outcome: { verdict: 'hit' },
+    sizeUnknown: false,
+    breakAfter: undefined,
+    addManifest: (repository, tag, mediaType, text) => {
+      const bytes = new Uint8Array(Buffer.from(text));
+      const digest = sha256(bytes);
+      held(repository).manifests.set(digest, { digest, mediaType, bytes });
+      if (tag !== undefined) held(repository).manifests.set(tag, { digest, mediaType, bytes });
+      return digest;
+    },
+    addBlob: (repository, bytes) => {
+      const digest = sha256(bytes);
+      held(repository).blobs.set(digest, bytes);
+      return digest;
+    },
+    addReferrer: (repository, subject, descriptor) => {
+      const { referrers } = held(repository);
+      referrers.set(subject, [...(referrers.get(subject) ?? []), descriptor]);
+    },
+    pullManifest: async ({ target, reference, method }): Promise<ManifestAnswer> => {
+      const asked = reference.kind === 'tag' ? reference.tag : reference.digest;
+      called(`manifest ${method} ${target.repository} ${asked}`);
+      const found = held(target.repository).manifests.get(asked);
+      if (found === undefined) throw new RegistryError('manifestUnknown', 'manifest unknown');
+      return {
+        ...found,
+        size: found.bytes.length,
+        bytes: method === 'GET' ? found.bytes : undefined,
+        outcome: fake.outcome,
+      };
+    },
+    pullBlob: async ({ target, digest, method }): Promise<BlobAnswer> => {
+      called(`blob ${method} ${target.repository} ${digest}`);
+      const bytes = held(target.repository).blobs.get(digest);
+      if (bytes === undefined) throw new RegistryError('blobUnknown', 'blob unknown');
+      const size = fake.sizeUnknown ? undefined : bytes.length;
+      return { digest, size, source: sourceOf(bytes, size, fake), outcome: fake.outcome };
+    },
+    listTags: async ({ target, n, last }) => {
+      called(`tags ${target.repository} n=${n} last=${last}`);
+      const after = [...held(target.repository).manifests.keys()]
+        .filter((key) => !key.includes(':') && key > last)
+        .toSorted();
+      return { tags: after.slice(0, n), more: after.length > n, outcome: fake.outcome };
+    },
+    listReferrers: async ({ target, subject }) => {
+      called(`referrers ${target.repository} ${subject}`);
+      return {
+        descriptors: held(target.repository).referrers.get(subject) ?? [],
+        outcome: fake.outcome,
+      };
+    },
+  };
+  return fake;
+}
+
+function sourceOf(bytes: Uint8Array, size: number | undefined, fake: FakeCache): ByteSource {
+  return {
+    size,
+    open: async (span) => {
+      fake.readers.opened += 1;
+      let at = span?.start ?? 0;
+      const end = span === undefined ? bytes.length : span.end + 1;
+      return {
+        read: async (into) => {
+          if (fake.breakAfter !== undefined && at >= fake.breakAfter)
+            throw new Error('the source broke');
+          const stop = Math.min(end, at + into.length, fake.breakAfter ?? end);
+          into.set(bytes.subarray(at, stop));
+          const count = stop - at;
+          at = stop;
+          return count;
+        },
+        [Symbol.asyncDispose]: async () => {
+          fake.readers.closed += 1;
+        },
+      };
+    },
+  };
+}
