@@ -40,7 +40,8 @@ export interface CacheLimits {
 
 /** The cache as the front-ends and the server's life see it. Disposing cuts what runs; partials are journalled. */
 export interface RunningCache extends Cache, AsyncDisposable {
-  readonly tags: TagResolver;
+  /** Asks upstream for the tag now, whatever its freshness. */
+  readonly refreshTag: TagResolver['refresh'];
   readonly downloads: Pick<Downloads, 'count'>;
   readonly completion: Pick<ImageCompletion, 'idle'>;
   /** Forgets refusals, failed checks and all that was read from metadata: after a reload or a credential's change. */
@@ -93,7 +94,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     pullBlob: blobPuller.pullBlob,
     listTags: tagLister.listTags,
     listReferrers: referrers.listReferrers,
-    tags,
+    refreshTag: tags.refresh,
     downloads,
     completion,
     reset: () => {

@@ -1,0 +1,275 @@
+import { join } from 'node:path';
+import type { HealthCheck } from './api/admin/health.ts';
+import { openCredentials } from './access/credentials.ts';
+import { createCache } from './cache/create-cache.ts';
+import { readVersion } from './cli/version.ts';
+import type { Config, ListenAddress } from './config/config.ts';
+import { openDataFolder } from './data-folder.ts';
+import { parseDigest } from './domain/digest.ts';
+import { homeRegistry } from './domain/registry.ts';
+import { createRuleSet } from './domain/rule-set.ts';
+import { openListeners, type Listeners } from './front-ends.ts';
+import type { RunningServer } from './http/server.ts';
+import { openSqliteMetadata } from './metadata/sqlite.ts';
+import type { Clock } from './ports/clock.ts';
+import { reloadOnChange } from './reload.ts';
+import { listenForStop, pause } from './shutdown.ts';
+import { createFileStorage } from './storage/file-storage.ts';
+import { systemClock } from './storage/system-clock.ts';
+import { createAccessLog } from './telemetry/access-log.ts';
+import { createLog, type Log } from './telemetry/log.ts';
+import { createLogOutput, fileSink, type LogOutput } from './telemetry/log-output.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { createPullRecorder } from './telemetry/pull-recorder.ts';
+import { createTelemetry } from './telemetry/telemetry.ts';
+import { createUpstream } from './upstream/client.ts';
+
+const sweepEveryMs = 3_600_000;
+
+export interface ServeOptions {
+  /** As the operator named it; absent: defaults and environment alone. */
+  readonly configFile?: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Serves until SIGTERM or SIGINT, then drains; answers the exit code. What can't be opened is told on the log, exit 1. */
+export async function serve(config: Config, options: ServeOptions): Promise<number> {
+  const clock = systemClock;
+  const isTerminal = process.stdout.isTTY;
+  await using output = createLogOutput(fileSink(1), clock);
+  const log = createLog({ output, clock, format: isTerminal ? 'text' : 'json', level: 'info' });
+  using stop = listenForStop(clock, () => {
+    output.flushSync();
+    process.exit(1);
+  });
+  try {
+    await run(config, options, { clock, log, output, isTerminal, asked: stop.asked });
+    return 0;
+  } catch (error) {
+    log.error(error instanceof Error ? error.message : String(error), { logger: 'serve' });
+    return 1;
+  }
+}
+
+interface Surroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly output: LogOutput;
+  readonly isTerminal: boolean;
+  readonly asked: Promise<NodeJS.Signals>;
+}
+
+async function run(first: Config, options: ServeOptions, around: Surroundings): Promise<void> {
+  const { clock, log, output, asked } = around;
+  const { dataDir } = first;
+  let config = first;
+  let rules = createRuleSet(config.rules);
+  let draining = false;
+  const listeners: { now: Listeners | undefined } = { now: undefined };
+
+  await using folder = openDataFolder(dataDir);
+  await using metadata = await openSqliteMetadata(join(dataDir, 'metadata.sqlite'));
+  await using pulls = createPullRecorder({
+    clock,
+    record: (records) => metadata.recordPulls(records),
+    prune: (limits) => metadata.prunePulls(limits),
+    onFailure: (message, error) => log.warn(message, { error: String(error) }),
+  });
+  const version = readVersion();
+  const metrics = createMetrics({
+    version: version.version,
+    commit: 'unknown',
+    requestsInFlight: () => inFlight(listeners.now),
+    space: () => storage.blobs.space(),
+  });
+  const accessLog = around.isTerminal ? undefined : createAccessLog(output, clock);
+  const telemetry = createTelemetry({
+    registry: homeRegistry,
+    clock,
+    log,
+    metrics,
+    pulls,
+    accessLog,
+  });
+  await using storage = await createFileStorage({ dataDir, clock, events: telemetry });
+  await using upstream = createUpstream({ clock, events: telemetry, env: options.env });
+  await using cache = createCache(
+    { metadata, ...storage, upstream, clock, events: telemetry },
+    { ...config.cache, downloadsMax: config.limits.downloadsMax },
+  );
+  const endpointUrl =
+    config.publicUrl === '' ? urlOf(config.listen, config.listen.port, config) : config.publicUrl;
+  const credentials = await openCredentials(dataDir, { region: 'us-east-1', endpointUrl });
+
+  const open = await openListeners({
+    config: () => config,
+    rules: () => rules,
+    cache,
+    metadata,
+    blobs: storage.blobs,
+    upstream,
+    credentials,
+    clock,
+    log,
+    version,
+    onServed: (served) => telemetry.served(served),
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
+    ready: readiness(() => draining, metadata, storage.blobs),
+    ownHosts: () => ownHosts(config, listeners.now),
+  });
+  listeners.now = open;
+  const addresses = addressesOf(config, open);
+  await openCredentials(dataDir, {
+    region: 'us-east-1',
+    endpointUrl: config.publicUrl || addresses.listen,
+  });
+  await folder.writeRunRecord({ pid: process.pid, ...addresses });
+  announce(around, addresses, config);
+
+  const ended = new AbortController();
+  using _sweeping = sweepOften(clock, () => storage.spool.sweep(), log);
+  await reloadOnChange(
+    {
+      load: { file: options.configFile, env: options.env, cwd: process.cwd() },
+      log,
+      current: () => config,
+      apply: (next) => {
+        config = {
+          ...next,
+          listen: config.listen,
+          adminListen: config.adminListen,
+          hubMirrorListen: config.hubMirrorListen,
+          tls: config.tls,
+          dataDir: config.dataDir,
+          cache: config.cache,
+          limits: config.limits,
+        };
+        rules = createRuleSet(config.rules);
+        upstream.reset();
+        cache.reset();
+      },
+      onResult: (successful) => metrics.configReloaded(successful, clock.now()),
+    },
+    ended.signal,
+  );
+
+  const signal = await asked;
+  draining = true;
+  ended.abort();
+  log.info(`${signal}: draining`, {
+    shutdown_delay_ms: config.shutdownDelayMs,
+    drain_ms: config.drainMs,
+  });
+  if (config.shutdownDelayMs > 0) await pause(config.shutdownDelayMs);
+  await drain(open, config.drainMs, log);
+}
+
+/** Running pulls finish within the drain; what is left is cut. The admin listener answers to the end. */
+async function drain({ main, hub, admin }: Listeners, drainMs: number, log: Log): Promise<void> {
+  const ends = await Promise.all([main, hub].map((server) => server?.drain(drainMs)));
+  if (ends.includes('cut'))
+    log.warn('pulls were cut at the end of the drain; their partials are kept', {
+      drain_ms: drainMs,
+    });
+  await admin.cut();
+}
+
+/** Ready means that pulls can be served from here: storage readable, not draining. Upstreams and writability are no part of it. */
+function readiness(
+  isDraining: () => boolean,
+  metadata: Awaited<ReturnType<typeof openSqliteMetadata>>,
+  blobs: { size(digest: NonNullable<ReturnType<typeof parseDigest>>): Promise<number | undefined> },
+): readonly HealthCheck[] {
+  const empty = parseDigest(`sha256:${'0'.repeat(64)}`);
+  return [
+    {
+      name: 'draining',
+      check: () => {
+        if (isDraining()) throw new Error('the server is shutting down');
+      },
+    },
+    { name: 'metadata', check: async () => void (await metadata.listPulls(1)) },
+    {
+      name: 'storage',
+      check: async () => {
+        if (empty !== undefined) await blobs.size(empty);
+      },
+    },
+  ];
+}
+
+function sweepOften(clock: Clock, sweep: () => Promise<void>, log: Log): Disposable {
+  let timer: Disposable | undefined;
+  const run = (): void => {
+    sweep().catch((error: unknown) =>
+      log.warn('the spool could not be swept', { error: String(error) }),
+    );
+    timer = clock.after(sweepEveryMs, run);
+  };
+  run();
+  return { [Symbol.dispose]: () => timer?.[Symbol.dispose]() };
+}
+
+function inFlight(listeners: Listeners | undefined): number {
+  return (listeners?.main.inFlight ?? 0) + (listeners?.hub?.inFlight ?? 0);
+}
+
+interface Addresses {
+  readonly listen: string;
+  readonly adminListen: string;
+  readonly hubMirrorListen?: string;
+}
+
+function addressesOf(config: Config, { main, hub, admin }: Listeners): Addresses {
+  return {
+    listen: urlOf(config.listen, main.port, config),
+    adminListen: `http://${hostPort(config.adminListen, admin)}`,
+    ...(hub === undefined || config.hubMirrorListen === undefined
+      ? {}
+      : { hubMirrorListen: `http://${hostPort(config.hubMirrorListen, hub)}` }),
+  };
+}
+
+function urlOf(listen: ListenAddress, port: number, config: Config): string {
+  return `${config.tls === undefined ? 'http' : 'https'}://${hostPort(listen, { port })}`;
+}
+
+function hostPort(listen: ListenAddress, { port }: Pick<RunningServer, 'port'>): string {
+  return listen.host.includes(':') ? `[${listen.host}]:${port}` : `${listen.host}:${port}`;
+}
+
+/** What an image may begin with when it is asked of us: the listener's names and the public one. */
+function ownHosts(config: Config, listeners: Listeners | undefined): ReadonlySet<string> {
+  const port = listeners?.main.port ?? config.listen.port;
+  const hosts = [
+    `localhost:${port}`,
+    `127.0.0.1:${port}`,
+    hostPort(config.listen, { port }).toLowerCase(),
+  ];
+  const url = URL.parse(config.publicUrl);
+  return new Set(url === null ? hosts : [...hosts, url.host.toLowerCase()]);
+}
+
+/** At a terminal: where to pull from. Otherwise one line of the log. */
+function announce(
+  { isTerminal, output, log }: Surroundings,
+  addresses: Addresses,
+  config: Config,
+): void {
+  if (!isTerminal) {
+    log.info('serving', { ...addresses, data_dir: config.dataDir, rules: config.rules.length });
+    return;
+  }
+  const host = new URL(addresses.listen).host;
+  const lines = [
+    `Breakwater serves on ${addresses.listen}  (health and metrics on ${addresses.adminListen})`,
+    '',
+    `  docker pull ${host}/docker.io/library/nginx`,
+    `  skopeo copy ${config.tls === undefined ? '--src-tls-verify=false ' : ''}docker://${host}/registry.k8s.io/pause:3.10 dir:pause`,
+    '',
+    `Any of these names comes through: ${config.rules.map((rule) => rule.prefix).join(', ')}`,
+    `Stored in ${config.dataDir}; Ctrl-C stops. Images appear below as they arrive.`,
+    '',
+  ];
+  output.write(`${lines.join('\n')}\n`);
+}

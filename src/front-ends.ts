@@ -1,0 +1,166 @@
+import { readFile } from 'node:fs/promises';
+import { authenticate } from './access/basic.ts';
+import type { Credentials } from './access/credentials.ts';
+import { createHealthHandler, type HealthCheck } from './api/admin/health.ts';
+import { createApiHandler } from './api/admin/v1.ts';
+import { problemReply } from './api/admin/v1-problem.ts';
+import { createHubMirrorHandler, createOciHandler, ociErrorReply } from './api/oci/handler.ts';
+import type { RunningCache } from './cache/create-cache.ts';
+import { createExplainer } from './cache/explain.ts';
+import { createRefresher } from './cache/refresh.ts';
+import type { Config, ListenAddress } from './config/config.ts';
+import type { VersionView } from './domain/admin-view.ts';
+import { homeRegistry } from './domain/registry.ts';
+import type { RuleSet } from './domain/rule-set.ts';
+import { createReadBuffers } from './http/buffers.ts';
+import type { Handler, Incoming, Reply, Served } from './http/reply.ts';
+import { createServer, type RunningServer } from './http/server.ts';
+import type { Metadata } from './metadata/metadata.ts';
+import type { BlobStore } from './ports/blob-store.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Upstream } from './ports/upstream.ts';
+import type { Log } from './telemetry/log.ts';
+
+const readBufferBudgetBytes = 64 * 1024 * 1024;
+const adminConnectionsMax = 100;
+
+export interface FrontEndParts {
+  readonly config: () => Config;
+  readonly rules: () => RuleSet;
+  readonly cache: RunningCache;
+  readonly metadata: Metadata;
+  readonly blobs: BlobStore;
+  readonly upstream: Upstream;
+  readonly credentials: Credentials;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly version: VersionView;
+  readonly onServed: (served: Served) => void;
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly ready: readonly HealthCheck[];
+  /** `host:port` of ours, as an image may begin with them. */
+  readonly ownHosts: () => ReadonlySet<string>;
+}
+
+/** The listeners of one server; all of them speak before any is announced. */
+export interface Listeners {
+  readonly main: RunningServer;
+  readonly hub: RunningServer | undefined;
+  readonly admin: RunningServer;
+}
+
+/** Opens the listeners in the order that probes expect: admin first, so that a start can be watched. */
+export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
+  const { clock } = parts;
+  const config = parts.config();
+  const buffers = createReadBuffers(readBufferBudgetBytes);
+  const failed = (error: unknown, requestId: string): void => {
+    parts.log.error('a request failed', { request_id: requestId, error: describe(error) });
+  };
+  const oci = { ...parts, failed };
+  const open = (
+    handler: Handler,
+    listen: ListenAddress,
+    connectionsMax: number,
+    extra: object = {},
+  ): Promise<RunningServer> =>
+    createServer({
+      handler,
+      listen,
+      connectionsMax,
+      buffers,
+      timer: clock,
+      onServed: parts.onServed,
+      onError: (error, request) => brokenBody(parts.log, error, request),
+      replyTo: errorReply,
+      ...extra,
+    });
+  const tls = config.tls && {
+    cert: await readFile(config.tls.certFile, 'utf8'),
+    key: await readFile(config.tls.keyFile, 'utf8'),
+  };
+  const health = createHealthHandler({
+    live: [],
+    ready: parts.ready,
+    startup: [],
+    metrics: parts.metrics,
+    clock,
+  });
+  const admin = await open(health, config.adminListen, adminConnectionsMax, {
+    onServed: undefined,
+  });
+  try {
+    const main = await open(
+      mainHandler(parts, failed),
+      config.listen,
+      config.limits.connectionsMax,
+      tls && { tls },
+    );
+    const { hubMirrorListen } = config;
+    if (hubMirrorListen === undefined) return { main, admin, hub: undefined };
+    const hub = await open(
+      createHubMirrorHandler(oci),
+      hubMirrorListen,
+      config.limits.connectionsMax,
+    );
+    return { main, admin, hub };
+  } catch (error) {
+    await admin.cut();
+    throw error;
+  }
+}
+
+/** The registry, and `/api/v1` beside it on the same listener. */
+function mainHandler(
+  parts: FrontEndParts,
+  failed: (error: unknown, requestId: string) => void,
+): Handler {
+  const { rules, metadata, blobs, upstream, clock, cache, ownHosts, version } = parts;
+  const registry = homeRegistry;
+  const api = createApiHandler({
+    rules,
+    upstream,
+    metadata,
+    clock,
+    version,
+    failed,
+    explain: createExplainer({ registry, rules, metadata, blobs, upstream, clock, ownHosts }),
+    refresh: createRefresher({
+      registry,
+      rules,
+      ownHosts,
+      refreshTag: cache.refreshTag,
+    }),
+    isAdministrator: (authorization) => isAdministrator(authorization, parts.credentials),
+  });
+  const oci = createOciHandler({ ...parts, failed });
+  return (request) => (request.path.startsWith('/api/') ? api(request) : oci(request));
+}
+
+function isAdministrator(authorization: string | undefined, credentials: Credentials): boolean {
+  try {
+    return authenticate(authorization, credentials, { mirror: false }) === 'administrator';
+  } catch {
+    return false;
+  }
+}
+
+function errorReply(error: unknown, request: Incoming): Reply {
+  return request.path.startsWith('/api/')
+    ? problemReply(error, request.id)
+    : ociErrorReply(error, request);
+}
+
+/** A body that could not be finished: the client saw its socket close short of the length it was told. */
+function brokenBody(log: Log, error: unknown, request: Incoming): void {
+  if (request.signal.aborted) return;
+  log.warn('a body was cut short', {
+    request_id: request.id,
+    path: request.path,
+    error: describe(error),
+  });
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
