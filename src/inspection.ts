@@ -5,6 +5,7 @@ import type { Config } from './config/config.ts';
 import type { PullRule, UpstreamUrl } from './domain/pull-rule.ts';
 import { parseReference } from './domain/reference.ts';
 import { parseRepositoryName } from './domain/repository-name.ts';
+import type { FailureReason } from './domain/upstream-failure.ts';
 import { UpstreamFailure } from './domain/upstream-failure.ts';
 import type { Upstream } from './ports/upstream.ts';
 import { systemClock } from './storage/system-clock.ts';
@@ -126,22 +127,20 @@ function messageOf(error: unknown, deadline: AbortSignal): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+const reasonHints: Partial<Record<FailureReason, string>> = {
+  dns: 'check the name, the resolver, and HTTPS_PROXY where a proxy is needed',
+  tls: "name the upstream's certificate authority in the rule's caFile",
+  connect: 'check the firewall, and HTTPS_PROXY where a proxy is needed',
+  connectTimeout: 'check the firewall, and HTTPS_PROXY where a proxy is needed',
+  reset: 'check the firewall, and HTTPS_PROXY where a proxy is needed',
+  realmRefused:
+    "name the token service's host in the rule's allowHosts, if it is to have the credential",
+};
+
 function hintOf(error: unknown, rule: PullRule): string | undefined {
   if (!(error instanceof UpstreamFailure)) return undefined;
-  switch (error.reason) {
-    case 'dns':
-      return 'check the name, the resolver, and HTTPS_PROXY where a proxy is needed';
-    case 'tls':
-      return "name the upstream's certificate authority in the rule's caFile";
-    case 'connect':
-    case 'connectTimeout':
-    case 'reset':
-      return 'check the firewall, and HTTPS_PROXY where a proxy is needed';
-    case 'realmRefused':
-      return "name the token service's host in the rule's allowHosts, if it is to have the credential";
-    default:
-      break;
-  }
+  const hint = reasonHints[error.reason];
+  if (hint !== undefined) return hint;
   if (error.kind !== 'denied') return undefined;
   return rule.credential === undefined
     ? 'the registry wants a credential: name one in the rule'

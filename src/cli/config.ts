@@ -30,7 +30,11 @@ interface ConfigOptions {
 }
 
 export function addConfigCommand(program: Command, context: CommandContext): void {
-  const config = program.command('config').description('Checks and shows the configuration.');
+  const config = program
+    .command('config')
+    .summary('check and show the configuration')
+    .description('Checks and shows the configuration.')
+    .helpCommand(false);
   addValidateCommand(config, context);
   addPrintCommand(config, context);
   addSchemaCommand(config, context);

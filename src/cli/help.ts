@@ -14,9 +14,8 @@ export function addHelpCommand(program: Command, context: CommandContext): void 
     .description('Prints the help of a command, or of a topic: exit-codes.')
     .action((path: readonly string[]) => {
       const topic = path.length === 1 ? topics[path[0] ?? ''] : undefined;
-      context.terminal.out(
-        topic === undefined ? findCommand(program, path).helpInformation() : topic(),
-      );
+      if (topic === undefined) findCommand(program, path).outputHelp();
+      else context.terminal.out(topic());
     });
 }
 

@@ -35,7 +35,11 @@ Ends with 5 where no URL answers, with 7 where some do.
 type Options = OutputOptions & ServerOptions;
 
 export function addRulesCommand(program: Command, context: CommandContext): void {
-  const rules = program.command('rules').description('Shows and checks the rules in force.');
+  const rules = program
+    .command('rules')
+    .summary('show and check the rules')
+    .description('Shows and checks the rules in force.')
+    .helpCommand(false);
   addListCommand(rules, context);
   addVerifyCommand(rules, context);
 }

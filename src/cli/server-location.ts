@@ -35,24 +35,25 @@ export function addServerOptions(command: Command): Command {
     .option('--server <url>', 'its address, instead of the one in its data folder');
 }
 
-/** Finds the server by its data folder. Throws `SERVER_NOT_RUNNING` (5) or `CREDENTIALS_MISSING` (4). */
+/** Finds the server by its data folder, and the key there. Throws `SERVER_NOT_RUNNING` (5) or `CREDENTIALS_MISSING` (4). */
 export async function locateServer(
   options: ServerOptions,
   terminal: Terminal,
 ): Promise<ServerLocation> {
   const { dataDir, config } = await locateData(options, terminal);
-  const authorization = await readAuthorization(dataDir);
-  if (options.server !== undefined)
-    return { url: parseServer(options.server), authorization, pinnedCertificate: undefined };
-  const record = await readRunRecord(dataDir);
-  if (record === undefined)
-    throw serverNotRunning(`${join(dataDir, 'run.json')} names no running server`);
-  const url = new URL(record.listen);
+  const url = options.server === undefined ? await runningAt(dataDir) : parseServer(options.server);
+  const pinned = options.server === undefined && url.protocol === 'https:';
   return {
     url,
-    authorization,
-    pinnedCertificate: url.protocol === 'https:' ? await readCertificate(config) : undefined,
+    authorization: await readAuthorization(dataDir),
+    pinnedCertificate: pinned ? await readCertificate(config) : undefined,
   };
+}
+
+async function runningAt(dataDir: string): Promise<URL> {
+  const record = await readRunRecord(dataDir);
+  if (record !== undefined) return new URL(record.listen);
+  throw serverNotRunning(`${join(dataDir, 'run.json')} names no running server`);
 }
 
 /** The data folder, absolute; the configuration only where it had to be read. */
@@ -105,11 +106,11 @@ async function readAuthorization(dataDir: string): Promise<string> {
   const file = join(dataDir, 'credentials');
   const text = await readOptional(file);
   if (text === undefined)
-    throw new CommandFailure('no server has been started on this data folder yet', {
+    throw new CommandFailure('the credentials of the server are missing', {
       exit: 'forbidden',
       code: 'CREDENTIALS_MISSING',
       because: `${file} is not there`,
-      hint: 'start the server first (breakwater serve), or name its folder with --config or --data-dir',
+      hint: 'name the data folder of the server with --config or --data-dir',
     });
   const pair = parseCredentialsFile(text);
   if (pair === undefined)
@@ -129,7 +130,7 @@ async function readOptional(file: string): Promise<string | undefined> {
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new CommandFailure(`${file} cannot be read`, {
       exit: 'forbidden',
-      code: 'CREDENTIALS_UNREADABLE',
+      code: 'FILE_UNREADABLE',
       because: message,
       hint: 'run the command as the user that runs the server',
       cause: error,

@@ -55,7 +55,7 @@ function problemOf(
   row: (typeof problems)[ErrorCode],
   requestId: string,
 ): Problem {
-  const { hint, errors, ...rest } = error.detail ?? {};
+  const { fix, hint = fix, errors, allow: _allow, ...rest } = error.detail ?? {};
   return {
     type: 'about:blank',
     title: row.title,
