@@ -8,10 +8,13 @@ import type { LoadedConfig } from './load.ts';
  */
 export function printConfig(loaded: LoadedConfig): string {
   const { config, settings } = loaded;
-  const rules = settings.rules.map((rule, index) => ({
-    ...rule,
-    anonymousPull: rule.anonymousPull ?? config.rules[index]?.anonymousPull ?? true,
-  }));
+  const rules = settings.rules.map(
+    ({ prefix, upstream, mirrors, upstreamPrefix, credential, anonymousPull, ...rest }, index) => ({
+      ...{ prefix, upstream, mirrors, upstreamPrefix, credential },
+      anonymousPull: anonymousPull ?? config.rules[index]?.anonymousPull ?? true,
+      ...rest,
+    }),
+  );
   const document = new Document({ ...settings, rules });
   annotate(document.contents, [], loaded);
   const builtins = config.rules

@@ -23,19 +23,21 @@ export async function watchConfig(
   const { debounceMs = 250, pollMs = 10_000 } = options;
   let last = await stateOf(files);
   let looking = false;
+  let again = false;
   let quiet: NodeJS.Timeout | undefined;
 
   const look = async (): Promise<void> => {
-    if (looking || signal.aborted) return;
+    again = true;
+    if (looking) return;
     looking = true;
-    try {
+    while (again && !signal.aborted) {
+      again = false;
       const now = await stateOf(files);
-      if (now === last || signal.aborted) return;
+      if (now === last || signal.aborted) continue;
       last = now;
       onChange();
-    } finally {
-      looking = false;
     }
+    looking = false;
   };
   const lookSoon = (): void => {
     clearTimeout(quiet);

@@ -50,7 +50,9 @@ function splitHost(name: string): Pick<ImageName, 'host' | 'repository'> | undef
     if (slash < 0 && /^[a-f0-9]{64}$/.test(name)) return undefined;
     return at(dockerHub, name);
   }
-  return host.test(head) ? at(normalizeHost(head), name.slice(slash + 1)) : undefined;
+  // `HOST/x` has a host by its capitals alone: in lower case it would be another image.
+  const named = isHost(head.toLowerCase()) && host.test(head);
+  return named ? at(normalizeHost(head), name.slice(slash + 1)) : undefined;
 }
 
 /** The first part is a host only where it can't be part of a Docker Hub name. */

@@ -208,7 +208,8 @@ function join(prefix: string, rest: string): string {
 function withCanonicalHead(name: string): string {
   const slash = name.indexOf('/');
   const head = slash < 0 ? name : name.slice(0, slash);
-  if (!head.includes('.')) return name;
+  // Names have no capitals: those of a host are folded for `ns` alone.
+  if (!head.includes('.') || /[A-Z]/.test(head)) return name;
   const canonical = normalizeHost(head);
   return canonical === head ? name : canonical + name.slice(head.length);
 }

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import {
+  addSpan,
+  contiguousUntil,
+  formatContentRange,
+  missingSpans,
+  parseContentRange,
+  parseRange,
+  spanLength,
+} from './byte-range.ts';
+import type { ByteSpan } from './byte-source.ts';
+
+const ranges: readonly (readonly [
+  string | undefined,
+  number,
+  ByteSpan | 'whole' | 'unsatisfiable',
+])[] = [
+  [undefined, 10, 'whole'],
+  ['', 10, 'whole'],
+  ['bytes=0-', 10, { start: 0, end: 9 }],
+  ['bytes=0-0', 10, { start: 0, end: 0 }],
+  ['bytes=3-5', 10, { start: 3, end: 5 }],
+  ['BYTES=3-5', 10, { start: 3, end: 5 }],
+  ['bytes=9-', 10, { start: 9, end: 9 }],
+  ['bytes=3-999', 10, { start: 3, end: 9 }],
+  [`bytes=3-${'9'.repeat(400)}`, 10, { start: 3, end: 9 }],
+  ['bytes=-3', 10, { start: 7, end: 9 }],
+  ['bytes=-10', 10, { start: 0, end: 9 }],
+  ['bytes=-999', 10, { start: 0, end: 9 }],
+  ['bytes=10-', 10, 'unsatisfiable'],
+  ['bytes=10-20', 10, 'unsatisfiable'],
+  [`bytes=${'9'.repeat(400)}-`, 10, 'unsatisfiable'],
+  ['bytes=-0', 10, 'unsatisfiable'],
+  ['bytes=5-3', 10, 'whole'],
+  ['bytes=-', 10, 'whole'],
+  ['bytes=', 10, 'whole'],
+  ['bytes', 10, 'whole'],
+  ['bytes=a-b', 10, 'whole'],
+  ['bytes=0x1-2', 10, 'whole'],
+  ['bytes=1.5-2', 10, 'whole'],
+  ['bytes=--3', 10, 'whole'],
+  ['bytes=+1-2', 10, 'whole'],
+  ['bytes=0-1,3-4', 10, 'whole'],
+  ['bytes=0-1,', 10, 'whole'],
+  ['items=0-5', 10, 'whole'],
+  ['bytes=0-', 0, 'whole'],
+  ['bytes=-5', 0, 'whole'],
+  ['bytes=1-', 0, 'unsatisfiable'],
+];
+for (const [header, size, expected] of ranges) {
+  const shown = JSON.stringify(header?.slice(0, 40) ?? null);
+  test(`T36: Range ${shown} of ${size} bytes is ${JSON.stringify(expected)}`, () => {
+    const parsed = parseRange(header, size);
+    assert.deepEqual(
+      parsed,
+      typeof expected === 'string' ? { kind: expected } : { kind: 'span', span: expected },
+    );
+  });
+}
+
+test('a span of any range lies within the body', () => {
+  const bound = fc.option(fc.nat(100), { nil: '' });
+  fc.assert(
+    fc.property(bound, bound, fc.nat(50), (first, last, size) => {
+      const parsed = parseRange(`bytes=${first}-${last}`, size);
+      if (parsed.kind !== 'span') return;
+      assert.ok(
+        parsed.span.start >= 0 && parsed.span.start <= parsed.span.end && parsed.span.end < size,
+      );
+    }),
+  );
+});
+
+test('a range from N > 0 on is never the whole', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1 }), fc.nat(), (start, size) => {
+      assert.notEqual(parseRange(`bytes=${start}-`, size).kind, 'whole');
+    }),
+  );
+});
+
+const contentRanges: readonly (readonly [string, unknown])[] = [
+  ['bytes 0-9/10', { kind: 'span', span: { start: 0, end: 9 }, total: 10 }],
+  ['bytes 0-9/*', { kind: 'span', span: { start: 0, end: 9 }, total: undefined }],
+  ['Bytes 5-5/10', { kind: 'span', span: { start: 5, end: 5 }, total: 10 }],
+  ['bytes */10', { kind: 'unsatisfied', total: 10 }],
+  ['bytes */*', undefined],
+  ['bytes 0-10/10', undefined],
+  ['bytes 5-4/10', undefined],
+  ['bytes=0-9/10', undefined],
+  ['bytes 0-/10', undefined],
+  ['bytes -9/10', undefined],
+  ['items 0-9/10', undefined],
+  ['bytes 0-9/10 x', undefined],
+  ['bytes 0-9007199254740993/9007199254740995', undefined],
+  ['bytes 0-99999999999999999999/*', undefined],
+  ['', undefined],
+];
+for (const [header, expected] of contentRanges) {
+  test(`Content-Range ${JSON.stringify(header)} is ${expected === undefined ? 'refused' : 'read'}`, () => {
+    assert.deepEqual(parseContentRange(header), expected);
+  });
+}
+
+test('a written Content-Range is read as the same', () => {
+  fc.assert(
+    fc.property(
+      fc.maxSafeNat(),
+      fc.nat(1000),
+      fc.nat(1000),
+      fc.boolean(),
+      (start, length, rest, known) => {
+        const span = { start, end: start + length };
+        const total = known ? span.end + 1 + rest : undefined;
+        fc.pre(Number.isSafeInteger(span.end + 1 + rest));
+        assert.deepEqual(parseContentRange(formatContentRange(span, total)), {
+          kind: 'span',
+          span,
+          total,
+        });
+        assert.deepEqual(parseContentRange(formatContentRange(undefined, start)), {
+          kind: 'unsatisfied',
+          total: start,
+        });
+      },
+    ),
+  );
+});
+
+const spanLists = fc.array(
+  fc.tuple(fc.nat(60), fc.nat(12)).map(([start, length]) => ({ start, end: start + length })),
+  { maxLength: 12 },
+);
+
+function positions(spans: readonly ByteSpan[]): Set<number> {
+  return new Set(
+    spans.flatMap(({ start, end }) =>
+      Array.from({ length: end - start + 1 }, (_, at) => start + at),
+    ),
+  );
+}
+
+function build(spans: readonly ByteSpan[]): readonly ByteSpan[] {
+  return spans.reduce<readonly ByteSpan[]>(addSpan, []);
+}
+
+test('added spans hold the same positions, sorted, none touching another', () => {
+  fc.assert(
+    fc.property(spanLists, (spans) => {
+      const built = build(spans);
+      assert.deepEqual(positions(built), new Set([...positions(spans)].toSorted((a, b) => a - b)));
+      for (const [index, span] of built.entries()) {
+        const next = built[index + 1];
+        assert.ok(next === undefined || next.start > span.end + 1);
+      }
+    }),
+  );
+});
+
+test('what is missing and what is there are together the whole', () => {
+  fc.assert(
+    fc.property(spanLists, fc.nat(80), (spans, size) => {
+      const built = build(spans);
+      const missing = missingSpans(built, size);
+      const there = [...positions(built)].filter((position) => position < size).length;
+      assert.equal(there + missing.reduce((sum, span) => sum + spanLength(span), 0), size);
+      for (const position of positions(missing))
+        assert.ok(position < size && !positions(built).has(position));
+    }),
+  );
+});
+
+test('bytes read contiguous up to the first that is missing', () => {
+  fc.assert(
+    fc.property(spanLists, fc.nat(80), (spans, position) => {
+      const there = positions(spans);
+      let expected = position;
+      while (there.has(expected)) expected += 1;
+      assert.equal(contiguousUntil(build(spans), position), expected);
+    }),
+  );
+});
+
+test('touching spans merge', () => {
+  assert.deepEqual(
+    build([
+      { start: 0, end: 4 },
+      { start: 10, end: 14 },
+      { start: 5, end: 9 },
+    ]),
+    [{ start: 0, end: 14 }],
+  );
+});
