@@ -1,0 +1,4 @@
+import { blobStoreContract } from './blob-store-contract.ts';
+import { storages } from '../support/storages.ts';
+
+for (const [name, make] of storages) blobStoreContract(`blobs ${name}`, make);
