@@ -11,83 +11,93 @@ const waitingBytesMax = 256 * 1024 * 1024;
 const restartAfterMs = 1000;
 const closeTimeoutMs = 30_000;
 
-export interface WriteThread extends AsyncDisposable {
-  readonly write: Write;
-  /** Ends the thread at once, as a crash would; for tests. */
-  crash(): Promise<void>;
-}
-
 interface Waiting {
   readonly bytes: number;
   resolve(output: unknown): void;
   reject(error: MetadataError): void;
 }
 
-/**
- * Starts the thread that owns the write connection; resolves when the file is open and its schema up to date.
- * `onFailure` is told when the thread dies: what waited was rejected, and later writes start it again.
- */
-export async function startWriteThread(
-  file: string,
-  onFailure: (error: MetadataError) => void,
-): Promise<WriteThread> {
-  const waiting = new Map<number, Waiting>();
-  let waitingBytes = 0;
-  let lastId = 0;
-  let worker: Worker | undefined;
-  let diedAt = 0;
-  let opened = false;
-  let closed = false;
+/** The thread that owns a file's write connection, and the writes that wait for it. Disposing answers them and ends it. */
+export class WriteThread implements AsyncDisposable {
+  readonly #file: string;
+  readonly #onFailure: (error: MetadataError) => void;
+  readonly #waiting = new Map<number, Waiting>();
+  #waitingBytes = 0;
+  #lastId = 0;
+  #worker: Worker | undefined;
+  #diedAt = 0;
+  #opened = false;
+  #closed = false;
 
-  const settle = (id: number): Waiting | undefined => {
-    const one = waiting.get(id);
-    if (!one) return undefined;
-    waiting.delete(id);
-    waitingBytes -= one.bytes;
-    return one;
-  };
-  const failAll = (error: MetadataError): void => {
-    for (const id of waiting.keys()) settle(id)?.reject(error);
-  };
-  const answer = (message: Extract<FromWorker, { type: 'answers' }>): void => {
-    for (const [id, outcome] of message.answers) {
-      if (outcome.ok) settle(id)?.resolve(outcome.output);
-      else
-        settle(id)?.reject(
-          new MetadataError('failed', `metadata: a write failed: ${outcome.message}`),
-        );
+  /** Made by `startWriteThread`. */
+  constructor(file: string, onFailure: (error: MetadataError) => void) {
+    this.#file = file;
+    this.#onFailure = onFailure;
+  }
+
+  readonly write: Write = ((name: WriteName, input: unknown) => this.#write(name, input)) as Write;
+
+  /** Resolves when the file is open and its schema up to date. */
+  async open(): Promise<void> {
+    await this.#start().ready;
+    this.#opened = true;
+  }
+
+  /** Ends the thread as a crash would. */
+  async crash(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    if (!this.#worker) return;
+    await close(this.#worker, this.#file);
+    this.#failAll(new MetadataError('closed', 'the metadata is closed'));
+  }
+
+  #write(name: WriteName, input: unknown): Promise<unknown> {
+    if (this.#closed) return Promise.reject(new MetadataError('closed', 'the metadata is closed'));
+    if (!this.#worker && performance.now() - this.#diedAt < restartAfterMs) {
+      return Promise.reject(new MetadataError('crashed', "the metadata's write thread is down"));
     }
-  };
-  const died = (thread: Worker, error: MetadataError): void => {
-    if (worker !== thread) return;
-    worker = undefined;
-    diedAt = performance.now();
-    failAll(error);
-    if (opened && !closed) onFailure(error);
-  };
-  const start = (): { readonly thread: Worker; readonly ready: Promise<void> } => {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // A crash after the start is told through `onFailure`.
-    promise.catch(() => {});
-    const thread = new Worker(
-      new URL(
-        import.meta.url.endsWith('.ts') ? './sqlite-worker.ts' : './sqlite-worker.js',
-        import.meta.url,
-      ),
-      {
-        workerData: { file },
-        name: 'metadata',
-      },
-    );
+    const bytes =
+      name === 'storeManifest'
+        ? (input as WriteInput<'storeManifest'>).manifest.bytes.byteLength
+        : 0;
+    if (this.#waiting.size >= waitingMax || this.#waitingBytes + bytes > waitingBytesMax) {
+      return Promise.reject(
+        new MetadataError('busy', `${this.#waiting.size} metadata writes wait already`),
+      );
+    }
+    const id = (this.#lastId += 1);
+    const thread = this.#worker ?? this.#start().thread;
+    return new Promise((resolve, reject) => {
+      const { message, transfer } = pack(id, name, input);
+      thread.postMessage(message, transfer);
+      this.#waiting.set(id, { bytes, resolve, reject });
+      this.#waitingBytes += bytes;
+    });
+  }
+
+  #start(): { readonly thread: Worker; readonly ready: Promise<void> } {
+    const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
+    // A thread that was started again says through `onFailure` what became of it.
+    ready.catch(() => {});
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+    const thread = new Worker(new URL(`./sqlite-worker.${extension}`, import.meta.url), {
+      workerData: { file: this.#file },
+      name: 'metadata',
+    });
     const end = (error: MetadataError): void => {
       reject(error);
-      died(thread, error);
+      this.#died(thread, error);
     };
     thread.on('message', (message: FromWorker) => {
-      if (message.type === 'answers') answer(message);
+      if (message.type === 'answers') this.#answer(message.answers);
       else if (message.type === 'ready') resolve();
-      else if (message.type === 'failed')
-        end(new MetadataError(message.reason, `${file}: ${message.message}`));
+      else if (message.type === 'failed') {
+        end(new MetadataError(message.reason, `${this.#file}: ${message.message}`));
+      }
     });
     thread.on('error', (error) =>
       end(
@@ -101,61 +111,62 @@ export async function startWriteThread(
     thread.on('exit', (code) =>
       end(new MetadataError('crashed', `the metadata's write thread ended with code ${code}`)),
     );
-    worker = thread;
-    return { thread, ready: promise };
-  };
+    this.#worker = thread;
+    return { thread, ready };
+  }
 
-  const write = (name: WriteName, input: unknown): Promise<unknown> => {
-    if (closed) return Promise.reject(new MetadataError('closed', 'the metadata is closed'));
-    const { message, bytes, transfer } = packed(++lastId, name, input);
-    if (waiting.size >= waitingMax || waitingBytes + bytes > waitingBytesMax) {
-      return Promise.reject(
-        new MetadataError('busy', `${waiting.size} metadata writes wait already`),
-      );
-    }
-    if (!worker && performance.now() - diedAt < restartAfterMs) {
-      return Promise.reject(new MetadataError('crashed', "the metadata's write thread is down"));
-    }
-    const thread = worker ?? start().thread;
-    return new Promise((resolve, reject) => {
-      waiting.set(lastId, { bytes, resolve, reject });
-      waitingBytes += bytes;
-      thread.postMessage(message, transfer);
-    });
-  };
+  #died(thread: Worker, error: MetadataError): void {
+    if (this.#worker !== thread) return;
+    this.#worker = undefined;
+    this.#diedAt = performance.now();
+    this.#failAll(error);
+    if (this.#opened && !this.#closed) this.#onFailure(error);
+  }
 
-  await start().ready;
-  opened = true;
-  return {
-    write: write as Write,
-    async crash() {
-      await worker?.terminate();
-    },
-    async [Symbol.asyncDispose]() {
-      closed = true;
-      if (!worker) return;
-      await close(worker, file);
-      failAll(new MetadataError('closed', 'the metadata is closed'));
-    },
-  };
+  #answer(answers: Extract<FromWorker, { type: 'answers' }>['answers']): void {
+    for (const [id, outcome] of answers) {
+      const one = this.#settle(id);
+      if (outcome.ok) one?.resolve(outcome.output);
+      else one?.reject(new MetadataError('failed', `metadata: a write failed: ${outcome.message}`));
+    }
+  }
+
+  #settle(id: number): Waiting | undefined {
+    const one = this.#waiting.get(id);
+    if (this.#waiting.delete(id)) this.#waitingBytes -= one?.bytes ?? 0;
+    return one;
+  }
+
+  #failAll(error: MetadataError): void {
+    for (const id of this.#waiting.keys()) this.#settle(id)?.reject(error);
+  }
 }
 
-/** The bytes of a manifest are copied once, here, and handed over: a view's whole buffer would be cloned otherwise. */
-function packed(
+/**
+ * Starts the thread; resolves when the file is open and its schema up to date. `onFailure` is told when it dies later: what
+ * waited was rejected, and writes start it again.
+ */
+export async function startWriteThread(
+  file: string,
+  onFailure: (error: MetadataError) => void,
+): Promise<WriteThread> {
+  const thread = new WriteThread(file, onFailure);
+  await thread.open();
+  return thread;
+}
+
+/** A manifest's bytes are copied once, here, and handed over: a view's whole buffer would be cloned otherwise. */
+function pack(
   id: number,
   name: WriteName,
   input: unknown,
-): { message: ToWorker; bytes: number; transfer: ArrayBuffer[] } {
+): { message: ToWorker; transfer: ArrayBuffer[] } {
   if (name !== 'storeManifest')
-    return { message: { type: 'write', id, name, input }, bytes: 0, transfer: [] };
+    return { message: { type: 'write', id, name, input }, transfer: [] };
   const store = input as WriteInput<'storeManifest'>;
   const bytes = new Uint8Array(store.manifest.bytes);
   const copied: WriteInput<'storeManifest'> = { ...store, manifest: { ...store.manifest, bytes } };
-  return {
-    message: { type: 'write', id, name, input: copied },
-    bytes: bytes.byteLength,
-    transfer: [bytes.buffer],
-  };
+  return { message: { type: 'write', id, name, input: copied }, transfer: [bytes.buffer] };
 }
 
 async function close(thread: Worker, file: string): Promise<void> {

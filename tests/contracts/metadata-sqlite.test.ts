@@ -142,7 +142,7 @@ suite('metadata in a SQLite file', () => {
     await metadata.proveBlob(input);
   });
 
-  test('whose write thread dies rejects what waits, says so, and still reads', async () => {
+  test('whose write thread dies rejects what waits, says so, still reads, and is started again', async () => {
     const file = newFile();
     const failures: MetadataError[] = [];
     const thread = await startWriteThread(file, (error) => failures.push(error));
@@ -159,6 +159,14 @@ suite('metadata in a SQLite file', () => {
       reason: 'crashed',
     });
     ok(await metadata.findManifest(kept, kept.manifest.digest));
+    const later = manifestInput('quay.io/a', 'later');
+    while (!(await metadata.findManifest(later, later.manifest.digest))) {
+      await metadata.storeManifest(later).catch((error: MetadataError) => {
+        equal(error.reason, 'crashed');
+        return new Promise((resolve) => setTimeout(resolve, 20));
+      });
+    }
+    equal(failures.length, 1);
   });
 });
 

@@ -3,8 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import type { KyselyPlugin } from 'kysely';
+import { Client } from 'pg';
 import { MetadataError } from '../../src/metadata/metadata-error.ts';
 import type { Metadata, StoreManifestInput } from '../../src/metadata/metadata.ts';
+import { schemaVersion } from '../../src/metadata/migrate.ts';
 import { openPostgresMetadata } from '../../src/metadata/postgres.ts';
 import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
 import type { PostgresCluster } from '../support/postgres.ts';
@@ -460,4 +463,64 @@ suite('metadata on PostgreSQL', { skip: postgresMissing() ?? false }, () => {
       await row.run(metadata);
     });
   }
+
+  test('a statement that fails leaves a manifest whole or absent, whichever it is', async () => {
+    let remaining = 0;
+    const failing: KyselyPlugin = {
+      transformQuery(args) {
+        if ((remaining -= 1) === 0) throw new Error('the connection broke');
+        return args.node;
+      },
+      transformResult: (args) => Promise.resolve(args.result),
+    };
+    await using metadata = await openPostgresMetadata(await cluster.createDatabase(), {
+      plugins: [failing],
+    });
+    for (let nth = 1; ; nth += 1) {
+      const input = manifestInput(`quay.io/r${nth}`, `image${nth}`, { tag: 'x' });
+      remaining = nth;
+      const stored = await metadata.storeManifest(input).then(
+        () => true,
+        () => false,
+      );
+      remaining = 0;
+      equal((await metadata.findManifest(input, input.manifest.digest)) !== undefined, stored);
+      equal((await metadata.findTag(input, tagOf('x'))) !== undefined, stored);
+      await metadata.storeManifest(input);
+      equal((await metadata.findChildren(input, input.manifest.digest)).length, 3);
+      if (stored) {
+        ok(nth > 5, `only ${nth} statements were failed`);
+        break;
+      }
+    }
+  });
+
+  test('of a newer version is refused', async () => {
+    const url = await cluster.createDatabase();
+    await (await openPostgresMetadata(url))[Symbol.asyncDispose]();
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    await client.query(`insert into schema_migrations values (${schemaVersion + 1}, 'later', 0)`);
+    await client.end();
+    await rejects(openPostgresMetadata(url), { name: 'MetadataError', reason: 'version' });
+  });
+
+  test('that cannot be reached is a clear error', async () => {
+    await rejects(openPostgresMetadata('postgres://nobody@127.0.0.1:1/none'), {
+      name: 'MetadataError',
+      reason: 'failed',
+      message: /PostgreSQL: .*ECONNREFUSED/,
+    });
+  });
+
+  test('is opened by two processes at once', async () => {
+    const url = await cluster.createDatabase();
+    const both = await Promise.all([openPostgresMetadata(url), openPostgresMetadata(url)]);
+    const input = manifestInput('quay.io/a', 'one', { tag: 'x' });
+    await Promise.all(both.map((one) => one.storeManifest(input)));
+    for (const one of both) {
+      equal((await one.findChildren(input, input.manifest.digest)).length, 3);
+      await one[Symbol.asyncDispose]();
+    }
+  });
 });
