@@ -1,5 +1,3 @@
-import { authenticate } from '../../access/basic.ts';
-import type { Credentials } from '../../access/credentials.ts';
 import type { Explain } from '../../cache/explain.ts';
 import type { Refresh } from '../../cache/refresh.ts';
 import type { Listing, PullView, VersionView } from '../../domain/admin-view.ts';
@@ -21,7 +19,8 @@ export interface ApiParts {
   readonly metadata: Pick<Metadata, 'listPulls'>;
   readonly clock: Clock;
   readonly version: VersionView;
-  readonly credentials: Credentials;
+  /** Whether the `Authorization` header is the administrator's pair. */
+  readonly isAdministrator: (authorization: string | undefined) => boolean;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;
 }
@@ -50,8 +49,7 @@ function chooseEndpoint(
   request: Incoming,
   parts: ApiParts,
 ): Endpoint {
-  const who = authenticate(request.headers.authorization, parts.credentials, { mirror: false });
-  if (who !== 'administrator')
+  if (!parts.isAdministrator(request.headers.authorization))
     throw new RegistryError('unauthorized', 'the key of dataDir/credentials is needed', {
       detail: { hint: 'send it as Basic: the access key as user, the secret key as password' },
     });
