@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { authenticate } from './access/basic.ts';
 import type { Credentials } from './access/credentials.ts';
 import { createHealthHandler, type HealthCheck } from './api/admin/health.ts';
 import { createApiHandler } from './api/admin/v1.ts';
@@ -131,18 +130,10 @@ function mainHandler(
       ownHosts,
       refreshTag: cache.refreshTag,
     }),
-    isAdministrator: (authorization) => isAdministrator(authorization, parts.credentials),
+    credentials: parts.credentials,
   });
   const oci = createOciHandler({ ...parts, failed });
   return (request) => (request.path.startsWith('/api/') ? api(request) : oci(request));
-}
-
-function isAdministrator(authorization: string | undefined, credentials: Credentials): boolean {
-  try {
-    return authenticate(authorization, credentials, { mirror: false }) === 'administrator';
-  } catch {
-    return false;
-  }
 }
 
 function errorReply(error: unknown, request: Incoming): Reply {
