@@ -1,3 +1,5 @@
+import { authenticate } from '../../access/basic.ts';
+import type { Credentials } from '../../access/credentials.ts';
 import type { Explain } from '../../cache/explain.ts';
 import type { Refresh } from '../../cache/refresh.ts';
 import type { Listing, PullView, VersionView } from '../../domain/admin-view.ts';
@@ -19,8 +21,7 @@ export interface ApiParts {
   readonly metadata: Pick<Metadata, 'listPulls'>;
   readonly clock: Clock;
   readonly version: VersionView;
-  /** Whether the `Authorization` header is the administrator's pair. */
-  readonly isAdministrator: (authorization: string | undefined) => boolean;
+  readonly credentials: Credentials;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;
 }
@@ -49,7 +50,8 @@ function chooseEndpoint(
   request: Incoming,
   parts: ApiParts,
 ): Endpoint {
-  if (!parts.isAdministrator(request.headers.authorization))
+  const who = authenticate(request.headers.authorization, parts.credentials, { mirror: false });
+  if (who !== 'administrator')
     throw new RegistryError('unauthorized', 'the key of dataDir/credentials is needed', {
       detail: { hint: 'send it as Basic: the access key as user, the secret key as password' },
     });
