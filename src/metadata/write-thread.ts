@@ -83,8 +83,9 @@ export class WriteThread implements AsyncDisposable {
     const { promise: ready, resolve, reject } = Promise.withResolvers<void>();
     // A thread that was started again says through `onFailure` what became of it.
     ready.catch(() => {});
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-    const thread = new Worker(new URL(`./sqlite-worker.${extension}`, import.meta.url), {
+    // tsc rewrites imports and not this: the file beside us has our own extension.
+    const source = new URL('./sqlite-worker.ts', import.meta.url).href;
+    const thread = new Worker(new URL(source.replace(/ts$/, import.meta.url.slice(-2))), {
       workerData: { file: this.#file },
       name: 'metadata',
     });
