@@ -146,6 +146,8 @@ function attempt(
         path: url.pathname + url.search,
         method: request.method,
         headers: request.headers,
+        // undici would close the connection after every HEAD, and each check of a tag would cost a handshake.
+        reset: false,
       },
       handler,
     );

@@ -45,7 +45,8 @@ export function breaksUpstream(failed: UpstreamFailure): boolean {
 function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
   const code = (error as { readonly code?: unknown } | undefined)?.code;
-  return typeof code === 'string' ? code : 'UNKNOWN';
+  if (typeof code === 'string') return code;
+  return error instanceof Error && error.name === 'HTTPParserError' ? 'HPE_UNKNOWN' : 'UNKNOWN';
 }
 
 const codes: Readonly<Record<string, readonly [FailureKind, FailureReason]>> = {
