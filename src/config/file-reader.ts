@@ -29,7 +29,7 @@ export const readSmallFile: FileReader = async (path, bytesMax) => {
     // Non-blocking: a pipe by that name must not hold up the start.
     await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = await handle.stat();
-    if (!stat.isFile()) throw new UnreadableFile('is not a file');
+    if (!stat.isFile()) throw new UnreadableFile('is no regular file');
     if (stat.size > bytesMax) throw new UnreadableFile(`is larger than ${bytesMax} bytes`);
     const buffer = new Uint8Array(bytesMax + 1);
     let length = 0;

@@ -10,7 +10,11 @@ export function printConfig(loaded: LoadedConfig): string {
   const { config, settings } = loaded;
   const rules = settings.rules.map(
     ({ prefix, upstream, mirrors, upstreamPrefix, credential, anonymousPull, ...rest }, index) => ({
-      ...{ prefix, upstream, mirrors, upstreamPrefix, credential },
+      prefix,
+      upstream,
+      mirrors,
+      upstreamPrefix,
+      credential,
       anonymousPull: anonymousPull ?? config.rules[index]?.anonymousPull ?? true,
       ...rest,
     }),
