@@ -166,7 +166,8 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
 
 /** Running pulls finish within the drain; what is left is cut. The admin listener answers to the end. */
 async function drain({ main, hub, admin }: Listeners, drainMs: number, log: Log): Promise<void> {
-  const ends = await Promise.all([main, hub].map((server) => server?.drain(drainMs)));
+  const serving = hub === undefined ? [main] : [main, hub];
+  const ends = await Promise.all(serving.map((server) => server.drain(drainMs)));
   if (ends.includes('cut'))
     log.warn('pulls were cut at the end of the drain; their partials are kept', {
       drain_ms: drainMs,
