@@ -16,7 +16,7 @@ import { findRegistry } from './registry.ts';
 import { toolsFolder, withLock } from './tools.ts';
 
 /** Raised whenever the content below changes. */
-const version = 'v1';
+const version = 'v2';
 
 /** One image by its name in the registry. */
 export interface CorpusImage {
@@ -214,6 +214,7 @@ async function pushParts(
     JSON.stringify({
       created: '2026-01-01T00:00:00Z',
       architecture,
+      ...(architecture === 'arm64' ? { variant: 'v8' } : {}),
       os: 'linux',
       config: { Env: ['PATH=/usr/bin:/bin'], Cmd: ['/bin/busybox', 'true'] },
       rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.diffId) },
