@@ -10,31 +10,32 @@ export interface Folders {
   ensure(path: string): Promise<void>;
   /** Syncs the names in the folder. */
   sync(path: string): Promise<void>;
-  /** Something went wrong with it: the next `ensure` starts over. */
-  doubt(path: string): void;
+  /** Something went wrong: nothing is known any more, and the next `ensure` of each folder starts over. */
+  doubt(): void;
 }
 
 export function createFolders(files: FileSystem): Folders {
   const settled = new Set<string>();
+  const orDoubt = async (work: Promise<void>): Promise<void> => {
+    try {
+      await work;
+    } catch (error) {
+      settled.clear();
+      throw error;
+    }
+  };
+  const settle = async (path: string): Promise<void> => {
+    await files.mkdir(path);
+    await files.syncFolder(dirname(path));
+    await files.syncFolder(path);
+    settled.add(path);
+  };
   return {
     ensure: async (path) => {
-      if (settled.has(path)) return;
-      await files.mkdir(path);
-      await files.syncFolder(dirname(path));
-      await files.syncFolder(path);
-      settled.add(path);
+      if (!settled.has(path)) await orDoubt(settle(path));
     },
-    sync: async (path) => {
-      try {
-        await files.syncFolder(path);
-      } catch (error) {
-        settled.delete(path);
-        throw error;
-      }
-    },
-    doubt: (path) => {
-      settled.delete(path);
-    },
+    sync: (path) => orDoubt(files.syncFolder(path)),
+    doubt: () => settled.clear(),
   };
 }
 

@@ -36,7 +36,12 @@ export function createHashPool(
   let closed = false;
 
   const addLane = (): Lane => {
-    const lane: Lane = { worker: new Worker(workerUrl), jobs: new Map(), waiting: 0 };
+    // Flags of the process, such as --input-type, may not suit a file.
+    const lane: Lane = {
+      worker: new Worker(workerUrl, { execArgv: [] }),
+      jobs: new Map(),
+      waiting: 0,
+    };
     let failure: unknown;
     lane.worker.unref();
     lane.worker.on('message', (message: HashAnswer) => settle(lane, message));

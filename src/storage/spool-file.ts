@@ -68,7 +68,7 @@ export class SpoolFileOnDisk implements SpoolFile {
   #journalDue: Disposable | undefined;
   #journalRunning = false;
   /** After a failed sync the system may call lost bytes clean, so no later sync proves anything. */
-  #syncFailed = false;
+  #syncFailure: unknown;
   #verified = false;
   /** Counts resets, so that a hash of forgotten bytes proves nothing. */
   #generation = 0;
@@ -293,11 +293,14 @@ export class SpoolFileOnDisk implements SpoolFile {
   }
 
   async #sync(): Promise<void> {
-    if (this.#syncFailed) throw new Error(`An earlier sync of ${this.digest} failed`);
+    if (this.#syncFailure !== undefined) {
+      const cause = this.#syncFailure;
+      throw new Error(`An earlier sync of ${this.digest} failed`, { cause });
+    }
     try {
       await this.#file.sync();
     } catch (error) {
-      this.#syncFailed = true;
+      this.#syncFailure = error;
       throw error;
     }
   }
@@ -317,7 +320,7 @@ export class SpoolFileOnDisk implements SpoolFile {
         await this.#file.truncate(0);
       });
       this.#dirty = false;
-      this.#syncFailed = false;
+      this.#syncFailure = undefined;
     } finally {
       this.#hash.restart();
       if (this.#state === 'resetting') this.#state = 'open';

@@ -31,7 +31,10 @@ export async function sweepSpool(
       if (claims.open.has(leftover.base)) continue;
       const partial = await weigh(context, leftover);
       if (partial === undefined) await remove(context, claims, leftover);
-      else kept.push(partial);
+      else {
+        await removeTemporary(context, claims, leftover);
+        kept.push(partial);
+      }
     }
   }
   const { totalBytes } = await context.files.statfs(root);
@@ -75,24 +78,43 @@ async function weigh(context: SpoolContext, leftover: Leftover): Promise<Partial
 }
 
 /** The journal first and for good: it must not come back beside a later file of the same name. */
-async function remove(
-  { files, folders }: SpoolContext,
-  claims: SpoolClaims,
-  leftover: Leftover,
-): Promise<void> {
+function remove(context: SpoolContext, claims: SpoolClaims, leftover: Leftover): Promise<void> {
+  const { files, folders } = context;
   const { base, folder, names } = leftover;
-  if (claims.open.has(base)) return;
-  const gone = (async (): Promise<void> => {
+  return claimed(claims, base, async () => {
     await removeFile(files, `${base}.json`);
-    if (names.includes(`${base.slice(folder.length + 1)}.json`)) await folders.sync(folder);
+    await folders.sync(folder);
     for (const name of names) await removeFile(files, join(folder, name));
-  })();
+  });
+}
+
+/** What a crash left of the writing of a journal. */
+async function removeTemporary(
+  { files }: SpoolContext,
+  claims: SpoolClaims,
+  { base, folder, names }: Leftover,
+): Promise<void> {
+  const litter = names.filter((name) => name.endsWith('.tmp'));
+  if (litter.length === 0) return;
+  await claimed(claims, base, async () => {
+    for (const name of litter) await removeFile(files, join(folder, name));
+  });
+}
+
+/** Nothing is opened meanwhile, and nothing happens to what is open. */
+async function claimed(
+  claims: SpoolClaims,
+  base: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  if (claims.open.has(base)) return;
+  const running = work();
   claims.removing.set(
     base,
-    gone.catch(() => undefined),
+    running.catch(() => undefined),
   );
   try {
-    await gone;
+    await running;
   } finally {
     claims.removing.delete(base);
   }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
+import { inspect } from 'node:util';
 import type { SpoolFile } from '../../src/ports/spool.ts';
 import { nodeFileSystem } from '../../src/storage/file-system.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
@@ -93,7 +95,7 @@ for (const [name, scenario] of Object.entries(scenarios)) {
       using folder = temporaryFolder();
       const failing = createFailingFileSystem(nodeFileSystem, { code: 'EIO', at });
       const error = await attempt(folder.path, failing, scenario);
-      if (error !== undefined) assert.match(String(error), /EIO/, `call ${at}`);
+      if (error !== undefined) assert.match(inspect(error), /EIO/, `call ${at}`);
       assert.equal(failing.openDescriptors, 0, `call ${at} leaks`);
       const healthy = createFailingFileSystem(nodeFileSystem, { code: 'none', at: 0 });
       {
@@ -123,7 +125,7 @@ test('whichever call fails once, the same process goes on', async () => {
       continue;
     }
     await scenarios['a download']!(storage).catch(() => undefined);
-    await scenarios['a download']!(storage);
+    if (failing.failed) await scenarios['a download']!(storage);
     await storage[Symbol.asyncDispose]();
     assert.equal(failing.openDescriptors, 0, `call ${at} leaks`);
     if (!failing.failed) return;
@@ -185,7 +187,6 @@ test('a folder that somebody removed is made again by the next adoption', async 
   await using storage = await open(folder.path, { fileSystem: nodeFileSystem });
   await store(storage, blob);
   await storage.blobs.delete(blob.digest);
-  const { rm } = await import('node:fs/promises');
   await rm(`${folder.path}/blobs/sha256`, { recursive: true });
   await assert.rejects(store(storage, blob), { code: 'ENOENT' });
   await store(storage, blob);
