@@ -11,6 +11,8 @@ import { loadConfig } from './load.ts';
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-pem-'));
 after(() => rmSync(folder, { recursive: true }));
 
+const openssl = 'openssl';
+
 /** Keys are made at each run: none is kept in the repository. */
 function makeCertificates(): string | false {
   try {
@@ -25,10 +27,10 @@ function makeCertificates(): string | false {
         `${name}.key`,
       ];
       const request = ['req', '-x509', '-subj', `/CN=${name}`, '-days', '2', '-out', `${name}.crt`];
-      execFileSync('openssl', [...request, ...key], { cwd: folder, stdio: 'pipe' });
+      execFileSync(openssl, [...request, ...key], { cwd: folder, stdio: 'pipe' });
     }
     const locked = ['ec', '-in', 'one.key', '-aes128', '-passout', 'pass:x', '-out', 'locked.key'];
-    execFileSync('openssl', locked, { cwd: folder, stdio: 'pipe' });
+    execFileSync(openssl, locked, { cwd: folder, stdio: 'pipe' });
     const bundle = ['one.crt', 'two.crt'].map((name) => readFileSync(join(folder, name), 'utf8'));
     writeFileSync(join(folder, 'bundle.crt'), `# both\n${bundle.join('')}`);
     writeFileSync(

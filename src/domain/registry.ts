@@ -13,4 +13,7 @@ export function registryKey(registry: Registry): RegistryKey {
 }
 
 /** The registry of a server with no accounts yet. */
-export const homeRegistry: RegistryKey = '000000000000/us-east-1';
+export const homeRegistry: RegistryKey = registryKey({
+  account: '000000000000',
+  region: 'us-east-1',
+});
