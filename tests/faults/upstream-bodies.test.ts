@@ -76,7 +76,7 @@ const manifests: readonly (readonly [string, Answering, readonly [string, string
   ['an endless body', endless, ['invalid', 'tooLarge']],
   [
     'five announced megabytes',
-    (response) => void response.writeHead(200, { 'content-length': '5242880' }).flushHeaders(),
+    (response) => response.writeHead(200, { 'content-length': '5242880' }).flushHeaders(),
     ['invalid', 'tooLarge'],
   ],
   [
@@ -396,8 +396,8 @@ test('disposing a body early ends its connection', async () => {
 });
 
 test('an abort ends a body with its own reason and is no failure of upstream', async () => {
-  await using stage = await openStage(
-    (_request, response) => void response.writeHead(200, { 'content-length': '10' }).flushHeaders(),
+  await using stage = await openStage((_request, response) =>
+    response.writeHead(200, { 'content-length': '10' }).flushHeaders(),
   );
   await using rig = createRig();
   const leaving = new AbortController();

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
+import { test } from 'node:test';
+import {
+  createRig,
+  digestOf,
+  failureOf,
+  manifestType,
+  never,
+  openStage,
+  targetAt,
+} from '../support/upstream-stage.ts';
+
+const subject = digestOf(Buffer.from('subject'));
+
+function json(
+  response: ServerResponse,
+  value: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(200, { 'content-type': 'application/json', ...headers });
+  response.end(JSON.stringify(value));
+}
+
+const descriptor = (name: string): object => ({
+  mediaType: manifestType,
+  digest: digestOf(Buffer.from(name)),
+  size: 7,
+  artifactType: 'application/sbom',
+  annotations: { name, odd: 5 },
+});
+
+test('tags ask for n and last, tell of a next page, and leave out what is no tag', async () => {
+  await using stage = await openStage((_request, response, count) => {
+    const next = { link: '</v2/team/app/tags/list?n=2&last=b>; rel="next"' };
+    json(
+      response,
+      { name: 'team/app', tags: ['a', 'b', '../evil', 7, '-x'] },
+      count === 1 ? next : {},
+    );
+  });
+  await using rig = createRig();
+  const target = targetAt(stage);
+  assert.deepEqual(await rig.upstream.listTags(target, { n: 2 }, never), {
+    tags: ['a', 'b'],
+    more: true,
+  });
+  assert.deepEqual(await rig.upstream.listTags(target, { n: 2, last: 'b&n=9' }, never), {
+    tags: ['a', 'b'],
+    more: false,
+  });
+  assert.deepEqual(
+    stage.seen.map(({ path }) => path),
+    ['/v2/team/app/tags/list?n=2', '/v2/team/app/tags/list?n=2&last=b%26n%3D9'],
+  );
+});
+
+test('a repository without tags has none', async () => {
+  await using stage = await openStage((_request, response) =>
+    json(response, { name: 'x', tags: null }),
+  );
+  await using rig = createRig();
+  assert.deepEqual(await rig.upstream.listTags(targetAt(stage), { n: 2 }, never), {
+    tags: [],
+    more: false,
+  });
+});
+
+const badLists: readonly (readonly [string, (response: ServerResponse) => void, string])[] = [
+  [
+    'HTML',
+    (response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<p>'),
+    'html',
+  ],
+  ['an array', (response) => json(response, []), 'badJson'],
+  ['tags that are no list', (response) => json(response, { tags: 'a' }), 'badJson'],
+  ['half of a list', (response) => void response.writeHead(200).end('{"tags":["a"'), 'badJson'],
+  [
+    '20 MB',
+    (response) => response.writeHead(200, { 'content-length': '20000000' }).flushHeaders(),
+    'tooLarge',
+  ],
+];
+for (const [name, answer, reason] of badLists) {
+  test(`tags answered by ${name} are unusable`, async () => {
+    await using stage = await openStage((_request, response) => answer(response));
+    await using rig = createRig();
+    const failed = await failureOf(rig.upstream.listTags(targetAt(stage), { n: 2 }, never));
+    assert.deepEqual([failed.kind, failed.reason], ['invalid', reason]);
+    assert.equal(stage.seen.length, 1);
+  });
+}
+
+test('referrers are read page by page, without what is no descriptor', async () => {
+  await using stage = await openStage((request, response) => {
+    const second = request.url?.endsWith('?page=2') === true;
+    const link = { link: '<?page=1>; rel="prev", <?page=2>; rel=next' };
+    const relative = { link: link.link.replaceAll('<?', `</v2/team/app/referrers/${subject}?`) };
+    json(
+      response,
+      { manifests: [descriptor(second ? 'two' : 'one'), { digest: 'sha256:zz' }, null] },
+      second ? {} : relative,
+    );
+  });
+  await using rig = createRig();
+  const found = await rig.upstream.listReferrers(targetAt(stage), subject, never);
+  assert.deepEqual(found, [
+    { ...descriptor('one'), annotations: { name: 'one' } },
+    { ...descriptor('two'), annotations: { name: 'two' } },
+  ]);
+  assert.equal(stage.seen.length, 2);
+});
+
+for (const status of [404, 405, 501]) {
+  test(`a registry that answers ${status} to referrers has no such API`, async () => {
+    await using stage = await openStage(
+      (_request, response) => void response.writeHead(status).end(),
+    );
+    await using rig = createRig();
+    assert.equal(await rig.upstream.listReferrers(targetAt(stage), subject, never), undefined);
+    assert.equal(rig.of('upstreamFailed').length, 0);
+  });
+}
+
+test('a registry that answers a page of HTML to referrers has no such API', async () => {
+  await using stage = await openStage(
+    (_request, response) =>
+      void response.writeHead(200, { 'content-type': 'text/html' }).end('<p>'),
+  );
+  await using rig = createRig();
+  assert.equal(await rig.upstream.listReferrers(targetAt(stage), subject, never), undefined);
+});
+
+test('referrers that never end are cut at 100 pages', async () => {
+  await using stage = await openStage((_request, response, count) =>
+    json(
+      response,
+      { manifests: [descriptor(`n${count}`)] },
+      { link: `</v2/more?page=${count}>; rel="next"` },
+    ),
+  );
+  await using rig = createRig();
+  assert.equal((await rig.upstream.listReferrers(targetAt(stage), subject, never))?.length, 100);
+  assert.equal(stage.seen.length, 100);
+});
+
+test('a next page at another origin is not asked', async () => {
+  await using stage = await openStage((_request, response) =>
+    json(response, { manifests: [] }, { link: '<http://169.254.169.254/x>; rel="next"' }),
+  );
+  await using rig = createRig();
+  const failed = await failureOf(rig.upstream.listReferrers(targetAt(stage), subject, never));
+  assert.deepEqual([failed.kind, failed.reason], ['invalid', 'redirectRefused']);
+  assert.equal(stage.seen.length, 1);
+});
+
+test('a 5xx to referrers is a failure', async () => {
+  await using stage = await openStage((_request, response) => void response.writeHead(503).end());
+  await using rig = createRig();
+  assert.equal(
+    (await failureOf(rig.upstream.listReferrers(targetAt(stage), subject, never))).kind,
+    'serverError',
+  );
+});
+
+test('a blob’s HEAD costs one request and gives its size', async () => {
+  await using stage = await openStage(
+    (_request, response) => void response.writeHead(200, { 'content-length': '12345' }).end(),
+  );
+  await using rig = createRig();
+  assert.deepEqual(await rig.upstream.headBlob(targetAt(stage), subject, never), { size: 12_345 });
+  assert.deepEqual(
+    stage.seen.map(({ method }) => method),
+    ['HEAD'],
+  );
+});
