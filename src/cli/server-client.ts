@@ -108,12 +108,10 @@ function internalHint(problem: Problem): string {
 
 function describeCause(cause: Readonly<Record<string, unknown>>): string | undefined {
   const { message, upstream } = cause;
-  if (typeof message === 'string')
-    return typeof upstream === 'string' && !message.includes(upstream)
-      ? `${upstream}: ${message}`
-      : message;
-  const parts = Object.entries(cause).map(([key, value]) => `${key}: ${String(value)}`);
-  return parts.length === 0 ? undefined : parts.join(', ');
+  if (typeof message !== 'string') return undefined;
+  return typeof upstream === 'string' && !message.includes(upstream)
+    ? `${upstream}: ${message}`
+    : message;
 }
 
 function parseProblem(answer: Answer): Problem | undefined {

@@ -28,7 +28,12 @@ export const inputs: Inputs = {
   refresh: z.strictObject({ image }),
   verify: z.strictObject({ prefix: z.string().min(1).max(255).optional() }),
   pulls: z.strictObject({
-    limit: z.coerce.number({ error: 'must be a number' }).int().min(1).max(1000).default(100),
+    limit: z.coerce
+      .number({ error: 'must be a whole number from 1 to 1000' })
+      .int()
+      .min(1)
+      .max(1000)
+      .default(100),
   }),
 };
 
