@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { Inspection } from './cli/command-context.ts';
 import type { Check } from './cli/doctor-report.ts';
 import { failed, passed, warned } from './cli/doctor-report.ts';
@@ -14,9 +17,13 @@ import { createUpstream } from './upstream/client.ts';
 const askedAtOnce = 8;
 const askMs = 15_000;
 
-/** What `doctor` asks of the server's own parts while it may be down: every upstream, as the server would ask it. */
+/** What `doctor` asks of the server's own parts while it may be down: the database, and every upstream as the server would ask it. */
 export function createInspections(config: Config, env: NodeJS.ProcessEnv): readonly Inspection[] {
   return [
+    {
+      categoryName: 'database',
+      inspect: () => Promise.resolve([inspectDatabase(join(config.dataDir, 'metadata.sqlite'))]),
+    },
     {
       categoryName: 'upstreams',
       inspect: async (signal) => {
@@ -29,6 +36,18 @@ export function createInspections(config: Config, env: NodeJS.ProcessEnv): reado
       },
     },
   ];
+}
+
+/** Beside a running server too: reading never waits for its writes. */
+function inspectDatabase(file: string): Check {
+  if (!existsSync(file)) return passed(`${file} is made at the first start`);
+  try {
+    using database = new DatabaseSync(file, { readOnly: true });
+    database.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return passed(`${file} opens`);
+  } catch (error) {
+    return failed(`${file} opens`, error instanceof Error ? error.message : String(error));
+  }
 }
 
 interface Finding {

@@ -1,6 +1,5 @@
 import { mkdtemp, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import type { Config } from '../config/config.ts';
 import type { Check } from './doctor-report.ts';
 import { failed, passed, warned } from './doctor-report.ts';
@@ -115,9 +114,6 @@ async function inspectContents(dataDir: string): Promise<Check[]> {
       ),
     );
   else if (credentials !== undefined) checks.push(passed('credentials are closed to others'));
-  const database = join(dataDir, 'metadata.sqlite');
-  if ((await stat(database).catch(() => undefined)) !== undefined)
-    checks.push(inspectDatabase(database));
   const blobs = await stat(join(dataDir, 'blobs')).catch(() => undefined);
   const spool = await stat(join(dataDir, 'spool')).catch(() => undefined);
   if (blobs !== undefined && spool !== undefined && blobs.dev !== spool.dev)
@@ -129,16 +125,4 @@ async function inspectContents(dataDir: string): Promise<Check[]> {
       ),
     );
   return checks;
-}
-
-/** Beside a running server too: reading never waits for its writes. */
-function inspectDatabase(file: string): Check {
-  const description = 'the database opens';
-  try {
-    using database = new DatabaseSync(file, { readOnly: true });
-    database.prepare('SELECT count(*) FROM sqlite_schema').get();
-    return passed(description);
-  } catch (error) {
-    return failed(description, `${file}: ${(error as Error).message}`);
-  }
 }

@@ -16,7 +16,15 @@ import { interruption } from './server-client.ts';
 import type { Terminal } from './terminal.ts';
 import { createPaint } from './terminal.ts';
 
-const categoryNames = ['config', 'runtime', 'tls', 'storage', 'upstreams', 'server'] as const;
+const categoryNames = [
+  'config',
+  'runtime',
+  'tls',
+  'storage',
+  'database',
+  'upstreams',
+  'server',
+] as const;
 
 const examples = `
 Examples:

@@ -65,10 +65,14 @@ async function send(
       exit: 'upstream',
       code: 'SERVER_UNREACHABLE',
       because: message,
+      ...(/CERT|SIGNATURE|ISSUER/.test(code ?? '') ? { hint: certificateHint } : {}),
       cause: error,
     });
   }
 }
+
+const certificateHint =
+  'name its certificate authority with NODE_EXTRA_CA_CERTS=FILE; beside the server, --config alone knows its certificate';
 
 /** What a command interrupted with Ctrl-C ends with. */
 export function interruption(): CommandFailure {
