@@ -99,7 +99,7 @@ class Flow {
           return;
         }
         this.#wanted = Math.min(this.#wanted, fairShare(this.#buffers, active()));
-        const next = this.#buffers.contended ? undefined : this.#buffers.take(this.#wanted);
+        const next = readsAhead(this.#buffers) ? this.#buffers.take(this.#wanted) : undefined;
         if (next === undefined) {
           await written;
           count = await this.#read(reader, this.#current);
@@ -179,6 +179,11 @@ class Flow {
 /** What one of two buffers may be: a quarter of the budget stays for those who come. */
 function fairShare(buffers: ReadBuffers, active: number): number {
   return Math.max(bufferBytesMin, Math.floor((buffers.budgetBytes * 3) / 4 / (2 * active)));
+}
+
+/** A second buffer is for as long as there is room for those who have none. */
+function readsAhead(buffers: ReadBuffers): boolean {
+  return !buffers.contended && buffers.usedBytes <= (buffers.budgetBytes * 3) / 4;
 }
 
 async function firstBuffer(

@@ -66,7 +66,7 @@ async function probe(
   const parameters = new URLSearchParams(request.query);
   const excluded = new Set(parameters.getAll('exclude'));
   const findings = await Promise.all(
-    checks.map((each): Finding | Promise<Finding> =>
+    checks.map(async (each): Promise<Finding> =>
       excluded.has(each.name)
         ? { name: each.name, excluded: true }
         : run(each, request.signal, clock),

@@ -1,0 +1,328 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { request } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { suite, test } from 'node:test';
+import { createFakeClock } from '../../tests/support/fake-clock.ts';
+import type { FakeClock } from '../../tests/support/fake-clock.ts';
+import { exchange, exchangeRaw } from '../../tests/support/http-exchange.ts';
+import type { ByteSource } from '../domain/byte-source.ts';
+import { RegistryError } from '../domain/errors.ts';
+import { bufferBytesMax, createReadBuffers } from './buffers.ts';
+import type { ReadBuffers } from './buffers.ts';
+import type { Handler, Incoming, Reply, Served } from './reply.ts';
+import { createServer } from './server.ts';
+import type { RunningServer } from './server.ts';
+
+interface Rig extends AsyncDisposable {
+  readonly server: RunningServer;
+  readonly port: number;
+  readonly clock: FakeClock;
+  readonly buffers: ReadBuffers;
+  readonly served: Served[];
+  readonly errors: unknown[];
+}
+
+const note = { route: 'none' };
+const ok200 = (body: Reply['body']): Reply => ({
+  status: 200,
+  headers: {},
+  ...(body === undefined ? {} : { body }),
+  note,
+});
+
+async function rig(handler: Handler, budget: number = bufferBytesMax): Promise<Rig> {
+  const clock = createFakeClock();
+  const buffers = createReadBuffers(budget);
+  const served: Served[] = [];
+  const errors: unknown[] = [];
+  const server = await createServer({
+    handler,
+    listen: { host: '127.0.0.1', port: 0 },
+    connectionsMax: 200,
+    buffers,
+    timer: clock,
+    onServed: (each) => served.push(each),
+    onError: (error) => errors.push(error),
+    replyTo: (error) =>
+      error instanceof RegistryError
+        ? { status: 503, headers: { 'Retry-After': '1' }, body: error.code, note }
+        : { status: 500, headers: {}, body: 'broken', note },
+  });
+  return {
+    server,
+    port: server.port,
+    clock,
+    buffers,
+    served,
+    errors,
+    [Symbol.asyncDispose]: () => server.cut(),
+  };
+}
+
+/** Zeros without end, or up to a size; counts its readers. */
+function zeros(size: number | undefined, readers = { open: 0 }): ByteSource {
+  return {
+    size,
+    open: async () => {
+      readers.open += 1;
+      return {
+        read: async (into) => into.length,
+        [Symbol.asyncDispose]: async () => {
+          readers.open -= 1;
+        },
+      };
+    },
+  };
+}
+
+/** A client that takes the headers and then nothing. */
+async function stalled(port: number): Promise<{ sent: ClientRequest; answer: IncomingMessage }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{
+    sent: ClientRequest;
+    answer: IncomingMessage;
+  }>();
+  const sent = request({ host: '127.0.0.1', port, agent: false }, (answer) => {
+    answer.pause();
+    resolve({ sent, answer });
+  });
+  sent.on('error', reject);
+  sent.end();
+  return promise;
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; !condition(); tries++) {
+    ok(tries < 5000, 'the condition never came true');
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+suite('server', () => {
+  test('a client that takes nothing for 60 s is cut, its reader closed and its buffers back', async () => {
+    const readers = { open: 0 };
+    await using r = await rig(async () => ok200(zeros(1e12, readers)));
+    const { answer } = await stalled(r.port);
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    answer.on('error', () => undefined).on('close', resolve);
+    await until(() => r.buffers.usedBytes > 0);
+    for (let passed = 0; passed < 40 && r.served.length === 0; passed++) {
+      r.clock.advance(5000);
+      await new Promise((resolveNow) => setTimeout(resolveNow, 5));
+    }
+    await until(() => r.served.length === 1);
+    answer.resume();
+    await closed;
+    deepEqual(
+      [r.served[0]?.complete, readers.open, r.buffers.usedBytes, r.errors],
+      [false, 0, 0, []],
+    );
+  });
+
+  test('a client that leaves gives back its reader and its buffers', async () => {
+    const readers = { open: 0 };
+    await using r = await rig(async () => ok200(zeros(undefined, readers)));
+    const { sent, answer } = await stalled(r.port);
+    answer.on('error', () => undefined);
+    await until(() => r.buffers.usedBytes > 0);
+    sent.destroy();
+    await until(() => r.served.length === 1 && readers.open === 0);
+    deepEqual([r.served[0]?.complete, r.buffers.usedBytes, r.errors], [false, 0, []]);
+  });
+
+  test('the signal of a request aborts when its client leaves', async () => {
+    const { promise: asked, resolve: hand } = Promise.withResolvers<Incoming>();
+    await using r = await rig(async (incoming) => {
+      hand(incoming);
+      await new Promise<void>((resolve) =>
+        incoming.signal.addEventListener('abort', () => resolve()),
+      );
+      return ok200('late');
+    });
+    const socket = connect(r.port, '127.0.0.1', () =>
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'),
+    );
+    const incoming = await asked;
+    socket.destroy();
+    await until(() => r.served.length === 1);
+    deepEqual([incoming.signal.aborted, r.served[0]?.complete], [true, false]);
+  });
+
+  test('a body without a buffer waits its turn, then is 503 with Retry-After', async () => {
+    await using r = await rig(async () => ok200(zeros(1e12)));
+    r.buffers.take(bufferBytesMax);
+    const late = exchange(r.port, '/');
+    await until(() => r.buffers.contended);
+    r.clock.advance(10_000);
+    const answer = await late;
+    deepEqual(
+      [answer.status, answer.headers['retry-after'], answer.text],
+      [503, '1', 'unavailable'],
+    );
+    equal(r.buffers.contended, false);
+  });
+
+  test('a body whose turn comes is sent', async () => {
+    await using r = await rig(async () => ok200(zeros(10)));
+    const all = r.buffers.take(bufferBytesMax);
+    const late = exchange(r.port, '/');
+    await until(() => r.buffers.contended);
+    if (all !== undefined) r.buffers.release(all);
+    deepEqual(
+      [(await late).bytes.length, r.buffers.contended, r.buffers.usedBytes],
+      [10, false, 0],
+    );
+  });
+
+  test('slow clients leave room for the next one', async () => {
+    const handler: Handler = async ({ path }) => ok200(zeros(path === '/small' ? 10 : 1e12));
+    await using r = await rig(handler, 4 * bufferBytesMax);
+    const clients = await Promise.all(Array.from({ length: 7 }, () => stalled(r.port)));
+    for (const { answer } of clients) answer.on('error', () => undefined);
+    equal((await exchange(r.port, '/small')).bytes.length, 10);
+  });
+
+  test('a hundred clients share the budget and each gets every byte', async () => {
+    const size = 1_000_000;
+    await using r = await rig(async () => ok200(zeros(size)), 4 * bufferBytesMax);
+    let most = 0;
+    const watch = setInterval(() => (most = Math.max(most, r.buffers.usedBytes)), 1);
+    const answers = await Promise.all(Array.from({ length: 100 }, () => exchange(r.port, '/')));
+    clearInterval(watch);
+    ok(answers.every(({ complete, bytes }) => complete && bytes.length === size));
+    ok(most <= r.buffers.budgetBytes);
+    await until(() => r.buffers.usedBytes === 0);
+  });
+
+  const broken: readonly (readonly [name: string, handler: Handler])[] = [
+    ['rejects', async () => Promise.reject(new Error('no'))],
+    [
+      'throws',
+      () => {
+        throw new Error('no');
+      },
+    ],
+    [
+      'answers with a header that cannot be sent',
+      async () => ({ status: 200, headers: { 'X-Bad': 'a\r\nb' }, body: 'x', note }),
+    ],
+    [
+      'answers with a source that does not open',
+      async () => ok200({ size: 5, open: () => Promise.reject(new Error('no')) }),
+    ],
+  ];
+  for (const [name, handler] of broken) {
+    test(`a handler that ${name} is 500 and told once`, async () => {
+      await using r = await rig(handler);
+      const answer = await exchange(r.port, '/');
+      deepEqual([answer.status, answer.text, r.served.length], [500, 'broken', 1]);
+      match(String(answer.headers['x-request-id']), /^[0-9a-f]{12}-0$/);
+    });
+  }
+
+  test('pipelined requests are answered in their order', async () => {
+    await using r = await rig(async ({ path, query }) => {
+      if (path === '/slow') await new Promise((resolve) => setTimeout(resolve, 20));
+      return ok200(`${path}?${query};`);
+    });
+    const text = await exchangeRaw(
+      r.port,
+      ['/slow?a', '/fast'].map((each) => `GET ${each} HTTP/1.1\r\nHost: a\r\n\r\n`).join('') +
+        'GET http://proxy.test/abs?q=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    );
+    deepEqual(
+      [...text.matchAll(/(\/\w+\?[^;]*);/g)].map(([, found]) => found),
+      ['/slow?a', '/fast?', '/abs?q=1'],
+    );
+  });
+
+  test('a client that pipelines without measure is cut off', async () => {
+    let most = 0;
+    await using r = await rig(async () => {
+      most = Math.max(most, r.server.inFlight);
+      await new Promise(() => undefined);
+      return ok200('');
+    });
+    await exchangeRaw(r.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(500));
+    ok(most <= 65, String(most));
+  });
+
+  test('a request body is read up to its bound', async () => {
+    await using r = await rig(async (incoming) => ok200(await incoming.readBody(10)));
+    equal((await exchange(r.port, '/', { method: 'POST', body: 'ten bytes!' })).text, 'ten bytes!');
+    const large = await exchange(r.port, '/', { method: 'POST', body: 'eleven byte' });
+    deepEqual([large.status, large.text], [503, 'requestTooLarge']);
+    const chunked = await exchangeRaw(
+      r.port,
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n',
+    );
+    match(chunked, /^HTTP\/1\.1 503 [\s\S]*Connection: close/);
+  });
+
+  test('100 Continue is sent only when the body is wanted', async () => {
+    await using r = await rig(async (incoming) =>
+      ok200(incoming.path === '/read' ? await incoming.readBody(10) : 'unread'),
+    );
+    const ask = (path: string): Promise<string> =>
+      exchangeRaw(
+        r.port,
+        `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n${path === '/read' ? 'ab' : ''}`,
+      );
+    match(await ask('/read'), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK/);
+    match(await ask('/no'), /^HTTP\/1\.1 200 OK[\s\S]*Connection: close/);
+  });
+});
+
+suite('the end of a server', () => {
+  test('draining lets a running reply finish, refuses new connections and closes idle ones', async () => {
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    await using r = await rig(async () => {
+      await gate;
+      return ok200('done');
+    });
+    const running = exchange(r.port, '/');
+    await until(() => r.server.inFlight === 1);
+    const idle = exchangeRaw(r.port, '');
+    const drained = r.server.drain(1000);
+    equal(await idle, '');
+    await exchange(r.port, '/').then(
+      () => ok(false, 'a new connection was accepted'),
+      () => undefined,
+    );
+    open();
+    const answer = await running;
+    deepEqual(
+      [answer.text, answer.headers.connection, await drained],
+      ['done', 'close', 'drained'],
+    );
+  });
+
+  test('what is left after the deadline is cut', async () => {
+    await using r = await rig(async () => ok200(zeros(1e12)));
+    const { answer } = await stalled(r.port);
+    const { promise: closed, resolve } = Promise.withResolvers<void>();
+    answer.on('error', () => undefined).on('close', resolve);
+    const drained = r.server.drain(500);
+    r.clock.advance(500);
+    equal(await drained, 'cut');
+    answer.resume();
+    await closed;
+    await until(() => r.served.length === 1 && r.buffers.usedBytes === 0);
+    equal(r.served[0]?.complete, false);
+  });
+
+  test('a port that is taken is an error, not a crash', async () => {
+    await using r = await rig(async () => ok200(''));
+    const second = createServer({
+      handler: async () => ok200(''),
+      listen: { host: '127.0.0.1', port: r.port },
+      connectionsMax: 1,
+      buffers: r.buffers,
+      timer: r.clock,
+    });
+    await second.then(
+      () => ok(false),
+      (error: NodeJS.ErrnoException) => equal(error.code, 'EADDRINUSE'),
+    );
+  });
+});
