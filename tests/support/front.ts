@@ -105,7 +105,7 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     response.on('close', () => (entry.ended = true));
     const wrong = faults.meet({ kind, method: entry.method, url });
     if (wrong !== undefined && 'hold' in wrong) await wrong.hold;
-    if (wrong !== undefined && 'delayMs' in wrong) await delay(wrong.delayMs);
+    if (wrong !== undefined && 'delayMs' in wrong) await delay(wrong.delayMs, undefined, { ref: false });
     if (now.latencyMs > 0) await delay(now.latencyMs);
     if (response.destroyed) return;
     const own = ownAnswer(request, kind, asked.repository, now, wrong);
