@@ -69,32 +69,14 @@ export function createAuthorization(parts: AuthorizationParts): Authorization {
     refused: Token | undefined,
     signal: AbortSignal,
   ): Promise<Grant> => {
-    const { credential, credentialKey, hop } = asker;
-    if (scheme.kind === 'basic')
-      return { header: credential === undefined ? '' : basic(credential), token: undefined };
     try {
-      const { realm, service, scope } = scheme;
-      const request = { origin: hop.origin, realm, service, scope, credential, credentialKey };
-      const token = await tokens.get(request, refused, signal);
-      return { header: `Bearer ${token.value}`, token };
+      return await grantFrom(tokens, asker, scheme, refused, signal);
     } catch (error) {
       // A realm that gives nothing is not asked again unless the registry names it again.
       schemes.delete(asker.key);
       schemes.delete(asker.originKey);
       throw error;
     }
-  };
-  const deliver = async (
-    asker: Asker,
-    granted: Grant | undefined,
-    signal: AbortSignal,
-  ): Promise<Answer> => {
-    const { hop } = asker;
-    const headers =
-      granted === undefined ? hop.headers : { ...hop.headers, authorization: granted.header };
-    const answer = await wire.send({ ...hop, headers }, signal);
-    if (answer.status !== 401 && granted?.token !== undefined) granted.token.accepted = true;
-    return answer;
   };
   const learn = (asker: Asker, scheme: Scheme): void => {
     schemes.set(asker.key, scheme);
@@ -113,7 +95,7 @@ export function createAuthorization(parts: AuthorizationParts): Authorization {
       if ((refusals.get(asker.key) ?? 0) > clock.elapsed()) throw refusedAlready(hop);
       const known = schemes.get(asker.key) ?? predicted(schemes.get(asker.originKey), repository);
       const brought = known && (await grant(asker, known, undefined, signal));
-      const answer = await deliver(asker, brought, signal);
+      const answer = await deliver(wire, hop, brought, signal);
       if (answer.status !== 401) return answer;
 
       const scheme = chooseScheme(
@@ -126,7 +108,7 @@ export function createAuthorization(parts: AuthorizationParts): Authorization {
       }
       discard(answer, clock);
       const granted = await grant(asker, scheme, brought?.token, signal);
-      const second = await deliver(asker, granted, signal);
+      const second = await deliver(wire, hop, granted, signal);
       if (second.status === 401) refuse(asker, granted);
       else learn(asker, scheme);
       return second;
@@ -137,6 +119,35 @@ export function createAuthorization(parts: AuthorizationParts): Authorization {
       refusals.clear();
     },
   };
+}
+
+async function deliver(
+  wire: Wire,
+  hop: Hop,
+  granted: Grant | undefined,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const headers =
+    granted === undefined ? hop.headers : { ...hop.headers, authorization: granted.header };
+  const answer = await wire.send({ ...hop, headers }, signal);
+  if (answer.status !== 401 && granted?.token !== undefined) granted.token.accepted = true;
+  return answer;
+}
+
+async function grantFrom(
+  tokens: TokenSource,
+  { credential, credentialKey, hop }: Asker,
+  scheme: Scheme,
+  refused: Token | undefined,
+  signal: AbortSignal,
+): Promise<Grant> {
+  if (scheme.kind === 'basic') {
+    return { header: credential === undefined ? '' : basic(credential), token: undefined };
+  }
+  const { realm, service, scope } = scheme;
+  const request = { origin: hop.origin, realm, service, scope, credential, credentialKey };
+  const token = await tokens.get(request, refused, signal);
+  return { header: `Bearer ${token.value}`, token };
 }
 
 function askerOf(hop: Hop, repository: string): Asker {

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../ports/clock.ts';
-import { type ArrivingBody, createBodyFeed } from './arriving-body.ts';
+import { type ArrivingBody, type BodyFeed, createBodyFeed } from './arriving-body.ts';
 import { deadlinesMs } from './deadlines.ts';
 import type { ConnectionAware } from './dispatchers.ts';
 import { failure, failureOfError } from './failures.ts';
@@ -56,6 +56,24 @@ export function headerOf(answer: Pick<Answer, 'headers'>, name: string): string 
   return Array.isArray(value) ? value[0] : value;
 }
 
+/** One request under way: what it is to become, and how it is ended from this side. */
+interface Call {
+  readonly opened: PromiseWithResolvers<Answer>;
+  readonly feed: BodyFeed;
+  /** The connection's side, once the request is on its way. */
+  controller: Dispatcher.DispatchController | undefined;
+  answered: boolean;
+  stopped: { readonly reason: unknown } | undefined;
+  /** The first byte is there. */
+  begun(): void;
+  /** Deadline and signal are watched no more. */
+  over(): void;
+  /** Nothing, or nothing more, will come, and this is why. */
+  fail(reason: unknown): void;
+  /** Fails it and ends the connection. */
+  stop(reason: unknown): void;
+}
+
 function attempt(
   dispatcher: Dispatcher,
   request: ExchangeRequest,
@@ -63,98 +81,103 @@ function attempt(
   signal: AbortSignal,
 ): Promise<Answer> {
   signal.throwIfAborted();
-  const opened = Promise.withResolvers<Answer>();
-  const { upstream, url } = request;
-  let controller: Dispatcher.DispatchController | undefined;
-  let stopped: { readonly reason: unknown } | undefined;
-  let answered = false;
+  const { upstream, url, method, headers } = request;
+  const call = startCall(request, clock, signal);
+  try {
+    dispatcher.dispatch(
+      {
+        origin: url.origin,
+        path: url.pathname + url.search,
+        method,
+        headers,
+        // undici would close the connection after every HEAD, and each check of a tag would cost a handshake.
+        reset: false,
+      },
+      handlerOf(call, request),
+    );
+  } catch (error) {
+    call.fail(failureOfError(error, upstream, url.host));
+  }
+  return call.opened.promise;
+}
 
+function startCall(
+  { upstream, url, firstByteMs }: ExchangeRequest,
+  clock: Clock,
+  signal: AbortSignal,
+): Call {
+  const late = (what: string, reason: 'idleTimeout' | 'firstByteTimeout'): Error =>
+    failure(`${url.host}: ${what}`, 'timeout', reason, upstream);
   const feed = createBodyFeed(clock, deadlinesMs.idle, {
-    resume: () => controller?.resume(),
-    destroy: () => stop(new Error('given up')),
+    resume: () => call.controller?.resume(),
+    destroy: () => call.stop(new Error('given up')),
     idle() {
-      const late = failure(
-        `${url.host}: nothing came for ${deadlinesMs.idle} ms`,
-        'timeout',
-        'idleTimeout',
-        upstream,
-      );
-      stop(late);
-      return late;
+      const reason = late(`nothing came for ${deadlinesMs.idle} ms`, 'idleTimeout');
+      call.stop(reason);
+      return reason;
     },
   });
-  const settle = (): void => {
-    firstByte[Symbol.dispose]();
-    signal.removeEventListener('abort', aborted);
-  };
-  const fail = (reason: unknown): void => {
-    settle();
-    opened.reject(reason);
-    feed.fail(reason);
-  };
-  const stop = (reason: unknown): void => {
-    if (stopped !== undefined) return;
-    stopped = { reason };
-    fail(reason);
-    controller?.abort(asError(reason));
-  };
-  const aborted = (): void => stop(signal.reason);
-  const firstByte = clock.after(request.firstByteMs, () =>
-    stop(
-      failure(
-        `${url.host}: no answer within ${request.firstByteMs} ms`,
-        'timeout',
-        'firstByteTimeout',
-        upstream,
-      ),
-    ),
+  const firstByte = clock.after(firstByteMs, () =>
+    call.stop(late(`no answer within ${firstByteMs} ms`, 'firstByteTimeout')),
   );
+  const aborted = (): void => call.stop(signal.reason);
   signal.addEventListener('abort', aborted, { once: true });
+  const call: Call = {
+    opened: Promise.withResolvers(),
+    feed,
+    controller: undefined,
+    answered: false,
+    stopped: undefined,
+    begun: () => firstByte[Symbol.dispose](),
+    over() {
+      firstByte[Symbol.dispose]();
+      signal.removeEventListener('abort', aborted);
+    },
+    fail(reason) {
+      call.over();
+      call.opened.reject(reason);
+      feed.fail(reason);
+    },
+    stop(reason) {
+      if (call.stopped !== undefined) return;
+      call.stopped = { reason };
+      call.fail(reason);
+      call.controller?.abort(asError(reason));
+    },
+  };
+  return call;
+}
 
+function handlerOf(call: Call, { upstream, url }: ExchangeRequest): Dispatcher.DispatchHandler {
   const handler: Dispatcher.DispatchHandler & ConnectionAware = {
-    onRequestStart(started) {
-      controller = started;
-      if (stopped !== undefined) started.abort(asError(stopped.reason));
+    onRequestStart(controller) {
+      call.controller = controller;
+      if (call.stopped !== undefined) controller.abort(asError(call.stopped.reason));
     },
     onResponseStart(_controller, status, headers) {
       if (status < 200) return;
-      answered = true;
-      firstByte[Symbol.dispose]();
-      opened.resolve({ status, headers, body: feed.body });
+      call.answered = true;
+      call.begun();
+      call.opened.resolve({ status, headers, body: call.feed.body });
     },
-    onResponseData(started, chunk) {
-      if (feed.push(chunk)) started.pause();
+    onResponseData(controller, chunk) {
+      if (call.feed.push(chunk)) controller.pause();
     },
     onResponseEnd() {
-      settle();
-      feed.end();
+      call.over();
+      call.feed.end();
     },
     onResponseError(_controller, error) {
-      const stale =
-        !answered && stopped === undefined && isReset(error) && handler.usedBefore?.() === true;
-      fail(
+      const early = !call.answered && call.stopped === undefined;
+      const stale = early && isReset(error) && handler.usedBefore?.() === true;
+      call.fail(
         stale
           ? new StaleConnection('', { cause: error })
           : failureOfError(error, upstream, url.host),
       );
     },
   };
-  try {
-    dispatcher.dispatch(
-      {
-        origin: url.origin,
-        path: url.pathname + url.search,
-        method: request.method,
-        headers: request.headers,
-        // undici would close the connection after every HEAD, and each check of a tag would cost a handshake.
-        reset: false,
-      },
-      handler,
-    );
-  } catch (error) {
-    fail(failureOfError(error, upstream, url.host));
-  }
-  return opened.promise;
+  return handler;
 }
 
 function isReset(error: unknown): boolean {

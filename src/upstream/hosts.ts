@@ -18,6 +18,8 @@ export interface Host {
 
 export interface Hosts {
   of(name: string): Host;
+  /** Says that a rule names this host: of other hosts, which upstreams choose, telemetry is told nothing. */
+  claim(name: string): void;
   state(name: string): UpstreamState | undefined;
   /** Forgets breakers and holds; quotas and last answers stay. */
   reset(): void;
@@ -31,20 +33,25 @@ interface Entry {
 
 const hostsMax = 1000;
 
-/** `changed` is told of every breaker that opens, half-opens or closes. */
+/** `changed` is told when the breaker of a claimed host opens, half-opens or closes. */
 export function createHosts(
   clock: Clock,
   changed: (host: string, state: BreakerState) => void,
 ): Hosts {
   const entries = new LRUCache<string, Entry>({ max: hostsMax });
+  const claimed = new LRUCache<string, true>({ max: hostsMax });
+  const tell = (name: string, state: BreakerState): void => {
+    if (claimed.has(name)) changed(name, state);
+  };
   return {
     of(name) {
       const kept = entries.get(name);
       if (kept !== undefined) return kept.host;
-      const entry = createEntry(name, clock, changed);
+      const entry = createEntry(name, clock, tell);
       entries.set(name, entry);
       return entry.host;
     },
+    claim: (name) => void claimed.set(name, true),
     state: (name) => entries.peek(name)?.state(),
     reset() {
       for (const entry of entries.values()) entry.forget();

@@ -66,6 +66,7 @@ export function createWire(parts: WireParts): Wire {
     async send(hop, signal) {
       signal.throwIfAborted();
       const upstream = hop.origin.url.host;
+      hosts.claim(upstream);
       const host = hosts.of(hop.url.host);
       assertNotHeld(host.name, upstream);
       const pass = enter(host, upstream);

@@ -197,6 +197,23 @@ test('T42: one failed ping stops nothing', async () => {
   assert.equal(rig.upstream.state(target.url.host)?.breaker, 'closed');
 });
 
+test('T42: a redirect’s target that fails rests alone, and telemetry gets no label that an upstream chose', async () => {
+  await using store = await openStage((_request, response) => void response.writeHead(500).end());
+  await using stage = await openStage((request, response) => {
+    if (request.url?.includes('/manifests/') === true) sendManifest(response);
+    else response.writeHead(307, { location: `http://cdn.elsewhere.net:${store.port}/b` }).end();
+  });
+  await using rig = createRig();
+  const target = targetAt(stage);
+  for (let count = 0; count < 7; count += 1)
+    await failureOf(rig.upstream.openBlob(target, digest, {}, never));
+  assert.equal(store.seen.length, 5);
+  await rig.upstream.headManifest(target, latest, never);
+  assert.equal(rig.of('breaker').length, 0);
+  const named = rig.events.map((event) => ('upstream' in event ? event.upstream : target.url.host));
+  assert.deepEqual(new Set(named), new Set([target.url.host]));
+});
+
 for (const status of [400, 403, 404, 410, 418]) {
   test(`T42: answers of ${status} never open the breaker`, async () => {
     await using stage = await openStage((_request, response) => response.writeHead(status).end());
