@@ -1,5 +1,7 @@
 import type { Certificate } from './certificate.ts';
 import type { Processes } from './processes.ts';
+import type { BreakwaterOptions } from './systems/breakwater.ts';
+import type { System } from './systems/system.ts';
 import type { RemoteUpstream } from './upstream-client.ts';
 
 /** What every figure is measured with. */
@@ -12,6 +14,11 @@ export interface Bench {
   /** Of throughputs and sizes. */
   readonly runs: number;
   readonly latencyRuns: number;
+  /** Pulls through from the upstream; `name` is its folder's, and a second start under the same name finds its store. */
+  startBreakwater(
+    name: string,
+    options?: Pick<BreakwaterOptions, 'certificate' | 'freshFor'>,
+  ): Promise<System>;
   /** A new folder of the run's own, gone at its end. */
   folder(name: string): string;
   /** Progress, on stderr. */

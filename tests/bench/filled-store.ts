@@ -10,7 +10,7 @@ const manifestsPerRepository = 1000;
  * random, so that indexes are as scattered as real ones. Returns the database's size.
  */
 export function fillStore(dataDir: string, image: SyntheticImage, manifests: number): number {
-  const name = readdirSync(dataDir).find((entry) => /\.(?:db|sqlite3?)$/.test(entry));
+  const name = readdirSync(dataDir).find((entry) => /^metadata\.(?:db|sqlite3?)$/.test(entry));
   if (name === undefined) throw new Error(`no database in ${dataDir}`);
   using database = new DatabaseSync(join(dataDir, name));
   database.exec(`

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { findTool } from '../support/tools.ts';
@@ -19,6 +19,7 @@ import { createProcesses } from './processes.ts';
 import type { Processes } from './processes.ts';
 import { formatMarkdown, formatText } from './report.ts';
 import type { Host, Report } from './report.ts';
+import { startBreakwater } from './systems/breakwater.ts';
 import { startUpstream } from './upstream-client.ts';
 
 const figures: readonly Figure[] = [
@@ -34,10 +35,11 @@ const figures: readonly Figure[] = [
   killed,
 ];
 
-const usage = `npm run bench -- [--only NAME]… [--quick] [--json FILE] [--write]
+const usage = `npm run bench -- [--only NAME]… [--quick] [--json FILE] [--write] [--profile FOLDER]
 
 Measures Breakwater beside distribution, docker-registry and nginx on this machine. Never fails on a figure.
   --only NAME   one figure, may be given several times: ${figures.map(({ name }) => name).join(', ')}
+  --profile FOLDER   Breakwater runs with --cpu-prof and leaves a profile of each thread there
   --quick       one short run of each: does it work at all
   --json FILE   also writes figures and host as JSON
   --write       also adds a dated section to docs/benchmarks.md
@@ -52,6 +54,7 @@ async function main(): Promise<void> {
       only: { type: 'string', multiple: true, default: [] },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
+      profile: { type: 'string' },
       write: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -65,7 +68,7 @@ async function main(): Promise<void> {
   const chosen = figures.filter(
     ({ name }) => values.only.length === 0 || values.only.includes(name),
   );
-  const report = await measureAll(chosen, values.quick);
+  const report = await measureAll(chosen, values.quick, values.profile);
   process.stdout.write(formatText(report));
   if (values.json !== undefined)
     writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`);
@@ -73,7 +76,11 @@ async function main(): Promise<void> {
   if (report.rows.length === 0) process.exitCode = 1;
 }
 
-async function measureAll(chosen: readonly Figure[], quick: boolean): Promise<Report> {
+async function measureAll(
+  chosen: readonly Figure[],
+  quick: boolean,
+  profile: string | undefined,
+): Promise<Report> {
   const processes = createProcesses();
   const temporary = mkdtempSync(join(tmpdir(), 'breakwater-bench-'));
   const cleanUp = (): void => {
@@ -92,7 +99,9 @@ async function measureAll(chosen: readonly Figure[], quick: boolean): Promise<Re
     const folder = join(temporary, figure.name);
     const begun = performance.now();
     try {
-      rows.push(...(await figure.measure(await prepare(processes, peers, folder, quick))));
+      rows.push(
+        ...(await figure.measure(await prepare(processes, peers, folder, { quick, profile }))),
+      );
       say(`${figure.name}: ${((performance.now() - begun) / 1000).toFixed(0)} s`);
     } catch (error) {
       failed[figure.name] = error instanceof Error ? error.message : String(error);
@@ -108,23 +117,34 @@ async function measureAll(chosen: readonly Figure[], quick: boolean): Promise<Re
 async function prepare(
   processes: Processes,
   peers: Peers,
-  folder: string,
-  quick: boolean,
+  base: string,
+  { quick, profile }: { readonly quick: boolean; readonly profile: string | undefined },
 ): Promise<Bench> {
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(base, { recursive: true });
+  const upstream = await startUpstream(processes);
+  const folder = (name: string): string => {
+    const path = join(base, name);
+    mkdirSync(path, { recursive: true });
+    return path;
+  };
   return {
     processes,
     peers,
-    upstream: await startUpstream(processes),
-    certificate: makeCertificate(folder),
+    upstream,
+    certificate: makeCertificate(base),
     quick,
     runs: quick ? 1 : 5,
     latencyRuns: quick ? 3 : 20,
-    folder(name) {
-      const path = join(folder, name);
-      mkdirSync(path, { recursive: true });
-      return path;
-    },
+    startBreakwater: (name, options) =>
+      startBreakwater({
+        ...options,
+        processes,
+        folder: folder(name),
+        upstreamUrl: upstream.url,
+        nodeArguments:
+          profile === undefined ? [] : ['--cpu-prof', '--cpu-prof-dir', resolve(profile)],
+      }),
+    folder,
     say,
   };
 }

@@ -1,6 +1,5 @@
 import { alternate, ratioOf, reading } from '../figure.ts';
 import type { Bench, Contender, Figure, Row } from '../figure.ts';
-import { startBreakwater } from '../systems/breakwater.ts';
 import { startDistribution } from '../systems/distribution.ts';
 import type { System } from '../systems/system.ts';
 import { directSystem, imagePaths, mebibyte, publishCold, pullWhole, settle } from './cold-blob.ts';
@@ -8,9 +7,7 @@ import { directSystem, imagePaths, mebibyte, publishCold, pullWhole, settle } fr
 async function startBoth(bench: Bench, name: string): Promise<readonly System[]> {
   const { processes, peers, upstream } = bench;
   const folder = bench.folder(name);
-  const systems: System[] = [
-    await startBreakwater({ processes, folder, upstreamUrl: upstream.url }),
-  ];
+  const systems: System[] = [await bench.startBreakwater(name)];
   if (peers.distribution !== undefined)
     systems.push(
       await startDistribution({

@@ -1,20 +1,10 @@
 import { alternate } from '../figure.ts';
-import type { Bench, Figure, Row } from '../figure.ts';
+import type { Figure, Row } from '../figure.ts';
 import { peakResidentBytes } from '../processes.ts';
-import { startBreakwater } from '../systems/breakwater.ts';
-import type { System } from '../systems/system.ts';
 import { mebibyte, publishCold, pull, pullWhole, requireComplete, settle } from './cold-blob.ts';
 
+/** Each run has a process of its own: the peak is its whole life's. */
 const clients = 200;
-
-/** A process of its own for each run: the peak is its whole life's. */
-async function start(bench: Bench, name: string): Promise<System> {
-  return startBreakwater({
-    processes: bench.processes,
-    folder: bench.folder(name),
-    upstreamUrl: bench.upstream.url,
-  });
-}
 
 function row(title: string, samples: Awaited<ReturnType<typeof alternate>>, most: number): Row {
   const value = Math.max(...(samples[0]?.samples ?? [NaN]));
@@ -35,7 +25,7 @@ export const coldMemory: Figure = {
       {
         name: 'breakwater',
         async measure(run) {
-          const system = await start(bench, `memory-cold-${run}`);
+          const system = await bench.startBreakwater(`memory-cold-${run}`);
           const { layer } = await publishCold(bench, 100 * mebibyte);
           const path = system.path('bench/cold', `blobs/${layer.digest}`);
           const result = await pullWhole(bench, system, [path], clients);
@@ -61,7 +51,7 @@ export const warmMemory: Figure = {
   async measure(bench) {
     const name = 'memory-warm';
     const { layer } = await publishCold(bench, 1024 * mebibyte);
-    const first = await start(bench, name);
+    const first = await bench.startBreakwater(name);
     const path = first.path('bench/cold', `blobs/${layer.digest}`);
     await pullWhole(bench, first, [path]);
     await settle(first);
@@ -72,7 +62,7 @@ export const warmMemory: Figure = {
       {
         name: 'breakwater',
         async measure() {
-          const system = await start(bench, name);
+          const system = await bench.startBreakwater(name);
           const options = { connections: clients, timeoutMs: 60_000, stopAfterMs };
           const result = await pull(bench, system, [path], options);
           const stopped = result.failures['stopped'] ?? 0;

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { alternate } from '../figure.ts';
 import type { Figure, Row } from '../figure.ts';
 import { fillStore } from '../filled-store.ts';
-import { startBreakwater } from '../systems/breakwater.ts';
 import { accept } from '../client-accept.ts';
 import { imagePaths, pullWhole, settle } from './cold-blob.ts';
 
@@ -17,12 +16,7 @@ export const millionManifests: Figure = {
       layers: [{ seed: 'start', size: 10_000 }],
     });
     const folder = bench.folder('start');
-    const start = () =>
-      startBreakwater({
-        processes: bench.processes,
-        folder,
-        upstreamUrl: bench.upstream.url,
-      });
+    const start = () => bench.startBreakwater('start');
     const first = await start();
     await pullWhole(bench, first, imagePaths(first, image));
     await settle(first);

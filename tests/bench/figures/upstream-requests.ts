@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bench, Figure, Row } from '../figure.ts';
 import { reading } from '../figure.ts';
-import { startBreakwater } from '../systems/breakwater.ts';
 import { startDistribution } from '../systems/distribution.ts';
 import type { System } from '../systems/system.ts';
 import { imagePaths, pullWhole, settle } from './cold-blob.ts';
@@ -28,10 +27,12 @@ export const upstreamRequests: Figure = {
       await settle(system);
       return (await bench.upstream.stats()).requests;
     };
-    const fresh = await startOurs(bench, '24h');
+    const fresh = await bench.startBreakwater('unchanged-fresh');
     const whileFresh = await count(fresh, 0);
     await fresh.stop();
-    const short = await startOurs(bench, `${freshForSeconds}s`);
+    const short = await bench.startBreakwater('unchanged-after', {
+      freshFor: `${freshForSeconds}s`,
+    });
     const after = await count(short, (freshForSeconds + 0.5) * 1000);
     await short.stop();
     const proxied = await countProxy(bench, count);
@@ -54,15 +55,6 @@ export const upstreamRequests: Figure = {
     return [row];
   },
 };
-
-async function startOurs(bench: Bench, freshFor: string): Promise<System> {
-  return startBreakwater({
-    processes: bench.processes,
-    folder: bench.folder(`unchanged-${freshFor}`),
-    upstreamUrl: bench.upstream.url,
-    freshFor,
-  });
-}
 
 async function countProxy(
   bench: Bench,

@@ -3,7 +3,6 @@ import type { Bench, Figure, Goal, Reading, Row } from '../figure.ts';
 import { blobClient, measureThroughput } from '../load-job.ts';
 import { cpuSeconds } from '../processes.ts';
 import { pushImage } from '../push.ts';
-import { startBreakwater } from '../systems/breakwater.ts';
 import { startDistribution } from '../systems/distribution.ts';
 import { startNginx } from '../systems/nginx.ts';
 import type { SyntheticBlob, SyntheticImage } from '../synthetic-image.ts';
@@ -82,17 +81,15 @@ function formatCost({ system, median }: Reading): string {
 }
 
 async function startAll(bench: Bench, image: SyntheticImage): Promise<readonly System[]> {
-  const { processes, peers, certificate, upstream } = bench;
+  const { processes, peers, certificate } = bench;
   const folder = bench.folder('blob');
   const systems: System[] = [];
   const certificates = certificate === undefined ? [undefined] : [undefined, certificate];
   for (const tls of certificates) {
-    const breakwater = await startBreakwater({
-      processes,
-      folder: bench.folder(tls === undefined ? 'blob-breakwater' : 'blob-breakwater-tls'),
-      upstreamUrl: upstream.url,
-      ...(tls && { certificate: tls }),
-    });
+    const breakwater = await bench.startBreakwater(
+      tls === undefined ? 'blob-breakwater' : 'blob-breakwater-tls',
+      tls && { certificate: tls },
+    );
     await pullWhole(bench, breakwater, imagePaths(breakwater, image));
     systems.push(breakwater);
   }

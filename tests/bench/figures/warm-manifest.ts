@@ -1,8 +1,8 @@
 import { alternate, ratioOf } from '../figure.ts';
 import type { Bench, Figure, Row } from '../figure.ts';
 import { measureRequests } from '../load-job.ts';
+import { cpuSeconds } from '../processes.ts';
 import { pushImage } from '../push.ts';
-import { startBreakwater } from '../systems/breakwater.ts';
 import { startDistribution } from '../systems/distribution.ts';
 import { startNginx } from '../systems/nginx.ts';
 import type { SyntheticImage } from '../synthetic-image.ts';
@@ -23,11 +23,13 @@ export const warmManifest: Figure = {
       layers: Array.from({ length: layers }, (_, index) => ({ seed: `m${index}`, size: 1024 })),
     });
     const systems = await startAll(bench, image);
+    /** Seconds of the server's core a request, of its last run. */
+    const costs = new Map<string, number>();
     const contenders = systems.map((system) => ({
       name: system.name,
-      measure: () => requests(bench, system, image, bench.quick ? 1000 : 2000),
+      measure: () => requests(bench, system, image, bench.quick ? 1000 : 2000, costs),
     }));
-    for (const system of systems) await requests(bench, system, image, 1000);
+    for (const system of systems) await requests(bench, system, image, 1000, costs);
     const readings = await alternate(bench.runs, contenders);
     for (const system of systems) await system.stop();
     const row: Row = {
@@ -38,7 +40,10 @@ export const warmManifest: Figure = {
         ...ratioOf(readings, 'breakwater', 'distribution', { atLeast: 8 }),
         ...ratioOf(readings, 'breakwater', 'distribution proxy', { atLeast: 60 }),
       ],
-      notes: [`${image.manifest.length} bytes, ${connections} connections`],
+      notes: [
+        `${image.manifest.length} bytes, ${connections} connections`,
+        `server CPU: ${[...costs].map(([name, cost]) => `${name} ${(cost * 1e6).toFixed(0)} µs`).join(', ')}`,
+      ],
     };
     return [row];
   },
@@ -49,21 +54,22 @@ async function requests(
   system: System,
   image: SyntheticImage,
   durationMs: number,
+  costs: Map<string, number>,
 ): Promise<number> {
   const path = system.path(image.repository, `manifests/${image.tag}`);
   const { host, port, tls } = system;
-  return measureRequests(bench.processes, { host, port, tls, path, connections, durationMs });
+  const job = { host, port, tls, path, connections, durationMs };
+  const before = cpuSeconds(system.pid);
+  const rate = await measureRequests(bench.processes, job);
+  costs.set(system.name, (cpuSeconds(system.pid) - before) / (rate * (durationMs / 1000)));
+  return rate;
 }
 
 async function startAll(bench: Bench, image: SyntheticImage): Promise<readonly System[]> {
   const { processes, peers, certificate } = bench;
   const folder = bench.folder('manifest');
   const systems: System[] = [];
-  const breakwater = await startBreakwater({
-    processes,
-    folder,
-    upstreamUrl: bench.upstream.url,
-  });
+  const breakwater = await bench.startBreakwater('manifest');
   await pullWhole(bench, breakwater, imagePaths(breakwater, image));
   systems.push(breakwater);
   const store = bench.folder('manifest-store');
