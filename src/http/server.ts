@@ -5,8 +5,10 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { createBodySender } from './body.ts';
 import type { ReadBuffers } from './buffers.ts';
+import { createConnections } from './connections.ts';
+import type { Connections } from './connections.ts';
 import { Exchange } from './exchange.ts';
-import type { Connection, ExchangeOwner } from './exchange.ts';
+import type { ExchangeOwner } from './exchange.ts';
 import { refuse } from './bad-request.ts';
 import { progressLimits } from './progress.ts';
 import type { ProgressLimits } from './progress.ts';
@@ -40,16 +42,15 @@ export interface RunningServer {
   /** Requests whose replies are not out. */
   readonly inFlight: number;
   /** Refuses new connections and closes the idle ones; replies from now on close theirs. */
-  stopAccepting(): void;
+  readonly stopAccepting: () => void;
   /** Stops accepting, lets running replies finish and cuts what is left after `deadlineMs`. */
-  drain(deadlineMs: number): Promise<'drained' | 'cut'>;
+  readonly drain: (deadlineMs: number) => Promise<'drained' | 'cut'>;
   /** Closes every connection now. */
-  cut(): Promise<void>;
+  readonly cut: () => Promise<void>;
 }
 
 /** Requests of one connection that are answered at the same time, at most: a client that pipelines more is cut off. */
 const pipelinedMax = 64;
-const sweepMs = 5000;
 
 const serverOptions: ServerOptions = {
   requestTimeout: 0,
@@ -75,7 +76,13 @@ export async function createServer(options: HttpServerOptions): Promise<RunningS
         });
   server.maxConnections = options.connectionsMax;
   server.timeout = 0;
-  const life = serve(server, options);
+  const { timer } = options;
+  const connections = createConnections(timer, options.progress ?? progressLimits);
+  const secure = options.tls !== undefined;
+  server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) =>
+    connections.add(socket, secure),
+  );
+  serve(server, options, connections);
   const bound = Promise.withResolvers<void>();
   server.once('error', bound.reject);
   server.listen(options.listen.port, options.listen.host, () => bound.resolve());
@@ -88,65 +95,42 @@ export async function createServer(options: HttpServerOptions): Promise<RunningS
     address,
     port,
     get inFlight(): number {
-      return life.inFlight();
+      return connections.inFlight();
     },
-    stopAccepting: life.stopAccepting,
-    drain: life.drain,
-    cut: life.cut,
+    ...createEnding(server, connections, timer),
   };
 }
 
-interface Life {
-  readonly inFlight: () => number;
-  readonly stopAccepting: () => void;
-  readonly drain: (deadlineMs: number) => Promise<'drained' | 'cut'>;
-  readonly cut: () => Promise<void>;
-}
-
-function serve(server: Server, options: HttpServerOptions): Life {
+/** Everything between Node's events and the handler. */
+function serve(server: Server, options: HttpServerOptions, connections: Connections): void {
   const { timer, handler, onServed, onError } = options;
-  const connections = new Map<Socket, Connection>();
-  const idPrefix = randomBytes(6).toString('hex');
-  let idCount = 0;
-  let stopping = false;
-  const gone = Promise.withResolvers<void>();
-
+  const nextId = createIds();
   const owner: ExchangeOwner = {
     now: () => timer.elapsed(),
     ended: (exchange, served) => {
-      const { connection } = exchange;
-      connection.exchanges.delete(exchange);
-      if (stopping && connection.exchanges.size === 0) connection.socket.destroySoon();
+      const { socket, exchanges } = exchange.connection;
+      exchanges.delete(exchange);
+      if (connections.stopping() && exchanges.size === 0) socket.destroySoon();
       onServed?.(served);
     },
   };
   const replyTo = (error: unknown, exchange: Exchange): Reply =>
     options.replyTo?.(error, exchange) ?? internalError;
+  const waitMs = options.bodyWaitMs ?? 10_000;
   const write = createWriter({
-    bodies: createBodySender({
-      buffers: options.buffers,
-      waitMs: options.bodyWaitMs ?? 10_000,
-      timer,
-    }),
+    bodies: createBodySender({ buffers: options.buffers, waitMs, timer }),
     replyTo,
-    closing: () => stopping,
+    closing: connections.stopping,
     onBroken: (error, exchange) => onError?.(error, exchange),
   });
-
   const answer = (
     request: IncomingMessage,
     response: ServerResponse,
     expectsContinue: boolean,
   ): void => {
-    const connection = connections.get(request.socket);
+    const connection = connections.of(request.socket);
     if (connection === undefined) return void request.socket.destroy();
-    const exchange = new Exchange(
-      `${idPrefix}-${(idCount++).toString(36)}`,
-      connection,
-      request,
-      response,
-      owner,
-    );
+    const exchange = new Exchange(nextId(), connection, request, response, owner);
     exchange.expectsContinue = expectsContinue;
     connection.exchanges.add(exchange);
     if (connection.exchanges.size > pipelinedMax) return void request.socket.destroy();
@@ -160,84 +144,45 @@ function serve(server: Server, options: HttpServerOptions): Life {
       failed(error);
     }
   };
-
-  const connected = (socket: Socket): void => {
-    const secure = options.tls !== undefined;
-    const connection: Connection = {
-      socket,
-      clientAddress: socket.remoteAddress ?? '',
-      secure,
-      exchanges: new Set(),
-    };
-    connections.set(socket, connection);
-    socket.once('close', () => {
-      connections.delete(socket);
-      for (const exchange of connection.exchanges) {
-        exchange.close();
-        exchange.end(false);
-      }
-      if (stopping && connections.size === 0) gone.resolve();
-    });
-  };
-
-  const sweep = (): void => {
-    const nowMs = timer.elapsed();
-    for (const connection of connections.values()) {
-      // Only the first in line can move bytes.
-      const exchange = connection.exchanges.values().next().value;
-      if (exchange?.progress.tooSlow(nowMs, options.progress ?? progressLimits) === true)
-        connection.socket.destroy();
-    }
-    if (!stopping || connections.size > 0) timer.after(sweepMs, sweep);
-  };
-
-  server.on(options.tls === undefined ? 'connection' : 'secureConnection', connected);
   server.on('request', (request, response) => answer(request, response, false));
   server.on('checkContinue', (request, response) => answer(request, response, true));
   server.on('clientError', (error, socket) => {
-    const busy = (connections.get(socket as Socket)?.exchanges.size ?? 0) > 0;
+    const busy = (connections.of(socket as Socket)?.exchanges.size ?? 0) > 0;
     if (busy) socket.destroy();
     else refuse(error, socket as Socket);
   });
-  timer.after(sweepMs, sweep);
-  return createLife(server, connections, gone, timer, () => {
-    stopping = true;
-  });
 }
 
-function createLife(
+/** Unique in this process and, by a random beginning, beyond it. */
+function createIds(): () => string {
+  const prefix = randomBytes(6).toString('hex');
+  let count = 0;
+  return () => `${prefix}-${(count++).toString(36)}`;
+}
+
+function createEnding(
   server: Server,
-  connections: ReadonlyMap<Socket, Connection>,
-  gone: PromiseWithResolvers<void>,
+  connections: Connections,
   timer: Timer,
-  stop: () => void,
-): Life {
+): Pick<RunningServer, 'stopAccepting' | 'drain' | 'cut'> {
   const stopAccepting = (): void => {
-    stop();
     server.close();
-    if (connections.size === 0) gone.resolve();
-    for (const { socket, exchanges } of connections.values())
-      if (exchanges.size === 0) socket.destroySoon();
+    connections.stop();
   };
   const cut = async (): Promise<void> => {
     stopAccepting();
     server.closeAllConnections();
-    for (const { socket } of connections.values()) socket.destroy();
-    await gone.promise;
+    connections.destroyAll();
+    await connections.gone;
   };
   return {
-    inFlight: () => {
-      let count = 0;
-      for (const { exchanges } of connections.values()) count += exchanges.size;
-      return count;
-    },
     stopAccepting,
     cut,
     drain: async (deadlineMs) => {
       stopAccepting();
       const late = Promise.withResolvers<'late'>();
       using _timer = timer.after(deadlineMs, () => late.resolve('late'));
-      const first = await Promise.race([gone.promise, late.promise]);
+      const first = await Promise.race([connections.gone, late.promise]);
       if (first !== 'late') return 'drained';
       await cut();
       return 'cut';
