@@ -25,13 +25,8 @@ export function createWriter(options: WriterOptions): Writer {
   const { bodies, replyTo, closing, onBroken } = options;
 
   const head = (exchange: Exchange, reply: Reply, length: number | undefined): void => {
-    const fields: string[] = ['X-Request-Id', exchange.id];
-    const { headers } = reply;
-    for (const name in headers) fields.push(name, headers[name] ?? '');
-    if (length !== undefined) fields.push('Content-Length', String(length));
-    if (closing() || (exchange.bodyUnread && !smallUnread(exchange)))
-      fields.push('Connection', 'close');
-    exchange.response.writeHead(reply.status, fields);
+    const ends = closing() || (exchange.bodyUnread && !smallUnread(exchange));
+    exchange.response.writeHead(reply.status, fieldsOf(exchange.id, reply, length, ends));
   };
 
   /** Headers and body in one go; `body` is left out where only its length is told. */
@@ -97,6 +92,20 @@ export function createWriter(options: WriterOptions): Writer {
     }
   };
   return write;
+}
+
+/** Names and values in turn, which Node sends as they are. */
+function fieldsOf(
+  id: string,
+  { headers }: Reply,
+  length: number | undefined,
+  ends: boolean,
+): string[] {
+  const fields: string[] = ['X-Request-Id', id];
+  for (const name in headers) fields.push(name, headers[name] ?? '');
+  if (length !== undefined) fields.push('Content-Length', String(length));
+  if (ends) fields.push('Connection', 'close');
+  return fields;
 }
 
 function bodyless(status: number): boolean {
