@@ -114,6 +114,8 @@ export type Wrong =
     }
   /** The body's length is promised, and the connection ends after so many bytes. */
   | { readonly truncateAt: number }
+  /** The body ends cleanly after so many bytes, chunked, as if that were all. */
+  | { readonly endAt: number }
   /** Nothing more comes after so many bytes, and the connection stays open. */
   | { readonly stallAt: number }
   /** The connection is reset after so many bytes; 0: before the answer's head. */

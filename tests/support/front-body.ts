@@ -38,13 +38,14 @@ export async function sendBody(
   response.end();
 }
 
-type Ending = 'truncate' | 'stall' | 'reset';
+type Ending = 'truncate' | 'end' | 'stall' | 'reset';
 
 function cutOf(
   wrong: Wrong | undefined,
 ): { readonly at: number; readonly how: Ending } | undefined {
   if (wrong === undefined) return undefined;
   if ('truncateAt' in wrong) return { at: wrong.truncateAt, how: 'truncate' };
+  if ('endAt' in wrong) return { at: wrong.endAt, how: 'end' };
   if ('stallAt' in wrong) return { at: wrong.stallAt, how: 'stall' };
   if ('resetAt' in wrong) return { at: wrong.resetAt, how: 'reset' };
   return undefined;
@@ -52,6 +53,10 @@ function cutOf(
 
 async function endBadly(response: ServerResponse, how: Ending): Promise<void> {
   if (response.destroyed) return;
+  if (how === 'end') {
+    response.end();
+    return;
+  }
   if (how === 'stall') {
     await once(response, 'close');
     return;

@@ -105,7 +105,8 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     response.on('close', () => (entry.ended = true));
     const wrong = faults.meet({ kind, method: entry.method, url });
     if (wrong !== undefined && 'hold' in wrong) await wrong.hold;
-    if (wrong !== undefined && 'delayMs' in wrong) await delay(wrong.delayMs, undefined, { ref: false });
+    if (wrong !== undefined && 'delayMs' in wrong)
+      await delay(wrong.delayMs, undefined, { ref: false });
     if (now.latencyMs > 0) await delay(now.latencyMs);
     if (response.destroyed) return;
     const own = ownAnswer(request, kind, asked.repository, now, wrong);
@@ -270,7 +271,7 @@ function answerHeaders(
   if ('appendBytes' in wrong) {
     headers['content-length'] = String(Number(headers['content-length']) + wrong.appendBytes);
   }
-  if ('endless' in wrong) delete headers['content-length'];
+  if ('endless' in wrong || 'endAt' in wrong) delete headers['content-length'];
   if ('change' in wrong) {
     for (const [name, value] of Object.entries(wrong.change)) {
       if (value === undefined) delete headers[name];

@@ -7,7 +7,11 @@ import { mediaTypes } from './images.ts';
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
+  /** Empty with `discard`. */
   readonly body: Buffer;
+  readonly length: number;
+  /** Of the bytes that came. */
+  readonly digest: string;
   /** False where the connection ended before Content-Length or the last chunk. */
   readonly complete: boolean;
   readonly ms: number;
@@ -20,6 +24,8 @@ export interface AskOptions {
   readonly signal?: AbortSignal;
   /** Leaves after so many body bytes. */
   readonly leaveAfter?: number;
+  /** Counts and hashes the body without keeping it. */
+  readonly discard?: boolean;
   /** Reads no faster than this, by stopping between chunks. */
   readonly bytesPerSecond?: number;
 }
@@ -40,10 +46,12 @@ export async function ask(url: string, options: AskOptions = {}): Promise<Answer
   asked.end();
   const from = await promise;
   const parts: Buffer[] = [];
+  const hash = createHash('sha256');
   let bytes = 0;
   try {
     for await (const part of from as AsyncIterable<Buffer>) {
-      parts.push(part);
+      if (options.discard !== true) parts.push(part);
+      hash.update(part);
       bytes += part.length;
       if (options.leaveAfter !== undefined && bytes >= options.leaveAfter) break;
       if (options.bytesPerSecond !== undefined) await pace(started, bytes, options.bytesPerSecond);
@@ -56,6 +64,8 @@ export async function ask(url: string, options: AskOptions = {}): Promise<Answer
     status: from.statusCode ?? 0,
     headers: from.headers,
     body: Buffer.concat(parts),
+    length: bytes,
+    digest: `sha256:${hash.digest('hex')}`,
     complete: from.complete,
     ms: performance.now() - started,
   };
@@ -134,7 +144,7 @@ export async function pullImage(
   ) as Descriptor[];
   await Promise.all(
     wanted.map(async ({ digest, size }) => {
-      const blob = await askBlob(base, name, digest);
+      const blob = await askBlob(base, name, digest, { discard: size > 1_000_000 });
       if (blob.status !== 200) throw new Error(`${digest}: ${blob.status} ${text(blob)}`);
       if (!blob.complete || blob.body.length !== size || sha256(blob.body) !== digest) {
         throw new Error(

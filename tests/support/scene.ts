@@ -28,7 +28,10 @@ export interface SceneOptions extends Omit<BreakwaterOptions, 'config'> {
   /** Keys of the one rule, `docker.io` leading to the front. */
   readonly rule?: Readonly<Record<string, unknown>>;
   /** Instead of that rule: the whole configuration, listeners and dataDir apart. */
-  readonly config?: (front: Front) => Record<string, unknown>;
+  readonly config?: (
+    front: Front,
+    registry: Registry,
+  ) => Record<string, unknown> | Promise<Record<string, unknown>>;
   /** Other keys beside the one rule. */
   readonly settings?: Readonly<Record<string, unknown>>;
 }
@@ -58,7 +61,10 @@ export async function setScene(
   });
   t.after(() => front.close());
   const rule = { prefix: 'docker.io', upstream: front.url, ...options.rule };
-  const config = options.config?.(front) ?? { ...rulesOnly(rule), ...options.settings };
+  const config = (await options.config?.(front, registry)) ?? {
+    ...rulesOnly(rule),
+    ...options.settings,
+  };
   const breakwater = await startBreakwater({ ...options, config });
   t.after(() => breakwater.close());
   return {
