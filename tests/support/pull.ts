@@ -146,10 +146,9 @@ export async function pullImage(
     wanted.map(async ({ digest, size }) => {
       const blob = await askBlob(base, name, digest, { discard: size > 1_000_000 });
       if (blob.status !== 200) throw new Error(`${digest}: ${blob.status} ${text(blob)}`);
-      if (!blob.complete || blob.body.length !== size || sha256(blob.body) !== digest) {
-        throw new Error(
-          `${digest}: ${blob.body.length} of ${size} bytes, complete: ${blob.complete}`,
-        );
+      if (!blob.complete || blob.length !== size || blob.digest !== digest) {
+        const how = `complete: ${blob.complete}, ${blob.headers['cache-status']}`;
+        throw new Error(`${digest}: ${blob.length} of ${size} bytes, ${how}`);
       }
       parts.set(digest, size);
     }),
