@@ -147,7 +147,7 @@ export async function pullImage(
       const blob = await askBlob(base, name, digest, { discard: size > 1_000_000 });
       if (blob.status !== 200) throw new Error(`${digest}: ${blob.status} ${text(blob)}`);
       if (!blob.complete || blob.length !== size || blob.digest !== digest) {
-        const how = `complete: ${blob.complete}, ${blob.headers['cache-status']}`;
+        const how = `complete: ${blob.complete}, ${String(blob.headers['cache-status'])}`;
         throw new Error(`${digest}: ${blob.length} of ${size} bytes, ${how}`);
       }
       parts.set(digest, size);
