@@ -1,6 +1,6 @@
 // Real file trees for image layers: Debian packages of two architectures, or this machine's own programs where there is no apt.
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rename, stat } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -153,13 +153,7 @@ function hashing(): { readonly stream: Transform; digest(): string } {
   return { stream, digest: () => `sha256:${hash.digest('hex')}` };
 }
 
-/** The sha256 digest of a file or of bytes, as registries write it. */
-export async function digestOfFile(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest('hex')}`;
-}
-
+/** The sha256 digest, as registries write it. */
 export function digestOf(bytes: string | Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
