@@ -235,7 +235,9 @@ function urlOf(listen: ListenAddress, port: number, config: Config): string {
   return `${config.tls === undefined ? 'http' : 'https'}://${hostPort(listen, { port })}`;
 }
 
+/** `:5000`, no host, is every address. */
 function hostPort(listen: ListenAddress, { port }: Pick<RunningServer, 'port'>): string {
+  if (listen.host === '') return `0.0.0.0:${port}`;
   return listen.host.includes(':') ? `[${listen.host}]:${port}` : `${listen.host}:${port}`;
 }
 

@@ -46,7 +46,9 @@ function createDownloadReader(
     const { blobs } = download.parts;
     const last = end();
     if (download.state === 'stored' && last !== undefined && position < last) {
-      return blobs.open(download.request.digest, { start: position, end: last - 1 });
+      const reader = await blobs.open(download.request.digest, { start: position, end: last - 1 });
+      if (reader === undefined) throw new Error('the blob was removed while it went out');
+      return reader;
     }
     if (download.state === 'overflow') {
       return createOverflowReader(download, { position, end: span?.end, whole: isWhole() }, signal);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import {
+  assertBytes,
   createCacheRig,
   randomBytes,
   readAll,
@@ -32,14 +33,14 @@ suite('a blob is downloaded once', () => {
         const digest = rig.upstream.putBlob('app', bytes);
         const answer = await rig.blob('up/app', digest);
         assert.equal(answer.outcome.verdict, 'miss');
-        assert.deepEqual(await readAll(answer.source), Buffer.from(bytes));
+        assertBytes(await readAll(answer.source), bytes);
         await until(() => rig.cache.downloads.count === 0);
         rig.upstream.before = () => {
           throw failure('network');
         };
         const again = await rig.blob('up/app', digest);
         assert.equal(again.outcome.verdict, 'hit');
-        assert.deepEqual(await readAll(again.source), Buffer.from(bytes));
+        assertBytes(await readAll(again.source), bytes);
         assert.ok(rig.upstream.bytesSent <= size * (ranges ? 1 : 1.5) + 65_536);
       });
     }
@@ -51,7 +52,7 @@ suite('a blob is downloaded once', () => {
     const digest = rig.upstream.putBlob('app', bytes);
     const answers = await Promise.all(Array.from({ length: 20 }, () => rig.blob('up/app', digest)));
     const bodies = await Promise.all(answers.map((answer) => readAll(answer.source)));
-    for (const body of bodies) assert.deepEqual(body, Buffer.from(bytes));
+    for (const body of bodies) assertBytes(body, bytes);
     assert.equal(answers.filter((answer) => answer.outcome.verdict === 'miss').length, 1);
     assert.equal(rig.upstream.bytesSent, bytes.length);
   });
@@ -95,7 +96,7 @@ suite('a blob is downloaded once', () => {
     const digest = rig.upstream.putBlob('app', bytes);
     const slow = await (await rig.blob('up/app', digest)).source!.open(undefined, rig.signal);
     await slow.read(new Uint8Array(10));
-    assert.deepEqual(await readAll((await rig.blob('up/app', digest)).source), Buffer.from(bytes));
+    assertBytes(await readAll((await rig.blob('up/app', digest)).source), bytes);
     await slow[Symbol.asyncDispose]();
     assert.equal(rig.upstream.bytesSent, bytes.length);
   });
@@ -124,7 +125,7 @@ suite('what breaks on the way', () => {
       rig.clock.advance(1000);
       return rig.cache.downloads.count === 0;
     });
-    assert.deepEqual(await body, Buffer.from(bytes));
+    assertBytes(await body, bytes);
     assert.equal(breaks, 2);
     assert.equal(rig.upstream.bytesSent, bytes.length);
   });
@@ -149,7 +150,7 @@ suite('what breaks on the way', () => {
     assert.equal(await rig.storage.blobs.size(digest), undefined);
     rig.upstream.body = (_call, chunks) => chunks;
     rig.clock.advance(60_000);
-    assert.deepEqual(await readAll((await rig.blob('up/app', digest)).source), Buffer.from(bytes));
+    assertBytes(await readAll((await rig.blob('up/app', digest)).source), bytes);
   });
 
   test('wrong bytes from the first URL are had right from the mirror', async () => {
@@ -168,7 +169,7 @@ suite('what breaks on the way', () => {
     const first = await rig.blob('up/app', digest);
     await readAll(first.source).catch(() => {});
     await until(() => rig.cache.downloads.count === 0);
-    assert.deepEqual(await readAll((await rig.blob('up/app', digest)).source), Buffer.from(bytes));
+    assertBytes(await readAll((await rig.blob('up/app', digest)).source), bytes);
     assert.ok(rig.upstream.calls.some((call) => call.host === 'b'));
   });
 
@@ -179,7 +180,7 @@ suite('what breaks on the way', () => {
     await readAll((await rig.blob('up/app', digest)).source);
     await until(() => rig.cache.downloads.count === 0);
     await rig.storage.blobs.delete(digest);
-    assert.deepEqual(await readAll((await rig.blob('up/app', digest)).source), Buffer.from(bytes));
+    assertBytes(await readAll((await rig.blob('up/app', digest)).source), bytes);
   });
 
   test('a full disk passes the blob through, hashed in flight and not kept', async () => {
@@ -190,7 +191,7 @@ suite('what breaks on the way', () => {
     const digest = rig.upstream.putBlob('app', bytes);
     const answer = await rig.blob('up/app', digest);
     assert.equal(answer.outcome.verdict, 'bypass');
-    assert.deepEqual(await readAll(answer.source), Buffer.from(bytes));
+    assertBytes(await readAll(answer.source), bytes);
     assert.equal(await rig.storage.blobs.size(digest), undefined);
     rig.upstream.body = async function* (_call, chunks) {
       for await (const chunk of chunks) yield chunk.map((byte) => byte ^ 1);
@@ -309,10 +310,7 @@ suite('T36: ranges of a blob that is still arriving', () => {
       const digest = rig.upstream.putBlob('app', bytes);
       const answer = await rig.blob('up/app', digest);
       assert.equal(answer.size, size);
-      assert.deepEqual(
-        await readAll(answer.source, span),
-        Buffer.from(bytes.subarray(span.start, span.end + 1)),
-      );
+      assertBytes(await readAll(answer.source, span), bytes.subarray(span.start, span.end + 1));
     });
   }
 });

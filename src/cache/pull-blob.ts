@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { ByteSource } from '../domain/byte-source.ts';
+import type { ByteReader, ByteSource, ByteSpan } from '../domain/byte-source.ts';
 import type { Digest } from '../domain/digest.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
@@ -47,20 +47,59 @@ export function createBlobPuller(
   const heads = new LRUCache<string, { size: number | undefined; until: number }>({ max: heldMax });
   const headFlights = new SingleFlight<number | undefined>();
 
-  function stored(digest: Digest, size: number): ByteSource {
+  /** A stored blob; where its file can't be opened any more, this one client reads from upstream. */
+  function stored(request: BlobRequest, size: number): ByteSource {
+    const { digest } = request;
     return {
       size,
-      open: async (span) => {
-        const reader = await parts.blobs.open(digest, span);
-        if (reader === undefined)
-          throw new Error('the blob was removed between two steps of one request');
-        return reader;
+      open: async (span, signal) => {
+        const reader = await openStored(digest, span);
+        if (reader !== undefined) return watched(reader, digest);
+        if (!isRuled(request)) throw unknownBlob(digest, 'its file is gone');
+        const { rule, upstreamRepository } = request.target;
+        return passThroughSource({ rule, upstreamRepository, digest }, size, parts.upstream).open(
+          span,
+          signal,
+        );
       },
     };
   }
 
-  function hit(digest: Digest, size: number): BlobAnswer {
-    return { digest, size, source: stored(digest, size), outcome: { verdict: 'hit' } };
+  async function openStored(
+    digest: Digest,
+    span: ByteSpan | undefined,
+  ): Promise<ByteReader | undefined> {
+    try {
+      return await parts.blobs.open(digest, span);
+    } catch (error) {
+      parts.events.emit({ type: 'storageFailed', operation: 'open', message: String(error) });
+      return undefined;
+    }
+  }
+
+  /** A file that can't be read, or ends early, goes: the next pull fetches the blob again. */
+  function watched(reader: ByteReader, digest: Digest): ByteReader {
+    return {
+      read: async (into) => {
+        try {
+          return await reader.read(into);
+        } catch (error) {
+          parts.events.emit({ type: 'storageFailed', operation: 'read', message: String(error) });
+          await parts.blobs.delete(digest).catch(() => {});
+          throw error;
+        }
+      },
+      [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+    };
+  }
+
+  function hit(request: BlobRequest, size: number): BlobAnswer {
+    return {
+      digest: request.digest,
+      size,
+      source: stored(request, size),
+      outcome: { verdict: 'hit' },
+    };
   }
 
   async function pull(request: BlobRequest, signal: AbortSignal): Promise<BlobAnswer> {
@@ -77,7 +116,7 @@ export function createBlobPuller(
     const claim = await parts.metadata.findBlobClaim(repositoryKey(request), '', request.digest);
     const size = claim.named || claim.proven ? await parts.blobs.size(request.digest) : undefined;
     if (size === undefined) throw unknownBlob(request.digest, 'no rule leads to this repository');
-    return hit(request.digest, size);
+    return hit(request, size);
   }
 
   async function pullRuled(
@@ -87,15 +126,15 @@ export function createBlobPuller(
     const { digest } = request;
     const key = heldKey(request);
     const stopped = await parts.stops.isStopped(request);
-    const sizeHere = await parts.blobs.size(digest);
+    const sizeHere = await storedSize(digest);
     const known = held.get(key);
-    if (known !== undefined && known === sizeHere && !stopped) return hit(digest, known);
+    if (known !== undefined && known === sizeHere && !stopped) return hit(request, known);
     const { prefix } = request.target.rule;
     const claim = await parts.metadata.findBlobClaim(repositoryKey(request), prefix, digest);
     const size = await withoutDamage(digest, claim, sizeHere);
     if (((claim.named && claim.ruleFetched) || claim.proven) && size !== undefined && !stopped) {
       held.set(key, size);
-      return hit(digest, size);
+      return hit(request, size);
     }
     const refused = parts.negative.get(memoryKey(request, digest));
     if (refused !== undefined) throw answerOf(refused, 'blob', 'negative');
@@ -104,6 +143,17 @@ export function createBlobPuller(
     } catch (error) {
       parts.negative.note(memoryKey(request, digest), 'digest', error);
       throw error;
+    }
+  }
+
+  /** The stored size; where the file system won't say, the blob counts as not here, and the pull goes on. */
+  async function storedSize(digest: Digest): Promise<number | undefined> {
+    try {
+      return await parts.blobs.size(digest);
+    } catch (error) {
+      if (!isStorageFailure(error)) throw error;
+      parts.events.emit({ type: 'storageFailed', operation: 'size', message: String(error) });
+      return undefined;
     }
   }
 
@@ -136,7 +186,7 @@ export function createBlobPuller(
       if (sizeHere !== undefined) {
         await prove(request, sizeHere);
         return {
-          ...hit(digest, sizeHere),
+          ...hit(request, sizeHere),
           outcome: { verdict: 'revalidated', upstreamStatus: 200 },
         };
       }
@@ -251,7 +301,7 @@ export function createBlobPuller(
       request.target.rule.prefix,
       request.digest,
     );
-    if (claim.ruleFetched && (await parts.blobs.size(request.digest)) !== undefined) return;
+    if (claim.ruleFetched && (await storedSize(request.digest)) !== undefined) return;
     const { download: running } = await parts.downloads.join(
       downloadRequest(request, claim.named, claim.size),
       signal,

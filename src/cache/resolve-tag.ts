@@ -27,11 +27,11 @@ export interface TagResolver {
   /** For a tag that is not held: one upstream HEAD, kept as validated. */
   learn(request: RuledRequest, tag: Tag, signal: AbortSignal): Promise<ResolvedTag>;
   /** Asks upstream now, whatever the freshness: `breakwater refresh`. Throws the failure. */
-  refresh(
+  refresh: (
     request: RuledRequest,
     tag: Tag,
     signal: AbortSignal,
-  ): Promise<{
+  ) => Promise<{
     readonly before: Digest | undefined;
     readonly after: Digest;
     readonly changed: boolean;

@@ -138,7 +138,7 @@ export async function until(
   const giveUpAt = performance.now() + 10_000;
   while (!(await condition())) {
     if (performance.now() > giveUpAt) throw new Error(`${what} did not come true`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
@@ -153,4 +153,12 @@ export function randomBytes(length: number, seed = 1): Uint8Array {
     bytes[at] = state;
   }
   return bytes;
+}
+
+/** Compares bytes without printing them: a difference of two large buffers takes gigabytes to show. */
+export function assertBytes(actual: unknown, expected: Uint8Array, what = 'the bytes'): void {
+  if (!(actual instanceof Uint8Array)) throw new Error(`${what}: ${String(actual)}`);
+  if (!Buffer.from(expected.buffer, expected.byteOffset, expected.length).equals(actual)) {
+    throw new Error(`${what} differ: ${actual.length} bytes, expected ${expected.length}`);
+  }
 }

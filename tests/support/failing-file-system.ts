@@ -41,6 +41,7 @@ export function createFailingFileSystem(real: FileSystem, failure: Failure): Fai
     }
     throw Object.assign(new Error(`${failure.code}: ${name} fails for the test`), {
       code: failure.code,
+      syscall: name,
     });
   };
   const fileSystem = Object.fromEntries(

@@ -69,6 +69,7 @@ function internal(requestId: string): RegistryError {
 }
 
 function verdictOf(error: RegistryError): Verdict {
+  if (error.outcome !== undefined) return error.outcome.verdict;
   if (error.cause instanceof UpstreamFailure)
     return error.cause.kind === 'notFound' ? 'negative' : 'error';
   return error.code === 'manifestUnknown' || error.code === 'blobUnknown' ? 'negative' : 'error';
@@ -76,7 +77,8 @@ function verdictOf(error: RegistryError): Verdict {
 
 /** An upstream's failure says so; what never left this server names its reason alone (RFC 9211 §2.8). */
 function statusOf(error: RegistryError): string {
-  const { cause } = error;
+  const { cause, outcome } = error;
+  if (outcome !== undefined) return formatCacheStatus(outcome);
   if (!(cause instanceof UpstreamFailure)) return localStatus(error.code);
   return formatCacheStatus({
     verdict: 'error',
