@@ -9,6 +9,8 @@ import { createPiecePlan } from './piece-plan.ts';
 import { everyUrlRests } from './upstream-sources.ts';
 
 const attemptsWithoutProgressMax = 3;
+/** Less than this between two breaks is no progress: an upstream that drips would be asked without end. */
+const progressBytesMin = 16 * 1024;
 const pauseFirstMs = 100;
 
 /**
@@ -30,13 +32,13 @@ export async function fetchBytes(download: Download): Promise<ReadonlySet<Upstre
       await fetchFrom(download, url, plan);
     } catch (error) {
       if (!(error instanceof UpstreamFailure) || download.signal.aborted) throw error;
-      if (download.arrivedBytes > before) failures = [];
-      failures.push(error);
+      if (download.arrivedBytes - before >= progressBytesMin) failures = [];
+      else failures.push(error);
       turn += 1;
       everProgressed ||= download.arrivedBytes > 0;
       const max = everProgressed ? Math.max(attemptsWithoutProgressMax, urls.length) : urls.length;
-      if (failures.length >= max || error.reason === 'tooLarge') throw failures[0];
-      if (failures.length >= urls.length)
+      if (failures.length >= max || error.reason === 'tooLarge') throw failures[0] ?? error;
+      if (failures.length > 0 && failures.length >= urls.length)
         await pause(download, pauseFirstMs * 2 ** (failures.length - 1));
       parts.events.emit({
         type: 'downloadResumed',

@@ -156,7 +156,7 @@ suite('any sequence of breaks', () => {
       fc.asyncProperty(
         fc.integer({ min: 1, max: 400_000 }),
         fc.boolean(),
-        fc.array(fc.integer({ min: 0, max: 100_000 }), { maxLength: 4 }),
+        fc.array(fc.integer({ min: 0, max: 100_000 }), { maxLength: 3 }),
         fc.array(
           fc.tuple(
             fc.double({ min: 0, max: 1, noNaN: true }),
