@@ -83,12 +83,12 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
       const blobs = blobsOf(parsed);
       let bytes = 0;
       for (const blob of blobs) {
-        await parts.filler.fill({ ...request, digest: blob.digest }, parts.signal);
-        bytes += blob.size;
+        const fetched = await parts.filler.fill({ ...request, digest: blob.digest }, parts.signal);
+        if (fetched) bytes += blob.size;
       }
       const image = `${request.target.repository}@${manifest.digest}`;
       const durationMs = parts.clock.elapsed() - startedAt;
-      if (parsed.kind === 'image') {
+      if (parsed.kind === 'image' && bytes > 0) {
         parts.events.emit({
           type: 'imageArrived',
           image,

@@ -35,7 +35,8 @@ type BlobRequest = Parameters<Cache['pullBlob']>[0];
 
 /** Starts or joins the download of a blob that a repository's manifest names, with nobody reading it. */
 export interface BlobFiller {
-  fill(request: RuledRequest & { readonly digest: Digest }, signal: AbortSignal): Promise<void>;
+  /** True when bytes were fetched; false when the blob was here already. */
+  fill(request: RuledRequest & { readonly digest: Digest }, signal: AbortSignal): Promise<boolean>;
 }
 
 /** Blobs: ours where this repository holds them (design.md §3, "Whose bytes"), else upstream is asked, once for any number of pulls. */
@@ -295,19 +296,20 @@ export function createBlobPuller(
   async function fill(
     request: RuledRequest & { readonly digest: Digest },
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const claim = await parts.metadata.findBlobClaim(
       repositoryKey(request),
       request.target.rule.prefix,
       request.digest,
     );
-    if (claim.ruleFetched && (await storedSize(request.digest)) !== undefined) return;
+    if (claim.ruleFetched && (await storedSize(request.digest)) !== undefined) return false;
     const { download: running } = await parts.downloads.join(
       downloadRequest(request, claim.named, claim.size),
       signal,
     );
     await waitUnder(running.closed, signal);
     if (running.state === 'failed') throw running.error;
+    return true;
   }
 
   return {
