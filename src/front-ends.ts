@@ -13,7 +13,7 @@ import { homeRegistry } from './domain/registry.ts';
 import type { RuleSet } from './domain/rule-set.ts';
 import { createReadBuffers } from './http/buffers.ts';
 import type { Handler, Incoming, Reply, Served } from './http/reply.ts';
-import { createServer, type RunningServer } from './http/server.ts';
+import { createServer, type HttpServerOptions, type RunningServer } from './http/server.ts';
 import type { Metadata } from './metadata/metadata.ts';
 import type { BlobStore } from './ports/blob-store.ts';
 import type { Clock } from './ports/clock.ts';
@@ -57,56 +57,78 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
     parts.log.error('a request failed', { request_id: requestId, error: describe(error) });
   };
   const oci = { ...parts, failed };
-  const open = (
+  const opened: RunningServer[] = [];
+  const open = async (
+    setting: string,
     handler: Handler,
     listen: ListenAddress,
-    connectionsMax: number,
-    extra: object = {},
-  ): Promise<RunningServer> =>
-    createServer({
-      handler,
-      listen,
-      connectionsMax,
-      buffers,
-      timer: clock,
-      onServed: parts.onServed,
-      onError: (error, request) => brokenBody(parts.log, error, request),
-      replyTo: errorReply,
-      ...extra,
-    });
+    extra: Partial<HttpServerOptions> = {},
+  ): Promise<RunningServer> => {
+    try {
+      const server = await createServer({
+        handler,
+        listen,
+        connectionsMax: config.limits.connectionsMax,
+        buffers,
+        timer: clock,
+        onServed: parts.onServed,
+        onError: (error, request) => brokenBody(parts.log, error, request),
+        replyTo: errorReply,
+        ...extra,
+      });
+      opened.push(server);
+      return server;
+    } catch (error) {
+      throw cannotListen(setting, listen, error);
+    }
+  };
+
   const tls = config.tls && {
     cert: await readFile(config.tls.certFile, 'utf8'),
     key: await readFile(config.tls.keyFile, 'utf8'),
   };
+  const listening = { now: false };
+  const started: HealthCheck = {
+    name: 'listening',
+    check: () => {
+      if (!listening.now) throw new Error('the registry does not listen yet');
+    },
+  };
   const health = createHealthHandler({
     live: [],
-    ready: parts.ready,
-    startup: [],
+    ready: [started, ...parts.ready],
+    startup: [started],
     metrics: parts.metrics,
     clock,
   });
-  const admin = await open(health, config.adminListen, adminConnectionsMax, {
-    onServed: undefined,
-  });
   try {
-    const main = await open(
-      mainHandler(parts, failed),
-      config.listen,
-      config.limits.connectionsMax,
-      tls && { tls },
-    );
+    const admin = await open('adminListen', health, config.adminListen, {
+      connectionsMax: adminConnectionsMax,
+      onServed: () => {},
+    });
+    const main = await open('listen', mainHandler(parts, failed), config.listen, tls && { tls });
     const { hubMirrorListen } = config;
-    if (hubMirrorListen === undefined) return { main, admin, hub: undefined };
-    const hub = await open(
-      createHubMirrorHandler(oci),
-      hubMirrorListen,
-      config.limits.connectionsMax,
-    );
+    const hub =
+      hubMirrorListen === undefined
+        ? undefined
+        : await open('hubMirrorListen', createHubMirrorHandler(oci), hubMirrorListen);
+    listening.now = true;
     return { main, admin, hub };
   } catch (error) {
-    await admin.cut();
+    await Promise.all(opened.map((server) => server.cut()));
     throw error;
   }
+}
+
+function cannotListen(setting: string, { host, port }: ListenAddress, error: unknown): Error {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const why =
+    code === 'EADDRINUSE'
+      ? 'another program listens there; stop it or choose another port'
+      : code === 'EACCES'
+        ? 'this user may not listen there; choose a port above 1023'
+        : String(error);
+  return new Error(`${setting}: ${host}:${port}: ${why}`, { cause: error });
 }
 
 /** The registry, and `/api/v1` beside it on the same listener. */
