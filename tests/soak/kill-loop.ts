@@ -218,7 +218,7 @@ async function fetchManifest(
   image: SyntheticImage,
 ): Promise<Fetched> {
   const path = system.path(image.repository, `manifests/${image.tag}`);
-  const answer = await client.fetchManifest(path, new Set([image.digest]));
+  const answer = await client.fetchManifest(path, (digest) => digest === image.digest);
   count(loop, answer, path);
   if (answer.result === 'right' && answer.hit) loop.ledger.acknowledgeManifest(image);
   return answer;
@@ -250,8 +250,9 @@ const movingPath = '/v2/moving/soak/moving/manifests/latest';
 /** A generation shown a second time was in the store at the latest then: an older one must not come back. */
 async function pullMoving(loop: Loop, _system: System, client: VerifiedClient): Promise<void> {
   if (loop.generations.length === 0) return;
-  const digests = new Set(loop.generations.map(({ digest }) => digest));
-  const answer = await client.fetchManifest(movingPath, digests);
+  const answer = await client.fetchManifest(movingPath, (digest) =>
+    loop.generations.some((generation) => generation.digest === digest),
+  );
   count(loop, answer, movingPath);
   if (answer.result !== 'right' || answer.digest === undefined) return;
   const generation = loop.generations.findIndex(({ digest }) => digest === answer.digest);
@@ -289,10 +290,11 @@ async function verifyAcknowledged(
 }
 
 async function verifyMoving(loop: Loop, client: VerifiedClient): Promise<void> {
-  const digests = new Set(
-    loop.generations.slice(loop.acknowledgedGeneration).map(({ digest }) => digest),
+  const answer = await client.fetchManifest(movingPath, (digest) =>
+    loop.generations
+      .slice(loop.acknowledgedGeneration)
+      .some((generation) => generation.digest === digest),
   );
-  const answer = await client.fetchManifest(movingPath, digests);
   if (answer.result !== 'right')
     reportLost(loop, `generation ${loop.acknowledgedGeneration} of the moving tag`, answer);
 }

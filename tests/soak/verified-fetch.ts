@@ -21,7 +21,8 @@ export interface ByteRange {
 }
 
 export interface VerifiedClient extends Disposable {
-  fetchManifest(path: string, digests: ReadonlySet<string>): Promise<Fetched>;
+  /** `belongs` is asked once the answer is there: upstream may have moved meanwhile. */
+  fetchManifest(path: string, belongs: (digest: string) => boolean): Promise<Fetched>;
   fetchBlob(path: string, blob: SyntheticBlob, range?: ByteRange): Promise<Fetched>;
 }
 
@@ -63,12 +64,12 @@ export function createVerifiedClient(port: number): VerifiedClient {
     }
   };
   return {
-    fetchManifest: (path, digests) =>
+    fetchManifest: (path, belongs) =>
       fetchChecked(path, { accept: '*/*' }, async (response) => {
         const hash = createHash('sha256');
         for await (const chunk of response) hash.update(chunk as Buffer);
         const digest = `sha256:${hash.digest('hex')}`;
-        if (!digests.has(digest)) return `bytes of ${digest}, which upstream never had there`;
+        if (!belongs(digest)) return `bytes of ${digest}, which upstream never had there`;
         const said = response.headers['docker-content-digest'];
         return said === digest ? undefined : `bytes of ${digest}, called ${String(said)}`;
       }),
