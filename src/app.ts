@@ -38,7 +38,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<numb
   const isTerminal = process.stdout.isTTY;
   await using output = createLogOutput(fileSink(1), clock);
   const log = createLog({ output, clock, format: isTerminal ? 'text' : 'json', level: 'info' });
-  using stop = listenForStop(clock, isTerminal, () => {
+  using stop = listenForStop(clock, () => {
     output.flushSync();
     process.exit(1);
   });
