@@ -1,7 +1,7 @@
 // Real file trees for image layers: Debian packages of two architectures, or this machine's own programs where there is no apt.
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
@@ -85,7 +85,9 @@ export async function openMachineLayers(folder: string): Promise<LayerSource> {
     async layer(name, architecture, level) {
       const files = name === bigPackage ? await manyFiles(210_000_000) : await someFiles(name);
       const args = ['-c', '--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
-      args.push('--dereference', '-P', `--transform=s,^/,${architecture}/,`, ...files);
+      const list = join(folder, `${name}-${architecture}.list`);
+      await writeFile(list, files.join('\0'));
+      args.push('--dereference', '-P', `--transform=s,^/,${architecture}/,`, '--null', '-T', list);
       return await layerOf(tar.path, args, folder, level);
     },
   };
@@ -97,23 +99,39 @@ export const bigPackage = 'fonts-noto-cjk-extra';
 async function someFiles(name: string): Promise<string[]> {
   const all = (await readdir('/usr/bin')).toSorted().map((each) => join('/usr/bin', each));
   const start = createHash('sha256').update(name).digest().readUInt16BE(0) % all.length;
-  return await readable([...all.slice(start), ...all.slice(0, start)], 1_500_000);
+  return await readable([...all.slice(start), ...all.slice(0, start)], 6_000_000);
 }
 
 async function manyFiles(bytes: number): Promise<string[]> {
-  const names = await readdir('/usr/lib', { recursive: true });
-  const files = names.toSorted().map((name) => join('/usr/lib', name));
-  const chosen = await readable([process.execPath, ...files], bytes);
-  return chosen;
+  return await readable(walk('/usr/lib', [process.execPath]), bytes);
+}
+
+/** The files of a folder, breadth first and without following links, after `first`. */
+async function* walk(folder: string, first: readonly string[]): AsyncGenerator<string> {
+  yield* first;
+  const folders = [folder];
+  for (let next = folders.shift(); next !== undefined; next = folders.shift()) {
+    const entries = await readdir(next, { withFileTypes: true }).catch(() => []);
+    entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const entry of entries) {
+      if (entry.isDirectory()) folders.push(join(next, entry.name));
+      else if (entry.isFile()) yield join(next, entry.name);
+    }
+  }
 }
 
 /** The first regular files of the list until their sizes reach `bytes`. */
-async function readable(files: readonly string[], bytes: number): Promise<string[]> {
+async function readable(
+  files: AsyncIterable<string> | Iterable<string>,
+  bytes: number,
+): Promise<string[]> {
   const chosen: string[] = [];
   let sum = 0;
-  for (const file of files) {
+  for await (const file of files) {
     const found = await stat(file).catch(() => undefined);
     if (found === undefined || !found.isFile() || (found.mode & 0o004) === 0) continue;
+    // One huge file would be the whole layer.
+    if (found.size > bytes / 2) continue;
     chosen.push(file);
     sum += found.size;
     if (sum >= bytes) return chosen;
