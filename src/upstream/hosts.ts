@@ -11,7 +11,8 @@ export interface Host {
   /** Milliseconds until it may be asked again; 0 when it is not held. */
   heldMs(): number;
   hold(ms: number): void;
-  observe(limit: UpstreamLimit): void;
+  /** `undefined`: it no longer says that there is one. */
+  observe(limit: UpstreamLimit | undefined): void;
   succeeded(): void;
   failed(failure: UpstreamFailure): void;
 }

@@ -53,19 +53,28 @@ interface Refusal {
   readonly until: number;
 }
 
-/** Tokens by (origin, realm, service, scope, credential), kept until they expire; a refusal is kept 30 s. */
+/**
+ * Tokens by (origin, realm, service, scope, credential), kept until they expire; a refusal is kept 30 s. A credential refused
+ * by 401 that got nothing since its last refusal is refused for every scope: repeated logins lock the account.
+ */
 export function createTokenSource(parts: TokenParts): TokenSource {
   const { clock } = parts;
   const flights = createSharedFlights<Token>();
   let kept = new LRUCache<string, Token>({ max: tokensMax });
+  let goodLogins = new LRUCache<string, true>({ max: tokensMax });
   let refusals = new LRUCache<string, Refusal>({ max: tokensMax });
 
+  const refusedNow = (key: string): Refusal | undefined => {
+    const refusal = refusals.get(key);
+    return refusal !== undefined && refusal.until > clock.elapsed() ? refusal : undefined;
+  };
+
   const fetchInto = async (
-    key: string,
+    { login, token: key }: Keys,
     request: TokenRequest,
     signal: AbortSignal,
   ): Promise<Token> => {
-    const [tokens, refused] = [kept, refusals];
+    const [tokens, refused, good] = [kept, refusals, goodLogins];
     try {
       const issued = await fetchToken(parts, request, signal);
       const token = {
@@ -74,11 +83,15 @@ export function createTokenSource(parts: TokenParts): TokenSource {
         accepted: false,
       };
       tokens.set(key, token);
+      good.set(login, true);
       return token;
     } catch (error) {
       tokens.delete(key);
       if (error instanceof UpstreamFailure && error.reason === 'tokenRefused') {
-        refused.set(key, { failure: error, until: clock.elapsed() + refusalMs });
+        const isLogin = error.status === 401 && request.credential !== undefined;
+        const subject = isLogin && !good.has(login) ? login : key;
+        if (isLogin) good.delete(login);
+        refused.set(subject, { failure: error, until: clock.elapsed() + refusalMs });
       }
       throw error;
     }
@@ -86,28 +99,32 @@ export function createTokenSource(parts: TokenParts): TokenSource {
 
   return {
     async get(request, refused, signal) {
-      const { origin, realm, service, scope, credentialKey } = request;
-      const key = JSON.stringify([
-        origin.url.origin,
-        realm,
-        service,
-        scope,
-        credentialKey,
-        origin.rule.prefix,
-      ]);
-      const token = kept.get(key);
+      const keys = keysOf(request);
+      const token = kept.get(keys.token);
       if (token !== undefined && token !== refused && token.expiresAt > clock.elapsed())
         return token;
-      const refusal = refusals.get(key);
-      if (refusal !== undefined && refusal.until > clock.elapsed()) throw refusal.failure;
-      return flights.join(key, (shared) => fetchInto(key, request, shared), signal);
+      const refusal = refusedNow(keys.token) ?? refusedNow(keys.login);
+      if (refusal !== undefined) throw refusal.failure;
+      return flights.join(keys.token, (shared) => fetchInto(keys, request, shared), signal);
     },
     reset() {
       // New caches, so that what is on its way lands in the old ones.
       kept = new LRUCache({ max: tokensMax });
+      goodLogins = new LRUCache({ max: tokensMax });
       refusals = new LRUCache({ max: tokensMax });
     },
   };
+}
+
+interface Keys {
+  /** Who asks whom, whatever for. */
+  readonly login: string;
+  readonly token: string;
+}
+
+function keysOf({ origin, realm, service, scope, credentialKey }: TokenRequest): Keys {
+  const login = [origin.url.origin, realm, service, credentialKey, origin.rule.prefix];
+  return { login: JSON.stringify(login), token: JSON.stringify([...login, scope]) };
 }
 
 async function fetchToken(

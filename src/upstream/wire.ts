@@ -118,8 +118,10 @@ function settle(parts: WireParts, hop: Hop, host: Host, pass: Pass, answer: Answ
   if (answer.status >= 500) pass.failed();
   else pass.succeeded();
   const limit = hop.kind === 'manifest' ? readLimit(answer, upstream, clock.now()) : undefined;
+  // A manifest that comes without the headers comes without a limit; what is no manifest says nothing of one.
+  if (hop.kind === 'manifest' && answer.status === 200) host.observe(limit);
+  else if (limit !== undefined) host.observe(limit);
   if (limit !== undefined) {
-    host.observe(limit);
     const { account, remaining, resetAt } = limit;
     events.emit({ type: 'rateLimit', upstream, account, limit: limit.limit, remaining, resetAt });
   }

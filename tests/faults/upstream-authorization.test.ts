@@ -190,6 +190,38 @@ test('T26: a refused login is not repeated for 30 s, so that the account is not 
   assert.equal(rig.of('authFailed').length, 1);
 });
 
+test('T26: a login that got nothing is tried once for all repositories, and one that was good once more', async () => {
+  const status = { now: 401 };
+  await using stage = await openGuarded({
+    token: (response, count) => json(response, { token: `t${count}` }, status.now),
+  });
+  await using rig = createRig();
+  const ask = (name: string): Promise<unknown> =>
+    rig.upstream.headManifest(targetAt(stage, { credential: secret }, name), latest, never);
+  for (const name of ['team/a', 'team/b', 'team/c']) await failureOf(ask(name));
+  assert.equal(tokensAsked(stage), 1);
+  rig.clock.advance(30_000);
+  status.now = 200;
+  await ask('team/a');
+  status.now = 401;
+  for (const name of ['team/b', 'team/c', 'team/d', 'team/e']) await failureOf(ask(name));
+  assert.equal(tokensAsked(stage), 4);
+  await ask('team/a');
+});
+
+test('T26: a token refused by 403 is refused for its repository alone', async () => {
+  await using stage = await openGuarded({
+    token: (response, count) => json(response, { token: `t${count}` }, count === 1 ? 403 : 200),
+  });
+  await using rig = createRig();
+  const ask = (name: string): Promise<unknown> =>
+    rig.upstream.headManifest(targetAt(stage, { credential: secret }, name), latest, never);
+  await failureOf(ask('team/a'));
+  await ask('team/b');
+  assert.equal((await failureOf(ask('team/a'))).reason, 'tokenRefused');
+  assert.equal(tokensAsked(stage), 2);
+});
+
 test('T28: a changed credential is used at once, for its tokens and after a refusal', async () => {
   await using stage = await openStage((request, response) => {
     if (request.url?.startsWith('/token') !== true) {

@@ -133,6 +133,10 @@ test('T27: Docker Hub’s headers are kept as a limit, and missing headers mean 
   });
   const [told] = rig.of('rateLimit');
   assert.deepEqual([told?.limit, told?.remaining, told?.account], [100, 76, '192.0.2.1']);
+
+  headers = {};
+  await rig.upstream.headManifest(target, latest, never);
+  assert.equal(rig.upstream.state(target.url.host)?.limit, undefined);
 });
 
 test('T42: five failures open the breaker of their host alone, and one probe closes it', async () => {
