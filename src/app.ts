@@ -123,8 +123,6 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     region: 'us-east-1',
     endpointUrl: config.publicUrl || addresses.listen,
   });
-  await folder.writeRunRecord({ pid: process.pid, ...addresses });
-  announce(around, addresses, config);
 
   const ended = new AbortController();
   using _sweeping = sweepOften(clock, () => storage.spool.sweep(), log);
@@ -152,6 +150,9 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     },
     ended.signal,
   );
+  // Whoever reads this may send SIGHUP or change the file at once.
+  await folder.writeRunRecord({ pid: process.pid, ...addresses });
+  announce(around, addresses, config);
 
   const signal = await asked;
   draining = true;
