@@ -1,5 +1,6 @@
 // One download for any number of clients: followed, left, resumed, and never ended as whole when it is not.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { rulesOnly } from '../support/breakwater.ts';
 import { startFront, type Front } from '../support/front.ts';
@@ -12,6 +13,7 @@ import {
   type Answer,
   type AskOptions,
 } from '../support/pull.ts';
+import { pushTinyImage } from '../support/registry-push.ts';
 import { setScene, type Scene, type SceneOptions } from '../support/scene.ts';
 import type { TestContext } from 'node:test';
 
@@ -59,6 +61,26 @@ test('T8: 20 clients on one cold blob of 219 MB cost upstream its bytes once.', 
   const answer = await s.get();
   assertWhole(s, answer);
   assert.equal(s.front.bytes({ kind: 'blob' }), s.size);
+});
+
+test('T8: A blob asked for at the very moment its download ends is not fetched again.', async (t) => {
+  const s = await setScene(t);
+  if (s === undefined) return;
+  const twice: string[] = [];
+  for (let each = 0; each < 60; each++) {
+    const content = randomBytes(700_000).toString('hex');
+    const repository = `library/moment${each}`;
+    const { layer } = await pushTinyImage(s.registry.url, repository, '1', content);
+    const get = async (headers: Record<string, string>): Promise<Answer> =>
+      await askBlob(s.breakwater.url, `docker.io/${repository}`, layer, { headers });
+    assert.equal((await get({})).digest, layer);
+    const range = { range: 'bytes=0-9' };
+    for (const answer of await Promise.all([get(range), get(range), get(range)])) {
+      assert.equal(answer.body.toString(), content.slice(0, 10));
+    }
+    if (s.front.count({ kind: 'blob', method: 'GET', path: layer }) !== 1) twice.push(repository);
+  }
+  assert.deepEqual(twice, []);
 });
 
 test('T6: A client that leaves does not end the fill.', async (t) => {
