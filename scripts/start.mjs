@@ -74,7 +74,10 @@ function findNode() {
 
 installIfNeeded();
 const [entry, ...rest] = process.argv.slice(2);
-const child = spawn(findNode(), [join(root, entry), ...rest], { stdio: 'inherit' });
+// How Node is run (decisions/004-memory.md); the benchmarks run it the same way.
+const runtime = JSON.parse(readFileSync(join(root, 'scripts', 'node-runtime.json'), 'utf8'));
+const env = { ...runtime.env, NODE_COMPILE_CACHE: join(root, runtime.compileCache), ...process.env };
+const child = spawn(findNode(), [...runtime.flags, join(root, entry), ...rest], { stdio: 'inherit', env });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
 child.on('error', (error) => {
   say(error.message);

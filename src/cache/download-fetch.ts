@@ -70,8 +70,9 @@ async function fetchFrom(download: Download, url: UpstreamUrl, plan: PiecePlan):
   const extras = new Set<Promise<void>>();
   const fetcher = { download, url, plan, location: opened.body.location };
   try {
-    if (opened.parallel) addExtras(fetcher, extras);
-    await take(fetcher, opened.body, opened.span);
+    // Further connections wait for the first bytes: whoever reads them should not stand behind three handshakes.
+    const onFirst = opened.parallel ? () => addExtras(fetcher, extras) : undefined;
+    await take(fetcher, opened.body, opened.span, onFirst);
     for (;;) {
       if (download.size === undefined || download.complete) break;
       const span = opened.ranges
@@ -203,14 +204,19 @@ async function openPiece(
 }
 
 /** Reads a body into the file; the claim ends with it, whatever happens. */
-async function take(fetcher: Fetcher, body: BlobBody, span: ByteSpan | undefined): Promise<void> {
+async function take(
+  fetcher: Fetcher,
+  body: BlobBody,
+  span: ByteSpan | undefined,
+  onFirst?: () => void,
+): Promise<void> {
   const { download, url, plan } = fetcher;
   try {
     await using owned = body;
     if (owned.total !== undefined && download.size !== undefined && owned.total !== download.size) {
       await download.announce(owned.total, url.host);
     }
-    const end = await pump(download, owned, span);
+    const end = await pump(download, owned, span, onFirst);
     if (download.size === undefined) await download.announce(end, url.host);
   } finally {
     if (span !== undefined) plan.release(span);

@@ -8,11 +8,13 @@ const pendingBytesMax = 2 * 1024 * 1024;
 /**
  * Moves a body into the download's file: the first bytes at once, later ones gathered while a write is under way. Skips what
  * comes before the span (an upstream that ignored the range); bytes beyond it are an error. Answers the position reached.
+ * `onFirst` is called once, a turn of the event loop after the first bytes.
  */
 export async function pump(
   download: Download,
   body: BlobBody,
   span: ByteSpan | undefined,
+  onFirst: (() => void) | undefined,
 ): Promise<number> {
   const end = span === undefined ? undefined : span.end + 1;
   const writer = createGatheringWriter(download, span?.start ?? body.start);
@@ -24,6 +26,8 @@ export async function pump(
       position += chunk.length;
       if (room < chunk.length) throw wrongLength(download, position);
       if (skip < chunk.length) await writer.push(skip === 0 ? chunk : chunk.subarray(skip));
+      if (onFirst !== undefined) setImmediate(onFirst);
+      onFirst = undefined;
     }
   } finally {
     await writer.flush();

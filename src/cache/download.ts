@@ -75,6 +75,8 @@ export class Download {
   #file: SpoolFile | undefined;
   #size: number | undefined;
   #activeReads = 0;
+  /** The blob's first bytes while they are on their way to the disk, so that the first of them goes out without a detour. */
+  #head: Uint8Array = new Uint8Array(0);
   #reservation: SpaceReservation | undefined;
   #start: { resolve: () => void; reject: (error: unknown) => void };
 
@@ -116,7 +118,8 @@ export class Download {
 
   /** Bytes in a row from `position` that can be read now. */
   availableFrom(position: number): number {
-    return this.#file === undefined ? 0 : runFrom(this.#file.arrived, position);
+    const stored = this.#file === undefined ? 0 : runFrom(this.#file.arrived, position);
+    return Math.max(stored, this.#head.length - position);
   }
 
   /** Ends the fetch; what has arrived is journalled. Readers get `reason`. */
@@ -126,6 +129,11 @@ export class Download {
 
   /** Reads bytes that have arrived; the file stays open meanwhile. */
   async readArrived(into: Uint8Array, position: number): Promise<number> {
+    if (position < this.#head.length) {
+      const bytes = this.#head.subarray(position, position + into.length);
+      into.set(bytes);
+      return bytes.length;
+    }
     this.#activeReads += 1;
     try {
       return await this.file.read(into, position);
@@ -164,12 +172,19 @@ export class Download {
 
   /** Writes what a connection brought; readers wake when it can be read. */
   async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
+    if (position === 0 && this.#head.length === 0) this.#showHead(chunks[0]);
     await this.file.write(position, chunks);
     let bytes = 0;
     for (const chunk of chunks) bytes += chunk.length;
     this.#reservation?.written(bytes);
     if (this.#size === undefined && position + bytes > this.parts.maxBlobBytes)
       throw this.#tooLarge('');
+    this.#wake();
+  }
+
+  #showHead(chunk: Uint8Array | undefined): void {
+    if (chunk === undefined) return;
+    this.#head = chunk;
     this.#wake();
   }
 
@@ -268,6 +283,7 @@ export class Download {
         });
       }
       this.generation += 1;
+      this.#head = new Uint8Array(0);
       await this.file.reset();
       if (this.#size !== undefined) await this.file.expect(this.#size);
       this.#wake();

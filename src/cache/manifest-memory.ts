@@ -6,7 +6,7 @@ import type { PullRequest } from './cache.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
 
 const manifestBytesMax = 64 * 1024 * 1024;
-const tagsMax = 50_000;
+const tagsMax = 20_000;
 
 /**
  * Manifests and tags as last read or written, so that a warm answer costs neither disk nor SQL. Whoever writes metadata for a

@@ -18,7 +18,8 @@ import { SingleFlight, waitUnder } from './single-flight.ts';
 import { isStorageFailure } from './space-gate.ts';
 import { askInTurn } from './upstream-sources.ts';
 
-const heldMax = 100_000;
+const heldMax = 50_000;
+const headsMax = 10_000;
 const headKnownForMs = 60_000;
 
 export interface PullBlobParts extends Pick<
@@ -45,7 +46,9 @@ export function createBlobPuller(
 ): Pick<Cache, 'pullBlob'> & BlobFiller & { clear(): void } {
   /** Blobs that a repository was found to hold, with their sizes. */
   const held = new LRUCache<string, number>({ max: heldMax });
-  const heads = new LRUCache<string, { size: number | undefined; until: number }>({ max: heldMax });
+  const heads = new LRUCache<string, { size: number | undefined; until: number }>({
+    max: headsMax,
+  });
   const headFlights = new SingleFlight<number | undefined>();
 
   /** A stored blob; where its file can't be opened any more, this one client reads from upstream. */
@@ -180,7 +183,8 @@ export function createBlobPuller(
   ): Promise<BlobAnswer> {
     const { digest } = request;
     const running = parts.downloads.find(ownerOf(request), digest);
-    if (sizeHere !== undefined || stopped || (running !== undefined && !claim.named)) {
+    const joinable = running !== undefined && claim.named && !stopped;
+    if (!joinable && (sizeHere !== undefined || stopped || running !== undefined)) {
       // Bytes are here or on their way, but not shown to be this repository's: upstream says whether they are.
       const head = await headUpstream(request, signal);
       parts.stops.lift(request);
@@ -197,6 +201,11 @@ export function createBlobPuller(
       if (running?.size !== undefined)
         return { ...headAnswer(digest, running.size), outcome: { verdict: 'coalesced' } };
       return headAnswer(digest, await headUpstream(request, signal));
+    }
+    const ended = parts.downloads.find(ownerOf(request), digest) === undefined;
+    if (ended && !stopped && (await storedSize(digest)) !== undefined) {
+      // Its download ended since the file was looked for: the bytes are here now.
+      return pullRuled(request, signal);
     }
     return download(request, claim, signal);
   }

@@ -27,7 +27,15 @@ interface RunFile {
   readonly adminListen: string;
 }
 
-const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const main = join(root, 'src', 'main.ts');
+
+/** How `npm start` runs Node (decisions/004-memory.md). */
+const runtime = JSON.parse(readFileSync(join(root, 'scripts', 'node-runtime.json'), 'utf8')) as {
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly compileCache: string;
+};
 
 /** As a user starts it, its access log on and going to a file. Ready once it has written its run file. `spawned` is told before that. */
 export async function startBreakwater(
@@ -42,7 +50,15 @@ export async function startBreakwater(
     name: 'breakwater',
     role: 'server',
     command: process.execPath,
-    arguments: [...(options.nodeArguments ?? []), main, 'serve', '--config', configFile],
+    arguments: [
+      ...runtime.flags,
+      ...(options.nodeArguments ?? []),
+      main,
+      'serve',
+      '--config',
+      configFile,
+    ],
+    environment: { ...runtime.env, NODE_COMPILE_CACHE: join(root, runtime.compileCache) },
     outputFile: join(options.folder, 'breakwater.log'),
   });
   spawned?.(child);
