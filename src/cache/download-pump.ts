@@ -3,7 +3,7 @@ import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { BlobBody } from '../ports/upstream.ts';
 import type { Download } from './download.ts';
 
-const pendingBytesMax = 2 * 1024 * 1024;
+const pendingBytesMax = 1024 * 1024;
 
 /**
  * Moves a body into the download's file: the first bytes at once, later ones gathered while a write is under way. Skips what

@@ -28,7 +28,7 @@ interface Lane {
 
 /** Threads start with the first jobs and never hold the process; one that ends by itself fails its jobs and is replaced. */
 export function createHashPool(
-  workersMax: number = Math.min(2, availableParallelism()),
+  workersMax: number = Math.max(1, Math.min(2, availableParallelism() - 1)),
   workerUrl: URL = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url),
 ): HashPool {
   const lanes = new Set<Lane>();

@@ -7,12 +7,12 @@ import { mebibyte, publishCold, pull, pullWhole, requireComplete, settle } from 
 const clients = 200;
 
 function row(title: string, samples: Awaited<ReturnType<typeof alternate>>, most: number): Row {
-  const value = Math.max(...(samples[0]?.samples ?? [NaN]));
+  const value = samples[0]?.median ?? Number.NaN;
   return {
     title,
     unit: 'MB',
     readings: samples,
-    ratios: [{ what: 'breakwater, the highest', value, goal: { atMost: most } }],
+    ratios: [{ what: 'breakwater, the median of the runs', value, goal: { atMost: most } }],
     notes: [],
   };
 }
