@@ -20,7 +20,7 @@ import type { Clock } from './ports/clock.ts';
 import type { Upstream } from './ports/upstream.ts';
 import type { Log } from './telemetry/log.ts';
 
-const readBufferBudgetBytes = 32 * 1024 * 1024;
+const readBufferBudgetBytes = 24 * 1024 * 1024;
 const adminConnectionsMax = 100;
 
 export interface FrontEndParts {

@@ -21,6 +21,7 @@ export async function pump(
   let position = body.start;
   try {
     for await (const chunk of body.chunks) {
+      download.signal.throwIfAborted();
       const skip = Math.min(chunk.length, Math.max(0, writer.nextPosition - position));
       const room = end === undefined ? chunk.length : Math.max(0, end - position);
       position += chunk.length;

@@ -41,7 +41,15 @@ export function createDownloads(parts: DownloadParts, downloadsMax: number): Dow
         }),
       );
     });
-    await waitUnder(promise, signal);
+    try {
+      await waitUnder(promise, signal);
+    } catch (error) {
+      const at = queue.indexOf(resolve);
+      if (at >= 0) queue.splice(at, 1);
+      // The place came while its waiter was leaving: the next one has it.
+      else if (running.size < downloadsMax) queue.shift()?.();
+      throw error;
+    }
   }
 
   function start(key: string, request: DownloadRequest): Download {

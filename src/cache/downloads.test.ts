@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import {
+  assertBytes,
+  createCacheRig,
+  randomBytes,
+  readAll,
+  until,
+} from '../../tests/support/cache-rig.ts';
+import { RegistryError } from '../domain/errors.ts';
+
+/** Lets bytes of a blob come only after its gate was opened. */
+function gated(): { readonly gate: Promise<void>; readonly open: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { gate: promise, open: resolve };
+}
+
+suite('downloads that nobody reads', () => {
+  test('beyond sixteen the oldest pauses, and what had come of it is not fetched again', async () => {
+    await using rig = await createCacheRig({ limits: { connectionsPerBlob: 1 } });
+    const { gate, open } = gated();
+    const bytes = Array.from({ length: 18 }, (_, at) => randomBytes(100_000, at + 1));
+    const digests = bytes.map((blob) => rig.upstream.putBlob('app', blob));
+    rig.upstream.body = async function* (_call, chunks) {
+      let sent = 0;
+      for await (const chunk of chunks) {
+        if (sent >= 49_152) await gate;
+        yield chunk;
+        sent += chunk.length;
+      }
+    };
+    for (const digest of digests) {
+      const { source } = await rig.blob('up/app', digest);
+      const reader = await source!.open(undefined, rig.signal);
+      await reader.read(new Uint8Array(1000));
+      await reader[Symbol.asyncDispose]();
+    }
+    const paused = (): boolean =>
+      rig.events.some((event) => event.type === 'downloadEnded' && /16/.test(event.error ?? ''));
+    open();
+    await until(paused, 'a pause');
+    await until(() => rig.cache.downloads.count === 0);
+    const sent = rig.upstream.bytesSent;
+    const again = await readAll((await rig.blob('up/app', digests[0] as string)).source);
+    assertBytes(again, bytes[0] as Uint8Array);
+    assert.ok(rig.upstream.bytesSent - sent < 100_000, 'the partial was taken up');
+  });
+});
+
+suite('limits.downloads', () => {
+  test('a download beyond it waits ten seconds, then is 503 with Retry-After', async () => {
+    await using rig = await createCacheRig({ limits: { downloadsMax: 1 } });
+    const { gate, open } = gated();
+    rig.upstream.before = () => gate;
+    const first = rig.blob('up/app', rig.upstream.putBlob('app', randomBytes(1000, 1)));
+    await until(() => rig.cache.downloads.count === 1);
+    const second = rig.blob('up/app', rig.upstream.putBlob('app', randomBytes(1000, 2)));
+    const refused = assert.rejects(second, (error) => {
+      assert.ok(error instanceof RegistryError);
+      return error.code === 'unavailable' && error.retryAfterMs === 10_000;
+    });
+    await until(() => rig.events.some((event) => event.type === 'throttled'));
+    rig.clock.advance(10_000);
+    await refused;
+    open();
+    assert.equal((await readAll((await first).source)).length, 1000);
+  });
+
+  test('a place that becomes free is taken by the one that waited longest', async () => {
+    await using rig = await createCacheRig({ limits: { downloadsMax: 1 } });
+    const { gate, open } = gated();
+    rig.upstream.before = () => gate;
+    const blobs = [1, 2, 3].map((seed) => rig.upstream.putBlob('app', randomBytes(1000, seed)));
+    const pulls = blobs.map((digest) =>
+      rig.blob('up/app', digest).then((one) => readAll(one.source)),
+    );
+    await until(() => rig.events.filter((event) => event.type === 'throttled').length === 2);
+    open();
+    for (const body of await Promise.all(pulls)) assert.equal(body.length, 1000);
+  });
+});

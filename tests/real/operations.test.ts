@@ -1,0 +1,138 @@
+// How a server ends, reloads and speaks TLS, as an operator sees it.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { test } from 'node:test';
+import { makeCertificate } from '../bench/certificate.ts';
+import { eventually } from '../support/process.ts';
+import { ask, askBlob, askManifest } from '../support/pull.ts';
+import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
+import { setScene, type Scene } from '../support/scene.ts';
+
+const big = 'docker.io/library/big';
+
+/** Begins the big layer's pull over a slow upstream, and waits until bytes flow. */
+async function beginPull(s: Scene): Promise<{
+  readonly digest: string;
+  readonly size: number;
+  readonly body: Promise<{ readonly complete: boolean; readonly digest: string } | undefined>;
+}> {
+  const layer = s.image('big').blobs.at(-1);
+  assert.ok(layer !== undefined);
+  await askManifest(s.breakwater.url, big, '1');
+  const body = askBlob(s.breakwater.url, big, layer.digest, { discard: true }).catch(
+    () => undefined,
+  );
+  const filter = { kind: 'blob', path: layer.digest } as const;
+  await eventually('bytes flow', () => s.front.bytes(filter) > 1_000_000, 30_000);
+  return { digest: layer.digest, size: layer.size, body };
+}
+
+test('SIGTERM: /readyz is 503, new connections are refused, and the running pull ends whole.', async (t) => {
+  const s = await setScene(t, { behaviour: { bytesPerSecond: 20_000_000 } });
+  if (s === undefined) return;
+  const { url, adminUrl } = s.breakwater;
+  const pull = await beginPull(s);
+  const stopped = s.breakwater.stop();
+  await eventually('not ready', async () => (await ask(`${adminUrl}/readyz`)).status === 503);
+  await eventually('new connections are refused', () =>
+    ask(`${url}/v2/`).then(
+      () => false,
+      () => true,
+    ),
+  );
+  const body = await pull.body;
+  assert.deepEqual([body?.complete, body?.digest], [true, pull.digest]);
+  assert.equal(await stopped, 0);
+});
+
+test('After the drain a running pull is cut, and its partial is taken up by the next start.', async (t) => {
+  const s = await setScene(t, {
+    behaviour: { bytesPerSecond: 8_000_000 },
+    settings: { drain: '1s' },
+  });
+  if (s === undefined) return;
+  const pull = await beginPull(s);
+  const filter = { kind: 'blob', path: pull.digest } as const;
+  assert.equal(await s.breakwater.stop(), 0);
+  assert.notEqual((await pull.body)?.complete, true);
+  const sent = s.front.bytes(filter);
+  s.front.behave({ bytesPerSecond: 0 });
+  s.front.clear();
+  await s.breakwater.restart();
+  const again = await askBlob(s.breakwater.url, big, pull.digest, { discard: true });
+  assert.deepEqual([again.complete, again.digest], [true, pull.digest]);
+  const resent = s.front.bytes(filter) + sent - pull.size;
+  assert.ok(resent < 48 * 1024 * 1024, `${resent} bytes came twice`);
+});
+
+test('A second signal ends a draining server at once.', async (t) => {
+  const s = await setScene(t, { behaviour: { bytesPerSecond: 2_000_000 } });
+  if (s === undefined) return;
+  const { adminUrl, pid } = s.breakwater;
+  const pull = await beginPull(s);
+  const stopped = s.breakwater.stop();
+  await eventually('not ready', async () => (await ask(`${adminUrl}/readyz`)).status === 503);
+  const began = performance.now();
+  // Signals that follow one another within 0.3 s are one that was passed on twice.
+  await eventually('it ends', () => {
+    try {
+      return !process.kill(pid, 'SIGTERM');
+    } catch {
+      return true;
+    }
+  });
+  assert.equal(await stopped, 1);
+  assert.ok(performance.now() - began < 20_000);
+  await pull.body;
+});
+
+test('A changed rule is in force by itself; a bad file keeps the old one and says where it is wrong.', async (t) => {
+  const s = await setScene(t);
+  if (s === undefined) return;
+  const { url } = s.breakwater;
+  const rule = { prefix: 'other', upstream: s.front.url };
+  await s.breakwater.configure({ defaultRules: false, rules: [rule] });
+  const path = 'other/library/busybox';
+  await eventually('the new rule leads', async () => {
+    return (await askManifest(url, path, '1.36')).status === 200;
+  });
+  await s.breakwater.configure({ defaultRules: false, rules: [{ ...rule, freshfor: '1h' }] });
+  await eventually('the slip is told', () => /freshfor.*freshFor/.test(s.breakwater.logs()));
+  assert.equal((await askManifest(url, path, '1.36')).status, 200);
+});
+
+test('With tls.certFile and keyFile the registry speaks TLS 1.2 or newer, with the bytes and ranges of plain HTTP.', async (t) => {
+  const folder = await makeRunFolder('tls');
+  t.after(() => removeRunFolder(folder));
+  const certificate = makeCertificate(folder);
+  if (certificate === undefined) return t.skip('openssl is not installed');
+  const s = await setScene(t, { settings: { tls: certificate } });
+  if (s === undefined) return;
+  assert.match(s.breakwater.url, /^https:/);
+  const ca = await readFile(certificate.certFile, 'utf8');
+  const layer = s.image('noMediaType').blobs.at(-1);
+  assert.ok(layer !== undefined);
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    new Promise<{ status: number | undefined; body: Buffer }>((resolve, reject) => {
+      const url = `${s.breakwater.url}/v2/docker.io/${s.image('noMediaType').repository}/${path}`;
+      const sent = request(url, { ca, headers, agent: false, minVersion: 'TLSv1.2' }, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('end', () => resolve({ status: answer.statusCode, body: Buffer.concat(chunks) }));
+      });
+      sent.on('error', reject).end();
+    });
+  assert.equal((await get(`manifests/${s.image('noMediaType').tag}`)).status, 200);
+  const whole = await get(`blobs/${layer.digest}`);
+  assert.ok(whole.body.equals(s.bytesOf(layer.digest)));
+  const part = await get(`blobs/${layer.digest}`, { Range: 'bytes=10-99' });
+  assert.equal(part.status, 206);
+  assert.ok(part.body.equals(s.bytesOf(layer.digest).subarray(10, 100)));
+  await assert.rejects(
+    new Promise((resolve, reject) => {
+      const old = { ca, agent: false, minVersion: 'TLSv1', maxVersion: 'TLSv1.1' } as const;
+      request(`${s.breakwater.url}/v2/`, old, resolve).on('error', reject).end();
+    }),
+  );
+});
