@@ -1,3 +1,4 @@
+import { contiguousUntil } from '../domain/byte-range.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
@@ -8,7 +9,7 @@ import type { Events } from '../ports/events.ts';
 import type { Spool, SpoolFile } from '../ports/spool.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { fetchBytes } from './download-fetch.ts';
-import { bytesOf, runFrom } from './piece-plan.ts';
+import { bytesOf } from './piece-plan.ts';
 import type { SpaceGate, SpaceReservation } from './space-gate.ts';
 import { isStorageFailure } from './space-gate.ts';
 import type { UpstreamSources } from './upstream-sources.ts';
@@ -118,7 +119,8 @@ export class Download {
 
   /** Bytes in a row from `position` that can be read now. */
   availableFrom(position: number): number {
-    const stored = this.#file === undefined ? 0 : runFrom(this.#file.arrived, position);
+    const arrived = this.#file?.arrived ?? [];
+    const stored = contiguousUntil(arrived, position) - position;
     return Math.max(stored, this.#head.length - position);
   }
 

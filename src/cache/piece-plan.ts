@@ -52,20 +52,6 @@ export function createPiecePlan(pieceBytes: number): PiecePlan {
   };
 }
 
-/** How many bytes have arrived in a row from `position` on. */
-export function runFrom(arrived: readonly ByteSpan[], position: number): number {
-  let low = 0;
-  let high = arrived.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const span = arrived[middle] as ByteSpan;
-    if (span.end < position) low = middle + 1;
-    else if (span.start > position) high = middle - 1;
-    else return span.end - position + 1;
-  }
-  return 0;
-}
-
 export function bytesOf(spans: readonly ByteSpan[]): number {
   let bytes = 0;
   for (const span of spans) bytes += span.end - span.start + 1;
