@@ -13,9 +13,40 @@ export interface Config {
   readonly drainMs: number;
   readonly shutdownDelayMs: number;
   readonly cache: CacheConfig;
+  /** The home account. */
+  readonly registryId: string;
+  /** The first is home; `any`: each region is a registry of its own. */
+  readonly regions: readonly string[] | 'any';
+  /** Of content that no credential fetched and nobody pushed; and of a pushed repository whose policy allows everyone. */
+  readonly anonymousPull: boolean;
+  /** May an anonymous pull make a repository or fetch something new: always, never, or from loopback alone. */
+  readonly anonymousImport: boolean | 'loopback';
+  readonly createOnPush: boolean;
+  /** Whether a pushed index may name manifests that are not here. */
+  readonly sparseIndexes: boolean;
+  readonly oidc: readonly OidcIssuer[];
   readonly limits: { readonly connectionsMax: number; readonly downloadsMax: number };
   /** File rules over the built-in ones: a replaced built-in is not in the list. In the file's order, then the built-ins'. */
   readonly rules: readonly PullRule[];
+}
+
+/** Whose JWTs are accepted as password or bearer, and for whom they speak. */
+export interface OidcIssuer {
+  /** As the `iss` claim has it. */
+  readonly issuer: string;
+  /** One of them must stand in `aud`. Never empty. */
+  readonly audiences: readonly string[];
+  /** Absent: found by `<issuer>/.well-known/openid-configuration`. */
+  readonly jwksUrl: string | undefined;
+  /** PEM text; absent: the system's roots. */
+  readonly ca: string | undefined;
+  /** The first whose claims all match decides. Values are patterns of `*` and `?`; a list claim matches by any element. */
+  readonly principals: readonly {
+    readonly claims: Readonly<Record<string, string>>;
+    /** Name of a user or robot. */
+    readonly principal: string;
+    readonly account: string;
+  }[];
 }
 
 export interface ListenAddress {

@@ -8,6 +8,17 @@ export type ErrorCode =
   | 'digestInvalid'
   | 'manifestUnknown'
   | 'blobUnknown'
+  /** A manifest names what this repository does not hold; the digests are in `detail`. */
+  | 'manifestBlobUnknown'
+  | 'manifestInvalid'
+  /** The tag exists, and the repository's mutability setting protects it. */
+  | 'tagImmutable'
+  | 'uploadUnknown'
+  | 'uploadInvalid'
+  /** A chunk that does not begin where the last one ended; `detail` holds `id` and `size`. */
+  | 'uploadRange'
+  /** A length that is not what was said. */
+  | 'sizeInvalid'
   | 'paginationInvalid'
   | 'requestInvalid'
   | 'requestTooLarge'
@@ -15,7 +26,13 @@ export type ErrorCode =
   | 'unsupported'
   | 'unauthorized'
   | 'denied'
+  /** What is to be made is there already, or is not empty. */
+  | 'conflict'
   | 'tooManyRequests'
+  /** The volume is full. */
+  | 'storageFull'
+  /** The volume can't be written: read-only, or broken. */
+  | 'storageFailed'
   | 'unavailable'
   | 'upstreamInvalid'
   | 'upstreamTimeout'

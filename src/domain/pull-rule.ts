@@ -36,6 +36,8 @@ export interface PullRule {
   readonly staleBudgetMs: number;
   readonly onFailure: Readonly<Record<Exclude<FailureKind, 'invalid'>, FailureAction>>;
   readonly platforms: 'none' | 'requested' | 'all' | readonly string[];
+  /** Whether clients may push under the prefix; ROOT refuses nothing, whatever this says (design.md §6). */
+  readonly push: boolean;
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly allowHosts: readonly string[];

@@ -12,7 +12,18 @@ export function registryKey(registry: Registry): RegistryKey {
   return `${registry.account}/${registry.region}`;
 }
 
-/** The registry of a server with no accounts yet. */
+export function registryOf(key: RegistryKey): Registry {
+  const slash = key.indexOf('/');
+  return { account: key.slice(0, slash), region: key.slice(slash + 1) };
+}
+
+/** A repository's ARN, as policies name it. */
+export function repositoryArn(key: RegistryKey, repository: string): string {
+  const { account, region } = registryOf(key);
+  return `arn:aws:ecr:${region}:${account}:repository/${repository}`;
+}
+
+/** The home registry where the configuration names none. */
 export const homeRegistry: RegistryKey = registryKey({
   account: '000000000000',
   region: 'us-east-1',

@@ -17,6 +17,14 @@ export interface Incoming {
   readonly secure: boolean;
   /** Aborts when the client goes away; a getter that makes the signal on first use. */
   readonly signal: AbortSignal;
+  /** Bytes announced by Content-Length; `undefined` where there is none: a streamed body, or no body at all. */
+  readonly bodyBytes: number | undefined;
+  /**
+   * The request's body as it comes, read no faster than it is consumed; chunks may be reused by nobody else. Answers
+   * `100-continue` at the first read. Ends at the body's end; throws `ClientLeft` when the socket closes before it,
+   * `sizeInvalid` never (Node counts Content-Length itself). At most once, and not beside `readBody`.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
   /** Reads a request's body whole; throws `requestTooLarge` beyond `bytesMax`. */
   readBody(bytesMax: number): Promise<Uint8Array>;
 }

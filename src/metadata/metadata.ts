@@ -4,6 +4,9 @@ import type { RegistryKey } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import type { Tag } from '../domain/tag.ts';
 import type { Verdict } from '../domain/verdict.ts';
+import type { TagMutability } from '../domain/tag-mutability.ts';
+import type { AccessMetadata } from './access-metadata.ts';
+import type { RegistryMetadata } from './registry-metadata.ts';
 
 /** Where a row lives: every key begins with the registry. */
 export interface RepositoryKey {
@@ -17,7 +20,15 @@ export interface StoredRepository {
   /** Set while `stop` on 401/403 holds the repository, digests too (design.md §3, "Tags"). */
   readonly stopped: { readonly at: number; readonly reason: string } | undefined;
   readonly createdAt: number;
+  /** True once anything was pushed into it, or it was made by hand: not for anonymous unless a policy says so. */
+  readonly pushed: boolean;
+  readonly tagMutability: TagMutability;
+  /** Text of its policy, verbatim. */
+  readonly policy: string | undefined;
 }
+
+/** How content came here. */
+export type Provenance = 'pushed' | 'cached' | 'replicated';
 
 export interface StoredManifest {
   readonly digest: Digest;
@@ -38,6 +49,8 @@ export interface StoredTag {
   /** Wall time, ms; one in the future is stale. */
   readonly validatedAt: number;
   readonly status: TagStatus;
+  /** A pushed tag is never validated upstream; its `source` is empty. */
+  readonly provenance: Provenance;
 }
 
 /** What is known of a blob in a repository: the two halves of "R holds B" (design.md §3, "Whose bytes"). */
@@ -48,7 +61,7 @@ export interface BlobClaim {
   readonly mediaType: string | undefined;
   /** This rule has once fetched the blob itself. */
   readonly ruleFetched: boolean;
-  /** Upstream was asked for it in this very repository and had it. */
+  /** Upstream was asked for it in this very repository and had it, or it was pushed or mounted here. */
   readonly proven: boolean;
 }
 
@@ -97,7 +110,7 @@ export interface PullRow extends Omit<PullRecord, 'at' | 'count'> {
  * Metadata over SQLite or PostgreSQL. Reads are point reads; writes are answered after their commit, in the order they were
  * called. A write is idempotent: repeating it changes nothing but times.
  */
-export interface Metadata extends AsyncDisposable {
+export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposable {
   findRepository(key: RepositoryKey): Promise<StoredRepository | undefined>;
   findManifest(key: RepositoryKey, digest: Digest): Promise<StoredManifest | undefined>;
   /** Type and size without the bytes. */

@@ -21,6 +21,8 @@ const built = {
   registry: { module: 'github.com/distribution/distribution/v3/cmd/registry', version: 'v3.1.2' },
   containerd: { module: 'github.com/containerd/containerd/v2/cmd/containerd', version: 'v2.4.2' },
   ctr: { module: 'github.com/containerd/containerd/v2/cmd/ctr', version: 'v2.4.2' },
+  helm: { module: 'helm.sh/helm/v3/cmd/helm', version: 'v3.22.0' },
+  cosign: { module: 'github.com/sigstore/cosign/v3/cmd/cosign', version: 'v3.1.3' },
 } as const;
 
 export type BuiltTool = keyof typeof built;

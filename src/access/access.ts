@@ -1,0 +1,91 @@
+import type { Action, ScopeRight } from '../domain/access-action.ts';
+import type { Principal } from '../domain/principal.ts';
+import type { PullRule } from '../domain/pull-rule.ts';
+import type { RegistryKey } from '../domain/registry.ts';
+import type { RepositoryName } from '../domain/repository-name.ts';
+
+/** A principal as one request speaks for it. One object a verified credential, shared by its requests. */
+export interface Caller {
+  readonly principal: Principal;
+  /** How it was shown: `key` an access key as Basic, `token` a named token, `ecr` the 12-hour password, `bearer` our token service's, `oidc` a JWT. */
+  readonly via: 'none' | 'key' | 'token' | 'ecr' | 'bearer' | 'oidc';
+  /** What the credential itself is limited to; `undefined`: to nothing. Rights are never more than the principal's. */
+  readonly scopes: readonly Scope[] | undefined;
+}
+
+/** `repository:team/*:pull,push`: names with `*` and `?`. */
+export interface Scope {
+  readonly repository: string;
+  readonly rights: readonly ScopeRight[];
+}
+
+/** Where a request came from: for conditions, throttling and the audit. */
+export interface RequestFrom {
+  readonly address: string;
+  readonly secure: boolean;
+  readonly userAgent: string | undefined;
+  readonly requestId: string;
+}
+
+/** Who is asking. Known credentials are answered without waiting. */
+export interface Identifier {
+  /**
+   * Who an Authorization header speaks for: none, or an empty Basic pair, is anonymous. `mirror`: unknown credentials are
+   * anonymous too, neither counted nor logged (kubelets send a mirror what they hold for the registry behind it).
+   * Throws `unauthorized` for wrong credentials, `tooManyRequests` while the source or the principal is throttled.
+   */
+  identify(
+    authorization: string | undefined,
+    from: RequestFrom,
+    options: { readonly mirror: boolean; readonly basicOnly?: boolean },
+  ): Caller | Promise<Caller>;
+}
+
+export interface Question {
+  readonly caller: Caller;
+  readonly action: Action;
+  readonly registry: RegistryKey;
+  /** Absent where the action has no repository: listing all, the registry's policy. */
+  readonly repository: RepositoryName | undefined;
+  /** The rule that leads to the repository, where one does: what its credential fetched is private unless it says so. */
+  readonly rule: PullRule | undefined;
+  readonly from: RequestFrom;
+}
+
+export interface Verdict {
+  readonly allowed: boolean;
+  /** One sentence: which policy and statement decided, or that none spoke. For `access can`, logs and the audit; never for the caller who was refused. */
+  readonly because: string;
+}
+
+/** May they. Every front-end asks it, before the cache. */
+export interface Authorizer {
+  /** Without waiting where all that is needed is in memory. Denials are audited. */
+  may(question: Question): Verdict | Promise<Verdict>;
+  /** The same without an audit entry, for listings that leave out and for `access can`. */
+  explain(question: Question): Verdict | Promise<Verdict>;
+  /** Forgets what was read: after a change of policies, principals or rules. */
+  reset(): void;
+}
+
+/** A change or a denial, told once. Never holds a secret. */
+export interface AuditEntry {
+  readonly kind: 'change' | 'denial' | 'login';
+  /** ARN, or `anonymous`; for a failed login the user name as it was sent, shortened. */
+  readonly principal: string;
+  /** `ecr:PutImage`, `account:Create`, `login`, … */
+  readonly action: string;
+  /** The repository's name, the user's, the account's; empty where there is none. */
+  readonly resource: string;
+  readonly registry: RegistryKey;
+  readonly outcome: 'allowed' | 'denied' | 'failed';
+  readonly address: string;
+  readonly requestId: string;
+  /** More of it: tag, digest, policy's name, why. */
+  readonly detail: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Append-only. Never awaited on the data path, never throws; what was changed is told after its commit. */
+export interface Audit {
+  record(entry: AuditEntry): void;
+}

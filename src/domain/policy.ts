@@ -1,0 +1,82 @@
+import type { Principal } from './principal.ts';
+
+/** Which policy it is: what may and must stand in its statements differs. */
+export type PolicyKind = 'identity' | 'repository' | 'registry';
+
+/** A policy, parsed once (IAM JSON policy reference). The text itself is kept verbatim beside it. */
+export interface PolicyDocument {
+  readonly kind: PolicyKind;
+  readonly id: string | undefined;
+  readonly statements: readonly PolicyStatement[];
+}
+
+export interface PolicyStatement {
+  /** Any string; several statements may share one. */
+  readonly sid: string | undefined;
+  readonly effect: 'Allow' | 'Deny';
+  /** Absent in identity policies. */
+  readonly principals: PrincipalMatch | undefined;
+  readonly notPrincipals: PrincipalMatch | undefined;
+  /** Lower case, with wildcards; exactly one of the two is there. */
+  readonly actions: readonly string[] | undefined;
+  readonly notActions: readonly string[] | undefined;
+  /** ARNs with wildcards; both absent in a repository policy without them: the repository itself. */
+  readonly resources: readonly string[] | undefined;
+  readonly notResources: readonly string[] | undefined;
+  readonly conditions: readonly PolicyCondition[];
+}
+
+export interface PrincipalMatch {
+  /** `*` or `{"AWS": "*"}`. */
+  readonly everyone: boolean;
+  /** Twelve digits, `arn:aws:iam::<account>:root` and bare accounts both. */
+  readonly accounts: readonly string[];
+  /** ARNs of users and roles, exact. */
+  readonly arns: readonly string[];
+  readonly services: readonly string[];
+}
+
+export interface PolicyCondition {
+  /** As written: `StringEquals`, `ForAnyValue:StringLike`, `NumericLessThanIfExists`, … */
+  readonly operator: string;
+  /** Lower case: keys are compared so. */
+  readonly key: string;
+  readonly values: readonly string[];
+}
+
+/** A policy that counts for a question, under the name by which a decision speaks of it: `repository policy of team/app`. */
+export interface NamedPolicy {
+  readonly name: string;
+  readonly document: PolicyDocument;
+}
+
+export interface AccessQuestion {
+  readonly principal: Principal;
+  /** `ecr:PutImage`. */
+  readonly action: string;
+  /** ARN of the repository, or `*` where the action has none. */
+  readonly resource: string;
+  /** The account that owns the resource. */
+  readonly resourceAccount: string;
+  /** Condition keys in lower case; several values where the key is multivalued, none where it is absent. */
+  readonly context: ReadonlyMap<string, readonly string[]>;
+  /** Those of the principal itself. */
+  readonly identityPolicies: readonly NamedPolicy[];
+  /** The repository's and the registry's. */
+  readonly resourcePolicies: readonly NamedPolicy[];
+}
+
+export interface AccessDecision {
+  readonly allowed: boolean;
+  readonly reason:
+    | 'explicitDeny'
+    | 'identityAllow'
+    | 'resourceAllow'
+    /** The resource's account is the administrator's own. */
+    | 'administrator'
+    /** Another account's resource: one of the two sides does not allow. */
+    | 'crossAccount'
+    | 'noStatement';
+  /** What decided: the policy's name, and the statement's Sid or its index from 0. */
+  readonly by: { readonly policy: string; readonly statement: string } | undefined;
+}

@@ -1,0 +1,53 @@
+import type { Digest, DigestAlgorithm } from '../domain/digest.ts';
+import type { RegistryKey } from '../domain/registry.ts';
+import type { RepositoryName } from '../domain/repository-name.ts';
+import type { VerifiedFile } from './spool.ts';
+
+/** Where an upload was begun: it exists for no other repository. */
+export interface UploadPlace {
+  readonly registry: RegistryKey;
+  readonly repository: RepositoryName;
+}
+
+/**
+ * Blobs on their way in. An upload outlives the request, the connection and the server that began it, and shares its file
+ * system with the blobs. Unknown, of another repository, cancelled, finished and expired ones are all `undefined`.
+ */
+export interface Uploads {
+  /** Begins an empty upload; its id is a UUID. `algorithm` is the one the digest will likely have: only its hash is free at the end. */
+  create(place: UploadPlace, algorithm: DigestAlgorithm): Promise<string>;
+  /**
+   * Takes the upload for one request; whoever comes meanwhile waits its turn, under `signal`.
+   * Throws `RegistryError` `unavailable` when the turn does not come within 10 s.
+   */
+  take(place: UploadPlace, id: string, signal: AbortSignal): Promise<UploadFile | undefined>;
+  /** The bytes that a taken or idle upload has; never waits for a turn. */
+  size(place: UploadPlace, id: string): Promise<number | undefined>;
+  /** Removes the upload, also while a request writes to it: that one's `cancelled` aborts. False where there is none. */
+  cancel(place: UploadPlace, id: string): Promise<boolean>;
+  /** Uploads of a registry, oldest first, for upkeep and the console. */
+  list(): Promise<readonly (UploadPlace & { readonly id: string; readonly size: number; readonly startedAt: number })[]>;
+  /** Removes uploads untouched for 24 h, and litter of a crash; never a taken one. */
+  sweep(): Promise<void>;
+}
+
+/** An upload while one request has it. Disposing gives the turn on and keeps what was written. */
+export interface UploadFile extends AsyncDisposable {
+  readonly id: string;
+  /** Bytes that were written, which is where the next ones go. */
+  readonly size: number;
+  /** Aborts when the upload is cancelled by another request. */
+  readonly cancelled: AbortSignal;
+  /** Appends; resolves when the chunks may be reused. ENOSPC, EROFS, EDQUOT and EIO pass through as system errors, with `size` unchanged by the failed call. */
+  append(chunks: readonly Uint8Array[]): Promise<void>;
+  /** Back to `size` bytes: a chunk that turned out to be wrong leaves nothing. */
+  truncate(size: number): Promise<void>;
+  /** What was appended survives a power cut; before a chunk is acknowledged. */
+  sync(): Promise<void>;
+  /** Hashes what is there, in a worker where it is large: true when the digest is right. */
+  verify(expected: Digest): Promise<boolean>;
+  /** After `verify` gave true: syncs. The upload is gone once `BlobStore.adopt` took the file. */
+  seal(expected: Digest): Promise<VerifiedFile>;
+  /** Removes the upload. */
+  discard(): Promise<void>;
+}
