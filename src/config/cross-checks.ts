@@ -20,6 +20,8 @@ export function crossCheck(
       certificatePair(field(rule, 'clientCert'), ['rules', index, 'clientCert']),
     ),
     ...samePrefixes(rules),
+    ...sameRegions(list(field(input, 'regions'))),
+    ...sameIssuers(list(field(input, 'oidc'))),
     ...(credentials === undefined ? [] : unresolved(rules, credentials)),
   ];
 }
@@ -77,6 +79,24 @@ function samePrefixes(rules: readonly unknown[]): Finding[] {
     findings.push({ path: ['rules', index, 'prefix'], part: 'value', message });
   }
   return findings;
+}
+
+function sameRegions(regions: readonly unknown[]): Finding[] {
+  return regions.flatMap((region, index) => {
+    if (typeof region !== 'string' || regions.indexOf(region) === index) return [];
+    const message = `${showValue(region)} is regions[${regions.indexOf(region)}] too; keep one of them`;
+    return [{ path: ['regions', index], part: 'value', message }];
+  });
+}
+
+function sameIssuers(oidc: readonly unknown[]): Finding[] {
+  const issuers = oidc.map((one) => field(one, 'issuer'));
+  return issuers.flatMap((issuer, index) => {
+    const first = issuers.indexOf(issuer);
+    if (typeof issuer !== 'string' || first === index) return [];
+    const message = `${showValue(issuer)} is the issuer of oidc[${first}]; put the principals of both into one`;
+    return [{ path: ['oidc', index, 'issuer'], part: 'value', message }];
+  });
 }
 
 function unresolved(rules: readonly unknown[], credentials: ReadonlySet<string>): Finding[] {

@@ -3,14 +3,14 @@ import { overBuiltinRules } from '../domain/builtin-rules.ts';
 import { normalizeHost } from '../domain/host-name.ts';
 import type { Credential, PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
 import { canonicalPrefix } from '../domain/rule-set.ts';
-import type { Config, ListenAddress } from './config.ts';
+import type { Config, ListenAddress, OidcIssuer } from './config.ts';
 import { parseDuration } from './duration.ts';
 import type { FileReader } from './file-reader.ts';
 import { parseListenAddress } from './listen-address.ts';
 import type { PemText } from './pem.ts';
 import { readCertificates, readPrivateKey } from './pem.ts';
 import type { Finding } from './schema-problems.ts';
-import type { CertificateSettings, RuleSettings, Settings } from './settings.ts';
+import type { CertificateSettings, OidcSettings, RuleSettings, Settings } from './settings.ts';
 import { parseMinFree, parseSize } from './size.ts';
 import { parseAllowedHost, parseUpstreamUrl } from './upstream-url.ts';
 
@@ -37,6 +37,11 @@ export async function resolveSettings(
   for (const [index, rule] of settings.rules.entries()) {
     own.push(await resolveRule(rule, ['rules', index], options, pems));
   }
+  const oidc: OidcIssuer[] = [];
+  for (const [index, issuer] of settings.oidc.entries()) {
+    const ca = await pems.certificates(absolute(issuer.caFile, options), ['oidc', index, 'caFile']);
+    oidc.push(resolveIssuer(issuer, ca, settings.registryId));
+  }
   const { cache, tls } = settings;
   // The listener reads them itself; here it is only seen that they will do.
   await pems.pair(
@@ -54,6 +59,13 @@ export async function resolveSettings(
         : { certFile: absolute(tls.certFile, options), keyFile: absolute(tls.keyFile, options) },
     dataDir: resolve(options.cwd, settings.dataDir),
     publicUrl: settings.publicUrl.replace(/\/$/, ''),
+    registryId: settings.registryId,
+    regions: settings.regions,
+    anonymousPull: settings.anonymousPull,
+    anonymousImport: settings.anonymousImport,
+    createOnPush: settings.createOnPush,
+    sparseIndexes: settings.sparseIndexes,
+    oidc,
     drainMs: milliseconds(settings.drain),
     shutdownDelayMs: milliseconds(settings.shutdownDelay),
     cache: {
@@ -70,6 +82,23 @@ export async function resolveSettings(
     rules: settings.defaultRules ? overBuiltinRules(own) : own,
   };
   return { config, findings: pems.findings, files: pems.files };
+}
+
+function resolveIssuer(
+  { issuer, audiences, jwksUrl, principals }: OidcSettings,
+  ca: string | undefined,
+  registryId: string,
+): OidcIssuer {
+  return {
+    issuer,
+    audiences,
+    jwksUrl: jwksUrl === '' ? undefined : jwksUrl,
+    ca,
+    principals: principals.map((one) => ({
+      ...one,
+      account: one.account === '' ? registryId : one.account,
+    })),
+  };
 }
 
 async function resolveRule(
@@ -92,6 +121,7 @@ async function resolveRule(
     staleBudgetMs: milliseconds(rule.staleBudget),
     onFailure: rule.onFailure,
     platforms: rule.platforms,
+    push: rule.push,
     allow: rule.allow,
     deny: rule.deny,
     allowHosts: rule.allowHosts.map((host) => present(parseAllowedHost(host))),

@@ -14,7 +14,11 @@ const prefixCharactersMax = 128;
 const pathCharactersMax = 4096;
 
 /** A text that a parser understands; `describe` goes into the schema. */
-function parsed(describe: string, error: string, isGood: (text: string) => boolean): z.ZodString {
+export function parsed(
+  describe: string,
+  error: string,
+  isGood: (text: string) => boolean,
+): z.ZodString {
   return z.string({ error }).refine(isGood, { error }).describe(describe);
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import * as access from './schema-access.ts';
 import * as value from './schema-values.ts';
 import type { Settings } from './settings.ts';
 
@@ -71,6 +72,9 @@ const rule = z.strictObject(
       })
       .describe('What of an image is fetched in the background once a part of it was pulled.')
       .default('requested'),
+    push: value
+      .flag('Whether clients may push under the prefix; ROOT refuses nothing, whatever this says.')
+      .default(false),
     allow: value.list(value.namePattern(), 'What may be pulled; empty: all.', 1000).default([]),
     deny: value
       .list(value.namePattern(), 'What may not be pulled; wins over allow.', 1000)
@@ -137,10 +141,25 @@ const settings = z
       publicUrl: value
         .publicUrl("Where clients reach the registry; empty: the request's Host.")
         .default(''),
+      registryId: access.accountId('The home account.').default('000000000000'),
+      regions: access.regions().default(['us-east-1']),
+      anonymousPull: value
+        .flag('Whether anyone may pull what no credential fetched and nobody pushed.')
+        .default(true),
+      anonymousImport: access.anonymousImport().default('loopback'),
       defaultRules: value.flag('Whether the well-known registries have rules.').default(true),
       secretsFile: value
         .path('YAML of name: {username, accessToken}; refused if others can read it.')
         .default(''),
+      createOnPush: value
+        .flag('Whether a push makes the repository that it goes to.')
+        .default(true),
+      sparseIndexes: value
+        .flag('Whether a pushed index may name manifests that are not here.')
+        .default(false),
+      oidc: value
+        .list(access.oidcIssuer, 'Whose JWTs are accepted, and for whom they speak.', 100)
+        .default([]),
       drain: value.duration('How long running pulls may finish at the end.', '24h').default('120s'),
       shutdownDelay: value
         .duration('How long new connections are still taken after SIGTERM.', '1h')

@@ -8,8 +8,15 @@ export interface Settings {
   readonly tls: CertificateSettings;
   readonly dataDir: string;
   readonly publicUrl: string;
+  readonly registryId: string;
+  readonly regions: readonly string[] | 'any';
+  readonly anonymousPull: boolean;
+  readonly anonymousImport: boolean | 'loopback';
   readonly defaultRules: boolean;
   readonly secretsFile: string;
+  readonly createOnPush: boolean;
+  readonly sparseIndexes: boolean;
+  readonly oidc: readonly OidcSettings[];
   readonly drain: string;
   readonly shutdownDelay: string;
   readonly cache: {
@@ -21,6 +28,19 @@ export interface Settings {
   };
   readonly limits: { readonly connections: number; readonly downloads: number };
   readonly rules: readonly RuleSettings[];
+}
+
+export interface OidcSettings {
+  readonly issuer: string;
+  readonly audiences: readonly string[];
+  readonly jwksUrl: string;
+  readonly caFile: string;
+  readonly principals: readonly {
+    readonly claims: Readonly<Record<string, string>>;
+    readonly principal: string;
+    /** Empty: `registryId`. */
+    readonly account: string;
+  }[];
 }
 
 export interface RuleSettings {
@@ -42,6 +62,7 @@ export interface RuleSettings {
     readonly network: FailureAction;
   };
   readonly platforms: 'none' | 'requested' | 'all' | readonly string[];
+  readonly push: boolean;
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly allowHosts: readonly string[];

@@ -17,6 +17,7 @@ export const ruleDefaults: Omit<PullRule, 'prefix' | 'origin' | 'urls' | 'upstre
     network: 'keep',
   },
   platforms: 'requested',
+  push: false,
   allow: [],
   deny: [],
   allowHosts: [],
