@@ -1,4 +1,5 @@
 import type { Action, ScopeRight } from '../domain/access-action.ts';
+import type { IdentityAction } from '../domain/identity-action.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
 import type { RegistryKey } from '../domain/registry.ts';
@@ -43,13 +44,15 @@ export interface Identifier {
 
 export interface Question {
   readonly caller: Caller;
-  readonly action: Action;
+  readonly action: Action | IdentityAction;
   readonly registry: RegistryKey;
   /** Absent where the action has no repository: listing all, the registry's policy. */
   readonly repository: RepositoryName | undefined;
   /** The rule that leads to the repository, where one does: what its credential fetched is private unless it says so. */
   readonly rule: PullRule | undefined;
   readonly from: RequestFrom;
+  /** ARN of what is asked about where it is no repository: a user. */
+  readonly resource?: string;
 }
 
 export interface Verdict {
