@@ -3,6 +3,8 @@ import type { Socket } from 'node:net';
 import { RegistryError } from '../domain/errors.ts';
 import { Progress } from './progress.ts';
 import type { Incoming, Reply, Served } from './reply.ts';
+import { createRequestBody, hasBody } from './request-body.ts';
+import type { RequestBody } from './request-body.ts';
 
 /** What the exchanges of one connection share. */
 export interface Connection {
@@ -49,7 +51,7 @@ export class Exchange implements Incoming {
   #owner: ExchangeOwner;
   #reply: Reply | undefined;
   #ended = false;
-  #bodyRead = false;
+  #body: RequestBody | undefined;
   #abort: AbortController | undefined;
   #onClose: (() => void) | undefined;
 
@@ -98,35 +100,40 @@ export class Exchange implements Incoming {
     );
   }
 
-  /** True when the request carries a body that nobody has read. */
+  get bodyBytes(): number | undefined {
+    const announced = this.headers['content-length'];
+    return announced === undefined ? undefined : Number(announced);
+  }
+
+  get body(): RequestBody {
+    this.#body ??= createRequestBody(this.request, {
+      wanted: () => this.#askForBody(),
+      waiting: () => this.progress.begin(this.#owner.now()),
+      taken: (bytes) => this.progress.end(this.#owner.now(), bytes),
+      left: () => new ClientLeft(),
+    });
+    return this.#body;
+  }
+
+  /** True while bytes of the request's body are still to come off the connection. */
   get bodyUnread(): boolean {
-    return (
-      !this.#bodyRead &&
-      (this.headers['transfer-encoding'] !== undefined ||
-        Number(this.headers['content-length'] ?? 0) > 0)
-    );
+    return hasBody(this.request) && !this.request.complete;
+  }
+
+  /** Nobody reads the body any more; what is left of it is thrown away as it comes. */
+  discardBody(onBytes?: (bytes: number) => void): void {
+    this.body.discard(onBytes);
   }
 
   async readBody(bytesMax: number): Promise<Uint8Array> {
-    const announced = Number(this.headers['content-length'] ?? 0);
-    if (announced > bytesMax) throw tooLarge(bytesMax);
-    if (this.expectsContinue) this.response.writeContinue();
-    this.#bodyRead = true;
-    const chunks: Buffer[] = [];
+    if ((this.bodyBytes ?? 0) > bytesMax) throw tooLarge(bytesMax);
+    const chunks: Uint8Array[] = [];
     let length = 0;
-    this.progress.begin(this.#owner.now());
-    for await (const chunk of this.request as AsyncIterable<Buffer>) {
-      const nowMs = this.#owner.now();
-      this.progress.end(nowMs, chunk.length);
+    for await (const chunk of this.body) {
       length += chunk.length;
-      if (length > bytesMax) {
-        this.#bodyRead = false;
-        throw tooLarge(bytesMax);
-      }
+      if (length > bytesMax) throw tooLarge(bytesMax);
       chunks.push(chunk);
-      this.progress.begin(nowMs);
     }
-    this.progress.end(this.#owner.now(), 0);
     return Buffer.concat(chunks, length);
   }
 
@@ -152,6 +159,12 @@ export class Exchange implements Incoming {
     this.closed = true;
     this.#abort?.abort(new ClientLeft());
     this.#onClose?.();
+  }
+
+  #askForBody(): void {
+    if (!this.expectsContinue || this.response.headersSent) return;
+    this.expectsContinue = false;
+    this.response.writeContinue();
   }
 
   /** Tells the owner, once. An exchange whose handler still runs at the socket's end is told by the writer later. */

@@ -119,6 +119,7 @@ function serve(server: Server, options: HttpServerOptions, connections: Connecti
   const waitMs = options.bodyWaitMs ?? 10_000;
   const write = createWriter({
     bodies: createBodySender({ buffers: options.buffers, waitMs, timer }),
+    timer,
     replyTo,
     closing: connections.stopping,
     onBroken: (error, exchange) => onError?.(error, exchange),
@@ -130,6 +131,8 @@ function serve(server: Server, options: HttpServerOptions, connections: Connecti
   ): void => {
     const connection = connections.of(request.socket);
     if (connection === undefined) return void request.socket.destroy();
+    // A request behind one that ends its connection is not answered.
+    if (!connection.socket.writable) return;
     const exchange = new Exchange(nextId(), connection, request, response, owner);
     exchange.expectsContinue = expectsContinue;
     connection.exchanges.add(exchange);
@@ -147,9 +150,13 @@ function serve(server: Server, options: HttpServerOptions, connections: Connecti
   server.on('request', (request, response) => answer(request, response, false));
   server.on('checkContinue', (request, response) => answer(request, response, true));
   server.on('clientError', (error, socket) => {
-    const busy = (connections.of(socket as Socket)?.exchanges.size ?? 0) > 0;
-    if (busy) socket.destroy();
-    else refuse(error, socket as Socket);
+    const [first, second] = connections.of(socket as Socket)?.exchanges ?? [];
+    // Bytes of ours may be out already, or are still to come for the requests before.
+    if (second !== undefined || first?.response.headersSent === true) socket.destroy();
+    else {
+      first?.close();
+      refuse(error, socket as Socket);
+    }
   });
 }
 

@@ -1,11 +1,13 @@
 import type { ByteSource } from '../domain/byte-source.ts';
 import type { BodySender } from './body.ts';
 import type { Exchange } from './exchange.ts';
+import { linger, passOver } from './linger.ts';
 import type { Reply } from './reply.ts';
+import type { Timer } from './timer.ts';
 
 /** Bodies up to this many bytes go out as one string with their headers: one system call, no buffer of their own. */
 const joinedBytesMax = 16 * 1024;
-/** A request body that nobody read is taken off the connection up to this many bytes; beyond that the connection ends. */
+/** A request body up to this many bytes that nobody read is passed over; beyond that the connection ends. */
 const unreadBytesMax = 64 * 1024;
 
 /** Writes replies: the only code that opens a `ByteSource`, and the only caller of a response's methods. */
@@ -13,6 +15,7 @@ export type Writer = (exchange: Exchange, reply: Reply) => void;
 
 export interface WriterOptions {
   readonly bodies: BodySender;
+  readonly timer: Timer;
   /** What is answered to an error that comes before the first byte of a body, or instead of a reply. */
   readonly replyTo: (error: unknown, exchange: Exchange) => Reply;
   /** True once the server stops: replies then say `Connection: close`. */
@@ -22,7 +25,7 @@ export interface WriterOptions {
 }
 
 export function createWriter(options: WriterOptions): Writer {
-  const { bodies, replyTo, closing, onBroken } = options;
+  const { bodies, timer, replyTo, closing, onBroken } = options;
 
   const head = (exchange: Exchange, reply: Reply, length: number | undefined): void => {
     const ends = closing() || (exchange.bodyUnread && !smallUnread(exchange));
@@ -43,14 +46,28 @@ export function createWriter(options: WriterOptions): Writer {
       exchange.bytes += sent;
       exchange.end(true);
     };
+    if (exchange.bodyUnread) return finishUnread(exchange, body, finished);
     if (body === undefined || length === 0) exchange.response.end(finished);
-    else if (typeof body !== 'string' && body.length <= joinedBytesMax) {
-      exchange.response.end(
-        Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1'),
-        'latin1',
-        finished,
-      );
-    } else exchange.response.end(body, finished);
+    else if (typeof body !== 'string' && body.length <= joinedBytesMax)
+      exchange.response.end(latin1(body), 'latin1', finished);
+    else exchange.response.end(body, finished);
+  };
+
+  /** The answer to a request whose body was not read to its end; a response waiting behind others is ended as usual. */
+  const finishUnread = (
+    exchange: Exchange,
+    body: string | Uint8Array | undefined,
+    finished: () => void,
+  ): void => {
+    const { response } = exchange;
+    if (smallUnread(exchange) || response.socket === null) {
+      passOver(exchange, timer);
+      response.end(body, finished);
+      return;
+    }
+    if (body === undefined || body.length === 0) response.flushHeaders();
+    else response.write(body);
+    linger(exchange, timer, finished);
   };
 
   const writeSource = async (
@@ -70,8 +87,9 @@ export function createWriter(options: WriterOptions): Writer {
       } else write(exchange, replyTo(error, exchange));
       return;
     }
-    if (exchange.closed) exchange.end(false);
-    else exchange.response.end(() => exchange.end(true));
+    if (exchange.closed) return exchange.end(false);
+    if (exchange.bodyUnread) passOver(exchange, timer);
+    exchange.response.end(() => exchange.end(true));
   };
 
   const write: Writer = (exchange, reply) => {
@@ -106,6 +124,10 @@ function fieldsOf(
   if (length !== undefined) fields.push('Content-Length', String(length));
   if (ends) fields.push('Connection', 'close');
   return fields;
+}
+
+function latin1(body: Uint8Array): string {
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
 }
 
 function bodyless(status: number): boolean {

@@ -26,6 +26,8 @@ function ask(path: string, query = '', method = 'GET'): Promise<Reply> {
     clientAddress: '',
     secure: false,
     signal: AbortSignal.abort(),
+    bodyBytes: undefined,
+    body: (async function* () {})(),
     readBody: () => Promise.reject(new Error('no body')),
   };
   return handler(request);

@@ -40,6 +40,10 @@ function ask(path: string, asked: Asked = {}): Incoming {
     clientAddress: '127.0.0.1',
     secure: false,
     signal: new AbortController().signal,
+    bodyBytes: body.length,
+    body: (async function* () {
+      yield body;
+    })(),
     readBody: (bytesMax) =>
       body.length > bytesMax
         ? Promise.reject(new RegistryError('requestTooLarge', 'the body is too large'))
