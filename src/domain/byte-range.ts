@@ -11,7 +11,8 @@ const unsatisfiable: RangeRequest = { kind: 'unsatisfiable' };
 const singleRange = /^bytes[ \t]*=[ \t]*(\d*)-(\d*)[ \t]*$/i;
 
 /**
- * One byte range (RFC 9110 §14.1.2). Several ranges, another unit and a malformed value are ignored, as that section allows.
+ * One byte range (RFC 9110 §14.1.2). Several ranges, another unit and a malformed value are ignored, as §14.2 allows; one that ends
+ * before it begins is refused, as it allows too.
  * An empty body has no span to send: from 0 on it is the whole.
  */
 export function parseRange(header: string | undefined, size: number): RangeRequest {
@@ -28,7 +29,7 @@ export function parseRange(header: string | undefined, size: number): RangeReque
   }
   const start = Number(first);
   const end = last === '' ? Number.POSITIVE_INFINITY : Number(last);
-  if (end < start) return whole;
+  if (end < start) return unsatisfiable;
   if (start >= size) return size === 0 && start === 0 ? whole : unsatisfiable;
   return { kind: 'span', span: { start, end: Math.min(end, size - 1) } };
 }

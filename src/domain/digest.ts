@@ -3,7 +3,9 @@ declare const brand: unique symbol;
 /** A content digest in canonical form, `sha256:<64 hex>` or `sha512:<128 hex>`. Made only by `parseDigest` and `digestOf…`. */
 export type Digest = `${DigestAlgorithm}:${string}` & { readonly [brand]: 'Digest' };
 
-export type DigestAlgorithm = 'sha256' | 'sha512';
+export const digestAlgorithms = ['sha256', 'sha512'] as const;
+
+export type DigestAlgorithm = (typeof digestAlgorithms)[number];
 
 const pattern = /^(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$/;
 
@@ -20,3 +22,13 @@ export function algorithmOf(digest: Digest): DigestAlgorithm {
 export function hexOf(digest: Digest): string {
   return digest.slice(7);
 }
+
+/** Whether it is the digest of no bytes at all. */
+export function isEmptyBlob(digest: Digest): boolean {
+  return emptyBlobs.has(digest);
+}
+
+const emptyBlobs: ReadonlySet<string> = new Set([
+  'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+  'sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e',
+]);

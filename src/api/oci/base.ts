@@ -1,26 +1,15 @@
-import type { RuleSet } from '../../domain/rule-set.ts';
 import type { Reply } from '../../http/reply.ts';
-import { apiVersionHeader, basicChallenge, localStatus } from './errors.ts';
+import { apiVersionHeader, localStatus } from './errors.ts';
 
-/**
- * `/v2/`: 200 to whoever may ask. Where a rule needs a credential the challenge is there beside it: clients that log in only when
- * the base says how (skopeo, podman) then send what they have.
- */
-export function baseReply(rules: RuleSet, ns: string | undefined, challenges: boolean): Reply {
-  const headers: Record<string, string> = {
-    ...apiVersionHeader,
-    'Content-Type': 'application/json',
-    'Cache-Status': localStatus('base'),
-  };
-  if (
-    challenges &&
-    rules.rules.some((rule) => rule.credential !== undefined && !rule.anonymousPull)
-  ) {
-    headers['WWW-Authenticate'] = basicChallenge;
-  }
+/** `/v2/`: 200 to whoever has shown who they are (distribution-spec, "Determining Support"). */
+export function baseReply(ns: string | undefined): Reply {
   return {
     status: 200,
-    headers,
+    headers: {
+      ...apiVersionHeader,
+      'Content-Type': 'application/json',
+      'Cache-Status': localStatus('base'),
+    },
     body: '{}',
     note: { route: 'base', ...(ns === undefined ? {} : { ns }) },
   };

@@ -1,22 +1,21 @@
 import { formatContentRange } from '../../domain/byte-range.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { homeRegistry } from '../../domain/registry.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
 import type { BlobAnswer, Cache } from '../../cache/cache.ts';
 import type { Incoming, Reply, ReplyNote } from '../../http/reply.ts';
 import { beginsLater, entityTag, isUnchanged, requestedRange } from './conditions.ts';
 import { apiVersionHeader } from './errors.ts';
-import type { PullPlan } from './plan.ts';
-import type { PullRoute } from './route.ts';
+import type { RepositoryPlan } from './plan.ts';
+import type { ContentRoute } from './route.ts';
 
-export type BlobPlan = PullPlan<Extract<PullRoute, { readonly kind: 'blob' }>>;
+export type BlobPlan = RepositoryPlan<Extract<ContentRoute, { readonly kind: 'blob' }>>;
 
 /** A blob, whole or one range of it; several ranges at once get the whole (distribution-spec, "Pulling blobs"). */
 export async function pullBlob(cache: Cache, plan: BlobPlan, request: Incoming): Promise<Reply> {
   const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
   const { digest, ns } = plan.route;
   const answer = await cache.pullBlob(
-    { registry: homeRegistry, target: plan.target, digest, method },
+    { registry: plan.registry, target: plan.target, digest, method },
     request.signal,
   );
   const headers = blobHeaders(answer, ns);

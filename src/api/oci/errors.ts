@@ -19,6 +19,14 @@ const wireErrors = {
   digestInvalid: { status: 400, code: 'DIGEST_INVALID' },
   manifestUnknown: { status: 404, code: 'MANIFEST_UNKNOWN' },
   blobUnknown: { status: 404, code: 'BLOB_UNKNOWN' },
+  manifestBlobUnknown: { status: 404, code: 'MANIFEST_BLOB_UNKNOWN' },
+  manifestInvalid: { status: 400, code: 'MANIFEST_INVALID' },
+  // ECR's own code for it, and status.
+  tagImmutable: { status: 400, code: 'TAG_INVALID' },
+  uploadUnknown: { status: 404, code: 'BLOB_UPLOAD_UNKNOWN' },
+  uploadInvalid: { status: 400, code: 'BLOB_UPLOAD_INVALID' },
+  uploadRange: { status: 416, code: 'BLOB_UPLOAD_INVALID' },
+  sizeInvalid: { status: 400, code: 'SIZE_INVALID' },
   paginationInvalid: { status: 400, code: 'PAGINATION_NUMBER_INVALID' },
   requestInvalid: { status: 400, code: 'UNSUPPORTED' },
   requestTooLarge: { status: 413, code: 'SIZE_INVALID' },
@@ -26,6 +34,9 @@ const wireErrors = {
   unsupported: { status: 405, code: 'UNSUPPORTED' },
   unauthorized: { status: 401, code: 'UNAUTHORIZED' },
   denied: { status: 403, code: 'DENIED' },
+  conflict: { status: 409, code: 'DENIED' },
+  storageFull: { status: 507, code: 'INSUFFICIENT_STORAGE' },
+  storageFailed: { status: 500, code: 'UNKNOWN' },
   tooManyRequests: { status: 429, code: 'TOOMANYREQUESTS' },
   unavailable: { status: 503, code: 'UNAVAILABLE' },
   upstreamInvalid: { status: 502, code: 'UNAVAILABLE' },
@@ -35,12 +46,9 @@ const wireErrors = {
 
 export const apiVersionHeader = { 'Docker-Distribution-API-Version': 'registry/2.0' } as const;
 
-/** The challenge of every 401. */
-export const basicChallenge = 'Basic realm="breakwater"';
-
 /**
  * The answer to anything that was thrown: the specification's error body with the typed cause in `detail`, never a stack. What
- * is no `RegistryError` is `internal`, and tells the request's id alone.
+ * is no `RegistryError` is `internal`, and tells the request's id alone. A 401's challenge is the handler's to add.
  */
 export function errorReply(
   error: unknown,
@@ -57,8 +65,8 @@ export function errorReply(
   };
   if (known.retryAfterMs !== undefined)
     headers['Retry-After'] = String(Math.max(1, Math.ceil(known.retryAfterMs / 1000)));
-  if (status === 401) headers['WWW-Authenticate'] = basicChallenge;
-  if (status === 405) headers['Allow'] = 'GET, HEAD';
+  const allow = known.detail?.['allow'];
+  if (status === 405) headers['Allow'] = typeof allow === 'string' ? allow : 'GET, HEAD';
   const detail = known.detail === undefined ? {} : { detail: known.detail };
   const body = `${JSON.stringify({ errors: [{ code, message: known.message, ...detail }] })}\n`;
   return { status, headers, body, note: { ...note, verdict: note.verdict ?? verdictOf(known) } };

@@ -1,87 +1,243 @@
-import { LRUCache } from 'lru-cache';
-import { authenticate } from '../../access/basic.ts';
-import type { Who } from '../../access/basic.ts';
-import type { Credentials } from '../../access/credentials.ts';
-import { mayPull } from '../../access/pull-access.ts';
+import type {
+  Authorizer,
+  Caller,
+  Identifier,
+  Question,
+  RequestFrom,
+  Verdict,
+} from '../../access/access.ts';
+import { actions } from '../../domain/access-action.ts';
+import type { Action, ScopeRight } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import { anonymous } from '../../domain/principal.ts';
 import type { PullTarget } from '../../domain/pull-rule.ts';
-import { homeRegistry } from '../../domain/registry.ts';
-import type { RuleSet } from '../../domain/rule-set.ts';
+import { registryOf } from '../../domain/registry.ts';
+import type { RegistryKey } from '../../domain/registry.ts';
+import type { RepositoryName } from '../../domain/repository-name.ts';
 import type { Incoming } from '../../http/reply.ts';
-import type { Metadata, StoredRepository } from '../../metadata/metadata.ts';
-import type { Clock } from '../../ports/clock.ts';
+import type { Metadata } from '../../metadata/metadata.ts';
+import type { RepositoryPlan } from './plan.ts';
+import type { ContentRoute } from './route.ts';
 import type { Listener } from './target.ts';
 
-/** Who is asking, and whether a pull is theirs: asked before the cache, which knows nothing of it. */
+/** Who is asking, and may they: asked before the cache, which knows nothing of it. */
 export interface Gate {
-  /** Throws `unauthorized` for credentials that are wrong. On a mirror request and on the Hub listener they are nobody's. */
-  identify(request: Incoming, isMirror: boolean): Who;
-  /** Settles when the pull may go on; throws `unauthorized`, on the Hub listener `nameUnknown`. `undefined`: it may, without waiting. */
-  admit(target: PullTarget, who: Who): Promise<void> | undefined;
+  /** Throws `unauthorized` for wrong credentials. On a mirror request and on the Hub listener unknown ones are nobody's. */
+  identify(
+    request: Incoming,
+    from: { readonly mirror: boolean; readonly ecr: boolean },
+  ): Caller | Promise<Caller>;
+  /** The same for credentials that came in a form instead of a header. */
+  identifyAs(authorization: string, request: Incoming): Caller | Promise<Caller>;
+  /** What may be read, as the cache is asked for it: without its rule where this caller may fetch nothing new. Without waiting where all is known. */
+  admitPull(
+    plan: RepositoryPlan<ContentRoute>,
+    caller: Caller,
+    request: Incoming,
+  ): PullTarget | Promise<PullTarget>;
+  /** Settles when all of the actions are allowed, and making the repository too where it is missing and `makes` is set. */
+  admit(
+    plan: RepositoryPlan,
+    caller: Caller,
+    request: Incoming,
+    options: { readonly actions: readonly Action[]; readonly makes: boolean },
+  ): Promise<void>;
+  /** Whether another repository may be read by this caller, silently: a mount's source, a listing's entry. */
+  mayRead(
+    source: { readonly registry: RegistryKey; readonly repository: RepositoryName },
+    action: Action,
+    caller: Caller,
+    request: Incoming,
+  ): Promise<boolean>;
+  /** What a caller that may fetch nothing new is told when something is not held: the error as it reads, told to the audit too. */
+  notImported(
+    plan: RepositoryPlan<ContentRoute>,
+    caller: Caller,
+    request: Incoming,
+  ): Promise<RegistryError>;
 }
 
 export interface GateOptions {
   readonly listener: Listener;
-  readonly rules: () => RuleSet;
-  readonly credentials: Credentials;
-  readonly metadata: Pick<Metadata, 'findRepository'>;
-  readonly clock: Clock;
+  readonly identifier: Identifier;
+  readonly authorizer: Authorizer;
+  readonly metadata: Pick<Metadata, 'findRepository' | 'findAccount'>;
+  readonly home: () => RegistryKey;
+  /** The rule that leads to a repository by its name, if one does. */
+  readonly ruleOf: (repository: RepositoryName) => PullTarget['rule'];
 }
 
-/** How long a repository's row is believed. Forgotten with the rules: while one rule makes content private, that rule alone refuses. */
-const believedMs = 2000;
-const repositoriesMax = 10_000;
-
-interface Known {
-  readonly repository: StoredRepository | undefined;
-  readonly untilMs: number;
-}
+/** Nobody in particular: the caller of requests without credentials. */
+export const anonymousCaller: Caller = { principal: anonymous, via: 'none', scopes: undefined };
 
 export function createGate(options: GateOptions): Gate {
-  const { listener, rules, credentials, metadata, clock } = options;
-  let believedUnder: RuleSet | undefined;
-  const known = new LRUCache<string, Known>({ max: repositoriesMax });
+  const { listener, identifier, authorizer, metadata } = options;
 
-  const requireAccess = (
-    target: PullTarget,
-    repository: StoredRepository | undefined,
-    who: Who,
-  ): void => {
-    if (mayPull({ rule: target.rule, repository, who })) return;
+  const refuse = async (plan: RepositoryPlan, question: Question): Promise<never> => {
     if (listener === 'hub') throw new RegistryError('nameUnknown', 'repository unknown');
-    throw new RegistryError(
-      'unauthorized',
-      'a credential fetched this: the key of dataDir/credentials is needed',
-      {
-        detail: { repository: target.repository },
-      },
-    );
+    const { caller, action } = question;
+    const { account } = registryOf(plan.registry);
+    if (caller.principal.kind === 'anonymous') {
+      // A mirror asks for a registry by its host: one that is not here is no secret.
+      const foreign = plan.route.ns !== undefined && plan.registry !== options.home();
+      if (foreign && (await metadata.findAccount(account)) === undefined)
+        throw new RegistryError('nameUnknown', 'no such registry');
+      throw new RegistryError('unauthorized', 'authentication is needed for this');
+    }
+    if (caller.scopes !== undefined && caller.via === 'bearer') {
+      const unlimited = { ...question, caller: { ...caller, scopes: undefined } };
+      if ((await authorizer.explain(unlimited)).allowed) {
+        throw new RegistryError('unauthorized', 'the token was not made for this', {
+          detail: { error: 'insufficient_scope', action },
+        });
+      }
+    }
+    const reads = { ...question, action: actions.getManifest };
+    const visible = action !== actions.getManifest && (await authorizer.explain(reads)).allowed;
+    if (!visible) throw repositoryUnknown(plan);
+    throw new RegistryError('denied', `${action} is not allowed here`, {
+      detail: { action, repository: plan.target.repository },
+    });
   };
 
-  const lookUp = async (target: PullTarget, who: Who): Promise<void> => {
-    const { repository } = target;
-    const row = await metadata.findRepository({ registry: homeRegistry, repository });
-    known.set(repository, { repository: row, untilMs: clock.elapsed() + believedMs });
-    requireAccess(target, row, who);
+  const requireRights = async (plan: RepositoryPlan, question: Question): Promise<void> => {
+    const verdict = await authorizer.may(question);
+    if (!verdict.allowed) await refuse(plan, question);
+  };
+
+  /** What may be fetched anew keeps its rule. Missing rights to import are no denial: what is held is still served. */
+  const withinImports = (
+    question: Question,
+    target: PullTarget,
+  ): PullTarget | Promise<PullTarget> => {
+    if (target.rule === undefined) return target;
+    const held = { ...target, rule: undefined };
+    const imports = authorizer.explain({ ...question, action: actions.importUpstream });
+    const makes = authorizer.explain({ ...question, action: actions.createRepository });
+    if (!(imports instanceof Promise) && !(makes instanceof Promise)) {
+      if (!imports.allowed) return held;
+      if (makes.allowed) return target;
+    }
+    return (async () => {
+      if (!(await imports).allowed) return held;
+      if ((await makes).allowed) return target;
+      const { registry } = question;
+      const row = await metadata.findRepository({ registry, repository: target.repository });
+      return row === undefined ? held : target;
+    })();
+  };
+
+  /** HEAD of a blob is either right's; only the last one refused is a denial. */
+  const pullVerdict = (question: Question, method: string): Verdict | Promise<Verdict> => {
+    if (question.action !== actions.getBlob || method !== 'HEAD') return authorizer.may(question);
+    const reads = authorizer.explain(question);
+    const checks = { ...question, action: actions.checkBlob };
+    if (reads instanceof Promise)
+      return reads.then((verdict) => (verdict.allowed ? verdict : authorizer.may(checks)));
+    return reads.allowed ? reads : authorizer.may(checks);
   };
 
   return {
-    identify: (request, isMirror) => {
+    identify: (request, { mirror, ecr }) => {
       const header = request.headers.authorization;
-      return header === undefined || listener === 'hub'
-        ? 'anonymous'
-        : authenticate(header, credentials, { mirror: isMirror });
+      if (header === undefined || listener === 'hub') return anonymousCaller;
+      return identifier.identify(header, fromOf(request), { mirror, basicOnly: ecr });
     },
-    admit: (target, who) => {
-      if (who === 'administrator') return undefined;
-      if (believedUnder !== rules()) {
-        known.clear();
-        believedUnder = rules();
+    identifyAs: (authorization, request) =>
+      identifier.identify(authorization, fromOf(request), { mirror: false }),
+    admitPull: (plan, caller, request) => {
+      const question = questionOf(plan, caller, request, pullActionOf(plan.route));
+      const verdict = pullVerdict(question, request.method);
+      if (verdict instanceof Promise) {
+        return verdict.then((settled) =>
+          settled.allowed ? withinImports(question, plan.target) : refuse(plan, question),
+        );
       }
-      const kept = known.get(target.repository);
-      if (kept === undefined || kept.untilMs <= clock.elapsed()) return lookUp(target, who);
-      requireAccess(target, kept.repository, who);
-      return undefined;
+      return verdict.allowed ? withinImports(question, plan.target) : refuse(plan, question);
+    },
+    admit: async (plan, caller, request, { actions: wanted, makes }) => {
+      for (const action of wanted)
+        await requireRights(plan, questionOf(plan, caller, request, action));
+      if (!makes) return;
+      const { registry, target } = plan;
+      const row = await metadata.findRepository({ registry, repository: target.repository });
+      if (row !== undefined) return;
+      await requireRights(plan, questionOf(plan, caller, request, actions.createRepository));
+    },
+    mayRead: async ({ registry, repository }, action, asking, request) => {
+      // A registry token is made for the request's own repository: of another one the principal's rights count.
+      const caller = asking.via === 'bearer' ? { ...asking, scopes: undefined } : asking;
+      const rule = options.ruleOf(repository);
+      const question = { caller, action, registry, repository, rule, from: fromOf(request) };
+      return (await authorizer.explain(question)).allowed;
+    },
+    notImported: async (plan, caller, request) => {
+      const question = questionOf(plan, caller, request, actions.importUpstream);
+      await authorizer.may(question);
+      if (listener === 'main' && caller.principal.kind === 'anonymous')
+        return new RegistryError('unauthorized', 'authentication is needed to fetch what is new');
+      const { registry, target } = plan;
+      const row = await metadata.findRepository({ registry, repository: target.repository });
+      if (row === undefined) return repositoryUnknown(plan);
+      return new RegistryError('manifestUnknown', 'Requested image not found');
     },
   };
+}
+
+/** The rights that a client should ask a token for. */
+export function rightsOf(route: RepositoryPlan['route'], method: string): readonly ScopeRight[] {
+  if (method === 'DELETE' && route.kind !== 'upload') return ['delete'];
+  const reads = method === 'GET' || method === 'HEAD';
+  return reads && route.kind !== 'upload' ? ['pull'] : ['pull', 'push'];
+}
+
+function pullActionOf(route: ContentRoute): Action {
+  switch (route.kind) {
+    case 'manifest':
+    case 'referrers':
+      return actions.getManifest;
+    case 'blob':
+      return actions.getBlob;
+    case 'tags':
+      return actions.listTags;
+  }
+}
+
+function questionOf(
+  plan: RepositoryPlan,
+  caller: Caller,
+  request: Incoming,
+  action: Action,
+): Question {
+  const { registry, target } = plan;
+  return {
+    caller,
+    action,
+    registry,
+    repository: target.repository,
+    rule: target.rule,
+    from: fromOf(request),
+  };
+}
+
+export function fromOf(request: Incoming): RequestFrom {
+  return {
+    address: request.clientAddress,
+    secure: request.secure,
+    userAgent: request.headers['user-agent'],
+    requestId: request.id,
+  };
+}
+
+/** Reads the same for what is hidden and for what is not there (ECR's words, which its users search for). */
+export function repositoryUnknown(
+  plan: Pick<RepositoryPlan, 'registry' | 'target'>,
+): RegistryError {
+  const { account } = registryOf(plan.registry);
+  const { repository } = plan.target;
+  return new RegistryError(
+    'nameUnknown',
+    `The repository with name '${repository}' does not exist in the registry with id '${account}'`,
+    { detail: { repository, registryId: account } },
+  );
 }

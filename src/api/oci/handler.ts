@@ -1,42 +1,62 @@
-import type { Credentials } from '../../access/credentials.ts';
+import type { Audit, Authorizer, Caller, Identifier } from '../../access/access.ts';
 import type { Cache } from '../../cache/cache.ts';
+import type { Pushes } from '../../cache/pushes.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import type { PullTarget } from '../../domain/pull-rule.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
-import type { Clock } from '../../ports/clock.ts';
 import { baseReply, homeReply } from './base.ts';
 import { pullBlob } from './blobs.ts';
+import { catalogReply } from './catalog.ts';
+import { changeContent } from './change.ts';
 import { errorReply } from './errors.ts';
 import { createGate } from './gate.ts';
 import type { Gate } from './gate.ts';
 import { pullManifest } from './manifests.ts';
-import { createPlanner, isPull } from './plan.ts';
-import type { Plan, Planner, PullPlan } from './plan.ts';
+import { createPlanner, isRepositoryPlan } from './plan.ts';
+import type { Plan, Planner, RepositoryPlan } from './plan.ts';
 import { listReferrers } from './referrers.ts';
+import { refusalReply } from './refusal.ts';
+import { homeRegistryOf } from './registry-host.ts';
+import type { RegistrySettings } from './registry-host.ts';
+import type { ContentRoute } from './route.ts';
 import { listTags } from './tags.ts';
 import { requireAllowed } from './target.ts';
 import type { Listener } from './target.ts';
+import { tokenReply } from './token.ts';
+import type { TokenIssuer } from './token.ts';
+
+export interface OciSettings extends RegistrySettings {
+  readonly anonymousPull: boolean;
+  /** Empty: the request's Host. */
+  readonly publicUrl: string;
+}
 
 export interface OciParts {
   /** The rules in force; a new object after each reload. */
   readonly rules: () => RuleSet;
+  /** A new object after each reload. */
+  readonly settings: () => OciSettings;
   readonly cache: Cache;
-  readonly metadata: Pick<Metadata, 'findRepository'>;
-  readonly credentials: Credentials;
-  readonly clock: Clock;
+  readonly pushes: Pushes;
+  readonly metadata: Pick<Metadata, 'findRepository' | 'findAccount' | 'listRepositories'>;
+  readonly identifier: Identifier;
+  readonly authorizer: Authorizer;
+  readonly tokens: TokenIssuer;
+  readonly audit: Audit;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;
 }
 
 /** The registry API of the main listener; every step of it stands in docs/request-handling.md. Never throws. */
 export function createOciHandler(parts: OciParts): Handler {
-  return createPullHandler(parts, 'main');
+  return createHandler(parts, 'main');
 }
 
 /** Docker Hub at the root for Docker's `registry-mirrors`: anonymous, and nothing but Docker Hub. Never throws. */
 export function createHubMirrorHandler(parts: OciParts): Handler {
-  return createPullHandler(parts, 'hub');
+  return createHandler(parts, 'hub');
 }
 
 /** The reply to what broke before a body's first byte, for the server's `replyTo`. */
@@ -44,62 +64,148 @@ export function ociErrorReply(error: unknown, request: Incoming): Reply {
   return errorReply(error, request.id);
 }
 
-function createPullHandler(parts: OciParts, listener: Listener): Handler {
-  const planner = createPlanner(parts.rules, listener);
-  const gate = createGate({ ...parts, listener });
+function createHandler(parts: OciParts, listener: Listener): Handler {
+  const planner = createPlanner({ rules: parts.rules, settings: parts.settings, listener });
+  const gate = createGate({
+    ...parts,
+    listener,
+    home: () => homeRegistryOf(parts.settings()),
+    ruleOf: (repository) => parts.rules().byPath(repository)?.rule,
+  });
   return async (request) => {
     let plan: Plan | undefined;
     try {
-      plan = readRequest(request, planner);
-      if (isPull(plan)) return await answerPull(parts.cache, gate, plan, request);
-      if (plan.route.kind === 'home') return homeReply();
-      const who = gate.identify(request, plan.route.ns !== undefined);
-      return baseReply(parts.rules(), plan.route.ns, listener === 'main' && who === 'anonymous');
+      plan = readRequest(request, planner, listener);
+      if (!isRepositoryPlan(plan)) return await answerService(parts, gate, plan, request, listener);
+      const { route } = plan;
+      const known = gate.identify(request, { mirror: route.ns !== undefined, ecr: plan.ecr });
+      const caller = known instanceof Promise ? await known : known;
+      return isPull(plan, request)
+        ? await answerPull(parts.cache, gate, plan, caller, request)
+        : await changeContent(parts, gate, plan, caller, request);
     } catch (error) {
       if (!(error instanceof RegistryError) || error.code === 'internal')
         parts.failed(error, request.id);
-      return refusal(error, request, plan);
+      return refusalReply(error, request, plan, {
+        listener,
+        publicUrl: parts.settings().publicUrl,
+      });
     }
   };
 }
 
-function readRequest(request: Incoming, planner: Planner): Plan {
-  if (request.method !== 'GET' && request.method !== 'HEAD') {
-    throw new RegistryError('unsupported', 'this registry is pulled from: GET and HEAD', {
-      detail: { method: request.method.slice(0, 32) },
-    });
+/** Methods by what is asked; the Hub listener is pulled from alone. */
+const methods = {
+  home: ['GET', 'HEAD'],
+  base: ['GET', 'HEAD'],
+  token: ['GET', 'HEAD', 'POST'],
+  catalog: ['GET', 'HEAD'],
+  manifest: ['GET', 'HEAD', 'PUT', 'DELETE'],
+  blob: ['GET', 'HEAD', 'DELETE'],
+  tags: ['GET', 'HEAD'],
+  referrers: ['GET', 'HEAD'],
+  uploads: ['POST'],
+  upload: ['GET', 'HEAD', 'PATCH', 'PUT', 'DELETE'],
+} as const satisfies Record<Plan['route']['kind'], readonly string[]>;
+
+function readRequest(request: Incoming, planner: Planner, listener: Listener): Plan {
+  const { method } = request;
+  const reads = method === 'GET' || method === 'HEAD';
+  if (listener === 'hub' && !reads) throw methodUnknown(method, ['GET', 'HEAD']);
+  const plan = planner(request);
+  const allowed: readonly string[] = methods[plan.route.kind];
+  if (!allowed.includes(method)) throw methodUnknown(method, allowed);
+  if (
+    listener === 'hub' &&
+    !['manifest', 'blob', 'tags', 'referrers', 'base', 'home'].includes(plan.route.kind)
+  )
+    throw new RegistryError('routeUnknown', 'no such path on this listener');
+  return plan;
+}
+
+function methodUnknown(method: string, allowed: readonly string[]): RegistryError {
+  return new RegistryError('unsupported', 'this path does not take this method', {
+    detail: { method: method.slice(0, 32), allow: allowed.join(', ') },
+  });
+}
+
+function isPull(plan: RepositoryPlan, request: Incoming): plan is RepositoryPlan<ContentRoute> {
+  const reads = request.method === 'GET' || request.method === 'HEAD';
+  return reads && plan.route.kind !== 'upload' && plan.route.kind !== 'uploads';
+}
+
+async function answerService(
+  parts: OciParts,
+  gate: Gate,
+  plan: Exclude<Plan, RepositoryPlan>,
+  request: Incoming,
+  listener: Listener,
+): Promise<Reply> {
+  const { route, registry, ecr } = plan;
+  switch (route.kind) {
+    case 'home':
+      return homeReply();
+    case 'token':
+      return tokenReply({ ...parts, gate }, request);
+    case 'base': {
+      const caller = await gate.identify(request, { mirror: route.ns !== undefined, ecr });
+      // The question is how to log in, so that a client that has something to show will.
+      if (caller.via === 'none' && listener === 'main')
+        throw new RegistryError('unauthorized', 'authentication is needed');
+      return baseReply(route.ns);
+    }
+    case 'catalog': {
+      const caller = await gate.identify(request, { mirror: false, ecr });
+      if (caller.via === 'none')
+        throw new RegistryError('unauthorized', 'authentication is needed');
+      return catalogReply(
+        { ...parts, gate },
+        { registry, n: route.n, last: route.last },
+        caller,
+        request,
+      );
+    }
   }
-  return planner(request);
 }
 
 async function answerPull(
   cache: Cache,
   gate: Gate,
-  plan: PullPlan,
+  plan: RepositoryPlan<ContentRoute>,
+  caller: Caller,
   request: Incoming,
 ): Promise<Reply> {
-  const { route, target, note } = plan;
-  const who = gate.identify(request, route.ns !== undefined);
-  const waits = gate.admit(target, who);
-  if (waits !== undefined) await waits;
-  requireAllowed(route, target);
-  switch (route.kind) {
-    case 'manifest':
-      return pullManifest(cache, { route, target, note }, request);
-    case 'blob':
-      return pullBlob(cache, { route, target, note }, request);
-    case 'tags':
-      return listTags(cache, { route, target, note }, request);
-    case 'referrers':
-      return listReferrers(cache, { route, target, note }, request);
+  const admitted = gate.admitPull(plan, caller, request);
+  const target = admitted instanceof Promise ? await admitted : admitted;
+  requireAllowed(plan.route, plan.target);
+  if (target === plan.target) return pull(cache, plan, target, request);
+  try {
+    return await pull(cache, plan, target, request);
+  } catch (error) {
+    const unheld =
+      error instanceof RegistryError &&
+      (error.code === 'manifestUnknown' ||
+        error.code === 'blobUnknown' ||
+        error.code === 'nameUnknown');
+    throw unheld ? await gate.notImported(plan, caller, request) : error;
   }
 }
 
-function refusal(error: unknown, request: Incoming, plan: Plan | undefined): Reply {
-  if (plan === undefined || !isPull(plan)) return errorReply(error, request.id);
-  const reply = errorReply(error, request.id, plan.note);
-  const { ns } = plan.route;
-  return ns === undefined
-    ? reply
-    : { ...reply, headers: { ...reply.headers, 'OCI-Namespace': ns } };
+function pull(
+  cache: Cache,
+  plan: RepositoryPlan<ContentRoute>,
+  target: PullTarget,
+  request: Incoming,
+): Promise<Reply> {
+  const { route, registry, ecr, note } = plan;
+  switch (route.kind) {
+    case 'manifest':
+      return pullManifest(cache, { route, registry, ecr, target, note }, request);
+    case 'blob':
+      return pullBlob(cache, { route, registry, ecr, target, note }, request);
+    case 'tags':
+      return listTags(cache, { route, registry, ecr, target, note }, request);
+    case 'referrers':
+      return listReferrers(cache, { route, registry, ecr, target, note }, request);
+  }
 }

@@ -1,14 +1,13 @@
 import { formatContentRange } from '../../domain/byte-range.ts';
-import { homeRegistry } from '../../domain/registry.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
 import type { Cache, ManifestAnswer } from '../../cache/cache.ts';
 import type { Incoming, Reply, ReplyNote } from '../../http/reply.ts';
 import { entityTag, isUnchanged, requestedRange } from './conditions.ts';
 import { apiVersionHeader } from './errors.ts';
-import type { PullPlan } from './plan.ts';
-import type { PullRoute } from './route.ts';
+import type { RepositoryPlan } from './plan.ts';
+import type { ContentRoute } from './route.ts';
 
-export type ManifestPlan = PullPlan<Extract<PullRoute, { readonly kind: 'manifest' }>>;
+export type ManifestPlan = RepositoryPlan<Extract<ContentRoute, { readonly kind: 'manifest' }>>;
 
 /** A manifest by tag or digest: its exact bytes under its own type, whatever `Accept` says (distribution-spec, "Pulling manifests"). */
 export async function pullManifest(
@@ -19,7 +18,7 @@ export async function pullManifest(
   const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
   const { reference, ns } = plan.route;
   const answer = await cache.pullManifest(
-    { registry: homeRegistry, target: plan.target, reference, method },
+    { registry: plan.registry, target: plan.target, reference, method },
     request.signal,
   );
   const headers = manifestHeaders(answer, ns);

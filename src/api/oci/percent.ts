@@ -1,5 +1,8 @@
 import { RegistryError } from '../../domain/errors.ts';
 
+/** Tags of one push; a request target has 16 KiB anyway. */
+const tagsMax = 100;
+
 /** A path's segments, each percent-decoded once. A decoded slash or NUL, and bytes that are no UTF-8, are `requestInvalid`. */
 export function decodeSegments(path: string): string[] {
   const segments = path.slice(1).split('/');
@@ -31,6 +34,17 @@ export function decodeQuery<Name extends string>(
     found[name] = value;
   }
   return found;
+}
+
+/** Values of `tag`, which may be given several times (distribution-spec, "Pushing a Manifest with Tags"). */
+export function decodeTags(query: string): string[] {
+  if (!query.includes('tag=')) return [];
+  const tags = query
+    .split('&')
+    .filter((pair) => pair.startsWith('tag='))
+    .map((pair) => refuseNul(decode(pair.slice(4).replaceAll('+', ' '))));
+  if (tags.length <= tagsMax) return tags;
+  throw new RegistryError('requestInvalid', `${tags.length} tags; ${tagsMax} at most in one push`);
 }
 
 function decode(text: string): string {

@@ -1,16 +1,15 @@
 import type { Descriptor } from '../../domain/manifest.ts';
 import { manifestBytesMax } from '../../domain/manifest.ts';
 import { mediaTypes } from '../../domain/media-type.ts';
-import { homeRegistry } from '../../domain/registry.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { apiVersionHeader } from './errors.ts';
-import type { PullPlan } from './plan.ts';
+import type { RepositoryPlan } from './plan.ts';
 import { formatRoute } from './route.ts';
-import type { PullRoute } from './route.ts';
+import type { ContentRoute } from './route.ts';
 
-export type ReferrersPlan = PullPlan<Extract<PullRoute, { readonly kind: 'referrers' }>>;
+export type ReferrersPlan = RepositoryPlan<Extract<ContentRoute, { readonly kind: 'referrers' }>>;
 
 /** What refers to a manifest, as an index of at most a manifest's size; more comes by `Link` (distribution-spec, "Listing Referrers"). */
 export async function listReferrers(
@@ -20,7 +19,7 @@ export async function listReferrers(
 ): Promise<Reply> {
   const { route, target } = plan;
   const answer = await cache.listReferrers(
-    { registry: homeRegistry, target, subject: route.digest },
+    { registry: plan.registry, target, subject: route.digest },
     request.signal,
   );
   const headers: Record<string, string> = {

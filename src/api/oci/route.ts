@@ -1,15 +1,23 @@
-import { parseDigest } from '../../domain/digest.ts';
-import type { Digest } from '../../domain/digest.ts';
+import { digestAlgorithms } from '../../domain/digest.ts';
+import type { Digest, DigestAlgorithm } from '../../domain/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { formatReference, parseReference } from '../../domain/reference.ts';
+import { formatReference } from '../../domain/reference.ts';
 import type { Reference } from '../../domain/reference.ts';
-import { parseRepositoryName, repositoryNameCharactersMax } from '../../domain/repository-name.ts';
-import { decodeQuery, decodeSegments } from './percent.ts';
+import { parseRepositoryName } from '../../domain/repository-name.ts';
+import type { RepositoryName } from '../../domain/repository-name.ts';
+import { parseTag } from '../../domain/tag.ts';
+import type { Tag } from '../../domain/tag.ts';
+import { decodeQuery, decodeSegments, decodeTags } from './percent.ts';
+import {
+  askedNamespace,
+  parsePageSize,
+  requireDigest,
+  requireLast,
+  requireName,
+  requireReference,
+} from './route-values.ts';
 
-/** The most tags in one page, and the page where `n` is absent (design.md §3). */
-export const tagsPageMax = 10_000;
-
-/** How the repository was written in the request; the same spelling stands in the answer's `name` and `Link`. */
+/** How the repository was written in the request; the same spelling stands in the answer's `name`, `Link` and `Location`. */
 export interface AskedName {
   /** What stands before `/v2`, without slashes at its ends: `docker.io` of `/docker.io/v2/…`, else empty. */
   readonly before: string;
@@ -19,9 +27,14 @@ export interface AskedName {
   readonly ns: string | undefined;
 }
 
-/** What a pull asks for. */
-export type PullRoute =
-  | (AskedName & { readonly kind: 'manifest'; readonly reference: Reference })
+/** What content is reached by: pulled, and but for the lists pushed and deleted too. */
+export type ContentRoute =
+  | (AskedName & {
+      readonly kind: 'manifest';
+      readonly reference: Reference;
+      /** The `tag` parameters of a push by digest, in their order. */
+      readonly tags: readonly Tag[];
+    })
   | (AskedName & { readonly kind: 'blob'; readonly digest: Digest })
   | (AskedName & { readonly kind: 'tags'; readonly n: number | undefined; readonly last: string })
   | (AskedName & {
@@ -31,21 +44,42 @@ export type PullRoute =
       readonly last: string | undefined;
     });
 
+/** Blobs on their way in. */
+export type UploadRoute =
+  | (AskedName & {
+      readonly kind: 'uploads';
+      readonly digest: Digest | undefined;
+      readonly mount: Digest | undefined;
+      readonly from: RepositoryName | undefined;
+      readonly algorithm: DigestAlgorithm;
+    })
+  | (AskedName & {
+      readonly kind: 'upload';
+      readonly id: string;
+      readonly digest: Digest | undefined;
+    });
+
+export type RepositoryRoute = ContentRoute | UploadRoute;
+
 export type Route =
   | { readonly kind: 'home' }
   | { readonly kind: 'base'; readonly before: string; readonly ns: string | undefined }
-  | PullRoute;
+  | { readonly kind: 'token' }
+  | { readonly kind: 'catalog'; readonly n: number | undefined; readonly last: string }
+  | RepositoryRoute;
 
-/** True for what this front-end answers: `/`, `/v2/…` and `/<prefix>/v2/…`. */
-export function isOciPath(path: string): boolean {
-  return (
-    path === '/' ||
-    path === '/v2' ||
-    path.startsWith('/v2/') ||
-    path.endsWith('/v2') ||
-    path.includes('/v2/')
-  );
-}
+const parameterNames = [
+  'ns',
+  'n',
+  'last',
+  'artifactType',
+  'digest',
+  'mount',
+  'from',
+  'digest-algorithm',
+] as const;
+
+type Parameters = Partial<Record<(typeof parameterNames)[number], string>>;
 
 /** Reads a raw path and query; throws `RegistryError` and nothing else. Names hold slashes, so it reads from both ends. */
 export function parseRoute(path: string, query: string): Route {
@@ -56,17 +90,19 @@ export function parseRoute(path: string, query: string): Route {
   const before = segments.slice(0, v2).join('/');
   if (v2 > 0 && segments.slice(0, v2).includes('')) throw unknownRoute();
   const rest = segments.slice(v2 + 1);
-  const parameters = decodeQuery(query, ['ns', 'n', 'last', 'artifactType']);
+  const parameters = decodeQuery(query, parameterNames);
   const ns = parameters.ns === undefined ? undefined : askedNamespace(parameters.ns);
   if (rest.length === 0 || (rest.length === 1 && rest[0] === ''))
     return { kind: 'base', before, ns };
-  if (rest.length === 1 && rest[0] === '_catalog') {
-    throw new RegistryError(
-      'routeUnknown',
-      'the catalog is not offered: a cache would have to name every upstream repository',
-    );
+  if (rest.length === 1 && before === '' && rest[0] === 'token') return { kind: 'token' };
+  if (rest.length === 1 && before === '' && rest[0] === '_catalog') {
+    return { kind: 'catalog', n: parsePageSize(parameters.n), last: parameters.last ?? '' };
   }
-  return parsePull(rest, { before, name: rest.slice(0, -2).join('/'), ns }, parameters);
+  if (rest.length < 3) throw unknownRoute();
+  return (
+    parseUpload(rest, { before, ns }, parameters) ??
+    parseContent(rest, { before, name: rest.slice(0, -2).join('/'), ns }, parameters, query)
+  );
 }
 
 /** The name by which rules are asked: a prefix before `/v2` is the beginning of the name. */
@@ -76,19 +112,35 @@ export function lookupName({ before, name }: AskedName): string {
 
 /** The path and query that `parseRoute` reads as this route. */
 export function formatRoute(route: Route): string {
-  if (route.kind === 'home') return '/';
-  const head = `${route.before === '' ? '' : `/${encodeName(route.before)}`}/v2/`;
   const parameters = new URLSearchParams();
-  if (route.ns !== undefined) parameters.set('ns', route.ns);
-  const path = head + (route.kind === 'base' ? '' : formatPull(route, parameters));
+  const path = formatPath(route, parameters);
   const query = parameters.toString();
   return query === '' ? path : `${path}?${query}`;
 }
 
-function formatPull(route: PullRoute, parameters: URLSearchParams): string {
+function formatPath(route: Route, parameters: URLSearchParams): string {
+  switch (route.kind) {
+    case 'home':
+      return '/';
+    case 'token':
+      return '/v2/token';
+    case 'catalog':
+      if (route.n !== undefined) parameters.set('n', String(route.n));
+      if (route.last !== '') parameters.set('last', route.last);
+      return '/v2/_catalog';
+    default: {
+      const head = `${route.before === '' ? '' : `/${encodeName(route.before)}`}/v2/`;
+      if (route.ns !== undefined) parameters.set('ns', route.ns);
+      return head + (route.kind === 'base' ? '' : formatResource(route, parameters));
+    }
+  }
+}
+
+function formatResource(route: RepositoryRoute, parameters: URLSearchParams): string {
   const name = encodeName(route.name);
   switch (route.kind) {
     case 'manifest':
+      for (const tag of route.tags) parameters.append('tag', tag);
       return `${name}/manifests/${formatReference(route.reference)}`;
     case 'blob':
       return `${name}/blobs/${route.digest}`;
@@ -100,17 +152,56 @@ function formatPull(route: PullRoute, parameters: URLSearchParams): string {
       if (route.artifactType !== undefined) parameters.set('artifactType', route.artifactType);
       if (route.last !== undefined) parameters.set('last', route.last);
       return `${name}/referrers/${route.digest}`;
+    case 'uploads':
+      if (route.digest !== undefined) parameters.set('digest', route.digest);
+      if (route.mount !== undefined) parameters.set('mount', route.mount);
+      if (route.from !== undefined) parameters.set('from', route.from);
+      if (route.algorithm !== 'sha256') parameters.set('digest-algorithm', route.algorithm);
+      return `${name}/blobs/uploads/`;
+    case 'upload':
+      if (route.digest !== undefined) parameters.set('digest', route.digest);
+      return `${name}/blobs/uploads/${encodeURIComponent(route.id)}`;
   }
 }
 
-function parsePull(rest: readonly string[], asked: AskedName, parameters: Parameters): PullRoute {
+/** `<name>/blobs/uploads`, with or without the slash at its end, and `<name>/blobs/uploads/<id>`. */
+function parseUpload(
+  rest: readonly string[],
+  head: Omit<AskedName, 'name'>,
+  parameters: Parameters,
+): UploadRoute | undefined {
+  const bare = rest.at(-2) === 'blobs' && rest.at(-1) === 'uploads';
+  const open = rest.length > 3 && rest.at(-3) === 'blobs' && rest.at(-2) === 'uploads';
+  if (!bare && !open) return undefined;
+  const asked = { ...head, name: rest.slice(0, bare ? -2 : -3).join('/') };
+  requireName(asked);
+  const digest = parameters.digest === undefined ? undefined : requireDigest(parameters.digest);
+  const id = bare ? '' : (rest.at(-1) ?? '');
+  if (id !== '') return { ...asked, kind: 'upload', id: id.slice(0, 128), digest };
+  return {
+    ...asked,
+    kind: 'uploads',
+    digest,
+    mount: parameters.mount === undefined ? undefined : requireDigest(parameters.mount),
+    from: requireSource(parameters.from),
+    algorithm: requireAlgorithm(parameters['digest-algorithm']),
+  };
+}
+
+function parseContent(
+  rest: readonly string[],
+  asked: AskedName,
+  parameters: Parameters,
+  query: string,
+): ContentRoute {
   const verb = rest.at(-2) ?? '';
   const subject = rest.at(-1) ?? '';
-  if (rest.length < 3) throw unknownRoute();
   switch (verb) {
-    case 'manifests':
+    case 'manifests': {
       requireName(asked);
-      return { ...asked, kind: 'manifest', reference: requireReference(subject) };
+      const reference = requireReference(subject);
+      return { ...asked, kind: 'manifest', reference, tags: requireTags(query) };
+    }
     case 'blobs':
       requireName(asked);
       return { ...asked, kind: 'blob', digest: requireDigest(subject) };
@@ -129,78 +220,41 @@ function parsePull(rest: readonly string[], asked: AskedName, parameters: Parame
     case 'tags': {
       if (subject !== 'list') throw unknownRoute();
       requireName(asked);
-      return {
-        ...asked,
-        kind: 'tags',
-        n: parsePageSize(parameters.n),
-        last: requireLast(parameters.last ?? ''),
-      };
+      const n = parsePageSize(parameters.n);
+      return { ...asked, kind: 'tags', n, last: requireLast(parameters.last ?? '') };
     }
     default:
       throw unknownRoute();
   }
 }
 
-type Parameters = Partial<Record<'ns' | 'n' | 'last' | 'artifactType', string>>;
-
-/** A host at the name's head may carry a port: `docker.io:443/library/nginx`. */
-function requireName(asked: AskedName): void {
-  const name = lookupName(asked);
-  if (
-    name.length <= repositoryNameCharactersMax &&
-    parseRepositoryName(name.replace(/^([^/:]+):\d{1,5}\//, '$1/')) !== undefined
-  )
-    return;
-  throw new RegistryError('nameInvalid', 'invalid repository name', {
-    detail: { name: name.slice(0, repositoryNameCharactersMax) },
+/** A source that can be no repository's name is one that holds nothing: the mount falls back to an upload. */
+function requireSource(text: string | undefined): RepositoryName | undefined {
+  if (text === undefined || text === '') return undefined;
+  const name = parseRepositoryName(text);
+  if (name !== undefined) return name;
+  throw new RegistryError('nameInvalid', 'from: invalid repository name', {
+    detail: { from: text.slice(0, 255) },
   });
 }
 
-function requireReference(text: string): Reference {
-  const reference = parseReference(text);
-  if (reference !== undefined) return reference;
-  if (text.includes(':')) throw invalidDigest(text);
-  throw new RegistryError('tagInvalid', 'there can be no such tag', {
-    detail: { tag: text.slice(0, 128) },
+function requireAlgorithm(text: string | undefined): DigestAlgorithm {
+  if (text === undefined) return 'sha256';
+  const algorithm = digestAlgorithms.find((one) => one === text);
+  if (algorithm !== undefined) return algorithm;
+  throw new RegistryError('digestInvalid', 'digest-algorithm: sha256 and sha512 are known', {
+    detail: { 'digest-algorithm': text.slice(0, 64) },
   });
 }
 
-function requireDigest(text: string): Digest {
-  const digest = parseDigest(text);
-  if (digest === undefined) throw invalidDigest(text);
-  return digest;
-}
-
-function invalidDigest(text: string): RegistryError {
-  return new RegistryError(
-    'digestInvalid',
-    'invalid digest: sha256 and sha512 in lower-case hex are known',
-    {
-      detail: { digest: text.slice(0, 256) },
-    },
-  );
-}
-
-/** Larger pages than we give are given as our largest; zero is an empty page. */
-function parsePageSize(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^\d{1,100}$/.test(text)) {
-    throw new RegistryError('paginationInvalid', 'n must be a whole number, not negative', {
-      detail: { n: text.slice(0, 100) },
+function requireTags(query: string): readonly Tag[] {
+  return [...new Set(decodeTags(query))].map((text) => {
+    const tag = parseTag(text);
+    if (tag !== undefined) return tag;
+    throw new RegistryError('tagInvalid', 'tag: there can be no such tag', {
+      detail: { tag: text.slice(0, 128) },
     });
-  }
-  return Math.min(Number(text), tagsPageMax);
-}
-
-function requireLast(last: string): string {
-  if (last.length > 128)
-    throw new RegistryError('paginationInvalid', 'last is longer than a tag can be');
-  return last;
-}
-
-function askedNamespace(ns: string): string {
-  const lower = ns.toLowerCase();
-  return lower.endsWith(':443') ? lower.slice(0, -4) : lower;
+  });
 }
 
 function encodeName(name: string): string {

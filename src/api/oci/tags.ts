@@ -1,20 +1,20 @@
-import { homeRegistry } from '../../domain/registry.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { apiVersionHeader } from './errors.ts';
-import type { PullPlan } from './plan.ts';
-import { formatRoute, tagsPageMax } from './route.ts';
-import type { PullRoute } from './route.ts';
+import type { RepositoryPlan } from './plan.ts';
+import { formatRoute } from './route.ts';
+import { pageMax } from './route-values.ts';
+import type { ContentRoute } from './route.ts';
 
-export type TagsPlan = PullPlan<Extract<PullRoute, { readonly kind: 'tags' }>>;
+export type TagsPlan = RepositoryPlan<Extract<ContentRoute, { readonly kind: 'tags' }>>;
 
 /** A page of tags in byte order; `Link` leads to the next one in the form in which this one was asked (distribution-spec, "Listing Tags"). */
 export async function listTags(cache: Cache, plan: TagsPlan, request: Incoming): Promise<Reply> {
   const { route, target } = plan;
-  const n = route.n ?? tagsPageMax;
+  const n = route.n ?? pageMax;
   const answer = await cache.listTags(
-    { registry: homeRegistry, target, n, last: route.last },
+    { registry: plan.registry, target, n, last: route.last },
     request.signal,
   );
   const headers: Record<string, string> = {

@@ -4,7 +4,7 @@ import type { PullTarget } from '../../domain/pull-rule.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import { canonicalName } from '../../domain/rule-set.ts';
 import { lookupName } from './route.ts';
-import type { AskedName, PullRoute } from './route.ts';
+import type { AskedName, RepositoryRoute } from './route.ts';
 
 /** Which names a listener serves: every rule's, or Docker Hub's at the root. */
 export type Listener = 'main' | 'hub';
@@ -20,7 +20,7 @@ export function resolveTarget(asked: AskedName, rules: RuleSet, listener: Listen
 }
 
 /** `denied` where the rule's patterns don't admit the pull; asked for every way in. */
-export function requireAllowed(route: PullRoute, target: PullTarget): void {
+export function requireAllowed(route: RepositoryRoute, target: PullTarget): void {
   const { rule } = target;
   if (rule === undefined || (rule.allow.length === 0 && rule.deny.length === 0)) return;
   const reference = route.kind === 'manifest' ? route.reference : undefined;

@@ -1,0 +1,44 @@
+import type { ScopeRight } from '../../domain/access-action.ts';
+import type { Incoming } from '../../http/reply.ts';
+
+/** The paths's own host where the request has none that can be written into a header. */
+const unnamedHost = 'breakwater';
+const hostPattern = /^[\w.:[\]-]{1,300}$/;
+
+export interface ChallengeScope {
+  readonly repository: string;
+  readonly rights: readonly ScopeRight[];
+}
+
+/** Scheme, host and port under which the client reached us, or where the operator says that it does. */
+export function baseUrlOf(request: Incoming, publicUrl: string): string {
+  if (publicUrl !== '') return publicUrl;
+  return `${request.secure ? 'https' : 'http'}://${serviceOf(request, publicUrl)}`;
+}
+
+/** The audience of our tokens: the host, with its port. */
+export function serviceOf(request: Incoming, publicUrl: string): string {
+  if (publicUrl !== '') return new URL(publicUrl).host;
+  const host = request.headers.host ?? '';
+  return hostPattern.test(host) ? host.toLowerCase() : unnamedHost;
+}
+
+/** The one challenge of a 401: where tokens are had, and for what (distribution's token specification; RFC 6750 §3). */
+export function bearerChallenge(
+  request: Incoming,
+  publicUrl: string,
+  options: { readonly scope: ChallengeScope | undefined; readonly insufficient: boolean },
+): string {
+  const service = serviceOf(request, publicUrl);
+  const parts = [`realm="${baseUrlOf(request, publicUrl)}/v2/token"`, `service="${service}"`];
+  const { scope } = options;
+  if (scope !== undefined)
+    parts.push(`scope="repository:${scope.repository}:${scope.rights.join(',')}"`);
+  if (options.insufficient) parts.push('error="insufficient_scope"');
+  return `Bearer ${parts.join(',')}`;
+}
+
+/** ECR's own challenge, for host names of its form. */
+export function basicChallenge(request: Incoming, publicUrl: string): string {
+  return `Basic realm="${baseUrlOf(request, publicUrl)}/",service="ecr.amazonaws.com"`;
+}

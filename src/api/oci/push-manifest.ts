@@ -1,0 +1,71 @@
+import type { Pushes } from '../../cache/pushes.ts';
+import { algorithmOf } from '../../domain/digest.ts';
+import type { Digest } from '../../domain/digest.ts';
+import { manifestBytesMax } from '../../domain/manifest.ts';
+import type { Tag } from '../../domain/tag.ts';
+import type { Incoming, Reply } from '../../http/reply.ts';
+import { apiVersionHeader, localStatus } from './errors.ts';
+import type { ManifestPlan } from './manifests.ts';
+import { formatRoute } from './route.ts';
+
+/** What a push or a deletion did, for the audit. */
+export interface ManifestChange {
+  readonly reply: Reply;
+  readonly digest: Digest;
+  readonly tags: readonly Tag[];
+}
+
+/** PUT: the exact bytes under a tag, or under their digest with any number of tags (distribution-spec, "Pushing Manifests"). */
+export async function pushManifest(
+  pushes: Pushes,
+  plan: ManifestPlan,
+  request: Incoming,
+): Promise<ManifestChange> {
+  const { registry, target, route } = plan;
+  const { reference, tags } = route;
+  await pushes.requirePush({ registry, target });
+  const bytes = await request.readBody(manifestBytesMax);
+  const answer = await pushes.putManifest({
+    registry,
+    target,
+    reference,
+    tags,
+    bytes,
+    contentType: request.headers['content-type'],
+    algorithm: reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256',
+  });
+  const { digest } = answer;
+  const headers: Record<string, string> = {
+    ...apiVersionHeader,
+    Location: formatRoute({ ...route, tags: [], reference: { kind: 'digest', digest } }),
+    'Docker-Content-Digest': digest,
+    'Cache-Status': localStatus('stored'),
+  };
+  if (answer.subject !== undefined) headers['OCI-Subject'] = answer.subject;
+  if (tags.length > 0) headers['OCI-Tag'] = answer.tags.join(', ');
+  const [hidden] = answer.hides;
+  if (hidden !== undefined)
+    headers['Warning'] = `299 - "the pushed tag ${hidden} hides the upstream's from now on"`;
+  const reply = { status: 201, headers, body: '', note: { ...plan.note, digest } };
+  return { reply, digest, tags: answer.tags };
+}
+
+/** DELETE: a tag alone, or a manifest with its tags (distribution-spec, "Deleting Manifests", "Deleting tags"). */
+export async function deleteManifest(pushes: Pushes, plan: ManifestPlan): Promise<ManifestChange> {
+  const { registry, target, route } = plan;
+  const { digest, tags } = await pushes.deleteManifest({
+    registry,
+    target,
+    reference: route.reference,
+  });
+  return { reply: deletedReply(plan.note, digest), digest, tags };
+}
+
+export function deletedReply(note: Reply['note'], digest: Digest): Reply {
+  return {
+    status: 202,
+    headers: { ...apiVersionHeader, 'Cache-Status': localStatus('deleted') },
+    body: '',
+    note: { ...note, digest },
+  };
+}

@@ -1,0 +1,66 @@
+import { LRUCache } from 'lru-cache';
+import type { RegistryKey } from '../../domain/registry.ts';
+import { registryKey } from '../../domain/registry.ts';
+
+/** Which registries a server has. */
+export interface RegistrySettings {
+  /** The home account, twelve digits. */
+  readonly registryId: string;
+  /** The first is home; `any`: each is a registry of its own, us-east-1 is home. */
+  readonly regions: readonly string[] | 'any';
+}
+
+/** The registry that a host name means, and whether it is a name of ECR's form. */
+export interface HostRegistry {
+  readonly registry: RegistryKey;
+  readonly ecr: boolean;
+}
+
+const ecrHost = /^(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]{1,64})\.[a-z0-9.-]{1,200}(?::\d{1,5})?$/;
+const hostsMax = 1000;
+const hostCharactersMax = 300;
+
+export function homeRegistryOf({ registryId, regions }: RegistrySettings): RegistryKey {
+  return registryKey({ account: registryId, region: homeRegionOf(regions) });
+}
+
+/** A host of the form `<account>.dkr.ecr.<region>.<domain>` selects a registry; a region that is no registry of its own is home (design.md §6). */
+export function registryOfEcrHost(
+  host: string,
+  { regions, registryId }: RegistrySettings,
+): RegistryKey | undefined {
+  const match = ecrHost.exec(host.toLowerCase());
+  if (match === null) return undefined;
+  const [, account = registryId, asked = ''] = match;
+  const own = regions === 'any' || regions.includes(asked);
+  return registryKey({ account, region: own ? asked : homeRegionOf(regions) });
+}
+
+/** The registry of a request's Host; every other form of host is home. */
+export function createHostReader(
+  settings: () => RegistrySettings,
+): (host: string | undefined) => HostRegistry {
+  const known = new LRUCache<string, HostRegistry>({ max: hostsMax });
+  let readUnder: RegistrySettings | undefined;
+  let home: HostRegistry | undefined;
+  return (host) => {
+    const current = settings();
+    if (home === undefined || readUnder !== current) {
+      known.clear();
+      readUnder = current;
+      home = { registry: homeRegistryOf(current), ecr: false };
+    }
+    if (host === undefined || host.length > hostCharactersMax || !host.includes('.dkr.ecr'))
+      return home;
+    const kept = known.get(host);
+    if (kept !== undefined) return kept;
+    const registry = registryOfEcrHost(host, current);
+    const read = registry === undefined ? home : { registry, ecr: true };
+    known.set(host, read);
+    return read;
+  };
+}
+
+function homeRegionOf(regions: RegistrySettings['regions']): string {
+  return regions === 'any' ? 'us-east-1' : (regions[0] ?? 'us-east-1');
+}
