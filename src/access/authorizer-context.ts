@@ -1,0 +1,89 @@
+import type { PolicyDocument } from '../domain/policy.ts';
+import type { Principal } from '../domain/principal.ts';
+import { arnOf } from '../domain/principal.ts';
+import { registryOf } from '../domain/registry.ts';
+import type { Question } from './access.ts';
+
+/**
+ * The condition keys of a request, in lower case (IAM user guide, "global condition context keys"). Absent where IAM has
+ * none either: an anonymous caller has no ARN, an account's root no user name.
+ */
+export function conditionContext(
+  question: Question,
+  now: number,
+): ReadonlyMap<string, readonly string[]> {
+  const { from, registry, caller } = question;
+  const { account, region } = registryOf(registry);
+  const context = new Map<string, readonly string[]>([
+    ['aws:sourceip', [plainAddress(from.address)]],
+    ['aws:securetransport', [String(from.secure)]],
+    ['aws:currenttime', [new Date(now).toISOString()]],
+    ['aws:epochtime', [String(Math.floor(now / 1000))]],
+    ['aws:requestedregion', [region]],
+    ['aws:resourceaccount', [account]],
+    ['aws:principaltype', [principalType(caller.principal)]],
+  ]);
+  if (from.userAgent !== undefined) context.set('aws:useragent', [from.userAgent]);
+  const arn = arnOf(caller.principal);
+  if (arn !== undefined) context.set('aws:principalarn', [arn]);
+  if (caller.principal.kind === 'anonymous') return context.set('aws:userid', ['anonymous']);
+  context.set('aws:principalaccount', [caller.principal.account]);
+  if (caller.principal.kind === 'administrator')
+    return context.set('aws:userid', [caller.principal.account]);
+  return context
+    .set('aws:username', [caller.principal.name])
+    .set('aws:userid', [`${caller.principal.account}:${caller.principal.name}`]);
+}
+
+function principalType(principal: Principal): string {
+  switch (principal.kind) {
+    case 'anonymous':
+      return 'Anonymous';
+    case 'administrator':
+      return 'Account';
+    case 'user':
+    case 'robot':
+      return 'User';
+  }
+}
+
+/** Keys whose values stay the same for a caller, an address and a registry: decisions by them can be remembered. */
+const steadyKeys: ReadonlySet<string> = new Set([
+  'aws:sourceip',
+  'aws:securetransport',
+  'aws:requestedregion',
+  'aws:resourceaccount',
+  'aws:principaltype',
+  'aws:principalarn',
+  'aws:principalaccount',
+  'aws:userid',
+  'aws:username',
+]);
+
+export function isSteady(policy: PolicyDocument): boolean {
+  return policy.statements.every(
+    ({ conditions, resources = [], notResources = [] }) =>
+      conditions.every(({ key, values }) => steadyKeys.has(key) && values.every(isSteadyText)) &&
+      resources.every(isSteadyText) &&
+      notResources.every(isSteadyText),
+  );
+}
+
+/** Policy variables are keys too: `${aws:username}`. */
+function isSteadyText(text: string): boolean {
+  if (!text.includes('${')) return true;
+  return Array.from(text.matchAll(/\$\{\s*([^,}\s]*)/g), ([, key = '']) => key.toLowerCase()).every(
+    (key) => steadyKeys.has(key),
+  );
+}
+
+/** An IPv4 client of an IPv6 socket by its own address. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+/** 127.0.0.0/8 and ::1. */
+export function isLoopback(address: string): boolean {
+  const plain = plainAddress(address);
+  return plain === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(plain);
+}

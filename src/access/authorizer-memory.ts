@@ -1,0 +1,63 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../ports/clock.ts';
+
+export interface MemoryOptions<Value> {
+  readonly entriesMax: number;
+  /** How long what was read is believed. */
+  readonly believeMs: number;
+  readonly clock: Clock;
+  readonly read: (key: string) => Promise<Value>;
+  /** Whether a value may be kept; one that may not is read each time. */
+  readonly keeps?: (key: string, value: Value) => boolean;
+}
+
+/** Rows that decisions need, kept for a while; one read at a time for each. */
+export interface Memory<Value> {
+  /** At once where the value is believed. */
+  get(key: string): Value | Promise<Value>;
+  /** What is being read at this moment is not kept either: the change may be younger. */
+  forget(key: string): void;
+  clear(): void;
+}
+
+export function createMemory<Value>(options: MemoryOptions<Value>): Memory<Value> {
+  const { clock, believeMs, keeps = () => true } = options;
+  const kept = new LRUCache<string, { readonly value: Value; readonly readAt: number }>({
+    max: options.entriesMax,
+  });
+  const reading = new Map<string, Promise<Value>>();
+
+  const read = (key: string): Promise<Value> => {
+    const readAt = clock.elapsed();
+    const reads = options.read(key).then(
+      (value) => {
+        if (reading.get(key) === reads) {
+          reading.delete(key);
+          if (keeps(key, value)) kept.set(key, { value, readAt });
+        }
+        return value;
+      },
+      (error: unknown) => {
+        if (reading.get(key) === reads) reading.delete(key);
+        throw error;
+      },
+    );
+    reading.set(key, reads);
+    return reads;
+  };
+  return {
+    get(key) {
+      const known = kept.get(key);
+      if (known !== undefined && clock.elapsed() - known.readAt < believeMs) return known.value;
+      return reading.get(key) ?? read(key);
+    },
+    forget(key) {
+      kept.delete(key);
+      reading.delete(key);
+    },
+    clear() {
+      kept.clear();
+      reading.clear();
+    },
+  };
+}

@@ -1,0 +1,206 @@
+import { LRUCache } from 'lru-cache';
+import { actions } from '../domain/access-action.ts';
+import type { AccessDecision } from '../domain/policy.ts';
+import { evaluatePolicies } from '../domain/policy-evaluator.ts';
+import { arnOf, describePrincipal } from '../domain/principal.ts';
+import type { RegistryKey } from '../domain/registry.ts';
+import { registryOf, repositoryArn } from '../domain/registry.ts';
+import type { RepositoryName } from '../domain/repository-name.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Audit, Authorizer, Caller, Question, Verdict } from './access.ts';
+import type { AnonymousSettings } from './authorizer-anonymous.ts';
+import { admitAnonymous } from './authorizer-anonymous.ts';
+import { conditionContext } from './authorizer-context.ts';
+import type { Facts, PolicyMetadata, PolicyRows } from './authorizer-facts.ts';
+import { createFacts } from './authorizer-facts.ts';
+import { admitScopes } from './authorizer-scopes.ts';
+
+const verdictsMax = 20_000;
+
+export interface AuthorizerOptions {
+  readonly metadata: PolicyMetadata;
+  /** As they are configured now; `reset()` follows a change. */
+  readonly settings: () => AnonymousSettings;
+  readonly clock: Clock;
+  readonly audit: Audit;
+}
+
+export interface PolicyAuthorizer extends Authorizer {
+  /** After a change of one repository: its policy, its settings, whether it is there. */
+  forget(registry: RegistryKey, repository: RepositoryName): void;
+}
+
+interface Remembered {
+  readonly facts: Facts;
+  readonly verdict: Verdict;
+}
+
+/** Decides by policies that are kept in memory; a decision made of the same rows is not made twice. */
+export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
+  const { settings, clock, audit } = options;
+  const rows = createFacts(options.metadata, clock);
+  const verdicts = new LRUCache<string, Remembered>({ max: verdictsMax });
+  const numberOf = numberCallers();
+
+  const decide = (question: Question, facts: Facts): Verdict => {
+    if (!facts.steady) return judge(question, facts, settings(), clock.now());
+    const key = verdictKey(question, numberOf(question.caller));
+    const known = verdicts.get(key);
+    if (known !== undefined && isSame(known.facts, facts)) return known.verdict;
+    const verdict = judge(question, facts, settings(), clock.now());
+    verdicts.set(key, { facts, verdict });
+    return verdict;
+  };
+  const ask = (
+    question: Question,
+    told: (verdict: Verdict, facts: Facts | undefined) => void,
+  ): Verdict | Promise<Verdict> => {
+    const answer = (facts: Facts): Verdict => {
+      const verdict = decide(question, facts);
+      told(verdict, facts);
+      return verdict;
+    };
+    const outside = admitScopes(question);
+    if (outside !== undefined) {
+      told(outside, undefined);
+      return outside;
+    }
+    const facts = rows.gather(question);
+    return facts instanceof Promise ? facts.then(answer) : answer(facts);
+  };
+  return {
+    may: (question) =>
+      ask(question, (verdict, facts) => {
+        if (!verdict.allowed) audit.record(denialOf(question, verdict));
+        else if (facts !== undefined) rows.noteUse(question, facts);
+      }),
+    explain: (question) => ask(question, () => {}),
+    forget: (registry, repository) => rows.forget(registry, repository),
+    reset() {
+      rows.reset();
+      verdicts.clear();
+    },
+  };
+}
+
+function numberCallers(): (caller: Caller) => number {
+  const numbers = new WeakMap<Caller, number>();
+  let last = 0;
+  return (caller) => {
+    let number = numbers.get(caller);
+    if (number === undefined) numbers.set(caller, (number = last += 1));
+    return number;
+  };
+}
+
+/** All that a decision depends on beside the facts, where no condition looks at more. */
+function verdictKey(question: Question, caller: number): string {
+  const { action, registry, repository, resource, rule, from } = question;
+  return `${caller} ${action} ${registry} ${repository ?? ''} ${resource ?? ''} ${rule?.prefix ?? ' '} ${from.address} ${from.secure}`;
+}
+
+function isSame(one: Facts, other: Facts): boolean {
+  return (
+    one.repository === other.repository &&
+    one.registryPolicy === other.registryPolicy &&
+    one.identity === other.identity
+  );
+}
+
+/** Reading and changing policies: what lets an administrator out of a policy that names them. */
+const policyActions: ReadonlySet<string> = new Set([
+  actions.getRepositoryPolicy,
+  actions.setRepositoryPolicy,
+  actions.deleteRepositoryPolicy,
+  actions.getRegistryPolicy,
+  actions.putRegistryPolicy,
+  actions.deleteRegistryPolicy,
+]);
+
+function judge(
+  question: Question,
+  facts: Facts,
+  settings: AnonymousSettings,
+  now: number,
+): Verdict {
+  const { principal } = question.caller;
+  const { account } = registryOf(question.registry);
+  if (
+    principal.kind === 'administrator' &&
+    principal.account === account &&
+    policyActions.has(question.action)
+  )
+    return {
+      allowed: true,
+      because: `${describePrincipal(principal)} administers account ${account}: no policy locks it out of policies`,
+    };
+  const decision = evaluate(question, facts, now);
+  if (principal.kind === 'anonymous')
+    return admitAnonymous(question, facts.repository?.row, decision, settings);
+  if (decision.allowed || decision.reason === 'explicitDeny')
+    return { allowed: decision.allowed, because: explainDecision(question, decision) };
+  const asAnonymous: Question = { ...question, caller: anonymousCaller };
+  const floor = admitAnonymous(
+    asAnonymous,
+    facts.repository?.row,
+    evaluate(asAnonymous, { ...facts, identity: nothing }, now),
+    settings,
+  );
+  return floor.allowed
+    ? { allowed: true, because: `as anonymous: ${floor.because}` }
+    : { allowed: false, because: explainDecision(question, decision) };
+}
+
+const nothing: PolicyRows = { policies: [], steady: true };
+const anonymousCaller: Caller = {
+  principal: { kind: 'anonymous' },
+  via: 'none',
+  scopes: undefined,
+};
+
+function evaluate(question: Question, facts: Facts, now: number): AccessDecision {
+  const { registry, repository, resource, caller } = question;
+  return evaluatePolicies({
+    principal: caller.principal,
+    action: question.action,
+    resource: resource ?? (repository === undefined ? '*' : repositoryArn(registry, repository)),
+    resourceAccount: registryOf(registry).account,
+    context: conditionContext(question, now),
+    identityPolicies: facts.identity.policies,
+    resourcePolicies: [...(facts.repository?.policies ?? []), ...facts.registryPolicy.policies],
+  });
+}
+
+function explainDecision(question: Question, { reason, by }: AccessDecision): string {
+  const { principal } = question.caller;
+  const who = describePrincipal(principal);
+  const { account } = registryOf(question.registry);
+  const named = by === undefined ? 'a policy' : `${by.policy}, statement ${by.statement},`;
+  switch (reason) {
+    case 'explicitDeny':
+      return `${named} denies ${question.action} to ${who}`;
+    case 'identityAllow':
+    case 'resourceAllow':
+      return `${named} allows ${question.action} to ${who}`;
+    case 'administrator':
+      return `${who} administers account ${account}`;
+    case 'crossAccount':
+      return `${who} is of another account than ${account}: its own policies and one of the repository or registry must both allow ${question.action}${by === undefined ? '' : `; ${by.policy} does`}`;
+    case 'noStatement':
+      return `no statement of a policy allows ${question.action} to ${arnOf(principal) ?? 'anonymous'}`;
+  }
+}
+
+function denialOf(question: Question, verdict: Verdict): Parameters<Audit['record']>[0] {
+  return {
+    kind: 'denial',
+    principal: describePrincipal(question.caller.principal),
+    action: question.action,
+    resource: question.repository ?? question.resource ?? '',
+    registry: question.registry,
+    outcome: 'denied',
+    address: question.from.address,
+    requestId: question.from.requestId,
+    detail: { because: verdict.because },
+  };
+}
