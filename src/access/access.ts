@@ -12,6 +12,15 @@ export interface Caller {
   readonly via: 'none' | 'key' | 'token' | 'ecr' | 'bearer' | 'oidc';
   /** What the credential itself is limited to; `undefined`: to nothing. Rights are never more than the principal's. */
   readonly scopes: readonly Scope[] | undefined;
+  /**
+   * Of a registry token or an ECR password: the limits of the credential that it was made with, which `scopes` lies within.
+   * Absent: none, or there is no such credential.
+   */
+  readonly credentialScopes?: readonly Scope[];
+  /** What it goes back to: `key/AKIA…`, `token/…`; absent for others. Never a secret. */
+  readonly credential?: string;
+  /** Wall time, ms, where the credential itself ends; what is made with it ends then too. */
+  readonly expiresAt?: number;
 }
 
 /** `repository:team/*:pull,push`: names with `*` and `?`. */
