@@ -12,6 +12,7 @@ import { addRulesCommand } from './rules.ts';
 import { addServeCommand } from './serve.ts';
 import { interruption } from './server-client.ts';
 import type { Terminal } from './terminal.ts';
+import { addTlsCommand } from './tls.ts';
 import { addVersionCommand, readVersion } from './version.ts';
 
 /** Characters a line of help where stdout is no terminal. */
@@ -81,6 +82,7 @@ export function createProgram(context: CommandContext): Command {
   addDoctorCommand(program, context);
   addConfigCommand(program, context);
   addEnvCommand(program, context);
+  addTlsCommand(program, context);
   addVersionCommand(program, context);
   addHelpCommand(program, context);
   return program;
