@@ -7,8 +7,8 @@ import type { Events } from '../ports/events.ts';
 import { errorCode } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import type { Folders } from './folders.ts';
-import { removeFile } from './journal.ts';
 import { OpenFile } from './open-file.ts';
+import { removeFile } from './small-file.ts';
 import { takeoverOf } from './verified-file.ts';
 
 export interface FileBlobsContext {

@@ -3,6 +3,7 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { Spool } from '../ports/spool.ts';
+import type { Uploads } from '../ports/uploads.ts';
 import { createFileBlobs } from './blobs.ts';
 import { nodeFileSystem } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
@@ -10,6 +11,9 @@ import { createFolders, makeFolders } from './folders.ts';
 import { createHashPool } from './hash-pool.ts';
 import type { HashPool } from './hash-pool.ts';
 import { createFileSpool } from './spool.ts';
+import { createIdleHashes } from './upload-data-file.ts';
+import { createUploadShelf } from './upload-shelf-files.ts';
+import { createUploads } from './uploads.ts';
 
 export interface FileStorageOptions {
   readonly dataDir: string;
@@ -21,24 +25,32 @@ export interface FileStorageOptions {
   readonly journalEveryBytes?: number;
   readonly journalEveryMs?: number;
   readonly hashInPlaceMaxBytes?: number;
+  readonly writebackEveryBytes?: number;
+  readonly uploadsMax?: number;
 }
 
-/** Blobs and the spool that fills them, on one volume. Spool files are their openers' to dispose, before this. */
+/** Hashes of large uploads that live on between two requests; each holds a descriptor. */
+const idleHashesMax = 64;
+
+/** Blobs, and the spool and the uploads that fill them, on one volume. Their files are their openers' to dispose, before this. */
 export interface Storage extends AsyncDisposable {
   readonly blobs: BlobStore;
   readonly spool: Spool;
+  readonly uploads: Uploads;
 }
 
-/** Makes `dataDir` and the folders `blobs` and `spool` in it; walks neither. */
+/** Makes `dataDir` and the folders `blobs`, `spool` and `uploads` in it; walks none but the last, for the names alone. */
 export async function createFileStorage(options: FileStorageOptions): Promise<Storage> {
   const { clock, events, fileSystem: files = nodeFileSystem } = options;
   const dataDir = resolve(options.dataDir);
   const blobsRoot = join(dataDir, 'blobs');
   const spoolRoot = join(dataDir, 'spool');
+  const uploadsRoot = join(dataDir, 'uploads');
   const folders = createFolders(files);
   await makeFolders(files, dataDir);
   await folders.ensure(blobsRoot);
   await folders.ensure(spoolRoot);
+  await folders.ensure(uploadsRoot);
   const pool = options.hashPool ?? createHashPool();
   const context = {
     files,
@@ -50,9 +62,20 @@ export async function createFileStorage(options: FileStorageOptions): Promise<St
     journalEveryMs: options.journalEveryMs ?? 5000,
     hashInPlaceMaxBytes: options.hashInPlaceMaxBytes ?? 1024 * 1024,
   };
+  const shelf = await createUploadShelf(
+    {
+      ...context,
+      writebackEveryBytes: options.writebackEveryBytes ?? 32 * 1024 * 1024,
+      idleHashes: createIdleHashes(idleHashesMax),
+    },
+    uploadsRoot,
+  );
+  const { uploadsMax } = options;
+  const limit = uploadsMax === undefined ? {} : { uploadsMax };
   return {
     blobs: createFileBlobs({ files, folders, events }, blobsRoot),
     spool: createFileSpool(context, spoolRoot),
+    uploads: createUploads({ clock, events, ...limit }, shelf),
     [Symbol.asyncDispose]: async () => {
       if (options.hashPool === undefined) await pool[Symbol.asyncDispose]();
     },

@@ -7,6 +7,8 @@ export interface FileSize {
   readonly size: number;
   /** What the file takes on the disk: less than `size` where it has holes. */
   readonly allocated: number;
+  /** Wall time in ms of the last change to the contents. */
+  readonly modifiedAt: number;
 }
 
 /**
@@ -84,7 +86,7 @@ async function mkdir(path: string): Promise<boolean> {
 }
 
 function sizeOf(stats: fs.Stats): FileSize {
-  return { size: stats.size, allocated: stats.blocks * 512 };
+  return { size: stats.size, allocated: stats.blocks * 512, modifiedAt: stats.mtimeMs };
 }
 
 async function stat(path: string): Promise<FileSize | undefined> {

@@ -2,9 +2,8 @@ import type { ByteSpan } from '../domain/byte-source.ts';
 import type { Digest } from '../domain/digest.ts';
 import { parseDigest } from '../domain/digest.ts';
 import type { Events } from '../ports/events.ts';
-import { errorCode } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
-import { OpenFile } from './open-file.ts';
+import { readSmallFile, writeSmallFile } from './small-file.ts';
 
 /** What a partial's journal proves: these bytes were synced before it was written. */
 export interface Journal {
@@ -72,51 +71,16 @@ export async function readJournal(
   events: Events,
   path: string,
 ): Promise<Journal | undefined> {
-  let file: OpenFile;
-  try {
-    file = await OpenFile.open(files, events, path, 'read');
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-  await using opened = file;
-  const { size } = await opened.size();
-  if (size > maxJournalBytes) return undefined;
-  const bytes = new Uint8Array(size);
-  for (let at = 0; at < size;) {
-    const count = await opened.read(bytes.subarray(at), at);
-    if (count === 0) return undefined;
-    at += count;
-  }
-  return parseJournal(new TextDecoder().decode(bytes));
+  const text = await readSmallFile(files, events, path, maxJournalBytes);
+  return text === undefined ? undefined : parseJournal(text);
 }
 
-/** Writes beside, syncs, renames: the journal is the old or the new one at any time. Syncing the folder is the caller's. */
-export async function writeJournal(
+/** The journal is the old or the new one at any time. Syncing the folder is the caller's. */
+export function writeJournal(
   files: FileSystem,
   events: Events,
   path: string,
   journal: Journal,
 ): Promise<void> {
-  const temporary = `${path}.tmp`;
-  try {
-    {
-      await using file = await OpenFile.open(files, events, temporary, 'replace');
-      await file.write([new TextEncoder().encode(formatJournal(journal))], 0);
-      await file.sync();
-    }
-    await files.rename(temporary, path);
-  } catch (error) {
-    await removeFile(files, temporary).catch(() => undefined);
-    throw error;
-  }
-}
-
-/** A file that is not there is no error. */
-export async function removeFile(files: FileSystem, path: string): Promise<void> {
-  try {
-    await files.unlink(path);
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
-  }
+  return writeSmallFile(files, events, path, formatJournal(journal));
 }

@@ -4,10 +4,14 @@ import type { ByteReader, ByteSpan } from '../domain/byte-source.ts';
 import { algorithmOf, hexOf } from '../domain/digest.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Spool, SpoolFile, VerifiedFile } from '../ports/spool.ts';
 import type { Storage } from './file-storage.ts';
 import { bytesBetween } from './buffers.ts';
 import { enterSpan, missingIn } from './spans.ts';
+import { systemClock } from './system-clock.ts';
+import { createMemoryShelf } from './upload-memory.ts';
+import { createUploads } from './uploads.ts';
 import { markVerified, takeoverOf } from './verified-file.ts';
 
 /** A partial that a journal has kept. */
@@ -18,11 +22,13 @@ interface Kept {
 }
 
 /** Storage of one process's life, for tests and for what needs no disk: the same contract, nothing survives. */
-export function createMemoryStorage(): Storage {
+export function createMemoryStorage(clock: Clock = systemClock): Storage {
   const blobs = new Map<string, Uint8Array>();
+  const shelf = createMemoryShelf((digest, bytes) => void blobs.set(digest, bytes));
   return {
     blobs: createMemoryBlobs(blobs),
     spool: createMemorySpool(blobs),
+    uploads: createUploads({ clock, events: { emit: () => undefined } }, shelf),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

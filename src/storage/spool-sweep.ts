@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { errorCode } from './file-system.ts';
-import { readJournal, removeFile } from './journal.ts';
+import { readJournal } from './journal.ts';
+import { removeFile } from './small-file.ts';
 import type { SpoolClaims } from './spool.ts';
 import type { SpoolContext } from './spool-file.ts';
 
