@@ -14,6 +14,11 @@ export interface PrincipalRow {
   readonly createdAt: number;
 }
 
+export interface PrincipalInput extends PrincipalRow {
+  /** True: the account must have a row. The home account has none. */
+  readonly requireAccount?: boolean;
+}
+
 /** An access key. `name` absent: the account's root. */
 export interface AccessKeyRow {
   readonly id: string;
@@ -84,14 +89,15 @@ export interface AccessMetadata {
   listIdentityPolicies(account: string, principal: string): Promise<readonly IdentityPolicyRow[]>;
   findRegistryPolicy(registry: RegistryKey): Promise<string | undefined>;
   /** Newest first, those with an id below `before` where it is given. */
-  listAudit(options: { readonly before: number | undefined; readonly limit: number }): Promise<
-    readonly AuditRow[]
-  >;
+  listAudit(options: {
+    readonly before: number | undefined;
+    readonly limit: number;
+  }): Promise<readonly AuditRow[]>;
 
-  /** False where the id is taken. */
+  /** False where the id is taken. That it is not the home account's is the caller's to see. */
   createAccount(input: AccountRow): Promise<boolean>;
-  /** `noAccount`, `exists`. */
-  createPrincipal(input: PrincipalRow): Promise<'created' | 'exists' | 'noAccount'>;
+  /** `noAccount` where a row is required and missing. */
+  createPrincipal(input: PrincipalInput): Promise<'created' | 'exists' | 'noAccount'>;
   /** With its keys, tokens and policies. False where there is none. */
   deletePrincipal(input: { readonly account: string; readonly name: string }): Promise<boolean>;
   /** At most two keys a principal, as IAM. */
@@ -104,7 +110,7 @@ export interface AccessMetadata {
     readonly principal: string | undefined;
     readonly name: string;
   }): Promise<boolean>;
-  /** Puts or replaces. */
+  /** Puts or replaces. How many a principal may have is the caller's to see. */
   putIdentityPolicy(input: IdentityPolicyRow): Promise<'stored' | 'noPrincipal'>;
   deleteIdentityPolicy(input: {
     readonly account: string;

@@ -1,7 +1,7 @@
 import type { Digest } from '../domain/digest.ts';
 import type { Descriptor, Manifest } from '../domain/manifest.ts';
 import type { Insertable } from 'kysely';
-import type { RepositoryKey, StoredManifest, StoreManifestInput } from './metadata.ts';
+import type { Provenance, RepositoryKey, StoredManifest, StoreManifestInput } from './metadata.ts';
 import { pointQuery } from './point-query.ts';
 import { keepRepository } from './repositories.ts';
 import type { Schema, Sql } from './schema.ts';
@@ -142,9 +142,28 @@ export async function findChildren(
   }));
 }
 
-/** The manifest, its children and its tag, all or nothing. */
+/** The manifest as it was pulled, its children and its tag, all or nothing. */
 export async function storeManifest(sql: Sql, input: StoreManifestInput): Promise<void> {
   const repositoryId = await keepRepository(sql, input, input.private, input.now);
+  await addManifest(sql, repositoryId, input, 'cached');
+  if (input.tag) {
+    const { digest, mediaType, bytes } = input.manifest;
+    await moveTag(
+      sql,
+      repositoryId,
+      { ...input.tag, digest, mediaType, size: bytes.byteLength },
+      input.now,
+    );
+  }
+}
+
+/** Adds the manifest and its children to the repository; false where it is there already. */
+export async function addManifest(
+  sql: Sql,
+  repositoryId: number,
+  input: Pick<StoreManifestInput, 'manifest' | 'parsed' | 'now'>,
+  provenance: Provenance,
+): Promise<boolean> {
   const { digest, mediaType, bytes } = input.manifest;
   await sql
     .insertInto('manifest_contents')
@@ -160,23 +179,17 @@ export async function storeManifest(sql: Sql, input: StoreManifestInput): Promis
       media_type: mediaType,
       size: bytes.byteLength,
       subject: subject?.digest ?? null,
-      artifact_type: (subject && input.parsed.artifactType) ?? null,
+      artifact_type: input.parsed.artifactType ?? null,
       annotations: subject ? annotationsOf(input.parsed) : null,
       created_at: input.now,
       last_pulled_at: input.now,
+      provenance,
     })
     .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())
     .returning('id')
     .executeTakeFirst();
   if (added) await addChildren(sql, repositoryId, added.id, input.parsed);
-  if (input.tag) {
-    await moveTag(
-      sql,
-      repositoryId,
-      { ...input.tag, digest, mediaType, size: bytes.byteLength },
-      input.now,
-    );
-  }
+  return added !== undefined;
 }
 
 function annotationsOf(manifest: Manifest): string | null {

@@ -2,6 +2,8 @@ import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import { MetadataError } from './metadata-error.ts';
 import { up as pullCache } from './migrations/001-pull-cache.ts';
+import { up as registry } from './migrations/002-registry.ts';
+import { up as access } from './migrations/003-access.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -12,7 +14,11 @@ interface Migration {
 }
 
 /** In order; never edited after a release. */
-const migrations: readonly Migration[] = [{ version: 1, name: 'pull-cache', up: pullCache }];
+const migrations: readonly Migration[] = [
+  { version: 1, name: 'pull-cache', up: pullCache },
+  { version: 2, name: 'registry', up: registry },
+  { version: 3, name: 'access', up: access },
+];
 
 /** The schema that this Breakwater writes. */
 export const schemaVersion: number = migrations.at(-1)?.version ?? 0;

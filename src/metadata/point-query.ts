@@ -12,11 +12,11 @@ class Slot {
 
 /**
  * A query that is built and compiled once a connection, since building costs more than the point read itself. `build` must use
- * the values of `slots` as they are: as parameters, never to decide anything. Answers the first row.
+ * the values of `slots` as they are: as parameters, never to decide anything. Answers all rows.
  */
-export function pointQuery<I extends object, R>(
+export function rowsQuery<I extends object, R>(
   build: (sql: Sql, slots: I) => Compilable<R>,
-): (sql: Sql, input: I) => Promise<R | undefined> {
+): (sql: Sql, input: I) => Promise<readonly R[]> {
   const slots = new Proxy({} as I, { get: (_, name) => new Slot(String(name)) });
   const compiled = new WeakMap<Sql, CompiledQuery<R>>();
   return async (sql, input) => {
@@ -28,6 +28,14 @@ export function pointQuery<I extends object, R>(
     const parameters = query.parameters.map((value) =>
       value instanceof Slot ? input[value.name as keyof I] : value,
     );
-    return (await sql.executeQuery<R>({ ...query, parameters })).rows[0];
+    return (await sql.executeQuery<R>({ ...query, parameters })).rows;
   };
+}
+
+/** A `rowsQuery` that answers the first row. */
+export function pointQuery<I extends object, R>(
+  build: (sql: Sql, slots: I) => Compilable<R>,
+): (sql: Sql, input: I) => Promise<R | undefined> {
+  const rows = rowsQuery(build);
+  return async (sql, input) => (await rows(sql, input))[0];
 }

@@ -17,8 +17,11 @@ const statementTimeoutMs = 30_000;
 /** One number for all that migrate one database at the same time. */
 const migrationLock = 0x62726b77;
 const attemptsMax = 5;
-/** `serialization_failure` and `deadlock_detected`: the transaction was rolled back whole and may be tried again. */
-const repeatable: ReadonlySet<unknown> = new Set(['40001', '40P01']);
+/**
+ * `serialization_failure`, `deadlock_detected` and `foreign_key_violation` (another process deleted what this one builds on, or
+ * builds on what this one deletes): the transaction was rolled back whole and may be tried again.
+ */
+const repeatable: ReadonlySet<unknown> = new Set(['40001', '40P01', '23503']);
 
 export interface PostgresMetadataOptions {
   /** Told when an idle connection breaks; the pool makes another. */

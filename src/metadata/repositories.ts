@@ -1,11 +1,25 @@
+import type { Selectable } from 'kysely';
+import { mutableTags } from '../domain/tag-mutability.ts';
+import type { TagMutability } from '../domain/tag-mutability.ts';
 import type { RepositoryKey, StoredRepository } from './metadata.ts';
 import { pointQuery } from './point-query.ts';
-import type { Sql } from './schema.ts';
+import type { Schema, Sql } from './schema.ts';
+
+/** What `storedRepository` reads. */
+export const repositoryColumns = [
+  'private',
+  'stopped_at',
+  'stopped_reason',
+  'created_at',
+  'pushed',
+  'tag_mutability',
+  'policy',
+] as const;
 
 const repositoryByName = pointQuery((sql, slots: RepositoryKey) =>
   sql
     .selectFrom('repositories')
-    .select(['id', 'private', 'stopped_at', 'stopped_reason', 'created_at'])
+    .select(['id', ...repositoryColumns])
     .where('registry', '=', slots.registry)
     .where('name', '=', slots.repository),
 );
@@ -15,16 +29,28 @@ export async function findRepository(
   key: RepositoryKey,
 ): Promise<StoredRepository | undefined> {
   const row = await repositoryByName(sql, key);
-  return (
-    row && {
-      private: row.private === 1,
-      stopped:
-        row.stopped_at === null
-          ? undefined
-          : { at: row.stopped_at, reason: row.stopped_reason ?? '' },
-      createdAt: row.created_at,
-    }
-  );
+  return row && storedRepository(row);
+}
+
+export function storedRepository(
+  row: Pick<Selectable<Schema['repositories']>, (typeof repositoryColumns)[number]>,
+): StoredRepository {
+  return {
+    private: row.private === 1,
+    stopped:
+      row.stopped_at === null
+        ? undefined
+        : { at: row.stopped_at, reason: row.stopped_reason ?? '' },
+    createdAt: row.created_at,
+    pushed: row.pushed === 1,
+    tagMutability: parseTagMutability(row.tag_mutability),
+    policy: row.policy ?? undefined,
+  };
+}
+
+/** Reads the column of the setting. */
+export function parseTagMutability(text: string | null): TagMutability {
+  return text === null ? mutableTags : (JSON.parse(text) as TagMutability);
 }
 
 /** The id of the repository's row, made where it is missing. What was private stays so. */

@@ -10,6 +10,10 @@ export interface Schema {
     stopped_at: number | null;
     stopped_reason: string | null;
     created_at: number;
+    pushed: Generated<number>;
+    /** JSON of the setting; null: mutable. */
+    tag_mutability: string | null;
+    policy: string | null;
   };
   /** Exact bytes, shared by every repository that holds the manifest. */
   manifest_contents: { digest: string; bytes: Uint8Array };
@@ -22,9 +26,11 @@ export interface Schema {
     /** What a referrer is listed by; null where there is no subject. */
     subject: string | null;
     artifact_type: string | null;
+    /** JSON; null where there is no subject. */
     annotations: string | null;
     created_at: number;
     last_pulled_at: number;
+    provenance: Generated<string>;
   };
   manifest_children: {
     manifest_id: number;
@@ -50,6 +56,8 @@ export interface Schema {
     validated_at: number;
     status: string;
     last_pulled_at: number;
+    provenance: Generated<string>;
+    pushed_at: number | null;
   };
   tag_history: {
     id: Generated<number>;
@@ -60,7 +68,7 @@ export interface Schema {
   };
   /** Blobs that a rule has fetched itself. */
   rule_blobs: { registry: string; rule: string; digest: string; size: number; fetched_at: number };
-  /** Blobs that upstream had in this very repository. */
+  /** Blobs that upstream had in this very repository, or that were pushed or mounted here. */
   repository_blobs: { repository_id: number; digest: string; proven_at: number };
   pull_records: {
     id: Generated<number>;
@@ -74,6 +82,56 @@ export interface Schema {
     verdict: string;
     count: number;
     last_at: number;
+  };
+  /** Those beside the home account. */
+  accounts: { id: string; name: string; created_at: number };
+  principals: { account: string; name: string; kind: string; created_at: number };
+  access_keys: {
+    id: string;
+    account: string;
+    /** Null: the account's root. */
+    principal: string | null;
+    /** Each key of a principal has its own; there are as many as keys are allowed. */
+    slot: number;
+    sealed_secret: string;
+    active: number;
+    created_at: number;
+    last_used_at: number | null;
+  };
+  tokens: {
+    id: string;
+    account: string;
+    /** Null: the account's root. */
+    principal: string | null;
+    name: string;
+    hash: string;
+    /** JSON array. */
+    scopes: string;
+    created_at: number;
+    expires_at: number | null;
+    last_used_at: number | null;
+  };
+  identity_policies: {
+    account: string;
+    principal: string;
+    name: string;
+    text: string;
+    updated_at: number;
+  };
+  registry_policies: { registry: string; text: string; updated_at: number };
+  audit: {
+    id: Generated<number>;
+    at: number;
+    kind: string;
+    principal: string;
+    action: string;
+    resource: string;
+    registry: string;
+    outcome: string;
+    address: string;
+    request_id: string;
+    detail: string;
+    count: number;
   };
 }
 

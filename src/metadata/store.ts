@@ -1,8 +1,10 @@
+import { createAccessSide } from './access-side.ts';
 import { findBlobClaim } from './blobs.ts';
 import { findChildren, findManifest, findManifestInfo, listReferrers } from './manifests.ts';
 import { messageOf, MetadataError } from './metadata-error.ts';
 import type { Metadata } from './metadata.ts';
 import { listPulls, prunedMax } from './pulls.ts';
+import { createRegistrySide } from './registry-side.ts';
 import { findRepository } from './repositories.ts';
 import type { Sql } from './schema.ts';
 import { findTag, listTags, tagHistory } from './tags.ts';
@@ -10,6 +12,9 @@ import type { Write } from './writes.ts';
 
 /** Records in one transaction; others' writes come between. */
 const pullsPerWrite = 500;
+
+/** Runs a read; `what` names it in the error where it fails. */
+export type Read = <T>(what: string, query: (sql: Sql) => Promise<T>) => Promise<T>;
 
 export interface MetadataSides {
   /** For point reads. */
@@ -22,7 +27,7 @@ export interface MetadataSides {
 /** The one implementation of the metadata; `sqlite.ts` and `postgres.ts` give it its two sides. */
 export function createMetadata({ sql, write, dispose }: MetadataSides): Metadata {
   let disposed: Promise<void> | undefined;
-  const read = async <T>(what: string, query: (sql: Sql) => Promise<T>): Promise<T> => {
+  const read: Read = async (what, query) => {
     if (disposed) throw new MetadataError('closed', 'the metadata is closed');
     try {
       return await query(sql);
@@ -35,6 +40,8 @@ export function createMetadata({ sql, write, dispose }: MetadataSides): Metadata
     }
   };
   return {
+    ...createRegistrySide(read, write),
+    ...createAccessSide(read, write),
     findRepository: (key) => read('a repository', (reader) => findRepository(reader, key)),
     findManifest: (key, digest) =>
       read('a manifest', (reader) => findManifest(reader, key, digest)),

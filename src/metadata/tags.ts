@@ -1,8 +1,10 @@
 import type { Digest } from '../domain/digest.ts';
 import type { Tag } from '../domain/tag.ts';
-import type { RepositoryKey, StoredTag, TagInput, TagStatus } from './metadata.ts';
+import type { Provenance, RepositoryKey, StoredTag, TagInput, TagStatus } from './metadata.ts';
+import type { TagRow } from './registry-metadata.ts';
 import { keepRepository } from './repositories.ts';
-import { pointQuery } from './point-query.ts';
+import { pointQuery, rowsQuery } from './point-query.ts';
+import { textBefore } from './text-order.ts';
 import type { Sql } from './schema.ts';
 
 const tagByName = pointQuery((sql, slots: RepositoryKey & { readonly tag: Tag }) =>
@@ -16,6 +18,7 @@ const tagByName = pointQuery((sql, slots: RepositoryKey & { readonly tag: Tag })
       'tags.source',
       'tags.validated_at',
       'tags.status',
+      'tags.provenance',
     ])
     .where('repositories.registry', '=', slots.registry)
     .where('repositories.name', '=', slots.repository)
@@ -37,9 +40,23 @@ export async function findTag(
       source: row.source,
       validatedAt: row.validated_at,
       status: row.status as TagStatus,
+      provenance: row.provenance as Provenance,
     }
   );
 }
+
+const tagsInOrder = rowsQuery(
+  (sql, slots: RepositoryKey & { readonly after: string; readonly limit: number }) =>
+    sql
+      .selectFrom('repositories')
+      .innerJoin('tags', 'tags.repository_id', 'repositories.id')
+      .select('tags.tag')
+      .where('repositories.registry', '=', slots.registry)
+      .where('repositories.name', '=', slots.repository)
+      .where('tags.tag', '>', slots.after)
+      .orderBy('tags.tag')
+      .limit(slots.limit),
+);
 
 export async function listTags(
   sql: Sql,
@@ -47,17 +64,51 @@ export async function listTags(
   after: string,
   limit: number,
 ): Promise<readonly Tag[]> {
-  const rows = await sql
-    .selectFrom('repositories')
-    .innerJoin('tags', 'tags.repository_id', 'repositories.id')
-    .select('tags.tag')
-    .where('repositories.registry', '=', key.registry)
-    .where('repositories.name', '=', key.repository)
-    .where('tags.tag', '>', after)
-    .orderBy('tags.tag')
-    .limit(limit)
-    .execute();
+  const { registry, repository } = key;
+  const rows = await tagsInOrder(sql, { registry, repository, after: textBefore(after), limit });
   return rows.map((row) => row.tag as Tag);
+}
+
+const tagRowsInOrder = rowsQuery(
+  (sql, slots: RepositoryKey & { readonly after: string; readonly limit: number }) =>
+    sql
+      .selectFrom('repositories')
+      .innerJoin('tags', 'tags.repository_id', 'repositories.id')
+      .select([
+        'tags.tag',
+        'tags.digest',
+        'tags.media_type',
+        'tags.size',
+        'tags.provenance',
+        'tags.source',
+        'tags.validated_at',
+        'tags.last_pulled_at',
+      ])
+      .where('repositories.registry', '=', slots.registry)
+      .where('repositories.name', '=', slots.repository)
+      .where('tags.tag', '>', slots.after)
+      .orderBy('tags.tag')
+      .limit(slots.limit),
+);
+
+export async function listTagRows(
+  sql: Sql,
+  key: RepositoryKey,
+  after: string,
+  limit: number,
+): Promise<readonly TagRow[]> {
+  const { registry, repository } = key;
+  const rows = await tagRowsInOrder(sql, { registry, repository, after: textBefore(after), limit });
+  return rows.map((row) => ({
+    tag: row.tag as Tag,
+    digest: row.digest as Digest,
+    mediaType: row.media_type,
+    size: row.size,
+    provenance: row.provenance as Provenance,
+    source: row.source,
+    validatedAt: row.validated_at,
+    lastPulledAt: row.last_pulled_at,
+  }));
 }
 
 export async function tagHistory(
@@ -87,14 +138,14 @@ export async function setTag(
   await moveTag(sql, repositoryId, input, input.validatedAt);
 }
 
-/** Sets the tag to a digest that upstream has just been seen to give it. */
+/** Sets the tag to a digest that upstream has just been seen to give it; one that did not come from upstream stays as it is. */
 export async function moveTag(
   sql: Sql,
   repositoryId: number,
   tag: Omit<TagInput, keyof RepositoryKey>,
   now: number,
 ): Promise<void> {
-  await sql
+  const moved = await sql
     .insertInto('tags')
     .values({
       repository_id: repositoryId,
@@ -108,19 +159,34 @@ export async function moveTag(
       last_pulled_at: now,
     })
     .onConflict((conflict) =>
-      conflict.columns(['repository_id', 'tag']).doUpdateSet((eb) => ({
-        digest: eb.ref('excluded.digest'),
-        media_type: eb.ref('excluded.media_type'),
-        size: eb.ref('excluded.size'),
-        source: eb.ref('excluded.source'),
-        validated_at: eb.ref('excluded.validated_at'),
-        status: eb.ref('excluded.status'),
-      })),
+      conflict
+        .columns(['repository_id', 'tag'])
+        .doUpdateSet((eb) => ({
+          digest: eb.ref('excluded.digest'),
+          media_type: eb.ref('excluded.media_type'),
+          size: eb.ref('excluded.size'),
+          source: eb.ref('excluded.source'),
+          validated_at: eb.ref('excluded.validated_at'),
+          status: eb.ref('excluded.status'),
+        }))
+        .where('tags.provenance', '=', 'cached'),
     )
-    .execute();
+    .returning('tag')
+    .executeTakeFirst();
+  if (moved) await addHistory(sql, repositoryId, tag.tag, tag.digest, now);
+}
+
+/** Notes that the tag has had the digest, where that is new. */
+export async function addHistory(
+  sql: Sql,
+  repositoryId: number,
+  tag: Tag,
+  digest: Digest,
+  now: number,
+): Promise<void> {
   await sql
     .insertInto('tag_history')
-    .values({ repository_id: repositoryId, tag: tag.tag, digest: tag.digest, seen_at: now })
+    .values({ repository_id: repositoryId, tag, digest, seen_at: now })
     .onConflict((conflict) => conflict.columns(['repository_id', 'tag', 'digest']).doNothing())
     .execute();
 }
@@ -156,6 +222,7 @@ async function updateTag(
     .updateTable('tags')
     .set(set)
     .where('tag', '=', key.tag)
+    .where('provenance', '=', 'cached')
     .where('repository_id', '=', (eb) =>
       eb
         .selectFrom('repositories')

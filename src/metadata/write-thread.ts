@@ -60,10 +60,7 @@ export class WriteThread implements AsyncDisposable {
     if (!this.#worker && performance.now() - this.#diedAt < restartAfterMs) {
       return Promise.reject(new MetadataError('crashed', "the metadata's write thread is down"));
     }
-    const bytes =
-      name === 'storeManifest'
-        ? (input as WriteInput<'storeManifest'>).manifest.bytes.byteLength
-        : 0;
+    const bytes = manifestInput(name, input)?.manifest.bytes.byteLength ?? 0;
     if (this.#waiting.size >= waitingMax || this.#waitingBytes + bytes > waitingBytesMax) {
       return Promise.reject(
         new MetadataError('busy', `${this.#waiting.size} metadata writes wait already`),
@@ -156,17 +153,23 @@ export async function startWriteThread(
   return thread;
 }
 
+type ManifestInput = WriteInput<'storeManifest' | 'putManifest'>;
+
+/** The input, where the write carries a manifest's bytes. */
+function manifestInput(name: WriteName, input: unknown): ManifestInput | undefined {
+  return name === 'storeManifest' || name === 'putManifest' ? (input as ManifestInput) : undefined;
+}
+
 /** A manifest's bytes are copied once, here, and handed over: a view's whole buffer would be cloned otherwise. */
 function pack(
   id: number,
   name: WriteName,
   input: unknown,
 ): { message: ToWorker; transfer: ArrayBuffer[] } {
-  if (name !== 'storeManifest')
-    return { message: { type: 'write', id, name, input }, transfer: [] };
-  const store = input as WriteInput<'storeManifest'>;
-  const bytes = new Uint8Array(store.manifest.bytes);
-  const copied: WriteInput<'storeManifest'> = { ...store, manifest: { ...store.manifest, bytes } };
+  const carrier = manifestInput(name, input);
+  if (!carrier) return { message: { type: 'write', id, name, input }, transfer: [] };
+  const bytes = new Uint8Array(carrier.manifest.bytes);
+  const copied = { ...carrier, manifest: { ...carrier.manifest, bytes } };
   return { message: { type: 'write', id, name, input: copied }, transfer: [bytes.buffer] };
 }
 

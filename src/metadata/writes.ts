@@ -1,9 +1,19 @@
+import { createAccessKey, deleteAccessKey } from './access-keys.ts';
+import { createAccount } from './accounts.ts';
+import { appendAudit } from './audit.ts';
+import { holdBlob, releaseBlob } from './blob-holds.ts';
 import { proveBlob, recordFetch } from './blobs.ts';
+import { deleteManifest, deleteRepository, deleteTag } from './delete-content.ts';
 import { storeManifest } from './manifests.ts';
+import { deleteIdentityPolicy, putIdentityPolicy, setRegistryPolicy } from './policies.ts';
+import { createPrincipal, deletePrincipal } from './principals.ts';
 import { prunePulls, recordPulls } from './pulls.ts';
+import { putManifest } from './put-manifest.ts';
 import { stopRepository } from './repositories.ts';
+import { createRepository, setRepositoryPolicy, setTagMutability } from './repository-settings.ts';
 import type { Sql } from './schema.ts';
 import { markTag, setTag, validateTag } from './tags.ts';
+import { createToken, deleteToken, touchCredentials } from './tokens.ts';
 
 /**
  * Every write by its name: what may be asked of the writing side, which may be another thread. Each runs in a transaction of
@@ -19,6 +29,27 @@ export const writes: Writes = {
   proveBlob,
   recordPulls,
   prunePulls,
+  createRepository,
+  deleteRepository,
+  setTagMutability,
+  setRepositoryPolicy,
+  putManifest,
+  deleteManifest,
+  deleteTag,
+  holdBlob,
+  releaseBlob,
+  createAccount,
+  createPrincipal,
+  deletePrincipal,
+  createAccessKey,
+  deleteAccessKey,
+  createToken,
+  deleteToken,
+  putIdentityPolicy,
+  deleteIdentityPolicy,
+  setRegistryPolicy,
+  touchCredentials,
+  appendAudit,
 };
 
 interface Writes {
@@ -31,6 +62,27 @@ interface Writes {
   readonly proveBlob: typeof proveBlob;
   readonly recordPulls: typeof recordPulls;
   readonly prunePulls: typeof prunePulls;
+  readonly createRepository: typeof createRepository;
+  readonly deleteRepository: typeof deleteRepository;
+  readonly setTagMutability: typeof setTagMutability;
+  readonly setRepositoryPolicy: typeof setRepositoryPolicy;
+  readonly putManifest: typeof putManifest;
+  readonly deleteManifest: typeof deleteManifest;
+  readonly deleteTag: typeof deleteTag;
+  readonly holdBlob: typeof holdBlob;
+  readonly releaseBlob: typeof releaseBlob;
+  readonly createAccount: typeof createAccount;
+  readonly createPrincipal: typeof createPrincipal;
+  readonly deletePrincipal: typeof deletePrincipal;
+  readonly createAccessKey: typeof createAccessKey;
+  readonly deleteAccessKey: typeof deleteAccessKey;
+  readonly createToken: typeof createToken;
+  readonly deleteToken: typeof deleteToken;
+  readonly putIdentityPolicy: typeof putIdentityPolicy;
+  readonly deleteIdentityPolicy: typeof deleteIdentityPolicy;
+  readonly setRegistryPolicy: typeof setRegistryPolicy;
+  readonly touchCredentials: typeof touchCredentials;
+  readonly appendAudit: typeof appendAudit;
 }
 
 export type WriteName = keyof Writes;

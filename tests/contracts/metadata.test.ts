@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { KyselyPlugin } from 'kysely';
 import { Client } from 'pg';
+import { mutableTags } from '../../src/domain/tag-mutability.ts';
 import { MetadataError } from '../../src/metadata/metadata-error.ts';
 import type { Metadata, StoreManifestInput } from '../../src/metadata/metadata.ts';
 import { schemaVersion } from '../../src/metadata/migrate.ts';
@@ -20,6 +21,9 @@ interface Row {
   readonly name: string;
   readonly run: (metadata: Metadata) => Promise<void>;
 }
+
+/** A repository of which only pulls know. */
+const unset = { pushed: false, tagMutability: mutableTags, policy: undefined };
 
 const rows: readonly Row[] = [
   {
@@ -66,11 +70,13 @@ const rows: readonly Row[] = [
         source: 'https://registry.test/nginx',
         validatedAt: 1000,
         status: 'ok',
+        provenance: 'cached',
       });
       deepEqual(await metadata.findRepository(input), {
         private: false,
         stopped: undefined,
         createdAt: 1000,
+        ...unset,
       });
     },
   },
@@ -191,6 +197,7 @@ const rows: readonly Row[] = [
         source: 's',
         validatedAt: 10,
         status: 'ok',
+        provenance: 'cached',
       });
       equal((await metadata.findRepository(key))?.private, true);
       equal((await metadata.tagHistory(key, tag.tag, 10)).length, 1);
@@ -325,12 +332,14 @@ const rows: readonly Row[] = [
         private: false,
         stopped: { at: 7, reason: 'upstream says 401' },
         createdAt: 7,
+        ...unset,
       });
       await metadata.stopRepository({ ...key, reason: undefined, now: 8 });
       deepEqual(await metadata.findRepository(key), {
         private: false,
         stopped: undefined,
         createdAt: 7,
+        ...unset,
       });
     },
   },

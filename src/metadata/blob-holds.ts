@@ -1,0 +1,79 @@
+import type { Digest } from '../domain/digest.ts';
+import type { RegistryKey } from '../domain/registry.ts';
+import type { RepositoryName } from '../domain/repository-name.ts';
+import { mutableTags } from '../domain/tag-mutability.ts';
+import type { RepositoryKey } from './metadata.ts';
+import { pointQuery } from './point-query.ts';
+import { addRepository, lockRepository, setPushed } from './repository-settings.ts';
+import type { Sql } from './schema.ts';
+
+interface BlobKey extends RepositoryKey {
+  readonly digest: Digest;
+}
+
+const holdOfBlob = pointQuery((sql, slots: BlobKey) =>
+  sql
+    .selectFrom('repositories')
+    .innerJoin('repository_blobs as hold', 'hold.repository_id', 'repositories.id')
+    .select('hold.proven_at')
+    .where('repositories.registry', '=', slots.registry)
+    .where('repositories.name', '=', slots.repository)
+    .where('hold.digest', '=', slots.digest),
+);
+
+export async function holdsBlob(sql: Sql, key: RepositoryKey, digest: Digest): Promise<boolean> {
+  const { registry, repository } = key;
+  return (await holdOfBlob(sql, { registry, repository, digest })) !== undefined;
+}
+
+export async function findBlobHolders(
+  sql: Sql,
+  registry: RegistryKey,
+  digest: Digest,
+  limit: number,
+): Promise<readonly RepositoryName[]> {
+  const rows = await sql
+    .selectFrom('repository_blobs as hold')
+    .innerJoin('repositories', 'repositories.id', 'hold.repository_id')
+    .select('repositories.name')
+    .where('hold.digest', '=', digest)
+    .where('repositories.registry', '=', registry)
+    .orderBy('repositories.name')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => row.name as RepositoryName);
+}
+
+export async function holdBlob(
+  sql: Sql,
+  input: BlobKey & { readonly create: boolean; readonly now: number },
+): Promise<'held' | 'noRepository'> {
+  const repository = await lockRepository(sql, input);
+  if (!repository && !input.create) return 'noRepository';
+  const id = repository?.id ?? (await addRepository(sql, input, mutableTags, input.now));
+  // Another process made it meanwhile.
+  if (id === undefined) return holdBlob(sql, input);
+  await setPushed(sql, id);
+  await sql
+    .insertInto('repository_blobs')
+    .values({ repository_id: id, digest: input.digest, proven_at: input.now })
+    .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())
+    .execute();
+  return 'held';
+}
+
+export async function releaseBlob(sql: Sql, input: BlobKey): Promise<boolean> {
+  const row = await sql
+    .deleteFrom('repository_blobs')
+    .where('digest', '=', input.digest)
+    .where('repository_id', '=', (eb) =>
+      eb
+        .selectFrom('repositories')
+        .select('id')
+        .where('registry', '=', input.registry)
+        .where('name', '=', input.repository),
+    )
+    .returning('digest')
+    .executeTakeFirst();
+  return row !== undefined;
+}

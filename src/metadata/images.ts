@@ -1,0 +1,146 @@
+import { sql as text } from 'kysely';
+import type { Digest } from '../domain/digest.ts';
+import type { Tag } from '../domain/tag.ts';
+import type { Provenance, RepositoryKey } from './metadata.ts';
+import { rowsQuery } from './point-query.ts';
+import type { ImageRow } from './registry-metadata.ts';
+import type { Sql } from './schema.ts';
+
+/** Images in one list; the caller asks for the next. */
+const imagesMax = 1000;
+/** Tags of one image that are listed, as many as ECR lets an image have. */
+const tagsPerImageMax = 1000;
+
+interface PageSlots extends RepositoryKey {
+  readonly createdAt: number;
+  readonly digest: string;
+  readonly limit: number;
+}
+
+/** Claimed sizes may add up to more than an integer holds. */
+const sizeSum = text<number>`sum(cast(blob.size as double precision))`;
+
+const imagesNewestFirst = rowsQuery((sql, slots: PageSlots) =>
+  sql
+    .selectFrom('manifests as image')
+    .where('image.repository_id', '=', (eb) =>
+      eb
+        .selectFrom('repositories')
+        .select('id')
+        .where('registry', '=', slots.registry)
+        .where('name', '=', slots.repository),
+    )
+    .where((eb) =>
+      eb(
+        eb.refTuple('image.created_at', 'image.digest'),
+        '<',
+        eb.tuple(slots.createdAt, slots.digest),
+      ),
+    )
+    .where((eb) =>
+      eb.or([
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('manifest_children as child')
+              .select('child.digest')
+              .whereRef('child.repository_id', '=', 'image.repository_id')
+              .whereRef('child.digest', '=', 'image.digest')
+              .where('child.role', '=', 'manifest'),
+          ),
+        ),
+        eb.exists(
+          eb
+            .selectFrom('tags')
+            .select('tags.tag')
+            .whereRef('tags.repository_id', '=', 'image.repository_id')
+            .whereRef('tags.digest', '=', 'image.digest'),
+        ),
+      ]),
+    )
+    .select([
+      'image.repository_id',
+      'image.digest',
+      'image.media_type',
+      'image.artifact_type',
+      'image.size',
+      'image.subject',
+      'image.provenance',
+      'image.created_at',
+      'image.last_pulled_at',
+    ])
+    .select((eb) => [
+      eb
+        .selectFrom('manifest_children as blob')
+        .select(sizeSum.as('sum'))
+        .whereRef('blob.manifest_id', '=', 'image.id')
+        .where('blob.role', '<>', 'manifest')
+        .as('blobs_size'),
+      eb
+        .selectFrom('manifest_children as part')
+        .innerJoin('manifests as child', (join) =>
+          join
+            .onRef('child.repository_id', '=', 'part.repository_id')
+            .onRef('child.digest', '=', 'part.digest'),
+        )
+        .whereRef('part.manifest_id', '=', 'image.id')
+        .where('part.role', '=', 'manifest')
+        .select((inner) =>
+          inner.fn
+            .max<number | null>(
+              text`child.size + coalesce(${inner
+                .selectFrom('manifest_children as blob')
+                .select(sizeSum.as('sum'))
+                .whereRef('blob.manifest_id', '=', 'child.id')
+                .where('blob.role', '<>', 'manifest')}, 0)`,
+            )
+            .as('max'),
+        )
+        .as('largest_child'),
+    ])
+    .orderBy('image.created_at', 'desc')
+    .orderBy('image.digest', 'desc')
+    .limit(slots.limit),
+);
+
+const tagsOfImage = rowsQuery(
+  (sql, slots: { readonly repositoryId: number; readonly digest: string }) =>
+    sql
+      .selectFrom('tags')
+      .select('tag')
+      .where('repository_id', '=', slots.repositoryId)
+      .where('digest', '=', slots.digest)
+      .orderBy('tag')
+      .limit(tagsPerImageMax),
+);
+
+export async function listImages(
+  sql: Sql,
+  key: RepositoryKey,
+  before: { readonly createdAt: number; readonly digest: string } | undefined,
+  limit: number,
+): Promise<readonly ImageRow[]> {
+  const rows = await imagesNewestFirst(sql, {
+    registry: key.registry,
+    repository: key.repository,
+    createdAt: before?.createdAt ?? Number.MAX_SAFE_INTEGER,
+    digest: before?.digest ?? '',
+    limit: Math.min(limit, imagesMax),
+  });
+  return Promise.all(
+    rows.map(async (row) => {
+      const tags = await tagsOfImage(sql, { repositoryId: row.repository_id, digest: row.digest });
+      return {
+        digest: row.digest as Digest,
+        mediaType: row.media_type,
+        artifactType: row.artifact_type ?? undefined,
+        size: row.largest_child ?? row.size + (row.blobs_size ?? 0),
+        tags: tags.map((one) => one.tag as Tag),
+        provenance: row.provenance as Provenance,
+        createdAt: row.created_at,
+        lastPulledAt: row.last_pulled_at,
+        subject: (row.subject ?? undefined) as Digest | undefined,
+      };
+    }),
+  );
+}

@@ -1,0 +1,30 @@
+import { findBlobHolders, holdsBlob } from './blob-holds.ts';
+import { listImages } from './images.ts';
+import type { RegistryMetadata } from './registry-metadata.ts';
+import { listRepositories } from './repository-settings.ts';
+import type { Read } from './store.ts';
+import { listTagRows } from './tags.ts';
+import type { Write } from './writes.ts';
+
+export function createRegistrySide(read: Read, write: Write): RegistryMetadata {
+  return {
+    listRepositories: (registry, options) =>
+      read('repositories', (sql) => listRepositories(sql, registry, options)),
+    listTagRows: (key, after, limit) => read('tags', (sql) => listTagRows(sql, key, after, limit)),
+    listImages: (key, before, limit) =>
+      read('images', (sql) => listImages(sql, key, before, limit)),
+    holdsBlob: (key, digest) => read('a blob hold', (sql) => holdsBlob(sql, key, digest)),
+    findBlobHolders: (registry, digest, limit) =>
+      read('holders of a blob', (sql) => findBlobHolders(sql, registry, digest, limit)),
+
+    createRepository: (input) => write('createRepository', input),
+    deleteRepository: (input) => write('deleteRepository', input),
+    setTagMutability: (input) => write('setTagMutability', input),
+    setRepositoryPolicy: (input) => write('setRepositoryPolicy', input),
+    putManifest: (input) => write('putManifest', input),
+    deleteManifest: (input) => write('deleteManifest', input),
+    deleteTag: (input) => write('deleteTag', input),
+    holdBlob: (input) => write('holdBlob', input),
+    releaseBlob: (input) => write('releaseBlob', input),
+  };
+}
