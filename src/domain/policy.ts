@@ -3,9 +3,14 @@ import type { Principal } from './principal.ts';
 /** Which policy it is: what may and must stand in its statements differs. */
 export type PolicyKind = 'identity' | 'repository' | 'registry';
 
+/** `${aws:username}` and its like are variables in 2012-10-17 alone; before, they are letters. */
+export type PolicyVersion = '2012-10-17' | '2008-10-17';
+
 /** A policy, parsed once (IAM JSON policy reference). The text itself is kept verbatim beside it. */
 export interface PolicyDocument {
   readonly kind: PolicyKind;
+  /** Absent means 2008-10-17, as in IAM: without variables. */
+  readonly version?: PolicyVersion | undefined;
   readonly id: string | undefined;
   readonly statements: readonly PolicyStatement[];
 }
@@ -64,6 +69,8 @@ export interface AccessQuestion {
   readonly identityPolicies: readonly NamedPolicy[];
   /** The repository's and the registry's. */
   readonly resourcePolicies: readonly NamedPolicy[];
+  /** Whether an Allow for `*` is for anonymous too; absent: no. A Deny for `*` always is. */
+  readonly everyoneIncludesAnonymous?: boolean;
 }
 
 export interface AccessDecision {

@@ -1,0 +1,180 @@
+/** The values of a condition key, given in lower case; `undefined` where the question has none. Never an empty list. */
+export type KeyValues = (key: string) => readonly string[] | undefined;
+
+/** Code units of a pattern; `any` and `one` stand for `*` and `?`, so a value that is put in can never be a wildcard. */
+export type PatternCodes = readonly number[];
+
+/** A text of a policy in which wildcards and variables have been found. */
+export interface PolicyPattern {
+  /** The codes, where no variable stands in it. */
+  readonly constant: PatternCodes | undefined;
+  readonly pieces: readonly PatternPiece[];
+}
+
+export interface PatternVariable {
+  /** Lower case. */
+  readonly key: string;
+  readonly fallback: string | undefined;
+}
+
+type PatternPiece = PatternCodes | PatternVariable;
+
+const any = -1;
+const one = -2;
+const colon = 58;
+
+/** `${*}`, `${?}`, `${$}`, `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`. */
+const variable = /\$\{(?:([*?$])|([^{}$*?,'\s]{1,128})(?:\s*,\s*'([^'{}]{0,256})')?)\}/y;
+
+/** Reads a text: `*` and `?` as wildcards where there are such, `${…}` as variables where the policy's version has them. */
+export function parsePattern(
+  text: string,
+  options: { readonly wildcards: boolean; readonly variables: boolean },
+): PolicyPattern {
+  const pieces: PatternPiece[] = [];
+  let codes: number[] = [];
+  let at = 0;
+  while (at < text.length) {
+    const found = options.variables ? variableAt(text, at) : undefined;
+    if (found !== undefined) {
+      if (found.escaped !== undefined) codes.push(found.escaped.charCodeAt(0));
+      else {
+        pieces.push(codes, found.variable);
+        codes = [];
+      }
+      at = found.end;
+      continue;
+    }
+    const letter = text[at];
+    const wildcard = letter === '*' ? any : letter === '?' ? one : undefined;
+    codes.push(options.wildcards && wildcard !== undefined ? wildcard : text.charCodeAt(at));
+    at += 1;
+  }
+  if (pieces.length === 0) return { constant: codes, pieces: [codes] };
+  return { constant: undefined, pieces: [...pieces, codes] };
+}
+
+/** What is wrong with the variables of a text, or `undefined`. */
+export function variableProblem(text: string): string | undefined {
+  let at = text.indexOf('${');
+  while (at >= 0) {
+    const found = variableAt(text, at);
+    if (found === undefined) return text.slice(at, at + 40);
+    at = text.indexOf('${', found.end);
+  }
+  return undefined;
+}
+
+/** The keys without which a pattern has no meaning. */
+export function neededKeys(pattern: PolicyPattern): readonly string[] {
+  return pattern.pieces.flatMap((piece) =>
+    'key' in piece && piece.fallback === undefined ? [piece.key] : [],
+  );
+}
+
+/** The pattern for one question; `undefined` where a variable has no value, or several: it then matches nothing. */
+export function resolvePattern(
+  pattern: PolicyPattern,
+  values: KeyValues,
+): PatternCodes | undefined {
+  if (pattern.constant !== undefined) return pattern.constant;
+  const codes: number[] = [];
+  for (const piece of pattern.pieces) {
+    if (!('key' in piece)) {
+      codes.push(...piece);
+      continue;
+    }
+    const held = values(piece.key);
+    const value = held === undefined ? piece.fallback : held.length === 1 ? held[0] : undefined;
+    if (value === undefined) return undefined;
+    for (let at = 0; at < value.length; at += 1) codes.push(value.charCodeAt(at));
+  }
+  return codes;
+}
+
+/** The text that codes without a wildcard are. */
+export function textOf(codes: PatternCodes): string {
+  let text = '';
+  for (const code of codes) text += String.fromCharCode(code);
+  return text;
+}
+
+/** Whether a text matches; the cost is at most pattern times text, as only the last `*` is returned to. */
+export function matchesPattern(codes: PatternCodes, text: string): boolean {
+  let p = 0;
+  let t = 0;
+  let starAt = -1;
+  let starText = 0;
+  while (t < text.length) {
+    const code = codes[p];
+    if (code === any) {
+      starAt = p;
+      starText = t;
+      p += 1;
+    } else if (code === one) {
+      p += 1;
+      t += (text.codePointAt(t) ?? 0) > 0xffff ? 2 : 1;
+    } else if (code === text.charCodeAt(t)) {
+      p += 1;
+      t += 1;
+    } else if (starAt >= 0) {
+      p = starAt + 1;
+      starText += 1;
+      t = starText;
+    } else {
+      return false;
+    }
+  }
+  while (codes[p] === any) p += 1;
+  return p === codes.length;
+}
+
+/** The parts between colons. */
+export function splitAtColons(codes: PatternCodes): readonly PatternCodes[] {
+  const segments: number[][] = [[]];
+  for (const code of codes) {
+    if (code === colon) segments.push([]);
+    else segments.at(-1)?.push(code);
+  }
+  return segments;
+}
+
+/**
+ * Whether the segments of a resource match, as IAM has it: a wildcard stays within its segment, slashes being nothing special, and only
+ * a `*` that ends a segment reaches over the following colons (`*`, `arn:aws:ecr:*`).
+ */
+export function matchesSegments(
+  patterns: readonly PatternCodes[],
+  segments: readonly string[],
+): boolean {
+  let reached: ReadonlySet<number> = new Set([0]);
+  for (const pattern of patterns) {
+    const next = new Set<number>();
+    for (const from of reached) {
+      const segment = segments[from];
+      if (segment === undefined || !matchesPattern(pattern, segment)) continue;
+      const last = pattern.at(-1) === any ? segments.length : from + 1;
+      for (let to = from + 1; to <= last; to += 1) next.add(to);
+    }
+    if (next.size === 0) return false;
+    reached = next;
+  }
+  return reached.has(segments.length);
+}
+
+function variableAt(
+  text: string,
+  at: number,
+):
+  | { readonly end: number; readonly escaped: string }
+  | { readonly end: number; readonly escaped: undefined; readonly variable: PatternVariable }
+  | undefined {
+  if (text[at] !== '$' || text[at + 1] !== '{') return undefined;
+  variable.lastIndex = at;
+  const match = variable.exec(text);
+  if (match === null) return undefined;
+  const end = at + match[0].length;
+  const [, escaped, key = '', fallback] = match;
+  if (escaped !== undefined) return { end, escaped };
+  return { end, escaped: undefined, variable: { key: key.toLowerCase(), fallback } };
+}
