@@ -68,8 +68,6 @@ export interface Verdict {
   readonly allowed: boolean;
   /** One sentence: which policy and statement decided, or that none spoke. For `access can`, logs and the audit; never for the caller who was refused. */
   readonly because: string;
-  /** True where the principal's rights were not looked at, since the credential's scopes leave the action out: a bearer is challenged for more. */
-  readonly outOfScope?: true;
 }
 
 /** May they. Every front-end asks it, before the cache. */

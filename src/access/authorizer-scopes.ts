@@ -18,7 +18,6 @@ export function admitScopes(question: Question): Verdict | undefined {
   return {
     allowed: false,
     because: `the scopes of the credential leave out ${question.action}${repository === undefined ? '' : ` in ${repository}`}`,
-    outOfScope: true,
   };
 }
 

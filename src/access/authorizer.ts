@@ -40,11 +40,11 @@ export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
   const { settings, clock, audit } = options;
   const rows = createFacts(options.metadata, clock);
   const verdicts = new LRUCache<string, Remembered>({ max: verdictsMax });
-  const numberOf = numberCallers();
+  const numberOf = numberObjects();
 
   const decide = (question: Question, facts: Facts): Verdict => {
     if (!facts.steady) return judge(question, facts, settings(), clock.now());
-    const key = verdictKey(question, numberOf(question.caller));
+    const key = verdictKey(question, numberOf);
     const known = verdicts.get(key);
     if (known !== undefined && isSame(known.facts, facts)) return known.verdict;
     const verdict = judge(question, facts, settings(), clock.now());
@@ -83,20 +83,24 @@ export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
   };
 }
 
-function numberCallers(): (caller: Caller) => number {
-  const numbers = new WeakMap<Caller, number>();
+/** Tells callers and rules apart without keeping them. */
+function numberObjects(): (object: object | undefined) => number {
+  const numbers = new WeakMap<object, number>();
   let last = 0;
-  return (caller) => {
-    let number = numbers.get(caller);
-    if (number === undefined) numbers.set(caller, (number = last += 1));
+  return (object) => {
+    if (object === undefined) return 0;
+    let number = numbers.get(object);
+    if (number === undefined) numbers.set(object, (number = last += 1));
     return number;
   };
 }
 
 /** All that a decision depends on beside the facts, where no condition looks at more. */
-function verdictKey(question: Question, caller: number): string {
-  const { action, registry, repository, resource, rule, from } = question;
-  return `${caller} ${action} ${registry} ${repository ?? ''} ${resource ?? ''} ${rule?.prefix ?? ' '} ${from.address} ${from.secure}`;
+function verdictKey(
+  { caller, action, registry, repository, resource, rule, from }: Question,
+  numberOf: (object: object | undefined) => number,
+): string {
+  return `${numberOf(caller)} ${numberOf(rule)} ${action} ${registry} ${repository ?? ''} ${resource ?? ''} ${from.address} ${from.secure}`;
 }
 
 function isSame(one: Facts, other: Facts): boolean {
@@ -166,6 +170,8 @@ function evaluate(question: Question, facts: Facts, now: number): AccessDecision
     resource: resource ?? (repository === undefined ? '*' : repositoryArn(registry, repository)),
     resourceAccount: registryOf(registry).account,
     context: conditionContext(question, now),
+    // Whether they may after all is for `admitAnonymous` to say.
+    everyoneIncludesAnonymous: true,
     identityPolicies: facts.identity.policies,
     resourcePolicies: [...(facts.repository?.policies ?? []), ...facts.registryPolicy.policies],
   });

@@ -1,0 +1,147 @@
+import { deepEqual, equal, match } from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { createFakeClock } from '../../tests/support/fake-clock.ts';
+import { homeRegistry } from '../domain/registry.ts';
+import type { AuditRow } from '../metadata/access-metadata.ts';
+import type { AuditEntry } from './access.ts';
+import { createAuditRecorder } from './audit.ts';
+
+const entry = (change: Partial<AuditEntry> = {}): AuditEntry => ({
+  kind: 'denial',
+  principal: 'anonymous',
+  action: 'ecr:BatchGetImage',
+  resource: 'team/app',
+  registry: homeRegistry,
+  outcome: 'denied',
+  address: '127.0.0.1',
+  requestId: 'r1',
+  detail: {},
+  ...change,
+});
+
+function start() {
+  const clock = createFakeClock();
+  const rows: Omit<AuditRow, 'id'>[] = [];
+  const batches: number[] = [];
+  const failures: string[] = [];
+  const broken = { now: false };
+  const audit = createAuditRecorder({
+    clock,
+    append: async (each) => {
+      if (broken.now) throw new Error('disk full');
+      batches.push(each.length);
+      rows.push(...each);
+    },
+    onFailure: (message) => failures.push(message),
+  });
+  const settle = () => new Promise((resolve) => setImmediate(resolve));
+  return { clock, rows, batches, failures, broken, audit, settle };
+}
+
+suite('the audit', () => {
+  test('an entry is written within a second', async () => {
+    const { audit, clock, rows, settle } = start();
+    audit.record(entry({ kind: 'change', outcome: 'allowed' }));
+    equal(rows.length, 0);
+    clock.advance(1000);
+    await settle();
+    deepEqual([rows.length, rows[0]?.kind, rows[0]?.at], [1, 'change', clock.now() - 1000]);
+    await audit[Symbol.asyncDispose]();
+  });
+
+  test('200 entries are written at once, and no batch is larger', async () => {
+    const { audit, batches, settle } = start();
+    for (let n = 0; n < 450; n += 1) audit.record(entry({ kind: 'change', resource: `r${n}` }));
+    await settle();
+    deepEqual(batches, [200, 200, 50]);
+    await audit[Symbol.asyncDispose]();
+  });
+
+  test('identical changes are never one row', async () => {
+    const { audit, rows } = start();
+    audit.record(entry({ kind: 'change' }));
+    audit.record(entry({ kind: 'change' }));
+    await audit[Symbol.asyncDispose]();
+    deepEqual(
+      rows.map((row) => row.count),
+      [1, 1],
+    );
+  });
+
+  test('of identical denials in a minute the first is a row at once, the others are one with their count', async () => {
+    const { audit, clock, rows, settle } = start();
+    for (let n = 0; n < 5; n += 1) audit.record(entry({ requestId: `r${n}` }));
+    clock.advance(1000);
+    await settle();
+    deepEqual(
+      rows.map((row) => [row.count, row.requestId]),
+      [[1, 'r0']],
+    );
+    clock.advance(60_000);
+    await settle();
+    clock.advance(1000);
+    await settle();
+    deepEqual(
+      rows.map((row) => [row.count, row.requestId]),
+      [
+        [1, 'r0'],
+        [4, 'r4'],
+      ],
+    );
+    await audit[Symbol.asyncDispose]();
+  });
+
+  test('denials that differ in anything but time and request are rows of their own', async () => {
+    const { audit, rows } = start();
+    audit.record(entry());
+    audit.record(entry({ address: '127.0.0.2' }));
+    audit.record(entry({ action: 'ecr:PutImage' }));
+    audit.record(entry({ detail: { because: 'x' } }));
+    await audit[Symbol.asyncDispose]();
+    equal(rows.length, 4);
+  });
+
+  test('a crowd of different denials shares one row beyond a thousand, which says how many', async () => {
+    const { audit, rows } = start();
+    for (let n = 0; n < 1500; n += 1) audit.record(entry({ resource: `r${n}` }));
+    await audit[Symbol.asyncDispose]();
+    equal(rows.length, 1001);
+    deepEqual([rows.at(-1)?.resource, rows.at(-1)?.count], ['*', 500]);
+  });
+
+  test('what cannot be written is kept, tried again, and bounded; the log hears of it once a time', async () => {
+    const { audit, clock, rows, failures, broken, settle } = start();
+    broken.now = true;
+    for (let n = 0; n < 10_010; n += 1) audit.record(entry({ kind: 'change', resource: `r${n}` }));
+    await settle();
+    deepEqual(failures, [
+      'the audit could not be written; it is kept and tried again',
+      '10 entries of the audit were dropped',
+    ]);
+    broken.now = false;
+    clock.advance(5000);
+    await settle();
+    equal(rows.length, 10_000);
+    await audit[Symbol.asyncDispose]();
+  });
+
+  test('texts are bounded', async () => {
+    const { audit, rows } = start();
+    audit.record(entry({ principal: 'x'.repeat(10_000), detail: { tag: 'y'.repeat(10_000) } }));
+    await audit[Symbol.asyncDispose]();
+    equal(rows[0]?.principal.length, 512);
+    match(rows[0]?.detail ?? '', /^\{"tag":"y{511}…"\}$/);
+  });
+
+  test('disposing writes what is left, counts too', async () => {
+    const { audit, rows } = start();
+    audit.record(entry());
+    audit.record(entry());
+    audit.record(entry());
+    await audit[Symbol.asyncDispose]();
+    deepEqual(
+      rows.map((row) => row.count),
+      [1, 2],
+    );
+  });
+});
