@@ -9,15 +9,18 @@ export interface IpBlock extends IpAddress {
   readonly bits: number;
 }
 
-/** The longest text that can be an address, a zone and a prefix length included. */
-const addressCharactersMax = 96;
+/** The longest address: eight groups, or six and four octets. */
+const addressCharactersMax = 45;
 
 /** Reads an address as it is written; a zone (`%eth0`) is dropped, an IPv4 address inside of an IPv6 one stays there. */
 export function parseIp(text: string): IpAddress | undefined {
-  if (text.length > addressCharactersMax) return undefined;
-  const octets = octetsOf(text);
+  const zoneAt = text.indexOf('%');
+  const bare = zoneAt < 0 ? text : text.slice(0, zoneAt);
+  if (bare.length > addressCharactersMax) return undefined;
+  if (zoneAt >= 0 && !/^%[\w.:-]+$/.test(text.slice(zoneAt))) return undefined;
+  const octets = zoneAt < 0 ? octetsOf(bare) : undefined;
   if (octets !== undefined) return { version: 4, parts: octets };
-  const groups = groupsOf(text.replace(/%[\w.-]+$/, ''));
+  const groups = groupsOf(bare);
   return groups === undefined ? undefined : { version: 6, parts: groups };
 }
 
@@ -30,9 +33,7 @@ export function parseIpAddress(text: string): IpAddress | undefined {
 
 /** `10.0.0.0/8`, `2001:db8::/32`, or one address. Bits behind the prefix don't matter. */
 export function parseIpBlock(text: string): IpBlock | undefined {
-  const match = /^([^/%]+)(?:\/(0|[1-9]\d{0,2}))?$/.exec(
-    text.length > addressCharactersMax ? '' : text,
-  );
+  const match = /^([^/%]{2,45})(?:\/(0|[1-9]\d{0,2}))?$/.exec(text);
   if (match === null) return undefined;
   const address = parseIp(match[1] ?? '');
   if (address === undefined) return undefined;

@@ -1,4 +1,4 @@
-import { isIP, isIPv4 } from 'node:net';
+import { parseIp, sharesPrefix } from '../domain/ip-address.ts';
 
 /** `never`: link-local, metadata, unspecified, multicast. `loopback` and `private` need an admission. */
 export type AddressClass = 'public' | 'private' | 'loopback' | 'never';
@@ -14,9 +14,9 @@ export class AddressRefused extends Error {
 /** The class of an IP literal, brackets allowed; IPv4 inside of IPv6 counts as itself. `undefined` for what is no literal. */
 export function classifyAddress(text: string): AddressClass | undefined {
   const address = text.startsWith('[') && text.endsWith(']') ? text.slice(1, -1) : text;
-  const version = isIP(address);
-  if (version === 0) return undefined;
-  return version === 4 ? classifyFour(octetsOf(address)) : classifySix(groupsOf(address));
+  const parsed = parseIp(address);
+  if (parsed === undefined) return undefined;
+  return parsed.version === 4 ? classifyFour(parsed.parts) : classifySix(parsed.parts);
 }
 
 /** The class of a host without asking DNS: literals, and the names that mean this machine or a cloud's metadata. */
@@ -46,10 +46,6 @@ export function assertAdmitted(admission: Admission, hostname: string): void {
     throw new AddressRefused(`${hostname} is a ${known} address`);
 }
 
-function octetsOf(address: string): readonly number[] {
-  return address.split('.').map(Number);
-}
-
 type Block = readonly [network: readonly number[], bits: number, is: AddressClass];
 
 const fourBlocks: readonly Block[] = [
@@ -71,7 +67,9 @@ const fourBlocks: readonly Block[] = [
 ];
 
 function classifyFour(octets: readonly number[]): AddressClass {
-  return fourBlocks.find(([network, bits]) => isWithin(octets, network, bits, 8))?.[2] ?? 'public';
+  return (
+    fourBlocks.find(([network, bits]) => sharesPrefix(octets, network, bits, 8))?.[2] ?? 'public'
+  );
 }
 
 const sixBlocks: readonly Block[] = [
@@ -86,7 +84,7 @@ const sixBlocks: readonly Block[] = [
 ];
 
 function classifySix(groups: readonly number[]): AddressClass {
-  const found = sixBlocks.find(([network, bits]) => isWithin(groups, network, bits, 16));
+  const found = sixBlocks.find(([network, bits]) => sharesPrefix(groups, network, bits, 16));
   if (found !== undefined) return found[2];
   const inner = embeddedFour(groups);
   return inner === undefined ? 'public' : classifyFour(inner);
@@ -104,34 +102,4 @@ function embeddedFour(groups: readonly number[]): readonly number[] | undefined 
 
 function splitGroups(groups: readonly number[], at: number): readonly number[] {
   return groups.slice(at, at + 2).flatMap((group) => [group >> 8, group & 255]);
-}
-
-function isWithin(
-  parts: readonly number[],
-  network: readonly number[],
-  bits: number,
-  width: number,
-): boolean {
-  return network.every((part, index) => {
-    const covered = Math.min(Math.max(bits - index * width, 0), width);
-    const mask = ((1 << covered) - 1) << (width - covered);
-    return ((parts[index] ?? 0) & mask) === (part & mask);
-  });
-}
-
-/** Eight groups of a valid IPv6 text; a zone is dropped. */
-function groupsOf(address: string): readonly number[] {
-  const text = address.replace(/%.*$/, '');
-  const dotted = text.slice(text.lastIndexOf(':') + 1);
-  const hex = isIPv4(dotted) ? text.slice(0, -dotted.length) + hexTail(dotted) : text;
-  const [head = '', tail] = hex.split('::');
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const middle = tail === undefined ? [] : Array<string>(8 - left.length - right.length).fill('0');
-  return [...left, ...middle, ...right].map((group) => Number.parseInt(group, 16));
-}
-
-function hexTail(dotted: string): string {
-  const [a = 0, b = 0, c = 0, d = 0] = octetsOf(dotted);
-  return `${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}`;
 }
