@@ -45,7 +45,7 @@ export interface ReplyNote {
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** Never written for HEAD, 204, 304 and 416; Content-Length is the writer's, from the body or the span, except for HEAD replies that set it. */
+  /** Never written for HEAD, 204 and 304; Content-Length is the writer's, from the body or the span, except for HEAD replies that set it. */
   readonly body?: string | Uint8Array | ByteSource;
   /** With a `ByteSource` and status 206: the span to send. */
   readonly span?: ByteSpan;

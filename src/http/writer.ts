@@ -131,14 +131,14 @@ function latin1(body: Uint8Array): string {
 }
 
 function bodyless(status: number): boolean {
-  return status === 204 || status === 304 || status === 416;
+  return status === 204 || status === 304;
 }
 
 /** Content-Length as it is to be sent; `undefined`: chunked, or a HEAD whose handler says it where it is known. */
 function lengthOf(reply: Reply, method: string): number | undefined {
   const { body, status } = reply;
   if (status === 204 || status === 304) return undefined;
-  if (status === 416) return 0;
+  if (body === undefined && status === 416) return 0;
   if (body === undefined) return method === 'HEAD' ? undefined : 0;
   if (typeof body === 'string') return Buffer.byteLength(body);
   if (body instanceof Uint8Array) return body.length;

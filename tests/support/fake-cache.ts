@@ -5,12 +5,15 @@ import { parseDigest } from '../../src/domain/digest.ts';
 import type { Digest } from '../../src/domain/digest.ts';
 import { RegistryError } from '../../src/domain/errors.ts';
 import type { Descriptor } from '../../src/domain/manifest.ts';
+import type { PullTarget } from '../../src/domain/pull-rule.ts';
 import type { CacheOutcome } from '../../src/domain/verdict.ts';
 
 /** A cache in memory that records what it is asked: what the front-end is tested against. */
 export interface FakeCache extends Cache {
   /** In order: `manifest GET docker.io/library/nginx latest`. */
   readonly calls: string[];
+  /** For each call whether it was asked without a rule: of what is held alone. */
+  readonly heldOnly: boolean[];
   /** Readers of blobs opened and closed. */
   readonly readers: { opened: number; closed: number };
   /** Thrown by every call while set. */
@@ -49,13 +52,15 @@ export function createFakeCache(): FakeCache {
     repositories.set(repository, there);
     return there;
   };
-  const called = (call: string): void => {
+  const called = (call: string, target: PullTarget): void => {
     fake.calls.push(call);
+    fake.heldOnly.push(target.rule === undefined);
     if (fake.failure !== undefined) throw fake.failure;
   };
 
   const fake: FakeCache = {
     calls: [],
+    heldOnly: [],
     readers: { opened: 0, closed: 0 },
     failure: undefined,
     outcome: { verdict: 'hit' },
@@ -79,7 +84,7 @@ export function createFakeCache(): FakeCache {
     },
     pullManifest: async ({ target, reference, method }): Promise<ManifestAnswer> => {
       const asked = reference.kind === 'tag' ? reference.tag : reference.digest;
-      called(`manifest ${method} ${target.repository} ${asked}`);
+      called(`manifest ${method} ${target.repository} ${asked}`, target);
       const found = held(target.repository).manifests.get(asked);
       if (found === undefined) throw new RegistryError('manifestUnknown', 'manifest unknown');
       return {
@@ -90,21 +95,21 @@ export function createFakeCache(): FakeCache {
       };
     },
     pullBlob: async ({ target, digest, method }): Promise<BlobAnswer> => {
-      called(`blob ${method} ${target.repository} ${digest}`);
+      called(`blob ${method} ${target.repository} ${digest}`, target);
       const bytes = held(target.repository).blobs.get(digest);
       if (bytes === undefined) throw new RegistryError('blobUnknown', 'blob unknown');
       const size = fake.sizeUnknown ? undefined : bytes.length;
       return { digest, size, source: sourceOf(bytes, size, fake), outcome: fake.outcome };
     },
     listTags: async ({ target, n, last }) => {
-      called(`tags ${target.repository} n=${n} last=${last}`);
+      called(`tags ${target.repository} n=${n} last=${last}`, target);
       const after = [...held(target.repository).manifests.keys()]
         .filter((key) => !key.includes(':') && key > last)
         .toSorted();
       return { tags: after.slice(0, n), more: after.length > n, outcome: fake.outcome };
     },
     listReferrers: async ({ target, subject }) => {
-      called(`referrers ${target.repository} ${subject}`);
+      called(`referrers ${target.repository} ${subject}`, target);
       return {
         descriptors: held(target.repository).referrers.get(subject) ?? [],
         outcome: fake.outcome,

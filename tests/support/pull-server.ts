@@ -1,13 +1,18 @@
-import type { Credentials } from '../../src/access/credentials.ts';
+import type { AuditEntry, Caller, Identifier } from '../../src/access/access.ts';
+import { createAuthorizer } from '../../src/access/authorizer.ts';
 import {
   createHubMirrorHandler,
   createOciHandler,
   ociErrorReply,
+  type OciSettings,
 } from '../../src/api/oci/handler.ts';
 import { builtinRules, ruleDefaults } from '../../src/domain/builtin-rules.ts';
+import { RegistryError } from '../../src/domain/errors.ts';
+import { anonymous } from '../../src/domain/principal.ts';
 import type { PullRule } from '../../src/domain/pull-rule.ts';
 import { createRuleSet } from '../../src/domain/rule-set.ts';
 import type { RuleSet } from '../../src/domain/rule-set.ts';
+import { mutableTags } from '../../src/domain/tag-mutability.ts';
 import { createReadBuffers } from '../../src/http/buffers.ts';
 import type { Served } from '../../src/http/reply.ts';
 import { createServer } from '../../src/http/server.ts';
@@ -16,31 +21,35 @@ import { createFakeCache } from './fake-cache.ts';
 import type { FakeCache } from './fake-cache.ts';
 import { createFakeClock } from './fake-clock.ts';
 import type { FakeClock } from './fake-clock.ts';
+import { createFakePushes } from './fake-pushes.ts';
+import type { FakePushes } from './fake-pushes.ts';
 import { exchange } from './http-exchange.ts';
 import type { HttpAnswer, HttpQuestion } from './http-exchange.ts';
 
-/** The registry API over real HTTP on loopback, with a fake cache behind it. */
+/** The registry API over real HTTP on loopback, with a fake cache behind it and the real decisions about rights. */
 export interface PullServer extends AsyncDisposable {
   readonly port: number;
   readonly cache: FakeCache;
+  readonly pushes: FakePushes;
   readonly clock: FakeClock;
   readonly served: Served[];
   readonly failures: unknown[];
+  readonly audited: AuditEntry[];
   /** Rows that the gate looks up, by local repository name. */
   readonly repositories: Map<string, StoredRepository>;
+  /** Identity policies of users of the home account, by name. */
+  readonly identityPolicies: Map<string, string>;
   rules: RuleSet;
+  settings: OciSettings & { readonly anonymousImport: boolean | 'loopback' };
   ask(path: string, question?: HttpQuestion): Promise<HttpAnswer>;
 }
 
-export const administrator: Credentials = {
-  accessKeyId: 'AKIAEXAMPLE',
-  secretAccessKey: 'secret',
-  region: 'us-east-1',
-  endpointUrl: '',
-  file: '',
-};
+export const administratorHeader: string = basicHeader('AKIAEXAMPLE', 'secret');
 
-export const administratorHeader: string = `Basic ${Buffer.from('AKIAEXAMPLE:secret').toString('base64')}`;
+/** A user of the home account, whose password is `secret`. */
+export function userHeader(name: string): string {
+  return basicHeader(name, 'secret');
+}
 
 /** A rule of a file for a host, changed as given. */
 export function ruleFor(prefix: string, host: string, change: Partial<PullRule> = {}): PullRule {
@@ -59,22 +68,65 @@ export const credentialed: Partial<PullRule> = {
   anonymousPull: false,
 };
 
+export const cachedRepository: StoredRepository = {
+  private: false,
+  stopped: undefined,
+  createdAt: 0,
+  pushed: false,
+  tagMutability: mutableTags,
+  policy: undefined,
+};
+
+const account = '000000000000';
+
 export async function startPullServer(
   rules: readonly PullRule[] = builtinRules,
   listener: 'main' | 'hub' = 'main',
 ): Promise<PullServer> {
   const cache = createFakeCache();
+  const pushes = createFakePushes();
   const clock = createFakeClock();
   const served: Served[] = [];
   const failures: unknown[] = [];
+  const audited: AuditEntry[] = [];
+  const audit = { record: (entry: AuditEntry): void => void audited.push(entry) };
   const repositories = new Map<string, StoredRepository>();
+  const identityPolicies = new Map<string, string>();
   const create = listener === 'main' ? createOciHandler : createHubMirrorHandler;
+  const metadata = {
+    findRepository: async ({ repository }: { repository: string }) => repositories.get(repository),
+    findAccount: async () => undefined,
+    findRegistryPolicy: async () => undefined,
+    listIdentityPolicies: async (_account: string, principal: string) => {
+      const text = identityPolicies.get(principal);
+      return text === undefined ? [] : [{ account, principal, name: 'inline', text, updatedAt: 0 }];
+    },
+    listRepositories: async (
+      _registry: string,
+      { after, limit }: { readonly after: string; readonly limit: number },
+    ) =>
+      [...repositories]
+        .filter(([name]) => name > after)
+        .toSorted(([one], [other]) => (one < other ? -1 : 1))
+        .slice(0, limit)
+        .map(([name, row]) => ({ ...row, name: name as never })),
+  };
   const handler = create({
     rules: () => server.rules,
+    settings: () => server.settings,
     cache,
-    metadata: { findRepository: async ({ repository }) => repositories.get(repository) },
-    credentials: administrator,
-    clock,
+    pushes,
+    metadata,
+    identifier: createFakeIdentifier(),
+    authorizer: createAuthorizer({ metadata, settings: () => server.settings, clock, audit }),
+    tokens: {
+      issueToken: async (caller, scopes, service) => ({
+        token: Buffer.from(JSON.stringify({ caller, scopes, service })).toString('base64url'),
+        issuedAt: clock.now(),
+        expiresInSeconds: 300,
+      }),
+    },
+    audit,
     failed: (error) => failures.push(error),
   });
   const running = await createServer({
@@ -90,13 +142,58 @@ export async function startPullServer(
   const server: PullServer = {
     port: running.port,
     cache,
+    pushes,
     clock,
     served,
     failures,
+    audited,
     repositories,
+    identityPolicies,
     rules: createRuleSet(rules),
+    settings: {
+      registryId: account,
+      regions: ['us-east-1', 'eu-west-1'],
+      anonymousPull: true,
+      anonymousImport: 'loopback',
+      publicUrl: '',
+    },
     ask: (path, question) => exchange(running.port, path, question),
     [Symbol.asyncDispose]: () => running.cut(),
   };
   return server;
+}
+
+/** Knows the administrator's pair, users by `secret`, and tokens of the fake token service. */
+function createFakeIdentifier(): Identifier {
+  const known = new Map<string, Caller>();
+  return {
+    identify: (authorization, _from, { mirror }) => {
+      const caller = known.get(authorization ?? '') ?? read(authorization);
+      if (caller !== undefined) {
+        known.set(authorization ?? '', caller);
+        return caller;
+      }
+      if (mirror) return { principal: anonymous, via: 'none', scopes: undefined };
+      throw new RegistryError('unauthorized', 'the credentials are not known here');
+    },
+  };
+}
+
+function read(authorization: string | undefined): Caller | undefined {
+  if (authorization === undefined) return { principal: anonymous, via: 'none', scopes: undefined };
+  if (authorization === administratorHeader)
+    return { principal: { kind: 'administrator', account }, via: 'key', scopes: undefined };
+  const [scheme = '', text = ''] = authorization.split(' ');
+  const decoded = Buffer.from(text, 'base64').toString('utf8');
+  if (scheme === 'Bearer') {
+    const { caller, scopes } = JSON.parse(decoded) as Caller & { readonly caller: Caller };
+    return { ...caller, via: 'bearer', scopes };
+  }
+  const [name = '', password] = decoded.split(':');
+  if (name === '' || password !== 'secret') return undefined;
+  return { principal: { kind: 'user', account, name }, via: 'key', scopes: undefined };
+}
+
+function basicHeader(user: string, password: string): string {
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 }

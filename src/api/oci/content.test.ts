@@ -19,7 +19,7 @@ async function prepared(): Promise<
   return { server, manifest, blob, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
-suite('10. What the client has already is not sent again', () => {
+suite('14. What the client has already is not sent again', () => {
   const rows: readonly (readonly [
     name: string,
     header: (digest: string) => string,
@@ -55,7 +55,7 @@ suite('10. What the client has already is not sent again', () => {
   }
 });
 
-suite('11. A manifest goes out under its own type', () => {
+suite('15. A manifest goes out under its own type', () => {
   for (const accept of [undefined, '*/*', mediaTypes.ociManifest, 'text/html', '']) {
     test(`T15: Accept ${JSON.stringify(accept)} gets the exact bytes and their own type`, async () => {
       await using p = await prepared();
@@ -86,7 +86,7 @@ suite('11. A manifest goes out under its own type', () => {
   });
 });
 
-suite('12. One range is served to the byte', () => {
+suite('16. One range is served to the byte', () => {
   const size = bytes.length;
   const rows: readonly (readonly [range: string, status: number, start: number, end: number])[] = [
     ['bytes=0-', 206, 0, size - 1],
@@ -100,7 +100,7 @@ suite('12. One range is served to the byte', () => {
     ['bytes=99999999999999999999-', 416, 0, 0],
     ['bytes=-0', 416, 0, 0],
     ['bytes=0-1,5-6', 200, 0, size - 1],
-    ['bytes=9-1', 200, 0, size - 1],
+    ['bytes=9-1', 416, 0, -1],
     ['bytes=x', 200, 0, size - 1],
     ['lines=1-2', 200, 0, size - 1],
   ];
@@ -198,7 +198,7 @@ suite('12. One range is served to the byte', () => {
   });
 });
 
-suite('13. HEAD says what GET would', () => {
+suite('17. HEAD says what GET would', () => {
   test('T16: status and headers are those of GET, and nothing is opened', async () => {
     await using p = await prepared();
     const missing = `sha256:${'0'.repeat(64)}`;
@@ -245,7 +245,7 @@ suite('13. HEAD says what GET would', () => {
   });
 });
 
-suite('14. Lists lead on in the form in which they were asked', () => {
+suite('18. Lists lead on in the form in which they were asked', () => {
   const forms: readonly (readonly [path: string, query: string, name: string, link: string])[] = [
     [
       '/v2/docker.io/library/nginx',
@@ -372,7 +372,7 @@ suite('14. Lists lead on in the form in which they were asked', () => {
   });
 });
 
-suite('15. A body that breaks never looks complete', () => {
+suite('19. A body that breaks never looks complete', () => {
   test('T11: after the first byte the connection ends short of Content-Length', async () => {
     await using p = await prepared();
     p.server.cache.breakAfter = 150_000;

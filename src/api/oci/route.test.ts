@@ -3,9 +3,10 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/digest.ts';
+import type { RepositoryName } from '../../domain/repository-name.ts';
 import type { Tag } from '../../domain/tag.ts';
-import { formatRoute, isOciPath, lookupName, parseRoute } from './route.ts';
-import type { PullRoute, Route } from './route.ts';
+import { formatRoute, lookupName, parseRoute } from './route.ts';
+import type { ContentRoute, RepositoryRoute, Route } from './route.ts';
 
 const digest = `sha256:${'a'.repeat(64)}` as Digest;
 const long = (length: number): string => 'a'.repeat(length);
@@ -75,10 +76,9 @@ suite('3. The path is decoded once and read from both ends', () => {
   ];
   for (const [name, path, query, looked, kind] of good) {
     test(`${name} is read`, () => {
-      const route = parseRoute(path, query) as PullRoute;
+      const route = parseRoute(path, query) as ContentRoute;
       equal(route.kind, kind);
       equal(lookupName(route), looked);
-      ok(isOciPath(path));
     });
   }
 
@@ -103,10 +103,25 @@ suite('3. The path is decoded once and read from both ends', () => {
     ['an empty n', '/v2/a/tags/list', 'n=', 'paginationInvalid'],
     ['a last of 129 characters', '/v2/a/tags/list', `last=${long(129)}`, 'paginationInvalid'],
     ['two namespaces', '/v2/a/tags/list', 'ns=docker.io&ns=quay.io', 'requestInvalid'],
-    ['T18: the catalog', '/v2/_catalog', '', 'routeUnknown'],
     ['a verb without a name', '/v2/manifests/latest', '', 'routeUnknown'],
     ['another verb', '/v2/a/layers/latest', '', 'routeUnknown'],
-    ['an upload', '/v2/a/blobs/uploads/', '', 'routeUnknown'],
+    ['an upload without a name', '/v2/blobs/uploads/', '', 'routeUnknown'],
+    [
+      'a digest that is none, of an upload',
+      '/v2/a/blobs/uploads/x',
+      'digest=md5:1',
+      'digestInvalid',
+    ],
+    ['a mount of no digest', '/v2/a/blobs/uploads/', 'mount=latest', 'digestInvalid'],
+    ['a mount from no repository', '/v2/a/blobs/uploads/', 'from=A%2F', 'nameInvalid'],
+    ['an unknown algorithm', '/v2/a/blobs/uploads/', 'digest-algorithm=md5', 'digestInvalid'],
+    ['a tag parameter that is no tag', `/v2/a/manifests/${digest}`, 'tag=ok&tag=a/b', 'tagInvalid'],
+    [
+      '101 tags in one push',
+      `/v2/a/manifests/${digest}`,
+      Array.from({ length: 101 }, (_, i) => `tag=t${i}`).join('&'),
+      'requestInvalid',
+    ],
     ['no registry path', '/favicon.ico', '', 'routeUnknown'],
   ];
   for (const [name, path, query, code] of bad) {
@@ -135,8 +150,30 @@ suite('3. The path is decoded once and read from both ends', () => {
   });
 
   test('a namespace is sent back in lower case and without the default port', () => {
-    const route = parseRoute('/v2/a/tags/list', 'ns=QUAY.io%3A443') as PullRoute;
+    const route = parseRoute('/v2/a/tags/list', 'ns=QUAY.io%3A443') as ContentRoute;
     equal(route.ns, 'quay.io');
+  });
+
+  const uploads: readonly (readonly [path: string, kind: string, name: string])[] = [
+    ['/v2/a/b/blobs/uploads/', 'uploads', 'a/b'],
+    ['/v2/a/b/blobs/uploads', 'uploads', 'a/b'],
+    ['/v2/blobs/uploads/blobs/uploads/', 'uploads', 'blobs/uploads'],
+    ['/v2/a/blobs/uploads/5a0e', 'upload', 'a'],
+    ['/v2/a/blobs/uploads/manifests/latest', 'manifest', 'a/blobs/uploads'],
+    ['/docker.io/v2/a/blobs/uploads/', 'uploads', 'a'],
+  ];
+  for (const [path, kind, name] of uploads) {
+    test(`${path} is ${kind} of ${name}`, () => {
+      const route = parseRoute(path, '') as RepositoryRoute;
+      deepEqual([route.kind, route.name], [kind, name]);
+    });
+  }
+
+  test('tags of a push come in their order, none twice', () => {
+    const route = parseRoute(`/v2/a/manifests/${digest}`, 'tag=b&tag=a&x=1&tag=b') as {
+      tags: readonly string[];
+    };
+    deepEqual(route.tags, ['b', 'a']);
   });
 
   test('whatever is asked, nothing but a RegistryError is thrown', () => {
@@ -199,6 +236,7 @@ suite('3. The path is decoded once and read from both ends', () => {
         ...asked,
         kind: fc.constant('manifest' as const),
         reference: tag.map((text) => ({ kind: 'tag' as const, tag: text as Tag })),
+        tags: fc.uniqueArray(tag, { maxLength: 3 }).map((texts) => texts as Tag[]),
       }),
       fc.record({ ...asked, kind: fc.constant('blob' as const), digest: fc.constant(digest) }),
       fc.record({
@@ -217,6 +255,28 @@ suite('3. The path is decoded once and read from both ends', () => {
         digest: fc.constant(digest),
         artifactType: fc.option(fc.constantFrom('a/b+c', 'x/y;z=1'), { nil: undefined }),
         last: fc.constant(undefined),
+      }),
+      fc.record({
+        ...asked,
+        kind: fc.constant('uploads' as const),
+        digest: fc.option(fc.constant(digest), { nil: undefined }),
+        mount: fc.option(fc.constant(digest), { nil: undefined }),
+        from: fc.option(
+          name.map((text) => text as RepositoryName),
+          { nil: undefined },
+        ),
+        algorithm: fc.constantFrom('sha256' as const, 'sha512' as const),
+      }),
+      fc.record({
+        ...asked,
+        kind: fc.constant('upload' as const),
+        id: fc.uuid(),
+        digest: fc.option(fc.constant(digest), { nil: undefined }),
+      }),
+      fc.record({
+        kind: fc.constant('catalog' as const),
+        n: fc.option(fc.nat(10_000), { nil: undefined }),
+        last: fc.oneof(fc.constant(''), name),
       }),
       fc.record({ kind: fc.constant('base' as const), before, ns }),
     );
