@@ -17,7 +17,7 @@ const hostsMax = 100;
 const examples = `
 Examples:
   # For this machine; then pull from https://localhost:5000
-  breakwater tls init
+  breakwater tls init > breakwater.yaml
   breakwater serve --config breakwater.yaml
 
   # For other machines, with what to write into the configuration
@@ -29,7 +29,7 @@ Examples:
 
 interface InitOptions {
   readonly dir: string;
-  readonly host: readonly string[];
+  readonly host?: readonly string[];
   readonly days: number;
   readonly force?: boolean;
 }
@@ -51,7 +51,7 @@ function addInitCommand(tls: Command, { terminal }: CommandContext): void {
       'Makes a certificate authority (ca.crt, ca.key) and a server certificate signed by it (server.crt, server.key), for localhost, this machine’s name and every --host. A CA that is there is used again. Prints what to write into the configuration.',
     )
     .option('--dir <dir>', 'where the files go', 'tls')
-    .option('--host <name>', 'a DNS name or IP address that clients use; repeatable', addHost, [])
+    .option('--host <name>', 'a DNS name or IP address that clients use; repeatable', addHost)
     .option(
       '--days <n>',
       `how long the server certificate is valid, ${serverDaysMax} at most`,
@@ -96,7 +96,7 @@ async function init(options: InitOptions, folder: string): Promise<Made> {
       false,
     );
   }
-  const names = namesOf(options.host);
+  const names = namesOf(options.host ?? []);
   const made = await certificates.createServerCertificate(
     authority,
     names,
@@ -135,7 +135,7 @@ function namesOf(given: readonly string[]): readonly string[] {
   ];
 }
 
-function describe({ files, names, newAuthority }: Made, { host }: InitOptions): string {
+function describe({ files, names, newAuthority }: Made, { host = [] }: InitOptions): string {
   const ca = files.authorityCert;
   const name = host.find((each) => !each.startsWith('*')) ?? 'localhost';
   const address = `${name.includes(':') ? `[${name}]` : name}:5000`;
@@ -159,7 +159,7 @@ the key of the CA is needed by this command alone. Clients must trust ${ca}:
 `;
 }
 
-function addHost(text: string, hosts: readonly string[]): readonly string[] {
+function addHost(text: string, hosts: readonly string[] = []): readonly string[] {
   const host = parseHost(text);
   if (host === undefined)
     throw new InvalidArgumentError(

@@ -1,8 +1,10 @@
-import { randomBytes } from 'node:crypto';
+import { X509Certificate, createPrivateKey, randomBytes } from 'node:crypto';
 import { createServer as createPlainServer } from 'node:http';
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { createBodySender } from './body.ts';
 import type { ReadBuffers } from './buffers.ts';
 import { createConnections } from './connections.ts';
@@ -16,11 +18,17 @@ import type { Handler, Incoming, Reply, Served } from './reply.ts';
 import type { Timer } from './timer.ts';
 import { createWriter } from './writer.ts';
 
+/** PEM texts; what follows the server's certificate in `cert` goes out with it. */
+export interface TlsPair {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface HttpServerOptions {
   readonly handler: Handler;
   readonly listen: { readonly host: string; readonly port: number };
-  /** PEM texts; present: this listener speaks TLS. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  /** Present: this listener speaks TLS. */
+  readonly tls?: TlsPair;
   readonly connectionsMax: number;
   /** Shared by all listeners of a process. */
   readonly buffers: ReadBuffers;
@@ -41,6 +49,11 @@ export interface RunningServer {
   readonly port: number;
   /** Requests whose replies are not out. */
   readonly inFlight: number;
+  /**
+   * Connections from now on are shown this pair; those open go on. Throws where the two can't be used together, or where
+   * this listener speaks plain HTTP, and leaves the old pair in force.
+   */
+  readonly setTls: (pair: TlsPair) => void;
   /** Refuses new connections and closes the idle ones; replies from now on close theirs. */
   readonly stopAccepting: () => void;
   /** Stops accepting, lets running replies finish and cuts what is left after `deadlineMs`. */
@@ -63,22 +76,19 @@ const serverOptions: ServerOptions = {
   optimizeEmptyRequests: true,
 };
 
+const minVersion = 'TLSv1.2';
+
 /** Resolves once the port is bound; rejects when it can't be. */
 export async function createServer(options: HttpServerOptions): Promise<RunningServer> {
-  const server: Server =
-    options.tls === undefined
-      ? createPlainServer(serverOptions)
-      : createSecureServer({
-          ...serverOptions,
-          ...options.tls,
-          minVersion: 'TLSv1.2',
-          handshakeTimeout: 10_000,
-        });
+  const secured =
+    options.tls &&
+    createSecureServer({ ...serverOptions, ...options.tls, minVersion, handshakeTimeout: 10_000 });
+  const server: Server = secured ?? createPlainServer(serverOptions);
   server.maxConnections = options.connectionsMax;
   server.timeout = 0;
   const { timer } = options;
   const connections = createConnections(timer, options.progress ?? progressLimits);
-  const secure = options.tls !== undefined;
+  const secure = secured !== undefined;
   server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) =>
     connections.add(socket, secure),
   );
@@ -97,8 +107,19 @@ export async function createServer(options: HttpServerOptions): Promise<RunningS
     get inFlight(): number {
       return connections.inFlight();
     },
+    setTls: (pair) => setTls(secured, pair),
     ...createEnding(server, connections, timer),
   };
+}
+
+function setTls(server: SecureServer | undefined, { cert, key }: TlsPair): void {
+  if (server === undefined) throw new Error('this listener speaks plain HTTP');
+  // Node takes an empty text for none, and serves nobody then.
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+    throw new Error('the key is of another certificate');
+  // Throws before the server forgets its old pair.
+  createSecureContext({ cert, key, minVersion });
+  server.setSecureContext({ cert, key, minVersion });
 }
 
 /** Everything between Node's events and the handler. */
