@@ -27,7 +27,7 @@ export interface ImageCompletion extends AsyncDisposable {
 
 interface Parts extends Pick<
   FetchManifestParts,
-  'upstream' | 'memory' | 'clock' | 'events' | 'signal'
+  'upstream' | 'memory' | 'changes' | 'clock' | 'events' | 'signal'
 > {
   readonly fetcher: ManifestFetcher;
   readonly filler: BlobFiller;
@@ -36,7 +36,7 @@ interface Parts extends Pick<
 type Job = () => Promise<void>;
 
 export function createImageCompletion(parts: Parts): ImageCompletion {
-  const seen = new LRUCache<string, { retryAt: number }>({ max: knownMax });
+  const seen = new LRUCache<string, { retryAt: number; stamp: number }>({ max: knownMax });
   const queue: Job[] = [];
   const idlers: (() => void)[] = [];
   let running = 0;
@@ -65,8 +65,9 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
     if (rule === undefined || rule.platforms === 'none') return;
     const key = memoryKey(request, manifest.digest);
     const known = seen.get(key);
-    if (known !== undefined && known.retryAt > parts.clock.elapsed()) return;
-    seen.set(key, { retryAt: Number.POSITIVE_INFINITY });
+    const stamp = parts.changes.stamp(request);
+    if (known?.stamp === stamp && known.retryAt > parts.clock.elapsed()) return;
+    seen.set(key, { retryAt: Number.POSITIVE_INFINITY, stamp });
     const ruled = { registry: request.registry, target: { ...request.target, rule } };
     enqueue(() => complete(ruled, manifest, key));
   }
@@ -99,7 +100,8 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
       }
     } catch {
       // The failure was told by upstream's or storage's own event; a later pull tries again.
-      seen.set(key, { retryAt: parts.clock.elapsed() + retryAfterMs });
+      const stamp = parts.changes.stamp(request);
+      seen.set(key, { retryAt: parts.clock.elapsed() + retryAfterMs, stamp });
     }
   }
 

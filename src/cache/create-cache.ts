@@ -4,17 +4,22 @@ import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { Spool } from '../ports/spool.ts';
 import type { Upstream } from '../ports/upstream.ts';
+import type { Uploads } from '../ports/uploads.ts';
 import type { Cache } from './cache.ts';
 import type { BlobFiller } from './pull-blob.ts';
 import { createBlobPuller } from './pull-blob.ts';
 import { createDownloads, type Downloads } from './downloads.ts';
 import { createImageCompletion, type ImageCompletion } from './complete-image.ts';
 import { createManifestFetcher } from './fetch-manifest.ts';
+import { createPushes } from './create-pushes.ts';
 import { createReferrersLister } from './list-referrers.ts';
 import { createTagLister } from './list-tags.ts';
 import { createManifestMemory } from './manifest-memory.ts';
 import { createManifestPuller } from './pull-manifest.ts';
 import { createNegativeMemory } from './negative-memory.ts';
+import type { PushSettings } from './push-target.ts';
+import type { Pushes } from './pushes.ts';
+import { createRepositoryChanges } from './repository-changes.ts';
 import { createRepositoryStops } from './repository-stops.ts';
 import { createTagResolver, type TagResolver } from './resolve-tag.ts';
 import { createSpaceGate, type MinFree } from './space-gate.ts';
@@ -24,6 +29,7 @@ export interface CacheParts {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
   readonly spool: Spool;
+  readonly uploads: Uploads;
   readonly upstream: Upstream;
   readonly clock: Clock;
   readonly events: Events;
@@ -36,6 +42,8 @@ export interface CacheLimits {
   readonly minFree: MinFree;
   readonly maxBlobBytes: number;
   readonly downloadsMax: number;
+  /** As the configuration says now: each push asks. */
+  readonly pushSettings: () => PushSettings;
 }
 
 /** The cache as the front-ends and the server's life see it. Disposing cuts what runs; partials are journalled. */
@@ -44,6 +52,9 @@ export interface RunningCache extends Cache, AsyncDisposable {
   readonly refreshTag: TagResolver['refresh'];
   readonly downloads: Pick<Downloads, 'count'>;
   readonly completion: Pick<ImageCompletion, 'idle'>;
+  readonly pushes: Pushes;
+  /** Bodies of uploads that are being received. */
+  readonly uploadBodies: { readonly count: number };
   /** Forgets refusals, failed checks and all that was read from metadata: after a reload or a credential's change. */
   reset(): void;
 }
@@ -53,13 +64,15 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const ended = new AbortController();
   const sources = createUpstreamSources(clock);
   const negative = createNegativeMemory(clock);
-  const stops = createRepositoryStops(metadata);
-  const memory = createManifestMemory(metadata);
+  const changes = createRepositoryChanges();
+  const stops = createRepositoryStops(metadata, changes);
+  const memory = createManifestMemory(metadata, changes);
   const space = createSpaceGate(blobs, limits.minFree, clock);
   const fetchParts = {
     upstream,
     metadata,
     memory,
+    changes,
     sources,
     stops,
     clock,
@@ -78,6 +91,17 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const manifests = createManifestPuller({ ...fetchParts, fetcher, tags, negative, completion });
   const tagLister = createTagLister(fetchParts);
   const referrers = createReferrersLister(fetchParts);
+  const { pushes, bodies } = createPushes({
+    ...parts,
+    memory,
+    changes,
+    filler,
+    fetcher,
+    space,
+    settings: limits.pushSettings,
+    maxBlobBytes: limits.maxBlobBytes,
+    signal: ended.signal,
+  });
   const memories = [
     negative,
     stops,
@@ -97,6 +121,8 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     refreshTag: tags.refresh,
     downloads,
     completion,
+    pushes,
+    uploadBodies: bodies,
     reset: () => {
       for (const one of memories) one.clear();
     },

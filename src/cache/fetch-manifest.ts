@@ -10,6 +10,8 @@ import type { FetchedManifest, Upstream } from '../ports/upstream.ts';
 import type { PullRequest } from './cache.ts';
 import { isPrivate, repositoryKey, sourceOf } from './keys.ts';
 import type { ManifestMemory } from './manifest-memory.ts';
+import { findOwnTag } from './manifest-memory.ts';
+import type { RepositoryChanges } from './repository-changes.ts';
 import type { RepositoryStops } from './repository-stops.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { UpstreamSources } from './upstream-sources.ts';
@@ -19,6 +21,7 @@ export interface FetchManifestParts {
   readonly upstream: Upstream;
   readonly metadata: Metadata;
   readonly memory: ManifestMemory;
+  readonly changes: RepositoryChanges;
   readonly sources: UpstreamSources;
   readonly stops: RepositoryStops;
   readonly clock: Clock;
@@ -94,11 +97,14 @@ export function createManifestFetcher(parts: FetchManifestParts): ManifestFetche
     const parsed = parseManifest(fetched.bytes, fetched.mediaType);
     const manifest = { digest: fetched.digest, mediaType: parsed.mediaType, bytes: fetched.bytes };
     const now = parts.clock.now();
-    const stored = tag && {
-      tag: tag.tag,
-      source: sourceOf(tag.url, request.target),
-      validatedAt: now,
-    };
+    const stamp = parts.changes.stamp(request);
+    const own = tag && (await findOwnTag(parts.memory, request, tag.tag));
+    const stored = tag !== undefined &&
+      own === undefined && {
+        tag: tag.tag,
+        source: sourceOf(tag.url, request.target),
+        validatedAt: now,
+      };
     try {
       await parts.metadata.storeManifest({
         ...repositoryKey(request),
@@ -106,7 +112,7 @@ export function createManifestFetcher(parts: FetchManifestParts): ManifestFetche
         parsed,
         private: isPrivate(request.target),
         now,
-        ...(stored === undefined ? {} : { tag: stored }),
+        ...(stored === false ? {} : { tag: stored }),
       });
     } catch (error) {
       parts.events.emit({
@@ -115,16 +121,11 @@ export function createManifestFetcher(parts: FetchManifestParts): ManifestFetche
         message: String(error),
       });
     }
-    parts.memory.putManifest(request, manifest);
-    if (stored !== undefined) {
+    parts.memory.putManifest(request, manifest, stamp);
+    if (stored !== false) {
       const { digest, mediaType, bytes } = manifest;
-      parts.memory.putTag(request, {
-        ...stored,
-        digest,
-        mediaType,
-        size: bytes.length,
-        status: 'ok',
-      });
+      const found = { digest, mediaType, size: bytes.length, provenance: 'cached' } as const;
+      parts.memory.putTag(request, { ...stored, ...found, status: 'ok' }, stamp);
     }
     return manifest;
   }

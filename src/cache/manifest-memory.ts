@@ -4,13 +4,15 @@ import type { Metadata, StoredManifest, StoredTag } from '../metadata/metadata.t
 import type { Tag } from '../domain/tag.ts';
 import type { PullRequest } from './cache.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
+import type { RepositoryChanges } from './repository-changes.ts';
+import { isOwn } from './tag-freshness.ts';
 
 const manifestBytesMax = 64 * 1024 * 1024;
 const tagsMax = 20_000;
 
 /**
- * Manifests and tags as last read or written, so that a warm answer costs neither disk nor SQL. Whoever writes metadata for a
- * tag calls `forgetTag` or `putTag`; manifests by digest never change.
+ * Manifests and tags as last read or written, so that a warm answer costs neither disk nor SQL. Each counts under its
+ * repository's stamp: whoever puts one gives the stamp that was current before it was read or written.
  */
 export interface ManifestMemory {
   /** From memory, else from metadata, then remembered. */
@@ -19,42 +21,74 @@ export interface ManifestMemory {
   /** Without waiting: what is in memory now. */
   peekManifest(request: PullRequest, digest: Digest): StoredManifest | undefined;
   peekTag(request: PullRequest, tag: Tag): StoredTag | undefined;
-  putManifest(request: PullRequest, manifest: StoredManifest): void;
-  putTag(request: PullRequest, tag: StoredTag): void;
-  forgetTag(request: PullRequest, tag: Tag): void;
+  putManifest(request: PullRequest, manifest: StoredManifest, stamp: number): void;
+  putTag(request: PullRequest, tag: StoredTag, stamp: number): void;
   clear(): void;
 }
 
-export function createManifestMemory(metadata: Metadata): ManifestMemory {
-  const manifests = new LRUCache<string, StoredManifest>({
+/**
+ * A tag that was pushed here, maybe while upstream was being asked about it: it is not upstream's to move. Metadata that
+ * can't be read can't be written either, so that nothing of upstream's is lost by not knowing.
+ */
+export async function findOwnTag(
+  memory: ManifestMemory,
+  request: PullRequest,
+  tag: Tag,
+): Promise<StoredTag | undefined> {
+  try {
+    const known = await memory.findTag(request, tag);
+    return known !== undefined && isOwn(known) ? known : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+interface Remembered<T> {
+  readonly value: T;
+  readonly stamp: number;
+}
+
+export function createManifestMemory(
+  metadata: Metadata,
+  changes: RepositoryChanges,
+): ManifestMemory {
+  const manifests = new LRUCache<string, Remembered<StoredManifest>>({
     maxSize: manifestBytesMax,
-    sizeCalculation: (manifest) => manifest.bytes.length + 512,
+    sizeCalculation: ({ value }) => value.bytes.length + 512,
   });
-  const tags = new LRUCache<string, StoredTag>({ max: tagsMax });
+  const tags = new LRUCache<string, Remembered<StoredTag>>({ max: tagsMax });
+  function current<T>(request: PullRequest, found: Remembered<T> | undefined): T | undefined {
+    return found?.stamp === changes.stamp(request) ? found.value : undefined;
+  }
   const peekManifest: ManifestMemory['peekManifest'] = (request, digest) =>
-    manifests.get(memoryKey(request, digest));
-  const peekTag: ManifestMemory['peekTag'] = (request, tag) => tags.get(memoryKey(request, tag));
+    current(request, manifests.get(memoryKey(request, digest)));
+  const peekTag: ManifestMemory['peekTag'] = (request, tag) =>
+    current(request, tags.get(memoryKey(request, tag)));
+  const putManifest: ManifestMemory['putManifest'] = (request, value, stamp) =>
+    void manifests.set(memoryKey(request, value.digest), { value, stamp });
+  const putTag: ManifestMemory['putTag'] = (request, value, stamp) =>
+    void tags.set(memoryKey(request, value.tag), { value, stamp });
   return {
     peekManifest,
     peekTag,
     findManifest: async (request, digest) => {
       const known = peekManifest(request, digest);
       if (known !== undefined) return known;
+      const stamp = changes.stamp(request);
       const stored = await metadata.findManifest(repositoryKey(request), digest);
-      if (stored !== undefined) manifests.set(memoryKey(request, digest), stored);
+      if (stored !== undefined) putManifest(request, stored, stamp);
       return stored;
     },
     findTag: async (request, tag) => {
       const known = peekTag(request, tag);
       if (known !== undefined) return known;
+      const stamp = changes.stamp(request);
       const stored = await metadata.findTag(repositoryKey(request), tag);
-      if (stored !== undefined) tags.set(memoryKey(request, tag), stored);
+      if (stored !== undefined) putTag(request, stored, stamp);
       return stored;
     },
-    putManifest: (request, manifest) =>
-      void manifests.set(memoryKey(request, manifest.digest), manifest),
-    putTag: (request, tag) => void tags.set(memoryKey(request, tag.tag), tag),
-    forgetTag: (request, tag) => void tags.delete(memoryKey(request, tag)),
+    putManifest,
+    putTag,
     clear: () => {
       manifests.clear();
       tags.clear();

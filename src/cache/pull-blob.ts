@@ -24,7 +24,7 @@ const headKnownForMs = 60_000;
 
 export interface PullBlobParts extends Pick<
   FetchManifestParts,
-  'upstream' | 'clock' | 'events' | 'stops' | 'signal'
+  'upstream' | 'changes' | 'clock' | 'events' | 'stops' | 'signal'
 > {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
@@ -38,14 +38,16 @@ type BlobRequest = Parameters<Cache['pullBlob']>[0];
 export interface BlobFiller {
   /** True when bytes were fetched; false when the blob was here already. */
   fill(request: RuledRequest & { readonly digest: Digest }, signal: AbortSignal): Promise<boolean>;
+  /** Makes the blob this repository's where the rule's upstream has it here; throws the upstream's failure. */
+  hold(request: RuledRequest & { readonly digest: Digest }, signal: AbortSignal): Promise<void>;
 }
 
 /** Blobs: ours where this repository holds them (design.md §3, "Whose bytes"), else upstream is asked, once for any number of pulls. */
 export function createBlobPuller(
   parts: PullBlobParts,
 ): Pick<Cache, 'pullBlob'> & BlobFiller & { clear(): void } {
-  /** Blobs that a repository was found to hold, with their sizes. */
-  const held = new LRUCache<string, number>({ max: heldMax });
+  /** Blobs that a repository was found to hold, with their sizes, under the repository's stamp. */
+  const held = new LRUCache<string, { size: number; stamp: number }>({ max: heldMax });
   const heads = new LRUCache<string, { size: number | undefined; until: number }>({
     max: headsMax,
   });
@@ -119,7 +121,8 @@ export function createBlobPuller(
   async function pullHeldOnly(request: BlobRequest): Promise<BlobAnswer> {
     const claim = await parts.metadata.findBlobClaim(repositoryKey(request), '', request.digest);
     const size = claim.named || claim.proven ? await parts.blobs.size(request.digest) : undefined;
-    if (size === undefined) throw unknownBlob(request.digest, 'no rule leads to this repository');
+    if (size === undefined)
+      throw unknownBlob(request.digest, 'not here, and no rule leads to this repository');
     return hit(request, size);
   }
 
@@ -131,13 +134,15 @@ export function createBlobPuller(
     const key = heldKey(request);
     const stopped = await parts.stops.isStopped(request);
     const sizeHere = await storedSize(digest);
+    const stamp = parts.changes.stamp(request);
     const known = held.get(key);
-    if (known !== undefined && known === sizeHere && !stopped) return hit(request, known);
+    if (known?.stamp === stamp && known.size === sizeHere && !stopped)
+      return hit(request, known.size);
     const { prefix } = request.target.rule;
     const claim = await parts.metadata.findBlobClaim(repositoryKey(request), prefix, digest);
     const size = await withoutDamage(digest, claim, sizeHere);
     if (((claim.named && claim.ruleFetched) || claim.proven) && size !== undefined && !stopped) {
-      held.set(key, size);
+      held.set(key, { size, stamp });
       return hit(request, size);
     }
     const refused = parts.negative.get(memoryKey(request, digest));
@@ -253,7 +258,7 @@ export function createBlobPuller(
       named,
       expectedBytes,
       onStored: async (size: number) => {
-        held.set(heldKey(request), size);
+        held.set(heldKey(request), { size, stamp: parts.changes.stamp(request) });
         await parts.metadata.recordFetch({
           ...repositoryKey(request),
           rule: rule.prefix,
@@ -289,7 +294,7 @@ export function createBlobPuller(
     request: RuledRequest & { readonly digest: Digest },
     size: number,
   ): Promise<void> {
-    held.set(heldKey(request), size);
+    held.set(heldKey(request), { size, stamp: parts.changes.stamp(request) });
     try {
       await parts.metadata.proveBlob({
         ...repositoryKey(request),
@@ -311,7 +316,8 @@ export function createBlobPuller(
       request.target.rule.prefix,
       request.digest,
     );
-    if (claim.ruleFetched && (await storedSize(request.digest)) !== undefined) return false;
+    const here = claim.ruleFetched || claim.proven;
+    if (here && (await storedSize(request.digest)) !== undefined) return false;
     const { download: running } = await parts.downloads.join(
       downloadRequest(request, claim.named, claim.size),
       signal,
@@ -321,9 +327,24 @@ export function createBlobPuller(
     return true;
   }
 
+  async function hold(
+    request: RuledRequest & { readonly digest: Digest },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { digest, target } = request;
+    const key = repositoryKey(request);
+    const claim = await parts.metadata.findBlobClaim(key, target.rule.prefix, digest);
+    const size = await parts.blobs.size(digest);
+    if (size === undefined) return void (await fill(request, signal));
+    if (!claim.proven && !(claim.named && claim.ruleFetched)) await headUpstream(request, signal);
+    const { proveBlob } = parts.metadata;
+    await proveBlob({ ...key, digest, private: isPrivate(target), now: parts.clock.now() });
+  }
+
   return {
     pullBlob: pull,
     fill,
+    hold,
     clear: () => {
       held.clear();
       heads.clear();

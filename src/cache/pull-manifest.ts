@@ -14,7 +14,7 @@ import { memoryKey } from './keys.ts';
 import type { NegativeMemory } from './negative-memory.ts';
 import type { TagResolver } from './resolve-tag.ts';
 import { SingleFlight, waitUnder } from './single-flight.ts';
-import { freshnessOf } from './tag-freshness.ts';
+import { freshnessOf, freshOutcome, isOwn, ownOutcome } from './tag-freshness.ts';
 import { askInTurn } from './upstream-sources.ts';
 
 const headsMax = 10_000;
@@ -68,8 +68,9 @@ export function createManifestPuller(
     const manifest =
       digest === undefined ? undefined : await parts.memory.findManifest(request, digest);
     if (manifest === undefined)
-      throw unknownManifest(reference, 'no rule leads to this repository');
-    return held(request, manifest, { verdict: 'hit', detail: 'no rule' });
+      throw unknownManifest(reference, 'not here, and no rule leads to this repository');
+    const detail = tag !== undefined && isOwn(tag) ? tag.provenance : 'no rule';
+    return held(request, manifest, { verdict: 'hit', detail });
   }
 
   async function pullByDigest(
@@ -212,12 +213,11 @@ export function createManifestPuller(
     const tag = parts.memory.peekTag(request, request.reference.tag);
     if (tag === undefined) return undefined;
     const freshness = freshnessOf(tag, request, parts.clock.now());
-    if (freshness.kind !== 'fresh') return undefined;
+    if (freshness.kind !== 'fresh' && freshness.kind !== 'own') return undefined;
     const manifest = parts.memory.peekManifest(request, tag.digest);
     if (manifest === undefined) return undefined;
-    return Promise.resolve(
-      held(request, manifest, { verdict: 'hit', ttlSeconds: freshness.ttlSeconds }),
-    );
+    const outcome = freshness.kind === 'own' ? ownOutcome(tag) : freshOutcome(freshness.ttlSeconds);
+    return Promise.resolve(held(request, manifest, outcome));
   }
 }
 

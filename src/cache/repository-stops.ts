@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Metadata } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
+import type { RepositoryChanges } from './repository-changes.ts';
 
 const repositoriesMax = 20_000;
 
@@ -13,19 +14,23 @@ export interface RepositoryStops {
   clear(): void;
 }
 
-export function createRepositoryStops(metadata: Metadata): RepositoryStops {
-  const known = new LRUCache<string, { stopped: boolean }>({ max: repositoriesMax });
-  const put = (request: PullRequest, stopped: boolean): void =>
-    void known.set(memoryKey(request, ''), { stopped });
+export function createRepositoryStops(
+  metadata: Metadata,
+  changes: RepositoryChanges,
+): RepositoryStops {
+  const known = new LRUCache<string, { stopped: boolean; stamp: number }>({ max: repositoriesMax });
+  const put = (request: PullRequest, stopped: boolean, stamp = changes.stamp(request)): void =>
+    void known.set(memoryKey(request, ''), { stopped, stamp });
   return {
     isStopped: async (request) => {
       // Only a rule that says `stop` can stop a repository; for all others there is nothing to look up.
       if (request.target.rule?.onFailure.denied !== 'stop') return false;
       const entry = known.get(memoryKey(request, ''));
-      if (entry !== undefined) return entry.stopped;
+      const stamp = changes.stamp(request);
+      if (entry?.stamp === stamp) return entry.stopped;
       const stopped =
         (await metadata.findRepository(repositoryKey(request)))?.stopped !== undefined;
-      put(request, stopped);
+      put(request, stopped, stamp);
       return stopped;
     },
     stop: (request) => put(request, true),

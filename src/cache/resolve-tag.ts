@@ -2,15 +2,17 @@ import type { Tag } from '../domain/tag.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { CacheOutcome } from '../domain/verdict.ts';
 import type { UpstreamUrl } from '../domain/pull-rule.ts';
+import { RegistryError } from '../domain/errors.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { StoredTag } from '../metadata/metadata.ts';
 import { LRUCache } from 'lru-cache';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { isPrivate, memoryKey, repositoryKey, sourceOf } from './keys.ts';
+import { findOwnTag } from './manifest-memory.ts';
 import type { Revalidation } from './revalidate-tag.ts';
 import { asFailure, revalidateTag } from './revalidate-tag.ts';
 import { SingleFlight, waitUnder } from './single-flight.ts';
-import { actionOn, freshnessOf, staleDetail } from './tag-freshness.ts';
+import { actionOn, freshnessOf, isOwn, ownOutcome, staleDetail } from './tag-freshness.ts';
 
 const failuresMax = 10_000;
 const failureKnownForMs = { notFound: 5000, denied: 30_000, other: 5000 } as const;
@@ -59,6 +61,8 @@ export function createTagResolver(
     const { promise } = checks.join(key, async () => {
       began.set(key, parts.clock.elapsed());
       try {
+        const own = await findOwnTag(parts.memory, request, tag.tag);
+        if (own !== undefined) return { kind: 'same', tag: own };
         const held = (await parts.memory.findManifest(request, tag.digest)) !== undefined;
         const result = await revalidateTag(request, tag, held, parts, fetcher);
         if (result.kind === 'failed') remember(key, result.failure);
@@ -108,6 +112,7 @@ export function createTagResolver(
     const freshFor = request.target.rule.freshForMs / 1000;
     switch (result.kind) {
       case 'same':
+        if (isOwn(result.tag)) return { tag: result.tag, outcome: ownOutcome(result.tag) };
         return {
           tag: result.tag,
           outcome: { verdict: 'revalidated', upstreamStatus: 200, ttlSeconds: freshFor },
@@ -139,6 +144,7 @@ export function createTagResolver(
     signal: AbortSignal,
   ): Promise<ResolvedTag> {
     const freshness = freshnessOf(tag, request, parts.clock.now());
+    if (freshness.kind === 'own') return { tag, outcome: ownOutcome(tag) };
     if (freshness.kind === 'fresh' && !(await parts.stops.isStopped(request))) {
       return { tag, outcome: { verdict: 'hit', ttlSeconds: freshness.ttlSeconds } };
     }
@@ -208,6 +214,9 @@ export function createTagResolver(
       mediaType: head.mediaType,
       size: head.size,
     });
+    const stamp = parts.changes.stamp(request);
+    const own = await findOwnTag(parts.memory, request, tag);
+    if (own !== undefined) return own;
     try {
       await parts.metadata.setTag({
         ...repositoryKey(request),
@@ -217,7 +226,7 @@ export function createTagResolver(
     } catch (error) {
       parts.events.emit({ type: 'storageFailed', operation: 'setTag', message: String(error) });
     }
-    parts.memory.putTag(request, stored);
+    parts.memory.putTag(request, stored, stamp);
     return stored;
   }
 
@@ -228,7 +237,17 @@ export function createTagResolver(
     { digest, mediaType, size }: Pick<StoredTag, 'digest' | 'mediaType' | 'size'>,
   ): StoredTag {
     const source = sourceOf(url, request.target);
-    return { tag, digest, mediaType, size, source, validatedAt: parts.clock.now(), status: 'ok' };
+    const validatedAt = parts.clock.now();
+    return {
+      tag,
+      digest,
+      mediaType,
+      size,
+      source,
+      validatedAt,
+      status: 'ok',
+      provenance: 'cached',
+    };
   }
 
   return {
@@ -236,6 +255,7 @@ export function createTagResolver(
     learn: async (request, tag, signal) => {
       const { promise, joined } = heads.join(memoryKey(request, tag), () => learnNow(request, tag));
       const stored = await waitUnder(promise, signal);
+      if (isOwn(stored)) return { tag: stored, outcome: ownOutcome(stored) };
       const ttlSeconds = request.target.rule.freshForMs / 1000;
       return {
         tag: stored,
@@ -251,10 +271,18 @@ export function createTagResolver(
         );
         return { before: undefined, after: manifest.digest, changed: true };
       }
+      if (isOwn(stored)) throw notUpstreams(stored);
       const result = await waitUnder(check(request, stored).promise, signal);
       if (result.kind === 'failed') throw result.failure;
       return { before: stored.digest, after: result.tag.digest, changed: result.kind === 'moved' };
     },
     clear: () => failedChecks.clear(),
   };
+}
+
+/** A pushed tag is what was pushed; nothing upstream could make it fresher. */
+function notUpstreams({ tag, digest, provenance }: StoredTag): RegistryError {
+  return new RegistryError('requestInvalid', `the tag ${tag} was ${provenance} here`, {
+    detail: { tag, digest, hint: 'delete it to have the upstream’s again' },
+  });
 }

@@ -22,10 +22,13 @@ export async function revalidateTag(
   request: RuledRequest,
   tag: StoredTag,
   held: boolean,
-  parts: FetchManifestParts,
+  given: FetchManifestParts,
   fetcher: ManifestFetcher,
 ): Promise<Revalidation> {
   const url = request.target.rule.urls[0] as UpstreamUrl;
+  const stamp = given.changes.stamp(request);
+  const remember = (known: StoredTag): void => given.memory.putTag(request, known, stamp);
+  const parts: CheckParts = { ...given, remember };
   try {
     const checked = await check(request, tag, held, url, parts, fetcher);
     await lift(request, parts);
@@ -38,12 +41,17 @@ export async function revalidateTag(
   }
 }
 
+interface CheckParts extends FetchManifestParts {
+  /** Under the stamp of the check's beginning: what was pushed or deleted meanwhile is not undone in memory. */
+  remember(tag: StoredTag): void;
+}
+
 async function check(
   request: RuledRequest,
   tag: StoredTag,
   held: boolean,
   url: UpstreamUrl,
-  parts: FetchManifestParts,
+  parts: CheckParts,
   fetcher: ManifestFetcher,
 ): Promise<Revalidation> {
   const { rule, upstreamRepository: repository } = request.target;
@@ -84,7 +92,7 @@ async function moveTo(
   request: RuledRequest,
   tag: StoredTag,
   url: UpstreamUrl,
-  parts: FetchManifestParts,
+  parts: CheckParts,
   found: Found,
 ): Promise<Revalidation> {
   const { digest, mediaType, size } = found;
@@ -110,7 +118,7 @@ function moved(
   request: RuledRequest,
   tag: StoredTag,
   url: UpstreamUrl,
-  parts: FetchManifestParts,
+  parts: CheckParts,
   { digest, mediaType, size }: Found,
 ): Revalidation {
   const source = sourceOf(url, request.target);
@@ -122,8 +130,9 @@ function moved(
     source,
     validatedAt: parts.clock.now(),
     status: 'ok',
+    provenance: 'cached',
   };
-  parts.memory.putTag(request, next);
+  parts.remember(next);
   return { kind: 'moved', tag: next };
 }
 
@@ -131,7 +140,7 @@ async function validated(
   request: RuledRequest,
   tag: StoredTag,
   url: UpstreamUrl,
-  parts: FetchManifestParts,
+  parts: CheckParts,
 ): Promise<StoredTag> {
   const next: StoredTag = {
     ...tag,
@@ -147,7 +156,7 @@ async function validated(
       validatedAt: next.validatedAt,
     }),
   );
-  parts.memory.putTag(request, next);
+  parts.remember(next);
   return next;
 }
 
@@ -155,14 +164,14 @@ async function mark(
   request: RuledRequest,
   tag: StoredTag,
   status: StoredTag['status'],
-  parts: FetchManifestParts,
+  parts: CheckParts,
 ): Promise<void> {
   if (tag.status !== status) {
     await unfailing(parts, 'markTag', () =>
       parts.metadata.markTag({ ...repositoryKey(request), tag: tag.tag, status }),
     );
   }
-  parts.memory.putTag(request, { ...tag, status });
+  parts.remember({ ...tag, status });
   if (status === 'denied' && request.target.rule.onFailure.denied === 'stop') {
     await unfailing(parts, 'stopRepository', () =>
       parts.metadata.stopRepository({
@@ -176,7 +185,7 @@ async function mark(
 }
 
 /** A check that succeeded lifts what an earlier denial stopped. */
-async function lift(request: RuledRequest, parts: FetchManifestParts): Promise<void> {
+async function lift(request: RuledRequest, parts: CheckParts): Promise<void> {
   if (!(await parts.stops.isStopped(request))) return;
   await unfailing(parts, 'stopRepository', () =>
     parts.metadata.stopRepository({
@@ -190,7 +199,7 @@ async function lift(request: RuledRequest, parts: FetchManifestParts): Promise<v
 
 /** A failed metadata write never fails a pull: memory knows, the event tells. */
 async function unfailing(
-  parts: FetchManifestParts,
+  parts: CheckParts,
   operation: string,
   write: () => Promise<void>,
 ): Promise<void> {

@@ -1,6 +1,7 @@
 import type { FailureKind } from '../domain/upstream-failure.ts';
 import type { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
+import type { CacheOutcome } from '../domain/verdict.ts';
 import type { StoredTag, TagStatus } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
 import { sourceOf } from './keys.ts';
@@ -11,11 +12,14 @@ export type Freshness =
   | { readonly kind: 'fresh'; readonly ttlSeconds: number }
   /** To be revalidated; served as it is where upstream can't say better. */
   | { readonly kind: 'stale'; readonly ttlSeconds: number }
+  /** Pushed here: nobody upstream is asked about it, whatever the rule says. */
+  | { readonly kind: 'own' }
   /** Read from another URL or path than the rule has now: never served until validated. */
   | { readonly kind: 'foreign' };
 
 /** Decides with the wall clock, since `validatedAt` outlives the process; a time in the future is stale (design.md §3, "Tags"). */
 export function freshnessOf(tag: StoredTag, request: PullRequest, now: number): Freshness {
+  if (isOwn(tag)) return { kind: 'own' };
   const rule = request.target.rule;
   if (rule === undefined) return { kind: 'fresh', ttlSeconds: 0 };
   if (!rule.urls.some((url) => sourceOf(url, request.target) === tag.source))
@@ -23,6 +27,20 @@ export function freshnessOf(tag: StoredTag, request: PullRequest, now: number): 
   const leftMs = tag.validatedAt + rule.freshForMs - now;
   const fresh = leftMs > 0 && tag.validatedAt <= now && tag.status === 'ok';
   return { kind: fresh ? 'fresh' : 'stale', ttlSeconds: leftMs / 1000 };
+}
+
+/** True for a tag that did not come from the rule's upstream: pushed, or replicated from another registry of ours. */
+export function isOwn(tag: StoredTag): boolean {
+  return tag.provenance !== 'cached';
+}
+
+/** The answer of a tag that was pushed here. */
+export function ownOutcome(tag: StoredTag): CacheOutcome {
+  return { verdict: 'hit', detail: tag.provenance };
+}
+
+export function freshOutcome(ttlSeconds: number): CacheOutcome {
+  return { verdict: 'hit', ttlSeconds };
 }
 
 /** What a rule does with its last known digest after this failure. Bytes that can't be used never stop what is held. */

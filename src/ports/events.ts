@@ -73,6 +73,22 @@ export type Event =
       readonly bytes: number;
       readonly durationMs: number;
     }
+  /** A blob or a manifest was pushed, and is on the disk. */
+  | {
+      readonly type: 'pushed';
+      readonly kind: 'blob' | 'manifest';
+      readonly repository: string;
+      readonly digest: Digest;
+      readonly bytes: number;
+      readonly durationMs: number;
+    }
+  | {
+      readonly type: 'deleted';
+      readonly kind: 'blob' | 'manifest' | 'tag' | 'repository';
+      readonly repository: string;
+      /** Absent for a repository. */
+      readonly digest: Digest | undefined;
+    }
   | { readonly type: 'storageFailed'; readonly operation: string; readonly message: string }
   | {
       readonly type: 'servedBytes';

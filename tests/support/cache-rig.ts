@@ -8,6 +8,7 @@ import type { ByteSource, ByteSpan } from '../../src/domain/byte-source.ts';
 import type { PullRule, PullTarget } from '../../src/domain/pull-rule.ts';
 import { parseReference } from '../../src/domain/reference.ts';
 import { homeRegistry } from '../../src/domain/registry.ts';
+import { parseRepositoryName } from '../../src/domain/repository-name.ts';
 import { createRuleSet } from '../../src/domain/rule-set.ts';
 import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
 import type { Metadata } from '../../src/metadata/metadata.ts';
@@ -54,6 +55,7 @@ export const testLimits: CacheLimits = {
   minFree: { bytes: 0 },
   maxBlobBytes: 1024 ** 3,
   downloadsMax: 256,
+  pushSettings: () => ({ createOnPush: true, sparseIndexes: false }),
 };
 
 export interface RigOptions {
@@ -61,6 +63,8 @@ export interface RigOptions {
   readonly limits?: Partial<CacheLimits>;
   readonly upstream?: ScriptedUpstream;
   readonly storage?: Storage;
+  /** The metadata that the cache sees: with calls that fail, say. */
+  readonly around?: (metadata: Metadata) => Metadata;
 }
 
 export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig> {
@@ -68,7 +72,8 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
   const clock = createFakeClock();
   const upstream = options.upstream ?? createScriptedUpstream();
   const storage = options.storage ?? createMemoryStorage();
-  const metadata = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
+  const stored = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
+  const metadata = options.around?.(stored) ?? stored;
   const events: Event[] = [];
   const rules = createRuleSet(options.rules ?? [testRule()]);
   const limits = { ...testLimits, ...options.limits };
@@ -83,7 +88,7 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
   const signal = new AbortController().signal;
   const request = (name: string): PullRequest => ({
     registry: homeRegistry,
-    target: rules.byPath(name) as PullTarget,
+    target: rules.byPath(name) ?? withoutRule(name),
   });
   return {
     cache,
@@ -106,11 +111,17 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
     },
     [Symbol.asyncDispose]: async () => {
       await cache[Symbol.asyncDispose]();
-      await metadata[Symbol.asyncDispose]();
+      await stored[Symbol.asyncDispose]();
       await storage[Symbol.asyncDispose]();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+function withoutRule(name: string): PullTarget {
+  const repository = parseRepositoryName(name);
+  if (repository === undefined) throw new Error(`no name: ${name}`);
+  return { rule: undefined, repository, upstreamRepository: repository };
 }
 
 /** Reads a source to its end. */

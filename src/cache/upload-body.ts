@@ -1,0 +1,180 @@
+import { RegistryError } from '../domain/errors.ts';
+import type { UploadFile } from '../ports/uploads.ts';
+import type { ChunkRange } from './pushes.ts';
+import { waitUnder } from './single-flight.ts';
+import type { UploadRoom } from './upload-room.ts';
+
+/** Chunks are written together from here on: one batch is on its way to the disk while the next gathers. */
+const batchBytesMin = 256 * 1024;
+
+/** What one request brings for an upload. */
+export interface UploadBody {
+  readonly range: ChunkRange | undefined;
+  /** Content-Length, where there is one. */
+  readonly bytes: number | undefined;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** How many bytes a request announces; `sizeInvalid` where its range and its length disagree. */
+export function announcedBytes({ range, bytes }: Omit<UploadBody, 'body'>): number | undefined {
+  if (range === undefined) return bytes;
+  const announced = range.end - range.start + 1;
+  if (bytes === undefined || bytes === announced) return announced;
+  throw wrongSize(`Content-Range names ${announced} bytes, Content-Length ${bytes}`, {
+    contentRange: `${range.start}-${range.end}`,
+    contentLength: bytes,
+  });
+}
+
+/** The limits of one body. */
+export interface BodyLimits {
+  /** Exactly so many where it is known. */
+  readonly announced: number | undefined;
+  /** The whole blob. */
+  readonly maxBlobBytes: number;
+  readonly room: UploadRoom;
+  /** What a failed write is told as. */
+  readonly answer: (error: unknown) => unknown;
+}
+
+/**
+ * Appends a body to an upload and resolves with its bytes, which are not synced. A body that is longer or shorter than
+ * announced, or that can't be written, leaves nothing; of one that breaks off, what arrived stays.
+ */
+export async function appendBody(
+  file: UploadFile,
+  body: AsyncIterable<Uint8Array>,
+  limits: BodyLimits,
+  signal: AbortSignal,
+): Promise<number> {
+  const startsAt = file.size;
+  requireFits(startsAt + (limits.announced ?? 0), limits.maxBlobBytes);
+  const stop = AbortSignal.any([signal, file.cancelled]);
+  const batches = createBatches(file, limits);
+  const chunks = body[Symbol.asyncIterator]();
+  let bytes = 0;
+  try {
+    for (;;) {
+      const chunk = await nextChunk(chunks, stop);
+      if (chunk === undefined) break;
+      bytes += chunk.byteLength;
+      requireAnnounced(bytes, limits.announced, 'more');
+      requireFits(startsAt + bytes, limits.maxBlobBytes);
+      await batches.add(chunk);
+    }
+    requireAnnounced(bytes, limits.announced, 'end');
+    await batches.end();
+    return bytes;
+  } catch (error) {
+    await settle(file, batches, error, startsAt);
+    void chunks.return?.().catch(() => {});
+    throw error instanceof BrokenBody ? error.cause : error;
+  }
+}
+
+/** What arrived of a broken body is kept; of a refused one nothing. A cancelled upload is not touched any more. */
+async function settle(
+  file: UploadFile,
+  batches: Batches,
+  error: unknown,
+  startsAt: number,
+): Promise<void> {
+  try {
+    if (error instanceof BrokenBody && !file.cancelled.aborted) return await batches.end();
+    await batches.idle();
+    if (!file.cancelled.aborted) await file.truncate(startsAt);
+  } catch {
+    // The first failure is the answer; the upload's own size says what it has.
+  }
+}
+
+/** The client's side failed: it left, or was cut off. */
+class BrokenBody extends Error {
+  override readonly name = 'BrokenBody';
+}
+
+async function nextChunk(
+  chunks: AsyncIterator<Uint8Array>,
+  stop: AbortSignal,
+): Promise<Uint8Array | undefined> {
+  try {
+    const next = await waitUnder(chunks.next(), stop);
+    return next.done === true ? undefined : next.value;
+  } catch (error) {
+    throw new BrokenBody('the body broke off', { cause: error });
+  }
+}
+
+interface Batches {
+  /** Resolves when the next chunk may be read. */
+  add(chunk: Uint8Array): Promise<void>;
+  /** Resolves when all is written. */
+  end(): Promise<void>;
+  /** Resolves when nothing is being written; what was gathered is dropped. */
+  idle(): Promise<void>;
+}
+
+function createBatches(file: UploadFile, limits: BodyLimits): Batches {
+  let gathered: Uint8Array[] = [];
+  let gatheredBytes = 0;
+  let writing: Promise<void> = Promise.resolve();
+
+  async function write(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
+    try {
+      await limits.room.take(bytes);
+      await file.append(chunks);
+      limits.room.written(bytes);
+    } catch (error) {
+      throw limits.answer(error);
+    }
+  }
+
+  async function flush(): Promise<void> {
+    await writing;
+    if (gathered.length === 0) return;
+    writing = write(gathered, gatheredBytes);
+    writing.catch(() => {});
+    gathered = [];
+    gatheredBytes = 0;
+  }
+
+  return {
+    add: async (chunk) => {
+      if (chunk.byteLength === 0) return;
+      gathered.push(chunk);
+      gatheredBytes += chunk.byteLength;
+      if (gatheredBytes >= batchBytesMin) await flush();
+    },
+    end: async () => {
+      await flush();
+      await writing;
+    },
+    idle: async () => {
+      gathered = [];
+      gatheredBytes = 0;
+      await writing.catch(() => {});
+    },
+  };
+}
+
+function requireAnnounced(bytes: number, announced: number | undefined, at: 'more' | 'end'): void {
+  if (announced === undefined || bytes === announced) return;
+  if (at === 'more' && bytes < announced) return;
+  throw wrongSize(
+    bytes > announced
+      ? `the body has more than the ${announced} bytes that were announced`
+      : `the body has ${bytes} bytes, ${announced} were announced`,
+    { announced, received: bytes },
+  );
+}
+
+function requireFits(bytes: number, maxBlobBytes: number): void {
+  if (bytes <= maxBlobBytes) return;
+  throw new RegistryError('requestTooLarge', `a blob has at most ${maxBlobBytes} bytes here`, {
+    detail: { setting: 'cache.maxBlobBytes', value: maxBlobBytes },
+  });
+}
+
+function wrongSize(message: string, detail: Readonly<Record<string, unknown>>): RegistryError {
+  return new RegistryError('sizeInvalid', message, { detail });
+}
