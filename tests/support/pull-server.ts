@@ -1,5 +1,6 @@
 import type { AuditEntry, Caller, Identifier } from '../../src/access/access.ts';
 import { createAuthorizer } from '../../src/access/authorizer.ts';
+import { grantScopes } from '../../src/access/scopes.ts';
 import {
   createHubMirrorHandler,
   createOciHandler,
@@ -120,11 +121,11 @@ export async function startPullServer(
     identifier: createFakeIdentifier(),
     authorizer: createAuthorizer({ metadata, settings: () => server.settings, clock, audit }),
     tokens: {
-      issueToken: async (caller, scopes, service) => ({
-        token: Buffer.from(JSON.stringify({ caller, scopes, service })).toString('base64url'),
-        issuedAt: clock.now(),
-        expiresInSeconds: 300,
-      }),
+      issueToken: async ({ caller, scopes, service }) => {
+        const made = { caller, scopes: grantScopes(scopes, undefined), service };
+        const token = Buffer.from(JSON.stringify(made)).toString('base64url');
+        return { token, access_token: token, expires_in: 300, issued_at: '' };
+      },
     },
     audit,
     failed: (error) => failures.push(error),

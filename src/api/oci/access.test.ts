@@ -150,6 +150,7 @@ suite('5. The base says how to log in', () => {
       { repository: 'docker.io/library/nginx', rights: ['pull'] },
       { repository: 'team/app', rights: ['pull', 'push'] },
       { repository: 'x/y', rights: ['pull', 'push', 'delete'] },
+      { repository: '*', rights: ['pull'] },
     ]);
   });
 

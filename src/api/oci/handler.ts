@@ -1,4 +1,5 @@
 import type { Audit, Authorizer, Caller, Identifier } from '../../access/access.ts';
+import type { TokenService } from '../../access/token-service.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -25,7 +26,6 @@ import { listTags } from './tags.ts';
 import { requireAllowed } from './target.ts';
 import type { Listener } from './target.ts';
 import { tokenReply } from './token.ts';
-import type { TokenIssuer } from './token.ts';
 
 export interface OciSettings extends RegistrySettings {
   readonly anonymousPull: boolean;
@@ -43,7 +43,7 @@ export interface OciParts {
   readonly metadata: Pick<Metadata, 'findRepository' | 'findAccount' | 'listRepositories'>;
   readonly identifier: Identifier;
   readonly authorizer: Authorizer;
-  readonly tokens: TokenIssuer;
+  readonly tokens: TokenService;
   readonly audit: Audit;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;

@@ -1,5 +1,7 @@
-import type { Caller, Scope } from '../../access/access.ts';
-import type { ScopeRight } from '../../domain/access-action.ts';
+import type { Caller } from '../../access/access.ts';
+import { parseRequestedScopes } from '../../access/scopes.ts';
+import type { RequestedScope } from '../../access/scopes.ts';
+import type { TokenService } from '../../access/token-service.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import { canonicalName } from '../../domain/rule-set.ts';
@@ -8,31 +10,15 @@ import { serviceOf } from './challenge.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';
 import type { Gate } from './gate.ts';
 
-/** Makes tokens that speak for a caller, limited to the scopes. */
-export interface TokenIssuer {
-  issueToken(
-    caller: Caller,
-    scopes: readonly Scope[],
-    service: string,
-  ): Promise<{
-    readonly token: string;
-    readonly issuedAt: number;
-    readonly expiresInSeconds: number;
-  }>;
-}
-
 export interface TokenParts {
   readonly gate: Gate;
-  readonly tokens: TokenIssuer;
+  readonly tokens: TokenService;
   readonly rules: () => RuleSet;
   readonly settings: () => { readonly anonymousPull: boolean; readonly publicUrl: string };
 }
 
 /** Bytes of the form that OAuth2 clients post. */
 const formBytesMax = 64 * 1024;
-const scopesMax = 100;
-const rights: readonly ScopeRight[] = ['pull', 'push', 'delete'];
-
 /**
  * `/v2/token`: by GET as the token specification of distribution has it, by POST as its OAuth2 one has it (`password` alone: no
  * refresh tokens are made). Without credentials: an anonymous token, where anonymous may pull at all.
@@ -44,19 +30,12 @@ export async function tokenReply(parts: TokenParts, request: Incoming): Promise<
   const caller = await identify(parts.gate, asked, request);
   if (caller.principal.kind === 'anonymous' && !settings.anonymousPull)
     throw new RegistryError('unauthorized', 'anonymous may not pull here');
-  const service = serviceOf(request, settings.publicUrl);
-  const { token, issuedAt, expiresInSeconds } = await parts.tokens.issueToken(
+  const scopes = parseRequestedScopes(asked.getAll('scope'));
+  const issued = await parts.tokens.issueToken({
     caller,
-    scopesOf(asked.getAll('scope'), parts.rules()),
-    service,
-  );
-  const body = {
-    token,
-    access_token: token,
-    token_type: 'Bearer',
-    expires_in: expiresInSeconds,
-    issued_at: new Date(issuedAt).toISOString(),
-  };
+    scopes: scopes.map((scope) => inCanonicalSpelling(scope, parts.rules())),
+    service: serviceOf(request, settings.publicUrl),
+  });
   return {
     status: 200,
     headers: {
@@ -66,7 +45,7 @@ export async function tokenReply(parts: TokenParts, request: Incoming): Promise<
       'Cache-Status': localStatus('token'),
       'X-Content-Type-Options': 'nosniff',
     },
-    body: `${JSON.stringify(body)}\n`,
+    body: `${JSON.stringify(issued)}\n`,
     note: { route: 'token' },
   };
 }
@@ -95,22 +74,9 @@ async function identify(gate: Gate, asked: URLSearchParams, request: Incoming): 
   return gate.identifyAs(authorization, request);
 }
 
-/** `repository:<name>:<rights>`, several in one parameter apart by spaces; names in their canonical spelling. Other kinds are passed over. */
-function scopesOf(parameters: readonly string[], rules: RuleSet): readonly Scope[] {
-  const texts = parameters.flatMap((text) => text.split(' ')).filter((text) => text !== '');
-  if (texts.length > scopesMax)
-    throw new RegistryError('requestInvalid', `${texts.length} scopes; ${scopesMax} at most`);
-  return texts.flatMap((text): Scope[] => {
-    const match = /^repository(?:\([a-z0-9]+\))?:([^\s*?]{1,300}):([a-z,*]{0,100})$/.exec(text);
-    const [, name = '', list = ''] = match ?? [];
-    const repository = rules.byPath(name)?.repository ?? canonicalName(name);
-    if (match === null || repository === undefined) return [];
-    const wanted = list.split(',');
-    return [
-      {
-        repository,
-        rights: rights.filter((each) => wanted.includes(each) || wanted.includes('*')),
-      },
-    ];
-  });
+/** A name as rights are asked for it: `docker.io/nginx` is `docker.io/library/nginx`. */
+function inCanonicalSpelling(scope: RequestedScope, rules: RuleSet): RequestedScope {
+  if (scope.kind !== 'repository') return scope;
+  const name = rules.byPath(scope.name)?.repository ?? canonicalName(scope.name);
+  return name === undefined ? scope : { ...scope, name };
 }
