@@ -8,6 +8,8 @@ export function admitScopes(question: Question): Verdict | undefined {
   const { scopes } = question.caller;
   if (scopes === undefined) return undefined;
   const { repository } = question;
+  // The password keeps the scopes of what it was made with.
+  if (question.action === actions.getAuthorizationToken) return undefined;
   const rights = rightsFor(question);
   const admitted = scopes.some(
     (scope) =>

@@ -431,11 +431,11 @@ suite('scopes of a credential', () => {
       false,
     ],
     [
-      'no scope gets an authorization token',
+      'a password, which keeps the scopes, is got with any',
       scoped('*', 'pull'),
       actions.getAuthorizationToken,
       undefined,
-      false,
+      true,
     ],
   ];
   for (const [name, who, action, one, expected] of rows) {

@@ -1,0 +1,43 @@
+import { RegistryError } from '../domain/errors.ts';
+import type { TagMutability } from '../domain/tag-mutability.ts';
+import { tagMutabilityProblem } from '../domain/tag-mutability.ts';
+import type { Metadata } from '../metadata/metadata.ts';
+import type { PullRequest } from './cache.ts';
+import { repositoryKey } from './keys.ts';
+
+/** Settings of a repository that is there. */
+export interface RepositorySettings {
+  /** Holds for the next push. Throws `requestInvalid` for filters that don't fit the mode, `nameUnknown` where there is no repository. */
+  setTagMutability(request: PullRequest & { readonly tagMutability: TagMutability }): Promise<void>;
+}
+
+export function createRepositorySettings(parts: {
+  readonly metadata: Pick<Metadata, 'setTagMutability'>;
+  /** What remembers something of the repository forgets it. */
+  readonly onChange: (request: PullRequest) => void;
+}): RepositorySettings {
+  const { metadata, onChange } = parts;
+  return {
+    async setTagMutability(request) {
+      const { tagMutability } = request;
+      requireTagMutability(tagMutability);
+      try {
+        if (!(await metadata.setTagMutability({ ...repositoryKey(request), tagMutability })))
+          throw new RegistryError('nameUnknown', 'repository unknown', {
+            detail: { name: request.target.repository },
+          });
+      } finally {
+        onChange(request);
+      }
+    },
+  };
+}
+
+/** Throws `requestInvalid` for filters that don't fit the mode. */
+export function requireTagMutability(setting: TagMutability): void {
+  const problem = tagMutabilityProblem(setting);
+  if (problem !== undefined)
+    throw new RegistryError('requestInvalid', `tagMutability: ${problem}`, {
+      detail: { field: 'tagMutability' },
+    });
+}
