@@ -10,6 +10,9 @@ interface BlobInput extends RepositoryKey {
   readonly now: number;
 }
 
+/** The oldest that are looked at: a blob as common as the empty config may be named by every manifest of a repository. */
+const namingsMax = 100;
+
 const claimOfBlob = pointQuery(
   (sql, slots: RepositoryKey & { readonly rule: string; readonly digest: Digest }) =>
     sql.selectNoFrom((eb) => {
@@ -17,15 +20,30 @@ const claimOfBlob = pointQuery(
         .selectFrom('repositories')
         .where('registry', '=', slots.registry)
         .where('name', '=', slots.repository);
-      const naming = repository
-        .innerJoin('manifest_children as child', 'child.repository_id', 'repositories.id')
-        .where('child.digest', '=', slots.digest)
-        .orderBy('child.manifest_id')
-        .orderBy('child.position')
+      const some = repository
+        .innerJoin('manifest_children', 'manifest_children.repository_id', 'repositories.id')
+        .where('manifest_children.digest', '=', slots.digest)
+        .select([
+          'manifest_children.manifest_id',
+          'manifest_children.size',
+          'manifest_children.media_type',
+        ])
+        .orderBy('manifest_children.manifest_id')
+        .orderBy('manifest_children.position')
+        .limit(namingsMax)
+        .as('child');
+      const named = eb
+        .selectFrom(some)
+        .innerJoin('manifests', 'manifests.id', 'child.manifest_id')
         .limit(1);
+      const naming = named.where('manifests.provenance', '=', 'cached');
       return [
         naming.select('child.size').as('named_size'),
         naming.select('child.media_type').as('media_type'),
+        named
+          .where('manifests.provenance', '<>', 'cached')
+          .select('child.manifest_id')
+          .as('pushed_by'),
         repository
           .innerJoin('repository_blobs as proof', 'proof.repository_id', 'repositories.id')
           .where('proof.digest', '=', slots.digest)
@@ -56,12 +74,14 @@ export async function findBlobClaim(
   });
   const fetchedSize = row?.fetched_size ?? undefined;
   const namedSize = row?.named_size ?? undefined;
+  const proven = typeof row?.proven_at === 'number';
   return {
     named: namedSize !== undefined,
     size: fetchedSize ?? namedSize,
     mediaType: row?.media_type ?? undefined,
     ruleFetched: fetchedSize !== undefined,
-    proven: typeof row?.proven_at === 'number',
+    proven,
+    ...(proven && row.pushed_by !== null ? { pushed: true } : {}),
   };
 }
 

@@ -26,7 +26,7 @@ const manifestByDigest = pointQuery((sql, slots: ManifestKey) =>
     .selectFrom('repositories')
     .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
     .innerJoin('manifest_contents', 'manifest_contents.digest', 'manifests.digest')
-    .select(['manifests.media_type', 'manifest_contents.bytes'])
+    .select(['manifests.media_type', 'manifests.provenance', 'manifest_contents.bytes'])
     .where('repositories.registry', '=', slots.registry)
     .where('repositories.name', '=', slots.repository)
     .where('manifests.digest', '=', slots.digest),
@@ -52,7 +52,16 @@ export async function findManifest(
     repository: key.repository,
     digest,
   });
-  return row && { digest, mediaType: row.media_type, bytes: row.bytes };
+  return (
+    row && {
+      digest,
+      mediaType: row.media_type,
+      bytes: row.bytes,
+      ...(row.provenance === 'cached'
+        ? {}
+        : { provenance: row.provenance as Exclude<Provenance, 'cached'> }),
+    }
+  );
 }
 
 export async function findManifestInfo(

@@ -35,6 +35,8 @@ export interface StoredManifest {
   readonly mediaType: string;
   /** Exact bytes. */
   readonly bytes: Uint8Array;
+  /** Absent: it came from upstream. */
+  readonly provenance?: Exclude<Provenance, 'cached'>;
 }
 
 export type TagStatus = 'ok' | 'gone' | 'denied' | 'unknown';
@@ -55,7 +57,7 @@ export interface StoredTag {
 
 /** What is known of a blob in a repository: the two halves of "R holds B" (design.md §3, "Whose bytes"). */
 export interface BlobClaim {
-  /** A manifest stored in the repository names it; `size` is that descriptor's, or the fetched blob's where the rule fetched it. */
+  /** A manifest that was pulled into the repository names it (a pushed one's naming proves nothing); `size` is that descriptor's, or the fetched blob's where the rule fetched it. */
   readonly named: boolean;
   readonly size: number | undefined;
   readonly mediaType: string | undefined;
@@ -63,6 +65,8 @@ export interface BlobClaim {
   readonly ruleFetched: boolean;
   /** Upstream was asked for it in this very repository and had it, or it was pushed or mounted here. */
   readonly proven: boolean;
+  /** Proven, and named by a manifest that was pushed here: it is ours, whatever upstream says. */
+  readonly pushed?: true;
 }
 
 export interface TagInput extends RepositoryKey {
