@@ -65,7 +65,7 @@ export async function createFileStorage(options: FileStorageOptions): Promise<St
   const shelf = await createUploadShelf(
     {
       ...context,
-      writebackEveryBytes: options.writebackEveryBytes ?? 32 * 1024 * 1024,
+      writebackEveryBytes: options.writebackEveryBytes ?? 16 * 1024 * 1024,
       idleHashes: createIdleHashes(idleHashesMax),
     },
     uploadsRoot,

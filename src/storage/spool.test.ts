@@ -235,5 +235,5 @@ test('starting asks for no file of the blobs', async () => {
     fileSystem: watching,
   });
   await storage.spool.sweep();
-  assert.deepEqual(asked, [join(folder.path, 'spool')]);
+  assert.deepEqual(asked, [join(folder.path, 'uploads'), join(folder.path, 'spool')]);
 });

@@ -1,5 +1,6 @@
 import type { DigestAlgorithm } from '../domain/digest.ts';
 import type { Events } from '../ports/events.ts';
+import { errorCode } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import type { HashPool } from './hash-pool.ts';
 import { OpenFile } from './open-file.ts';
@@ -97,7 +98,13 @@ export class UploadDataFile implements UploadData {
   async open(): Promise<number | undefined> {
     const { files, events, idleHashes } = this.#context;
     idleHashes.leave(this.#hash);
-    this.#file = await OpenFile.open(files, events, this.#path, 'update');
+    try {
+      this.#file = await OpenFile.open(files, events, this.#path, 'update');
+    } catch (error) {
+      // Not even the folder is there.
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
     try {
       const { size: length } = await this.#file.size();
       if (this.#size === undefined) await this.#takeUp(length);

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { RegistryKey } from '../../src/domain/registry.ts';
 import { parseRepositoryName } from '../../src/domain/repository-name.ts';
-import type { UploadFile, UploadPlace, Uploads } from '../../src/ports/uploads.ts';
+import type { UploadPlace, Uploads } from '../../src/ports/uploads.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { blobBytes, listed, sample, store } from '../support/storage-samples.ts';
+import {
+  beginUpload as begin,
+  takeUpload as taken,
+  uploadPlace as place,
+} from '../support/upload-samples.ts';
 
 const blob = sample(10_000);
-const place: UploadPlace = {
-  registry: '000000000000/us-east-1',
-  repository: parseRepositoryName('team/app')!,
-};
 const { signal } = new AbortController();
 const unknown = { name: 'RegistryError', code: 'uploadUnknown' };
 
@@ -29,16 +30,6 @@ export function uploadContract(name: string, make: () => Promise<Storage>): void
   turnRows(row);
   verificationRows(row);
   endRows(row);
-}
-
-async function begin(uploads: Uploads): Promise<UploadFile> {
-  return taken(uploads, await uploads.create(place, 'sha256'));
-}
-
-async function taken(uploads: Uploads, id: string): Promise<UploadFile> {
-  const file = await uploads.take(place, id, signal);
-  assert.ok(file, 'the upload is there');
-  return file;
 }
 
 function growthRows(row: Row): void {
