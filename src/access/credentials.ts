@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readPrivateFile, writePrivateFile } from './private-file.ts';
+import { mixedAlphabet, randomText, upperAlphabet } from './random-text.ts';
 
 /** The administrator's key pair, which is also user and password, and where it is used. */
 export interface Credentials {
@@ -15,8 +15,6 @@ export interface Credentials {
 
 /** Bytes; a shared-credentials file of one profile has some 200. */
 const fileBytesMax = 65_536;
-const upperAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-const mixedAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
 /**
  * Reads `dataDir/credentials`, an AWS shared-credentials file, or writes it with a new pair at the first start. What an operator
@@ -28,7 +26,7 @@ export async function openCredentials(
   options: { readonly region: string; readonly endpointUrl: string },
 ): Promise<Credentials> {
   const file = join(dataDir, 'credentials');
-  const text = await read(file);
+  const text = await readPrivateFile(file, fileBytesMax);
   if (text === undefined) {
     const credentials: Credentials = {
       accessKeyId: `AKIA${randomText(upperAlphabet, 16)}`,
@@ -37,7 +35,7 @@ export async function openCredentials(
       file,
     };
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    await replace(dataDir, file, format(credentials));
+    await writePrivateFile(dataDir, file, format(credentials));
     return credentials;
   }
   const profile = parse(text, file);
@@ -49,63 +47,9 @@ export async function openCredentials(
     file,
   };
   if (profile.endpointUrl !== options.endpointUrl) {
-    await replace(dataDir, file, withEndpoint(text, profile, options.endpointUrl));
+    await writePrivateFile(dataDir, file, withEndpoint(text, profile, options.endpointUrl));
   }
   return kept;
-}
-
-function randomText(alphabet: string, length: number): string {
-  let text = '';
-  // Bytes beyond a multiple of the alphabet are passed over, so that every character is as likely.
-  const fair = 256 - (256 % alphabet.length);
-  while (text.length < length) {
-    for (const byte of randomBytes(length)) {
-      if (byte < fair && text.length < length) text += alphabet[byte % alphabet.length];
-    }
-  }
-  return text;
-}
-
-async function read(file: string): Promise<string | undefined> {
-  let handle: FileHandle;
-  try {
-    handle = await open(file, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  try {
-    const { mode, size } = await handle.stat();
-    // A group may read: Kubernetes gives a volume's files to a group of the pod's own.
-    if ((mode & 0o007) !== 0) {
-      throw new Error(
-        `${file} is open to everyone (mode ${(mode & 0o777).toString(8)}): run chmod 600 ${file}`,
-      );
-    }
-    if (size > fileBytesMax) throw new Error(`${file} is larger than ${fileBytesMax} bytes`);
-    return await handle.readFile('utf8');
-  } finally {
-    await handle.close();
-  }
-}
-
-async function replace(folder: string, file: string, text: string): Promise<void> {
-  const temporary = `${file}.new`;
-  await rm(temporary, { force: true });
-  const handle = await open(temporary, 'wx', 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, file);
-  const parent = await open(folder, 'r');
-  try {
-    await parent.sync();
-  } finally {
-    await parent.close();
-  }
 }
 
 function format(credentials: Credentials): string {

@@ -1,15 +1,11 @@
-import type { Clock } from '../ports/clock.ts';
+import type { Principal } from '../domain/principal.ts';
 import type {
   AccessKeyRow,
-  AccessMetadata,
   AccountRow,
   PrincipalRow,
   TokenRow,
 } from '../metadata/access-metadata.ts';
-import type { Principal } from '../domain/principal.ts';
-import type { Audit, RequestFrom, Scope } from './access.ts';
-import type { Credentials } from './credentials.ts';
-import type { KeyStore } from './key-store.ts';
+import type { RequestFrom, Scope } from './access.ts';
 
 /** Who makes a change: for the audit. Whether they may is decided before. */
 export interface Author {
@@ -89,21 +85,9 @@ export interface Identities {
   ): Promise<boolean>;
 }
 
-/** How long a token may live: a minute to 366 days. */
-export const tokenLifetime = {
-  leastMs: 60_000,
-  defaultMs: 90 * 86_400_000,
-  mostMs: 366 * 86_400_000,
-} as const;
-
-export interface IdentitiesOptions {
-  readonly metadata: AccessMetadata;
-  readonly keys: KeyStore;
-  readonly homeAccount: string;
-  /** The home account's root key: it stands in a file and is listed, never changed here. */
-  readonly administrator: Credentials;
-  readonly clock: Clock;
-  readonly audit: Audit;
-  /** What remembers verified credentials and principals forgets them: identifier and authorizer. */
-  readonly onChange: () => void;
-}
+/** How long a token may live. */
+export const tokenLifetime: {
+  readonly leastMs: number;
+  readonly defaultMs: number;
+  readonly mostMs: number;
+} = { leastMs: 60_000, defaultMs: 90 * 86_400_000, mostMs: 366 * 86_400_000 };

@@ -1,0 +1,198 @@
+import { timingSafeEqual } from 'node:crypto';
+import { arnOf } from '../domain/principal.ts';
+import { anonymous } from '../domain/principal.ts';
+import type { Principal } from '../domain/principal.ts';
+import type { AccessMetadata } from '../metadata/access-metadata.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Caller, Scope } from './access.ts';
+import type { ShownCredentials } from './authorization-header.ts';
+import type { Credentials } from './credentials.ts';
+import { ecrUserName } from './ecr-password.ts';
+import type { KeyStore } from './key-store.ts';
+import { hashOfToken, idOfToken } from './named-token.ts';
+import type { Oidc } from './oidc.ts';
+import type { OwnTokenClaims, OwnTokenKind, OwnTokens } from './own-tokens.ts';
+import { findPrincipal, findPrincipalByArn } from './principal-rows.ts';
+import { sameSecret } from './same-secret.ts';
+import { parseScope } from './scopes.ts';
+
+/** Credentials that were right, or why not. */
+export type CheckedCredentials =
+  | { readonly caller: Caller; readonly used: UsedCredential | undefined }
+  | RefusedCredentials;
+
+export interface RefusedCredentials {
+  /** For the audit; never for whoever showed them. */
+  readonly why: string;
+  /** They were once right: no guess. */
+  readonly outdated: boolean;
+}
+
+/** What was used: for "last used". */
+export interface UsedCredential {
+  readonly kind: 'key' | 'token';
+  readonly id: string;
+}
+
+export interface CredentialChecksOptions {
+  readonly metadata: AccessMetadata;
+  readonly keys: KeyStore;
+  readonly homeAccount: string;
+  readonly administrator: Pick<Credentials, 'accessKeyId' | 'secretAccessKey'>;
+  readonly tokens: OwnTokens;
+  readonly oidc: Oidc;
+  readonly clock: Clock;
+}
+
+export type CredentialChecks = (shown: ShownCredentials) => Promise<CheckedCredentials>;
+
+/** Decides by the shape of what was shown which credential it is, and checks it as that alone. */
+export function createCredentialChecks(options: CredentialChecksOptions): CredentialChecks {
+  return async (shown) => {
+    const secret = shown.scheme === 'basic' ? shown.password : shown.token;
+    const username = shown.scheme === 'basic' ? shown.username : undefined;
+    if (username === options.administrator.accessKeyId)
+      return await checkKey(username, secret, options);
+    if (idOfToken(secret) !== undefined) return await checkNamedToken(secret, options);
+    const issuer = options.oidc.issuerOf(secret);
+    if (issuer !== undefined) return await checkOidc(secret, issuer, options);
+    if (username === undefined) return await checkOwnToken('bearer', secret, options);
+    if (username === ecrUserName) return await checkOwnToken('ecr', secret, options);
+    return await checkKey(username, secret, options);
+  };
+}
+
+function refused(why: string): RefusedCredentials {
+  return { why, outdated: false };
+}
+
+function outdated(why: string): RefusedCredentials {
+  return { why, outdated: true };
+}
+
+async function checkKey(
+  id: string,
+  secret: string,
+  { administrator, homeAccount, metadata, keys }: CredentialChecksOptions,
+): Promise<CheckedCredentials> {
+  if (id === administrator.accessKeyId) {
+    if (!sameSecret(secret, administrator.secretAccessKey)) return refused('wrong secret');
+    const principal: Principal = { kind: 'administrator', account: homeAccount };
+    return {
+      caller: { principal, via: 'key', scopes: undefined, credential: `key/${id}` },
+      used: undefined,
+    };
+  }
+  const row = /^\w{3,128}$/.test(id) ? await metadata.findAccessKey(id) : undefined;
+  if (row === undefined) return refused('unknown key');
+  if (!sameSecret(secret, keys.open(row.sealedSecret, id))) return refused('wrong secret');
+  if (!row.active) return outdated('inactive key');
+  const found = await findPrincipal(metadata, row.account, row.name);
+  if (found === undefined) return outdated('no such principal');
+  return {
+    caller: {
+      principal: found.principal,
+      via: 'key',
+      scopes: undefined,
+      credential: `key/${id}`,
+    },
+    used: { kind: 'key', id },
+  };
+}
+
+async function checkNamedToken(
+  text: string,
+  { metadata, clock }: CredentialChecksOptions,
+): Promise<CheckedCredentials> {
+  const id = idOfToken(text) ?? '';
+  const row = await metadata.findToken(id);
+  if (row === undefined) return refused('unknown token');
+  const [given, expected] = [hashOfToken(text), row.hash].map((hex) => Buffer.from(hex, 'hex'));
+  if (given?.byteLength !== expected?.byteLength || !timingSafeEqual(given!, expected!))
+    return refused('wrong secret');
+  const { expiresAt } = row;
+  if (expiresAt !== undefined && expiresAt <= clock.now()) return outdated('expired token');
+  const found = await findPrincipal(metadata, row.account, row.principal);
+  if (found === undefined) return outdated('no such principal');
+  return {
+    caller: {
+      principal: found.principal,
+      via: 'token',
+      scopes: limitsOf(row.scopes),
+      credential: `token/${id}`,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    },
+    used: { kind: 'token', id },
+  };
+}
+
+/** No text: no limit. One that can't be read any more admits nothing. */
+function limitsOf(scopes: readonly string[]): readonly Scope[] | undefined {
+  if (scopes.length === 0) return undefined;
+  return scopes.flatMap((text) => parseScope(text) ?? []);
+}
+
+async function checkOidc(
+  text: string,
+  issuer: NonNullable<ReturnType<Oidc['issuerOf']>>,
+  { oidc, metadata }: CredentialChecksOptions,
+): Promise<CheckedCredentials> {
+  const speaker = await oidc.verify(text, issuer);
+  if (speaker === undefined) return refused(`not a token of ${issuer.issuer}`);
+  if (speaker === 'expired') return outdated(`expired token of ${issuer.issuer}`);
+  const { account, name, expiresAt } = speaker;
+  const found = await findPrincipal(metadata, account, name);
+  if (found === undefined) return outdated(`${issuer.issuer} names no principal that is here`);
+  return {
+    caller: { principal: found.principal, via: 'oidc', scopes: undefined, expiresAt },
+    used: undefined,
+  };
+}
+
+async function checkOwnToken(
+  kind: OwnTokenKind,
+  text: string,
+  options: CredentialChecksOptions,
+): Promise<CheckedCredentials> {
+  const { tokens, metadata } = options;
+  const claims = await tokens.verify(kind, text);
+  if (claims === undefined) return refused(kind === 'ecr' ? 'wrong ECR password' : 'wrong token');
+  if (claims === 'expired') return outdated('expired');
+  const { scopes, expiresAt } = claims;
+  if (claims.subject === 'anonymous')
+    return { caller: { principal: anonymous, via: kind, scopes, expiresAt }, used: undefined };
+  const found = await findPrincipalByArn(metadata, claims.subject);
+  if (found === undefined || found.since > claims.issuedAt) return outdated('no such principal');
+  const behind = await credentialBehind(claims, options);
+  if (behind === undefined) return outdated('what it was made with is gone');
+  return {
+    caller: { principal: found.principal, via: kind, scopes, expiresAt, ...behind },
+    used: undefined,
+  };
+}
+
+/** Of the key or token that ours was made with, as long as it is its principal's still; `undefined` where it is gone. */
+async function credentialBehind(
+  { credential, subject }: OwnTokenClaims,
+  { administrator, homeAccount, metadata, clock }: CredentialChecksOptions,
+): Promise<Pick<Caller, 'credential' | 'credentialScopes'> | undefined> {
+  if (credential === undefined) return {};
+  const slash = credential.indexOf('/');
+  const id = credential.slice(slash + 1);
+  const isOwner = (account: string, name: string | undefined): boolean =>
+    subject ===
+    arnOf(
+      name === undefined ? { kind: 'administrator', account } : { kind: 'user', account, name },
+    );
+  if (credential === `key/${administrator.accessKeyId}`)
+    return isOwner(homeAccount, undefined) ? { credential } : undefined;
+  if (credential.startsWith('key/')) {
+    const row = await metadata.findAccessKey(id);
+    return row?.active === true && isOwner(row.account, row.name) ? { credential } : undefined;
+  }
+  const row = await metadata.findToken(id);
+  if (row === undefined || !isOwner(row.account, row.principal)) return undefined;
+  if (row.expiresAt !== undefined && row.expiresAt <= clock.now()) return undefined;
+  const credentialScopes = limitsOf(row.scopes);
+  return { credential, ...(credentialScopes === undefined ? {} : { credentialScopes }) };
+}
