@@ -1,17 +1,19 @@
 import { join } from 'node:path';
+import { openAccessControl } from './access-control.ts';
+import { addressesOf, greetingOf, ownHosts, urlOf } from './addresses.ts';
 import type { HealthCheck } from './api/admin/health.ts';
 import { openCredentials } from './access/credentials.ts';
 import { createCache } from './cache/create-cache.ts';
 import { readVersion } from './cli/version.ts';
-import type { Config, ListenAddress } from './config/config.ts';
+import type { Config } from './config/config.ts';
 import { openDataFolder } from './data-folder.ts';
 import { parseDigest } from './domain/digest.ts';
-import { homeRegistry } from './domain/registry.ts';
+import { homeRegistryOf, registryOf } from './domain/registry.ts';
 import { createRuleSet } from './domain/rule-set.ts';
 import { openListeners, type Listeners } from './front-ends.ts';
-import type { RunningServer } from './http/server.ts';
 import { openSqliteMetadata } from './metadata/sqlite.ts';
 import type { Clock } from './ports/clock.ts';
+import { plainHttpWarning } from './plain-http-warning.ts';
 import { reloadOnChange } from './reload.ts';
 import { listenForStop, pause } from './shutdown.ts';
 import { createFileStorage } from './storage/file-storage.ts';
@@ -22,6 +24,7 @@ import { createLogOutput, fileSink, type LogOutput } from './telemetry/log-outpu
 import { createMetrics } from './telemetry/metrics.ts';
 import { createPullRecorder } from './telemetry/pull-recorder.ts';
 import { createTelemetry } from './telemetry/telemetry.ts';
+import { keepTlsFresh } from './tls-files.ts';
 import { createUpstream } from './upstream/client.ts';
 
 const sweepEveryMs = 3_600_000;
@@ -65,6 +68,8 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   let config = first;
   let rules = createRuleSet(config.rules);
   let draining = false;
+  let certificateEnd: number | undefined;
+  const home = homeRegistryOf(config);
   const listeners: { now: Listeners | undefined } = { now: undefined };
 
   await using folder = openDataFolder(dataDir);
@@ -80,11 +85,13 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     version: version.version,
     commit: 'unknown',
     requestsInFlight: () => inFlight(listeners.now),
+    uploadsInFlight: () => cache.uploadBodies.count,
+    certificateEnd: () => certificateEnd,
     space: () => storage.blobs.space(),
   });
   const accessLog = around.isTerminal ? undefined : createAccessLog(output, clock);
   const telemetry = createTelemetry({
-    registry: homeRegistry,
+    registry: home,
     clock,
     log,
     metrics,
@@ -95,11 +102,24 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   await using upstream = createUpstream({ clock, events: telemetry, env: options.env });
   await using cache = createCache(
     { metadata, ...storage, upstream, clock, events: telemetry },
-    { ...config.cache, downloadsMax: config.limits.downloadsMax },
+    {
+      ...config.cache,
+      downloadsMax: config.limits.downloadsMax,
+      pushSettings: () => config,
+    },
   );
   const endpointUrl =
     config.publicUrl === '' ? urlOf(config.listen, config.listen.port, config) : config.publicUrl;
-  const credentials = await openCredentials(dataDir, { region: 'us-east-1', endpointUrl });
+  const { region } = registryOf(home);
+  const administrator = await openCredentials(dataDir, { region, endpointUrl });
+  await using access = await openAccessControl({
+    config: () => config,
+    metadata,
+    administrator,
+    clock,
+    log,
+    audited: ({ kind, outcome }) => metrics.audited(kind, outcome),
+  });
 
   const open = await openListeners({
     config: () => config,
@@ -108,7 +128,8 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     metadata,
     blobs: storage.blobs,
     upstream,
-    credentials,
+    access,
+    administrator,
     clock,
     log,
     version,
@@ -119,13 +140,22 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   });
   listeners.now = open;
   const addresses = addressesOf(config, open);
-  await openCredentials(dataDir, {
-    region: 'us-east-1',
-    endpointUrl: config.publicUrl || addresses.listen,
-  });
+  await openCredentials(dataDir, { region, endpointUrl: config.publicUrl || addresses.listen });
 
   const ended = new AbortController();
-  using _sweeping = sweepOften(clock, () => storage.spool.sweep(), log);
+  using _spool = sweepOften(clock, () => storage.spool.sweep(), log);
+  using _uploads = sweepOften(clock, () => storage.uploads.sweep(), log);
+  if (config.tls !== undefined) {
+    await keepTlsFresh(
+      config.tls,
+      {
+        log,
+        apply: (pair) => open.main.setTls(pair),
+        onResult: (_successful, notAfterMs) => (certificateEnd = notAfterMs),
+      },
+      ended.signal,
+    );
+  }
   await reloadOnChange(
     {
       load: { file: options.configFile, env: options.env, cwd: process.cwd() },
@@ -141,10 +171,13 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
           dataDir: config.dataDir,
           cache: config.cache,
           limits: config.limits,
+          registryId: config.registryId,
+          regions: config.regions,
         };
         rules = createRuleSet(config.rules);
         upstream.reset();
         cache.reset();
+        access.reset();
       },
       onResult: (successful) => metrics.configReloaded(successful, clock.now()),
     },
@@ -152,7 +185,11 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   );
   // Whoever reads this may send SIGHUP or change the file at once.
   await folder.writeRunRecord({ pid: process.pid, ...addresses });
-  announce(around, addresses, config);
+  const { rules: served } = config;
+  if (around.isTerminal) output.write(greetingOf(addresses, config));
+  else log.info('serving', { ...addresses, data_dir: dataDir, rules: served.length });
+  const warning = plainHttpWarning(config);
+  if (warning !== undefined) log.warn(warning, { setting: 'listen' });
 
   const signal = await asked;
   draining = true;
@@ -204,7 +241,7 @@ function sweepOften(clock: Clock, sweep: () => Promise<void>, log: Log): Disposa
   let timer: Disposable | undefined;
   const run = (): void => {
     sweep().catch((error: unknown) =>
-      log.warn('the spool could not be swept', { error: String(error) }),
+      log.warn('what was left behind could not be swept', { error: String(error) }),
     );
     timer = clock.after(sweepEveryMs, run);
   };
@@ -214,66 +251,4 @@ function sweepOften(clock: Clock, sweep: () => Promise<void>, log: Log): Disposa
 
 function inFlight(listeners: Listeners | undefined): number {
   return (listeners?.main.inFlight ?? 0) + (listeners?.hub?.inFlight ?? 0);
-}
-
-interface Addresses {
-  readonly listen: string;
-  readonly adminListen: string;
-  readonly hubMirrorListen?: string;
-}
-
-function addressesOf(config: Config, { main, hub, admin }: Listeners): Addresses {
-  return {
-    listen: urlOf(config.listen, main.port, config),
-    adminListen: `http://${hostPort(config.adminListen, admin)}`,
-    ...(hub === undefined || config.hubMirrorListen === undefined
-      ? {}
-      : { hubMirrorListen: `http://${hostPort(config.hubMirrorListen, hub)}` }),
-  };
-}
-
-function urlOf(listen: ListenAddress, port: number, config: Config): string {
-  return `${config.tls === undefined ? 'http' : 'https'}://${hostPort(listen, { port })}`;
-}
-
-/** `:5000`, no host, is every address. */
-function hostPort(listen: ListenAddress, { port }: Pick<RunningServer, 'port'>): string {
-  if (listen.host === '') return `0.0.0.0:${port}`;
-  return listen.host.includes(':') ? `[${listen.host}]:${port}` : `${listen.host}:${port}`;
-}
-
-/** What an image may begin with when it is asked of us: the listener's names and the public one. */
-function ownHosts(config: Config, listeners: Listeners | undefined): ReadonlySet<string> {
-  const port = listeners?.main.port ?? config.listen.port;
-  const hosts = [
-    `localhost:${port}`,
-    `127.0.0.1:${port}`,
-    hostPort(config.listen, { port }).toLowerCase(),
-  ];
-  const url = URL.parse(config.publicUrl);
-  return new Set(url === null ? hosts : [...hosts, url.host.toLowerCase()]);
-}
-
-/** At a terminal: where to pull from. Otherwise one line of the log. */
-function announce(
-  { isTerminal, output, log }: Surroundings,
-  addresses: Addresses,
-  config: Config,
-): void {
-  if (!isTerminal) {
-    log.info('serving', { ...addresses, data_dir: config.dataDir, rules: config.rules.length });
-    return;
-  }
-  const host = new URL(addresses.listen).host;
-  const lines = [
-    `Breakwater serves on ${addresses.listen}  (health and metrics on ${addresses.adminListen})`,
-    '',
-    `  docker pull ${host}/docker.io/library/nginx`,
-    `  skopeo copy ${config.tls === undefined ? '--src-tls-verify=false ' : ''}docker://${host}/registry.k8s.io/pause:3.10 dir:pause`,
-    '',
-    `Any of these names comes through: ${config.rules.map((rule) => rule.prefix).join(', ')}`,
-    `Stored in ${config.dataDir}; Ctrl-C stops. Images appear below as they arrive.`,
-    '',
-  ];
-  output.write(`${lines.join('\n')}\n`);
 }

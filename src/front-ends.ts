@@ -1,15 +1,21 @@
 import { readFile } from 'node:fs/promises';
+import type { AccessControl } from './access-control.ts';
 import type { Credentials } from './access/credentials.ts';
 import { createHealthHandler, type HealthCheck } from './api/admin/health.ts';
 import { createApiHandler } from './api/admin/v1.ts';
 import { problemReply } from './api/admin/v1-problem.ts';
-import { createHubMirrorHandler, createOciHandler, ociErrorReply } from './api/oci/handler.ts';
+import {
+  createHubMirrorHandler,
+  createOciHandler,
+  ociErrorReply,
+  type OciParts,
+} from './api/oci/handler.ts';
 import type { RunningCache } from './cache/create-cache.ts';
 import { createExplainer } from './cache/explain.ts';
 import { createRefresher } from './cache/refresh.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import type { VersionView } from './domain/admin-view.ts';
-import { homeRegistry } from './domain/registry.ts';
+import { homeRegistryOf } from './domain/registry.ts';
 import type { RuleSet } from './domain/rule-set.ts';
 import { createReadBuffers } from './http/buffers.ts';
 import type { Handler, Incoming, Reply, Served } from './http/reply.ts';
@@ -30,7 +36,8 @@ export interface FrontEndParts {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
   readonly upstream: Upstream;
-  readonly credentials: Credentials;
+  readonly access: AccessControl;
+  readonly administrator: Credentials;
   readonly clock: Clock;
   readonly log: Log;
   readonly version: VersionView;
@@ -56,7 +63,7 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
   const failed = (error: unknown, requestId: string): void => {
     parts.log.error('a request failed', { request_id: requestId, error: describe(error) });
   };
-  const oci = { ...parts, failed };
+  const oci = ociParts(parts, failed);
   const opened: RunningServer[] = [];
   const open = async (
     setting: string,
@@ -137,7 +144,7 @@ function mainHandler(
   failed: (error: unknown, requestId: string) => void,
 ): Handler {
   const { rules, metadata, blobs, upstream, clock, cache, ownHosts, version } = parts;
-  const registry = homeRegistry;
+  const registry = homeRegistryOf(parts.config());
   const api = createApiHandler({
     rules,
     upstream,
@@ -152,10 +159,29 @@ function mainHandler(
       ownHosts,
       refreshTag: cache.refreshTag,
     }),
-    credentials: parts.credentials,
+    credentials: parts.administrator,
   });
-  const oci = createOciHandler({ ...parts, failed });
+  const oci = createOciHandler(ociParts(parts, failed));
   return (request) => (request.path.startsWith('/api/') ? api(request) : oci(request));
+}
+
+function ociParts(
+  { rules, config, cache, metadata, access }: FrontEndParts,
+  failed: (error: unknown, requestId: string) => void,
+): OciParts {
+  const { identifier, authorizer, tokens, audit } = access;
+  return {
+    rules,
+    settings: config,
+    cache,
+    pushes: cache.pushes,
+    metadata,
+    identifier,
+    authorizer,
+    tokens,
+    audit,
+    failed,
+  };
 }
 
 function errorReply(error: unknown, request: Incoming): Reply {

@@ -14,6 +14,8 @@ const restartOnly = [
   'dataDir',
   'cache',
   'limits',
+  'registryId',
+  'regions',
 ] as const satisfies readonly (keyof Config)[];
 
 export interface ReloadParts {

@@ -22,7 +22,7 @@ export const actions = {
   putRegistryPolicy: 'ecr:PutRegistryPolicy',
   deleteRegistryPolicy: 'ecr:DeleteRegistryPolicy',
   getAuthorizationToken: 'ecr:GetAuthorizationToken',
-} as const satisfies Record<string, `ecr:${string}`>;
+} as const;
 
 export type Action = (typeof actions)[keyof typeof actions];
 

@@ -23,6 +23,22 @@ export function repositoryArn(key: RegistryKey, repository: string): string {
   return `arn:aws:ecr:${region}:${account}:repository/${repository}`;
 }
 
+/** Which registries a server has, as the configuration says it. */
+export interface RegistrySettings {
+  /** The home account, twelve digits. */
+  readonly registryId: string;
+  /** The first is home; `any`: each is a registry of its own, us-east-1 is home. */
+  readonly regions: readonly string[] | 'any';
+}
+
+export function homeRegistryOf({ registryId, regions }: RegistrySettings): RegistryKey {
+  return registryKey({ account: registryId, region: homeRegionOf(regions) });
+}
+
+export function homeRegionOf(regions: RegistrySettings['regions']): string {
+  return regions === 'any' ? 'us-east-1' : (regions[0] ?? 'us-east-1');
+}
+
 /** The home registry where the configuration names none. */
 export const homeRegistry: RegistryKey = registryKey({
   account: '000000000000',

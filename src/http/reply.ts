@@ -40,6 +40,8 @@ export interface ReplyNote {
   readonly reference?: string;
   readonly digest?: string;
   readonly verdict?: Verdict;
+  /** Who asked, as the audit has it; absent for anonymous. */
+  readonly principal?: string;
 }
 
 export interface Reply {

@@ -45,6 +45,7 @@ function lineOf(
   }
   line += `,"status":${reply.status},"bytes":${bytes},"dur_ms":${Math.round(durationMs * 1000) / 1000}`;
   if (note.verdict !== undefined) line += `,"cache":"${note.verdict}"`;
+  if (note.principal !== undefined) line += `,"principal":${jsonText(note.principal)}`;
   if (note.rule !== undefined) line += `,"rule":${jsonText(note.rule)}`;
   line += `,"client_ip":${jsonText(request.clientAddress)}`;
   const agent = request.headers['user-agent'];

@@ -13,7 +13,14 @@ function create(
   space: () => Promise<{ freeBytes: number; totalBytes: number }> = () =>
     Promise.resolve({ freeBytes: 40, totalBytes: 100 }),
 ): Metrics {
-  return createMetrics({ version: '0.1.0', commit: 'abc', requestsInFlight: () => 3, space });
+  return createMetrics({
+    version: '0.1.0',
+    commit: 'abc',
+    requestsInFlight: () => 3,
+    uploadsInFlight: () => 2,
+    certificateEnd: () => 1_800_000_000_000,
+    space,
+  });
 }
 
 function exchange(

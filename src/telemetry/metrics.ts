@@ -10,6 +10,10 @@ export interface MetricsSources {
   readonly commit: string;
   /** Requests that have begun and not ended. */
   readonly requestsInFlight: () => number;
+  /** Bodies of uploads that are being received. */
+  readonly uploadsInFlight: () => number;
+  /** Wall ms until which the main listener's certificate is valid; `undefined` without TLS. */
+  readonly certificateEnd: () => number | undefined;
   /** Of the volume that holds the blobs. */
   readonly space: () => Promise<{ readonly freeBytes: number; readonly totalBytes: number }>;
 }
@@ -25,6 +29,8 @@ export interface Metrics {
   emit(event: Event): void;
   /** `at`: wall ms. */
   configReloaded(successful: boolean, at: number): void;
+  /** What the audit was told. */
+  audited(kind: string, outcome: string): void;
 }
 
 const prefix = 'breakwater_';
@@ -45,6 +51,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   const http = httpSeries(registry);
   const config = configSeries(registry);
+  const audit = createSeries(
+    registry,
+    'counter',
+    shape('audit_entries_total', 'Changes, logins and denials.', 'kind', 'outcome'),
+  );
   const count = eventCounter(registry);
   readings(registry, sources);
   collectDefaultMetrics({ register: registry });
@@ -67,6 +78,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
       config.successful.set(successful ? 1 : 0);
       if (successful) config.time.set(at / 1000);
     },
+    audited: (kind, outcome) => audit.add(1, kind, outcome),
   };
 }
 
@@ -128,6 +140,24 @@ function readings(registry: Registry, sources: MetricsSources): void {
     registry,
     shape('http_requests_in_flight', 'Requests that have begun and not ended.'),
     () => Promise.resolve([{ value: sources.requestsInFlight(), labels: {} }]),
+  );
+  createReading(
+    registry,
+    shape('uploads_in_flight', 'Bodies of uploads that are being received.'),
+    () => Promise.resolve([{ value: sources.uploadsInFlight(), labels: {} }]),
+  );
+  createReading(
+    registry,
+    shape(
+      'tls_cert_not_after_timestamp_seconds',
+      'Until when the certificate of a listener is valid.',
+      'name',
+    ),
+    () => {
+      const end = sources.certificateEnd();
+      const row = { value: (end ?? 0) / 1000, labels: { name: 'listen' } };
+      return Promise.resolve(end === undefined ? [] : [row]);
+    },
   );
   createReading(
     registry,
@@ -263,9 +293,19 @@ function cacheSeries(registry: Registry) {
   };
 }
 
+function pushSeries(registry: Registry) {
+  const { counter } = seriesOf(registry);
+  return {
+    pushes: counter('pushes_total', 'Blobs and manifests pushed.', 'kind'),
+    bytes: counter('pushed_bytes_total', 'Bytes of what was pushed.', 'kind'),
+    deletions: counter('deletions_total', 'Content deleted by clients.', 'kind'),
+  };
+}
+
 function eventCounter(registry: Registry): (event: Event) => void {
   const cache = cacheSeries(registry);
   const upstream = upstreamSeries(registry);
+  const pushed = pushSeries(registry);
   const downloads = new Map<string, string>();
   return (event) => {
     switch (event.type) {
@@ -318,6 +358,11 @@ function eventCounter(registry: Registry): (event: Event) => void {
         return cache.resumed.add(1, event.upstream);
       case 'digestMismatch':
         return cache.mismatches.add(1, event.upstream);
+      case 'pushed':
+        pushed.pushes.add(1, event.kind);
+        return pushed.bytes.add(event.bytes, event.kind);
+      case 'deleted':
+        return pushed.deletions.add(1, event.kind);
       case 'storageFailed':
         return cache.storageErrors.add(1, event.operation);
       case 'imageArrived':

@@ -20,6 +20,8 @@ export interface ServedExchange {
       readonly reference?: string;
       readonly digest?: string;
       readonly verdict?: Verdict;
+      /** Who asked, as the audit has it; absent for anonymous. */
+      readonly principal?: string;
     };
   };
   readonly bytes: number;

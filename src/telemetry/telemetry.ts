@@ -156,6 +156,17 @@ function logEvent(event: Event, log: Log, tell: Tell): void {
               dur_ms: Math.round(event.durationMs),
             },
       );
+    case 'pushed':
+      if (event.kind === 'blob') return log.debug('a blob was pushed', fields);
+      return log.info(
+        `${event.repository}@${event.digest} was pushed`,
+        log.format === 'text' ? {} : fields,
+      );
+    case 'deleted':
+      return log.info(
+        `${event.repository}${event.digest === undefined ? '' : `@${event.digest}`}: ${event.kind} deleted`,
+        log.format === 'text' ? {} : fields,
+      );
     case 'cacheRequest':
     case 'servedBytes':
     case 'upstreamRequest':

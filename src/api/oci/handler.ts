@@ -3,7 +3,10 @@ import type { TokenService } from '../../access/token-service.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import { describePrincipal } from '../../domain/principal.ts';
 import type { PullTarget } from '../../domain/pull-rule.ts';
+import type { RegistrySettings } from '../../domain/registry.ts';
+import { homeRegistryOf } from '../../domain/registry.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
@@ -19,8 +22,6 @@ import { createPlanner, isRepositoryPlan } from './plan.ts';
 import type { Plan, Planner, RepositoryPlan } from './plan.ts';
 import { listReferrers } from './referrers.ts';
 import { refusalReply } from './refusal.ts';
-import { homeRegistryOf } from './registry-host.ts';
-import type { RegistrySettings } from './registry-host.ts';
 import type { ContentRoute } from './route.ts';
 import { listTags } from './tags.ts';
 import { requireAllowed } from './target.ts';
@@ -80,9 +81,10 @@ function createHandler(parts: OciParts, listener: Listener): Handler {
       const { route } = plan;
       const known = gate.identify(request, { mirror: route.ns !== undefined, ecr: plan.ecr });
       const caller = known instanceof Promise ? await known : known;
-      return isPull(plan, request)
+      const reply = isPull(plan, request)
         ? await answerPull(parts.cache, gate, plan, caller, request)
         : await changeContent(parts, gate, plan, caller, request);
+      return signed(reply, caller);
     } catch (error) {
       if (!(error instanceof RegistryError) || error.code === 'internal')
         parts.failed(error, request.id);
@@ -92,6 +94,12 @@ function createHandler(parts: OciParts, listener: Listener): Handler {
       });
     }
   };
+}
+
+/** The log is told who asked. */
+function signed(reply: Reply, { principal }: Caller): Reply {
+  if (principal.kind === 'anonymous') return reply;
+  return { ...reply, note: { ...reply.note, principal: describePrincipal(principal) } };
 }
 
 /** Methods by what is asked; the Hub listener is pulled from alone. */

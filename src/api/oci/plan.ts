@@ -1,12 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { PullTarget } from '../../domain/pull-rule.ts';
 import { formatReference } from '../../domain/reference.ts';
-import type { RegistryKey } from '../../domain/registry.ts';
+import type { RegistryKey, RegistrySettings } from '../../domain/registry.ts';
+import { homeRegistryOf } from '../../domain/registry.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import { createRuleSet } from '../../domain/rule-set.ts';
 import type { Incoming, ReplyNote } from '../../http/reply.ts';
-import type { HostRegistry, RegistrySettings } from './registry-host.ts';
-import { createHostReader, homeRegistryOf, registryOfEcrHost } from './registry-host.ts';
+import type { HostRegistry } from './registry-host.ts';
+import { createHostReader, registryOfEcrHost } from './registry-host.ts';
 import { parseRoute } from './route.ts';
 import type { RepositoryRoute, Route } from './route.ts';
 import { resolveTarget } from './target.ts';

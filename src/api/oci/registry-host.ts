@@ -1,14 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { RegistryKey } from '../../domain/registry.ts';
-import { registryKey } from '../../domain/registry.ts';
-
-/** Which registries a server has. */
-export interface RegistrySettings {
-  /** The home account, twelve digits. */
-  readonly registryId: string;
-  /** The first is home; `any`: each is a registry of its own, us-east-1 is home. */
-  readonly regions: readonly string[] | 'any';
-}
+import type { RegistryKey, RegistrySettings } from '../../domain/registry.ts';
+import { homeRegionOf, homeRegistryOf, registryKey } from '../../domain/registry.ts';
 
 /** The registry that a host name means, and whether it is a name of ECR's form. */
 export interface HostRegistry {
@@ -19,10 +11,6 @@ export interface HostRegistry {
 const ecrHost = /^(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]{1,64})\.[a-z0-9.-]{1,200}(?::\d{1,5})?$/;
 const hostsMax = 1000;
 const hostCharactersMax = 300;
-
-export function homeRegistryOf({ registryId, regions }: RegistrySettings): RegistryKey {
-  return registryKey({ account: registryId, region: homeRegionOf(regions) });
-}
 
 /** A host of the form `<account>.dkr.ecr.<region>.<domain>` selects a registry; a region that is no registry of its own is home (design.md §6). */
 export function registryOfEcrHost(
@@ -59,8 +47,4 @@ export function createHostReader(
     known.set(host, read);
     return read;
   };
-}
-
-function homeRegionOf(regions: RegistrySettings['regions']): string {
-  return regions === 'any' ? 'us-east-1' : (regions[0] ?? 'us-east-1');
 }

@@ -1,0 +1,97 @@
+import type { Audit, AuditEntry } from './access/access.ts';
+import { createAuditRecorder } from './access/audit.ts';
+import { createAuthorizer, type PolicyAuthorizer } from './access/authorizer.ts';
+import type { Credentials } from './access/credentials.ts';
+import { createIdentifier, type OpenIdentifier } from './access/identifier.ts';
+import type { Identities } from './access/identities.ts';
+import { openKeyStore } from './access/key-store.ts';
+import { createOidc } from './access/oidc.ts';
+import { openIdentities } from './access/open-identities.ts';
+import { createOwnTokens, type OwnTokens } from './access/own-tokens.ts';
+import { createPolicies, type Policies } from './access/policies.ts';
+import { createTokenService, type TokenService } from './access/token-service.ts';
+import type { Config } from './config/config.ts';
+import { homeRegistryOf } from './domain/registry.ts';
+import type { Metadata } from './metadata/metadata.ts';
+import type { Clock } from './ports/clock.ts';
+import type { Log } from './telemetry/log.ts';
+
+export interface AccessControlParts {
+  readonly config: () => Config;
+  readonly metadata: Metadata;
+  readonly administrator: Credentials;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Each entry as it is told, for the metrics. */
+  readonly audited: (entry: AuditEntry) => void;
+}
+
+/** Who is asking and may they, put together for one server. Disposing writes what the audit still has. */
+export interface AccessControl extends AsyncDisposable {
+  readonly identifier: OpenIdentifier;
+  readonly authorizer: PolicyAuthorizer;
+  readonly identities: Identities;
+  readonly policies: Policies;
+  readonly ownTokens: OwnTokens;
+  readonly tokens: TokenService;
+  readonly audit: Audit;
+  /** After a reload: rules, anonymous settings and issuers may be others. */
+  reset(): void;
+}
+
+/** Opens `dataDir/keys`, which the first start makes. */
+export async function openAccessControl(parts: AccessControlParts): Promise<AccessControl> {
+  const { config, metadata, clock, log, administrator } = parts;
+  const home = homeRegistryOf(config());
+  const keys = await openKeyStore(config().dataDir, clock);
+  const recorder = createAuditRecorder({
+    append: (rows) => metadata.appendAudit(rows),
+    clock,
+    onFailure: (message, error) => log.error(message, { logger: 'audit', error: String(error) }),
+  });
+  const audit: Audit = {
+    record: (entry) => {
+      parts.audited(entry);
+      recorder.record(entry);
+    },
+  };
+  const authorizer = createAuthorizer({ metadata, settings: config, clock, audit });
+  const ownTokens = createOwnTokens({ signing: keys.signing, clock });
+  const oidc = createOidc({ issuers: () => config().oidc, clock });
+  const identifier = createIdentifier({
+    metadata,
+    keys,
+    tokens: ownTokens,
+    oidc,
+    administrator,
+    home,
+    clock,
+    audit,
+  });
+  const reset = (): void => {
+    identifier.reset();
+    authorizer.reset();
+  };
+  const identities = await openIdentities({
+    metadata,
+    keys,
+    home,
+    clock,
+    audit,
+    onChange: reset,
+  });
+  return {
+    identifier,
+    authorizer,
+    identities,
+    policies: createPolicies({ metadata, home: () => home, authorizer, clock, audit }),
+    ownTokens,
+    tokens: createTokenService({ tokens: ownTokens, clock }),
+    audit,
+    reset,
+    [Symbol.asyncDispose]: async () => {
+      await identifier[Symbol.asyncDispose]();
+      await recorder[Symbol.asyncDispose]();
+    },
+  };
+}
