@@ -17,6 +17,6 @@ export const identityActions = {
   /** `access can` and the audit, of the caller's own account. */
   simulatePolicy: 'iam:SimulatePrincipalPolicy',
   readAudit: 'cloudtrail:LookupEvents',
-} as const satisfies Record<string, string>;
+} as const;
 
 export type IdentityAction = (typeof identityActions)[keyof typeof identityActions];
