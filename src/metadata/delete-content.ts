@@ -1,6 +1,6 @@
 import type { Digest } from '../domain/digest.ts';
 import type { Tag } from '../domain/tag.ts';
-import { batches } from './batches.ts';
+import { dropContents } from './deleted-repositories.ts';
 import type { RepositoryKey } from './metadata.ts';
 import { lockRepository } from './repository-settings.ts';
 import type { Sql } from './schema.ts';
@@ -45,56 +45,4 @@ export async function deleteTag(
     .returning('digest')
     .executeTakeFirst();
   return row?.digest as Digest | undefined;
-}
-
-export async function deleteRepository(
-  sql: Sql,
-  input: RepositoryKey & { readonly force: boolean },
-): Promise<'deleted' | 'notFound' | 'notEmpty'> {
-  const repository = await lockRepository(sql, input);
-  if (!repository) return 'notFound';
-  const { id } = repository;
-  if (!input.force) {
-    const one = await sql
-      .selectFrom('manifests')
-      .select('id')
-      .where('repository_id', '=', id)
-      .limit(1)
-      .executeTakeFirst();
-    if (one) return 'notEmpty';
-  }
-  await sql.deleteFrom('tags').where('repository_id', '=', id).execute();
-  await sql.deleteFrom('tag_history').where('repository_id', '=', id).execute();
-  const manifests = await sql
-    .deleteFrom('manifests')
-    .where('repository_id', '=', id)
-    .returning('digest')
-    .execute();
-  await dropContents(
-    sql,
-    manifests.map((row) => row.digest as Digest),
-  );
-  await sql.deleteFrom('repository_blobs').where('repository_id', '=', id).execute();
-  await sql.deleteFrom('repositories').where('id', '=', id).execute();
-  return 'deleted';
-}
-
-/** Those that no repository has any more. */
-async function dropContents(sql: Sql, digests: readonly Digest[]): Promise<void> {
-  for (const some of batches(digests)) {
-    await sql
-      .deleteFrom('manifest_contents')
-      .where('digest', 'in', some)
-      .where((eb) =>
-        eb.not(
-          eb.exists(
-            eb
-              .selectFrom('manifests')
-              .select('manifests.id')
-              .whereRef('manifests.digest', '=', 'manifest_contents.digest'),
-          ),
-        ),
-      )
-      .execute();
-  }
 }

@@ -1,6 +1,7 @@
 import type { KyselyPlugin } from 'kysely';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Pool, types } from 'pg';
+import { dropAllDeleted } from './deleted-repositories.ts';
 import { messageOf, MetadataError } from './metadata-error.ts';
 import type { Metadata } from './metadata.ts';
 import { migrate } from './migrate.ts';
@@ -31,7 +32,7 @@ export interface PostgresMetadataOptions {
 }
 
 /**
- * Connects and brings the schema up to date.
+ * Connects and brings the schema up to date; what a deletion that was cut short has left is dropped.
  * @throws {MetadataError} `version` when a newer Breakwater wrote the database, `failed` when it cannot be reached.
  */
 export async function openPostgresMetadata(
@@ -48,6 +49,7 @@ export async function openPostgresMetadata(
       await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(transaction);
       await migrate(transaction as unknown as Kysely<unknown>, 'postgres');
     });
+    await dropAllDeleted(createInPlaceWrites(plain).write);
   } catch (error) {
     await plain.destroy();
     throw error instanceof MetadataError

@@ -1,4 +1,5 @@
 import { findBlobHolders, holdsBlob } from './blob-holds.ts';
+import { dropAllDeleted } from './deleted-repositories.ts';
 import { listImages } from './images.ts';
 import type { RegistryMetadata } from './registry-metadata.ts';
 import { listRepositories } from './repository-settings.ts';
@@ -18,7 +19,12 @@ export function createRegistrySide(read: Read, write: Write): RegistryMetadata {
       read('holders of a blob', (sql) => findBlobHolders(sql, registry, digest, limit)),
 
     createRepository: (input) => write('createRepository', input),
-    deleteRepository: (input) => write('deleteRepository', input),
+    async deleteRepository(input) {
+      const outcome = await write('deleteRepository', input);
+      // It is deleted whatever becomes of its rows: what is left of them goes when the metadata is opened next.
+      if (outcome === 'deleted') await dropAllDeleted(write).catch(() => {});
+      return outcome;
+    },
     setTagMutability: (input) => write('setTagMutability', input),
     setRepositoryPolicy: (input) => write('setRepositoryPolicy', input),
     putManifest: (input) => write('putManifest', input),

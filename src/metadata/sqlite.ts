@@ -2,6 +2,7 @@ import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
+import { dropAllDeleted } from './deleted-repositories.ts';
 import { messageOf, MetadataError } from './metadata-error.ts';
 import type { Metadata } from './metadata.ts';
 import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
@@ -17,7 +18,8 @@ export interface SqliteMetadataOptions {
 }
 
 /**
- * Opens the file, makes it (closed to others) where it is missing, and brings its schema up to date. Nothing walks a table.
+ * Opens the file, makes it (closed to others) where it is missing, and brings its schema up to date. Nothing walks a table; what a
+ * deletion that was cut short has left is dropped.
  * @throws {MetadataError} `version` when a newer Breakwater wrote it, `failed` when it cannot be opened.
  */
 export async function openSqliteMetadata(
@@ -33,6 +35,7 @@ export async function openSqliteMetadata(
   const thread = await startWriteThread(file, options.onFailure ?? (() => {}));
   let reader: DatabaseSync;
   try {
+    await dropAllDeleted(thread.write);
     reader = new DatabaseSync(file, { readOnly: true, timeout: busyTimeoutMs });
     reader.exec('pragma cache_size = -16384');
   } catch (error) {

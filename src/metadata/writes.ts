@@ -3,7 +3,8 @@ import { createAccount } from './accounts.ts';
 import { appendAudit } from './audit.ts';
 import { holdBlob, releaseBlob } from './blob-holds.ts';
 import { proveBlob, recordFetch } from './blobs.ts';
-import { deleteManifest, deleteRepository, deleteTag } from './delete-content.ts';
+import { deleteManifest, deleteTag } from './delete-content.ts';
+import { deleteRepository, dropDeleted } from './deleted-repositories.ts';
 import { storeManifest } from './manifests.ts';
 import { deleteIdentityPolicy, putIdentityPolicy, setRegistryPolicy } from './policies.ts';
 import { createPrincipal, deletePrincipal } from './principals.ts';
@@ -31,6 +32,7 @@ export const writes: Writes = {
   prunePulls,
   createRepository,
   deleteRepository,
+  dropDeleted,
   setTagMutability,
   setRepositoryPolicy,
   putManifest,
@@ -64,6 +66,7 @@ interface Writes {
   readonly prunePulls: typeof prunePulls;
   readonly createRepository: typeof createRepository;
   readonly deleteRepository: typeof deleteRepository;
+  readonly dropDeleted: typeof dropDeleted;
   readonly setTagMutability: typeof setTagMutability;
   readonly setRepositoryPolicy: typeof setRepositoryPolicy;
   readonly putManifest: typeof putManifest;
