@@ -23,7 +23,7 @@ export interface Config {
   /** May an anonymous pull make a repository or fetch something new: always, never, or from loopback alone. */
   readonly anonymousImport: boolean | 'loopback';
   readonly createOnPush: boolean;
-  /** Whether a pushed index may name manifests that are not here. */
+  /** Whether a pushed index may name manifests, and a pushed image layers, that are not here. */
   readonly sparseIndexes: boolean;
   readonly oidc: readonly OidcIssuer[];
   readonly limits: { readonly connectionsMax: number; readonly downloadsMax: number };

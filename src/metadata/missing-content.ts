@@ -23,7 +23,7 @@ export async function findMissing(
   const { config, layers, manifests } = input.parsed;
   const blobs = uniqueDigests([
     ...(config ? [config] : []),
-    ...layers.filter((layer) => !livesElsewhere(layer)),
+    ...(input.sparse ? [] : layers.filter((layer) => !livesElsewhere(layer))),
   ]);
   const children = input.sparse ? [] : uniqueDigests(manifests);
   const held = new Set<string>();

@@ -42,7 +42,7 @@ export interface PutManifestInput extends RepositoryKey {
   readonly tags: readonly Tag[];
   /** Whether the repository may be made by this. */
   readonly create: boolean;
-  /** Whether an index may name manifests that are not here. */
+  /** Whether an index may name manifests, and an image layers, that are not here. */
   readonly sparse: boolean;
   readonly provenance: Exclude<Provenance, 'cached'>;
   readonly now: number;
