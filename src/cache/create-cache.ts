@@ -13,7 +13,7 @@ import { createImageCompletion, type ImageCompletion } from './complete-image.ts
 import { createManifestFetcher } from './fetch-manifest.ts';
 import { createPushes } from './create-pushes.ts';
 import { createReferrersLister } from './list-referrers.ts';
-import { createTagLister } from './list-tags.ts';
+import { createTagLister, type TagLister } from './list-tags.ts';
 import { createManifestMemory } from './manifest-memory.ts';
 import { createManifestPuller } from './pull-manifest.ts';
 import { createNegativeMemory } from './negative-memory.ts';
@@ -53,6 +53,7 @@ export interface RunningCache extends Cache, AsyncDisposable {
   readonly downloads: Pick<Downloads, 'count'>;
   readonly completion: Pick<ImageCompletion, 'idle'>;
   readonly pushes: Pushes;
+  readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
   /** Bodies of uploads that are being received. */
   readonly uploadBodies: { readonly count: number };
   /** Forgets refusals, failed checks and all that was read from metadata: after a reload or a credential's change. */
@@ -89,7 +90,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const filler: BlobFiller = blobPuller;
   const completion = createImageCompletion({ ...fetchParts, fetcher, filler });
   const manifests = createManifestPuller({ ...fetchParts, fetcher, tags, negative, completion });
-  const tagLister = createTagLister(fetchParts);
+  const tagLister = createTagLister({ ...fetchParts, negative });
   const referrers = createReferrersLister(fetchParts);
   const { pushes, bodies } = createPushes({
     ...parts,
@@ -97,6 +98,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     changes,
     filler,
     fetcher,
+    knowsUpstreamTag: tagLister.knowsUpstreamTag,
     space,
     settings: limits.pushSettings,
     maxBlobBytes: limits.maxBlobBytes,
@@ -122,6 +124,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     downloads,
     completion,
     pushes,
+    knowsUpstreamTag: tagLister.knowsUpstreamTag,
     uploadBodies: bodies,
     reset: () => {
       for (const one of memories) one.clear();

@@ -6,6 +6,7 @@ import type { Uploads } from '../ports/uploads.ts';
 import { createContentCheck } from './check-content.ts';
 import { createDeletions } from './delete-content.ts';
 import type { ManifestFetcher } from './fetch-manifest.ts';
+import type { TagLister } from './list-tags.ts';
 import type { ManifestMemory } from './manifest-memory.ts';
 import { createBlobMount } from './mount-blob.ts';
 import type { BlobFiller } from './pull-blob.ts';
@@ -25,6 +26,7 @@ export interface PushParts {
   readonly changes: RepositoryChanges;
   readonly filler: BlobFiller;
   readonly fetcher: ManifestFetcher;
+  readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
   readonly space: SpaceGate;
   readonly settings: () => PushSettings;
   readonly maxBlobBytes: number;
@@ -43,7 +45,7 @@ export function createPushes(given: PushParts): {
   const parts = { ...given, target, check: createContentCheck(given) };
   const { bodies, ...blobPushes } = createBlobPushes(parts);
   const pushes: Pushes = {
-    requirePush: target.require,
+    requirePush: (request) => target.require(request),
     ...blobPushes,
     ...createBlobMount(parts),
     ...createManifestPush(parts),

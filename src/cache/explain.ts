@@ -20,6 +20,7 @@ import type { Upstream, UpstreamState } from '../ports/upstream.ts';
 import { nothingHeld, walkContent } from './completeness.ts';
 import { locateImage } from './image-target.ts';
 import { forecastPull } from './pull-forecast.ts';
+import type { TagLister } from './list-tags.ts';
 import { freshnessOf } from './tag-freshness.ts';
 
 const historyCountMax = 100;
@@ -34,6 +35,8 @@ export interface ExplainParts {
   readonly clock: Clock;
   /** Our own addresses as an image may begin with them: lower case, with port. */
   readonly ownHosts: () => ReadonlySet<string>;
+  /** The cache's: true where an upstream list of a moment ago has the tag. */
+  readonly knowsUpstreamTag?: TagLister['knowsUpstreamTag'];
 }
 
 export interface ExplainRequest {
@@ -69,13 +72,13 @@ export function createExplainer(parts: ExplainParts): Explain {
       limiter:
         rule === undefined ? null : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '')),
     };
-    const verdict = forecastPull(found, now);
     const probed = request.probe && rule !== undefined && found.admission.allowed;
-    return {
-      ...found,
-      verdict,
-      probe: probed ? await probeUpstream(parts, rule, target, reference, signal) : null,
-    };
+    const probe = probed ? await probeUpstream(parts, rule, target, reference, signal) : null;
+    const listed =
+      reference.kind === 'tag' &&
+      parts.knowsUpstreamTag?.({ registry: parts.registry, target }, reference.tag) === true;
+    const verdict = forecastPull(found, now, probe?.ok === true || listed);
+    return { ...found, verdict, probe };
   };
 }
 
@@ -118,6 +121,8 @@ function explainAccess(
     return rule.anonymousPull
       ? { anonymous: true, reason: 'the rule has a credential and says anonymousPull: true' }
       : { anonymous: false, reason: "what the rule's credential fetches is the administrator's" };
+  if (stored?.pushed === true)
+    return { anonymous: false, reason: 'something was pushed here; a policy may say otherwise' };
   if (stored?.private === true)
     return { anonymous: false, reason: 'what is held was fetched with a credential' };
   return { anonymous: true, reason: 'no credential is involved' };
@@ -146,9 +151,10 @@ async function explainTag(
     size: tag.size,
     validatedAt: iso(tag.validatedAt),
     freshUntil: iso(tag.validatedAt + (target.rule?.freshForMs ?? 0)),
-    fresh: freshness.kind === 'fresh',
+    fresh: freshness.kind === 'fresh' || freshness.kind === 'own',
     sourceChanged: freshness.kind === 'foreign',
     status: tag.status,
+    ...(tag.provenance === 'cached' ? {} : { provenance: tag.provenance }),
     historyCount: (await parts.metadata.tagHistory(key, tag.tag, historyCountMax)).length,
   };
 }

@@ -5,11 +5,11 @@ import { parseManifest } from '../domain/manifest-parser.ts';
 import { parseTag } from '../domain/tag.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { UpstreamTarget } from '../ports/upstream.ts';
-import type { Cache, ReferrersAnswer } from './cache.ts';
+import type { Cache, PullRequest, ReferrersAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
 import { isRuled } from './pull-manifest.ts';
-import { SingleFlight, waitUnder } from './single-flight.ts';
+import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
 import { staleDetail } from './tag-freshness.ts';
 import { askInTurn } from './upstream-sources.ts';
 
@@ -64,6 +64,7 @@ export function createReferrersLister(
   async function upstreamOf(
     request: RuledRequest,
     subject: Digest,
+    soon: boolean,
     signal: AbortSignal,
   ): Promise<ReferrersAnswer> {
     const key = memoryKey(request, `referrers ${subject}`);
@@ -78,7 +79,14 @@ export function createReferrersLister(
       return descriptors;
     });
     try {
-      const descriptors = await waitUnder(promise, signal);
+      const descriptors = await (soon
+        ? waitWithin(promise, request.target.rule.staleBudgetMs, parts.clock, signal)
+        : waitUnder(promise, signal));
+      if (descriptors === undefined)
+        return {
+          descriptors: known?.descriptors ?? [],
+          outcome: { verdict: 'stale', detail: 'upstream timeout' },
+        };
       return {
         descriptors,
         outcome: { verdict: joined ? 'coalesced' : 'miss', upstreamStatus: 200 },
@@ -92,13 +100,19 @@ export function createReferrersLister(
     }
   }
 
+  async function isPushed(request: PullRequest): Promise<boolean> {
+    return (await parts.metadata.findRepository(repositoryKey(request)))?.pushed === true;
+  }
+
   return {
     clear: () => lists.clear(),
     listReferrers: async (request, signal) => {
       const ours = await parts.metadata.listReferrers(repositoryKey(request), request.subject);
       if (!isRuled(request))
         return { descriptors: ours, outcome: { verdict: 'hit', detail: 'no rule' } };
-      const theirs = await upstreamOf(request, request.subject, signal);
+      // Who asks for the referrers of what was pushed here waits for upstream no longer than a stale tag does.
+      const soon = await isPushed(request);
+      const theirs = await upstreamOf(request, request.subject, soon, signal);
       const united = new Map([...ours, ...theirs.descriptors].map((one) => [one.digest, one]));
       return { descriptors: [...united.values()], outcome: theirs.outcome };
     },

@@ -5,8 +5,9 @@ import { RegistryError } from '../domain/errors.ts';
 import type { Cache, PullRequest, TagsAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
+import type { NegativeMemory } from './negative-memory.ts';
 import { isRuled } from './pull-manifest.ts';
-import { SingleFlight, waitUnder } from './single-flight.ts';
+import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
 import { askInTurn } from './upstream-sources.ts';
 import { staleDetail } from './tag-freshness.ts';
 
@@ -16,13 +17,21 @@ const pageSize = 1000;
 const listsMax = 500;
 const listKnownForMs = 60_000;
 
-type Parts = Pick<FetchManifestParts, 'upstream' | 'metadata' | 'clock' | 'signal'>;
+interface Parts extends Pick<FetchManifestParts, 'upstream' | 'metadata' | 'clock' | 'signal'> {
+  readonly negative: NegativeMemory;
+}
 
 /** An upstream's whole list, sorted; `undefined` when it is longer than 10,000 tags. */
 type WholeList = readonly string[] | undefined;
 
+export interface TagLister extends Pick<Cache, 'listTags'> {
+  /** True where the upstream's list, read whole a moment ago, has the tag; nobody is asked. */
+  readonly knowsUpstreamTag: (request: PullRequest, tag: string) => boolean;
+  clear(): void;
+}
+
 /** Tags of upstream and of ours together (design.md §3, "tags/list"). */
-export function createTagLister(parts: Parts): Pick<Cache, 'listTags'> & { clear(): void } {
+export function createTagLister(parts: Parts): TagLister {
   const lists = new LRUCache<string, { list: { tags: WholeList }; until: number }>({
     max: listsMax,
   });
@@ -63,8 +72,13 @@ export function createTagLister(parts: Parts): Pick<Cache, 'listTags'> & { clear
     const known = lists.get(key);
     if (known !== undefined && known.until > parts.clock.elapsed())
       return { ...known.list, verdict: 'hit' };
+    const refused = parts.negative.get(key);
+    if (refused !== undefined) throw refused;
     const { promise, joined } = flights.join(key, async () => {
-      const tags = await readWhole(request);
+      const tags = await readWhole(request).catch((error: unknown) => {
+        parts.negative.note(key, 'tag', error);
+        throw error;
+      });
       lists.set(key, { list: { tags }, until: parts.clock.elapsed() + listKnownForMs });
       return tags;
     });
@@ -98,41 +112,77 @@ export function createTagLister(parts: Parts): Pick<Cache, 'listTags'> & { clear
         signal,
       ),
     );
-    return { ...answer, outcome: { verdict: 'bypass', upstreamStatus: 200 } };
+    const outcome = { verdict: 'bypass', upstreamStatus: 200 } as const;
+    const theirs = sorted(answer.tags);
+    // A page in an order of its own can't be joined: the next one would begin anywhere.
+    if (theirs.some((tag, at) => tag !== answer.tags[at])) return { ...answer, outcome };
+    const ours = await parts.metadata.listTags(repositoryKey(request), last, n + 1);
+    const until = answer.more ? theirs.at(-1) : undefined;
+    const tags = sorted(
+      new Set([...theirs, ...ours.filter((tag) => until === undefined || tag < until)]),
+    );
+    return { tags: tags.slice(0, n), more: answer.more || tags.length > n, outcome };
+  }
+
+  /** Ours and upstream's; ours alone, and soon, where upstream fails or is slow and something was pushed here. */
+  async function listRuled(
+    request: RuledRequest & { readonly n: number; readonly last: string },
+    signal: AbortSignal,
+  ): Promise<TagsAnswer> {
+    const { n, last } = request;
+    const isPushed = (await parts.metadata.findRepository(repositoryKey(request)))?.pushed === true;
+    try {
+      const read = whole(request, signal);
+      const { staleBudgetMs } = request.target.rule;
+      const found = isPushed
+        ? await waitWithin(read, staleBudgetMs, parts.clock, signal)
+        : await read;
+      if (found === undefined) return await ourPage(request, 'upstream timeout');
+      const { tags, verdict } = found;
+      if (tags === undefined) return await passedOn(request, n, last, signal);
+      return { ...(await page(request, tags, n, last)), outcome: { verdict } };
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure)) throw error;
+      const ours = await ourPage(request, staleDetail(error.kind));
+      if (ours.tags.length === 0 && last === '' && !isPushed) throw answerOf(error, 'tags');
+      return ours;
+    }
+  }
+
+  async function ourPage(
+    request: PullRequest & { readonly n: number; readonly last: string },
+    detail: string,
+  ): Promise<TagsAnswer> {
+    const ours = await page(request, [], request.n, request.last);
+    return { ...ours, outcome: { verdict: 'stale', detail } };
+  }
+
+  /** Without a rule there is what is held; a repository from which all was deleted is still one. */
+  async function listHeld(
+    request: PullRequest & { readonly n: number; readonly last: string },
+  ): Promise<TagsAnswer> {
+    const { n, last } = request;
+    const ours = await page(request, [], n, last);
+    const isHere =
+      ours.tags.length > 0 ||
+      last !== '' ||
+      (await parts.metadata.findRepository(repositoryKey(request))) !== undefined;
+    if (isHere) return { ...ours, outcome: { verdict: 'hit', detail: 'no rule' } };
+    throw new RegistryError('nameUnknown', 'repository unknown', {
+      detail: { name: request.target.repository },
+    });
   }
 
   return {
     clear: () => lists.clear(),
-    listTags: async (request, signal) => {
-      const { n, last } = request;
-      if (!isRuled(request))
-        return heldOnly(await page(request, [], n, last), request, {
-          verdict: 'hit',
-          detail: 'no rule',
-        });
-      try {
-        const { tags, verdict } = await whole(request, signal);
-        if (tags === undefined) return await passedOn(request, n, last, signal);
-        return { ...(await page(request, tags, n, last)), outcome: { verdict } };
-      } catch (error) {
-        if (!(error instanceof UpstreamFailure)) throw error;
-        const ours = await page(request, [], n, last);
-        if (ours.tags.length === 0 && last === '') throw answerOf(error, 'tags');
-        return { ...ours, outcome: { verdict: 'stale', detail: staleDetail(error.kind) } };
-      }
+    knowsUpstreamTag: (request, tag) => {
+      const known = lists.get(memoryKey(request, 'tags'));
+      if (known === undefined || known.until <= parts.clock.elapsed()) return false;
+      return known.list.tags?.includes(tag) === true;
     },
+    listTags: (request, signal) =>
+      isRuled(request) ? listRuled(request, signal) : listHeld(request),
   };
-}
-
-function heldOnly(
-  ours: { tags: string[]; more: boolean },
-  request: PullRequest & { last: string },
-  outcome: TagsAnswer['outcome'],
-): TagsAnswer {
-  if (ours.tags.length > 0 || request.last !== '') return { ...ours, outcome };
-  throw new RegistryError('nameUnknown', 'repository unknown', {
-    detail: { name: request.target.repository },
-  });
 }
 
 /** Byte order, which for tags is the order of their UTF-16 units. */

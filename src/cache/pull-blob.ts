@@ -1,7 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { ByteReader, ByteSource, ByteSpan } from '../domain/byte-source.ts';
 import type { Digest } from '../domain/digest.ts';
-import { RegistryError } from '../domain/errors.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { BlobClaim, Metadata } from '../metadata/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
@@ -15,6 +13,8 @@ import type { NegativeMemory } from './negative-memory.ts';
 import { passThroughSource } from './pass-through.ts';
 import { isRuled } from './pull-manifest.ts';
 import { SingleFlight, waitUnder } from './single-flight.ts';
+import { createStoredBlobs, unknownBlob } from './stored-blob.ts';
+import { storageAnswer } from './storage-answer.ts';
 import { isStorageFailure } from './space-gate.ts';
 import { askInTurn } from './upstream-sources.ts';
 
@@ -51,59 +51,14 @@ export function createBlobPuller(
   const heads = new LRUCache<string, { size: number | undefined; until: number }>({
     max: headsMax,
   });
+  const stored = createStoredBlobs(parts);
   const headFlights = new SingleFlight<number | undefined>();
-
-  /** A stored blob; where its file can't be opened any more, this one client reads from upstream. */
-  function stored(request: BlobRequest, size: number): ByteSource {
-    const { digest } = request;
-    return {
-      size,
-      open: async (span, signal) => {
-        const reader = await openStored(digest, span);
-        if (reader !== undefined) return watched(reader, digest);
-        if (!isRuled(request)) throw unknownBlob(digest, 'its file is gone');
-        const { rule, upstreamRepository } = request.target;
-        return passThroughSource({ rule, upstreamRepository, digest }, size, parts.upstream).open(
-          span,
-          signal,
-        );
-      },
-    };
-  }
-
-  async function openStored(
-    digest: Digest,
-    span: ByteSpan | undefined,
-  ): Promise<ByteReader | undefined> {
-    try {
-      return await parts.blobs.open(digest, span);
-    } catch (error) {
-      parts.events.emit({ type: 'storageFailed', operation: 'open', message: String(error) });
-      return undefined;
-    }
-  }
-
-  /** A file that can't be read, or ends early, goes: the next pull fetches the blob again. */
-  function watched(reader: ByteReader, digest: Digest): ByteReader {
-    return {
-      read: async (into) => {
-        try {
-          return await reader.read(into);
-        } catch (error) {
-          parts.events.emit({ type: 'storageFailed', operation: 'read', message: String(error) });
-          await parts.blobs.delete(digest).catch(() => {});
-          throw error;
-        }
-      },
-      [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
-    };
-  }
 
   function hit(request: BlobRequest, size: number): BlobAnswer {
     return {
       digest: request.digest,
       size,
-      source: stored(request, size),
+      source: stored.source(request, size),
       outcome: { verdict: 'hit' },
     };
   }
@@ -119,11 +74,20 @@ export function createBlobPuller(
   }
 
   async function pullHeldOnly(request: BlobRequest): Promise<BlobAnswer> {
-    const claim = await parts.metadata.findBlobClaim(repositoryKey(request), '', request.digest);
-    const size = claim.named || claim.proven ? await parts.blobs.size(request.digest) : undefined;
-    if (size === undefined)
-      throw unknownBlob(request.digest, 'not here, and no rule leads to this repository');
+    const { digest } = request;
+    const claim = await parts.metadata.findBlobClaim(repositoryKey(request), '', digest);
+    const size = claim.named || claim.proven ? await sizeOfOwn(digest) : undefined;
+    if (size === undefined) throw unknownBlob(digest, 'not here, and no rule leads here');
     return hit(request, size);
+  }
+
+  /** Where nobody upstream can be asked, a file system that won't say is no reason to call the blob unknown. */
+  async function sizeOfOwn(digest: Digest): Promise<number | undefined> {
+    try {
+      return await parts.blobs.size(digest);
+    } catch (error) {
+      throw storageAnswer(error, 'size', parts.events);
+    }
   }
 
   async function pullRuled(
@@ -133,15 +97,16 @@ export function createBlobPuller(
     const { digest } = request;
     const key = heldKey(request);
     const stopped = await parts.stops.isStopped(request);
-    const sizeHere = await storedSize(digest);
+    const sizeHere = await stored.size(digest);
     const stamp = parts.changes.stamp(request);
     const known = held.get(key);
     if (known?.stamp === stamp && known.size === sizeHere && !stopped)
       return hit(request, known.size);
     const { prefix } = request.target.rule;
     const claim = await parts.metadata.findBlobClaim(repositoryKey(request), prefix, digest);
-    const size = await withoutDamage(digest, claim, sizeHere);
-    if (((claim.named && claim.ruleFetched) || claim.proven) && size !== undefined && !stopped) {
+    const size = await stored.undamaged(digest, claim, sizeHere);
+    const ours = (claim.named && claim.ruleFetched) || claim.proven;
+    if (ours && size !== undefined && (!stopped || claim.pushed === true)) {
       held.set(key, { size, stamp });
       return hit(request, size);
     }
@@ -153,30 +118,6 @@ export function createBlobPuller(
       parts.negative.note(memoryKey(request, digest), 'digest', error);
       throw error;
     }
-  }
-
-  /** The stored size; where the file system won't say, the blob counts as not here, and the pull goes on. */
-  async function storedSize(digest: Digest): Promise<number | undefined> {
-    try {
-      return await parts.blobs.size(digest);
-    } catch (error) {
-      if (!isStorageFailure(error)) throw error;
-      parts.events.emit({ type: 'storageFailed', operation: 'size', message: String(error) });
-      return undefined;
-    }
-  }
-
-  /** A file that is not as long as what was fetched lost bytes behind our back: it goes, and is fetched again. */
-  async function withoutDamage(
-    digest: Digest,
-    claim: BlobClaim,
-    sizeHere: number | undefined,
-  ): Promise<number | undefined> {
-    if (sizeHere === undefined || !claim.ruleFetched || claim.size === sizeHere) return sizeHere;
-    const message = `${digest} has ${sizeHere} bytes, ${claim.size} were stored`;
-    parts.events.emit({ type: 'storageFailed', operation: 'read', message });
-    await parts.blobs.delete(digest);
-    return undefined;
   }
 
   async function pullMissing(
@@ -208,7 +149,7 @@ export function createBlobPuller(
       return headAnswer(digest, await headUpstream(request, signal));
     }
     const ended = parts.downloads.find(ownerOf(request), digest) === undefined;
-    if (ended && !stopped && (await storedSize(digest)) !== undefined) {
+    if (ended && !stopped && (await stored.size(digest)) !== undefined) {
       // Its download ended since the file was looked for: the bytes are here now.
       return pullRuled(request, signal);
     }
@@ -317,7 +258,7 @@ export function createBlobPuller(
       request.digest,
     );
     const here = claim.ruleFetched || claim.proven;
-    if (here && (await storedSize(request.digest)) !== undefined) return false;
+    if (here && (await stored.size(request.digest)) !== undefined) return false;
     const { download: running } = await parts.downloads.join(
       downloadRequest(request, claim.named, claim.size),
       signal,
@@ -337,8 +278,8 @@ export function createBlobPuller(
     const size = await parts.blobs.size(digest);
     if (size === undefined) return void (await fill(request, signal));
     if (!claim.proven && !(claim.named && claim.ruleFetched)) await headUpstream(request, signal);
-    const { proveBlob } = parts.metadata;
-    await proveBlob({ ...key, digest, private: isPrivate(target), now: parts.clock.now() });
+    const now = parts.clock.now();
+    await parts.metadata.proveBlob({ ...key, digest, private: isPrivate(target), now });
   }
 
   return {
@@ -363,8 +304,4 @@ function ownerOf(request: RuledRequest): string {
 
 function headAnswer(digest: Digest, size: number | undefined): BlobAnswer {
   return { digest, size, source: undefined, outcome: { verdict: 'miss', upstreamStatus: 200 } };
-}
-
-function unknownBlob(digest: Digest, why: string): RegistryError {
-  return new RegistryError('blobUnknown', 'blob unknown', { detail: { digest, cause: why } });
 }

@@ -5,9 +5,17 @@ export type Findings = Omit<Explanation, 'verdict' | 'probe'>;
 
 type Verdict = Explanation['verdict'];
 
-/** What a pull now would do, from what was found. Pure; `now` is wall time in ms. */
-export function forecastPull(found: Findings, now: number): Verdict {
+/**
+ * What a pull now would do, from what was found. Pure; `now` is wall time in ms. `upstreamHas`: a probe, or a list of a
+ * moment ago, shows that upstream has what was asked for.
+ */
+export function forecastPull(found: Findings, now: number, upstreamHas = false): Verdict {
   const manifestHeld = found.content.state !== 'absent';
+  const provenance = found.tag?.provenance;
+  if (manifestHeld && provenance !== undefined && found.admission.allowed) {
+    const hides = upstreamHas ? '; it hides the upstream’s tag of the same name' : '';
+    return fromCache(found, blockedBy(found, now), `the tag was ${provenance} here${hides}`);
+  }
   if (found.rule === null || found.upstream === null) return withoutRule(manifestHeld);
   if (!found.admission.allowed) return say('denied', `refused with 403: ${found.admission.reason}`);
   if (found.stopped !== null)

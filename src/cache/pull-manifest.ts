@@ -79,8 +79,9 @@ export function createManifestPuller(
     signal: AbortSignal,
   ): Promise<ManifestAnswer> {
     const stopped = await parts.stops.isStopped(request);
-    const manifest = stopped ? undefined : await parts.memory.findManifest(request, digest);
-    if (manifest !== undefined) return held(request, manifest, { verdict: 'hit' });
+    const manifest = await parts.memory.findManifest(request, digest);
+    if (manifest !== undefined && (!stopped || manifest.provenance !== undefined))
+      return held(request, manifest, { verdict: 'hit' });
     const key = memoryKey(request, digest);
     refuseKnown(key);
     try {

@@ -13,6 +13,7 @@ import type { Events } from '../ports/events.ts';
 import type { PullRequest } from './cache.ts';
 import type { ContentCheck } from './check-content.ts';
 import { repositoryKey } from './keys.ts';
+import type { TagLister } from './list-tags.ts';
 import type { ManifestMemory } from './manifest-memory.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
 import { noRepository } from './push-target.ts';
@@ -25,6 +26,7 @@ export interface PushManifestParts {
   readonly memory: ManifestMemory;
   readonly changes: RepositoryChanges;
   readonly check: ContentCheck;
+  readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
   readonly target: PushTarget;
   readonly settings: () => PushSettings;
   readonly clock: Clock;
@@ -58,7 +60,10 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
       } as const;
       try {
         const gone = await parts.check.requireHonest(request, parsed);
-        const hides = requireStored(request, await putHeld(request, put, gone));
+        const hidden = requireStored(request, await putHeld(request, put, gone));
+        const hides = tags.filter(
+          (tag) => hidden.includes(tag) || parts.knowsUpstreamTag(request, tag),
+        );
         parts.changes.note(request);
         remember(request, put);
         parts.events.emit({
@@ -84,12 +89,12 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
     put: PutManifestInput,
     gone: readonly Digest[],
   ): Promise<PutManifestResult> {
-    const { bringIn } = parts.check;
-    if (gone.length > 0 && !(await bringIn(request, put.parsed, gone)))
+    const { check } = parts;
+    if (gone.length > 0 && !(await check.bringIn(request, put.parsed, gone)))
       return { kind: 'missing', digests: gone };
     const result = await parts.metadata.putManifest(put);
     if (result.kind !== 'missing') return result;
-    const brought = await bringIn(request, put.parsed, result.digests);
+    const brought = await check.bringIn(request, put.parsed, result.digests);
     return brought ? parts.metadata.putManifest(put) : result;
   }
 

@@ -11,7 +11,7 @@ import { isPrivate, memoryKey, repositoryKey, sourceOf } from './keys.ts';
 import { findOwnTag } from './manifest-memory.ts';
 import type { Revalidation } from './revalidate-tag.ts';
 import { asFailure, revalidateTag } from './revalidate-tag.ts';
-import { SingleFlight, waitUnder } from './single-flight.ts';
+import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
 import { actionOn, freshnessOf, isOwn, ownOutcome, staleDetail } from './tag-freshness.ts';
 
 const failuresMax = 10_000;
@@ -160,7 +160,7 @@ export function createTagResolver(
     if (recent !== undefined) return afterFailure(request, tag, recent, freshness.ttlSeconds);
     const { promise, startedAt } = check(request, tag);
     const leftMs = request.target.rule.staleBudgetMs - (parts.clock.elapsed() - startedAt);
-    const result = await within(promise, leftMs, signal);
+    const result = await waitWithin(promise, leftMs, parts.clock, signal);
     if (result !== undefined) return settled(request, tag, result, freshness.ttlSeconds);
     const slow = new UpstreamFailure('upstream did not answer within staleBudget', {
       kind: 'timeout',
@@ -168,17 +168,6 @@ export function createTagResolver(
       upstream: request.target.rule.urls[0]?.host ?? '',
     });
     return afterFailure(request, tag, slow, freshness.ttlSeconds);
-  }
-
-  /** The promise's value, or `undefined` when the time is over first. */
-  async function within<T>(
-    promise: Promise<T>,
-    ms: number,
-    signal: AbortSignal,
-  ): Promise<T | undefined> {
-    const { promise: over, resolve: end } = Promise.withResolvers<undefined>();
-    using _timer = parts.clock.after(Math.max(0, ms), () => end(undefined));
-    return await waitUnder(Promise.race([promise, over]), signal);
   }
 
   async function learnNow(request: RuledRequest, tag: Tag): Promise<StoredTag> {

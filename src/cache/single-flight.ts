@@ -1,3 +1,5 @@
+import type { Clock } from '../ports/clock.ts';
+
 /**
  * One running job per key, any number of waiters. The job belongs to nobody who waits: a waiter's signal ends the waiting, not
  * the job, and a failure reaches every waiter.
@@ -32,6 +34,18 @@ export function waitUnder<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     signal.addEventListener('abort', leave, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
   });
+}
+
+/** The promise's value, or `undefined` when the time is over first; the promise itself goes on. */
+export async function waitWithin<T>(
+  promise: Promise<T>,
+  ms: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const { promise: over, resolve: end } = Promise.withResolvers<undefined>();
+  using _timer = clock.after(Math.max(0, ms), () => end(undefined));
+  return await waitUnder(Promise.race([promise, over]), signal);
 }
 
 function abortReason(signal: AbortSignal): Error {

@@ -29,7 +29,7 @@ export function storageFull(cause?: unknown): RegistryError {
 
 function storageFailed(cause: unknown): RegistryError {
   const code = codeOf(cause);
-  return new RegistryError('storageFailed', 'the storage cannot be written', {
+  return new RegistryError('storageFailed', 'the storage failed', {
     ...(code === undefined ? {} : { detail: { cause: code } }),
     retryAfterMs,
     cause,

@@ -63,6 +63,8 @@ export interface ExplainedTag {
   /** True where the tag was read from another place than the rule leads to now. */
   readonly sourceChanged: boolean;
   readonly status: string;
+  /** Absent: it came from the rule's upstream. A pushed tag is never validated there. */
+  readonly provenance?: 'pushed' | 'replicated';
   /** Digests that the tag has had, at most 100 counted. */
   readonly historyCount: number;
 }
