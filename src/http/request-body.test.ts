@@ -238,6 +238,30 @@ suite('a request body', () => {
     equal(r.served[0]?.complete, false);
   });
 
+  test('throws ClientLeft at the next read when the client went while nobody read', async () => {
+    const { promise: gone, resolve: go } = Promise.withResolvers<void>();
+    const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>();
+    let length = 0;
+    await using r = await rig(async ({ body, signal }) => {
+      signal.addEventListener('abort', () => setImmediate(go));
+      try {
+        for await (const chunk of body) {
+          length += chunk.length;
+          await gone;
+        }
+        fail(new Error('an end'));
+      } catch (error) {
+        fail(error);
+      }
+      return reply(200);
+    });
+    const socket = await connected(r.port);
+    socket.write('PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc');
+    await until(() => length === 3);
+    socket.destroy();
+    ok((await failed) instanceof ClientLeft, String(await failed));
+  });
+
   test('chunks that are no chunks are 400 and end the connection', async () => {
     const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>();
     await using r = await rig(async ({ body }) => {
