@@ -23,7 +23,7 @@ export async function findMissing(
   const { config, layers, manifests } = input.parsed;
   const blobs = uniqueDigests([
     ...(config ? [config] : []),
-    ...(input.sparse ? [] : layers.filter((layer) => !livesElsewhere(layer))),
+    ...layers.filter((layer) => !livesElsewhere(layer)),
   ]);
   const children = input.sparse ? [] : uniqueDigests(manifests);
   const held = new Set<string>();
@@ -39,7 +39,8 @@ export async function findMissing(
     for (const digests of batches(children)) await addManifests(sql, repositoryId, digests, held);
   }
   for (const digest of ruleHeld) held.add(digest);
-  const missing = [...blobs, ...children].filter((digest) => !held.has(digest));
+  const required = input.sparse ? blobs.slice(0, config ? 1 : 0) : [...blobs, ...children];
+  const missing = required.filter((digest) => !held.has(digest));
   return { missing: missing.slice(0, toldMax), ruleHeld };
 }
 

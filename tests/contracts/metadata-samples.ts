@@ -4,7 +4,8 @@ import { homeRegistry } from '../../src/domain/registry.ts';
 import type { RegistryKey } from '../../src/domain/registry.ts';
 import type { RepositoryName } from '../../src/domain/repository-name.ts';
 import type { Tag } from '../../src/domain/tag.ts';
-import type { RepositoryKey, StoreManifestInput } from '../../src/metadata/metadata.ts';
+import type { Metadata, RepositoryKey, StoreManifestInput } from '../../src/metadata/metadata.ts';
+import type { PutManifestInput } from '../../src/metadata/registry-metadata.ts';
 
 export const home: RegistryKey = homeRegistry;
 
@@ -65,4 +66,62 @@ export function manifestInput(
           },
         }),
   };
+}
+
+/** The same image as it is pushed. */
+export function pushInput(
+  repository: string,
+  content: string,
+  options: { readonly tags?: readonly string[]; readonly now?: number } = {},
+): PutManifestInput {
+  const { manifest, parsed } = manifestInput(repository, content);
+  return {
+    ...keyOf(repository),
+    manifest,
+    parsed,
+    tags: (options.tags ?? []).map(tagOf),
+    create: true,
+    sparse: false,
+    provenance: 'pushed',
+    now: options.now ?? 1000,
+  };
+}
+
+/** An index of the manifests, each with its size. */
+export function indexInput(
+  repository: string,
+  children: readonly Pick<PutManifestInput, 'manifest'>[],
+  options: { readonly tags?: readonly string[]; readonly now?: number } = {},
+): PutManifestInput {
+  const content = children.map((child) => child.manifest.digest).join();
+  const image = pushInput(repository, `index of ${content}`, options);
+  const mediaType = 'application/vnd.oci.image.index.v1+json';
+  return {
+    ...image,
+    manifest: { ...image.manifest, mediaType },
+    parsed: {
+      ...image.parsed,
+      mediaType,
+      kind: 'index',
+      config: undefined,
+      layers: [],
+      manifests: children.map(({ manifest }) => ({
+        mediaType: manifest.mediaType,
+        digest: manifest.digest,
+        size: manifest.bytes.byteLength,
+      })),
+    },
+  };
+}
+
+/** Pushes config and layers, then the manifest. */
+export async function push(
+  metadata: Metadata,
+  input: PutManifestInput,
+): ReturnType<Metadata['putManifest']> {
+  const { config, layers } = input.parsed;
+  for (const { digest } of [...(config ? [config] : []), ...layers]) {
+    await metadata.holdBlob({ ...input, digest, create: true });
+  }
+  return metadata.putManifest(input);
 }

@@ -7,25 +7,24 @@ import type { KyselyPlugin } from 'kysely';
 import { Client } from 'pg';
 import { mutableTags } from '../../src/domain/tag-mutability.ts';
 import { MetadataError } from '../../src/metadata/metadata-error.ts';
-import type { Metadata, StoreManifestInput } from '../../src/metadata/metadata.ts';
+import type { StoreManifestInput } from '../../src/metadata/metadata.ts';
 import { schemaVersion } from '../../src/metadata/migrate.ts';
 import { openPostgresMetadata } from '../../src/metadata/postgres.ts';
 import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
 import type { PostgresCluster } from '../support/postgres.ts';
 import { postgresMissing, startPostgres } from '../support/postgres.ts';
+import { accessRows } from './metadata-access-rows.ts';
+import { pushRows } from './metadata-push-rows.ts';
+import { registryRows } from './metadata-registry-rows.ts';
+import type { MetadataRow } from './metadata-row.ts';
 import { digestOf, home, keyOf, manifestInput, tagOf } from './metadata-samples.ts';
 
 const hourMs = 3_600_000;
 
-interface Row {
-  readonly name: string;
-  readonly run: (metadata: Metadata) => Promise<void>;
-}
-
 /** A repository of which only pulls know. */
 const unset = { pushed: false, tagMutability: mutableTags, policy: undefined };
 
-const rows: readonly Row[] = [
+const pullRows: readonly MetadataRow[] = [
   {
     name: 'what was never stored is not there',
     async run(metadata) {
@@ -448,6 +447,8 @@ const rows: readonly Row[] = [
     },
   },
 ];
+
+const rows: readonly MetadataRow[] = [...pullRows, ...pushRows, ...registryRows, ...accessRows];
 
 suite('metadata on SQLite', () => {
   const folder = mkdtempSync(join(tmpdir(), 'breakwater-metadata-'));

@@ -1,0 +1,361 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import type { Digest } from '../../src/domain/digest.ts';
+import type { Metadata, StoredManifest } from '../../src/metadata/metadata.ts';
+import type { PutManifestInput } from '../../src/metadata/registry-metadata.ts';
+import type { MetadataRow } from './metadata-row.ts';
+import {
+  digestOf,
+  indexInput,
+  keyOf,
+  manifestInput,
+  push,
+  pushInput,
+  tagOf,
+} from './metadata-samples.ts';
+
+const emptyBlob =
+  'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a' as Digest;
+
+function blobsOf(input: PutManifestInput): readonly Digest[] {
+  const { config, layers } = input.parsed;
+  return [...(config ? [config] : []), ...layers].map((one) => one.digest);
+}
+
+function withLayers(
+  input: PutManifestInput,
+  layers: PutManifestInput['parsed']['layers'],
+): PutManifestInput {
+  return { ...input, parsed: { ...input.parsed, layers } };
+}
+
+async function isStored(metadata: Metadata, input: PutManifestInput): Promise<boolean> {
+  return (await metadata.findManifest(input, input.manifest.digest)) !== undefined;
+}
+
+function pushed(input: PutManifestInput): StoredManifest {
+  return { ...input.manifest, provenance: 'pushed' };
+}
+
+/** Pushes, and what keeps them from being stored. */
+export const pushRows: readonly MetadataRow[] = [
+  {
+    name: 'a push into a repository that is missing makes it only where it may',
+    async run(metadata) {
+      const input = pushInput('team/app', 'one', { tags: ['v1'] });
+      const bare = withLayers(
+        { ...input, parsed: { ...input.parsed, config: undefined, kind: 'opaque' } },
+        [],
+      );
+      deepEqual(await metadata.putManifest({ ...bare, create: false }), { kind: 'noRepository' });
+      deepEqual(
+        await metadata.holdBlob({ ...input, digest: digestOf('b'), create: false }),
+        'noRepository',
+      );
+      equal(await metadata.findRepository(input), undefined);
+      deepEqual(await metadata.putManifest(bare), {
+        kind: 'stored',
+        added: true,
+        hides: [],
+        createdRepository: true,
+      });
+      equal((await metadata.findRepository(input))?.pushed, true);
+    },
+  },
+  {
+    name: 'a manifest whose blobs are not here is not stored, and no repository is made for it',
+    async run(metadata) {
+      const input = pushInput('team/app', 'one', { tags: ['v1'] });
+      deepEqual(await metadata.putManifest(input), { kind: 'missing', digests: blobsOf(input) });
+      equal(await metadata.findRepository(input), undefined);
+      const [config = digestOf(''), ...layers] = blobsOf(input);
+      await metadata.holdBlob({ ...input, digest: config, create: true });
+      deepEqual(await metadata.putManifest(input), { kind: 'missing', digests: layers });
+      equal(await isStored(metadata, input), false);
+      equal(await metadata.findTag(input, tagOf('v1')), undefined);
+      equal((await metadata.findChildren(input, input.manifest.digest)).length, 0);
+    },
+  },
+  {
+    name: 'of what is missing a hundred are told, in the order of the manifest and none twice',
+    async run(metadata) {
+      const input = pushInput('team/app', 'wide');
+      const layers = Array.from({ length: 300 }, (_, index) => ({
+        mediaType: 'l',
+        digest: digestOf(`wide${Math.floor(index / 2)}`),
+        size: 1,
+      }));
+      const wide = withLayers(input, layers);
+      const result = await metadata.putManifest(wide);
+      ok(result.kind === 'missing');
+      deepEqual(result.digests, [...new Set(blobsOf(wide))].slice(0, 100));
+      equal((await push(metadata, wide)).kind, 'stored');
+    },
+  },
+  {
+    name: 'a pushed image is stored with its tags, children and history; the same again adds nothing',
+    async run(metadata) {
+      const input = pushInput('team/app', 'one', { tags: ['v1', 'latest'] });
+      deepEqual(await push(metadata, input), {
+        kind: 'stored',
+        added: true,
+        hides: [],
+        createdRepository: false,
+      });
+      deepEqual(await metadata.findManifest(input, input.manifest.digest), pushed(input));
+      deepEqual(await metadata.findTag(input, tagOf('latest')), {
+        tag: 'latest',
+        digest: input.manifest.digest,
+        mediaType: input.manifest.mediaType,
+        size: input.manifest.bytes.byteLength,
+        source: '',
+        validatedAt: 1000,
+        status: 'ok',
+        provenance: 'pushed',
+      });
+      const again = await metadata.putManifest({ ...input, now: 2000 });
+      ok(again.kind === 'stored' && !again.added && again.hides.length === 0);
+      equal((await metadata.findChildren(input, input.manifest.digest)).length, 3);
+      deepEqual(await metadata.tagHistory(input, tagOf('v1'), 10), [
+        { digest: input.manifest.digest, seenAt: 1000 },
+      ]);
+      deepEqual(await metadata.listTags(input, '', 10), ['latest', 'v1']);
+    },
+  },
+  {
+    name: 'layers that live elsewhere need not be here; the empty blob must be',
+    async run(metadata) {
+      const foreign = [
+        { mediaType: 'l', digest: digestOf('a'), size: 1, urls: ['https://elsewhere.test/a'] },
+        {
+          mediaType: 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip',
+          digest: digestOf('b'),
+          size: 1,
+        },
+        {
+          mediaType: 'application/vnd.docker.image.rootfs.foreign.diff.tar.gzip',
+          digest: digestOf('c'),
+          size: 1,
+        },
+      ];
+      const empty = { mediaType: 'application/vnd.oci.empty.v1+json', digest: emptyBlob, size: 2 };
+      const nowhere = { mediaType: 'l', digest: digestOf('d'), size: 1, urls: [] };
+      const input = pushInput('team/app', 'one');
+      const artifact = withLayers({ ...input, parsed: { ...input.parsed, config: empty } }, [
+        ...foreign,
+        nowhere,
+      ]);
+      deepEqual(await metadata.putManifest(artifact), {
+        kind: 'missing',
+        digests: [emptyBlob, nowhere.digest],
+      });
+      await metadata.holdBlob({ ...input, digest: emptyBlob, create: true });
+      await metadata.holdBlob({ ...input, digest: nowhere.digest, create: true });
+      equal((await metadata.putManifest(artifact)).kind, 'stored');
+    },
+  },
+  {
+    name: 'what the rule fetched for an image that was pulled here is held, and stays so',
+    async run(metadata) {
+      const pulled = manifestInput('quay.io/team/app', 'one', { tag: 'x' });
+      await metadata.storeManifest(pulled);
+      const input = pushInput('quay.io/team/app', 'one', { tags: ['mine'] });
+      const blobs = blobsOf(input);
+      for (const digest of blobs) {
+        // Fetched for a sibling: here it is named, and not proven.
+        await metadata.recordFetch({
+          ...keyOf('quay.io/team/other'),
+          rule: 'quay.io',
+          digest,
+          size: 5,
+          private: false,
+          now: 5,
+        });
+      }
+      equal(await metadata.holdsBlob(input, blobs[0] ?? digestOf('')), false);
+      const result = await metadata.putManifest(input);
+      ok(result.kind === 'stored' && !result.added);
+      for (const digest of blobs) equal(await metadata.holdsBlob(input, digest), true);
+      equal((await metadata.putManifest(input)).kind, 'stored');
+    },
+  },
+  {
+    name: "T47: what another repository's rule fetched is not held here, whatever names it",
+    async run(metadata) {
+      const input = pushInput('docker.io/evil/app', 'one');
+      await metadata.storeManifest(manifestInput('docker.io/evil/app', 'one'));
+      for (const digest of blobsOf(input)) {
+        await metadata.recordFetch({
+          ...keyOf('private.test/app'),
+          rule: 'private.test',
+          digest,
+          size: 5,
+          private: true,
+          now: 5,
+        });
+      }
+      deepEqual(await metadata.putManifest(input), { kind: 'missing', digests: blobsOf(input) });
+    },
+  },
+  {
+    name: 'T47: a pushed manifest that names a layer as living elsewhere does not make it held',
+    async run(metadata) {
+      const secret = digestOf('secret');
+      await metadata.recordFetch({
+        ...keyOf('quay.io/private'),
+        rule: 'quay.io',
+        digest: secret,
+        size: 5,
+        private: true,
+        now: 5,
+      });
+      const input = pushInput('quay.io/evil', 'one');
+      const naming = withLayers(input, [
+        { mediaType: 'l', digest: secret, size: 5, urls: ['https://elsewhere.test/a'] },
+      ]);
+      equal((await push(metadata, withLayers(input, []))).kind, 'stored');
+      equal((await metadata.putManifest(naming)).kind, 'stored');
+      const other = pushInput('quay.io/evil', 'two');
+      const taking = withLayers({ ...other, parsed: { ...other.parsed, config: undefined } }, [
+        { mediaType: 'l', digest: secret, size: 5 },
+      ]);
+      deepEqual(await metadata.putManifest(taking), { kind: 'missing', digests: [secret] });
+    },
+  },
+  {
+    name: 'an index needs its manifests here and an image its layers, unless they may be sparse; a subject need not be here',
+    async run(metadata) {
+      const children = [pushInput('team/app', 'amd64'), pushInput('team/app', 'arm64')];
+      const [first, second] = children;
+      ok(first && second);
+      const index = indexInput('team/app', children, { tags: ['v1'] });
+      const digests = children.map((child) => child.manifest.digest);
+      deepEqual(await metadata.putManifest(index), { kind: 'missing', digests });
+      equal((await push(metadata, first)).kind, 'stored');
+      deepEqual(await metadata.putManifest(index), { kind: 'missing', digests: digests.slice(1) });
+      // A manifest of another repository is no child here, and a blob is no manifest.
+      await push(metadata, { ...second, ...keyOf('team/other') });
+      const digest = second.manifest.digest;
+      await metadata.holdBlob({ ...second, digest, create: true });
+      equal((await metadata.putManifest(index)).kind, 'missing');
+      equal((await metadata.putManifest({ ...index, sparse: true })).kind, 'stored');
+      const sparse = { ...pushInput('team/app', 'sparse'), sparse: true };
+      const configs = blobsOf(sparse).slice(0, 1);
+      deepEqual(await metadata.putManifest(sparse), { kind: 'missing', digests: configs });
+      await metadata.holdBlob({ ...sparse, digest: configs[0] ?? digest, create: true });
+      equal((await metadata.putManifest(sparse)).kind, 'stored');
+      equal((await push(metadata, second)).kind, 'stored');
+      equal((await metadata.putManifest(index)).kind, 'stored');
+      const signature = pushInput('team/app', 'signature');
+      const subject = { mediaType: 'm', digest: digestOf('nowhere'), size: 1 };
+      equal(
+        (await push(metadata, { ...signature, parsed: { ...signature.parsed, subject } })).kind,
+        'stored',
+      );
+      equal((await metadata.listReferrers(signature, subject.digest)).length, 1);
+    },
+  },
+  {
+    name: 'a tag that may not move stays, and nothing of the push is stored; the same digest is fine',
+    async run(metadata) {
+      const key = keyOf('team/app');
+      const tagMutability = {
+        mode: 'IMMUTABLE_WITH_EXCLUSION',
+        exclusions: ['latest', 'dev-*'],
+      } as const;
+      await metadata.createRepository({ ...key, tagMutability, now: 1 });
+      const one = pushInput('team/app', 'one', { tags: ['v1', 'latest', 'dev-1'] });
+      const two = pushInput('team/app', 'two', { tags: ['latest', 'v2', 'v1'] });
+      equal((await push(metadata, one)).kind, 'stored');
+      equal((await push(metadata, one)).kind, 'stored');
+      deepEqual(await push(metadata, two), {
+        kind: 'immutable',
+        tag: 'v1',
+        digest: one.manifest.digest,
+      });
+      equal(await isStored(metadata, two), false);
+      equal(await metadata.findTag(key, tagOf('v2')), undefined);
+      equal((await metadata.findTag(key, tagOf('latest')))?.digest, one.manifest.digest);
+      const allowed = { ...two, tags: ['latest', 'dev-1'].map(tagOf) };
+      equal((await metadata.putManifest(allowed)).kind, 'stored');
+      equal((await metadata.findTag(key, tagOf('dev-1')))?.digest, two.manifest.digest);
+      // Immutability is told before what is missing.
+      const three = pushInput('team/app', 'three', { tags: ['v1'] });
+      equal((await metadata.putManifest(three)).kind, 'immutable');
+    },
+  },
+  {
+    name: 'of fifty pushes of one tag that may not move, one is stored',
+    async run(metadata) {
+      const key = keyOf('team/app');
+      const tagMutability = { mode: 'IMMUTABLE', exclusions: [] } as const;
+      await metadata.createRepository({ ...key, tagMutability, now: 1 });
+      const results = await Promise.all(
+        Array.from({ length: 50 }, (_, index) =>
+          push(metadata, pushInput('team/app', `image${index}`, { tags: ['v1'] })),
+        ),
+      );
+      deepEqual(results.map((result) => result.kind).toSorted(), [
+        ...Array.from({ length: 49 }, () => 'immutable'),
+        'stored',
+      ]);
+      equal((await metadata.tagHistory(key, tagOf('v1'), 100)).length, 1);
+      equal((await metadata.listImages(key, undefined, 100)).length, 1);
+    },
+  },
+  {
+    name: 'T34: a push hides a cached tag once, and pulls then leave tag and manifest as they are',
+    async run(metadata) {
+      const pulled = manifestInput('quay.io/app', 'upstream', { tag: 'v1' });
+      await metadata.storeManifest(pulled);
+      const input = pushInput('quay.io/app', 'ours', { tags: ['v1', 'v2'], now: 2000 });
+      const first = await push(metadata, input);
+      deepEqual(first.kind === 'stored' && first.hides, ['v1']);
+      const again = await metadata.putManifest(input);
+      deepEqual(again.kind === 'stored' && again.hides, []);
+      const tag = tagOf('v1');
+      const before = await metadata.findTag(input, tag);
+      await metadata.storeManifest({ ...pulled, now: 3000 });
+      await metadata.setTag({
+        ...keyOf('quay.io/app'),
+        tag,
+        digest: digestOf('newer'),
+        mediaType: 'm',
+        size: 1,
+        source: 's',
+        validatedAt: 3000,
+        private: false,
+      });
+      await metadata.validateTag({ ...input, tag, source: 's', validatedAt: 4000 });
+      await metadata.markTag({ ...input, tag, status: 'gone' });
+      deepEqual(await metadata.findTag(input, tag), before);
+      deepEqual(
+        (await metadata.tagHistory(input, tag, 10)).map((one) => one.digest),
+        [input.manifest.digest, pulled.manifest.digest],
+      );
+      await metadata.storeManifest(manifestInput('quay.io/app', 'ours'));
+      const images = await metadata.listImages(input, undefined, 10);
+      deepEqual(
+        images.map((image) => [image.digest, image.provenance]),
+        [
+          [input.manifest.digest, 'pushed'],
+          [pulled.manifest.digest, 'cached'],
+        ],
+      );
+    },
+  },
+  {
+    name: 'a pulled manifest that is pushed is a pushed one, and its repository too',
+    async run(metadata) {
+      const pulled = manifestInput('quay.io/app', 'one', { tag: 'v1' });
+      await metadata.storeManifest({ ...pulled, private: true });
+      equal((await metadata.findRepository(pulled))?.pushed, false);
+      const result = await push(metadata, pushInput('quay.io/app', 'one'));
+      ok(result.kind === 'stored' && !result.added && !result.createdRepository);
+      const repository = await metadata.findRepository(pulled);
+      deepEqual([repository?.pushed, repository?.private], [true, true]);
+      const [image] = await metadata.listImages(pulled, undefined, 10);
+      equal(image?.provenance, 'pushed');
+      equal((await metadata.findTag(pulled, tagOf('v1')))?.provenance, 'cached');
+    },
+  },
+];

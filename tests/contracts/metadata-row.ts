@@ -1,0 +1,7 @@
+import type { Metadata } from '../../src/metadata/metadata.ts';
+
+/** One row of the metadata's contract; it runs on a database of its own. */
+export interface MetadataRow {
+  readonly name: string;
+  readonly run: (metadata: Metadata) => Promise<void>;
+}
