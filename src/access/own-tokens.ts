@@ -14,7 +14,7 @@ export interface OwnTokenClaims {
   /** As in `Caller`. */
   readonly credential: string | undefined;
   readonly scopes: readonly Scope[] | undefined;
-  /** Wall times, ms. */
+  /** Wall times, ms; the end is that of its second. */
   readonly issuedAt: number;
   readonly expiresAt: number;
 }
@@ -56,7 +56,7 @@ export function createOwnTokens({
         .setSubject(claims.subject)
         .setIssuedAt(Math.floor(claims.issuedAt / 1000))
         .setNotBefore(Math.floor(claims.issuedAt / 1000))
-        .setExpirationTime(Math.floor(claims.expiresAt / 1000))
+        .setExpirationTime(Math.ceil(claims.expiresAt / 1000))
         .setJti(randomText(lowerAlphabet, 16))
         .sign(newest.bytes);
     },
