@@ -1,41 +1,66 @@
 import * as z from 'zod';
 import { RegistryError } from '../../domain/errors.ts';
+import { isAccountId, isPrincipalName } from '../../domain/principal.ts';
+import { tagMutabilities, type TagMutability } from '../../domain/tag-mutability.ts';
 import type { Incoming } from '../../http/reply.ts';
 
 /** Bytes of a request's JSON body. */
 export const bodyBytesMax: number = 1024 * 1024;
 
-/** The longest image name that is looked at; the domain's own bound is no larger. */
-const imageCharactersMax = 1024;
+/** The longest text of a policy is 10,240 characters; what is longer is told so by its parser. */
+const policyTextCharactersMax = 100_000;
 
-const image = z.string().min(1, 'is empty').max(imageCharactersMax, 'is too long');
-const flag = z
-  .enum(['true', 'false'], { error: 'must be true or false' })
-  .transform((text) => text === 'true');
+type Text = z.ZodType<string>;
 
-interface Inputs {
-  readonly nothing: z.ZodType<Record<string, never>>;
-  readonly explain: z.ZodType<{ readonly image: string; readonly probe: boolean }>;
-  readonly refresh: z.ZodType<{ readonly image: string }>;
-  readonly verify: z.ZodType<{ readonly prefix?: string | undefined }>;
-  readonly pulls: z.ZodType<{ readonly limit: number }>;
+function text(charactersMax: number): z.ZodString {
+  return z.string().min(1, 'is empty').max(charactersMax, 'is too long');
 }
 
-/** What each endpoint takes; an unknown field is an error. */
-export const inputs: Inputs = {
-  nothing: z.strictObject({}),
-  explain: z.strictObject({ image, probe: flag.default(false) }),
-  refresh: z.strictObject({ image }),
-  verify: z.strictObject({ prefix: z.string().min(1).max(255).optional() }),
-  pulls: z.strictObject({
-    limit: z.coerce
-      .number({ error: 'must be a whole number from 1 to 1000' })
-      .int()
-      .min(1)
-      .max(1000)
-      .default(100),
+/** The fields that several endpoints take. */
+export const fields: {
+  readonly image: Text;
+  readonly flag: z.ZodType<boolean>;
+  readonly limit: z.ZodType<number>;
+  readonly cursor: z.ZodType<string | undefined>;
+  readonly account: z.ZodType<string | undefined>;
+  readonly region: z.ZodType<string | undefined>;
+  readonly user: z.ZodType<string | undefined>;
+  readonly name: Text;
+  readonly repository: Text;
+  readonly reference: Text;
+  readonly policy: Text;
+  readonly tagMutability: z.ZodType<TagMutability>;
+} = {
+  image: text(1024),
+  flag: z
+    .enum(['true', 'false'], { error: 'must be true or false' })
+    .default('false')
+    .transform((word) => word === 'true'),
+  limit: z.coerce
+    .number({ error: 'must be a whole number from 1 to 1000' })
+    .int()
+    .min(1)
+    .max(1000)
+    .default(100),
+  cursor: text(1024).optional(),
+  account: z.string().refine(isAccountId, 'must be twelve digits').optional(),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(?:-[a-z]+)+-\d{1,2}$/, 'must be a region, as us-east-1')
+    .optional(),
+  user: z.string().refine(isPrincipalName, 'must be the name of a user or robot').optional(),
+  name: text(128),
+  repository: text(255),
+  reference: text(512),
+  policy: text(policyTextCharactersMax),
+  tagMutability: z.strictObject({
+    mode: z.enum(tagMutabilities),
+    exclusions: z.array(text(128)).max(5).default([]),
   }),
 };
+
+/** An input without fields. */
+export const nothing: z.ZodType<Record<string, never>> = z.strictObject({});
 
 /** The query as an input; throws `requestInvalid` naming each wrong field. */
 export function readQuery<T>(request: Incoming, schema: z.ZodType<T>): T {

@@ -1,41 +1,92 @@
-import { authenticate } from '../../access/basic.ts';
-import type { Credentials } from '../../access/credentials.ts';
+import * as z from 'zod';
+import type { Audit, Caller, Identifier, RequestFrom } from '../../access/access.ts';
+import type { PolicyAuthorizer } from '../../access/authorizer.ts';
+import type { Identities } from '../../access/identities.ts';
+import type { Policies } from '../../access/policies.ts';
 import type { Explain } from '../../cache/explain.ts';
+import type { Pushes } from '../../cache/pushes.ts';
 import type { Refresh } from '../../cache/refresh.ts';
-import type { Listing, PullView, VersionView } from '../../domain/admin-view.ts';
+import type { RepositorySettings } from '../../cache/repository-settings.ts';
+import type { VersionView } from '../../domain/admin-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import type { RegistrySettings } from '../../domain/registry.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
-import type { Metadata, PullRow } from '../../metadata/metadata.ts';
+import type { Metadata } from '../../metadata/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Upstream } from '../../ports/upstream.ts';
-import { inputs, readJson, readQuery } from './v1-input.ts';
+import { accessEndpoints } from './v1-access.ts';
+import { accessKeyEndpoints } from './v1-access-keys.ts';
+import { accountEndpoints } from './v1-accounts.ts';
+import { createAdmission, isOperator } from './v1-admission.ts';
+import { cacheEndpoints } from './v1-cache.ts';
+import type { Asker, Endpoint } from './v1-endpoint.ts';
+import { endpoint } from './v1-endpoint.ts';
+import { imageEndpoints } from './v1-images.ts';
+import { nothing } from './v1-input.ts';
+import { openApiOf } from './v1-openapi.ts';
+import { policyEndpoints } from './v1-policies.ts';
 import { problemReply } from './v1-problem.ts';
-import { verifyRules, viewRule, viewUpstreams } from './v1-rules.ts';
+import { repositoryEndpoints } from './v1-repositories.ts';
+import { tokenEndpoints } from './v1-tokens.ts';
+import { userEndpoints } from './v1-users.ts';
 
 export interface ApiParts {
+  readonly identifier: Identifier;
+  readonly authorizer: PolicyAuthorizer;
+  readonly identities: Identities;
+  readonly policies: Policies;
+  readonly audit: Audit;
+  /** A password for `AWS:<password>`, and until when (ms); within the caller's own limits. */
+  readonly ecrPassword: (
+    caller: Caller,
+  ) => Promise<{ readonly password: string; readonly expiresAt: number }>;
+  /** The home account and the regions, as configured now. */
+  readonly registries: () => RegistrySettings;
+  /** Without a trailing slash; empty: the request's Host. */
+  readonly publicUrl: () => string;
   readonly rules: () => RuleSet;
   readonly explain: Explain;
   readonly refresh: Refresh;
+  readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository' | 'deleteManifest'>;
+  readonly settings: RepositorySettings;
   readonly upstream: Upstream;
-  readonly metadata: Pick<Metadata, 'listPulls'>;
+  readonly metadata: Pick<
+    Metadata,
+    | 'listPulls'
+    | 'listRepositories'
+    | 'findRepository'
+    | 'listTagRows'
+    | 'listImages'
+    | 'findTag'
+    | 'tagHistory'
+    | 'findManifestInfo'
+    | 'findChildren'
+    | 'listReferrers'
+    | 'listAudit'
+    | 'findAccount'
+  >;
   readonly clock: Clock;
   readonly version: VersionView;
-  readonly credentials: Credentials;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;
 }
 
-type Endpoint = (request: Incoming) => Promise<unknown>;
-type Route = Readonly<Partial<Record<'GET' | 'POST', Endpoint>>>;
+const prefix = '/api/v1/';
+const userAgentCharactersMax = 256;
 
-/** Everything under `/api/v1/`, for the administrator alone; answers JSON, errors as problems (RFC 9457). Never throws. */
+/** Everything under `/api/v1/`, for whoever has credentials; answers JSON, errors as problems (RFC 9457). Never throws. */
 export function createApiHandler(parts: ApiParts): Handler {
-  const routes = createRoutes(parts);
+  const admission = createAdmission(parts);
+  const table = createTable(parts, admission);
+  const routes = routesOf(table);
   return async (request) => {
     try {
-      const endpoint = chooseEndpoint(routes, request, parts);
-      return jsonReply(await endpoint(request));
+      const asker = await identify(request, parts);
+      refuseOtherSites(request);
+      const chosen = chooseEndpoint(routes, request);
+      if (chosen.operator && !isOperator(asker.caller, admission.home)) throw operatorOnly();
+      return jsonReply(chosen.status, await chosen.answer(request, asker));
     } catch (error) {
       if (!(error instanceof RegistryError) || error.code === 'internal')
         parts.failed(error, request.id);
@@ -44,116 +95,99 @@ export function createApiHandler(parts: ApiParts): Handler {
   };
 }
 
-/** Who is asking comes first, so that nothing can be learnt without credentials. */
-function chooseEndpoint(
-  routes: ReadonlyMap<string, Route>,
-  request: Incoming,
+/** Every endpoint, the description of them all included. */
+function createTable(
   parts: ApiParts,
-): Endpoint {
-  const who = authenticate(request.headers.authorization, parts.credentials, { mirror: false });
-  if (who !== 'administrator')
-    throw new RegistryError('unauthorized', 'the key of dataDir/credentials is needed', {
-      detail: { hint: 'send it as Basic: the access key as user, the secret key as password' },
+  admission: ReturnType<typeof createAdmission>,
+): readonly Endpoint[] {
+  const asked = { ...parts, admission };
+  const table: Endpoint[] = [
+    ...accountEndpoints(asked),
+    ...userEndpoints(asked),
+    ...accessKeyEndpoints(asked),
+    ...tokenEndpoints(asked),
+    ...policyEndpoints(asked),
+    ...repositoryEndpoints(asked),
+    ...imageEndpoints(asked),
+    ...accessEndpoints(asked),
+    ...cacheEndpoints(parts),
+  ];
+  let document: Readonly<Record<string, unknown>> | undefined;
+  const described = endpoint({
+    method: 'GET',
+    path: 'openapi.json',
+    summary: 'This document',
+    input: nothing,
+    output: z.record(z.string(), z.unknown()),
+    answer: async () => (document ??= openApiOf(table, parts.version.version)),
+  });
+  table.push(described);
+  return table;
+}
+
+type Routes = ReadonlyMap<string, ReadonlyMap<string, Endpoint>>;
+
+function routesOf(table: readonly Endpoint[]): Routes {
+  const routes = new Map<string, Map<string, Endpoint>>();
+  for (const each of table) {
+    const path = `${prefix}${each.path}`;
+    const methods = routes.get(path) ?? new Map<string, Endpoint>();
+    routes.set(path, methods.set(each.method, each));
+  }
+  return routes;
+}
+
+/** Who is asking comes first, so that nothing can be learnt without credentials. */
+async function identify(request: Incoming, { identifier }: ApiParts): Promise<Asker> {
+  const from: RequestFrom = {
+    address: request.clientAddress,
+    secure: request.secure,
+    userAgent: request.headers['user-agent']?.slice(0, userAgentCharactersMax),
+    requestId: request.id,
+  };
+  const { authorization } = request.headers;
+  const caller = await identifier.identify(authorization, from, { mirror: false });
+  const { principal } = caller;
+  if (principal.kind === 'anonymous')
+    throw new RegistryError('unauthorized', 'credentials are needed', {
+      detail: {
+        hint: 'send an access key as Basic (the key of dataDir/credentials, or a user’s), or a token as Bearer',
+      },
     });
+  return { caller, principal, from, author: { principal, from } };
+}
+
+function refuseOtherSites(request: Incoming): void {
   const site = request.headers['sec-fetch-site'];
   if (site === 'cross-site' || site === 'same-site')
     throw new RegistryError('denied', 'requests from other sites are refused');
-  const route = routes.get(request.path);
-  if (route === undefined) throw new RegistryError('routeUnknown', 'no such endpoint');
-  const method = request.method === 'HEAD' ? 'GET' : request.method;
-  const endpoint = method === 'GET' || method === 'POST' ? route[method] : undefined;
-  if (endpoint === undefined)
-    throw new RegistryError('unsupported', 'the endpoint does not take this method', {
-      detail: { allow: Object.keys(route).join(', ') },
-    });
-  return endpoint;
 }
 
-function createRoutes(parts: ApiParts): ReadonlyMap<string, Route> {
-  const rulesNow = () => parts.rules().rules;
-  return new Map<string, Route>([
-    [
-      '/api/v1/explain',
-      {
-        GET: (request) => parts.explain(readQuery(request, inputs.explain), request.signal),
-      },
-    ],
-    [
-      '/api/v1/refresh',
-      {
-        POST: async (request) => {
-          const { image } = await readJson(request, inputs.refresh);
-          return parts.refresh(image, request.signal);
-        },
-      },
-    ],
-    [
-      '/api/v1/rules',
-      {
-        GET: async (request) => {
-          readQuery(request, inputs.nothing);
-          const now = parts.clock.now();
-          return listing(rulesNow().map((rule) => viewRule(rule, parts.upstream, now)));
-        },
-      },
-    ],
-    [
-      '/api/v1/rules/verify',
-      {
-        POST: async (request) => {
-          const { prefix } = await readJson(request, inputs.verify);
-          return listing(await verifyRules(rulesNow(), prefix, parts, request.signal));
-        },
-      },
-    ],
-    [
-      '/api/v1/upstreams',
-      {
-        GET: async (request) => {
-          readQuery(request, inputs.nothing);
-          return listing(viewUpstreams(rulesNow(), parts.upstream, parts.clock.now()));
-        },
-      },
-    ],
-    [
-      '/api/v1/pulls',
-      {
-        GET: async (request) => {
-          const { limit } = readQuery(request, inputs.pulls);
-          return listing((await parts.metadata.listPulls(limit)).map(viewPull));
-        },
-      },
-    ],
-    ['/api/v1/version', { GET: async () => parts.version }],
-  ]);
+function chooseEndpoint(routes: Routes, request: Incoming): Endpoint {
+  const methods = routes.get(request.path);
+  if (methods === undefined) throw new RegistryError('routeUnknown', 'no such endpoint');
+  const chosen = methods.get(request.method === 'HEAD' ? 'GET' : request.method);
+  if (chosen !== undefined) return chosen;
+  throw new RegistryError('unsupported', 'the endpoint does not take this method', {
+    detail: { allow: [...methods.keys()].join(', ') },
+  });
 }
 
-function listing<Item>(items: readonly Item[]): Listing<Item> {
-  return { items, next: null };
+function operatorOnly(): RegistryError {
+  return new RegistryError('denied', 'only the administrator of the home account may', {
+    detail: { hint: 'use the key of dataDir/credentials' },
+  });
 }
 
-function viewPull(row: PullRow): PullView {
+function jsonReply(status: number, value: unknown): Reply {
   return {
-    hour: new Date(row.hour).toISOString(),
-    clientAddress: row.clientAddress,
-    ns: row.ns,
-    image: row.image,
-    digest: row.digest ?? null,
-    verdict: row.verdict,
-    count: row.count,
-    lastAt: new Date(row.lastAt).toISOString(),
-  };
-}
-
-function jsonReply(value: unknown): Reply {
-  return {
-    status: 200,
+    status,
     headers: {
-      'content-type': 'application/json',
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
+      ...(status === 204 ? {} : { 'content-type': 'application/json' }),
     },
-    body: `${JSON.stringify(value)}\n`,
+    ...(status === 204 ? {} : { body: `${JSON.stringify(value)}\n` }),
     note: { route: 'api' },
   };
 }

@@ -1,0 +1,80 @@
+import * as z from 'zod';
+import type { AccessKey, Identities, NewAccessKey } from '../../access/identities.ts';
+import type { AccessKeyView, NewAccessKeyView } from '../../domain/access-view.ts';
+import { identityActions } from '../../domain/identity-action.ts';
+import type { Admission } from './v1-admission.ts';
+import type { Endpoint } from './v1-endpoint.ts';
+import { endpoint } from './v1-endpoint.ts';
+import { fields } from './v1-input.ts';
+import * as outputs from './v1-outputs.ts';
+import { isoTime, isoTimeOrNull, listing } from './v1-page.ts';
+import { unknownOwner } from './v1-users.ts';
+
+export interface AccessKeyParts {
+  readonly admission: Admission;
+  readonly identities: Pick<Identities, 'listAccessKeys' | 'createAccessKey' | 'deleteAccessKey'>;
+}
+
+const owned = { user: fields.user, account: fields.account };
+
+/** Key pairs of users and robots; without a user the asker's own, or those of another account's root. */
+export function accessKeyEndpoints({ admission, identities }: AccessKeyParts): readonly Endpoint[] {
+  return [
+    endpoint({
+      method: 'GET',
+      path: 'access-keys',
+      summary: 'The access keys of a user, without their secrets',
+      input: z.strictObject(owned),
+      output: outputs.listOf(outputs.accessKey),
+      answer: async ({ input, ...asker }) => {
+        const owner = admission.owner(input, asker);
+        await admission.requireIdentity(asker, identityActions.listAccessKeys, owner);
+        return listing((await identities.listAccessKeys(owner)).map(viewAccessKey));
+      },
+    }),
+    endpoint({
+      method: 'POST',
+      path: 'access-keys',
+      summary: 'Makes an access key, whose secret is shown this once',
+      created: true,
+      input: z.strictObject(owned),
+      output: outputs.newAccessKey,
+      answer: async ({ input, ...asker }) => {
+        const owner = admission.owner(input, asker);
+        await admission.requireIdentity(asker, identityActions.createAccessKey, owner);
+        const made = await identities.createAccessKey(owner, asker.author);
+        if (made === undefined) throw unknownOwner(owner);
+        return viewNewAccessKey(made);
+      },
+    }),
+    endpoint({
+      method: 'DELETE',
+      path: 'access-keys',
+      summary: 'Deletes an access key, which is refused from then on',
+      input: z.strictObject({ ...owned, id: fields.name }),
+      output: undefined,
+      answer: async ({ input, ...asker }) => {
+        const owner = admission.owner(input, asker);
+        await admission.requireIdentity(asker, identityActions.deleteAccessKey, owner);
+        const { id } = input;
+        if (!(await identities.deleteAccessKey({ ...owner, id }, asker.author)))
+          throw unknownOwner(owner, `access key ${id}`);
+      },
+    }),
+  ];
+}
+
+function viewAccessKey(key: AccessKey): AccessKeyView {
+  return {
+    accessKeyId: key.id,
+    account: key.account,
+    user: key.name ?? null,
+    active: key.active,
+    createdAt: isoTime(key.createdAt),
+    lastUsedAt: isoTimeOrNull(key.lastUsedAt),
+  };
+}
+
+export function viewNewAccessKey({ key, secret }: NewAccessKey): NewAccessKeyView {
+  return { ...viewAccessKey(key), secretAccessKey: secret };
+}

@@ -1,0 +1,157 @@
+import * as z from 'zod';
+import type { Authorizer, Caller } from '../../access/access.ts';
+import type { Identities } from '../../access/identities.ts';
+import type { AuditView } from '../../domain/access-view.ts';
+import type { Action } from '../../domain/access-action.ts';
+import { actions } from '../../domain/access-action.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import { identityActions } from '../../domain/identity-action.ts';
+import type { Principal } from '../../domain/principal.ts';
+import { anonymous, isPrincipalName, parsePrincipalArn } from '../../domain/principal.ts';
+import type { AuditRow } from '../../metadata/access-metadata.ts';
+import type { Metadata } from '../../metadata/metadata.ts';
+import type { Admission } from './v1-admission.ts';
+import type { Endpoint } from './v1-endpoint.ts';
+import { endpoint } from './v1-endpoint.ts';
+import { fields } from './v1-input.ts';
+import * as outputs from './v1-outputs.ts';
+import { isoTime, pageOf, readCursor } from './v1-page.ts';
+import { unknownOwner } from './v1-users.ts';
+
+export interface AccessParts {
+  readonly admission: Admission;
+  readonly authorizer: Pick<Authorizer, 'explain'>;
+  readonly identities: Pick<Identities, 'findPrincipal'>;
+  readonly metadata: Pick<Metadata, 'listAudit' | 'findAccount'>;
+}
+
+/** What registry clients do, by a word of their own: all of its actions must be allowed. */
+const deeds: Readonly<Record<string, readonly Action[]>> = {
+  pull: [actions.getManifest, actions.getBlob],
+  push: [
+    actions.startUpload,
+    actions.appendUpload,
+    actions.finishUpload,
+    actions.checkBlob,
+    actions.putManifest,
+  ],
+  delete: [actions.delete],
+  import: [actions.importUpstream, actions.createRepository],
+};
+
+/** Why decisions are as they are, and what was decided and changed. */
+export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
+  const { admission, authorizer, metadata } = parts;
+  return [
+    endpoint({
+      method: 'POST',
+      path: 'access/can',
+      summary: 'Whether a principal may do something, and which statement decides',
+      input: z.strictObject({
+        principal: fields.reference,
+        action: fields.name,
+        repository: fields.repository,
+        account: fields.account,
+        region: fields.region,
+        sourceIp: z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address' }).optional(),
+      }),
+      output: outputs.accessDecision,
+      answer: async ({ input, ...asker }) => {
+        const { account } = asker.principal;
+        const owner = { account: input.account ?? account, name: undefined };
+        await admission.requireIdentity(asker, identityActions.simulatePolicy, owner);
+        const place = admission.place(input, asker);
+        const caller: Caller = {
+          ...asker.caller,
+          principal: await readPrincipal(parts, input.principal, account),
+          scopes: undefined,
+        };
+        const { repository, rule } = place.target;
+        let verdict = { allowed: false, because: '' };
+        for (const action of readActions(input.action)) {
+          verdict = await authorizer.explain({
+            caller,
+            action,
+            registry: place.registry,
+            repository,
+            rule,
+            from: { ...asker.from, address: input.sourceIp ?? asker.from.address },
+          });
+          if (!verdict.allowed) break;
+        }
+        return { allowed: verdict.allowed, because: verdict.because };
+      },
+    }),
+    endpoint({
+      method: 'GET',
+      path: 'audit',
+      summary: 'Changes, denials and logins, the newest first',
+      operator: true,
+      input: z.strictObject({ limit: fields.limit, cursor: fields.cursor }),
+      output: outputs.listOf(outputs.auditEntry),
+      answer: async ({ input: { limit, cursor } }) => {
+        const rows = await metadata.listAudit({ before: readId(cursor), limit: limit + 1 });
+        return pageOf(rows, limit, { view: viewAudit, keyOf: ({ id }) => [String(id)] });
+      },
+    }),
+  ];
+}
+
+/** An ARN, `anonymous`, `root`, or the name of a user of the asker's account; it must be there. */
+async function readPrincipal(
+  { identities, metadata }: AccessParts,
+  text: string,
+  account: string,
+): Promise<Principal> {
+  if (text === 'anonymous') return anonymous;
+  const named = parsePrincipalArn(text) ?? {
+    account,
+    name: text === 'root' ? undefined : text,
+  };
+  const { name } = named;
+  if (name === undefined) {
+    if ((await metadata.findAccount(named.account)) === undefined)
+      throw unknownOwner({ account: named.account, name: undefined });
+    return { kind: 'administrator', account: named.account };
+  }
+  if (!isPrincipalName(name))
+    throw new RegistryError('requestInvalid', 'principal: not a principal', {
+      detail: {
+        field: 'principal',
+        hint: `write a user's name, arn:aws:iam::${account}:user/NAME, root or anonymous`,
+      },
+    });
+  const row = await identities.findPrincipal(named.account, name);
+  if (row === undefined) throw unknownOwner({ account: named.account, name });
+  return { kind: row.kind, account: row.account, name: row.name };
+}
+
+function readActions(text: string): readonly Action[] {
+  const word = text.toLowerCase();
+  const known = Object.values(actions).find((action) => action.toLowerCase() === word);
+  const found =
+    known === undefined ? Object.entries(deeds).find(([deed]) => deed === word)?.[1] : [known];
+  if (found !== undefined) return found;
+  throw new RegistryError('requestInvalid', `action: ${text} is none that Breakwater asks`, {
+    detail: {
+      field: 'action',
+      hint: `write ${Object.keys(deeds).join(', ')}, or one of ${Object.values(actions).join(', ')}`,
+    },
+  });
+}
+
+function readId(cursor: string | undefined): number | undefined {
+  const [id] = readCursor(cursor, 1) ?? [];
+  if (id === undefined) return undefined;
+  if (/^\d{1,15}$/.test(id)) return Number(id);
+  throw new RegistryError('paginationInvalid', 'cursor: not one of this list');
+}
+
+function viewAudit(row: AuditRow): AuditView {
+  const { at, detail, ...rest } = row;
+  return {
+    ...rest,
+    at: isoTime(at),
+    detail: JSON.parse(detail) as AuditView['detail'],
+  };
+}

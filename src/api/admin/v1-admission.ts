@@ -1,0 +1,169 @@
+import type { Authorizer, Caller, Question } from '../../access/access.ts';
+import type { Action } from '../../domain/access-action.ts';
+import { actions } from '../../domain/access-action.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { IdentityAction } from '../../domain/identity-action.ts';
+import { arnOf } from '../../domain/principal.ts';
+import type { PullTarget } from '../../domain/pull-rule.ts';
+import type { RegistryKey, RegistrySettings } from '../../domain/registry.ts';
+import { homeRegionOf, homeRegistryOf, registryKey, registryOf } from '../../domain/registry.ts';
+import type { RepositoryName } from '../../domain/repository-name.ts';
+import type { RuleSet } from '../../domain/rule-set.ts';
+import { canonicalName } from '../../domain/rule-set.ts';
+import type { Asker } from './v1-endpoint.ts';
+
+/** One repository as an endpoint was asked for it. */
+export interface Place {
+  readonly registry: RegistryKey;
+  readonly target: PullTarget;
+}
+
+export interface Owner {
+  readonly account: string;
+  /** Absent: the account's root. */
+  readonly name: string | undefined;
+}
+
+/** Which registry, repository or principal is meant, and whether the asker may. */
+export interface Admission {
+  readonly home: RegistryKey;
+  /** A region that is no registry of its own is home. */
+  registry(
+    asked: { account?: string | undefined; region?: string | undefined },
+    asker: Asker,
+  ): RegistryKey;
+  /** Throws `nameInvalid`. */
+  place(
+    asked: { repository: string; account?: string | undefined; region?: string | undefined },
+    asker: Asker,
+  ): Place;
+  /** The rule that leads to a repository by its name. */
+  ruleOf(registry: RegistryKey, repository: RepositoryName): PullTarget['rule'];
+  /** Throws `denied`; `nameUnknown`, as for one that is not there, where the repository may not be seen either. */
+  require(asker: Asker, action: Action, place: Place): Promise<void>;
+  /** For what concerns the registry as a whole, or makes something in it. Throws `denied`. */
+  requireInRegistry(
+    asker: Asker,
+    action: Action,
+    registry: RegistryKey,
+    target?: PullTarget,
+  ): Promise<void>;
+  maySee(asker: Asker, registry: RegistryKey, repository: RepositoryName): Promise<boolean>;
+  /** The account's own; the operator's is any. Throws `denied`. */
+  requireIdentity(asker: Asker, action: IdentityAction, owner: Owner): Promise<void>;
+  /** Without a user: the asker itself, or the root of another account. */
+  owner(asked: { user?: string | undefined; account?: string | undefined }, asker: Asker): Owner;
+}
+
+export interface AdmissionOptions {
+  readonly authorizer: Pick<Authorizer, 'may' | 'explain'>;
+  readonly rules: () => RuleSet;
+  readonly registries: () => RegistrySettings;
+}
+
+/** The home account's administrator, by a credential without limits: whose the server is. */
+export function isOperator(caller: Caller, home: RegistryKey): boolean {
+  const { principal, scopes } = caller;
+  return (
+    principal.kind === 'administrator' &&
+    principal.account === registryOf(home).account &&
+    scopes === undefined
+  );
+}
+
+export function createAdmission(options: AdmissionOptions): Admission {
+  const { authorizer, rules, registries } = options;
+  const home = (): RegistryKey => homeRegistryOf(registries());
+
+  const registry: Admission['registry'] = ({ account, region }, { principal }) => {
+    const { regions } = registries();
+    const own = region !== undefined && (regions === 'any' || regions.includes(region));
+    return registryKey({
+      account: account ?? principal.account,
+      region: own ? region : homeRegionOf(regions),
+    });
+  };
+  const ask = ({ caller, from }: Asker, more: Omit<Question, 'caller' | 'from'>): Question => ({
+    ...more,
+    caller,
+    from,
+  });
+  const ruleOf: Admission['ruleOf'] = (key, repository) =>
+    key === home() ? rules().byPath(repository)?.rule : undefined;
+  const maySee: Admission['maySee'] = async (asker, key, repository) => {
+    const one = { registry: key, repository, rule: ruleOf(key, repository) };
+    for (const action of [actions.listRepositories, actions.getManifest])
+      if ((await authorizer.explain(ask(asker, { ...one, action }))).allowed) return true;
+    return false;
+  };
+  return {
+    get home() {
+      return home();
+    },
+    registry,
+    ruleOf,
+    maySee,
+    place(asked, asker) {
+      const key = registry(asked, asker);
+      const target =
+        (key === home() ? rules().byPath(asked.repository) : undefined) ??
+        ownTarget(asked.repository);
+      return { registry: key, target };
+    },
+    async require(asker, action, { registry: key, target }) {
+      const { repository, rule } = target;
+      const verdict = await authorizer.may(ask(asker, { action, registry: key, repository, rule }));
+      if (verdict.allowed) return;
+      if (await maySee(asker, key, repository)) throw refused(action);
+      throw new RegistryError('nameUnknown', 'repository unknown', {
+        detail: { name: repository },
+      });
+    },
+    async requireInRegistry(asker, action, key, target) {
+      const repository = target?.repository;
+      const question = ask(asker, { action, registry: key, repository, rule: undefined });
+      if (!(await authorizer.may(question)).allowed) throw refused(action);
+    },
+    async requireIdentity(asker, action, { account, name }) {
+      if (isOperator(asker.caller, home())) return;
+      const resource =
+        name === undefined
+          ? `arn:aws:iam::${account}:root`
+          : arnOf({ kind: 'user', account, name });
+      const { region } = registryOf(home());
+      const verdict = await authorizer.may(
+        ask(asker, {
+          action,
+          registry: registryKey({ account, region }),
+          repository: undefined,
+          rule: undefined,
+          ...(resource === undefined ? {} : { resource }),
+        }),
+      );
+      if (!verdict.allowed) throw refused(action);
+    },
+    owner({ user, account }, { principal }) {
+      const own = account === undefined || account === principal.account;
+      const self = principal.kind === 'administrator' ? undefined : principal.name;
+      return {
+        account: account ?? principal.account,
+        name: user ?? (own ? self : undefined),
+      };
+    },
+  };
+}
+
+function ownTarget(name: string): PullTarget {
+  const repository = canonicalName(name);
+  if (repository === undefined)
+    throw new RegistryError('nameInvalid', 'repository: not a repository name', {
+      detail: { field: 'repository', value: name.slice(0, 255) },
+    });
+  return { rule: undefined, repository, upstreamRepository: repository };
+}
+
+function refused(action: string): RegistryError {
+  return new RegistryError('denied', `${action} is not allowed`, {
+    detail: { action, hint: 'breakwater access can says why, to an administrator' },
+  });
+}

@@ -1,0 +1,197 @@
+import * as z from 'zod';
+import type { Audit } from '../../access/access.ts';
+import type { PolicyAuthorizer } from '../../access/authorizer.ts';
+import type { Author } from '../../access/identities.ts';
+import type { Pushes } from '../../cache/pushes.ts';
+import type { RepositorySettings } from '../../cache/repository-settings.ts';
+import { requireTagMutability } from '../../cache/repository-settings.ts';
+import type { Action } from '../../domain/access-action.ts';
+import { actions } from '../../domain/access-action.ts';
+import type { RepositoryView } from '../../domain/access-view.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import { describePrincipal } from '../../domain/principal.ts';
+import type { RegistryKey } from '../../domain/registry.ts';
+import { registryOf, repositoryArn } from '../../domain/registry.ts';
+import type { Metadata } from '../../metadata/metadata.ts';
+import type { RepositoryRow } from '../../metadata/registry-metadata.ts';
+import type { Admission, Place } from './v1-admission.ts';
+import type { Asker, Endpoint } from './v1-endpoint.ts';
+import { endpoint } from './v1-endpoint.ts';
+import { fields } from './v1-input.ts';
+import * as outputs from './v1-outputs.ts';
+import { isoTime, pageOf, readCursor } from './v1-page.ts';
+
+export interface RepositoryParts {
+  readonly admission: Admission;
+  readonly metadata: Pick<Metadata, 'listRepositories' | 'findRepository'>;
+  readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository'>;
+  readonly settings: RepositorySettings;
+  readonly authorizer: Pick<PolicyAuthorizer, 'forget'>;
+  readonly audit: Audit;
+}
+
+const place = {
+  repository: fields.repository,
+  account: fields.account,
+  region: fields.region,
+};
+
+/** Rows looked through for one page; what remains is the next page's. */
+const scannedMax = 5000;
+
+/** Repositories of a registry, as far as the asker may see them. */
+export function repositoryEndpoints(parts: RepositoryParts): readonly Endpoint[] {
+  const { admission, pushes, settings } = parts;
+  return [
+    endpoint({
+      method: 'GET',
+      path: 'repositories',
+      summary: 'The repositories of a registry that the caller may see',
+      input: z.strictObject({
+        prefix: z.string().max(255).default(''),
+        account: fields.account,
+        region: fields.region,
+        limit: fields.limit,
+        cursor: fields.cursor,
+      }),
+      output: outputs.listOf(outputs.repository),
+      answer: async ({ input, ...asker }) => {
+        const registry = admission.registry(input, asker);
+        const { rows, next } = await visibleRows(parts, asker, registry, input);
+        const view = (row: RepositoryRow): RepositoryView => viewRepository(registry, row, parts);
+        const page = pageOf(rows, input.limit, { view, keyOf: ({ name }) => [name] });
+        return page.next === null && next !== undefined
+          ? { ...page, next: pageOf([next, next], 1, { view, keyOf: ({ name }) => [name] }).next }
+          : page;
+      },
+    }),
+    endpoint({
+      method: 'POST',
+      path: 'repositories',
+      summary: 'Makes a repository',
+      created: true,
+      input: z.strictObject({ ...place, tagMutability: fields.tagMutability.optional() }),
+      output: outputs.repository,
+      answer: async ({ input, ...asker }) => {
+        const where = admission.place(input, asker);
+        const { tagMutability } = input;
+        await admission.requireInRegistry(
+          asker,
+          actions.createRepository,
+          where.registry,
+          where.target,
+        );
+        if (tagMutability !== undefined) requireTagMutability(tagMutability);
+        await pushes.createRepository(where);
+        if (tagMutability !== undefined)
+          await settings.setTagMutability({ ...where, tagMutability });
+        told(parts, asker.author, actions.createRepository, where);
+        return readRepository(parts, where);
+      },
+    }),
+    endpoint({
+      method: 'PATCH',
+      path: 'repositories',
+      summary: 'Changes the settings of a repository',
+      input: z.strictObject({ ...place, tagMutability: fields.tagMutability }),
+      output: outputs.repository,
+      answer: async ({ input: { tagMutability, ...input }, ...asker }) => {
+        const where = admission.place(input, asker);
+        await admission.require(asker, actions.setTagMutability, where);
+        await settings.setTagMutability({ ...where, tagMutability });
+        told(parts, asker.author, actions.setTagMutability, where, {
+          mode: tagMutability.mode,
+          exclusions: tagMutability.exclusions.join(' '),
+        });
+        return readRepository(parts, where);
+      },
+    }),
+    endpoint({
+      method: 'DELETE',
+      path: 'repositories',
+      summary: 'Deletes a repository; one that holds images only with force',
+      input: z.strictObject({ ...place, force: fields.flag }),
+      output: undefined,
+      answer: async ({ input: { force, ...input }, ...asker }) => {
+        const where = admission.place(input, asker);
+        await admission.require(asker, actions.deleteRepository, where);
+        await pushes.deleteRepository({ ...where, force });
+        told(parts, asker.author, actions.deleteRepository, where, { force });
+      },
+    }),
+  ];
+}
+
+/** One more than a page's, or the last row that was looked at where too many had to be passed over. */
+async function visibleRows(
+  { metadata, admission }: RepositoryParts,
+  asker: Asker,
+  registry: RegistryKey,
+  { prefix, limit, cursor }: { prefix: string; limit: number; cursor: string | undefined },
+): Promise<{ readonly rows: readonly RepositoryRow[]; readonly next: RepositoryRow | undefined }> {
+  const rows: RepositoryRow[] = [];
+  let after = readCursor(cursor, 1)?.[0] ?? '';
+  for (let scanned = 0; scanned < scannedMax;) {
+    const read = await metadata.listRepositories(registry, { prefix, after, limit: limit + 1 });
+    for (const row of read) {
+      if (await admission.maySee(asker, registry, row.name)) rows.push(row);
+      if (rows.length > limit) return { rows, next: undefined };
+    }
+    const last = read.at(-1);
+    if (last === undefined || read.length <= limit) return { rows, next: undefined };
+    after = last.name;
+    scanned += read.length;
+    if (scanned >= scannedMax) return { rows, next: last };
+  }
+  return { rows, next: undefined };
+}
+
+async function readRepository(
+  parts: RepositoryParts,
+  { registry, target: { repository } }: Place,
+): Promise<RepositoryView> {
+  const row = await parts.metadata.findRepository({ registry, repository });
+  if (row === undefined)
+    throw new RegistryError('nameUnknown', 'repository unknown', { detail: { name: repository } });
+  return viewRepository(registry, { ...row, name: repository }, parts);
+}
+
+function viewRepository(
+  registry: RegistryKey,
+  row: RepositoryRow,
+  { admission }: Pick<RepositoryParts, 'admission'>,
+): RepositoryView {
+  return {
+    repository: row.name,
+    arn: repositoryArn(registry, row.name),
+    ...registryOf(registry),
+    createdAt: isoTime(row.createdAt),
+    rule: admission.ruleOf(registry, row.name)?.prefix ?? null,
+    private: row.private,
+    pushed: row.pushed,
+    tagMutability: row.tagMutability,
+    hasPolicy: row.policy !== undefined,
+  };
+}
+
+/** The audit's entry of a change that was made, and what remembered the repository forgets it. */
+export function told(
+  { audit, authorizer }: Pick<RepositoryParts, 'audit' | 'authorizer'>,
+  { principal, from }: Author,
+  action: Action,
+  { registry, target: { repository } }: Place,
+  detail: Readonly<Record<string, string | number | boolean>> = {},
+): void {
+  authorizer.forget(registry, repository);
+  audit.record({
+    kind: 'change',
+    principal: describePrincipal(principal),
+    action,
+    resource: repository,
+    registry,
+    outcome: 'allowed',
+    address: from.address,
+    requestId: from.requestId,
+    detail,
+  });
+}
