@@ -242,10 +242,10 @@ suite('a request body', () => {
     const { promise: gone, resolve: go } = Promise.withResolvers<void>();
     const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>();
     let length = 0;
-    await using r = await rig(async ({ body, signal }) => {
-      signal.addEventListener('abort', () => setImmediate(go));
+    await using r = await rig(async (request) => {
+      (request as Exchange).request.once('close', () => setImmediate(go));
       try {
-        for await (const chunk of body) {
+        for await (const chunk of request.body) {
           length += chunk.length;
           await gone;
         }
