@@ -76,7 +76,7 @@ export function createDeletions(parts: {
       const made = await changing(request, 'createRepository', () =>
         metadata.createRepository({
           ...repositoryKey(request),
-          tagMutability: mutableTags,
+          tagMutability: request.tagMutability ?? mutableTags,
           now: parts.clock.now(),
         }),
       );

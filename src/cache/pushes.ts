@@ -2,6 +2,7 @@ import type { Digest, DigestAlgorithm } from '../domain/digest.ts';
 import type { Reference } from '../domain/reference.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import type { Tag } from '../domain/tag.ts';
+import type { TagMutability } from '../domain/tag-mutability.ts';
 import type { PullRequest } from './cache.ts';
 
 /** A chunk's place by its Content-Range, both ends included. */
@@ -94,7 +95,9 @@ export interface Pushes {
   /** The repository's hold on the blob; the bytes go when nothing holds them. `blobUnknown` where it is not held. */
   deleteBlob(request: PullRequest & { readonly digest: Digest }): Promise<void>;
   /** Makes a repository; `conflict` where there is one. Under a rule's prefix it is always allowed. */
-  createRepository(request: PullRequest): Promise<void>;
+  createRepository(
+    request: PullRequest & { readonly tagMutability?: TagMutability },
+  ): Promise<void>;
   /** `conflict` where it holds manifests and `force` is false; `nameUnknown` where it is not there. */
   deleteRepository(request: PullRequest & { readonly force: boolean }): Promise<void>;
 }

@@ -82,9 +82,10 @@ export function repositoryEndpoints(parts: RepositoryParts): readonly Endpoint[]
           where.target,
         );
         if (tagMutability !== undefined) requireTagMutability(tagMutability);
-        await pushes.createRepository(where);
-        if (tagMutability !== undefined)
-          await settings.setTagMutability({ ...where, tagMutability });
+        await pushes.createRepository({
+          ...where,
+          ...(tagMutability === undefined ? {} : { tagMutability }),
+        });
         told(parts, asker.author, actions.createRepository, where);
         return readRepository(parts, where);
       },
