@@ -1,6 +1,6 @@
-// Stores manifests until it is killed, and tells the id of each that was acknowledged with all before it.
+// Stores and pushes manifests until it is killed, and tells the id of each that was acknowledged with all before it.
 import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
-import { manifestInput } from './metadata-samples.ts';
+import { manifestInput, push, pushInput } from './metadata-samples.ts';
 
 const [file = '', from = '0'] = process.argv.slice(2);
 const metadata = await openSqliteMetadata(file);
@@ -10,6 +10,11 @@ for (let id = Number(from); ; id += parallel) {
     await metadata.storeManifest(
       manifestInput('quay.io/killed', `image${one}`, { tag: `t${one}` }),
     );
+    const pushed = await push(
+      metadata,
+      pushInput('team/killed', `image${one}`, { tags: [`t${one}`, 'latest'] }),
+    );
+    if (pushed.kind !== 'stored') throw new Error(`push ${one}: ${JSON.stringify(pushed)}`);
     return one;
   });
   for (const write of writes) process.send?.(await write);

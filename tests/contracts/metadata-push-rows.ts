@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import type { Digest } from '../../src/domain/digest.ts';
-import type { Metadata, StoredManifest } from '../../src/metadata/metadata.ts';
+import type { Metadata } from '../../src/metadata/metadata.ts';
 import type { PutManifestInput } from '../../src/metadata/registry-metadata.ts';
 import type { MetadataRow } from './metadata-row.ts';
 import {
@@ -9,6 +9,7 @@ import {
   keyOf,
   manifestInput,
   push,
+  pushedManifest,
   pushInput,
   tagOf,
 } from './metadata-samples.ts';
@@ -30,10 +31,6 @@ function withLayers(
 
 async function isStored(metadata: Metadata, input: PutManifestInput): Promise<boolean> {
   return (await metadata.findManifest(input, input.manifest.digest)) !== undefined;
-}
-
-function pushed(input: PutManifestInput): StoredManifest {
-  return { ...input.manifest, provenance: 'pushed' };
 }
 
 /** Pushes, and what keeps them from being stored. */
@@ -101,7 +98,7 @@ export const pushRows: readonly MetadataRow[] = [
         hides: [],
         createdRepository: false,
       });
-      deepEqual(await metadata.findManifest(input, input.manifest.digest), pushed(input));
+      deepEqual(await metadata.findManifest(input, input.manifest.digest), pushedManifest(input));
       deepEqual(await metadata.findTag(input, tagOf('latest')), {
         tag: 'latest',
         digest: input.manifest.digest,

@@ -1,8 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import fc from 'fast-check';
 import { mutableTags } from '../../src/domain/tag-mutability.ts';
-import type { StoredManifest } from '../../src/metadata/metadata.ts';
-import type { ImageRow, PutManifestInput } from '../../src/metadata/registry-metadata.ts';
+import type { ImageRow } from '../../src/metadata/registry-metadata.ts';
 import type { MetadataRow } from './metadata-row.ts';
 import {
   digestOf,
@@ -11,13 +10,10 @@ import {
   keyOf,
   manifestInput,
   push,
+  pushedManifest,
   pushInput,
   tagOf,
 } from './metadata-samples.ts';
-
-function pushed(input: PutManifestInput): StoredManifest {
-  return { ...input.manifest, provenance: 'pushed' };
-}
 
 /** Repositories with their settings, lists, and what is deleted. */
 export const registryRows: readonly MetadataRow[] = [
@@ -255,12 +251,12 @@ export const registryRows: readonly MetadataRow[] = [
       equal(await metadata.findManifest(one, digest), undefined);
       deepEqual(await metadata.findChildren(one, digest), []);
       deepEqual(await metadata.listTags(one, '', 10), ['v2']);
-      deepEqual(await metadata.findManifest(elsewhere, digest), pushed(one));
+      deepEqual(await metadata.findManifest(elsewhere, digest), pushedManifest(one));
       deepEqual(await metadata.deleteManifest({ ...elsewhere, digest }), {
         tags: ['a', 'latest', 'v1'],
       });
       equal((await metadata.putManifest(one)).kind, 'stored');
-      deepEqual(await metadata.findManifest(one, digest), pushed(one));
+      deepEqual(await metadata.findManifest(one, digest), pushedManifest(one));
       equal((await metadata.findChildren(one, digest)).length, 3);
     },
   },
@@ -273,7 +269,7 @@ export const registryRows: readonly MetadataRow[] = [
       equal(await metadata.deleteTag({ ...input, tag }), input.manifest.digest);
       equal(await metadata.deleteTag({ ...input, tag }), undefined);
       deepEqual(await metadata.listTags(input, '', 10), ['v2']);
-      deepEqual(await metadata.findManifest(input, input.manifest.digest), pushed(input));
+      deepEqual(await metadata.findManifest(input, input.manifest.digest), pushedManifest(input));
       await metadata.storeManifest(manifestInput('quay.io/app', 'upstream', { tag: 'v1' }));
       equal((await metadata.findTag(input, tag))?.provenance, 'cached');
     },
@@ -302,7 +298,10 @@ export const registryRows: readonly MetadataRow[] = [
         ),
         ['team/web'],
       );
-      deepEqual(await metadata.findManifest(elsewhere, input.manifest.digest), pushed(input));
+      deepEqual(
+        await metadata.findManifest(elsewhere, input.manifest.digest),
+        pushedManifest(input),
+      );
       await metadata.createRepository({
         ...keyOf('team/app'),
         tagMutability: mutableTags,

@@ -4,7 +4,12 @@ import { homeRegistry } from '../../src/domain/registry.ts';
 import type { RegistryKey } from '../../src/domain/registry.ts';
 import type { RepositoryName } from '../../src/domain/repository-name.ts';
 import type { Tag } from '../../src/domain/tag.ts';
-import type { Metadata, RepositoryKey, StoreManifestInput } from '../../src/metadata/metadata.ts';
+import type {
+  Metadata,
+  RepositoryKey,
+  StoredManifest,
+  StoreManifestInput,
+} from '../../src/metadata/metadata.ts';
 import type { PutManifestInput } from '../../src/metadata/registry-metadata.ts';
 
 export const home: RegistryKey = homeRegistry;
@@ -85,6 +90,11 @@ export function pushInput(
     provenance: 'pushed',
     now: options.now ?? 1000,
   };
+}
+
+/** What is found of it. */
+export function pushedManifest(input: PutManifestInput): StoredManifest {
+  return { ...input.manifest, provenance: 'pushed' };
 }
 
 /** An index of the manifests, each with its size. */

@@ -7,7 +7,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, suite, test } from 'node:test';
 import { Kysely } from 'kysely';
+import { mutableTags } from '../../src/domain/tag-mutability.ts';
+import { findAccessKey, listAccessKeys } from '../../src/metadata/access-keys.ts';
+import { findAccount, listAccounts } from '../../src/metadata/accounts.ts';
+import { listAudit } from '../../src/metadata/audit.ts';
+import { findBlobHolders, holdsBlob } from '../../src/metadata/blob-holds.ts';
 import { findBlobClaim } from '../../src/metadata/blobs.ts';
+import { listImages } from '../../src/metadata/images.ts';
 import {
   findChildren,
   findManifest,
@@ -17,17 +23,41 @@ import {
 import type { MetadataError } from '../../src/metadata/metadata-error.ts';
 import { schemaVersion } from '../../src/metadata/migrate.ts';
 import { nodeSqliteDialect } from '../../src/metadata/node-sqlite-dialect.ts';
+import { findRegistryPolicy, listIdentityPolicies } from '../../src/metadata/policies.ts';
+import { findPrincipal, listPrincipals } from '../../src/metadata/principals.ts';
 import { listPulls } from '../../src/metadata/pulls.ts';
 import { findRepository } from '../../src/metadata/repositories.ts';
+import { listRepositories } from '../../src/metadata/repository-settings.ts';
 import type { Schema, Sql } from '../../src/metadata/schema.ts';
 import { openSqliteWriter } from '../../src/metadata/sqlite-writer.ts';
 import { metadataOn, openSqliteMetadata } from '../../src/metadata/sqlite.ts';
-import { findTag, listTags, tagHistory } from '../../src/metadata/tags.ts';
+import { findTag, listTagRows, listTags, tagHistory } from '../../src/metadata/tags.ts';
+import { findToken, listTokens } from '../../src/metadata/tokens.ts';
 import { startWriteThread, waitingMax } from '../../src/metadata/write-thread.ts';
-import { digestOf, keyOf, manifestInput, tagOf } from './metadata-samples.ts';
+import { checkFirstContent, makeFirstDatabase } from './metadata-first-version.ts';
+import {
+  digestOf,
+  home,
+  indexInput,
+  keyOf,
+  manifestInput,
+  push,
+  pushInput,
+  tagOf,
+} from './metadata-samples.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-sqlite-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** A constant, a row of values, rows already bounded, or rows in the order of an index are no walk. */
+const tableWalk =
+  /SCAN (?!CONSTANT ROW|\d+-ROW VALUES CLAUSE|accounts(?:;|$)|child(?:;|$)|pull_records USING INDEX)/;
+
+function planOf(database: DatabaseSync, text: string): string {
+  const parameters = Array.from(text.matchAll(/\?/g), () => null);
+  const plan = database.prepare(`explain query plan ${text}`).all(...parameters);
+  return plan.map((row) => String(row['detail'])).join('; ');
+}
 
 let files = 0;
 function newFile(): string {
@@ -96,7 +126,10 @@ suite('metadata in a SQLite file', () => {
 
   test('finds everything by an index: no read walks a table', async () => {
     const file = newFile();
-    await (await openSqliteMetadata(file))[Symbol.asyncDispose]();
+    {
+      await using metadata = await openSqliteMetadata(file);
+      await push(metadata, pushInput('quay.io/a', 'one'));
+    }
     const database = new DatabaseSync(file);
     const seen: string[] = [];
     const sql: Sql = new Kysely<Schema>({
@@ -114,17 +147,81 @@ suite('metadata in a SQLite file', () => {
     await findChildren(sql, key, digest);
     await findBlobClaim(sql, key, 'docker.io', digest);
     await listPulls(sql, 10);
-    equal(seen.length, 10);
+    await holdsBlob(sql, key, digest);
+    await listRepositories(sql, home, { prefix: 'quay.io/', after: 'quay.io/a', limit: 10 });
+    await listTagRows(sql, key, 'x', 10);
+    await listImages(sql, key, undefined, 10);
+    await listAccounts(sql);
+    await findAccount(sql, 'x');
+    await findPrincipal(sql, 'x', 'x');
+    await listPrincipals(sql, 'x');
+    await findAccessKey(sql, 'x');
+    await listAccessKeys(sql, 'x', undefined);
+    await findToken(sql, 'x');
+    await listTokens(sql, 'x', 'x');
+    await listIdentityPolicies(sql, 'x', 'x');
+    await findRegistryPolicy(sql, home);
+    await listAudit(sql, { before: 5, limit: 10 });
+    equal(seen.length, 26);
     for (const text of seen) {
-      const parameters = Array.from(text.matchAll(/\?/g), () => null);
-      const plan = database.prepare(`explain query plan ${text}`).all(...parameters);
-      const details = plan.map((row) => String(row['detail'])).join('; ');
-      doesNotMatch(
-        details,
-        /SCAN (?!CONSTANT ROW|child(?:;|$)|pull_records USING INDEX)/,
-        `${text}: ${details}`,
-      );
-      doesNotMatch(details, /TEMP B-TREE/, `${text}: ${details}`);
+      const plan = planOf(database, text);
+      doesNotMatch(plan, tableWalk, `${text}: ${plan}`);
+      doesNotMatch(plan, /TEMP B-TREE/, `${text}: ${plan}`);
+    }
+    await findBlobHolders(sql, home, digest, 10);
+    const holders = planOf(database, seen.at(-1) ?? '');
+    doesNotMatch(holders, tableWalk, holders);
+    database.close();
+  });
+
+  test('writes by an index: no write walks a table', async () => {
+    const file = newFile();
+    const seen = new Set<string>();
+    const writer = await openSqliteWriter(file, (text) => seen.add(text));
+    const image = pushInput('quay.io/a', 'one', { tags: ['x'] });
+    const index = indexInput('quay.io/a', [image], { tags: ['y'] });
+    const { digest } = image.manifest;
+    const principal = { account: 'x', name: 'x' };
+    const at = [{ id: 'x', at: 1 }];
+    seen.clear();
+    const outcomes = await writer.run([
+      { name: 'storeManifest', input: manifestInput('quay.io/a', 'two') },
+      { name: 'putManifest', input: image },
+      ...[...image.parsed.layers, ...(image.parsed.config ? [image.parsed.config] : [])].map(
+        (blob) => ({ name: 'holdBlob' as const, input: { ...image, digest: blob.digest } }),
+      ),
+      { name: 'putManifest', input: image },
+      { name: 'putManifest', input: index },
+      { name: 'setTagMutability', input: { ...image, tagMutability: mutableTags } },
+      { name: 'releaseBlob', input: { ...image, digest } },
+      { name: 'deleteTag', input: { ...image, tag: tagOf('x') } },
+      { name: 'deleteManifest', input: { ...image, digest } },
+      { name: 'deleteRepository', input: { ...image, force: false } },
+      { name: 'deleteRepository', input: { ...image, force: true } },
+      { name: 'dropDeleted', input: { rowsMax: 100 } },
+      { name: 'createPrincipal', input: { ...principal, kind: 'user', createdAt: 1 } },
+      {
+        name: 'putIdentityPolicy',
+        input: { ...principal, principal: 'x', text: '', updatedAt: 1 },
+      },
+      { name: 'touchCredentials', input: { keys: at, tokens: at } },
+      { name: 'deleteToken', input: { ...principal, principal: 'x' } },
+      { name: 'deleteAccessKey', input: { id: 'x' } },
+      { name: 'deletePrincipal', input: principal },
+      { name: 'setRegistryPolicy', input: { registry: home, text: undefined, now: 1 } },
+    ]);
+    deepEqual(
+      outcomes.map((outcome) => outcome.ok),
+      outcomes.map(() => true),
+      JSON.stringify(outcomes),
+    );
+    writer.close();
+    const database = new DatabaseSync(file);
+    const statements = [...seen].filter((text) => /^(?:select|insert|update|delete)/.test(text));
+    ok(statements.length > 40, `${statements.length} statements`);
+    for (const text of statements) {
+      const plan = planOf(database, text);
+      doesNotMatch(plan, tableWalk, `${text}: ${plan}`);
     }
     database.close();
   });
@@ -200,6 +297,56 @@ suite('a statement that fails', () => {
     writer.close();
   });
 
+  test('leaves a push whole or absent, and a deletion done or not, whichever it is', async () => {
+    let remaining = 0;
+    const file = newFile();
+    const writer = await openSqliteWriter(file, () => {
+      if ((remaining -= 1) === 0) throw new Error('disk I/O error');
+    });
+    const reader = new DatabaseSync(file, { readOnly: true });
+    const sql: Sql = new Kysely<Schema>({ dialect: nodeSqliteDialect(reader) });
+    const counts = (repository: string): Promise<readonly number[]> => {
+      const input = pushInput(repository, repository);
+      return Promise.all([
+        findManifest(sql, input, input.manifest.digest).then((one) => (one ? 1 : 0)),
+        findChildren(sql, input, input.manifest.digest).then((rows) => rows.length),
+        listTags(sql, input, '', 9).then((tags) => tags.length),
+        listImages(sql, input, undefined, 9).then((images) => images.length),
+      ]);
+    };
+    for (const { name, before, after } of [
+      { name: 'putManifest', before: [0, 0, 0, 0], after: [1, 3, 2, 1] },
+      { name: 'deleteManifest', before: [1, 3, 2, 1], after: [0, 0, 0, 0] },
+      { name: 'deleteRepository', before: [1, 3, 2, 1], after: [0, 0, 0, 0] },
+    ] as const) {
+      for (let nth = 1; ; nth += 1) {
+        const input = {
+          ...pushInput(`${name}${nth}`, `${name}${nth}`, { tags: ['x', 'y'] }),
+          digest: pushInput('', `${name}${nth}`).manifest.digest,
+          force: true,
+        };
+        const { config, layers } = input.parsed;
+        remaining = 0;
+        for (const { digest } of [...(config ? [config] : []), ...layers])
+          await writer.run([{ name: 'holdBlob', input: { ...input, digest } }]);
+        if (name !== 'putManifest') await writer.run([{ name: 'putManifest', input }]);
+        deepEqual(await counts(input.repository), before);
+        remaining = nth;
+        const [outcome] = await writer.run([{ name, input }]);
+        deepEqual(await counts(input.repository), outcome?.ok ? after : before, `statement ${nth}`);
+        remaining = 0;
+        if (!outcome?.ok) await writer.run([{ name, input }]);
+        deepEqual(await counts(input.repository), after);
+        if (outcome?.ok) {
+          ok(nth > 4, `only ${nth} statements of ${name} were failed`);
+          break;
+        }
+      }
+    }
+    reader.close();
+    writer.close();
+  });
+
   test('in one write of a group leaves the others committed', async () => {
     let failing = '';
     const file = newFile();
@@ -231,6 +378,71 @@ suite('a statement that fails', () => {
   });
 });
 
+suite('what is deleted', () => {
+  const tables = ['repositories', 'manifests', 'manifest_contents', 'manifest_children', 'tags'];
+  const allTables = [...tables, 'tag_history', 'repository_blobs'];
+
+  function countsIn(file: string): Record<string, unknown> {
+    const database = new DatabaseSync(file, { readOnly: true });
+    const counts = allTables.map((table) => [
+      table,
+      database.prepare(`select count(*) as n from ${table}`).get()?.['n'],
+    ]);
+    database.close();
+    return Object.fromEntries(counts) as Record<string, unknown>;
+  }
+
+  test('leaves no row behind, and the bytes of a manifest until its last repository', async () => {
+    const file = newFile();
+    await using metadata = await openSqliteMetadata(file);
+    const one = pushInput('team/app', 'one', { tags: ['x'] });
+    const elsewhere = { ...one, ...keyOf('team/web') };
+    await push(metadata, one);
+    await push(metadata, elsewhere);
+    await metadata.deleteManifest({ ...one, digest: one.manifest.digest });
+    const counts = countsIn(file);
+    deepEqual(
+      tables.map((table) => counts[table]),
+      [2, 1, 1, 3, 1],
+    );
+    await metadata.deleteRepository({ ...elsewhere, force: true });
+    await metadata.deleteRepository({ ...one, force: false });
+    deepEqual(Object.values(countsIn(file)), [0, 0, 0, 0, 0, 0, 0]);
+  });
+
+  test('goes when the file is opened again, where the deletion was cut short', async () => {
+    const file = newFile();
+    {
+      await using metadata = await openSqliteMetadata(file);
+      const input = pushInput('team/app', 'one', { tags: ['x', 'y'] });
+      await push(metadata, input);
+      await push(metadata, { ...input, ...keyOf('team/web') });
+    }
+    const writer = await openSqliteWriter(file);
+    const key = { ...keyOf('team/app'), force: true };
+    const [deleted] = await writer.run([{ name: 'deleteRepository', input: key }]);
+    deepEqual(deleted, { ok: true, output: 'deleted' });
+    await writer.run([{ name: 'dropDeleted', input: { rowsMax: 1 } }]);
+    writer.close();
+    equal(countsIn(file)['repositories'], 2);
+    await using metadata = await openSqliteMetadata(file);
+    deepEqual(Object.values(countsIn(file)), [1, 1, 1, 3, 2, 2, 3]);
+    equal((await metadata.listTags(keyOf('team/web'), '', 9)).length, 2);
+  });
+});
+
+suite('a database of the first version', () => {
+  test('is brought up to date, and what it holds was cached', async () => {
+    const file = newFile();
+    const database = new DatabaseSync(file);
+    const sql = new Kysely<unknown>({ dialect: nodeSqliteDialect(database) });
+    await makeFirstDatabase(sql, 'sqlite');
+    database.close();
+    await using metadata = await openSqliteMetadata(file);
+    await checkFirstContent(metadata);
+  });
+});
+
 suite('kill -9', () => {
   test('loses no acknowledged write', async () => {
     const file = newFile();
@@ -252,13 +464,19 @@ suite('kill -9', () => {
       equal(signal, 'SIGKILL');
       await using metadata = await openSqliteMetadata(file);
       for (let id = 1; id <= acknowledged; id += 1) {
-        const input = manifestInput('quay.io/killed', `image${id}`, { tag: `t${id}` });
-        ok(
-          await metadata.findManifest(input, input.manifest.digest),
-          `manifest ${id} of ${acknowledged}`,
-        );
-        equal((await metadata.findTag(input, tagOf(`t${id}`)))?.digest, input.manifest.digest);
-        equal((await metadata.findChildren(input, input.manifest.digest)).length, 3);
+        for (const repository of ['quay.io/killed', 'team/killed']) {
+          const input = manifestInput(repository, `image${id}`);
+          const { digest } = input.manifest;
+          ok(await metadata.findManifest(input, digest), `${repository} ${id} of ${acknowledged}`);
+          equal((await metadata.findTag(input, tagOf(`t${id}`)))?.digest, digest);
+          equal((await metadata.findChildren(input, digest)).length, 3);
+        }
+      }
+      // Nothing is half there: what was pushed has its tag and children, acknowledged or not.
+      const images = await metadata.listImages(keyOf('team/killed'), undefined, 1000);
+      for (const image of images) {
+        ok(image.tags.length > 0);
+        equal((await metadata.findChildren(keyOf('team/killed'), image.digest)).length, 3);
       }
     }
     ok(acknowledged >= 100);

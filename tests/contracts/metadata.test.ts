@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { KyselyPlugin } from 'kysely';
-import { Client } from 'pg';
+import { Kysely, PostgresDialect } from 'kysely';
+import { Client, Pool } from 'pg';
 import { mutableTags } from '../../src/domain/tag-mutability.ts';
 import { MetadataError } from '../../src/metadata/metadata-error.ts';
 import type { StoreManifestInput } from '../../src/metadata/metadata.ts';
@@ -14,10 +15,19 @@ import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
 import type { PostgresCluster } from '../support/postgres.ts';
 import { postgresMissing, startPostgres } from '../support/postgres.ts';
 import { accessRows } from './metadata-access-rows.ts';
+import { checkFirstContent, makeFirstDatabase } from './metadata-first-version.ts';
 import { pushRows } from './metadata-push-rows.ts';
 import { registryRows } from './metadata-registry-rows.ts';
 import type { MetadataRow } from './metadata-row.ts';
-import { digestOf, home, keyOf, manifestInput, tagOf } from './metadata-samples.ts';
+import {
+  digestOf,
+  home,
+  keyOf,
+  manifestInput,
+  push,
+  pushInput,
+  tagOf,
+} from './metadata-samples.ts';
 
 const hourMs = 3_600_000;
 
@@ -513,6 +523,58 @@ suite('metadata on PostgreSQL', { skip: postgresMissing() ?? false }, () => {
     await client.query(`insert into schema_migrations values (${schemaVersion + 1}, 'later', 0)`);
     await client.end();
     await rejects(openPostgresMetadata(url), { name: 'MetadataError', reason: 'version' });
+  });
+
+  test('of the first version is brought up to date, and what it holds was cached', async () => {
+    const url = await cluster.createDatabase();
+    const dialect = new PostgresDialect({ pool: new Pool({ connectionString: url }) });
+    const kysely = new Kysely<unknown>({ dialect });
+    await makeFirstDatabase(kysely, 'postgres');
+    await kysely.destroy();
+    await using metadata = await openPostgresMetadata(url);
+    await checkFirstContent(metadata);
+  });
+
+  test('takes the same pushes and deletions from two processes at once: none fails', async () => {
+    const url = await cluster.createDatabase();
+    const both = await Promise.all([openPostgresMetadata(url), openPostgresMetadata(url)]);
+    const inputs = ['team/a', 'team/b', 'team/c'].map((name) =>
+      pushInput(name, 'shared', { tags: ['x'] }),
+    );
+    const work = both.flatMap((metadata, index) =>
+      inputs.map(async (input) => {
+        const { digest } = input.manifest;
+        for (let round = 0; round < 30; round += 1) {
+          const { kind } = await push(metadata, input);
+          ok(kind === 'stored' || kind === 'missing', kind);
+          await metadata.storeManifest(manifestInput(input.repository, 'shared', { tag: 'y' }));
+          if (index === 0) await metadata.deleteManifest({ ...input, digest });
+          else await metadata.deleteRepository({ ...input, force: true });
+        }
+      }),
+    );
+    await Promise.all(work);
+    for (const input of inputs) {
+      equal((await push(both[0], input)).kind, 'stored');
+      ok(await both[1].findManifest(input, input.manifest.digest));
+    }
+    for (const metadata of both) await metadata[Symbol.asyncDispose]();
+  });
+
+  test('keeps a tag that may not move from two processes at once', async () => {
+    const url = await cluster.createDatabase();
+    const both = await Promise.all([openPostgresMetadata(url), openPostgresMetadata(url)]);
+    const tagMutability = { mode: 'IMMUTABLE', exclusions: [] } as const;
+    await both[0].createRepository({ ...keyOf('team/app'), tagMutability, now: 1 });
+    for (let round = 0; round < 20; round += 1) {
+      const results = await Promise.all(
+        both.map((metadata, index) =>
+          push(metadata, pushInput('team/app', `${round} ${index}`, { tags: [`t${round}`] })),
+        ),
+      );
+      deepEqual(results.map((result) => result.kind).toSorted(), ['immutable', 'stored']);
+    }
+    for (const metadata of both) await metadata[Symbol.asyncDispose]();
   });
 
   test('that cannot be reached is a clear error', async () => {
