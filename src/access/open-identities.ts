@@ -74,7 +74,7 @@ function accountChanges(options: IdentitiesOptions): AccountChanges {
     createPrincipal: async ({ account, name, kind }, author) => {
       require(isPrincipalName(name), 'name', 'letters, digits and _+=,.@-, 64 at most');
       const row = { account, name, kind, createdAt: clock.now() };
-      const outcome = await metadata.createPrincipal(row);
+      const outcome = await metadata.createPrincipal({ ...row, requireAccount: true });
       if (outcome === 'noAccount') return undefined;
       if (outcome === 'exists')
         throw new RegistryError('conflict', `${name} is a principal of ${account} already`);
@@ -124,6 +124,7 @@ async function createAccessKey(
   author: Author,
 ): Promise<NewAccessKey | undefined> {
   const { metadata, keys, clock } = options;
+  if (!(await hasRoot(metadata, { account, name }))) return undefined;
   const id = `AKIA${randomText(upperAlphabet, 16)}`;
   const secret = randomText(mixedAlphabet, 40);
   const row: AccessKeyRow = {
@@ -159,6 +160,7 @@ function tokenChanges(options: IdentitiesOptions): TokenChanges {
       (await metadata.listTokens(account, name)).map(shownToken),
     createToken: async ({ account, name, tokenName, scopes, lifetimeMs }, author) => {
       checkToken(tokenName, scopes, lifetimeMs);
+      if (!(await hasRoot(metadata, { account, name }))) return undefined;
       const resource = nameOf({ account, name });
       if ((await metadata.listTokens(account, name)).length >= tokensMax)
         throw new RegistryError(
@@ -208,6 +210,14 @@ function tokenChanges(options: IdentitiesOptions): TokenChanges {
   };
 }
 
+/** Of a root that its account is there, which is never deleted; the others are looked for as their credential is written. */
+async function hasRoot(
+  metadata: AccessMetadata,
+  { account, name }: PrincipalKey,
+): Promise<boolean> {
+  return name !== undefined || (await metadata.findAccount(account)) !== undefined;
+}
+
 function checkToken(name: string, scopes: readonly string[], lifetimeMs: number | undefined): void {
   require(isPrincipalName(name), 'name', 'letters, digits and _+=,.@-, 64 at most');
   require(scopes.length <= scopesMax, 'scopes', `${scopesMax} at most`);
@@ -216,10 +226,9 @@ function checkToken(name: string, scopes: readonly string[], lifetimeMs: number 
       undefined, 'scopes', 'each as repository:team/*:pull,push,delete');
   }
   const { leastMs, mostMs } = tokenLifetime;
-  require(lifetimeMs === undefined ||
-    (lifetimeMs >= leastMs &&
-      lifetimeMs <=
-        mostMs), 'lifetime', `from ${leastMs / 60_000} minute to ${mostMs / 86_400_000} days`);
+  const ms = lifetimeMs ?? tokenLifetime.defaultMs;
+  const good = Number.isSafeInteger(ms) && ms >= leastMs && ms <= mostMs;
+  require(good, 'lifetime', `from ${leastMs / 60_000} minute to ${mostMs / 86_400_000} days`);
 }
 
 function require(good: boolean, field: string, expected: string): void {

@@ -1,0 +1,67 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { CryptoKey, JWK } from 'jose';
+import { SignJWT, exportJWK, generateKeyPair } from 'jose';
+
+/** An OpenID Connect issuer on loopback, as far as those who verify its tokens see it. */
+export interface StagedJwtIssuer extends AsyncDisposable {
+  /** As `iss` has it. */
+  readonly url: string;
+  /** The paths that were asked for. */
+  readonly asked: string[];
+  /** Gives it another key, beside the ones it has or instead of them. */
+  rotate(kid: string, options?: { readonly keep?: boolean; readonly alg?: string }): Promise<void>;
+  sign(claims: Readonly<Record<string, unknown>>, options?: SignOptions): Promise<string>;
+  /** Answers instead of the issuer until it is unset. */
+  instead: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+}
+
+export interface SignOptions {
+  readonly kid?: string;
+  readonly alg?: string;
+  readonly header?: Readonly<Record<string, unknown>>;
+}
+
+export async function stageJwtIssuer(): Promise<StagedJwtIssuer> {
+  const privateKeys = new Map<string, { readonly key: CryptoKey; readonly alg: string }>();
+  let published: JWK[] = [];
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    if (staged.instead !== undefined) {
+      staged.instead(request, response);
+      return;
+    }
+    const document = request.url?.endsWith('/keys')
+      ? { keys: published }
+      : { issuer: url, jwks_uri: `${url}/keys` };
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify(document));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/realm`;
+
+  const staged: StagedJwtIssuer = {
+    url,
+    asked,
+    instead: undefined,
+    rotate: async (kid, { keep = false, alg = 'ES256' } = {}) => {
+      const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+      privateKeys.set(kid, { key: privateKey, alg });
+      published = [...(keep ? published : []), { ...(await exportJWK(publicKey)), kid, alg }];
+    },
+    sign: async (claims, { kid = 'one', alg, header } = {}) => {
+      const known = privateKeys.get(kid);
+      if (known === undefined) throw new Error(`the issuer never had a key ${kid}`);
+      return await new SignJWT(claims)
+        .setProtectedHeader({ alg: alg ?? known.alg, kid, ...header })
+        .sign(known.key);
+    },
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  await staged.rotate('one');
+  return staged;
+}
