@@ -287,7 +287,9 @@ test('a hash of bytes that were cut off again is of what came after', async () =
     async ({ storage: { uploads } }) => {
       await using file = await beginUpload(uploads);
       await file.append([sample(3_000_000, 2).bytes]);
+      assert.equal(pool.alive, 1);
       await file.truncate(0);
+      assert.equal(pool.alive, 0);
       await file.append([blob.bytes]);
       assert.equal(await file.verify(blob.digest), true);
     },
