@@ -209,8 +209,10 @@ export const pushRows: readonly MetadataRow[] = [
       const naming = withLayers(input, [
         { mediaType: 'l', digest: secret, size: 5, urls: ['https://elsewhere.test/a'] },
       ]);
-      equal((await push(metadata, withLayers(input, []))).kind, 'stored');
+      const [config = secret] = blobsOf(input);
+      await metadata.holdBlob({ ...input, digest: config, create: true });
       equal((await metadata.putManifest(naming)).kind, 'stored');
+      equal((await metadata.findChildren(naming, naming.manifest.digest)).length, 2);
       const other = pushInput('quay.io/evil', 'two');
       const taking = withLayers({ ...other, parsed: { ...other.parsed, config: undefined } }, [
         { mediaType: 'l', digest: secret, size: 5 },

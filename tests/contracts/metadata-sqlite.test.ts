@@ -398,6 +398,9 @@ suite('what is deleted', () => {
     const one = pushInput('team/app', 'one', { tags: ['x'] });
     const elsewhere = { ...one, ...keyOf('team/web') };
     await push(metadata, one);
+    await metadata.deleteManifest({ ...one, digest: one.manifest.digest });
+    equal(countsIn(file)['manifest_contents'], 0);
+    await push(metadata, one);
     await push(metadata, elsewhere);
     await metadata.deleteManifest({ ...one, digest: one.manifest.digest });
     const counts = countsIn(file);
