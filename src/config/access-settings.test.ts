@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rootCertificates } from 'node:tls';
+import { homeRegistryOf } from '../domain/registry.ts';
 import type { Config } from './config.ts';
-import { homeOf } from './config.ts';
 import { ConfigError, formatProblem } from './config-error.ts';
 import { UnreadableFile } from './file-reader.ts';
 import type { LoadedConfig } from './load.ts';
@@ -41,12 +41,8 @@ async function told(text: string): Promise<string[]> {
 const accepted: readonly (readonly [text: string, pick: (config: Config) => unknown, unknown])[] = [
   ['registryId: "123456789012"', (config) => config.registryId, '123456789012'],
   ['regions: any', (config) => config.regions, 'any'],
-  ['regions: any', homeOf, { account: '000000000000', region: 'us-east-1' }],
-  [
-    'regions: [eu-central-1, us-gov-east-1]',
-    homeOf,
-    { account: '000000000000', region: 'eu-central-1' },
-  ],
+  ['regions: any', homeRegistryOf, '000000000000/us-east-1'],
+  ['regions: [eu-central-1, us-gov-east-1]', homeRegistryOf, '000000000000/eu-central-1'],
   ['anonymousPull: false', (config) => config.anonymousPull, false],
   ['anonymousImport: true', (config) => config.anonymousImport, true],
   ['anonymousImport: false', (config) => config.anonymousImport, false],

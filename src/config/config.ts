@@ -1,5 +1,4 @@
 import type { PullRule } from '../domain/pull-rule.ts';
-import type { Registry } from '../domain/registry.ts';
 
 /** Parsed once at start and at each reload; every unit in the name (design.md §5). */
 export interface Config {
@@ -48,12 +47,6 @@ export interface OidcIssuer {
     readonly principal: string;
     readonly account: string;
   }[];
-}
-
-/** The home registry: the home account in the first region; with `any`, in us-east-1. */
-export function homeOf({ registryId, regions }: Pick<Config, 'registryId' | 'regions'>): Registry {
-  const region = (regions === 'any' ? undefined : regions[0]) ?? 'us-east-1';
-  return { account: registryId, region };
 }
 
 export interface ListenAddress {
