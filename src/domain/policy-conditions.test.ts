@@ -77,6 +77,7 @@ const relations: readonly Row[] = [
   ['ArnLike', 'arn:aws:*:111122223333:user/a', 'arn:aws:iam::111122223333:user/a', false],
   ['ArnLike', '*', 'arn:aws:iam::111122223333:user/a', true],
   ['ArnLike', '*', 'no arn', false],
+  ['ArnLike', 'arn:aws:x:::a:b*', 'arn:aws:x:::a:b:c', true],
   ['ArnNotEquals', 'arn:aws:iam::111122223333:root', 'arn:aws:iam::111122223333:root', false],
   ['ArnNotLike', 'arn:aws:iam::1*:root', 'arn:aws:iam::111122223333:root', false],
   ['ArnNotLike', 'arn:aws:iam::2*:root', 'arn:aws:iam::111122223333:root', true],
