@@ -129,7 +129,6 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     blobs: storage.blobs,
     upstream,
     access,
-    administrator,
     clock,
     log,
     version,

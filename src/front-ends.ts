@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { AccessControl } from './access-control.ts';
-import type { Credentials } from './access/credentials.ts';
+import { mintEcrPassword } from './access/ecr-password.ts';
 import { createHealthHandler, type HealthCheck } from './api/admin/health.ts';
 import { createApiHandler } from './api/admin/v1.ts';
 import { problemReply } from './api/admin/v1-problem.ts';
@@ -13,6 +13,7 @@ import {
 import type { RunningCache } from './cache/create-cache.ts';
 import { createExplainer } from './cache/explain.ts';
 import { createRefresher } from './cache/refresh.ts';
+import { createRepositorySettings } from './cache/repository-settings.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import type { VersionView } from './domain/admin-view.ts';
 import { homeRegistryOf } from './domain/registry.ts';
@@ -37,7 +38,6 @@ export interface FrontEndParts {
   readonly blobs: BlobStore;
   readonly upstream: Upstream;
   readonly access: AccessControl;
-  readonly administrator: Credentials;
   readonly clock: Clock;
   readonly log: Log;
   readonly version: VersionView;
@@ -143,7 +143,8 @@ function mainHandler(
   parts: FrontEndParts,
   failed: (error: unknown, requestId: string) => void,
 ): Handler {
-  const { rules, metadata, blobs, upstream, clock, cache, ownHosts, version } = parts;
+  const { rules, metadata, blobs, upstream, clock, cache, ownHosts, version, access } = parts;
+  const { identifier, authorizer, identities, policies, audit, ownTokens } = access;
   const registry = homeRegistryOf(parts.config());
   const api = createApiHandler({
     rules,
@@ -159,7 +160,19 @@ function mainHandler(
       ownHosts,
       refreshTag: cache.refreshTag,
     }),
-    credentials: parts.administrator,
+    identifier,
+    authorizer,
+    identities,
+    policies,
+    audit,
+    ecrPassword: (caller) => mintEcrPassword(caller, { tokens: ownTokens, clock }),
+    registries: parts.config,
+    publicUrl: () => parts.config().publicUrl,
+    pushes: cache.pushes,
+    settings: createRepositorySettings({
+      metadata,
+      onChange: ({ registry: of, target }) => authorizer.forget(of, target.repository),
+    }),
   });
   const oci = createOciHandler(ociParts(parts, failed));
   return (request) => (request.path.startsWith('/api/') ? api(request) : oci(request));
