@@ -169,10 +169,7 @@ function mainHandler(
     registries: parts.config,
     publicUrl: () => parts.config().publicUrl,
     pushes: cache.pushes,
-    settings: createRepositorySettings({
-      metadata,
-      onChange: ({ registry: of, target }) => authorizer.forget(of, target.repository),
-    }),
+    settings: createRepositorySettings(metadata),
   });
   const oci = createOciHandler(ociParts(parts, failed));
   return (request) => (request.path.startsWith('/api/') ? api(request) : oci(request));

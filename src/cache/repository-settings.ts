@@ -11,24 +11,17 @@ export interface RepositorySettings {
   setTagMutability(request: PullRequest & { readonly tagMutability: TagMutability }): Promise<void>;
 }
 
-export function createRepositorySettings(parts: {
-  readonly metadata: Pick<Metadata, 'setTagMutability'>;
-  /** What remembers something of the repository forgets it. */
-  readonly onChange: (request: PullRequest) => void;
-}): RepositorySettings {
-  const { metadata, onChange } = parts;
+export function createRepositorySettings(
+  metadata: Pick<Metadata, 'setTagMutability'>,
+): RepositorySettings {
   return {
     async setTagMutability(request) {
       const { tagMutability } = request;
       requireTagMutability(tagMutability);
-      try {
-        if (!(await metadata.setTagMutability({ ...repositoryKey(request), tagMutability })))
-          throw new RegistryError('nameUnknown', 'repository unknown', {
-            detail: { name: request.target.repository },
-          });
-      } finally {
-        onChange(request);
-      }
+      if (!(await metadata.setTagMutability({ ...repositoryKey(request), tagMutability })))
+        throw new RegistryError('nameUnknown', 'repository unknown', {
+          detail: { name: request.target.repository },
+        });
     },
   };
 }
