@@ -210,12 +210,6 @@ function turnRows(row: Row): void {
     }
     assert.equal(await uploads.size(place, file.id), 0);
   });
-
-  row('uploads do not wait for each other', async ({ uploads }) => {
-    await using one = await begin(uploads);
-    await using other = await begin(uploads);
-    assert.notEqual(one.id, other.id);
-  });
 }
 
 function verificationRows(row: Row): void {
