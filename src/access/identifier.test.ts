@@ -402,11 +402,51 @@ suite('what is taken away stops at once', () => {
 
   test('a change while a credential is looked at leaves nothing behind', async () => {
     const headers = await made();
+    let goOn = (): void => {};
+    const found = new Promise<void>((resolve) => {
+      rig.pause = async () => {
+        resolve();
+        await new Promise<void>((release) => {
+          goOn = release;
+        });
+      };
+    });
     rig.identifier.reset();
     const running = rig.identifier.identify(headers.key, rig.from(), { mirror: false });
-    const deleted = rig.identities.deletePrincipal(owner, rig.author);
-    await Promise.allSettled([running, deleted]);
+    await found;
+    rig.pause = undefined;
+    await rig.identities.deletePrincipal(owner, rig.author);
+    goOn();
+    await Promise.allSettled([running]);
     equal(await who(headers.key), 'unauthorized');
+  });
+
+  test('what was made without a key or token of here ends with its principal', async () => {
+    await rig.identities.createPrincipal({ ...owner, kind: 'robot' }, rig.author);
+    const caller: Caller = {
+      principal: { kind: 'robot', ...owner },
+      via: 'oidc',
+      scopes: undefined,
+    };
+    const { token } = await rig.tokenService.issueToken({ caller, scopes: [], service: 's' });
+    equal(await who(`Bearer ${token}`), leaves);
+    rig.clock.advance(1);
+    await rig.identities.deletePrincipal(owner, rig.author);
+    await rig.identities.createPrincipal({ ...owner, kind: 'robot' }, rig.author);
+    equal(await who(`Bearer ${token}`), 'unauthorized');
+    await rig.identities.deletePrincipal(owner, rig.author);
+  });
+
+  test('by another process within a minute, and what was known is a guess then', async () => {
+    const headers = await made();
+    const address = '198.51.100.20';
+    equal(await who(headers.token, { address }), leaves);
+    await rig.metadata.deleteToken({ account: owner.account, principal: owner.name, name: 't' });
+    equal(await who(headers.token, { address }), leaves);
+    rig.clock.advance(60_000);
+    for (let n = 0; n < 10; n += 1) equal(await who(headers.token, { address }), 'unauthorized');
+    equal(await who(headers.token, { address }), 'tooManyRequests');
+    await rig.identities.deletePrincipal(owner, rig.author);
   });
 });
 
@@ -421,7 +461,11 @@ suite('failed logins', () => {
     const another = right.replace('Basic', 'basic');
     equal(await who(another, { address }), 'tooManyRequests', 'not known yet');
     equal(await who(right, { address }), root, 'known');
-    rig.clock.advance(61_000);
+    for (const seconds of [1, 2, 4, 8, 16, 32]) {
+      rig.clock.advance(seconds * 1000);
+      equal(await who(wrong(seconds), { address }), 'unauthorized');
+    }
+    equal(await who(another, { address }), 'tooManyRequests');
     equal(await who(right, { address }), root, 'known a minute ago');
   });
 

@@ -7,6 +7,7 @@ import { basic, homeAccount, openIdentityRig } from '../../tests/support/identit
 import type { StagedJwtIssuer } from '../../tests/support/jwt-issuer.ts';
 import { stageJwtIssuer } from '../../tests/support/jwt-issuer.ts';
 import { createFakeClock } from '../../tests/support/fake-clock.ts';
+import { createAuthority, createServerCertificate } from '../cli/tls-certificates.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { describePrincipal } from '../domain/principal.ts';
 import type { JwtIssuer, JwtSpeaker, Oidc } from './oidc.ts';
@@ -120,6 +121,11 @@ suite('the signature of a JWT', () => {
       equal(await named(await staged.sign(claims(), { kid: 'another' })), 'ci');
     });
   }
+
+  test('by an algorithm that is not admitted does not count', async () => {
+    await staged.rotate('another', { alg: 'ML-DSA-44' });
+    equal(await named(await staged.sign(claims(), { kid: 'another' })), undefined);
+  });
 
   test('with one bit changed does not count', async () => {
     const text = await staged.sign(claims());
@@ -275,6 +281,30 @@ suite('the keys of an issuer', () => {
       deepEqual(staged.asked, [discovery]);
     });
   }
+
+  test('of an https issuer count by its own roots alone, and are never asked for on plain http', async () => {
+    const validity = {
+      notBefore: new Date(Date.now() - 60_000),
+      notAfter: new Date(Date.now() + 3_600_000),
+    };
+    const authority = await createAuthority('roots', validity);
+    await using secure = await stageJwtIssuer(
+      await createServerCertificate(authority, ['127.0.0.1'], validity),
+    );
+    const text = await secure.sign(claims({ iss: secure.url }));
+    issuer = issuerOf({ issuer: secure.url });
+    equal(await verify(text), 'unavailable', "the system's roots");
+    deepEqual(secure.asked, []);
+    issuer = issuerOf({ issuer: secure.url, ca: authority.cert });
+    equal(await named(text), 'ci');
+
+    clock.advance(3_600_000);
+    oidc = createOidc({ issuers: () => [issuer], clock });
+    secure.instead = (_request, response) =>
+      void response.end(JSON.stringify({ issuer: secure.url, jwks_uri: `${staged.url}/keys` }));
+    equal(await verify(text), 'unavailable');
+    deepEqual(staged.asked, []);
+  });
 
   test('that none of them will do for are no error of ours', async () => {
     const keys = [{ kty: 'EC', crv: 'P-256', kid: 'one', x: 'AA', y: 'AA', alg: 'ES256' }, 1, null];

@@ -129,7 +129,6 @@ function matchClaims(
   claims: Readonly<Record<string, unknown>>,
 ): boolean {
   return Object.entries(patterns).every(([name, pattern]) => {
-    if (!Object.hasOwn(claims, name)) return false;
     const value = claims[name];
     const values: readonly unknown[] = Array.isArray(value) ? value : [value];
     return values.some((one) => isScalar(one) && matchesGlob(pattern, String(one)));

@@ -29,6 +29,8 @@ export interface IdentityRig extends AsyncDisposable {
   readonly author: Author;
   /** What was told to the audit, in its order. */
   readonly audited: AuditEntry[];
+  /** Holds up what the identifier reads of a principal. */
+  pause: (() => Promise<void>) | undefined;
   /** In force from the next request on. */
   issuers: readonly JwtIssuer[];
   from(address?: string): RequestFrom;
@@ -46,9 +48,19 @@ export async function openIdentityRig(): Promise<IdentityRig> {
   };
   const audited: AuditEntry[] = [];
   const audit = { record: (entry: AuditEntry): void => void audited.push(entry) };
-  const live: { issuers: readonly JwtIssuer[] } = { issuers: [] };
+  const live: { issuers: readonly JwtIssuer[]; pause: (() => Promise<void>) | undefined } = {
+    issuers: [],
+    pause: undefined,
+  };
   const identifier = createIdentifier({
-    metadata,
+    metadata: {
+      ...metadata,
+      findPrincipal: async (account, name) => {
+        const row = await metadata.findPrincipal(account, name);
+        await live.pause?.();
+        return row;
+      },
+    },
     keys,
     home: homeRegistry,
     administrator,
@@ -82,6 +94,12 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     administrator,
     author: { principal: { kind: 'administrator', account: homeAccount }, from: from() },
     audited,
+    get pause() {
+      return live.pause;
+    },
+    set pause(pause) {
+      live.pause = pause;
+    },
     get issuers() {
       return live.issuers;
     },

@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { CryptoKey, JWK } from 'jose';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
@@ -22,11 +23,15 @@ export interface SignOptions {
   readonly header?: Readonly<Record<string, unknown>>;
 }
 
-export async function stageJwtIssuer(): Promise<StagedJwtIssuer> {
+/** `tls`: it is asked over https. */
+export async function stageJwtIssuer(tls?: {
+  readonly cert: string;
+  readonly key: string;
+}): Promise<StagedJwtIssuer> {
   const privateKeys = new Map<string, { readonly key: CryptoKey; readonly alg: string }>();
   let published: JWK[] = [];
   const asked: string[] = [];
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
     asked.push(request.url ?? '');
     if (staged.instead !== undefined) {
       staged.instead(request, response);
@@ -37,9 +42,11 @@ export async function stageJwtIssuer(): Promise<StagedJwtIssuer> {
       : { issuer: url, jwks_uri: `${url}/keys` };
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(document));
-  });
+  };
+  const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/realm`;
+  const scheme = tls === undefined ? 'http' : 'https';
+  const url = `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/realm`;
 
   const staged: StagedJwtIssuer = {
     url,
