@@ -62,8 +62,8 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
         await admission.requireIdentity(asker, identityActions.simulatePolicy, owner);
         const place = admission.place(input, asker);
         const caller: Caller = {
-          ...asker.caller,
           principal: await readPrincipal(parts, input.principal, account),
+          via: 'key',
           scopes: undefined,
         };
         const { repository, rule } = place.target;

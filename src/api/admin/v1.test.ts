@@ -6,21 +6,14 @@ import { createScriptedUpstream, failure } from '../../../tests/support/scripted
 import type { Explanation } from '../../domain/explanation.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
+import type { Principal } from '../../domain/principal.ts';
+import { anonymous } from '../../domain/principal.ts';
 import { homeRegistry } from '../../domain/registry.ts';
 import { createRuleSet } from '../../domain/rule-set.ts';
 import type { Incoming } from '../../http/reply.ts';
 import type { PullRow } from '../../metadata/metadata.ts';
 import type { ApiParts } from './v1.ts';
 import { createApiHandler } from './v1.ts';
-
-const credentials = {
-  accessKeyId: 'AKIATEST',
-  secretAccessKey: 'secret',
-  region: 'us-east-1',
-  endpointUrl: 'http://127.0.0.1:5000',
-  file: '/nowhere/credentials',
-};
-const authorization = `Basic ${Buffer.from('AKIATEST:secret').toString('base64')}`;
 
 interface Asked {
   readonly method?: string;
@@ -36,7 +29,7 @@ function ask(path: string, asked: Asked = {}): Incoming {
     method: asked.method ?? 'GET',
     path,
     query: asked.query ?? '',
-    headers: { authorization, ...asked.headers },
+    headers: { authorization: 'Basic admin', ...asked.headers },
     clientAddress: '127.0.0.1',
     secure: false,
     signal: new AbortController().signal,
@@ -81,6 +74,26 @@ function open(change: Partial<ApiParts> = {}) {
   const failures: unknown[] = [];
   const upstream = createScriptedUpstream();
   const handler = createApiHandler({
+    identifier: {
+      identify: (authorization) => {
+        if (authorization === 'Basic wrong')
+          throw new RegistryError('unauthorized', 'the credentials are not known here');
+        return {
+          principal: principals[authorization ?? ''] ?? anonymous,
+          via: 'key',
+          scopes: authorization === 'Basic scoped' ? [] : undefined,
+        };
+      },
+    },
+    authorizer: unused,
+    identities: unused,
+    policies: unused,
+    audit: unused,
+    ecrPassword: unused,
+    registries: () => ({ registryId: '000000000000', regions: ['us-east-1'] }),
+    publicUrl: () => '',
+    pushes: unused,
+    settings: unused,
     rules: () => createRuleSet([testRule(), secretRule]),
     explain: (request) => Promise.resolve(request as unknown as Explanation),
     refresh: (image) =>
@@ -93,10 +106,12 @@ function open(change: Partial<ApiParts> = {}) {
         changed: true,
       }),
     upstream,
-    metadata: { listPulls: (limit) => Promise.resolve(Array<PullRow>(limit).fill(pull)) },
+    metadata: {
+      ...(unused as ApiParts['metadata']),
+      listPulls: (limit) => Promise.resolve(Array<PullRow>(limit).fill(pull)),
+    },
     clock: createFakeClock(),
     version: { version: '1.2.3', node: '26.0.0' },
-    credentials,
     failed: (error) => void failures.push(error),
     ...change,
   });
@@ -107,19 +122,27 @@ function open(change: Partial<ApiParts> = {}) {
   return { answer, failures, upstream };
 }
 
+/** What the endpoints of the cache have no business with. */
+const unused = {} as never;
+const root: Principal = { kind: 'administrator', account: '000000000000' };
+const principals: Readonly<Record<string, Principal>> = {
+  'Basic admin': root,
+  'Basic scoped': root,
+  'Basic other': { kind: 'administrator', account: '111111111111' },
+  'Basic ann': { kind: 'user', account: '000000000000', name: 'ann' },
+};
+
 suite('who may ask', () => {
-  const basic = (pair: string): Incoming['headers'] => ({
-    authorization: `Basic ${Buffer.from(pair).toString('base64')}`,
-  });
   const rows: readonly (readonly [string, Incoming['headers'], number])[] = [
     ['nobody', { authorization: undefined }, 401],
-    ['an empty pair', basic(':'), 401],
-    ['a wrong secret', basic('AKIATEST:other'), 401],
-    ['another user', basic('other:secret'), 401],
-    ['a token', { authorization: 'Bearer AKIATEST:secret' }, 401],
+    ['who is not known', { authorization: 'Basic wrong' }, 401],
+    ['a user', { authorization: 'Basic ann' }, 403],
+    ['the administrator of another account', { authorization: 'Basic other' }, 403],
+    ['the administrator by a credential with scopes', { authorization: 'Basic scoped' }, 403],
     ['the administrator', {}, 200],
     ['a page of ours', { 'sec-fetch-site': 'same-origin' }, 200],
     ['a page of another site', { 'sec-fetch-site': 'cross-site' }, 403],
+    ['a page of a sibling site', { 'sec-fetch-site': 'same-site' }, 403],
   ];
   for (const [name, headers, status] of rows)
     test(`${name} is answered ${status}`, async () => {
@@ -207,6 +230,16 @@ suite('what is asked wrongly', () => {
 
 suite('what went wrong', () => {
   const statuses: Readonly<Record<ErrorCode, number>> = {
+    manifestBlobUnknown: 400,
+    manifestInvalid: 400,
+    tagImmutable: 409,
+    uploadUnknown: 404,
+    uploadInvalid: 400,
+    uploadRange: 416,
+    sizeInvalid: 400,
+    conflict: 409,
+    storageFull: 507,
+    storageFailed: 500,
     nameInvalid: 400,
     nameUnknown: 404,
     tagInvalid: 400,
