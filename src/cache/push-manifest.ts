@@ -102,7 +102,8 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
   function remember(request: PullRequest, put: PutManifestInput): void {
     const stamp = parts.changes.stamp(request);
     const { digest, mediaType, bytes } = put.manifest;
-    parts.memory.putManifest(request, put.manifest, stamp);
+    const { provenance } = put;
+    parts.memory.putManifest(request, { ...put.manifest, provenance }, stamp);
     for (const tag of put.tags) {
       parts.memory.putTag(
         request,
@@ -114,7 +115,7 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
           source: '',
           validatedAt: put.now,
           status: 'ok',
-          provenance: 'pushed',
+          provenance,
         },
         stamp,
       );
