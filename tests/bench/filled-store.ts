@@ -10,9 +10,7 @@ const manifestsPerRepository = 1000;
  * random, so that indexes are as scattered as real ones. Returns the database's size.
  */
 export function fillStore(dataDir: string, image: SyntheticImage, manifests: number): number {
-  const name = readdirSync(dataDir).find((entry) => /^metadata\.(?:db|sqlite3?)$/.test(entry));
-  if (name === undefined) throw new Error(`no database in ${dataDir}`);
-  using database = new DatabaseSync(join(dataDir, name));
+  using database = openDatabase(dataDir);
   database.exec(`
     pragma synchronous = off; pragma cache_size = -1000000; pragma temp_store = memory; pragma foreign_keys = off;
     begin;
@@ -42,4 +40,31 @@ export function fillStore(dataDir: string, image: SyntheticImage, manifests: num
     .prepare('select page_count * page_size as bytes from pragma_page_count, pragma_page_size')
     .all();
   return Number(row?.['bytes']);
+}
+
+/** Tags of a repository that was pushed, all of the image there, in order as `tagName` has them. */
+export function fillTags(dataDir: string, image: SyntheticImage, tags: number): void {
+  using database = openDatabase(dataDir);
+  const repository = `(select id from repositories where name = '${image.repository}')`;
+  const name = `'t' || printf('%06d', i)`;
+  database.exec(`
+    begin;
+    create temporary table filled as
+      with recursive counter(i) as (select 0 union all select i + 1 from counter where i + 1 < ${tags}) select i from counter;
+    insert into tags (repository_id, tag, digest, media_type, size, source, validated_at, status, last_pulled_at, provenance, pushed_at)
+      select ${repository}, ${name}, '${image.digest}', '${image.mediaType}', ${image.manifest.length}, '', 0, 'ok', 0, 'pushed', 0 from filled;
+    insert into tag_history (repository_id, tag, digest, seen_at) select ${repository}, ${name}, '${image.digest}', 0 from filled;
+    commit;
+  `);
+}
+
+/** As `fillTags` numbers them, from 0. */
+export function tagName(index: number): string {
+  return `t${String(index).padStart(6, '0')}`;
+}
+
+function openDatabase(dataDir: string): DatabaseSync {
+  const name = readdirSync(dataDir).find((entry) => /^metadata\.(?:db|sqlite3?)$/.test(entry));
+  if (name === undefined) throw new Error(`no database in ${dataDir}`);
+  return new DatabaseSync(join(dataDir, name));
 }

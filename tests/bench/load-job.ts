@@ -8,6 +8,8 @@ interface Job {
   readonly port: number;
   readonly tls: boolean;
   readonly connections: number;
+  /** The header's value, of requests and not of blobs. */
+  readonly authorization?: string;
 }
 
 /** Every connection asks again and again until the time is over. */
@@ -79,6 +81,34 @@ export async function measurePull(
   ) as Promise<PullResult>;
 }
 
+/** Pushes of an own connection each, all beginning at the same moment; names of blobs are made before it. */
+export interface PushJob {
+  readonly host: string;
+  readonly port: number;
+  readonly authorization?: string;
+  readonly pushes: readonly Push[];
+  readonly timeoutMs: number;
+}
+
+/** An image under its tag; with `only` nothing but its first layer. */
+export interface Push {
+  readonly repository: string;
+  readonly tag: string;
+  readonly layers: readonly { readonly seed: string; readonly size: number }[];
+  readonly only?: 'blob' | 'chunked blob';
+}
+
+export interface PushResult {
+  readonly seconds: number;
+}
+
+const pushLoad = fileURLToPath(new URL('./push-load.ts', import.meta.url));
+
+export async function measurePush(processes: Processes, job: PushJob): Promise<PushResult> {
+  const argv = [pushLoad, JSON.stringify(job)];
+  return run(processes, process.execPath, argv, job.timeoutMs) as Promise<PushResult>;
+}
+
 const wrkThere: boolean = spawnSync('wrk', ['--version']).error === undefined;
 
 /** The client that asks for manifests. */
@@ -107,6 +137,7 @@ export async function measureRequests(
     `-d${Math.max(1, Math.round(job.durationMs / 1000))}s`,
     '-H',
     `Accept: ${accept}`,
+    ...(job.authorization === undefined ? [] : ['-H', `Authorization: ${job.authorization}`]),
     `${scheme}://${job.host}:${job.port}${job.path}`,
   ];
   const child = processes.spawn({

@@ -27,7 +27,9 @@ function open(job: PullJob | ThroughputJob, events: ResponseEvents): Socket {
 }
 
 function requestText(job: PullJob | ThroughputJob, path: string): string {
-  return `GET ${path} HTTP/1.1\r\nHost: ${job.host}:${job.port}\r\nAccept: ${accept}\r\n\r\n`;
+  const authorization =
+    job.authorization === undefined ? '' : `Authorization: ${job.authorization}\r\n`;
+  return `GET ${path} HTTP/1.1\r\nHost: ${job.host}:${job.port}\r\nAccept: ${accept}\r\n${authorization}\r\n`;
 }
 
 async function throughput(job: ThroughputJob): Promise<ThroughputResult> {

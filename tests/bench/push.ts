@@ -1,59 +1,136 @@
 import { request } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { Agent, IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { blobStream } from './synthetic-image.ts';
 import type { SyntheticBlob, SyntheticImage } from './synthetic-image.ts';
 import type { System } from './systems/system.ts';
 
-/** Fills a peer that has no upstream: each blob in one PUT, then the manifest under its tag. */
-export async function pushImage(system: System, image: SyntheticImage): Promise<void> {
-  for (const blob of [image.config, ...image.layers]) await pushBlob(system, image, blob);
-  await send(system, 'PUT', system.path(image.repository, `manifests/${image.tag}`), 201, {
+export interface PushTarget extends Pick<System, 'name' | 'host' | 'port' | 'path'> {
+  /** The header's value; absent: pushed as nobody. */
+  readonly authorization?: string;
+  readonly agent?: Agent;
+}
+
+interface Content {
+  readonly type: string;
+  readonly length: number;
+  readonly body: Iterable<Buffer>;
+  /** Of a chunk. */
+  readonly range?: string;
+}
+
+/** Each blob in one PUT, then the manifest under its tag. */
+export async function pushImage(target: PushTarget, image: SyntheticImage): Promise<void> {
+  for (const blob of [image.config, ...image.layers])
+    await pushBlob(target, image.repository, blob);
+  await send(target, 'PUT', target.path(image.repository, `manifests/${image.tag}`), 201, {
     type: image.mediaType,
     length: image.manifest.length,
     body: [image.manifest],
   });
 }
 
-async function pushBlob(system: System, image: SyntheticImage, blob: SyntheticBlob): Promise<void> {
-  const uploads = system.path(image.repository, 'blobs/uploads/');
-  const begun = await send(system, 'POST', uploads, 202);
-  const location = new URL(begun.headers.location ?? '', `http://${system.host}:${system.port}`);
-  location.searchParams.set('digest', blob.digest);
-  await send(system, 'PUT', `${location.pathname}${location.search}`, 201, {
+/** POST and PUT, as most clients do it. */
+export async function pushBlob(
+  target: PushTarget,
+  repository: string,
+  blob: SyntheticBlob,
+): Promise<void> {
+  const location = await begin(target, repository);
+  await send(target, 'PUT', withDigest(location, blob), 201, {
     type: 'application/octet-stream',
     length: blob.size,
     body: blobStream(blob),
   });
 }
 
+/** POST, a PATCH for each chunk, and a PUT without a body. */
+export async function pushBlobInChunks(
+  target: PushTarget,
+  repository: string,
+  blob: SyntheticBlob,
+  chunkBytes: number,
+): Promise<void> {
+  let location = await begin(target, repository);
+  for (let start = 0; start < blob.size; start += chunkBytes) {
+    const end = Math.min(start + chunkBytes, blob.size);
+    const answer = await send(target, 'PATCH', pathOf(location), 202, {
+      type: 'application/octet-stream',
+      length: end - start,
+      range: `${start}-${end - 1}`,
+      body: blobStream(blob, start, end),
+    });
+    location = locationOf(target, answer);
+  }
+  await send(target, 'PUT', withDigest(location, blob), 201);
+}
+
+/** That the registry does not have it, which clients ask before they push. */
+export async function requireAbsent(
+  target: PushTarget,
+  repository: string,
+  blob: SyntheticBlob,
+): Promise<void> {
+  await send(target, 'HEAD', target.path(repository, `blobs/${blob.digest}`), 404);
+}
+
+async function begin(target: PushTarget, repository: string): Promise<URL> {
+  return locationOf(
+    target,
+    await send(target, 'POST', target.path(repository, 'blobs/uploads/'), 202),
+  );
+}
+
+function locationOf({ host, port }: PushTarget, answer: IncomingMessage): URL {
+  return new URL(answer.headers.location ?? '', `http://${host}:${port}`);
+}
+
+function pathOf(location: URL): string {
+  return `${location.pathname}${location.search}`;
+}
+
+function withDigest(location: URL, blob: SyntheticBlob): string {
+  const url = new URL(location);
+  url.searchParams.set('digest', blob.digest);
+  return pathOf(url);
+}
+
 async function send(
-  system: System,
+  target: PushTarget,
   method: string,
   path: string,
   expected: number,
-  content?: { type: string; length: number; body: Iterable<Buffer> },
+  content?: Content,
 ): Promise<IncomingMessage> {
   const outgoing = request({
-    host: system.host,
-    port: system.port,
+    host: target.host,
+    port: target.port,
     method,
     path,
+    ...(target.agent && { agent: target.agent }),
     headers: {
       'content-length': content?.length ?? 0,
       ...(content && { 'content-type': content.type }),
+      ...(content?.range !== undefined && { 'content-range': content.range }),
+      ...(target.authorization !== undefined && { authorization: target.authorization }),
     },
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(300_000),
   });
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
     outgoing.once('error', reject);
   });
-  await pipeline(Readable.from(content?.body ?? []), outgoing);
+  // An answer before the body's end breaks the pipeline; what it says is the better error.
+  const sent = pipeline(Readable.from(content?.body ?? []), outgoing).catch((error: unknown) => {
+    setTimeout(() => outgoing.destroy(error as Error), 1000).unref();
+  });
   const response = await answered;
   response.resume();
-  if (response.statusCode !== expected)
-    throw new Error(`${system.name}: ${method} ${path} answered ${response.statusCode}`);
+  if (response.statusCode !== expected) {
+    outgoing.destroy();
+    throw new Error(`${target.name}: ${method} ${path} answered ${response.statusCode}`);
+  }
+  await sent;
   return response;
 }

@@ -7,10 +7,14 @@ import { parseArgs } from 'node:util';
 import { findTool } from '../support/tools.ts';
 import { makeCertificate } from './certificate.ts';
 import type { Bench, Figure, Peers, Row } from './figure.ts';
+import { authorisedManifest } from './figures/authorised-manifest.ts';
 import { fanIn, firstByte, limitedPull } from './figures/cold-pull.ts';
 import { killed } from './figures/killed.ts';
 import { coldMemory, warmMemory } from './figures/memory.ts';
 import { millionManifests } from './figures/million-manifests.ts';
+import { pushBlob } from './figures/push-blob.ts';
+import { pushImages } from './figures/push-images.ts';
+import { tagList } from './figures/tag-list.ts';
 import { upstreamRequests } from './figures/upstream-requests.ts';
 import { warmBlob } from './figures/warm-blob.ts';
 import { warmManifest } from './figures/warm-manifest.ts';
@@ -32,6 +36,10 @@ const figures: readonly Figure[] = [
   coldMemory,
   millionManifests,
   warmMemory,
+  pushBlob,
+  pushImages,
+  authorisedManifest,
+  tagList,
   killed,
 ];
 

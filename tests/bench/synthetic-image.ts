@@ -74,11 +74,15 @@ export function syntheticBlob(seed: string, size: number): SyntheticBlob {
   return { seed, size, digest };
 }
 
-/** The blob's bytes in chunks of their own. */
-export function* blobStream(blob: SyntheticBlob): Generator<Buffer> {
+/** The blob's bytes, or those of a range of it, in chunks of their own. */
+export function* blobStream(
+  blob: SyntheticBlob,
+  start: number = 0,
+  end: number = blob.size,
+): Generator<Buffer> {
   const filler = createFiller(blob.seed);
-  for (let offset = 0; offset < blob.size;) {
-    const bytes = Buffer.from(filler.at(offset, blob.size - offset));
+  for (let offset = start; offset < end;) {
+    const bytes = Buffer.from(filler.at(offset, end - offset));
     offset += bytes.length;
     yield bytes;
   }
