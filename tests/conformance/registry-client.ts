@@ -1,0 +1,243 @@
+// A client of the registry API that sends what it is told and hides nothing: for tests of the specification's clauses.
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { request } from 'node:http';
+import { mediaTypes } from '../../src/domain/media-type.ts';
+import { basicOf, rulesOnly, startBreakwater } from '../support/breakwater.ts';
+import type { Breakwater } from '../support/breakwater.ts';
+import type { HttpAnswer } from '../support/http-exchange.ts';
+
+export type Algorithm = 'sha256' | 'sha512';
+export const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
+
+export interface Question {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array | string;
+  /** Sent with Transfer-Encoding: chunked instead of a length. */
+  readonly streamed?: boolean;
+}
+
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: number;
+}
+
+export interface RegistryClient extends AsyncDisposable {
+  readonly breakwater: Breakwater;
+  /** A path of this server, or a Location that it gave, also before a restart. */
+  ask(method: string, location: string, question?: Question): Promise<HttpAnswer>;
+  /** Begins an upload and answers its Location. */
+  begin(repository: string, query?: string): Promise<string>;
+  /** Pushes a blob by POST and PUT. */
+  pushBlob(repository: string, bytes: Uint8Array | string, algorithm?: Algorithm): Promise<string>;
+  /** Pushes a manifest under a reference, by default its digest; anything but 201 throws. */
+  pushManifest(
+    repository: string,
+    manifest: object | string,
+    options?: {
+      readonly reference?: string;
+      readonly algorithm?: Algorithm;
+      readonly type?: string;
+    },
+  ): Promise<Descriptor & { readonly answer: HttpAnswer; readonly text: string }>;
+  /** Pushes config and layers of a small image, and answers its manifest, which is not pushed. */
+  image(repository: string, change?: object, algorithm?: Algorithm): Promise<object>;
+}
+
+/** A Breakwater of this client's own, whose administrator the client is. */
+export async function startRegistryClient(
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<RegistryClient> {
+  const breakwater = await startBreakwater({ config: { ...rulesOnly(), ...config } });
+  const authorization = await basicOf(breakwater);
+
+  const ask: RegistryClient['ask'] = (method, location, question = {}) =>
+    send(method, new URL(pathOf(location), breakwater.url), question, authorization);
+
+  const begin: RegistryClient['begin'] = async (repository, query = '') => {
+    const answer = await ask('POST', `/v2/${repository}/blobs/uploads/${query}`);
+    equal(answer.status, 202, answer.text);
+    return locationOf(answer);
+  };
+
+  const pushBlob: RegistryClient['pushBlob'] = async (repository, bytes, algorithm = 'sha256') => {
+    const digest = digestOf(bytes, algorithm);
+    const answer = await ask('PUT', withQuery(await begin(repository), { digest }), {
+      body: bytes,
+    });
+    equal(answer.status, 201, answer.text);
+    return digest;
+  };
+
+  const image: RegistryClient['image'] = async (repository, change = {}, algorithm = 'sha256') => {
+    const config = '{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}';
+    const layer = randomBytes(64);
+    await pushBlob(repository, config, algorithm);
+    await pushBlob(repository, layer, algorithm);
+    return {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      config: descriptorOf('application/vnd.oci.image.config.v1+json', config, algorithm),
+      layers: [descriptorOf('application/vnd.oci.image.layer.v1.tar', layer, algorithm)],
+      ...change,
+    };
+  };
+
+  return {
+    breakwater,
+    ask,
+    begin,
+    pushBlob,
+    image,
+    async pushManifest(repository, manifest, { reference, algorithm = 'sha256', type } = {}) {
+      const text = typeof manifest === 'string' ? manifest : JSON.stringify(manifest);
+      const digest = digestOf(text, algorithm);
+      const mediaType = type ?? mediaTypeOf(text);
+      const answer = await ask('PUT', `/v2/${repository}/manifests/${reference ?? digest}`, {
+        headers: { 'Content-Type': mediaType },
+        body: text,
+      });
+      equal(answer.status, 201, answer.text);
+      return { mediaType, digest, size: Buffer.byteLength(text), answer, text };
+    },
+    [Symbol.asyncDispose]: () => breakwater.close(),
+  };
+}
+
+let repositories = 0;
+
+/** A repository that no other test uses. */
+export function freshRepository(): string {
+  return `conformance/r${String(++repositories)}`;
+}
+
+export function digestOf(bytes: Uint8Array | string, algorithm: Algorithm = 'sha256'): string {
+  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
+}
+
+export function descriptorOf(
+  mediaType: string,
+  bytes: Uint8Array | string,
+  algorithm: Algorithm = 'sha256',
+): Descriptor {
+  return { mediaType, digest: digestOf(bytes, algorithm), size: Buffer.byteLength(bytes) };
+}
+
+export function locationOf(answer: HttpAnswer): string {
+  const { location } = answer.headers;
+  ok(location !== undefined, 'the answer has a Location');
+  return location;
+}
+
+/** The Location with more parameters; those that it has stay. */
+export function withQuery(location: string, parameters: Readonly<Record<string, string>>): string {
+  const url = new URL(location, 'http://127.0.0.1');
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.pathname + url.search;
+}
+
+/** An error in the specification's form, with one of the codes first. */
+export function assertError(
+  answer: HttpAnswer,
+  status: number | readonly number[],
+  ...codes: readonly string[]
+): void {
+  ok([status].flat().includes(answer.status), `${String(answer.status)} ${answer.text}`);
+  equal(answer.headers['content-type'], 'application/json');
+  const { errors } = JSON.parse(answer.text) as { errors: { code: string; message?: string }[] };
+  ok(errors.length > 0);
+  for (const { code, message } of errors) {
+    match(code, /^[A-Z_]+$/);
+    equal(typeof (message ?? ''), 'string');
+  }
+  ok(codes.includes(errors[0]?.code ?? ''), answer.text);
+}
+
+/** The Location of an answer gives these bytes, with their length and digest. */
+export async function assertPullable(
+  client: RegistryClient,
+  answer: HttpAnswer,
+  bytes: Uint8Array | string,
+  digest: string,
+): Promise<void> {
+  for (const method of ['GET', 'HEAD']) {
+    const pulled = await client.ask(method, locationOf(answer));
+    deepEqual(
+      [
+        pulled.status,
+        pulled.headers['content-length'],
+        pulled.headers['docker-content-digest'],
+        pulled.bytes.length,
+      ],
+      [
+        200,
+        String(Buffer.byteLength(bytes)),
+        digest,
+        method === 'GET' ? Buffer.byteLength(bytes) : 0,
+      ],
+    );
+    if (method === 'GET') ok(pulled.bytes.equals(Buffer.from(bytes)), 'the bytes are the same');
+  }
+}
+
+function mediaTypeOf(text: string): string {
+  const { mediaType } = JSON.parse(text) as { mediaType?: string };
+  return mediaType ?? mediaTypes.ociManifest;
+}
+
+function pathOf(location: string): string {
+  const url = new URL(location, 'http://127.0.0.1');
+  return url.pathname + url.search;
+}
+
+function send(
+  method: string,
+  url: URL,
+  { headers = {}, body, streamed = false }: Question,
+  authorization: string,
+): Promise<HttpAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
+  const length =
+    streamed || (body === undefined && ['GET', 'HEAD'].includes(method))
+      ? {}
+      : { 'Content-Length': String(Buffer.byteLength(body ?? '')) };
+  const sent = request(
+    url,
+    {
+      method,
+      headers: {
+        Authorization: authorization,
+        ...(body === undefined ? {} : { 'Content-Type': 'application/octet-stream' }),
+        ...length,
+        ...headers,
+      },
+      agent: false,
+    },
+    (answer) => {
+      const chunks: Buffer[] = [];
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+      answer.on('error', reject);
+      answer.on('close', () => {
+        const bytes = Buffer.concat(chunks);
+        resolve({
+          status: answer.statusCode ?? 0,
+          headers: answer.headers,
+          bytes,
+          text: bytes.toString(),
+          complete: answer.complete,
+        });
+      });
+    },
+  );
+  sent.on('error', reject);
+  if (streamed) for (const half of halves(Buffer.from(body ?? ''))) sent.write(half);
+  sent.end(streamed ? undefined : body);
+  return promise;
+}
+
+/** In two writes, so that a stream is more than one piece; an empty piece would end it. */
+function halves(bytes: Buffer): readonly Buffer[] {
+  const middle = Math.floor(bytes.length / 2);
+  return [bytes.subarray(0, middle), bytes.subarray(middle)].filter((part) => part.length > 0);
+}
