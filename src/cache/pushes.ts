@@ -1,3 +1,4 @@
+import type { ByteStream } from '../domain/byte-source.ts';
 import type { Digest, DigestAlgorithm } from '../domain/digest.ts';
 import type { Reference } from '../domain/reference.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
@@ -45,7 +46,7 @@ export interface Pushes {
       readonly id: string;
       readonly range: ChunkRange | undefined;
       readonly bytes: number | undefined;
-      readonly body: AsyncIterable<Uint8Array>;
+      readonly body: ByteStream;
     },
     signal: AbortSignal,
   ): Promise<UploadState>;
@@ -56,7 +57,7 @@ export interface Pushes {
       readonly digest: Digest;
       readonly range: ChunkRange | undefined;
       readonly bytes: number | undefined;
-      readonly body: AsyncIterable<Uint8Array>;
+      readonly body: ByteStream;
     },
     signal: AbortSignal,
   ): Promise<{ readonly digest: Digest; readonly size: number }>;
@@ -65,7 +66,7 @@ export interface Pushes {
     request: PullRequest & {
       readonly digest: Digest;
       readonly bytes: number | undefined;
-      readonly body: AsyncIterable<Uint8Array>;
+      readonly body: ByteStream;
     },
     signal: AbortSignal,
   ): Promise<{ readonly digest: Digest; readonly size: number }>;

@@ -17,3 +17,9 @@ export interface ByteSource {
   /** The whole where no span is given. A whole body of unverified bytes ends only after its hash was found right. */
   open(span: ByteSpan | undefined, signal: AbortSignal): Promise<ByteReader>;
 }
+
+/** Bytes as they come. */
+export interface ByteStream extends AsyncIterable<Uint8Array> {
+  /** Chunks are the reader's: it may free the memory of those that own theirs. */
+  readonly givesChunksAway?: boolean;
+}

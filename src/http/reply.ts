@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ByteSource, ByteSpan } from '../domain/byte-source.ts';
+import type { ByteSource, ByteSpan, ByteStream } from '../domain/byte-source.ts';
 import type { Verdict } from '../domain/verdict.ts';
 
 /** What a handler sees of a request. */
@@ -24,7 +24,7 @@ export interface Incoming {
    * `100-continue` at the first read. Ends at the body's end; throws `ClientLeft` when the socket closes before it,
    * `sizeInvalid` never (Node counts Content-Length itself). At most once, and not beside `readBody`.
    */
-  readonly body: AsyncIterable<Uint8Array>;
+  readonly body: ByteStream;
   /** Reads a request's body whole; throws `requestTooLarge` beyond `bytesMax`. */
   readBody(bytesMax: number): Promise<Uint8Array>;
 }

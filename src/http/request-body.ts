@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { ByteStream } from '../domain/byte-source.ts';
 
 /** So much may wait for a consumer that is slower than its client; beyond it the socket is not read. */
 const waitingBytesMax = 128 * 1024;
@@ -15,7 +16,7 @@ export interface BodyEvents {
 }
 
 /** The body of one request; iterated at most once. */
-export interface RequestBody extends AsyncIterable<Uint8Array> {
+export interface RequestBody extends ByteStream {
   /** Takes what is left off the connection and tells its chunks' lengths; whoever still reads gets nothing more. */
   discard(onBytes?: (bytes: number) => void): void;
 }
@@ -93,6 +94,7 @@ export function createRequestBody(request: IncomingMessage, events: BodyEvents):
     return await waiting.promise;
   };
   return {
+    givesChunksAway: true,
     [Symbol.asyncIterator]: () => {
       if (state !== 'new') throw new Error('a request body is read only once');
       return {
