@@ -9,7 +9,7 @@ import { createOidc } from './access/oidc.ts';
 import { openIdentities } from './access/open-identities.ts';
 import { createOwnTokens, type OwnTokens } from './access/own-tokens.ts';
 import { createPolicies, type Policies } from './access/policies.ts';
-import { createTokenService, type TokenService } from './access/token-service.ts';
+import { createTokenService, type TokenService } from './access/registry-tokens.ts';
 import type { Config } from './config/config.ts';
 import { homeRegistryOf } from './domain/registry.ts';
 import type { Metadata } from './metadata/metadata.ts';

@@ -52,11 +52,14 @@ const ownedModules: Readonly<Record<string, readonly string[]>> = {
   kysely: ['metadata'],
   pg: ['metadata'],
   'node:sqlite': ['metadata', 'app'],
-  undici: ['upstream', 'cli'],
+  // access: the keys of OIDC issuers, under their own CA.
+  undici: ['upstream', 'cli', 'access'],
   commander: ['cli'],
   yaml: ['config', 'cli'],
   pino: ['telemetry', 'app'],
   '@prometheus-io/client': ['telemetry'],
+  jose: ['access'],
+  '@peculiar/x509': ['cli'],
 };
 
 interface Import {

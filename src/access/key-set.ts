@@ -1,4 +1,6 @@
-import { Agent, request } from 'undici';
+import { get as getPlain } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { get as getSecure } from 'node:https';
 import type { JSONWebKeySet, JWTVerifyGetKey } from 'jose';
 import { createLocalJWKSet, errors } from 'jose';
 import type { Clock } from '../ports/clock.ts';
@@ -79,27 +81,23 @@ export function createKeySet(place: KeySetPlace, clock: Clock): KeySet {
 }
 
 async function fetchKeys({ issuer, jwksUrl, ca }: KeySetPlace): Promise<JSONWebKeySet> {
-  const agent = new Agent({
-    connect: { timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-  });
-  try {
-    const signal = AbortSignal.timeout(timeoutMs);
-    const url = jwksUrl ?? (await discover(issuer, agent, signal));
-    const set = await fetchJson(url, agent, signal);
-    if (!Array.isArray(set['keys'])) throw new Error(`${url} answers no key set`);
-    // Each key is judged when it is used; jose refuses those that will not do.
-    return { keys: set['keys'] };
-  } finally {
-    await agent.destroy();
-  }
+  // Of all of it together: names, connections, answers.
+  const signal = AbortSignal.timeout(timeoutMs);
+  const url = jwksUrl ?? (await discover(issuer, ca, signal));
+  const set = await fetchJson(url, ca, signal);
+  if (!Array.isArray(set['keys'])) throw new Error(`${url} answers no key set`);
+  // Each key is judged when it is used; jose refuses those that will not do.
+  return { keys: set['keys'] };
 }
 
 /** OpenID Connect Discovery 1.0 §4. */
-async function discover(issuer: string, agent: Agent, signal: AbortSignal): Promise<string> {
+async function discover(
+  issuer: string,
+  ca: string | undefined,
+  signal: AbortSignal,
+): Promise<string> {
   const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const document = await fetchJson(url, agent, signal);
+  const document = await fetchJson(url, ca, signal);
   if (document['issuer'] !== issuer) throw new Error(`${url} speaks for another issuer`);
   const text = document['jwks_uri'];
   const found = typeof text === 'string' ? URL.parse(text) : null;
@@ -114,22 +112,43 @@ function isLoopback({ protocol, hostname }: URL): boolean {
   return protocol === 'http:' && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
+/** Redirects are not followed: they are no 200. */
 async function fetchJson(
   url: string,
-  dispatcher: Agent,
+  ca: string | undefined,
   signal: AbortSignal,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const headers = { accept: 'application/json' };
-  const { statusCode, body } = await request(url, { dispatcher, signal, headers });
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body as AsyncIterable<Uint8Array>) {
-    length += chunk.byteLength;
-    if (length > bytesMax) throw new Error(`${url} answers more than ${bytesMax} bytes`);
-    chunks.push(chunk);
+  const answer = await get(url, ca, signal);
+  try {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of answer as AsyncIterable<Uint8Array>) {
+      length += chunk.byteLength;
+      if (length > bytesMax) throw new Error(`${url} answers more than ${bytesMax} bytes`);
+      chunks.push(chunk);
+    }
+    if (answer.statusCode !== 200) throw new Error(`${url} answers ${answer.statusCode}`);
+    const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    if (typeof value !== 'object' || value === null) throw new Error(`${url} answers no object`);
+    return value as Readonly<Record<string, unknown>>;
+  } finally {
+    answer.destroy();
   }
-  if (statusCode !== 200) throw new Error(`${url} answers ${statusCode}`);
-  const value: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  if (typeof value !== 'object' || value === null) throw new Error(`${url} answers no object`);
-  return value as Readonly<Record<string, unknown>>;
+}
+
+/** On a connection of its own: it is asked every ten minutes. */
+async function get(
+  url: string,
+  ca: string | undefined,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const options = { agent: false, signal, headers: { accept: 'application/json' } };
+  return await new Promise((resolve, reject) => {
+    const asking = url.startsWith('https:')
+      ? getSecure(url, { ...options, ...(ca === undefined ? {} : { ca }) })
+      : getPlain(url, options);
+    asking.once('response', resolve);
+    // Stays: what breaks after the answer has begun comes here too, and the body tells it.
+    asking.on('error', reject);
+  });
 }

@@ -306,6 +306,26 @@ suite('the keys of an issuer', () => {
     deepEqual(staged.asked, []);
   });
 
+  test('whose answer breaks off are none', async () => {
+    issuer = issuerOf({ jwksUrl: `${staged.url}/keys` });
+    staged.instead = (_request, response) => {
+      response.writeHead(200, { 'content-length': 1000 }).write('{');
+      setImmediate(() => response.destroy());
+    };
+    equal(await verify(await staged.sign(claims())), 'unavailable');
+  });
+
+  test('that do not come within five seconds are none', async (t) => {
+    let ms = 0;
+    t.mock.method(AbortSignal, 'timeout', (limit: number) => {
+      ms = limit;
+      return AbortSignal.abort(new Error('too late'));
+    });
+    issuer = issuerOf({ jwksUrl: `${staged.url}/keys` });
+    equal(await verify(await staged.sign(claims())), 'unavailable');
+    equal(ms, 5000);
+  });
+
   test('that none of them will do for are no error of ours', async () => {
     const keys = [{ kty: 'EC', crv: 'P-256', kid: 'one', x: 'AA', y: 'AA', alg: 'ES256' }, 1, null];
     issuer = issuerOf({ jwksUrl: `${staged.url}/keys` });

@@ -1,5 +1,5 @@
 import type { Audit, Authorizer, Caller, Identifier } from '../../access/access.ts';
-import type { TokenService } from '../../access/token-service.ts';
+import type { TokenService } from '../../access/registry-tokens.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import { RegistryError } from '../../domain/errors.ts';

@@ -1,7 +1,7 @@
 import type { Caller } from '../../access/access.ts';
 import { parseRequestedScopes } from '../../access/scopes.ts';
 import type { RequestedScope } from '../../access/scopes.ts';
-import type { TokenService } from '../../access/token-service.ts';
+import type { TokenService } from '../../access/registry-tokens.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import { canonicalName } from '../../domain/rule-set.ts';
