@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { mediaTypes } from '../../src/domain/media-type.ts';
 import type { HttpAnswer } from '../support/http-exchange.ts';
-import { startPullServer } from '../support/pull-server.ts';
+import { administratorHeader, startPullServer } from '../support/pull-server.ts';
 import type { PullServer } from '../support/pull-server.ts';
 import { sha256 } from '../support/fake-cache.ts';
 
@@ -53,8 +53,12 @@ async function withServer(run: (server: PullServer) => Promise<void>): Promise<v
 }
 
 suite('Determining Support', () => {
-  test('GET /v2/ is 200', () =>
-    withServer(async (server) => equal((await server.ask('/v2/')).status, 200)));
+  test('GET /v2/ is 200 for whom is known, and 401 for everyone else', () =>
+    withServer(async (server) => {
+      const headers = { Authorization: administratorHeader };
+      equal((await server.ask('/v2/', { headers })).status, 200);
+      assertError(await server.ask('/v2/'), 401, ['UNAUTHORIZED']);
+    }));
 });
 
 suite('Pulling manifests', () => {
@@ -177,7 +181,7 @@ suite('Error codes', () => {
     ['an invalid digest', `/v2/${repository}/blobs/sha256:totallywrong`, 400, 'DIGEST_INVALID'],
     ['an unknown digest algorithm', `/v2/${repository}/manifests/crc:abcd`, 400, 'DIGEST_INVALID'],
     ['a bad page size', `/v2/${repository}/tags/list?n=x`, 400, 'PAGINATION_NUMBER_INVALID'],
-    ['T18: the catalog', '/v2/_catalog?n=100', 404, 'UNSUPPORTED'],
+    ['T18: the catalog, for nobody,', '/v2/_catalog?n=100', 401, 'UNAUTHORIZED'],
     ['a bad escape', '/v2/a%zz/manifests/latest', 400, 'UNSUPPORTED'],
   ];
   for (const [name, path, status, code] of rows) {
