@@ -193,7 +193,7 @@ function describeHost(peers: Peers, processes: Processes, quick: boolean): Host 
     kernel: release(),
     commit: `${git('rev-parse', '--short', 'HEAD')}${git('status', '--porcelain', 'src') === '' ? '' : '+'}`,
     peers: JSON.parse(JSON.stringify(versions)) as Record<string, string>,
-    clients: `${requestClient} for manifests, ${blobClient} for warm blobs, node for cold ones`,
+    clients: `${requestClient} for manifests, ${blobClient} for warm blobs, node for cold ones and pushes`,
     pinned: processes.pinned,
     quick,
     loadAverage: loadavg()[0] ?? Number.NaN,

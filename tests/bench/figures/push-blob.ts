@@ -1,7 +1,7 @@
 import { alternate, ratioOf } from '../figure.ts';
 import type { Bench, Figure, Row } from '../figure.ts';
 import { mebibyte } from './cold-blob.ts';
-import { pushSystems, pushTo } from './push-run.ts';
+import { costNote, pushSystems, pushTo } from './push-run.ts';
 
 const size = 1024 * mebibyte;
 
@@ -17,14 +17,15 @@ export const pushBlob: Figure = {
 };
 
 async function measureRow(bench: Bench, only: 'blob' | 'chunked blob', how: string): Promise<Row> {
+  const costs = new Map<string, number[]>();
   const contenders = pushSystems(bench).map((name) => ({
     name,
     async measure(run: number) {
       const layers = [{ seed: `${only} ${run}`, size }];
       const push = { repository: 'bench/push', tag: 'latest', layers, only };
-      const { seconds } = await pushTo(bench, name, `push-${only.replace(' ', '-')}-${run}`, [
-        push,
-      ]);
+      const label = `push-${only.replace(' ', '-')}-${run}`;
+      const { seconds, cpuSeconds } = await pushTo(bench, name, label, [push]);
+      costs.set(name, [...(costs.get(name) ?? []), cpuSeconds / (size / 1e9)]);
       return size / seconds / 1e9;
     },
   }));
@@ -34,6 +35,6 @@ async function measureRow(bench: Bench, only: 'blob' | 'chunked blob', how: stri
     unit: 'GB/s',
     readings,
     ratios: ratioOf(readings, 'breakwater', 'distribution', { atLeast: 1.2 }),
-    notes: [`${how}, one client, a new process and an empty store each run`],
+    notes: [`${how}, one client, a new process and an empty store each run`, costNote(costs)],
   };
 }

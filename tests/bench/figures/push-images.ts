@@ -1,7 +1,7 @@
 import { alternate, ratioOf, reading } from '../figure.ts';
 import type { Figure, Row } from '../figure.ts';
 import type { Push } from '../load-job.ts';
-import { pushSystems, pushTo } from './push-run.ts';
+import { costNote, pushSystems, pushTo } from './push-run.ts';
 
 const pushers = 50;
 const layerBytes = 10_000_000;
@@ -10,26 +10,30 @@ const layerBytes = 10_000_000;
 export const pushImages: Figure = {
   name: 'push-images',
   async measure(bench) {
+    const costs = new Map<string, number[]>();
     const peaks = new Map<string, number[]>();
     const contenders = pushSystems(bench).map((name) => ({
       name,
       async measure(run: number) {
         const pushes = Array.from({ length: pushers }, (_, index) => imageOf(run, index));
-        const { seconds, peakBytes } = await pushTo(bench, name, `push-images-${run}`, pushes);
+        const label = `push-images-${run}`;
+        const { seconds, peakBytes, cpuSeconds } = await pushTo(bench, name, label, pushes);
+        const gigabytes = (pushers * 2 * layerBytes) / 1e9;
+        costs.set(name, [...(costs.get(name) ?? []), cpuSeconds / gigabytes]);
         peaks.set(name, [...(peaks.get(name) ?? []), peakBytes / 1e6]);
         return pushers / seconds;
       },
     }));
     const readings = await alternate(bench.runs, contenders);
     const memory = [...peaks].map(([name, samples]) => reading(name, samples));
-    const note = 'config, two layers of 10 MB and a manifest each, all in one process a run';
+    const note = 'config, two layers of 10 MB and a manifest each; a new process each run';
     const rows: readonly Row[] = [
       {
         title: `${pushers} parallel pushes of 20 MB images`,
         unit: 'images/s',
         readings,
         ratios: ratioOf(readings, 'breakwater', 'distribution', { atLeast: 1.5 }),
-        notes: [note, 'each client asks for every blob before it pushes'],
+        notes: [note, 'each client asks for every blob before it pushes', costNote(costs)],
       },
       {
         title: `Peak resident memory, ${pushers} parallel pushes of 20 MB images`,

@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
 import { administratorOf } from '../administrator.ts';
+import { median } from '../figure.ts';
 import type { Bench } from '../figure.ts';
 import { measurePush } from '../load-job.ts';
 import type { Push } from '../load-job.ts';
-import { peakResidentBytes } from '../processes.ts';
+import { cpuSeconds, peakResidentBytes } from '../processes.ts';
 import { startDistribution } from '../systems/distribution.ts';
 import type { System } from '../systems/system.ts';
 import { mebibyte, settle } from './cold-blob.ts';
@@ -12,6 +13,8 @@ export interface PushRun {
   readonly seconds: number;
   /** Of the server, from its start to the end of the pushes. */
   readonly peakBytes: number;
+  /** Of the server during the pushes. */
+  readonly cpuSeconds: number;
 }
 
 /** The systems that can be pushed to. */
@@ -43,11 +46,13 @@ export async function pushTo(
   }));
   await measurePush(bench.processes, { ...job, pushes: warmUp, timeoutMs: 60_000 });
   await settle(system);
+  const before = cpuSeconds(system.pid);
   const { seconds } = await measurePush(bench.processes, { ...job, pushes, timeoutMs: 300_000 });
+  const spent = cpuSeconds(system.pid) - before;
   const peakBytes = peakResidentBytes(system.pid);
   await system.stop();
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  return { seconds, peakBytes };
+  return { seconds, peakBytes, cpuSeconds: spent };
 }
 
 function startPeer(bench: Bench, folder: string, folderName: string): Promise<System> {
@@ -60,4 +65,10 @@ function startPeer(bench: Bench, folder: string, folderName: string): Promise<Sy
     folder,
     store: bench.folder(`${folderName}/store`),
   });
+}
+
+/** What the server's core spent, for a row's notes: it tells more than the rate where the machine is busy. */
+export function costNote(costs: ReadonlyMap<string, readonly number[]>): string {
+  const texts = [...costs].map(([name, samples]) => `${name} ${median(samples).toFixed(2)} s/GB`);
+  return `server CPU: ${texts.join(', ')}`;
 }
