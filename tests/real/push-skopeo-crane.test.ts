@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTlsScene } from '../support/tls-scene.ts';
 
-const skopeoFlags = ['--insecure-policy'];
-
 test('skopeo copies an index with all of its platforms in and out, byte for byte.', async (t) => {
   const s = await setTlsScene(t, ['skopeo']);
   if (s === undefined) return;
@@ -14,19 +12,13 @@ test('skopeo copies an index with all of its platforms in and out, byte for byte
   const source = `docker://${s.registry.host}/${image.repository}:${image.tag}`;
   const pushed = `docker://${s.breakwater.host}/team/app:1`;
   const credentials = `${s.user}:${s.password}`;
+  const copy = ['--insecure-policy', 'copy', '--all', '--preserve-digests'];
   const into = ['--src-tls-verify=false', '--dest-creds', credentials];
-  await s.run('skopeo', [
-    ...skopeoFlags,
-    ...['copy', '--all', '--preserve-digests', ...into, '--dest-cert-dir', s.certDir],
-    ...[source, pushed],
-  ]);
+  await s.run('skopeo', [...copy, ...into, '--dest-cert-dir', s.certDir, source, pushed]);
   await s.front.down();
   const folder = join(s.folder, 'copy');
-  await s.run('skopeo', [
-    ...skopeoFlags,
-    ...['copy', '--all', '--preserve-digests', '--src-creds', credentials],
-    ...['--src-cert-dir', s.certDir, pushed, `dir:${folder}`],
-  ]);
+  const from = ['--src-creds', credentials, '--src-cert-dir', s.certDir];
+  await s.run('skopeo', [...copy, ...from, pushed, `dir:${folder}`]);
   assert.deepEqual(await readFile(join(folder, 'manifest.json')), s.bytesOf(image.digest));
   for (const child of image.children) {
     const bytes = await readFile(join(folder, `${child.slice('sha256:'.length)}.manifest.json`));
@@ -50,15 +42,11 @@ test('skopeo copies one pushed repository to another, lists its tags and deletes
   const host = `docker://${s.breakwater.host}`;
   const login = ['login', '--cert-dir', s.certDir, '--username', s.user, '--password-stdin'];
   await s.run('skopeo', [...login, s.breakwater.host], s.password);
-  const copy = ['copy', '--preserve-digests', '--src-tls-verify=false'];
-  await s.run('skopeo', [
-    ...[...skopeoFlags, ...copy, '--dest-cert-dir', s.certDir],
-    ...[`docker://${s.registry.host}/${repository}:${tag}`, `${host}/team/app:1`],
-  ]);
-  await s.run('skopeo', [
-    ...[...skopeoFlags, 'copy', '--src-cert-dir', s.certDir, '--dest-cert-dir', s.certDir],
-    ...[`${host}/team/app:1`, `${host}/team/other:2`],
-  ]);
+  const copy = ['--insecure-policy', 'copy', '--preserve-digests', '--dest-cert-dir', s.certDir];
+  const source = `docker://${s.registry.host}/${repository}:${tag}`;
+  await s.run('skopeo', [...copy, '--src-tls-verify=false', source, `${host}/team/app:1`]);
+  const across = ['--src-cert-dir', s.certDir, `${host}/team/app:1`, `${host}/team/other:2`];
+  await s.run('skopeo', [...copy, ...across]);
   const trust = ['--cert-dir', s.certDir];
   const listed = await s.run('skopeo', ['list-tags', ...trust, `${host}/team/other`]);
   assert.deepEqual((JSON.parse(listed) as { Tags: string[] }).Tags, ['2']);

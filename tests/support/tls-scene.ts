@@ -1,6 +1,6 @@
 // A Breakwater with TLS and its administrator's pair, and a client that trusts it with a home of its own.
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -103,6 +103,8 @@ async function clientEnvironment(folder: string, caFile: string): Promise<Record
   await mkdir(join(home, 'run'), { mode: 0o700 });
   const registriesConf = join(home, 'registries.conf');
   await writeFile(registriesConf, '');
+  const authFile = join(home, 'docker', 'config.json');
+  await writeFile(authFile, '{}');
   const nowhere = 'http://127.0.0.1:9';
   return {
     HOME: home,
@@ -113,7 +115,7 @@ async function clientEnvironment(folder: string, caFile: string): Promise<Record
     TMPDIR: join(home, 'tmp'),
     TUF_ROOT: join(home, 'tuf'),
     DOCKER_CONFIG: join(home, 'docker'),
-    REGISTRY_AUTH_FILE: join(home, 'docker', 'config.json'),
+    REGISTRY_AUTH_FILE: authFile,
     CONTAINERS_REGISTRIES_CONF: registriesConf,
     SSL_CERT_FILE: caFile,
     HTTP_PROXY: nowhere,
