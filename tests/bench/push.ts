@@ -118,19 +118,14 @@ async function send(
     signal: AbortSignal.timeout(300_000),
   });
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
-    outgoing.once('response', resolve);
     outgoing.once('error', reject);
+    outgoing.once('response', (response) => {
+      response.resume();
+      if (response.statusCode === expected) resolve(response);
+      else reject(new Error(`${target.name}: ${method} ${path} answered ${response.statusCode}`));
+    });
   });
-  // An answer before the body's end breaks the pipeline; what it says is the better error.
-  const sent = pipeline(Readable.from(content?.body ?? []), outgoing).catch((error: unknown) => {
-    setTimeout(() => outgoing.destroy(error as Error), 1000).unref();
-  });
-  const response = await answered;
-  response.resume();
-  if (response.statusCode !== expected) {
-    outgoing.destroy();
-    throw new Error(`${target.name}: ${method} ${path} answered ${response.statusCode}`);
-  }
-  await sent;
+  const sent = pipeline(Readable.from(content?.body ?? []), outgoing);
+  const [response] = await Promise.all([answered, sent]);
   return response;
 }
