@@ -9,14 +9,12 @@ import type { ShownCredentials } from './authorization-header.ts';
 import { authorizationCharactersMax, parseAuthorization } from './authorization-header.ts';
 import type {
   CheckedCredentials,
+  CredentialChecks,
   CredentialChecksOptions,
-  RefusedCredentials,
 } from './credential-checks.ts';
 import { createCredentialChecks } from './credential-checks.ts';
 import { createCredentialUse } from './credential-use.ts';
-import { ecrUserName } from './ecr-password.ts';
-import { createLoginThrottle } from './login-throttle.ts';
-import { idOfToken } from './named-token.ts';
+import { createLoginFailures, tooManyFailures, unauthorized } from './login-failures.ts';
 
 export interface IdentifierOptions extends Omit<CredentialChecksOptions, 'homeAccount'> {
   readonly home: RegistryKey;
@@ -30,7 +28,7 @@ export interface OpenIdentifier extends Identifier, AsyncDisposable {
 }
 
 /** Who came without credentials. */
-export const anonymousCaller: Caller = { principal: anonymous, via: 'none', scopes: undefined };
+const anonymousCaller: Caller = { principal: anonymous, via: 'none', scopes: undefined };
 
 interface Remembered {
   readonly caller: Caller;
@@ -41,14 +39,16 @@ interface Remembered {
 
 const rememberedMax = 10_000;
 const rememberedMs = 60_000;
-const shownCharactersMax = 32;
 
 type Options = Parameters<Identifier['identify']>[2];
 
 export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
-  const { clock, audit, home } = options;
-  const check = createCredentialChecks({ ...options, homeAccount: registryOf(home).account });
-  const throttle = createLoginThrottle(clock);
+  const { clock } = options;
+  const checks = createCredentialChecks({
+    ...options,
+    homeAccount: registryOf(options.home).account,
+  });
+  const failures = createLoginFailures(options);
   const use = createCredentialUse(options.metadata, clock);
   // By SHA-256 of the header, so that no secret is kept.
   const memory = new LRUCache<string, Remembered>({ max: rememberedMax });
@@ -61,48 +61,18 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     mirror: boolean,
   ): Promise<Caller> => {
     const begunAt = age;
-    let checked: CheckedCredentials;
-    try {
-      checked = await check(shown);
-    } catch (error) {
-      // An issuer that is down is nothing to a mirror.
-      if (mirror && error instanceof RegistryError) return anonymousCaller;
-      throw error;
-    }
+    const checked = await check(checks, shown, mirror);
+    if (checked === undefined) return anonymousCaller;
     if ('why' in checked) {
       memory.delete(key);
       if (mirror) return anonymousCaller;
-      throw refuse(shown, from, checked);
+      throw failures.record(shown, from, checked);
     }
     const { caller, used } = checked;
     if (used !== undefined) use.touch(used);
     const until = Math.min(clock.now() + rememberedMs, caller.expiresAt ?? Infinity);
     if (begunAt === age) memory.set(key, { caller, scheme: shown.scheme, until });
     return caller;
-  };
-
-  const refuse = (
-    shown: ShownCredentials | undefined,
-    from: RequestFrom,
-    { why, outdated }: RefusedCredentials,
-  ): RegistryError => {
-    const bearer = shown === undefined || shown.scheme === 'bearer';
-    if (!outdated) throttle.failed(from.address, shown && principalOf(shown));
-    // Clients show a bearer token until it is refused, and get themselves another.
-    if (!outdated || !bearer) {
-      audit.record({
-        kind: 'login',
-        principal: shown === undefined ? '' : nameOf(shown),
-        action: 'login',
-        resource: '',
-        registry: home,
-        outcome: 'failed',
-        address: from.address,
-        requestId: from.requestId,
-        detail: { why },
-      });
-    }
-    return unauthorized();
   };
 
   const identify = (
@@ -113,19 +83,16 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     const shown = parseAuthorization(authorization);
     if (shown?.scheme === 'basic' && shown.username === '' && shown.password === '')
       return anonymousCaller;
-    if (shown === undefined || (basicOnly && shown.scheme === 'bearer')) {
-      if (mirror) return anonymousCaller;
-      throw shown === undefined
-        ? refuse(shown, from, { why: 'malformed', outdated: false })
-        : unauthorized();
-    }
+    const refused = shown === undefined || (basicOnly && shown.scheme === 'bearer');
+    if (refused && mirror) return anonymousCaller;
+    if (shown === undefined)
+      throw failures.record(shown, from, { why: 'malformed', outdated: false });
+    if (refused) throw unauthorized();
     const key = keyOf(authorization);
-    const waitMs = memory.has(key) ? 0 : throttle.waitMs(from.address, principalOf(shown));
+    const waitMs = memory.has(key) ? 0 : failures.waitMs(shown, from);
     if (waitMs === 0) return verify(key, shown, from, mirror);
     if (mirror) return anonymousCaller;
-    throw new RegistryError('tooManyRequests', 'too many failed logins; wait before the next', {
-      retryAfterMs: waitMs,
-    });
+    throw tooManyFailures(waitMs);
   };
 
   return {
@@ -147,30 +114,20 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
   };
 }
 
+/** `undefined`: an issuer is down, which is nothing to a mirror. */
+async function check(
+  checks: CredentialChecks,
+  shown: ShownCredentials,
+  mirror: boolean,
+): Promise<CheckedCredentials | undefined> {
+  try {
+    return await checks(shown);
+  } catch (error) {
+    if (mirror && error instanceof RegistryError) return undefined;
+    throw error;
+  }
+}
+
 function keyOf(authorization: string): string {
   return hash('sha256', authorization, 'base64');
-}
-
-/** Whom guesses are counted against. A JWT can't be guessed, and names nobody that may be believed. */
-function principalOf(shown: ShownCredentials): string | undefined {
-  const token = idOfToken(shown.scheme === 'basic' ? shown.password : shown.token);
-  if (token !== undefined) return `token/${token}`;
-  if (shown.scheme === 'bearer' || shown.username === ecrUserName) return undefined;
-  return shown.username;
-}
-
-/**
- * The user name as it was sent, for the audit, without what does not print; of a bearer nothing but a token's id. A long one may be
- * a secret in the wrong place: its beginning has to do.
- */
-function nameOf(shown: ShownCredentials): string {
-  const text = shown.scheme === 'basic' ? shown.username : (principalOf(shown) ?? '');
-  const short = text.length > shownCharactersMax ? `${text.slice(0, 8)}…` : text;
-  return short.replaceAll(/[^\x20-\x7e…]/g, '?');
-}
-
-function unauthorized(): RegistryError {
-  return new RegistryError('unauthorized', 'the credentials are not known here', {
-    detail: { fix: 'use an access key or a token of this server, or none' },
-  });
 }

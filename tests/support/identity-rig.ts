@@ -8,7 +8,7 @@ import { openKeyStore, type KeyStore } from '../../src/access/key-store.ts';
 import { createOidc, type JwtIssuer } from '../../src/access/oidc.ts';
 import { openIdentities } from '../../src/access/open-identities.ts';
 import { createOwnTokens, type OwnTokens } from '../../src/access/own-tokens.ts';
-import { createTokenService, type TokenService } from '../../src/access/token-service.ts';
+import { createTokenService, type TokenService } from '../../src/access/registry-tokens.ts';
 import { homeRegistry } from '../../src/domain/registry.ts';
 import type { Metadata } from '../../src/metadata/metadata.ts';
 import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
