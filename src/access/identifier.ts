@@ -30,6 +30,7 @@ export interface OpenIdentifier extends Identifier, AsyncDisposable {
 /** Who came without credentials. */
 const anonymousCaller: Caller = { principal: anonymous, via: 'none', scopes: undefined };
 
+/** Under the SHA-256 of its header, so that no secret is kept. */
 interface Remembered {
   readonly caller: Caller;
   readonly scheme: ShownCredentials['scheme'];
@@ -50,7 +51,6 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
   });
   const failures = createLoginFailures(options);
   const use = createCredentialUse(options.metadata, clock);
-  // By SHA-256 of the header, so that no secret is kept.
   const memory = new LRUCache<string, Remembered>({ max: rememberedMax });
   let age = 0;
 
