@@ -45,7 +45,7 @@ export function createReferrersLister(
     target: UpstreamTarget,
     subject: Digest,
   ): Promise<readonly Descriptor[]> {
-    const tag = parseTag(`${algorithmOf(subject)}-${hexOf(subject)}`.slice(0, 128));
+    const tag = parseTag(`${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`);
     if (tag === undefined) return [];
     try {
       const fetched = await parts.upstream.getManifest(

@@ -285,7 +285,8 @@ suite('whose bytes', () => {
     await using rig = await createCacheRig({ rules: [testRule({ push: true })] });
     await pushBlob(rig, name, layer);
     const { blobs } = rig.storage;
-    const { open } = { ...blobs };
+    const open: typeof blobs.open = (digest, span) => stored.open(digest, span);
+    const stored = { ...blobs };
     blobs.open = async (digest, span) => {
       const reader = await open(digest, span);
       return reader && { ...reader, read: () => Promise.reject(new Error('EIO')) };

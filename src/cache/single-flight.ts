@@ -28,7 +28,11 @@ export interface Flight<T> {
 
 /** Waits for a promise no longer than the signal allows; the promise itself goes on. */
 export function waitUnder<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(abortReason(signal));
+  if (signal.aborted) {
+    // Nobody else may be waiting for it: its failure is told by the signal.
+    promise.catch(() => undefined);
+    return Promise.reject(abortReason(signal));
+  }
   return new Promise<T>((resolve, reject) => {
     const leave = (): void => reject(abortReason(signal));
     signal.addEventListener('abort', leave, { once: true });

@@ -48,7 +48,15 @@ export function scopeRightOf(action: Action): ScopeRight | undefined {
       return 'push';
     case actions.delete:
       return 'delete';
-    default:
+    case actions.deleteRepository:
+    case actions.setTagMutability:
+    case actions.getRepositoryPolicy:
+    case actions.setRepositoryPolicy:
+    case actions.deleteRepositoryPolicy:
+    case actions.getRegistryPolicy:
+    case actions.putRegistryPolicy:
+    case actions.deleteRegistryPolicy:
+    case actions.getAuthorizationToken:
       return undefined;
   }
 }

@@ -13,7 +13,7 @@ export type Child = Descriptor & { readonly role: ChildRole };
 /** Referrers of one subject that are listed; a subject with more is listed in part. */
 const referrersMax = 5000;
 /** Characters of JSON; longer annotations are left out of the referrers list, never out of the manifest. */
-const annotationsCharactersMax = 16_384;
+const annotationsCharactersMax = 4 * 1024 * 1024;
 /** Rows in one insert. */
 const childrenPerInsert = 100;
 

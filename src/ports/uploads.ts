@@ -26,7 +26,13 @@ export interface Uploads {
   /** Removes the upload, also while a request writes to it: that one's `cancelled` aborts. False where there is none. */
   cancel(place: UploadPlace, id: string): Promise<boolean>;
   /** Uploads of a registry, oldest first, for upkeep and the console. */
-  list(): Promise<readonly (UploadPlace & { readonly id: string; readonly size: number; readonly startedAt: number })[]>;
+  list(): Promise<
+    readonly (UploadPlace & {
+      readonly id: string;
+      readonly size: number;
+      readonly startedAt: number;
+    })[]
+  >;
   /** Removes uploads untouched for 24 h, and litter of a crash; never a taken one. */
   sweep(): Promise<void>;
 }

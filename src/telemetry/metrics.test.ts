@@ -176,11 +176,13 @@ suite('metrics', () => {
     for (const name of metrics.names)
       match(text, new RegExp(`^# TYPE ${name} (counter|gauge|histogram)$`, 'm'));
     deepEqual(metrics.names.map((name) => name.replace('breakwater_', '')).toSorted(), [
+      'audit_entries_total',
       'build_info',
       'cache_requests_total',
       'cache_served_bytes_total',
       'config_last_reload_success_timestamp_seconds',
       'config_last_reload_successful',
+      'deletions_total',
       'fetch_digest_mismatch_total',
       'fetch_resumed_total',
       'fetches_in_flight',
@@ -188,9 +190,13 @@ suite('metrics', () => {
       'http_requests_in_flight',
       'http_requests_total',
       'http_response_bytes_total',
+      'pushed_bytes_total',
+      'pushes_total',
       'storage_capacity_bytes',
       'storage_errors_total',
       'storage_used_bytes',
+      'tls_cert_not_after_timestamp_seconds',
+      'uploads_in_flight',
       'upstream_auth_failures_total',
       'upstream_circuit_state',
       'upstream_failures_total',

@@ -187,6 +187,7 @@ function read(authorization: string | undefined): Caller | undefined {
   const [scheme = '', text = ''] = authorization.split(' ');
   const decoded = Buffer.from(text, 'base64').toString('utf8');
   if (scheme === 'Bearer') {
+    if (!decoded.startsWith('{')) return undefined;
     const { caller, scopes } = JSON.parse(decoded) as Caller & { readonly caller: Caller };
     return { ...caller, via: 'bearer', scopes };
   }

@@ -128,7 +128,13 @@ function formatPath(route: Route, parameters: URLSearchParams): string {
       if (route.n !== undefined) parameters.set('n', String(route.n));
       if (route.last !== '') parameters.set('last', route.last);
       return '/v2/_catalog';
-    default: {
+    case 'base':
+    case 'manifest':
+    case 'blob':
+    case 'tags':
+    case 'referrers':
+    case 'uploads':
+    case 'upload': {
       const head = `${route.before === '' ? '' : `/${encodeName(route.before)}`}/v2/`;
       if (route.ns !== undefined) parameters.set('ns', route.ns);
       return head + (route.kind === 'base' ? '' : formatResource(route, parameters));
