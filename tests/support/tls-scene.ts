@@ -12,6 +12,7 @@ import { findTools, runCommand, type CommandResult, type ToolName } from './tool
 export interface TlsScene<Name extends ToolName> extends Scene {
   /** Its path is short, since podman takes no long one. */
   readonly folder: string;
+  readonly paths: Readonly<Record<Name, string>>;
   /** The access key of `dataDir/credentials`. */
   readonly user: string;
   readonly password: string;
@@ -56,6 +57,7 @@ export async function setTlsScene<const Name extends ToolName>(
   return {
     ...scene,
     folder,
+    paths: found.paths,
     user,
     password,
     caFile,
@@ -114,6 +116,7 @@ async function clientEnvironment(folder: string, caFile: string): Promise<Record
     XDG_RUNTIME_DIR: join(home, 'run'),
     TMPDIR: join(home, 'tmp'),
     TUF_ROOT: join(home, 'tuf'),
+    COSIGN_PASSWORD: '',
     DOCKER_CONFIG: join(home, 'docker'),
     REGISTRY_AUTH_FILE: authFile,
     CONTAINERS_REGISTRIES_CONF: registriesConf,
