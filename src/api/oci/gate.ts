@@ -85,7 +85,7 @@ export function createGate(options: GateOptions): Gate {
       throw new RegistryError('unauthorized', 'authentication is needed for this');
     }
     if (caller.scopes !== undefined && caller.via === 'bearer') {
-      const unlimited = { ...question, caller: { ...caller, scopes: undefined } };
+      const unlimited = { ...question, caller: withoutRequestScopes(caller) };
       if ((await authorizer.explain(unlimited)).allowed) {
         throw new RegistryError('unauthorized', 'the token was not made for this', {
           detail: { error: 'insufficient_scope', action },
@@ -166,7 +166,7 @@ export function createGate(options: GateOptions): Gate {
     },
     mayRead: async ({ registry, repository }, action, asking, request) => {
       // A registry token is made for the request's own repository: of another one the principal's rights count.
-      const caller = asking.via === 'bearer' ? { ...asking, scopes: undefined } : asking;
+      const caller = withoutRequestScopes(asking);
       const rule = options.ruleOf(repository);
       const question = { caller, action, registry, repository, rule, from: fromOf(request) };
       return (await authorizer.explain(question)).allowed;
@@ -182,6 +182,11 @@ export function createGate(options: GateOptions): Gate {
       return new RegistryError('manifestUnknown', 'Requested image not found');
     },
   };
+}
+
+/** A registry token's own scopes left out: the limits of the credential behind it stay. */
+function withoutRequestScopes(caller: Caller): Caller {
+  return caller.via === 'bearer' ? { ...caller, scopes: caller.credentialScopes } : caller;
 }
 
 /** The rights that a client should ask a token for. */
