@@ -37,3 +37,8 @@ export interface ProgramOptions {
 export function programOptions(command: Command): ProgramOptions {
   return command.optsWithGlobals<ProgramOptions>();
 }
+
+/** A line for people, on stderr; nothing with `--quiet`. */
+export function remark(command: Command, { terminal }: CommandContext, text: string): void {
+  if (programOptions(command).quiet !== true) terminal.err(`${text}\n`);
+}

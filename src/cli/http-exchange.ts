@@ -6,7 +6,7 @@ import { request as requestSecure } from 'node:https';
 const answerBytesMax = 64 * 1024 * 1024;
 
 export interface Exchange {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;

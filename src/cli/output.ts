@@ -23,18 +23,36 @@ export function addOutputOptions(command: Command): Command {
     .option('--no-headers', 'leave out the header line of a table');
 }
 
+/** How the items of a list look as lines. */
+export interface Look<Item> {
+  readonly columns: readonly Column<Item>[];
+  readonly name: (item: Item) => string;
+}
+
 /** Prints a list: its API form for `json` and `yaml`, else lines. */
 export async function printList<Item>(
   terminal: Terminal,
   options: OutputOptions,
   list: { readonly items: readonly Item[] },
-  look: { readonly columns: readonly Column<Item>[]; readonly name: (item: Item) => string },
+  look: Look<Item>,
 ): Promise<void> {
   const { output, headers } = options;
   if (output === 'json' || output === 'yaml') return printValue(terminal, output, list);
   if (output === 'name')
     return terminal.out(list.items.map((item) => `${look.name(item)}\n`).join(''));
   terminal.out(renderTable(list.items, look.columns, { wide: output === 'wide', headers }));
+}
+
+/** Prints one thing: its API form for `json` and `yaml`, else as a list of one. */
+export async function printOne<Item>(
+  terminal: Terminal,
+  options: OutputOptions,
+  item: Item,
+  look: Look<Item>,
+): Promise<void> {
+  const { output } = options;
+  if (output === 'json' || output === 'yaml') return printValue(terminal, output, item);
+  await printList(terminal, options, { items: [item] }, look);
 }
 
 /** Prints one value in the schema of the API. */

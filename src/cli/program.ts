@@ -1,4 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
+import { addAccessCommand } from './access.ts';
+import { addAccountCommand } from './account.ts';
+import { addAuditCommand } from './audit.ts';
 import { CommandFailure, exitCodeOf, renderFailure, toFailure } from './command-failure.ts';
 import type { CommandContext, ProgramParts } from './command-context.ts';
 import { addConfigCommand } from './config.ts';
@@ -7,13 +10,21 @@ import { addEnvCommand } from './env.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addExplainCommand } from './explain.ts';
 import { addHelpCommand } from './help.ts';
+import { addImagesCommand } from './images.ts';
+import { addLoginCommand } from './login.ts';
+import { addPolicyCommand } from './policy.ts';
 import { addRefreshCommand } from './refresh.ts';
+import { addReposCommand } from './repos.ts';
 import { addRulesCommand } from './rules.ts';
 import { addServeCommand } from './serve.ts';
 import { interruption } from './server-client.ts';
+import { addTagsCommand } from './tags.ts';
 import type { Terminal } from './terminal.ts';
 import { addTlsCommand } from './tls.ts';
+import { addTokenCommand } from './token.ts';
+import { addUserCommand } from './user.ts';
 import { addVersionCommand, readVersion } from './version.ts';
+import { addWhoamiCommand } from './whoami.ts';
 
 /** Characters a line of help where stdout is no terminal. */
 const helpColumns = 100;
@@ -79,6 +90,17 @@ export function createProgram(context: CommandContext): Command {
   addExplainCommand(program, context);
   addRefreshCommand(program, context);
   addRulesCommand(program, context);
+  addReposCommand(program, context);
+  addTagsCommand(program, context);
+  addImagesCommand(program, context);
+  addLoginCommand(program, context);
+  addWhoamiCommand(program, context);
+  addAccountCommand(program, context);
+  addUserCommand(program, context);
+  addTokenCommand(program, context);
+  addPolicyCommand(program, context);
+  addAccessCommand(program, context);
+  addAuditCommand(program, context);
   addDoctorCommand(program, context);
   addConfigCommand(program, context);
   addEnvCommand(program, context);

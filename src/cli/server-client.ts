@@ -1,14 +1,14 @@
 import type { Problem } from '../domain/admin-view.ts';
 import { CommandFailure } from './command-failure.ts';
 import type { ExitName } from './exit-codes.ts';
-import type { Answer } from './http-exchange.ts';
+import type { Answer, Exchange } from './http-exchange.ts';
 import { exchange } from './http-exchange.ts';
 import type { ServerLocation, ServerOptions } from './server-location.ts';
 import { locateServer, serverNotRunning } from './server-location.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ApiRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: Exchange['method'];
   /** Below `/api/v1/`. */
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
@@ -17,15 +17,24 @@ export interface ApiRequest {
   readonly deadlineMs: number;
 }
 
-/** Asks the running server; its problems become failures with their exit codes. The answer is trusted to have the API's schema. */
+/** Asks the running server; its problems become failures with their exit codes. The answer is trusted to have the API's schema; where there is none it is `undefined`. */
 export async function askServer<T>(
   request: ApiRequest,
   options: ServerOptions,
   terminal: Terminal,
 ): Promise<T> {
-  const location = await locateServer(options, terminal);
+  return askServerAt(request, await locateServer(options, terminal), terminal);
+}
+
+/** The same of a server that was found already. */
+export async function askServerAt<T>(
+  request: ApiRequest,
+  location: ServerLocation,
+  terminal: Terminal,
+): Promise<T> {
   const answer = await send(request, location, terminal.interrupted());
   if (answer.status >= 400) throw failureOf(answer);
+  if (answer.status === 204) return undefined as T;
   try {
     return JSON.parse(answer.text) as T;
   } catch (error) {

@@ -35,18 +35,33 @@ export function addServerOptions(command: Command): Command {
     .option('--server <url>', 'its address, instead of the one in its data folder');
 }
 
-/** Finds the server by its data folder, and the key there. Throws `SERVER_NOT_RUNNING` (5) or `CREDENTIALS_MISSING` (4). */
+/**
+ * Finds the server by its data folder, and the key there; a token in BREAKWATER_TOKEN is used instead of the key, and with
+ * `--server` needs no data folder. Throws `SERVER_NOT_RUNNING` (5) or `CREDENTIALS_MISSING` (4).
+ */
 export async function locateServer(
   options: ServerOptions,
   terminal: Terminal,
 ): Promise<ServerLocation> {
+  const token = terminal.env['BREAKWATER_TOKEN'];
+  const server = await findServer(options, terminal);
+  if (token) return { ...server, authorization: `Bearer ${token}` };
+  const { dataDir } = await locateData(options, terminal);
+  return { ...server, authorization: await readAuthorization(dataDir) };
+}
+
+/** Where the server is, whoever asks it; with `--server` no data folder is looked at. */
+export async function findServer(
+  options: ServerOptions,
+  terminal: Terminal,
+): Promise<Omit<ServerLocation, 'authorization'>> {
+  if (options.server !== undefined)
+    return { url: parseServer(options.server), pinnedCertificate: undefined };
   const { dataDir, config } = await locateData(options, terminal);
-  const url = options.server === undefined ? await runningAt(dataDir) : parseServer(options.server);
-  const pinned = options.server === undefined && url.protocol === 'https:';
+  const url = await runningAt(dataDir);
   return {
     url,
-    authorization: await readAuthorization(dataDir),
-    pinnedCertificate: pinned ? await readCertificate(config) : undefined,
+    pinnedCertificate: url.protocol === 'https:' ? await readCertificate(config) : undefined,
   };
 }
 
@@ -110,7 +125,7 @@ async function readAuthorization(dataDir: string): Promise<string> {
       exit: 'forbidden',
       code: 'CREDENTIALS_MISSING',
       because: `${file} is not there`,
-      hint: 'name the data folder of the server with --config or --data-dir',
+      hint: 'name the data folder of the server with --config or --data-dir, or set BREAKWATER_TOKEN',
     });
   const pair = parseCredentialsFile(text);
   if (pair === undefined)

@@ -10,6 +10,8 @@ export interface Terminal {
   readonly errIsTerminal: boolean;
   /** Characters a line; absent where stdout is no terminal. */
   readonly columns: number | undefined;
+  /** Reads stdin to its end; throws where it is more than `bytesMax`. */
+  input(bytesMax: number): Promise<string>;
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   /** Aborts at the first Ctrl-C; the second ends the process. A command that never asks leaves Ctrl-C as it was. */
@@ -29,6 +31,7 @@ export function createTerminal(process: NodeJS.Process): Terminal {
     outIsTerminal: process.stdout.isTTY,
     errIsTerminal: process.stderr.isTTY,
     columns: process.stdout.isTTY ? process.stdout.columns : undefined,
+    input: (bytesMax) => readStream(process.stdin, bytesMax),
     env: process.env,
     cwd: process.cwd(),
     interrupted: () => {
@@ -40,6 +43,17 @@ export function createTerminal(process: NodeJS.Process): Terminal {
       return interruption.signal;
     },
   };
+}
+
+async function readStream(stream: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) throw new Error(`stdin holds more than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 export type ColorChoice = 'auto' | 'always' | 'never';

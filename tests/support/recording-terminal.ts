@@ -7,7 +7,7 @@ export interface RecordingTerminal extends Terminal {
 }
 
 export function createRecordingTerminal(
-  surroundings: Partial<Pick<Terminal, 'env' | 'cwd' | 'outIsTerminal' | 'columns'>> = {},
+  surroundings: Partial<Pick<Terminal, 'env' | 'cwd' | 'outIsTerminal' | 'columns' | 'input'>> = {},
 ): RecordingTerminal {
   const written = { out: '', err: '' };
   const interruption = new AbortController();
@@ -18,6 +18,7 @@ export function createRecordingTerminal(
     outIsTerminal: false,
     errIsTerminal: false,
     columns: undefined,
+    input: () => Promise.resolve(''),
     env: {},
     cwd: '/',
     ...surroundings,
