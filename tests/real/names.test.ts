@@ -151,13 +151,13 @@ test('T18: Tags are upstream’s and ours, paged, asked for once a minute, and t
   assert.match(cached.headers['cache-status']?.toString() ?? '', /detail/);
 });
 
-test('T18: There is no catalog, and no list of a repository that upstream lacks.', async (t) => {
+test('T18: The catalog is for nobody without a name, and there is no list of a repository that upstream lacks.', async (t) => {
   const s = await setScene(t);
   if (s === undefined) return;
   await pullImage(s.breakwater.url, 'docker.io/library/busybox', '1.36');
   const upstream = s.front.count();
-  assert.equal((await ask(`${s.breakwater.url}/v2/_catalog`)).status, 404);
-  assert.equal((await ask(`${s.breakwater.url}/v2/_catalog?ns=docker.io`)).status, 404);
+  assert.equal((await ask(`${s.breakwater.url}/v2/_catalog`)).status, 401);
+  assert.equal((await ask(`${s.breakwater.url}/v2/_catalog?ns=docker.io`)).status, 401);
   assert.equal(s.front.count(), upstream);
   const missing = await ask(`${s.breakwater.url}/v2/docker.io/library/none/tags/list`);
   assert.equal(missing.status, 404, text(missing));

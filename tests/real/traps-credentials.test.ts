@@ -291,7 +291,7 @@ async function assertPrivate(s: CredentialScene): Promise<void> {
       const answer = await ask(`${s.breakwater.url}${way}`, { headers });
       assert.equal(answer.status, 401, `${way} ${text(answer)}`);
       assert.equal(errorOf(answer).code, 'UNAUTHORIZED');
-      assert.match(answer.headers['www-authenticate'] ?? '', /^Basic /);
+      assert.match(answer.headers['www-authenticate'] ?? '', /^Bearer realm=/);
     }
   }
   for (const way of ways(s, '')) {
