@@ -107,7 +107,7 @@ async function administratorOf(s: Scene): Promise<Key> {
 /** What is held pulls whole, what is new is not found, and upstream hears of neither. */
 async function assertHeldAlone(t: TestContext, s: AccessScene, key: Key): Promise<void> {
   const copied = await copyAs(t, s, key, held);
-  assert.equal(copied?.code, 0, copied?.stderr);
+  assert.equal(copied?.code, 0, copied?.stderr ?? '');
   const newTag = await manifestAs(s, key, 'k8s/library/busybox', '1.36');
   assert.deepEqual([newTag.status, codeOf(newTag)], [404, 'MANIFEST_UNKNOWN']);
   const refused = await copyAs(t, s, key, 'k8s/pause:3.9');
@@ -143,7 +143,9 @@ const mayPull = JSON.stringify({
 async function openToSecondAccount(s: AccessScene): Promise<readonly string[]> {
   const policy = await example('pull-access-second-account.json');
   const listed = (await s.api('GET', 'repositories')) as { items: { repository: string }[] };
-  const names = listed.items.map((each) => each.repository).filter((name) => /^k8s\//.test(name));
+  const names = listed.items
+    .map((each) => each.repository)
+    .filter((name) => name.startsWith('k8s/'));
   for (const repository of names) await s.api('PUT', 'repository-policy', { repository, policy });
   return names;
 }
@@ -183,7 +185,7 @@ test('W1.10: A node pulls what is cached and not what is new, until its policy l
   const policy = await example('nodes-may-import.json');
   await s.api('PUT', 'identity-policies', { user: 'nodes', name: 'import', policy });
   const copied = await copyAs(t, s, key, 'k8s/pause:3.9');
-  assert.equal(copied?.code, 0, copied?.stderr);
+  assert.equal(copied?.code, 0, copied?.stderr ?? '');
   assert.equal((await manifestAs(s, key, 'k8s/library/busybox', '1.36')).status, 200);
   assert.ok(s.front.count({ path: '/v2/pause/' }) > 0);
 });
