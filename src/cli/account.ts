@@ -42,12 +42,17 @@ function addCreateCommand(account: Command, context: CommandContext): void {
     .command('create <id>')
     .summary('make an account, with the first key of its root')
     .description('Makes an account of twelve digits, and shows the first key of its administrator.')
-    .option('--name <name>', 'what people call it', 'account');
+    .option('--name <name>', 'what people call it; else its digits');
   addServerOptions(addOutputOptions(command))
     .addHelpText('after', createExamples)
-    .action(async (id: string, options: Options & { readonly name: string }) => {
+    .action(async (id: string, options: Options & { readonly name?: string }) => {
       const made = await askServer<NewAccountView>(
-        { method: 'POST', path: 'accounts', body: { account: id, name: options.name }, deadlineMs },
+        {
+          method: 'POST',
+          path: 'accounts',
+          body: { account: id, name: options.name ?? id },
+          deadlineMs,
+        },
         options,
         context.terminal,
       );

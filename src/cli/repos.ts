@@ -98,7 +98,7 @@ function addMutabilityOptions(command: Command): Command {
     .option(
       '--exclude <filter>',
       'tags that are excluded, for the modes WITH_EXCLUSION; repeatable',
-      (filter: string, before: readonly string[] = []) => [...before, filter],
+      (filter: string, before: readonly string[] | undefined) => [...(before ?? []), filter],
     );
 }
 

@@ -66,7 +66,7 @@ function addCreateCommand(token: Command, context: CommandContext): void {
     .option(
       '--scope <scope>',
       'repository:<pattern>:<pull,push,delete>; repeatable; else all that its owner may',
-      (scope: string, before: readonly string[] = []) => [...before, scope],
+      (scope: string, before: readonly string[] | undefined) => [...(before ?? []), scope],
     )
     .option('--expires <duration>', 'when it ends: 12h, 30d; else after 90d', parseExpiry);
   addServerOptions(addOwnerOptions(addOutputOptions(command)))

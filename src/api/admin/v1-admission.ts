@@ -164,6 +164,11 @@ function ownTarget(name: string): PullTarget {
 
 function refused(action: string): RegistryError {
   return new RegistryError('denied', `${action} is not allowed`, {
-    detail: { action, hint: 'breakwater access can says why, to an administrator' },
+    detail: {
+      action,
+      hint: action.startsWith('ecr:')
+        ? 'breakwater access can says why, to an administrator'
+        : "the account's administrator may, and whose identity policy allows it",
+    },
   });
 }
