@@ -3,7 +3,7 @@ import type { Action } from '../../domain/access-action.ts';
 import { actions } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { IdentityAction } from '../../domain/identity-action.ts';
-import { arnOf } from '../../domain/principal.ts';
+import { describePrincipal } from '../../domain/principal.ts';
 import type { PullTarget } from '../../domain/pull-rule.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/registry.ts';
 import { homeRegionOf, homeRegistryOf, registryKey, registryOf } from '../../domain/registry.ts';
@@ -126,10 +126,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
     },
     async requireIdentity(asker, action, { account, name }) {
       if (isOperator(asker.caller, home())) return;
-      const resource =
-        name === undefined
-          ? `arn:aws:iam::${account}:root`
-          : arnOf({ kind: 'user', account, name });
+      const resource = arnOfOwner({ account, name });
       const { region } = registryOf(home());
       const verdict = await authorizer.may(
         ask(asker, {
@@ -137,20 +134,32 @@ export function createAdmission(options: AdmissionOptions): Admission {
           registry: registryKey({ account, region }),
           repository: undefined,
           rule: undefined,
-          ...(resource === undefined ? {} : { resource }),
+          resource,
         }),
       );
       if (!verdict.allowed) throw refused(action);
     },
-    owner({ user, account }, { principal }) {
-      const own = account === undefined || account === principal.account;
-      const self = principal.kind === 'administrator' ? undefined : principal.name;
-      return {
-        account: account ?? principal.account,
-        name: user ?? (own ? self : undefined),
-      };
-    },
+    owner: ownerOf,
   };
+}
+
+function ownerOf(
+  { user, account }: Parameters<Admission['owner']>[0],
+  { principal }: Asker,
+): Owner {
+  const own = account === undefined || account === principal.account;
+  const self = principal.kind === 'administrator' ? undefined : principal.name;
+  return {
+    account: account ?? principal.account,
+    name: user ?? (own ? self : undefined),
+  };
+}
+
+/** As policies and messages name it. */
+export function arnOfOwner({ account, name }: Owner): string {
+  return describePrincipal(
+    name === undefined ? { kind: 'administrator', account } : { kind: 'user', account, name },
+  );
 }
 
 function ownTarget(name: string): PullTarget {

@@ -29,7 +29,10 @@ const verifyInput = z.strictObject({ prefix: z.string().min(1).max(255).optional
 
 /** What the cache does and whom it asks: the operator's, since rules and upstreams are the server's. */
 export function cacheEndpoints(parts: CacheParts): readonly Endpoint[] {
-  const rulesNow = () => parts.rules().rules;
+  return [...imageEndpoints(parts), ...ruleEndpoints(parts)];
+}
+
+function imageEndpoints(parts: CacheParts): readonly Endpoint[] {
   return [
     endpoint({
       method: 'GET',
@@ -49,6 +52,30 @@ export function cacheEndpoints(parts: CacheParts): readonly Endpoint[] {
       output: outputs.refreshment,
       answer: ({ input, request }) => parts.refresh(input.image, request.signal),
     }),
+    endpoint({
+      method: 'GET',
+      path: 'pulls',
+      summary: 'The newest pulls, by hour, client and image',
+      operator: true,
+      input: pullsInput,
+      output: listOf(outputs.pull),
+      answer: async ({ input }) =>
+        listing((await parts.metadata.listPulls(input.limit)).map(viewPull)),
+    }),
+    endpoint({
+      method: 'GET',
+      path: 'version',
+      summary: 'The version of the server',
+      input: nothing,
+      output: outputs.version,
+      answer: async () => parts.version,
+    }),
+  ];
+}
+
+function ruleEndpoints(parts: CacheParts): readonly Endpoint[] {
+  const rulesNow = () => parts.rules().rules;
+  return [
     endpoint({
       method: 'GET',
       path: 'rules',
@@ -79,24 +106,6 @@ export function cacheEndpoints(parts: CacheParts): readonly Endpoint[] {
       input: nothing,
       output: listOf(outputs.upstream),
       answer: async () => listing(viewUpstreams(rulesNow(), parts.upstream, parts.clock.now())),
-    }),
-    endpoint({
-      method: 'GET',
-      path: 'pulls',
-      summary: 'The newest pulls, by hour, client and image',
-      operator: true,
-      input: pullsInput,
-      output: listOf(outputs.pull),
-      answer: async ({ input }) =>
-        listing((await parts.metadata.listPulls(input.limit)).map(viewPull)),
-    }),
-    endpoint({
-      method: 'GET',
-      path: 'version',
-      summary: 'The version of the server',
-      input: nothing,
-      output: outputs.version,
-      answer: async () => parts.version,
     }),
   ];
 }

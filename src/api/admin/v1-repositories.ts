@@ -41,7 +41,11 @@ const scannedMax = 5000;
 
 /** Repositories of a registry, as far as the asker may see them. */
 export function repositoryEndpoints(parts: RepositoryParts): readonly Endpoint[] {
-  const { admission, pushes, settings } = parts;
+  return [...listEndpoints(parts), ...changeEndpoints(parts)];
+}
+
+function listEndpoints(parts: RepositoryParts): readonly Endpoint[] {
+  const { admission } = parts;
   return [
     endpoint({
       method: 'GET',
@@ -65,6 +69,12 @@ export function repositoryEndpoints(parts: RepositoryParts): readonly Endpoint[]
           : page;
       },
     }),
+  ];
+}
+
+function changeEndpoints(parts: RepositoryParts): readonly Endpoint[] {
+  const { admission, pushes, settings } = parts;
+  return [
     endpoint({
       method: 'POST',
       path: 'repositories',

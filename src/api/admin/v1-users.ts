@@ -6,6 +6,7 @@ import { identityActions } from '../../domain/identity-action.ts';
 import { describePrincipal } from '../../domain/principal.ts';
 import type { PrincipalRow } from '../../metadata/access-metadata.ts';
 import type { Admission, Owner } from './v1-admission.ts';
+import { arnOfOwner } from './v1-admission.ts';
 import type { Endpoint } from './v1-endpoint.ts';
 import { endpoint } from './v1-endpoint.ts';
 import { fields } from './v1-input.ts';
@@ -76,10 +77,8 @@ export function userEndpoints({ admission, identities }: UserParts): readonly En
 }
 
 /** That a principal, or something of it, is not there. */
-export function unknownOwner({ account, name }: Owner, thing?: string): RegistryError {
-  const arn = describePrincipal(
-    name === undefined ? { kind: 'administrator', account } : { kind: 'user', account, name },
-  );
+export function unknownOwner(owner: Owner, thing?: string): RegistryError {
+  const arn = arnOfOwner(owner);
   return new RegistryError(
     'nameUnknown',
     thing === undefined ? `there is no ${arn}` : `${arn} has no ${thing}`,
