@@ -189,6 +189,57 @@ suite('cached content', () => {
   });
 });
 
+suite('a tag that is read', () => {
+  /** A rig whose next read of a tag waits, with what it found, until it is told to go on. */
+  async function openGated(): Promise<{ rig: CacheRig; found: () => boolean; go: () => void }> {
+    const gate = Promise.withResolvers<void>();
+    let found = false;
+    const around = (metadata: Metadata): Metadata => ({
+      ...metadata,
+      findTag: async (...given) => {
+        const tag = await metadata.findTag(...given);
+        if (tag !== undefined && !found) {
+          found = true;
+          await gate.promise;
+        }
+        return tag;
+      },
+    });
+    const rules = [testRule({ push: true, freshForMs: 1000 })];
+    const rig = await createCacheRig({ around, rules });
+    return { rig, found: () => found, go: gate.resolve };
+  }
+
+  test('while it is deleted is not remembered', async () => {
+    const { rig, found, go } = await openGated();
+    await using _rig = rig;
+    await pushImage(rig, 'up/app', 'v1', layer);
+    rig.cache.reset();
+    const read = rig.manifest('up/app', 'v1');
+    await until(found);
+    await remove(rig, 'v1', 'up/app');
+    go();
+    assert.equal((await read).digest, digest);
+    await refused(rig.manifest('up/app', 'v1'), 'manifestUnknown');
+  });
+
+  test('as cached, and stale, while another is pushed over it, is not taken for upstream’s any more', async () => {
+    const { rig, found, go } = await openGated();
+    await using _rig = rig;
+    const theirs = imageOf(layer, { annotations: { from: 'upstream' } });
+    rig.upstream.putManifest('app', theirs, mediaTypes.ociManifest, 'v1');
+    await rig.manifest('up/app', 'v1');
+    rig.cache.reset();
+    rig.clock.advance(2000);
+    const read = rig.manifest('up/app', 'v1');
+    await until(found);
+    await pushImage(rig, 'up/app', 'v1', layer);
+    go();
+    assert.equal((await read).digest, digest);
+    assert.equal((await rig.manifest('up/app', 'v1')).outcome.detail, 'pushed');
+  });
+});
+
 suite('a mount', () => {
   const other = parseRepositoryName('team/other') as RepositoryName;
 

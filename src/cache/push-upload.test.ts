@@ -114,6 +114,7 @@ suite('a blob is pushed', () => {
     await pushBlob(rig, name, bytes);
     size = 7;
     await pushBlob(rig, name, bytes);
+    assert.equal(size, undefined, 'the damaged one was deleted');
     await assertStored(rig);
   });
 });
