@@ -126,7 +126,6 @@ export function createAdmission(options: AdmissionOptions): Admission {
     },
     async requireIdentity(asker, action, { account, name }) {
       if (isOperator(asker.caller, home())) return;
-      const resource = arnOfOwner({ account, name });
       const { region } = registryOf(home());
       const verdict = await authorizer.may(
         ask(asker, {
@@ -134,7 +133,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
           registry: registryKey({ account, region }),
           repository: undefined,
           rule: undefined,
-          resource,
+          resource: arnOfOwner({ account, name }),
         }),
       );
       if (!verdict.allowed) throw refused(action);
