@@ -287,11 +287,10 @@ async function assertPrivate(s: CredentialScene): Promise<void> {
   const wrong = { authorization: basic({ username: 'someone', password: 'else' }) };
   const theirs = { authorization: basic(credential) };
   const none = {};
-  for (const way of ways(s, 'docker.io/')) {
-    for (const headers of [none, wrong, theirs]) {
+  for (const [index, way] of ways(s, 'docker.io/').entries()) {
+    // Ten wrong logins in a minute, and the source would have to wait.
+    for (const headers of index < 2 ? [none, wrong, theirs] : [none]) {
       const answer = await ask(`${s.breakwater.url}${way}`, { headers });
-      // Ten wrong logins in a minute, and the source has to wait.
-      if (answer.status === 429 && headers !== none) continue;
       assert.equal(answer.status, 401, `${way} ${text(answer)}`);
       assert.equal(errorOf(answer).code, 'UNAUTHORIZED');
       assert.match(answer.headers['www-authenticate'] ?? '', /^Bearer realm=/);
