@@ -488,6 +488,7 @@ test('JSON is read as JSON.parse reads it, where no key comes twice', () => {
 const examples: Readonly<Record<string, PolicyKind>> = {
   'pull-access-second-account.json': 'repository',
   'nodes-may-import.json': 'identity',
+  'pull-only.json': 'identity',
   'ten-statements.json': 'repository',
   'deny-delete.json': 'repository',
 };

@@ -1,16 +1,21 @@
-// The journeys of published guides that are about rights: a second account, and nodes that may import.
+// The journeys of published guides that are about rights, by the command line: a second account, and nodes that may import.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { basicOf, rulesOnly } from '../support/breakwater.ts';
-import { askManifest, type Answer } from '../support/pull.ts';
+import { commandLine, policyFile, type CommandLine } from '../support/command-line.ts';
+import { askManifest, errorOf, pullImage, type Answer } from '../support/pull.ts';
 import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
+import { exchange, type HttpQuestion } from '../support/http-exchange.ts';
 import { setScene, type Scene } from '../support/scene.ts';
 import { findTool, runCommand, type CommandResult } from '../support/tools.ts';
 
+const home = '000000000000';
 const secondAccount = '111122223333';
-const held = 'k8s/library/busybox:single';
+const repository = 'k8s/library/busybox';
+const held = `${repository}:single`;
+const regions = ['us-east-1', 'eu-west-1', 'ap-southeast-2'] as const;
+type Region = (typeof regions)[number];
 
 interface Key {
   readonly accessKeyId: string;
@@ -18,8 +23,8 @@ interface Key {
 }
 
 interface AccessScene extends Scene {
-  /** Asks /api/v1 as the administrator; throws where it is refused. */
-  api(method: string, path: string, body?: object): Promise<unknown>;
+  /** The operator's. */
+  readonly cli: CommandLine;
 }
 
 /** `k8s` leads to the front, and anonymous may neither pull nor import, so that every right comes from a policy. */
@@ -27,42 +32,33 @@ async function setAccessScene(t: TestContext): Promise<AccessScene | undefined> 
   const scene = await setScene(t, {
     config: (front) => ({
       ...rulesOnly({ prefix: 'k8s', upstream: front.url }),
+      regions,
       anonymousPull: false,
       anonymousImport: false,
     }),
   });
-  if (scene === undefined) return undefined;
-  const administrator = await basicOf(scene.breakwater);
-  const api: AccessScene['api'] = async (method, path, body) => {
-    const answer = await fetch(`${scene.breakwater.url}/api/v1/${path}`, {
-      method,
-      headers: { authorization: administrator, 'content-type': 'application/json' },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(20_000),
-    });
-    const text = await answer.text();
-    assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text}`);
-    return text === '' ? undefined : JSON.parse(text);
-  };
-  return { ...scene, api };
+  return scene && { ...scene, cli: commandLine(scene.breakwater) };
 }
 
-function basic({ accessKeyId, secretAccessKey }: Key): string {
-  return `Basic ${Buffer.from(`${accessKeyId}:${secretAccessKey}`).toString('base64')}`;
-}
-
-async function example(name: string): Promise<string> {
-  return await readFile(new URL(`../../examples/policies/${name}`, import.meta.url), 'utf8');
+/** Whoever has the key, at the host name that the home account's registry has in the region. */
+function headersOf({ accessKeyId, secretAccessKey }: Key, region: Region): Record<string, string> {
+  const pair = Buffer.from(`${accessKeyId}:${secretAccessKey}`).toString('base64');
+  const host = `000000000000.dkr.ecr.${region}.registry.test`;
+  return { authorization: `Basic ${pair}`, host };
 }
 
 async function manifestAs(
   s: Scene,
   key: Key,
-  repository: string,
   reference: string,
+  region: Region = regions[0],
 ): Promise<Answer> {
-  const headers = { authorization: basic(key) };
+  const headers = headersOf(key, region);
   return await askManifest(s.breakwater.url, repository, reference, { headers });
+}
+
+function assertRefused(answer: Answer, code: string): void {
+  assert.deepEqual([answer.status, errorOf(answer).code], [404, code]);
 }
 
 /** Copies by skopeo with a key as the credentials; nothing where skopeo is missing, and a skip said aloud. */
@@ -87,13 +83,30 @@ async function copyAs(
   });
 }
 
-/** By the administrator, whole; it is held from then on. */
+/** By the administrator, whole: pulled at home, and in the other regions put there, as replication does. */
 async function cache(t: TestContext, s: AccessScene): Promise<boolean> {
-  const copied = await copyAs(t, s, await administratorOf(s), held);
+  const administrator = await administratorOf(s);
+  const copied = await copyAs(t, s, administrator, held);
   if (copied === undefined) return false;
   assert.equal(copied.code, 0, copied.stderr);
+  for (const region of regions.slice(1)) await put(s, headersOf(administrator, region));
   s.front.clear();
   return true;
+}
+
+async function put(s: Scene, headers: Readonly<Record<string, string>>): Promise<void> {
+  const { digest, mediaType, blobs } = s.image('single');
+  const send = async (method: string, path: string, question: HttpQuestion): Promise<void> => {
+    const port = Number(new URL(s.breakwater.url).port);
+    const answer = await exchange(port, `/v2/${repository}/${path}`, { ...question, method });
+    assert.equal(answer.status, 201, answer.text);
+  };
+  for (const blob of blobs) {
+    const body = s.bytesOf(blob.digest);
+    await send('POST', `blobs/uploads/?digest=${blob.digest}`, { headers, body });
+  }
+  const typed = { ...headers, 'content-type': mediaType };
+  await send('PUT', 'manifests/single', { headers: typed, body: s.bytesOf(digest) });
 }
 
 async function administratorOf(s: Scene): Promise<Key> {
@@ -108,84 +121,101 @@ async function administratorOf(s: Scene): Promise<Key> {
 async function assertHeldAlone(t: TestContext, s: AccessScene, key: Key): Promise<void> {
   const copied = await copyAs(t, s, key, held);
   assert.equal(copied?.code, 0, copied?.stderr ?? '');
-  const newTag = await manifestAs(s, key, 'k8s/library/busybox', '1.36');
-  assert.deepEqual([newTag.status, codeOf(newTag)], [404, 'MANIFEST_UNKNOWN']);
+  assertRefused(await manifestAs(s, key, '1.36'), 'MANIFEST_UNKNOWN');
   const refused = await copyAs(t, s, key, 'k8s/pause:3.9');
   assert.notEqual(refused?.code, 0);
   assert.match(refused?.stderr ?? '', /name unknown|manifest unknown|not found/i);
   assert.equal(s.front.count(), 0);
 }
 
-function codeOf(answer: Answer): string | undefined {
-  const body = JSON.parse(answer.body.toString('utf8')) as { errors: { code: string }[] };
-  return body.errors[0]?.code;
+/** The same at a region's own host name. */
+async function assertHeldAloneIn(s: AccessScene, key: Key, region: Region): Promise<void> {
+  const headers = headersOf(key, region);
+  const pulled = await pullImage(s.breakwater.url, repository, 'single', { headers });
+  assert.equal(pulled.digest, s.image('single').digest);
+  assertRefused(await manifestAs(s, key, '1.36', region), 'MANIFEST_UNKNOWN');
+  const other = await askManifest(s.breakwater.url, 'k8s/pause', '3.9', { headers });
+  assert.deepEqual(
+    [other.status, /^(NAME|MANIFEST)_UNKNOWN$/.test(errorOf(other).code)],
+    [404, true],
+  );
+  assert.equal(s.front.count(), 0);
 }
 
-async function makeUser(
-  s: AccessScene,
-  owner: { readonly name: string; readonly account?: string },
-): Promise<Key> {
-  const { name: user, ...rest } = owner;
-  await s.api('POST', 'users', owner);
-  return (await s.api('POST', 'access-keys', { user, ...rest })) as Key;
+/** The published policy on every repository under `k8s/` of a region, by the guide's shell loop. */
+async function openToSecondAccount({ cli }: AccessScene, region: Region): Promise<void> {
+  const place = ['--region', region];
+  const listed = await cli.print('repos', 'ls', ...place, '--prefix', 'k8s/', '-o', 'name');
+  const names = listed.trim().split('\n');
+  assert.deepEqual(names, [repository]);
+  const file = policyFile('pull-access-second-account.json');
+  for (const name of names)
+    await cli.print('policy', 'set', ...place, '--repository', name, '--file', file);
 }
 
-const mayPull = JSON.stringify({
-  Version: '2012-10-17',
-  Statement: {
-    Effect: 'Allow',
-    Action: ['ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-    Resource: '*',
-  },
-});
-
-/** Sets the published policy on every repository under `k8s/`, as the guide's loop does. */
-async function openToSecondAccount(s: AccessScene): Promise<readonly string[]> {
-  const policy = await example('pull-access-second-account.json');
-  const listed = (await s.api('GET', 'repositories')) as { items: { repository: string }[] };
-  const names = listed.items
-    .map((each) => each.repository)
-    .filter((name) => name.startsWith('k8s/'));
-  for (const repository of names) await s.api('PUT', 'repository-policy', { repository, policy });
-  return names;
+async function makeSecondAccount({ cli }: AccessScene): Promise<Key> {
+  const made = ['account', 'create', secondAccount, '--name', 'second'];
+  return (await cli.json<{ readonly key: Key }>(...made)).key;
 }
 
-test('W1.9: The principal of a second account pulls what is cached, and nothing new.', async (t) => {
+async function setUserPolicy(
+  cli: CommandLine,
+  user: string,
+  name: string,
+  file: string,
+): Promise<void> {
+  const path = policyFile(file);
+  await cli.print('policy', 'set', '--user', user, '--name', name, '--file', path);
+}
+
+test('W1.9: The principal of a second account pulls what is cached, and nothing new, in each region whose loop was run.', async (t) => {
   const s = await setAccessScene(t);
   if (s === undefined || !(await cache(t, s))) return;
-  const made = (await s.api('POST', 'accounts', { account: secondAccount, name: 'second' })) as {
-    key: Key;
-  };
-  const before = await manifestAs(s, made.key, 'k8s/library/busybox', 'single');
-  assert.deepEqual([before.status, codeOf(before)], [404, 'NAME_UNKNOWN']);
-  assert.deepEqual(await openToSecondAccount(s), ['k8s/library/busybox']);
-  await assertHeldAlone(t, s, made.key);
-});
-
-test('W1.9: A user of the second account needs a policy of its own account as well.', async (t) => {
-  const s = await setAccessScene(t);
-  if (s === undefined || !(await cache(t, s))) return;
-  await s.api('POST', 'accounts', { account: secondAccount, name: 'second' });
-  const user = { name: 'ann', account: secondAccount };
-  const key = await makeUser(s, user);
-  await openToSecondAccount(s);
-  const before = await manifestAs(s, key, 'k8s/library/busybox', 'single');
-  assert.deepEqual([before.status, codeOf(before)], [404, 'NAME_UNKNOWN']);
-  const policy = { user: 'ann', account: secondAccount, name: 'pull', policy: mayPull };
-  await s.api('PUT', 'identity-policies', policy);
+  const key = await makeSecondAccount(s);
+  for (const region of regions) {
+    assertRefused(await manifestAs(s, key, 'single', region), 'NAME_UNKNOWN');
+    await openToSecondAccount(s, region);
+    await assertHeldAloneIn(s, key, region);
+  }
   await assertHeldAlone(t, s, key);
+});
+
+test('W1.9: A user of the second account needs a policy of its own account as well, which its administrator sets from afar.', async (t) => {
+  const s = await setAccessScene(t);
+  if (s === undefined || !(await cache(t, s))) return;
+  await makeSecondAccount(s);
+  for (const region of regions) await openToSecondAccount(s, region);
+  const ofAccount = ['--account', secondAccount];
+  const token = await s.cli.print('token', 'create', 'afar', ...ofAccount, '-q');
+  const cli = commandLine(s.breakwater, token.trim());
+  assert.match(await cli.print('whoami', '-o', 'name'), /^arn:aws:iam::111122223333:root\n$/);
+  await cli.print('user', 'create', 'ann');
+  const key = await cli.json<Key>('user', 'keys', 'create', '--user', 'ann');
+  for (const region of regions)
+    assertRefused(await manifestAs(s, key, 'single', region), 'NAME_UNKNOWN');
+  await setUserPolicy(cli, 'ann', 'pull', 'pull-only.json');
+  await assertHeldAlone(t, s, key);
+  for (const region of regions) await assertHeldAloneIn(s, key, region);
+  const foreign = await cli.run('policy', 'get', '--repository', repository, '--account', home);
+  assert.notEqual(foreign.code, 0, 'whose repository it is says who may pull');
 });
 
 test('W1.10: A node pulls what is cached and not what is new, until its policy lets it import.', async (t) => {
   const s = await setAccessScene(t);
   if (s === undefined || !(await cache(t, s))) return;
-  const key = await makeUser(s, { name: 'nodes' });
-  await s.api('PUT', 'identity-policies', { user: 'nodes', name: 'pull', policy: mayPull });
+  const { cli } = s;
+  await cli.print('user', 'create', 'nodes', '--robot');
+  const key = await cli.json<Key>('user', 'keys', 'create', '--user', 'nodes');
+  await setUserPolicy(cli, 'nodes', 'pull', 'pull-only.json');
   await assertHeldAlone(t, s, key);
-  const policy = await example('nodes-may-import.json');
-  await s.api('PUT', 'identity-policies', { user: 'nodes', name: 'import', policy });
+  for (const region of regions) await assertHeldAloneIn(s, key, region);
+  const may = ['access', 'can', 'nodes', 'ecr:BatchImportUpstreamImage', 'k8s/pause'];
+  const before = await cli.run(...may);
+  await setUserPolicy(cli, 'nodes', 'import', 'nodes-may-import.json');
+  const after = await cli.run(...may);
+  assert.deepEqual([before.code, after.code], [1, 0], before.stdout + after.stdout);
   const copied = await copyAs(t, s, key, 'k8s/pause:3.9');
   assert.equal(copied?.code, 0, copied?.stderr ?? '');
-  assert.equal((await manifestAs(s, key, 'k8s/library/busybox', '1.36')).status, 200);
+  assert.equal((await manifestAs(s, key, '1.36')).status, 200);
   assert.ok(s.front.count({ path: '/v2/pause/' }) > 0);
 });

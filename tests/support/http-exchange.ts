@@ -14,7 +14,7 @@ export interface HttpAnswer {
 export interface HttpQuestion {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
 }
 
 /** One exchange over a connection of its own; a broken body is an answer, not an error. */

@@ -130,21 +130,23 @@ export async function pullImage(
   base: string,
   name: string,
   reference: string,
+  options: Pick<AskOptions, 'headers'> = {},
 ): Promise<PulledImage> {
   const parts = new Map<string, number>();
-  const top = await manifest(base, name, reference, parts);
+  const place = { base, name, options };
+  const top = await manifest(place, reference, parts);
   let inner = top;
   while (inner.body.manifests !== undefined) {
     const child = inner.body.manifests[0];
     if (child === undefined) break;
-    inner = await manifest(base, name, child.digest, parts);
+    inner = await manifest(place, child.digest, parts);
   }
   const wanted = [inner.body.config, ...(inner.body.layers ?? [])].filter(
     (each) => each !== undefined && !(each.mediaType ?? '').includes('foreign'),
   ) as Descriptor[];
   await Promise.all(
     wanted.map(async ({ digest, size }) => {
-      const blob = await askBlob(base, name, digest, { discard: size > 1_000_000 });
+      const blob = await askBlob(base, name, digest, { ...options, discard: size > 1_000_000 });
       if (blob.status !== 200) throw new Error(`${digest}: ${blob.status} ${text(blob)}`);
       if (!blob.complete || blob.length !== size || blob.digest !== digest) {
         const how = `complete: ${blob.complete}, ${String(blob.headers['cache-status'])}`;
@@ -157,12 +159,15 @@ export async function pullImage(
 }
 
 async function manifest(
-  base: string,
-  name: string,
+  {
+    base,
+    name,
+    options,
+  }: { readonly base: string; readonly name: string; readonly options: AskOptions },
   reference: string,
   parts: Map<string, number>,
 ): Promise<{ readonly digest: string; readonly body: ManifestBody }> {
-  const answer = await askManifest(base, name, reference);
+  const answer = await askManifest(base, name, reference, options);
   if (answer.status !== 200)
     throw new Error(`${name}:${reference}: ${answer.status} ${text(answer)}`);
   const digest = sha256(answer.body);
