@@ -153,7 +153,16 @@ function mainHandler(
     clock,
     version,
     failed,
-    explain: createExplainer({ registry, rules, metadata, blobs, upstream, clock, ownHosts }),
+    explain: createExplainer({
+      registry,
+      rules,
+      metadata,
+      blobs,
+      upstream,
+      clock,
+      ownHosts,
+      knowsUpstreamTag: cache.knowsUpstreamTag,
+    }),
     refresh: createRefresher({
       registry,
       rules,

@@ -34,6 +34,7 @@ async function open(options: RigOptions = {}): Promise<Explained> {
         blobs: rig.storage.blobs,
         upstream: { ...rig.upstream, state: () => explained.state },
         clock: rig.clock,
+        knowsUpstreamTag: rig.cache.knowsUpstreamTag,
       })({ image, probe }, rig.signal),
     [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
   };
@@ -210,6 +211,7 @@ suite('explain says what a pull would do', () => {
       blobs: at.rig.storage.blobs,
       upstream: { ...at.rig.upstream, state: () => ({ ...closed, breaker: 'open' }) },
       clock: at.rig.clock,
+      knowsUpstreamTag: at.rig.cache.knowsUpstreamTag,
     });
     const found = await explain({ image: 'up/app:1', probe: false }, at.rig.signal);
     assert.equal(found.tag?.sourceChanged, true);
@@ -233,6 +235,7 @@ suite('explain says what a pull would do', () => {
       blobs: at.rig.storage.blobs,
       upstream: at.rig.upstream,
       clock: at.rig.clock,
+      knowsUpstreamTag: at.rig.cache.knowsUpstreamTag,
     });
     const found = await explain({ image: 'gone.example/app:1', probe: false }, at.rig.signal);
     assert.equal(found.rule, null);

@@ -36,7 +36,7 @@ export interface ExplainParts {
   /** Our own addresses as an image may begin with them: lower case, with port. */
   readonly ownHosts: () => ReadonlySet<string>;
   /** The cache's: true where an upstream list of a moment ago has the tag. */
-  readonly knowsUpstreamTag?: TagLister['knowsUpstreamTag'];
+  readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
 }
 
 export interface ExplainRequest {
@@ -76,7 +76,7 @@ export function createExplainer(parts: ExplainParts): Explain {
     const probe = probed ? await probeUpstream(parts, rule, target, reference, signal) : null;
     const listed =
       reference.kind === 'tag' &&
-      parts.knowsUpstreamTag?.({ registry: parts.registry, target }, reference.tag) === true;
+      parts.knowsUpstreamTag({ registry: parts.registry, target }, reference.tag);
     const verdict = forecastPull(found, now, probe?.ok === true || listed);
     return { ...found, verdict, probe };
   };
@@ -150,11 +150,12 @@ async function explainTag(
     mediaType: tag.mediaType,
     size: tag.size,
     validatedAt: iso(tag.validatedAt),
-    freshUntil: iso(tag.validatedAt + (target.rule?.freshForMs ?? 0)),
+    freshUntil:
+      freshness.kind === 'own' ? null : iso(tag.validatedAt + (target.rule?.freshForMs ?? 0)),
     fresh: freshness.kind === 'fresh' || freshness.kind === 'own',
     sourceChanged: freshness.kind === 'foreign',
     status: tag.status,
-    ...(tag.provenance === 'cached' ? {} : { provenance: tag.provenance }),
+    provenance: tag.provenance,
     historyCount: (await parts.metadata.tagHistory(key, tag.tag, historyCountMax)).length,
   };
 }

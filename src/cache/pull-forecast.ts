@@ -11,8 +11,8 @@ type Verdict = Explanation['verdict'];
  */
 export function forecastPull(found: Findings, now: number, upstreamHas = false): Verdict {
   const manifestHeld = found.content.state !== 'absent';
-  const provenance = found.tag?.provenance;
-  if (manifestHeld && provenance !== undefined && found.admission.allowed) {
+  const provenance = found.tag?.provenance ?? 'cached';
+  if (manifestHeld && provenance !== 'cached' && found.admission.allowed) {
     const hides = upstreamHas ? '; it hides the upstream’s tag of the same name' : '';
     return fromCache(found, blockedBy(found, now), `the tag was ${provenance} here${hides}`);
   }

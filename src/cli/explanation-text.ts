@@ -1,4 +1,4 @@
-import type { Explanation } from '../domain/explanation.ts';
+import type { ExplainedTag, Explanation } from '../domain/explanation.ts';
 import { formatSeconds } from './rules.ts';
 import { alignRows, printable } from './table.ts';
 import type { Paint } from './terminal.ts';
@@ -46,18 +46,21 @@ function ruleRows(found: Explanation): Row[] {
 function tagRows(found: Explanation): Row[] {
   const { tag, rule } = found;
   if (tag === null) return found.reference.includes(':') ? [] : [['tag', 'not known']];
-  const fresh = tag.fresh ? `fresh until ${tag.freshUntil}` : `stale since ${tag.freshUntil}`;
-  const freshFor = rule === null ? '' : ` (freshFor ${formatSeconds(rule.freshForSeconds)})`;
   const rows: Row[] = [
     ['digest', tag.digest],
-    [
-      'validated',
-      `${tag.validatedAt}, ${tag.sourceChanged ? 'from another source' : fresh}${freshFor}`,
-    ],
+    ['from', tag.provenance],
+    ...(tag.provenance === 'cached' ? [validatedRow(tag, rule)] : []),
     ['history', `${tag.historyCount} digest${tag.historyCount === 1 ? '' : 's'}`],
   ];
   if (tag.status !== 'ok') rows.push(['status', `upstream ${tag.status}`]);
   return rows;
+}
+
+function validatedRow(tag: ExplainedTag, rule: Explanation['rule']): Row {
+  const fresh = tag.fresh ? `fresh until ${tag.freshUntil}` : `stale since ${tag.freshUntil}`;
+  const freshFor = rule === null ? '' : ` (freshFor ${formatSeconds(rule.freshForSeconds)})`;
+  const standing = tag.sourceChanged ? 'from another source' : fresh;
+  return ['validated', `${tag.validatedAt}, ${standing}${freshFor}`];
 }
 
 function contentRows(found: Explanation, wide: boolean): Row[] {

@@ -58,13 +58,14 @@ export interface ExplainedTag {
   readonly mediaType: string;
   readonly size: number;
   readonly validatedAt: string;
-  readonly freshUntil: string;
+  /** `null` where it is never revalidated. */
+  readonly freshUntil: string | null;
   readonly fresh: boolean;
   /** True where the tag was read from another place than the rule leads to now. */
   readonly sourceChanged: boolean;
   readonly status: string;
-  /** Absent: it came from the rule's upstream. A pushed tag is never validated there. */
-  readonly provenance?: 'pushed' | 'replicated';
+  /** `cached`: it came from the rule's upstream. Any other is never validated there. */
+  readonly provenance: 'pushed' | 'cached' | 'replicated';
   /** Digests that the tag has had, at most 100 counted. */
   readonly historyCount: number;
 }

@@ -120,10 +120,11 @@ export const explanation: z.ZodType<Explanation> = z.strictObject({
       mediaType: text,
       size: count,
       validatedAt: time,
-      freshUntil: time,
+      freshUntil: time.nullable(),
       fresh: z.boolean(),
       sourceChanged: z.boolean(),
       status: text,
+      provenance: z.enum(['pushed', 'cached', 'replicated']),
       historyCount: count,
     })
     .nullable(),

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ExplainedTag, Explanation } from '../domain/explanation.ts';
+import { renderExplanation } from './explanation-text.ts';
+
+const tag: ExplainedTag = {
+  digest: 'sha256:abc',
+  mediaType: 'application/vnd.oci.image.manifest.v1+json',
+  size: 500,
+  validatedAt: '2026-01-01T00:00:00.000Z',
+  freshUntil: '2026-01-02T00:00:00.000Z',
+  fresh: true,
+  sourceChanged: false,
+  status: 'ok',
+  provenance: 'cached',
+  historyCount: 1,
+};
+
+function textOf(change: Partial<ExplainedTag>): string {
+  const found: Explanation = {
+    image: 'up/a:1',
+    repository: 'up/a',
+    reference: '1',
+    rule: null,
+    upstream: null,
+    admission: { allowed: true, reason: 'no rule, no patterns' },
+    access: { anonymous: true, reason: 'no credential is involved' },
+    stopped: null,
+    tag: { ...tag, ...change },
+    content: {
+      state: 'absent',
+      digest: null,
+      mediaType: null,
+      held: { manifests: 0, blobs: 0 },
+      missing: { manifests: 0, blobs: 0 },
+      platforms: [],
+      examples: [],
+      truncated: false,
+    },
+    limiter: null,
+    verdict: { code: 'hit', text: 'served' },
+    probe: null,
+  };
+  return renderExplanation(found, { wide: false, paint: (_style, text) => text });
+}
+
+test('a cached tag is shown with when it was validated and until when it is fresh', () => {
+  const text = textOf({});
+  assert.match(text, /^from +cached$/m);
+  assert.match(
+    text,
+    /^validated +2026-01-01T00:00:00.000Z, fresh until 2026-01-02T00:00:00.000Z$/m,
+  );
+});
+
+test('a stale tag is shown with since when', () => {
+  assert.match(textOf({ fresh: false }), /, stale since 2026-01-02T00:00:00.000Z$/m);
+});
+
+for (const provenance of ['pushed', 'replicated'] as const)
+  test(`a ${provenance} tag is shown as that, and never as fresh or validated`, () => {
+    const text = textOf({ provenance, freshUntil: null });
+    assert.match(text, new RegExp(`^from +${provenance}$`, 'm'));
+    assert.doesNotMatch(text, /fresh|validated|null/);
+  });
