@@ -36,6 +36,8 @@ export type ErrorCode =
   | 'unavailable'
   | 'upstreamInvalid'
   | 'upstreamTimeout'
+  /** Nobody is there to be answered: told to the logs alone. */
+  | 'clientLeft'
   | 'internal';
 
 export interface ErrorOptionsOf {
@@ -50,7 +52,7 @@ export interface ErrorOptionsOf {
 
 /** The one error type that front-ends translate; anything else that is thrown is answered as `internal`. */
 export class RegistryError extends Error {
-  override readonly name = 'RegistryError';
+  override readonly name: string = 'RegistryError';
   readonly code: ErrorCode;
   readonly detail: Readonly<Record<string, unknown>> | undefined;
   readonly retryAfterMs: number | undefined;

@@ -22,11 +22,11 @@ export interface ExchangeOwner {
 }
 
 /** The client closed the connection: nobody's fault, and never logged as an error. */
-export class ClientLeft extends Error {
+export class ClientLeft extends RegistryError {
   override readonly name = 'ClientLeft';
 
   constructor() {
-    super('the client closed the connection');
+    super('clientLeft', 'the client closed the connection');
   }
 }
 

@@ -32,6 +32,8 @@ const problems = {
   unavailable: { status: 503, code: 'UNAVAILABLE', title: 'Unavailable' },
   upstreamInvalid: { status: 502, code: 'UPSTREAM_INVALID', title: 'Unusable upstream answer' },
   upstreamTimeout: { status: 504, code: 'UPSTREAM_TIMEOUT', title: 'Upstream timed out' },
+  // As nginx logs it; never sent.
+  clientLeft: { status: 499, code: 'CLIENT_LEFT', title: 'The client left' },
   internal: { status: 500, code: 'INTERNAL', title: 'Internal error' },
 } as const satisfies Record<ErrorCode, { status: number; code: string; title: string }>;
 

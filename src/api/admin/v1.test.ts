@@ -257,6 +257,7 @@ suite('what went wrong', () => {
     unavailable: 503,
     upstreamInvalid: 502,
     upstreamTimeout: 504,
+    clientLeft: 499,
     internal: 500,
   };
   for (const [code, status] of Object.entries(statuses))

@@ -41,6 +41,8 @@ const wireErrors = {
   unavailable: { status: 503, code: 'UNAVAILABLE' },
   upstreamInvalid: { status: 502, code: 'UNAVAILABLE' },
   upstreamTimeout: { status: 504, code: 'UNAVAILABLE' },
+  // As nginx logs it; never sent.
+  clientLeft: { status: 499, code: 'UNKNOWN' },
   internal: { status: 500, code: 'UNKNOWN' },
 } as const satisfies Record<ErrorCode, WireError>;
 
@@ -69,18 +71,22 @@ export function errorReply(
   if (status === 405) headers['Allow'] = typeof allow === 'string' ? allow : 'GET, HEAD';
   const detail = known.detail === undefined ? {} : { detail: known.detail };
   const body = `${JSON.stringify({ errors: [{ code, message: known.message, ...detail }] })}\n`;
-  return { status, headers, body, note: { ...note, verdict: note.verdict ?? verdictOf(known) } };
+  return { status, headers, body, note: { ...verdictOf(known), ...note } };
 }
 
 function internal(requestId: string): RegistryError {
   return new RegistryError('internal', 'internal error', { detail: { requestId } });
 }
 
-function verdictOf(error: RegistryError): Verdict {
-  if (error.outcome !== undefined) return error.outcome.verdict;
-  if (error.cause instanceof UpstreamFailure)
-    return error.cause.kind === 'notFound' ? 'negative' : 'error';
-  return error.code === 'manifestUnknown' || error.code === 'blobUnknown' ? 'negative' : 'error';
+/** A client that left before its answer got none, not even an error. */
+function verdictOf({ code, outcome, cause }: RegistryError): { readonly verdict?: Verdict } {
+  if (outcome !== undefined) return { verdict: outcome.verdict };
+  if (code === 'clientLeft') return {};
+  const unknown =
+    cause instanceof UpstreamFailure
+      ? cause.kind === 'notFound'
+      : code === 'manifestUnknown' || code === 'blobUnknown';
+  return { verdict: unknown ? 'negative' : 'error' };
 }
 
 /** An upstream's failure says so; what never left this server names its reason alone (RFC 9211 §2.8). */
