@@ -9,6 +9,7 @@ import {
 } from '../../tests/support/cache-rig.ts';
 import { failure } from '../../tests/support/scripted-upstream.ts';
 import { ruleDefaults } from '../domain/builtin-rules.ts';
+import type { Digest } from '../domain/digest.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { mediaTypes } from '../domain/media-type.ts';
 import type { FailureKind } from '../domain/upstream-failure.ts';
@@ -452,5 +453,16 @@ suite('lists', () => {
     rig.clock.advance(25 * hour);
     const stale = await list();
     assert.deepEqual([stale.descriptors.length, stale.outcome.verdict], [1, 'stale']);
+  });
+
+  test('the tag of a sha512 subject has its first 64 hexadecimal digits', async () => {
+    await using rig = await createCacheRig();
+    const subject = `sha512:${'ab'.repeat(64)}` as Digest;
+    rig.upstream.referrers.set(subject, undefined);
+    await rig.cache.listReferrers({ ...rig.request('up/app'), subject }, rig.signal);
+    assert.deepEqual(
+      rig.upstream.calls.map((call) => call.subject).filter((one) => one.startsWith('sha512-')),
+      [`sha512-${'ab'.repeat(32)}`],
+    );
   });
 });
