@@ -1,12 +1,10 @@
 import type { ByteStream } from '../domain/byte-source.ts';
 import { RegistryError } from '../domain/errors.ts';
+import { appendBlockBytes } from '../ports/uploads.ts';
 import type { UploadFile } from '../ports/uploads.ts';
 import type { ChunkRange } from './pushes.ts';
 import { waitUnder } from './single-flight.ts';
 import type { UploadRoom } from './upload-room.ts';
-
-/** Chunks are written together from here on: one batch is on its way to the disk while the next gathers. */
-const batchBytesMin = 256 * 1024;
 
 /** Smaller chunks are not worth the call. */
 const givenBackBytesMin = 8 * 1024;
@@ -118,16 +116,18 @@ interface Batches {
   idle(): Promise<void>;
 }
 
+/** One batch is on its way to the disk while the next gathers; each ends where a block of the file does. */
 function createBatches(file: UploadFile, limits: BodyLimits, owned: boolean): Batches {
-  let gathered: Uint8Array[] = [];
+  let gathered: Piece[] = [];
   let gatheredBytes = 0;
+  let wantedBytes = appendBlockBytes - (file.size % appendBlockBytes);
   let writing: Promise<void> = Promise.resolve();
 
-  async function write(chunks: readonly Uint8Array[], bytes: number): Promise<void> {
+  async function write(pieces: readonly Piece[], bytes: number): Promise<void> {
     try {
       await limits.room.take(bytes);
-      await file.append(chunks);
-      if (owned) chunks.forEach(giveBack);
+      await file.append(pieces.map((piece) => piece.bytes));
+      for (const { free } of pieces) free?.transfer(0);
       limits.room.written(bytes);
     } catch (error) {
       throw limits.answer(error);
@@ -141,14 +141,26 @@ function createBatches(file: UploadFile, limits: BodyLimits, owned: boolean): Ba
     writing.catch(() => {});
     gathered = [];
     gatheredBytes = 0;
+    wantedBytes = appendBlockBytes;
+  }
+
+  function gather(bytes: Uint8Array, free: ArrayBuffer | undefined): void {
+    gathered.push({ bytes, free });
+    gatheredBytes += bytes.byteLength;
   }
 
   return {
     add: async (chunk) => {
-      if (chunk.byteLength === 0) return;
-      gathered.push(chunk);
-      gatheredBytes += chunk.byteLength;
-      if (gatheredBytes >= batchBytesMin) await flush();
+      const free = owned ? memoryOf(chunk) : undefined;
+      let rest = chunk;
+      for (let fits = wantedBytes - gatheredBytes; rest.byteLength > fits;) {
+        gather(rest.subarray(0, fits), undefined);
+        rest = rest.subarray(fits);
+        await flush();
+        fits = wantedBytes;
+      }
+      if (rest.byteLength > 0) gather(rest, free);
+      if (gatheredBytes === wantedBytes) await flush();
     },
     end: async () => {
       await flush();
@@ -162,13 +174,19 @@ function createBatches(file: UploadFile, limits: BodyLimits, owned: boolean): Ba
   };
 }
 
+/** What is written together, and the memory that is free after it. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly free: ArrayBuffer | undefined;
+}
+
 /**
- * Frees a chunk's memory at once. Left to the collector, every 64 MiB of a body cost a collection of the whole heap: a third of
- * the time of a push.
+ * The memory that a chunk has for itself, to be freed as soon as it is written. Left to the collector, every 64 MiB of a body cost
+ * a collection of the whole heap: a third of the time of a push.
  */
-function giveBack({ buffer, byteLength }: Uint8Array): void {
+function memoryOf({ buffer, byteLength }: Uint8Array): ArrayBuffer | undefined {
   const own = byteLength === buffer.byteLength && byteLength >= givenBackBytesMin;
-  if (own && buffer instanceof ArrayBuffer) buffer.transfer(0);
+  return own && buffer instanceof ArrayBuffer ? buffer : undefined;
 }
 
 function requireAnnounced(bytes: number, announced: number | undefined, at: 'more' | 'end'): void {

@@ -3,6 +3,9 @@ import type { RegistryKey } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import type { VerifiedFile } from './spool.ts';
 
+/** Appends that begin and end at multiples of it are the cheap ones. */
+export const appendBlockBytes: number = 512 * 1024;
+
 /** Where an upload was begun: it exists for no other repository. */
 export interface UploadPlace {
   readonly registry: RegistryKey;

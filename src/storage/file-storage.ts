@@ -65,6 +65,7 @@ export async function createFileStorage(options: FileStorageOptions): Promise<St
   const shelf = await createUploadShelf(
     {
       ...context,
+      direct: { blocks: pool.blocks, possible: true },
       writebackEveryBytes: options.writebackEveryBytes ?? 16 * 1024 * 1024,
       idleHashes: createIdleHashes(idleHashesMax),
     },

@@ -1,7 +1,10 @@
 import * as fs from 'node:fs';
 
-/** How a file is opened: `update` reads and writes and makes what is not there, `replace` writes from empty. */
-export type OpenMode = 'read' | 'update' | 'replace';
+/**
+ * How a file is opened: `update` reads and writes and makes what is not there, `replace` writes from empty, `direct` writes past
+ * the page cache what is there. A file system that can't do so says EINVAL on opening or on writing.
+ */
+export type OpenMode = 'read' | 'update' | 'replace' | 'direct';
 
 export interface FileSize {
   readonly size: number;
@@ -43,7 +46,13 @@ const openFlags: Record<OpenMode, number> = {
   read: fs.constants.O_RDONLY,
   update: fs.constants.O_RDWR | fs.constants.O_CREAT,
   replace: fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_TRUNC,
+  direct: fs.constants.O_WRONLY | directFlag(),
 };
+
+/** Absent on systems without direct writes, whatever Node's types say. */
+function directFlag(): number {
+  return (fs.constants as { readonly O_DIRECT?: number }).O_DIRECT ?? 0;
+}
 
 /** The code of a system error: `ENOENT`, `ENOSPC`; `undefined` for any other value. */
 export function errorCode(error: unknown): string | undefined {

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { sample, temporaryFolder } from '../../tests/support/storage-samples.ts';
 import { hexOf } from '../domain/digest.ts';
 import { createHashPool } from './hash-pool.ts';
+import { createWriteBlocks } from './write-blocks.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -89,6 +90,67 @@ test('a worker that crashes rejects its jobs and is replaced', async () => {
     return true;
   });
   assert.equal(await pool.start('fine', 'sha256').finish(10), 'ok');
+});
+
+test('what is fed is hashed in its turn, between bytes of the file, and its memory comes back', async () => {
+  using folder = temporaryFolder();
+  const blocks = createWriteBlocks(4096, 1);
+  await using pool = createHashPool(1, undefined, blocks);
+  const blob = sample(4 * 4096 + 100);
+  const path = `${folder.path}/blob`;
+  writeFileSync(path, blob.bytes);
+  // What is fed is not read: the file has other bytes there.
+  writeFileSync(path, new Uint8Array(4096), { flag: 'r+' });
+  using job = pool.start(path, 'sha256');
+  for (const position of [0, 2 * 4096, 3 * 4096]) {
+    const block = await blocks.take();
+    block.bytes.set(blob.bytes.subarray(position, position + 4096));
+    job.feed(block, position);
+    block.release();
+  }
+  assert.equal(await job.finish(blob.bytes.length), hexOf(blob.digest));
+});
+
+for (const [how, end] of [
+  ['given up', 'dispose'],
+  ['failed', 'fail'],
+] as const) {
+  test(`memory fed to a job that is ${how} comes back`, async () => {
+    using folder = temporaryFolder();
+    const blocks = createWriteBlocks(4096, 2);
+    await using pool = createHashPool(1, undefined, blocks);
+    const path = `${folder.path}/blob`;
+    writeFileSync(path, 'x');
+    const job = pool.start(path, 'sha256');
+    for (const position of [4096, 8192]) {
+      const block = await blocks.take();
+      // The file has not so much before it.
+      job.feed(block, position);
+      block.release();
+    }
+    if (end === 'dispose') job[Symbol.dispose]();
+    else await assert.rejects(job.finish(12_288), /ends at 1/);
+    await blocks.take();
+    await blocks.take();
+  });
+}
+
+test('memory that a worker had when it ended comes back', async () => {
+  using folder = temporaryFolder();
+  const broken = `${folder.path}/worker.mjs`;
+  writeFileSync(
+    broken,
+    `import { parentPort } from 'node:worker_threads';
+     parentPort.on('message', (m) => { if (m.type === 'feed') throw new Error('crashed'); });`,
+  );
+  const blocks = createWriteBlocks(4096, 1);
+  await using pool = createHashPool(1, new URL(`file://${broken}`), blocks);
+  using job = pool.start('any', 'sha256');
+  const block = await blocks.take();
+  job.feed(block, 0);
+  block.release();
+  await blocks.take();
+  await assert.rejects(job.finish(4096), /worker ended/);
 });
 
 test('a pool does not keep the process alive, but a hash that is waited for does', () => {

@@ -2,17 +2,24 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { DigestAlgorithm } from '../domain/digest.ts';
+import { appendBlockBytes } from '../ports/uploads.ts';
 import type { HashAnswer, HashRequest } from './hash-worker.ts';
+import { createWriteBlocks } from './write-blocks.ts';
+import type { WriteBlock, WriteBlocks } from './write-blocks.ts';
 
 /** A file hashed from byte 0 by a worker while it grows. Disposing gives it up. */
 export interface HashJob extends Disposable {
   /** The first `upTo` bytes can be read; cheap to call often. */
   advance(upTo: number): void;
+  /** The block has the file's bytes from `position` on, all those before it can be read; holds the block until they are hashed. */
+  feed(block: WriteBlock, position: number): void;
   /** The hex digest of the first `size` bytes. Rejects when the worker or its read failed; the job is then over. */
   finish(size: number): Promise<string>;
 }
 
 export interface HashPool extends AsyncDisposable {
+  /** Those that can be fed. */
+  readonly blocks: WriteBlocks;
   start(path: string, algorithm: DigestAlgorithm): HashJob;
 }
 
@@ -22,14 +29,30 @@ const messageBytes = 1024 * 1024;
 interface Lane {
   readonly worker: Worker;
   readonly jobs: Map<number, PromiseWithResolvers<string>>;
-  /** Jobs that somebody waits for: only these keep the process alive. */
+  /** Memory that the worker has, by its start. */
+  readonly lent: Map<number, WriteBlock>;
+  /** Jobs and blocks that somebody waits for: only these keep the process alive. */
   waiting: number;
 }
+
+function beginWait(lane: Lane): void {
+  lane.waiting += 1;
+  lane.worker.ref();
+}
+
+function endWait(lane: Lane): void {
+  lane.waiting -= 1;
+  if (lane.waiting === 0) lane.worker.unref();
+}
+
+/** 16 MiB in all: enough for the disk and the hash of a few uploads to have work while the others receive. */
+const blocksMax = 32;
 
 /** Threads start with the first jobs and never hold the process; one that ends by itself fails its jobs and is replaced. */
 export function createHashPool(
   workersMax: number = Math.max(1, Math.min(2, availableParallelism() - 1)),
   workerUrl: URL = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url),
+  blocks: WriteBlocks = createWriteBlocks(appendBlockBytes, blocksMax),
 ): HashPool {
   const lanes = new Set<Lane>();
   let lastJob = 0;
@@ -38,8 +61,9 @@ export function createHashPool(
   const addLane = (): Lane => {
     // Flags of the process, such as --input-type, may not suit a file.
     const lane: Lane = {
-      worker: new Worker(workerUrl, { execArgv: [] }),
+      worker: new Worker(workerUrl, { execArgv: [], workerData: blocks.memory }),
       jobs: new Map(),
+      lent: new Map(),
       waiting: 0,
     };
     let failure: unknown;
@@ -51,6 +75,8 @@ export function createHashPool(
       const cause = failure === undefined ? undefined : { cause: failure };
       for (const job of lane.jobs.values()) job.reject(new Error('A hash worker ended', cause));
       lane.jobs.clear();
+      for (const block of lane.lent.values()) block.release();
+      lane.lent.clear();
     });
     lanes.add(lane);
     return lane;
@@ -67,6 +93,7 @@ export function createHashPool(
   };
 
   return {
+    blocks,
     start: (path, algorithm) => {
       if (closed) throw new Error('The hash pool is closed');
       lastJob += 1;
@@ -80,6 +107,12 @@ export function createHashPool(
 }
 
 function settle(lane: Lane, message: HashAnswer): void {
+  if (message.type === 'fed') {
+    lane.lent.get(message.start)?.release();
+    lane.lent.delete(message.start);
+    endWait(lane);
+    return;
+  }
   const job = lane.jobs.get(message.job);
   lane.jobs.delete(message.job);
   if (message.type === 'done') job?.resolve(message.hex);
@@ -100,15 +133,23 @@ function startJob(lane: Lane, id: number, path: string, algorithm: DigestAlgorit
       told = upTo;
       tell({ type: 'advance', job: id, upTo, finish: false });
     },
+    feed: (block, position) => {
+      if (!lane.jobs.has(id)) return;
+      if (told < position) tell({ type: 'advance', job: id, upTo: position, finish: false });
+      const { start, bytes } = block;
+      block.hold();
+      lane.lent.set(start, block);
+      beginWait(lane);
+      tell({ type: 'feed', job: id, start, length: bytes.byteLength });
+      told = position + bytes.byteLength;
+    },
     finish: async (size) => {
       tell({ type: 'advance', job: id, upTo: size, finish: true });
-      lane.waiting += 1;
-      lane.worker.ref();
+      beginWait(lane);
       try {
         return await outcome.promise;
       } finally {
-        lane.waiting -= 1;
-        if (lane.waiting === 0) lane.worker.unref();
+        endWait(lane);
       }
     },
     [Symbol.dispose]: () => {

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { DigestAlgorithm } from '../domain/digest.ts';
 import type { HashJob, HashPool } from './hash-pool.ts';
+import type { WriteBlock } from './write-blocks.ts';
 
 /** The hash of one spool file: beside its growth in a worker, or at its end in place where it is small. */
 export interface SpoolHash extends Disposable {
   /** The first `prefix` bytes have arrived. */
   progress(prefix: number): void;
+  /** A block of bytes that arrives at `position`; those before it have. */
+  feed(block: WriteBlock, position: number): void;
   /** The hex digest of the first `size` bytes, all of which have arrived. A failed attempt starts anew at the next call. */
   finish(size: number): Promise<string>;
   /** Forgets what was hashed. */
@@ -37,6 +40,10 @@ export function createSpoolHash(
       if (prefix <= inPlaceMaxBytes) return;
       job ??= pool.start(source.path, source.algorithm);
       job.advance(prefix);
+    },
+    feed: (block, position) => {
+      job ??= pool.start(source.path, source.algorithm);
+      job.feed(block, position);
     },
     finish: async (size) => {
       if (job === undefined && size <= inPlaceMaxBytes) return hashInPlace(source, size);

@@ -1,8 +1,11 @@
 import type { DigestAlgorithm } from '../domain/digest.ts';
 import type { Events } from '../ports/events.ts';
+import { DirectWriter } from './direct-writer.ts';
+import type { DirectWrites } from './direct-writer.ts';
 import { errorCode } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import type { HashPool } from './hash-pool.ts';
+import { bytesBetween } from './buffers.ts';
 import { OpenFile } from './open-file.ts';
 import { removeFile } from './small-file.ts';
 import { createSpoolHash } from './spool-hash.ts';
@@ -14,7 +17,8 @@ export interface UploadFilesContext {
   readonly files: FileSystem;
   readonly events: Events;
   readonly pool: HashPool;
-  /** Bytes that wait for the disk before they are sent there in the background. */
+  readonly direct: DirectWrites;
+  /** Bytes of the page cache that wait for the disk before they are sent there in the background. */
   readonly writebackEveryBytes: number;
   readonly hashInPlaceMaxBytes: number;
   readonly idleHashes: IdleHashes;
@@ -47,6 +51,7 @@ export class UploadDataFile implements UploadData {
   readonly #path: string;
   readonly #algorithm: DigestAlgorithm;
   readonly #hash: SpoolHash;
+  readonly #direct: DirectWriter;
   #file: OpenFile | undefined;
   /** What counts; `undefined` until this process first had the file. */
   #size: number | undefined;
@@ -54,6 +59,8 @@ export class UploadDataFile implements UploadData {
   #tail = false;
   /** So much of it is on the disk for certain. */
   #synced = 0;
+  /** Bytes that no sync has taken up yet and that did not go to the disk directly. */
+  #cached = 0;
   /** Something has changed since the last sync began. */
   #dirty = false;
   #syncing: Promise<void> | undefined;
@@ -66,6 +73,7 @@ export class UploadDataFile implements UploadData {
     this.#path = path;
     this.#algorithm = algorithm;
     this.#hash = this.#hashOf(algorithm);
+    this.#direct = new DirectWriter(context.direct, context.files, context.events, path);
   }
 
   #hashOf(algorithm: DigestAlgorithm): SpoolHash {
@@ -130,23 +138,34 @@ export class UploadDataFile implements UploadData {
 
   async append(chunks: readonly Uint8Array[]): Promise<number> {
     this.#mustBeSound();
-    const { writebackEveryBytes } = this.#context;
     const at = this.#size!;
     const length = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
     if (length === 0) return at;
     await this.#cutTail();
     this.#dirty = true;
     try {
-      await this.#opened().write(chunks, at);
+      await this.#write(chunks, at, length);
     } catch (error) {
+      // What was hashed beside its write is not in the file.
+      this.#hash.restart();
       this.#tail = true;
       await this.#cutTail().catch(() => undefined);
       throw error;
     }
     this.#size = at + length;
     if (!this.#removed) this.#hash.progress(this.#size);
-    if (this.#size - this.#synced >= writebackEveryBytes) this.#syncInBackground();
+    if (this.#cached >= this.#context.writebackEveryBytes) this.#syncInBackground();
     return this.#size;
+  }
+
+  async #write(chunks: readonly Uint8Array[], at: number, length: number): Promise<void> {
+    const written = await this.#direct.write(chunks, at, (block, position) => {
+      if (!this.#removed) this.#hash.feed(block, position);
+    });
+    if (written === length) return;
+    const rest = written === 0 ? chunks : bytesBetween(chunks, written, length);
+    this.#cached += length - written;
+    await this.#opened().write(rest, at + written);
   }
 
   async #cutTail(): Promise<void> {
@@ -185,6 +204,7 @@ export class UploadDataFile implements UploadData {
       }
     };
     this.#dirty = false;
+    this.#cached = 0;
     this.#syncing = run().finally(() => (this.#syncing = undefined));
     return this.#syncing;
   }
@@ -202,7 +222,7 @@ export class UploadDataFile implements UploadData {
     this.#mustBeSound();
     const size = this.#size!;
     // While it is hashed it also gets to the disk: the sync that follows is short.
-    if (size - this.#synced > this.#context.hashInPlaceMaxBytes) this.#syncInBackground();
+    if (this.#cached > this.#context.hashInPlaceMaxBytes) this.#syncInBackground();
     if (algorithm === this.#algorithm) return this.#hash.finish(size);
     using other = this.#hashOf(algorithm);
     return await other.finish(size);
@@ -227,6 +247,7 @@ export class UploadDataFile implements UploadData {
     }
     this.#file = undefined;
     await file?.[Symbol.asyncDispose]();
+    await this.#direct[Symbol.asyncDispose]();
     const { hashInPlaceMaxBytes, idleHashes } = this.#context;
     if (this.#removed) this.#hash[Symbol.dispose]();
     else if ((this.#size ?? 0) > hashInPlaceMaxBytes) idleHashes.keep(this.#hash);

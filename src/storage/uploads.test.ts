@@ -232,6 +232,7 @@ function countJobs(): HashPool & { readonly begun: number; readonly alive: numbe
   let begun = 0;
   let alive = 0;
   return {
+    blocks: pool.blocks,
     start: (path, algorithm) => {
       const job = pool.start(path, algorithm);
       begun += 1;
@@ -239,6 +240,7 @@ function countJobs(): HashPool & { readonly begun: number; readonly alive: numbe
       const end = (): void => void (alive -= 1);
       return {
         advance: (upTo) => job.advance(upTo),
+        feed: (block, position) => job.feed(block, position),
         finish: (size) => job.finish(size),
         [Symbol.dispose]: () => {
           end();

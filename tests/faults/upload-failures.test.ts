@@ -7,6 +7,8 @@ import { nodeFileSystem } from '../../src/storage/file-system.ts';
 import type { FileSystem } from '../../src/storage/file-system.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
+import { createHashPool } from '../../src/storage/hash-pool.ts';
+import { createWriteBlocks } from '../../src/storage/write-blocks.ts';
 import { createFailingFileSystem } from '../support/failing-file-system.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import {
@@ -19,21 +21,33 @@ import {
 import { beginUpload, takeUpload, uploadPlace } from '../support/upload-samples.ts';
 
 const blob = sample(40_000);
-const chunkBytes = 10_000;
+/** Three blocks of direct writes. */
+const chunkBytes = 12_288;
 
-function open(
+/** Hashing in workers, it also writes past the page cache. */
+async function open(
   dataDir: string,
   fileSystem: FileSystem,
   hashInPlaceMaxBytes = 1024 * 1024,
 ): Promise<Storage> {
-  return createFileStorage({
+  const direct = hashInPlaceMaxBytes < blob.bytes.length;
+  const hashPool = createHashPool(1, undefined, createWriteBlocks(direct ? 4096 : 1024 * 1024, 2));
+  const storage = await createFileStorage({
     dataDir,
     clock: createFakeClock(),
     events: recordEvents(),
     fileSystem,
     writebackEveryBytes: 15_000,
     hashInPlaceMaxBytes,
+    hashPool,
   });
+  return {
+    ...storage,
+    [Symbol.asyncDispose]: async () => {
+      await storage[Symbol.asyncDispose]();
+      await hashPool[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** What a client knows of its push; it goes on from there after a failure. */

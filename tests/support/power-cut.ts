@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { nodeFileSystem } from '../../src/storage/file-system.ts';
-import type { FileSystem } from '../../src/storage/file-system.ts';
+import type { FileSystem, OpenMode } from '../../src/storage/file-system.ts';
 
 /** What every call fails with once the power is off. */
 export class PowerFailure extends Error {
@@ -140,7 +140,7 @@ class PowerCutFolder implements PowerCut {
     return this.#folder(dirname(path));
   }
 
-  async #openFile(path: string, mode: 'read' | 'update' | 'replace'): Promise<number> {
+  async #openFile(path: string, mode: OpenMode): Promise<number> {
     const fd = await nodeFileSystem.open(path, mode);
     const { names } = this.#folderOf(path);
     let node = names.get(basename(path));

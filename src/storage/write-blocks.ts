@@ -1,0 +1,58 @@
+/** Of direct writes: of each one's place in memory, place in the file, and length. No device at hand asks for more. */
+export const alignmentBytes = 4096;
+
+/** One piece of the shared memory, with whoever writes or hashes it counted. */
+export interface WriteBlock {
+  /** Where it begins in the memory. */
+  readonly start: number;
+  /** Page-aligned. */
+  readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** One more release is needed. */
+  hold(): void;
+  release(): void;
+}
+
+/** A fixed memory that the disk reads from past the page cache, and that hash workers see as well. */
+export interface WriteBlocks {
+  readonly memory: SharedArrayBuffer;
+  readonly blockBytes: number;
+  /** Held once. In order of asking; whoever has one must need no second to release it. */
+  take(): Promise<WriteBlock>;
+}
+
+/** `blockBytes` is a multiple of the alignment. Memory is taken from the system as blocks are first used. */
+export function createWriteBlocks(blockBytes: number, blocks: number): WriteBlocks {
+  const bytes = blockBytes * blocks;
+  // Growable memory is mapped, and so begins at a page; other memory begins where the allocator likes.
+  const memory = new SharedArrayBuffer(bytes, { maxByteLength: bytes });
+  const starts = Array.from({ length: blocks }, (_, index) => index * blockBytes);
+  // The one last used is the next: it is in the processor's cache, and a quiet server uses few.
+  const free = starts.map((start) => new Uint8Array(memory, start, blockBytes)).reverse();
+  const waiting: ((block: WriteBlock) => void)[] = [];
+
+  const lend = (view: Uint8Array<SharedArrayBuffer>): WriteBlock => {
+    let holders = 1;
+    return {
+      start: view.byteOffset,
+      bytes: view,
+      hold: () => void (holders += 1),
+      release: () => {
+        holders -= 1;
+        if (holders < 0) throw new Error('A block was released more often than held');
+        if (holders > 0) return;
+        const next = waiting.shift();
+        if (next === undefined) free.push(view);
+        else next(lend(view));
+      },
+    };
+  };
+  return {
+    memory,
+    blockBytes,
+    take: () => {
+      const view = free.pop();
+      if (view !== undefined) return Promise.resolve(lend(view));
+      return new Promise((resolve) => waiting.push(resolve));
+    },
+  };
+}
