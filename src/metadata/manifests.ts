@@ -191,7 +191,8 @@ export async function addManifest(
       artifact_type: input.parsed.artifactType ?? null,
       annotations: subject ? annotationsOf(input.parsed) : null,
       created_at: input.now,
-      last_pulled_at: input.now,
+      // What is cached was pulled; what is pushed was not, until it is.
+      last_pulled_at: provenance === 'cached' ? input.now : 0,
       provenance,
     })
     .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())

@@ -127,7 +127,7 @@ async function pushTag(
       source: '',
       validated_at: input.now,
       status: 'ok',
-      last_pulled_at: input.now,
+      last_pulled_at: 0,
       provenance: input.provenance,
       pushed_at: input.now,
     })

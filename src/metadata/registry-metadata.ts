@@ -20,6 +20,7 @@ export interface ImageRow {
   readonly tags: readonly Tag[];
   readonly provenance: Provenance;
   readonly createdAt: number;
+  /** 0: never. */
   readonly lastPulledAt: number;
   readonly subject: Digest | undefined;
 }
@@ -32,6 +33,7 @@ export interface TagRow {
   readonly provenance: Provenance;
   readonly source: string;
   readonly validatedAt: number;
+  /** 0: never. */
   readonly lastPulledAt: number;
 }
 

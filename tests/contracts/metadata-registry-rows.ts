@@ -161,7 +161,7 @@ export const registryRows: readonly MetadataRow[] = [
         tags: input.tags.toSorted(),
         provenance: 'pushed',
         createdAt: input.now,
-        lastPulledAt: input.now,
+        lastPulledAt: 0,
         subject: input.parsed.subject?.digest,
       }));
       deepEqual(await metadata.listImages(key, undefined, 10), expected);
@@ -214,7 +214,7 @@ export const registryRows: readonly MetadataRow[] = [
         provenance: 'pushed',
         source: '',
         validatedAt: 2000,
-        lastPulledAt: 2000,
+        lastPulledAt: 0,
       };
       const rows = [
         { tag: 'C', ...pushed },
