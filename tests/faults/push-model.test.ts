@@ -4,6 +4,7 @@ import { after, before, suite, test } from 'node:test';
 import fc from 'fast-check';
 import { freshRepository, startRegistryClient } from '../conformance/registry-client.ts';
 import type { RegistryClient } from '../conformance/registry-client.ts';
+import { modelLimits } from '../support/model-limits.ts';
 import { createPushModel } from '../support/push-model.ts';
 import type { PushModel, UploadState } from '../support/push-model.ts';
 import { anyStep, everyStep } from '../support/push-model-steps.ts';
@@ -15,14 +16,7 @@ before(async () => {
 });
 after(() => client[Symbol.asyncDispose]());
 
-const usualRuns = 100;
-const runs = Number(process.env['BREAKWATER_MODEL_RUNS'] ?? usualRuns);
-const seed = Number(process.env['BREAKWATER_MODEL_SEED'] ?? Date.now() % 2 ** 31);
-const limits = {
-  seed,
-  numRuns: runs,
-  interruptAfterTimeLimit: (25_000 * Math.max(runs, usualRuns)) / usualRuns,
-};
+const limits = modelLimits(3);
 
 function modelOf(repository = freshRepository(), client_ = 0, shared = false): PushModel {
   const prefix = `c${String(client_)}-`;
@@ -51,6 +45,11 @@ const states: readonly (readonly [
   ['that never was', [], 'unknown'],
   ['just begun', [begin], 'open'],
   ['with some bytes', [begin, some], 'open'],
+  [
+    'whose client left in the middle of a chunk',
+    [begin, some, { kind: 'leave', upload: 0, length: 50, streamed: false }],
+    'open',
+  ],
   ['finished', [begin, some, closing], 'finished'],
   ['finished and named by a manifest', [begin, some, closing, image], 'finished'],
   [
@@ -77,7 +76,7 @@ for (const [name, steps, state] of states) {
   });
 }
 
-suite(`pushes in any order (BREAKWATER_MODEL_SEED=${String(seed)})`, () => {
+suite(`pushes in any order (BREAKWATER_MODEL_SEED=${String(limits.seed)})`, () => {
   test('by one client', async () => {
     const steps = fc.array(anyStep, { minLength: 1, maxLength: 60, size: 'max' });
     const property = fc.asyncProperty(steps, async (drawn) => {

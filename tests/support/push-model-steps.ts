@@ -28,6 +28,13 @@ export type UploadStep =
     }
   | { readonly kind: 'mount'; readonly blob: number }
   | (Omit<ChunkStep, 'algorithm'> & { readonly kind: 'append' })
+  /** A PATCH whose client is gone before its last byte: what came stays. */
+  | {
+      readonly kind: 'leave';
+      readonly upload: number;
+      readonly length: number;
+      readonly streamed: boolean;
+    }
   | (ChunkStep & { readonly kind: 'finish'; readonly digest: 'right' | 'wrong' | 'missing' })
   | { readonly kind: 'status'; readonly upload: number }
   | { readonly kind: 'cancel'; readonly upload: number };
@@ -58,6 +65,8 @@ const number = fc.nat({ max: 20 });
 const salt = fc.nat({ max: 2 });
 // The last is more than the server gathers before it writes.
 const length = fc.constantFrom(0, 1, 7, 1000, 1000, 70_000, 300_000);
+// All of it arrives or nothing.
+const leftLength = fc.constantFrom(3, 7, 1000);
 const algorithm = fc.constantFrom<Algorithm>('sha256', 'sha256', 'sha256', 'sha512');
 const place = fc.constantFrom<Place>('none', 'none', 'right', 'right', 'right', ...places);
 const streamed = fc.boolean();
@@ -78,6 +87,10 @@ export const anyStep: fc.Arbitrary<PushStep> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: kind('mount'), blob: number }) },
   { weight: 6, arbitrary: fc.record({ kind: kind('append'), ...chunk }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: kind('leave'), upload: number, length: leftLength, streamed }),
+  },
   { weight: 4, arbitrary: fc.record({ kind: kind('finish'), ...chunk, algorithm, digest }) },
   { weight: 2, arbitrary: fc.record({ kind: kind('status'), upload: number }) },
   { weight: 1, arbitrary: fc.record({ kind: kind('cancel'), upload: number }) },
@@ -127,6 +140,11 @@ export function everyStep(upload: number): readonly (readonly [name: string, ste
       [`PUT with the last chunk, range: ${each}`, { ...put, place: each }],
       [`PUT with a stream, range: ${each}`, { ...put, place: each, streamed: true }],
     ]),
+    ['PATCH whose client leaves', { kind: 'leave', upload, length: 100, streamed: false }],
+    [
+      'PATCH of a stream whose client leaves',
+      { kind: 'leave', upload, length: 100, streamed: true },
+    ],
     ['PATCH of nothing', { ...common, kind: 'append', place: 'none', length: 0 }],
     ['PUT without a chunk', { ...put, place: 'none', length: 0 }],
     ['PUT with a SHA-512 digest', { ...put, place: 'none', length: 0, algorithm: 'sha512' }],

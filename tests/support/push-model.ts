@@ -3,9 +3,11 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { assertError, withQuery } from '../conformance/registry-client.ts';
 import type { Question, RegistryClient } from '../conformance/registry-client.ts';
+import { leaveAtTheEnd } from './broken-request.ts';
 import type { HttpAnswer } from './http-exchange.ts';
 import { createContentModel } from './push-model-content.ts';
 import type { ContentModel } from './push-model-content.ts';
+import { eventually } from './process.ts';
 import type { Digesting, Place, PushStep, UploadStep } from './push-model-steps.ts';
 
 export interface PushModel {
@@ -95,6 +97,26 @@ export function createPushModel(options: PushModelOptions): PushModel {
     assertProgress(answer, upload.location, upload.size);
   }
 
+  /** The server hears of it after the client: until then the upload is as before. */
+  async function leave(step: Extract<UploadStep, { kind: 'leave' }>): Promise<void> {
+    const upload = choose(step.upload);
+    const { location, salt, size } = upload;
+    const body = patterned(salt, size, step.length);
+    const question = { body, streamed: step.streamed };
+    const asked = await leaveAtTheEnd(client, 'PATCH', location, question);
+    equal(asked, upload.state === 'open');
+    if (!asked) return;
+    upload.size += step.length - 1;
+    await eventually(
+      'what came before the client left',
+      async () => {
+        const answer = await client.ask('GET', location);
+        return answer.headers.range === `0-${String(Math.max(0, upload.size - 1))}`;
+      },
+      3000,
+    );
+  }
+
   async function finish(step: Extract<UploadStep, { kind: 'finish' }>): Promise<void> {
     const upload = choose(step.upload);
     const length = atLeastOne(step.length, options.shared && upload.size === 0);
@@ -141,6 +163,8 @@ export function createPushModel(options: PushModelOptions): PushModel {
         return mount(step);
       case 'append':
         return append(step);
+      case 'leave':
+        return leave(step);
       case 'finish':
         return finish(step);
       case 'status':
