@@ -13,7 +13,6 @@ import {
 import type { RunningCache } from './cache/create-cache.ts';
 import { createExplainer } from './cache/explain.ts';
 import { createRefresher } from './cache/refresh.ts';
-import { createRepositorySettings } from './cache/repository-settings.ts';
 import type { Config, ListenAddress } from './config/config.ts';
 import type { VersionView } from './domain/admin-view.ts';
 import { homeRegistryOf } from './domain/registry.ts';
@@ -178,7 +177,7 @@ function mainHandler(
     registries: parts.config,
     publicUrl: () => parts.config().publicUrl,
     pushes: cache.pushes,
-    settings: createRepositorySettings(metadata),
+    settings: cache.settings,
   });
   const oci = createOciHandler(ociParts(parts, failed));
   return (request) => (request.path.startsWith('/api/') ? api(request) : oci(request));

@@ -11,6 +11,7 @@ import { createBlobPuller } from './pull-blob.ts';
 import { createDownloads, type Downloads } from './downloads.ts';
 import { createImageCompletion, type ImageCompletion } from './complete-image.ts';
 import { createManifestFetcher } from './fetch-manifest.ts';
+import { createImmutableTags } from './immutable-tags.ts';
 import { createPushes } from './create-pushes.ts';
 import { createReferrersLister } from './list-referrers.ts';
 import { createTagLister, type TagLister } from './list-tags.ts';
@@ -20,6 +21,7 @@ import { createNegativeMemory } from './negative-memory.ts';
 import type { PushSettings } from './push-target.ts';
 import type { Pushes } from './pushes.ts';
 import { createRepositoryChanges } from './repository-changes.ts';
+import { createRepositorySettings, type RepositorySettings } from './repository-settings.ts';
 import { createRepositoryStops } from './repository-stops.ts';
 import { createTagResolver, type TagResolver } from './resolve-tag.ts';
 import { createSpaceGate, type MinFree } from './space-gate.ts';
@@ -53,6 +55,7 @@ export interface RunningCache extends Cache, AsyncDisposable {
   readonly downloads: Pick<Downloads, 'count'>;
   readonly completion: Pick<ImageCompletion, 'idle'>;
   readonly pushes: Pushes;
+  readonly settings: RepositorySettings;
   readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
   /** Bodies of uploads that are being received. */
   readonly uploadBodies: { readonly count: number };
@@ -67,6 +70,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const negative = createNegativeMemory(clock);
   const changes = createRepositoryChanges();
   const stops = createRepositoryStops(metadata, changes);
+  const immutable = createImmutableTags(metadata, changes);
   const memory = createManifestMemory(metadata, changes);
   const space = createSpaceGate(blobs, limits.minFree, clock);
   const fetchParts = {
@@ -74,6 +78,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     metadata,
     memory,
     changes,
+    immutable,
     sources,
     stops,
     clock,
@@ -107,6 +112,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const memories = [
     negative,
     stops,
+    immutable,
     memory,
     tags,
     blobPuller,
@@ -124,6 +130,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     downloads,
     completion,
     pushes,
+    settings: createRepositorySettings({ metadata, changes }),
     knowsUpstreamTag: tagLister.knowsUpstreamTag,
     uploadBodies: bodies,
     reset: () => {

@@ -12,6 +12,7 @@ import type { Reference } from '../domain/reference.ts';
 import { formatReference } from '../domain/reference.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import type { RuleSet } from '../domain/rule-set.ts';
+import { isTagImmutable } from '../domain/tag-mutability.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Metadata, RepositoryKey, StoredRepository, StoredTag } from '../metadata/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
@@ -67,7 +68,7 @@ export function createExplainer(parts: ExplainParts): Explain {
       admission: explainAdmission(target, reference),
       access: explainAccess(rule, stored),
       stopped: explainStop(rule, stored),
-      tag: tag === undefined ? null : await explainTag(parts, key, target, tag, now),
+      tag: tag === undefined ? null : await explainTag(parts, key, target, { tag, stored }, now),
       content: await explainContent(parts, key, rule, reference, tag, signal),
       limiter:
         rule === undefined ? null : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '')),
@@ -141,19 +142,21 @@ async function explainTag(
   parts: ExplainParts,
   key: RepositoryKey,
   target: PullTarget,
-  tag: StoredTag,
+  { tag, stored }: { readonly tag: StoredTag; readonly stored: StoredRepository | undefined },
   now: number,
 ): Promise<ExplainedTag> {
-  const freshness = freshnessOf(tag, { registry: parts.registry, target }, now);
+  const { kind } = freshnessOf(tag, { registry: parts.registry, target }, now);
+  const immutable = stored !== undefined && isTagImmutable(stored.tagMutability, tag.tag);
+  const checked = kind === 'foreign' || !(kind === 'own' || immutable);
   return {
     digest: tag.digest,
     mediaType: tag.mediaType,
     size: tag.size,
     validatedAt: iso(tag.validatedAt),
-    freshUntil:
-      freshness.kind === 'own' ? null : iso(tag.validatedAt + (target.rule?.freshForMs ?? 0)),
-    fresh: freshness.kind === 'fresh' || freshness.kind === 'own',
-    sourceChanged: freshness.kind === 'foreign',
+    freshUntil: checked ? iso(tag.validatedAt + (target.rule?.freshForMs ?? 0)) : null,
+    fresh: kind === 'fresh' || !checked,
+    sourceChanged: kind === 'foreign',
+    immutable,
     status: tag.status,
     provenance: tag.provenance,
     historyCount: (await parts.metadata.tagHistory(key, tag.tag, historyCountMax)).length,

@@ -8,6 +8,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { FetchedManifest, Upstream } from '../ports/upstream.ts';
 import type { PullRequest } from './cache.ts';
+import type { ImmutableTags } from './immutable-tags.ts';
 import { isPrivate, repositoryKey, sourceOf } from './keys.ts';
 import type { ManifestMemory } from './manifest-memory.ts';
 import { findOwnTag } from './manifest-memory.ts';
@@ -22,6 +23,7 @@ export interface FetchManifestParts {
   readonly metadata: Metadata;
   readonly memory: ManifestMemory;
   readonly changes: RepositoryChanges;
+  readonly immutable: ImmutableTags;
   readonly sources: UpstreamSources;
   readonly stops: RepositoryStops;
   readonly clock: Clock;

@@ -1,4 +1,4 @@
-import type { Explanation, PullForecast } from '../domain/explanation.ts';
+import type { ExplainedTag, Explanation, PullForecast } from '../domain/explanation.ts';
 
 /** An explanation before its last word. */
 export type Findings = Omit<Explanation, 'verdict' | 'probe'>;
@@ -76,14 +76,17 @@ function ofTag(found: Findings, blocked: Block | undefined): Verdict {
       `held, but read from another source than the rule's; ${upstream} is asked before it is served`,
     );
   }
-  if (found.tag?.fresh === true)
-    return fromCache(found, blocked, `the tag is fresh until ${found.tag.freshUntil}`);
+  if (found.tag?.fresh === true) return fromCache(found, blocked, whyFresh(found.tag));
   if (blocked !== undefined)
     return say('stale', `the last known digest is served although not fresh: ${blocked.why}`);
   return say(
     'revalidate',
     `${upstream} is asked with one HEAD; the held digest is served where it is unchanged or cannot be had`,
   );
+}
+
+function whyFresh({ freshUntil }: ExplainedTag): string {
+  return freshUntil === null ? 'the tag is immutable' : `the tag is fresh until ${freshUntil}`;
 }
 
 function fromCache(found: Findings, blocked: Block | undefined, why: string): Verdict {

@@ -4,16 +4,21 @@ import { tagMutabilityProblem } from '../domain/tag-mutability.ts';
 import type { Metadata } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
 import { repositoryKey } from './keys.ts';
+import type { RepositoryChanges } from './repository-changes.ts';
 
 /** Settings of a repository that is there. */
 export interface RepositorySettings {
-  /** Holds for the next push. Throws `requestInvalid` for filters that don't fit the mode, `nameUnknown` where there is no repository. */
+  /** Holds for the next push and the next pull. Throws `requestInvalid` for filters that don't fit the mode, `nameUnknown` where there is no repository. */
   setTagMutability(request: PullRequest & { readonly tagMutability: TagMutability }): Promise<void>;
 }
 
-export function createRepositorySettings(
-  metadata: Pick<Metadata, 'setTagMutability'>,
-): RepositorySettings {
+export function createRepositorySettings({
+  metadata,
+  changes,
+}: {
+  readonly metadata: Pick<Metadata, 'setTagMutability'>;
+  readonly changes: Pick<RepositoryChanges, 'note'>;
+}): RepositorySettings {
   return {
     async setTagMutability(request) {
       const { tagMutability } = request;
@@ -22,6 +27,7 @@ export function createRepositorySettings(
         throw new RegistryError('nameUnknown', 'repository unknown', {
           detail: { name: request.target.repository },
         });
+      changes.note(request);
     },
   };
 }

@@ -12,7 +12,14 @@ import { findOwnTag } from './manifest-memory.ts';
 import type { Revalidation } from './revalidate-tag.ts';
 import { asFailure, revalidateTag } from './revalidate-tag.ts';
 import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
-import { actionOn, freshnessOf, isOwn, ownOutcome, staleDetail } from './tag-freshness.ts';
+import {
+  actionOn,
+  freshnessOf,
+  immutableOutcome,
+  isOwn,
+  ownOutcome,
+  staleDetail,
+} from './tag-freshness.ts';
 
 const failuresMax = 10_000;
 const failureKnownForMs = { notFound: 5000, denied: 30_000, other: 5000 } as const;
@@ -63,8 +70,11 @@ export function createTagResolver(
       try {
         const own = await findOwnTag(parts.memory, request, tag.tag);
         if (own !== undefined) return { kind: 'same', tag: own };
-        const held = (await parts.memory.findManifest(request, tag.digest)) !== undefined;
-        const result = await revalidateTag(request, tag, held, parts, fetcher);
+        const standing = {
+          held: (await parts.memory.findManifest(request, tag.digest)) !== undefined,
+          immutable: await isKept(request, tag),
+        };
+        const result = await revalidateTag(request, tag, standing, parts, fetcher);
         if (result.kind === 'failed') remember(key, result.failure);
         else failedChecks.delete(key);
         return result;
@@ -73,6 +83,12 @@ export function createTagResolver(
       }
     });
     return { promise, startedAt: began.get(key) ?? parts.clock.elapsed() };
+  }
+
+  /** An immutable tag stays what its source has once said. */
+  async function isKept(request: RuledRequest, tag: StoredTag): Promise<boolean> {
+    const { kind } = freshnessOf(tag, request, parts.clock.now());
+    return kind !== 'foreign' && (await parts.immutable.has(request, tag.tag));
   }
 
   function remember(key: string, failure: UpstreamFailure): void {
@@ -145,8 +161,10 @@ export function createTagResolver(
   ): Promise<ResolvedTag> {
     const freshness = freshnessOf(tag, request, parts.clock.now());
     if (freshness.kind === 'own') return { tag, outcome: ownOutcome(tag) };
-    if (freshness.kind === 'fresh' && !(await parts.stops.isStopped(request))) {
-      return { tag, outcome: { verdict: 'hit', ttlSeconds: freshness.ttlSeconds } };
+    if (freshness.kind !== 'foreign' && !(await parts.stops.isStopped(request))) {
+      if (freshness.kind === 'fresh')
+        return { tag, outcome: { verdict: 'hit', ttlSeconds: freshness.ttlSeconds } };
+      if (await isKept(request, tag)) return { tag, outcome: immutableOutcome };
     }
     const key = memoryKey(request, tag.tag);
     if (freshness.kind === 'foreign') {
@@ -261,6 +279,7 @@ export function createTagResolver(
         return { before: undefined, after: manifest.digest, changed: true };
       }
       if (isOwn(stored)) throw notUpstreams(stored);
+      if (await isKept(request, stored)) throw notMoved(stored);
       const result = await waitUnder(check(request, stored).promise, signal);
       if (result.kind === 'failed') throw result.failure;
       return { before: stored.digest, after: result.tag.digest, changed: result.kind === 'moved' };
@@ -273,5 +292,12 @@ export function createTagResolver(
 function notUpstreams({ tag, digest, provenance }: StoredTag): RegistryError {
   return new RegistryError('requestInvalid', `the tag ${tag} was ${provenance} here`, {
     detail: { tag, digest, hint: 'delete it to have the upstream’s again' },
+  });
+}
+
+/** The repository's setting keeps it, whatever upstream has now. */
+function notMoved({ tag, digest }: StoredTag): RegistryError {
+  return new RegistryError('requestInvalid', `the tag ${tag} is immutable here`, {
+    detail: { tag, digest, hint: 'make the repository’s tags mutable, or delete this one' },
   });
 }

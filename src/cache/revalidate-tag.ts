@@ -14,14 +14,22 @@ export type Revalidation =
   /** Upstream's failure; `lost` is a new digest that could not be had, where there is one. */
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure; readonly lost?: Digest };
 
+/** How a tag stands before it is checked. */
+export interface TagStanding {
+  /** The manifest's bytes are here, so that a new one is fetched before the tag moves. */
+  readonly held: boolean;
+  /** The check may lift a stop, but not move the tag. */
+  readonly immutable: boolean;
+}
+
 /**
- * Asks the rule's first URL for the tag, once: HEAD, or a conditional GET where upstream's HEAD names no digest. A new digest
- * is fetched before the tag moves when `held` says that the old manifest's bytes are here. Never throws an upstream failure.
+ * Asks the rule's first URL for the tag, once: HEAD, or a conditional GET where upstream's HEAD names no digest. Never throws
+ * an upstream failure.
  */
 export async function revalidateTag(
   request: RuledRequest,
   tag: StoredTag,
-  held: boolean,
+  standing: TagStanding,
   given: FetchManifestParts,
   fetcher: ManifestFetcher,
 ): Promise<Revalidation> {
@@ -30,7 +38,7 @@ export async function revalidateTag(
   const remember = (known: StoredTag): void => given.memory.putTag(request, known, stamp);
   const parts: CheckParts = { ...given, remember };
   try {
-    const checked = await check(request, tag, held, url, parts, fetcher);
+    const checked = await check(request, tag, standing, url, parts, fetcher);
     await lift(request, parts);
     return checked;
   } catch (error) {
@@ -49,7 +57,7 @@ interface CheckParts extends FetchManifestParts {
 async function check(
   request: RuledRequest,
   tag: StoredTag,
-  held: boolean,
+  { held, immutable }: TagStanding,
   url: UpstreamUrl,
   parts: CheckParts,
   fetcher: ManifestFetcher,
@@ -58,6 +66,7 @@ async function check(
   const target = { rule, url, repository };
   const reference = { kind: 'tag', tag: tag.tag } as const;
   const head = await parts.upstream.headManifest(target, reference, parts.signal);
+  if (immutable) return { kind: 'same', tag };
   if (head.digest === tag.digest)
     return { kind: 'same', tag: await validated(request, tag, url, parts) };
   if (head.digest === undefined) {

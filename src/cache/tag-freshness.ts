@@ -10,11 +10,11 @@ import { sourceOf } from './keys.ts';
 export type Freshness =
   /** Served without a word to upstream. */
   | { readonly kind: 'fresh'; readonly ttlSeconds: number }
-  /** To be revalidated; served as it is where upstream can't say better. */
+  /** To be revalidated unless it is immutable; served as it is where upstream can't say better. */
   | { readonly kind: 'stale'; readonly ttlSeconds: number }
   /** Pushed here: nobody upstream is asked about it, whatever the rule says. */
   | { readonly kind: 'own' }
-  /** Read from another URL or path than the rule has now: never served until validated. */
+  /** Read from another URL or path than the rule has now: never served until validated, not even where it is immutable. */
   | { readonly kind: 'foreign' };
 
 /** Decides with the wall clock, since `validatedAt` outlives the process; a time in the future is stale (design.md §3, "Tags"). */
@@ -38,6 +38,9 @@ export function isOwn(tag: StoredTag): boolean {
 export function ownOutcome(tag: StoredTag): CacheOutcome {
   return { verdict: 'hit', detail: tag.provenance };
 }
+
+/** The answer of a tag that its repository's setting keeps where it is. */
+export const immutableOutcome: CacheOutcome = { verdict: 'hit', detail: 'immutable' };
 
 export function freshOutcome(ttlSeconds: number): CacheOutcome {
   return { verdict: 'hit', ttlSeconds };

@@ -11,6 +11,7 @@ const tag: ExplainedTag = {
   freshUntil: '2026-01-02T00:00:00.000Z',
   fresh: true,
   sourceChanged: false,
+  immutable: false,
   status: 'ok',
   provenance: 'cached',
   historyCount: 1,
@@ -55,6 +56,11 @@ test('a cached tag is shown with when it was validated and until when it is fres
 
 test('a stale tag is shown with since when', () => {
   assert.match(textOf({ fresh: false }), /, stale since 2026-01-02T00:00:00.000Z$/m);
+});
+
+test('an immutable tag is shown with when it was validated, and that it stays', () => {
+  const text = textOf({ immutable: true, freshUntil: null });
+  assert.match(text, /^validated +2026-01-01T00:00:00.000Z, immutable$/m);
 });
 
 for (const provenance of ['pushed', 'replicated'] as const)

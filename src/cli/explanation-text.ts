@@ -57,6 +57,7 @@ function tagRows(found: Explanation): Row[] {
 }
 
 function validatedRow(tag: ExplainedTag, rule: Explanation['rule']): Row {
+  if (tag.freshUntil === null) return ['validated', `${tag.validatedAt}, immutable`];
   const fresh = tag.fresh ? `fresh until ${tag.freshUntil}` : `stale since ${tag.freshUntil}`;
   const freshFor = rule === null ? '' : ` (freshFor ${formatSeconds(rule.freshForSeconds)})`;
   const standing = tag.sourceChanged ? 'from another source' : fresh;

@@ -63,6 +63,8 @@ export interface ExplainedTag {
   readonly fresh: boolean;
   /** True where the tag was read from another place than the rule leads to now. */
   readonly sourceChanged: boolean;
+  /** Its repository's setting keeps it where it is. */
+  readonly immutable: boolean;
   readonly status: string;
   /** `cached`: it came from the rule's upstream. Any other is never validated there. */
   readonly provenance: 'pushed' | 'cached' | 'replicated';

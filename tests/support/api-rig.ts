@@ -77,6 +77,7 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
     audit,
     onChange: () => authorizer.reset(),
   });
+  const changes = createRepositoryChanges();
   const registries = { registryId: home, regions: ['us-east-1', 'eu-west-1'] };
   const version = { version: '1.2.3', node: '26.0.0' };
   const limited: { scopes: readonly string[] | undefined } = { scopes: undefined };
@@ -102,11 +103,11 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
       }),
     pushes: createDeletions({
       metadata,
-      changes: createRepositoryChanges(),
+      changes,
       clock,
       events: { emit: () => {} },
     }),
-    settings: createRepositorySettings(metadata),
+    settings: createRepositorySettings({ metadata, changes }),
     upstream: createScriptedUpstream(),
     metadata,
     clock,

@@ -123,6 +123,7 @@ export const explanation: z.ZodType<Explanation> = z.strictObject({
       freshUntil: time.nullable(),
       fresh: z.boolean(),
       sourceChanged: z.boolean(),
+      immutable: z.boolean(),
       status: text,
       provenance: z.enum(['pushed', 'cached', 'replicated']),
       historyCount: count,

@@ -29,6 +29,7 @@ const explanation: Explanation = {
     freshUntil: null,
     fresh: true,
     sourceChanged: false,
+    immutable: false,
     status: 'ok',
     provenance: 'pushed',
     historyCount: 1,
