@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { mediaTypes } from '../../src/domain/media-type.ts';
 import { basicOf, rulesOnly, startBreakwater } from '../support/breakwater.ts';
-import type { Breakwater } from '../support/breakwater.ts';
+import type { Breakwater, BreakwaterOptions } from '../support/breakwater.ts';
 import type { HttpAnswer } from '../support/http-exchange.ts';
 
 export type Algorithm = 'sha256' | 'sha512';
@@ -48,8 +48,9 @@ export interface RegistryClient extends AsyncDisposable {
 /** A Breakwater of this client's own, whose administrator the client is. */
 export async function startRegistryClient(
   config: Readonly<Record<string, unknown>> = {},
+  options: Pick<BreakwaterOptions, 'entry' | 'env'> = {},
 ): Promise<RegistryClient> {
-  const breakwater = await startBreakwater({ config: { ...rulesOnly(), ...config } });
+  const breakwater = await startBreakwater({ ...options, config: { ...rulesOnly(), ...config } });
   const authorization = await basicOf(breakwater);
 
   const ask: RegistryClient['ask'] = (method, location, question = {}) =>

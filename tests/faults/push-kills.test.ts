@@ -158,7 +158,7 @@ async function resume(push: Push): Promise<void> {
   if (push.location !== undefined) {
     const { status, headers, text } = await client.ask('GET', push.location);
     if (status === 404 && push.state === 'asked') {
-      // Killed after the upload became a file and before the repository held it: the push begins anew.
+      // Killed after the upload became a blob and before the repository held it (push-killed-at-blob.test.ts): the push begins anew.
       push.location = undefined;
       push.acknowledged = 0;
       await pushOn(push);
