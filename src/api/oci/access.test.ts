@@ -42,7 +42,7 @@ suite('4. The host chooses the registry', () => {
     ['000000000000.dkr.ecr.eu-west-1.example.com:5000', '000000000000/eu-west-1'],
     ['000000000000.dkr.ecr.ap-south-1.example.com', '000000000000/us-east-1'],
     ['111122223333.dkr.ecr.us-east-1.amazonaws.com', '111122223333/us-east-1'],
-    ['111122223333.DKR.ECR.us-east-1.example.com', '000000000000/us-east-1'],
+    ['111122223333.DKR.ECR.US-EAST-1.Example.com', '111122223333/us-east-1'],
     ['1.dkr.ecr.us-east-1.example.com', '000000000000/us-east-1'],
   ];
   for (const [host, registry] of rows) {

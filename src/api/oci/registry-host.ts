@@ -9,6 +9,7 @@ export interface HostRegistry {
 }
 
 const ecrHost = /^(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]{1,64})\.[a-z0-9.-]{1,200}(?::\d{1,5})?$/;
+const ecrMark = /\.dkr\.ecr/i;
 const hostsMax = 1000;
 const hostCharactersMax = 300;
 
@@ -38,8 +39,7 @@ export function createHostReader(
       readUnder = current;
       home = { registry: homeRegistryOf(current), ecr: false };
     }
-    if (host === undefined || host.length > hostCharactersMax || !host.includes('.dkr.ecr'))
-      return home;
+    if (host === undefined || host.length > hostCharactersMax || !ecrMark.test(host)) return home;
     const kept = known.get(host);
     if (kept !== undefined) return kept;
     const registry = registryOfEcrHost(host, current);
