@@ -1,6 +1,6 @@
 import { canonicalPrefix } from '../domain/rule-set.ts';
 import { listensTwice, parseListenAddress } from './listen-address.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../domain/nearest.ts';
 import type { Finding } from './schema-problems.ts';
 import { showValue } from './schema-problems.ts';
 

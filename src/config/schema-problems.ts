@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { formatKey } from './config-error.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../domain/nearest.ts';
 
 /** A problem whose place is still a path. */
 export interface Finding {

@@ -5,7 +5,7 @@ import type { ConfigProblem } from './config-error.ts';
 import { formatKey } from './config-error.ts';
 import type { FileReader } from './file-reader.ts';
 import { UnreadableFile, decodeText } from './file-reader.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../domain/nearest.ts';
 import { secretName } from './schema-values.ts';
 import type { YamlSource } from './yaml-source.ts';
 import { readYaml, yamlBytesMax } from './yaml-source.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatDuration, parseDuration } from './duration.ts';
 import { formatListenAddress, listensTwice, parseListenAddress } from './listen-address.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../domain/nearest.ts';
 import { formatSize, parseMinFree, parseSize } from './size.ts';
 import { parseAllowedHost, parseUpstreamUrl } from './upstream-url.ts';
 
