@@ -93,7 +93,7 @@ export interface Pushes {
   deleteManifest(
     request: PullRequest & { readonly reference: Reference },
   ): Promise<{ readonly digest: Digest; readonly tags: readonly Tag[] }>;
-  /** The repository's hold on the blob; the bytes go when nothing holds them. `blobUnknown` where it is not held. */
+  /** The repository's hold on the blob alone: its bytes stay in the store. `blobUnknown` where it is not held. */
   deleteBlob(request: PullRequest & { readonly digest: Digest }): Promise<void>;
   /** Makes a repository; `conflict` where there is one. Under a rule's prefix it is always allowed. */
   createRepository(
