@@ -24,7 +24,7 @@ export function evaluatePolicies(question: AccessQuestion): AccessDecision {
   const identity = ask(question.identityPolicies, asked);
   const denied = identity.deny;
   if (denied !== undefined) return { allowed: false, reason: 'explicitDeny', by: denied };
-  const resource = ask(question.resourcePolicies, asked);
+  const resource = ofResources(question.resourcePolicies, asked);
   if (resource.deny !== undefined)
     return { allowed: false, reason: 'explicitDeny', by: resource.deny };
   if (principal.kind === 'anonymous') {
@@ -43,6 +43,18 @@ export function evaluatePolicies(question: AccessQuestion): AccessDecision {
 }
 
 const nothing: AccessDecision = { allowed: false, reason: 'noStatement', by: undefined };
+
+/**
+ * Repository and registry policies speak of ECR's actions alone, however wide their wildcards: who may change identities, keys and
+ * tokens, identity policies say. Of `ecr:GetAuthorizationToken` they may only take away (ECR, "Private registry policies").
+ */
+function ofResources(policies: readonly NamedPolicy[], asked: Asked): Said {
+  if (!asked.action.startsWith('ecr:')) return silence;
+  const said = ask(policies, asked);
+  return asked.action === 'ecr:getauthorizationtoken' ? { ...silence, deny: said.deny } : said;
+}
+
+const silence: Said = { deny: undefined, allow: undefined, byAccount: undefined };
 
 /** An administrator may do everything as far as its own account is concerned. */
 function acrossAccounts(identity: Said, resource: Said, isAdministrator: boolean): AccessDecision {
