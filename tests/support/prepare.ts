@@ -1,10 +1,10 @@
 // Builds what the tests lack, quietly and at low priority, while other tests run: `npm test` starts it.
 import { setPriority } from 'node:os';
 import { loadCorpus } from './images.ts';
-import { findTool } from './tools.ts';
+import { builtTools, findTool } from './tools.ts';
 
 setPriority(10);
-for (const name of ['registry', 'crane', 'ctr', 'containerd'] as const) {
+for (const name of builtTools) {
   const tool = await findTool(name);
   if ('missing' in tool) console.error(tool.missing);
   if (name === 'registry') {

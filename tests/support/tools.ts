@@ -26,6 +26,16 @@ const built = {
 } as const;
 
 export type BuiltTool = keyof typeof built;
+/** In the order in which tests need them; the heaviest come last. */
+export const builtTools: readonly BuiltTool[] = [
+  'registry',
+  'crane',
+  'regctl',
+  'ctr',
+  'containerd',
+  'helm',
+  'cosign',
+];
 export type FoundTool =
   | 'skopeo'
   | 'podman'
@@ -96,12 +106,14 @@ async function findBuilt(name: BuiltTool): Promise<Tool> {
   const folder = join(toolsFolder(), `${name}-${version}`);
   const path = join(folder, name);
   if (await isExecutable(path)) return { path };
+  const go = await findOnPath('go');
+  if ('missing' in go) return { missing: `${name} is not built and ${go.missing}` };
   const onceFailed = join(toolsFolder(), `${name}-${version}.failed`);
   return await withLock(`${name}-${version}`, async () => {
     if (await isExecutable(path)) return { path };
     const earlier = await recentFailure(onceFailed);
     if (earlier !== undefined) return { missing: earlier };
-    const reason = await buildTool(name, folder);
+    const reason = await buildTool(name, go.path, folder);
     if (reason === undefined) return { path };
     await writeFile(onceFailed, JSON.stringify({ at: Date.now(), reason }));
     return { missing: reason };
@@ -118,14 +130,12 @@ async function recentFailure(file: string): Promise<string | undefined> {
 }
 
 /** Builds beside `folder` and renames; returns why it could not. */
-async function buildTool(name: BuiltTool, folder: string): Promise<string | undefined> {
-  const go = await findOnPath('go');
-  if ('missing' in go) return `${name} is not built and ${go.missing}`;
+async function buildTool(name: BuiltTool, go: string, folder: string): Promise<string | undefined> {
   const temporary = await mkdtemp(`${folder}.building-`);
   try {
     const { module, version } = built[name];
     console.error(`building ${name} ${version} (once per machine)`);
-    const result = await runCommand(go.path, ['install', `${module}@${version}`], {
+    const result = await runCommand(go, ['install', `${module}@${version}`], {
       timeoutMs: buildLimitMs,
       env: { GOBIN: temporary, GOFLAGS: '-trimpath', CGO_ENABLED: '0' },
     });
