@@ -22,6 +22,9 @@ export function conditionContext(
     ['aws:requestedregion', [region]],
     ['aws:resourceaccount', [account]],
     ['aws:principaltype', [principalType(caller.principal)]],
+    // Nobody asks through a service of AWS: policies that spare those who do are written with these.
+    ['aws:viaawsservice', ['false']],
+    ['aws:principalisawsservice', ['false']],
   ]);
   if (from.userAgent !== undefined) context.set('aws:useragent', [from.userAgent]);
   const arn = arnOf(caller.principal);
@@ -54,6 +57,8 @@ const steadyKeys: ReadonlySet<string> = new Set([
   'aws:requestedregion',
   'aws:resourceaccount',
   'aws:principaltype',
+  'aws:viaawsservice',
+  'aws:principalisawsservice',
   'aws:principalarn',
   'aws:principalaccount',
   'aws:userid',

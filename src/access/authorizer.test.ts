@@ -374,6 +374,8 @@ suite('policies through the authorizer', () => {
     ['its type', { StringEquals: { 'aws:PrincipalType': 'User' } }, true],
     ['the region', { StringEquals: { 'aws:RequestedRegion': 'us-east-1' } }, true],
     ['a user agent', { StringLike: { 'aws:UserAgent': 'docker/*' } }, true],
+    ['no service of AWS', { Bool: { 'aws:ViaAWSService': 'false' } }, true],
+    ['no service of AWS itself', { Bool: { 'aws:PrincipalIsAWSService': 'false' } }, true],
     ['a time to come', { DateGreaterThan: { 'aws:CurrentTime': '2030-01-01T00:00:00Z' } }, false],
     ['a time gone by', { NumericGreaterThan: { 'aws:EpochTime': '1700000000' } }, true],
   ];
@@ -385,6 +387,29 @@ suite('policies through the authorizer', () => {
       equal(await allowed(authorizer, { caller: user, from }), expected);
     });
   }
+});
+
+suite('AWS’s example that denies by source address', () => {
+  const grant = { Effect: 'Allow', Action: 'ecr:*', Resource: '*' };
+  // IAM user guide, "AWS: Denies access to AWS based on the source IP".
+  const Condition = {
+    NotIpAddress: { 'aws:SourceIp': ['192.0.2.0/24', '203.0.113.0/24'] },
+    Bool: { 'aws:ViaAWSService': 'false' },
+  };
+  const rows = [
+    ['192.0.2.7', true],
+    ['198.51.100.7', false],
+  ] as const;
+  for (const [address, expected] of rows)
+    test(`${expected ? 'lets' : 'does not let'} ${address} in`, async () => {
+      const { authorizer } = start({
+        repositories: { [app]: { pushed: true } },
+        identity: {
+          ann: [grant, { Effect: 'Deny', Action: '*', Resource: '*', Condition }],
+        },
+      });
+      equal(await allowed(authorizer, { caller: user, from: { ...far, address } }), expected);
+    });
 });
 
 suite('scopes of a credential', () => {
