@@ -5,6 +5,8 @@ import type { Look, OutputOptions } from './output.ts';
 import { addOutputOptions, printList } from './output.ts';
 import type { LimitOptions } from './pages.ts';
 import { addLimitOption, askPages } from './pages.ts';
+import type { AccountOptions } from './place-options.ts';
+import { accountOf, addAccountOption } from './place-options.ts';
 import type { ServerOptions } from './server-location.ts';
 import { addServerOptions } from './server-location.ts';
 
@@ -13,6 +15,7 @@ const entriesStandard = 100;
 const examples = `
 Examples:
   breakwater audit ls
+  breakwater audit ls --account 111122223333
   breakwater audit ls --limit 1000 -o json | jq '.items[] | select(.kind == "denial")'
 `;
 
@@ -28,10 +31,12 @@ export function addAuditCommand(program: Command, context: CommandContext): void
     .description(
       'Lists changes, denials and failed logins, the newest first: who, what, from where, and the request.',
     );
+  addAccountOption(command, 'of the registries of this account alone');
   addServerOptions(addLimitOption(addOutputOptions(command), entriesStandard))
     .addHelpText('after', examples)
-    .action(async (options: OutputOptions & ServerOptions & LimitOptions) => {
-      const list = await askPages<AuditView>({ path: 'audit' }, options, context.terminal);
+    .action(async (options: OutputOptions & ServerOptions & LimitOptions & AccountOptions) => {
+      const request = { path: 'audit', query: accountOf(options) };
+      const list = await askPages<AuditView>(request, options, context.terminal);
       await printList(context.terminal, options, list, look);
     });
 }

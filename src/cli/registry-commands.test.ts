@@ -384,7 +384,7 @@ const rows: readonly Row[] = [
   },
   {
     name: 'audit ls shows detail with -o wide',
-    words: 'audit ls -o wide --limit 5',
+    words: 'audit ls -o wide --limit 5 --account 111122223333',
     answers: {
       'GET audit': page({
         id: 7,
@@ -401,7 +401,7 @@ const rows: readonly Row[] = [
         count: 1,
       }),
     },
-    sent: { limit: '5' },
+    sent: { limit: '5', account: '111122223333' },
     out: /tag=1 force=true\n$/,
   },
   {

@@ -5,6 +5,8 @@ import type { Look, OutputOptions } from './output.ts';
 import { addOutputOptions, printList, printOne } from './output.ts';
 import type { LimitOptions } from './pages.ts';
 import { addLimitOption, askPages } from './pages.ts';
+import type { AccountOptions } from './place-options.ts';
+import { accountOf, addAccountOption } from './place-options.ts';
 import { askServer } from './server-client.ts';
 import type { ServerOptions } from './server-location.ts';
 import { addServerOptions } from './server-location.ts';
@@ -34,10 +36,6 @@ Examples:
   breakwater user rm ann
 `;
 
-interface AccountOptions {
-  readonly account?: string;
-}
-
 type Options = ServerOptions & AccountOptions;
 
 export function addUserCommand(program: Command, context: CommandContext): void {
@@ -50,14 +48,6 @@ export function addUserCommand(program: Command, context: CommandContext): void 
   addListCommand(user, context);
   addRemoveCommand(user, context);
   addKeysCommand(user, context);
-}
-
-function addAccountOption(command: Command): Command {
-  return command.option('--account <id>', "the account, instead of the caller's own");
-}
-
-function accountOf({ account }: AccountOptions): Readonly<Record<string, string>> {
-  return account === undefined ? {} : { account };
 }
 
 function addCreateCommand(user: Command, context: CommandContext): void {

@@ -88,8 +88,9 @@ export interface AccessMetadata {
   listTokens(account: string, principal: string | undefined): Promise<readonly TokenRow[]>;
   listIdentityPolicies(account: string, principal: string): Promise<readonly IdentityPolicyRow[]>;
   findRegistryPolicy(registry: RegistryKey): Promise<string | undefined>;
-  /** Newest first, those with an id below `before` where it is given. */
+  /** Newest first; of the registries of one account, and those with an id below `before`, where they are given. */
   listAudit(options: {
+    readonly account: string | undefined;
     readonly before: number | undefined;
     readonly limit: number;
   }): Promise<readonly AuditRow[]>;

@@ -1,5 +1,6 @@
+import { registryOf } from '../domain/registry.ts';
 import type { RegistryKey } from '../domain/registry.ts';
-import type { AuditRow } from './access-metadata.ts';
+import type { AccessMetadata, AuditRow } from './access-metadata.ts';
 import { batches } from './batches.ts';
 import type { Sql } from './schema.ts';
 
@@ -10,16 +11,18 @@ const rowsPerInsert = 256;
 
 export async function listAudit(
   sql: Sql,
-  options: { readonly before: number | undefined; readonly limit: number },
+  { account, before, limit }: Parameters<AccessMetadata['listAudit']>[0],
 ): Promise<readonly AuditRow[]> {
-  const rows = await sql
+  const listed = sql
     .selectFrom('audit')
     .selectAll()
-    .where('id', '<', options.before ?? Number.MAX_SAFE_INTEGER)
+    .where('id', '<', before ?? Number.MAX_SAFE_INTEGER)
     .orderBy('id', 'desc')
-    .limit(Math.min(options.limit, listedMax))
-    .execute();
-  return rows.map(({ registry, request_id: requestId, ...row }) => ({
+    .limit(Math.min(limit, listedMax));
+  const rows = await (
+    account === undefined ? listed : listed.where('account', '=', account)
+  ).execute();
+  return rows.map(({ account: _account, registry, request_id: requestId, ...row }) => ({
     ...row,
     registry: registry as RegistryKey,
     requestId,
@@ -38,6 +41,7 @@ export async function appendAudit(sql: Sql, rows: readonly Omit<AuditRow, 'id'>[
           principal: row.principal,
           action: row.action,
           resource: row.resource,
+          account: registryOf(row.registry).account,
           registry: row.registry,
           outcome: row.outcome,
           address: row.address,

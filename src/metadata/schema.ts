@@ -126,6 +126,7 @@ export interface Schema {
     principal: string;
     action: string;
     resource: string;
+    account: string;
     registry: string;
     outcome: string;
     address: string;

@@ -229,7 +229,8 @@ export const accessRows: readonly MetadataRow[] = [
       await metadata.appendAudit(rows.slice(1299));
       const seen: AuditRow[] = [];
       for (;;) {
-        const page = await metadata.listAudit({ before: seen.at(-1)?.id, limit: 500 });
+        const before = seen.at(-1)?.id;
+        const page = await metadata.listAudit({ account: undefined, before, limit: 500 });
         if (page.length === 0) break;
         seen.push(...page);
       }
@@ -238,6 +239,20 @@ export const accessRows: readonly MetadataRow[] = [
         rows.toReversed().map((row, index) => ({ id: seen[index]?.id, ...row })),
       );
       equal(new Set(seen.map((row) => row.id)).size, 1300);
+      const first = rows[0] as (typeof rows)[number];
+      const regions = ['us-east-1', 'eu-west-1'] as const;
+      await metadata.appendAudit(
+        regions.map((region) => ({ ...first, registry: `111122223333/${region}` })),
+      );
+      await metadata.appendAudit([first]);
+      const account = '111122223333';
+      const theirs = await metadata.listAudit({ account, before: undefined, limit: 500 });
+      deepEqual(
+        theirs.map((row) => row.registry),
+        regions.map((region) => `${account}/${region}`).toReversed(),
+      );
+      const before = theirs[0]?.id;
+      deepEqual(await metadata.listAudit({ account, before, limit: 1 }), [theirs[1]]);
     },
   },
 ];

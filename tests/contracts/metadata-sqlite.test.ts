@@ -161,8 +161,9 @@ suite('metadata in a SQLite file', () => {
     await listTokens(sql, 'x', 'x');
     await listIdentityPolicies(sql, 'x', 'x');
     await findRegistryPolicy(sql, home);
-    await listAudit(sql, { before: 5, limit: 10 });
-    equal(seen.length, 26);
+    await listAudit(sql, { account: undefined, before: 5, limit: 10 });
+    await listAudit(sql, { account: 'x', before: 5, limit: 10 });
+    equal(seen.length, 27);
     for (const text of seen) {
       const plan = planOf(database, text);
       doesNotMatch(plan, tableWalk, `${text}: ${plan}`);

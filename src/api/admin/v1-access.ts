@@ -10,7 +10,7 @@ import type { Principal } from '../../domain/principal.ts';
 import { anonymous, isPrincipalName, parsePrincipalArn } from '../../domain/principal.ts';
 import type { AuditRow } from '../../metadata/access-metadata.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
-import type { Admission } from './v1-admission.ts';
+import type { Admission, Owner } from './v1-admission.ts';
 import type { Endpoint } from './v1-endpoint.ts';
 import { endpoint } from './v1-endpoint.ts';
 import { fields } from './v1-input.ts';
@@ -61,8 +61,11 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
         const owner = { account: input.account ?? account, name: undefined };
         await admission.requireIdentity(asker, identityActions.simulatePolicy, owner);
         const place = admission.place(input, asker);
+        const named = readPrincipalName(input.principal, account);
+        if (named !== undefined)
+          await admission.requireIdentity(asker, identityActions.simulatePolicy, named);
         const caller: Caller = {
-          principal: await readPrincipal(parts, input.principal, account),
+          principal: named === undefined ? anonymous : await readPrincipal(parts, named),
           via: 'key',
           scopes: undefined,
         };
@@ -87,42 +90,49 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
       path: 'audit',
       summary: 'Changes, denials and logins, the newest first',
       operator: true,
-      input: z.strictObject({ limit: fields.limit, cursor: fields.cursor }),
+      input: z.strictObject({
+        account: fields.account,
+        limit: fields.limit,
+        cursor: fields.cursor,
+      }),
       output: outputs.listOf(outputs.auditEntry),
-      answer: async ({ input: { limit, cursor } }) => {
-        const rows = await metadata.listAudit({ before: readId(cursor), limit: limit + 1 });
+      answer: async ({ input: { account, limit, cursor } }) => {
+        const before = readId(cursor);
+        const rows = await metadata.listAudit({ account, before, limit: limit + 1 });
         return pageOf(rows, limit, { view: viewAudit, keyOf: ({ id }) => [String(id)] });
       },
     }),
   ];
 }
 
-/** An ARN, `anonymous`, `root`, or the name of a user of the asker's account; it must be there. */
-async function readPrincipal(
-  { identities, metadata }: AccessParts,
-  text: string,
-  account: string,
-): Promise<Principal> {
-  if (text === 'anonymous') return anonymous;
+/** An ARN, `root`, or the name of a user of the asker's account; `undefined`: anonymous. */
+function readPrincipalName(text: string, account: string): Owner | undefined {
+  if (text === 'anonymous') return undefined;
   const named = parsePrincipalArn(text) ?? {
     account,
     name: text === 'root' ? undefined : text,
   };
-  const { name } = named;
+  if (named.name === undefined || isPrincipalName(named.name)) return named;
+  throw new RegistryError('requestInvalid', 'principal: not a principal', {
+    detail: {
+      field: 'principal',
+      hint: `write a user's name, arn:aws:iam::${account}:user/NAME, root or anonymous`,
+    },
+  });
+}
+
+/** It must be there. */
+async function readPrincipal(
+  { identities, metadata }: AccessParts,
+  owner: Owner,
+): Promise<Principal> {
+  const { account, name } = owner;
   if (name === undefined) {
-    if ((await metadata.findAccount(named.account)) === undefined)
-      throw unknownOwner({ account: named.account, name: undefined });
-    return { kind: 'administrator', account: named.account };
+    if ((await metadata.findAccount(account)) === undefined) throw unknownOwner(owner);
+    return { kind: 'administrator', account };
   }
-  if (!isPrincipalName(name))
-    throw new RegistryError('requestInvalid', 'principal: not a principal', {
-      detail: {
-        field: 'principal',
-        hint: `write a user's name, arn:aws:iam::${account}:user/NAME, root or anonymous`,
-      },
-    });
-  const row = await identities.findPrincipal(named.account, name);
-  if (row === undefined) throw unknownOwner({ account: named.account, name });
+  const row = await identities.findPrincipal(account, name);
+  if (row === undefined) throw unknownOwner(owner);
   return { kind: row.kind, account: row.account, name: row.name };
 }
 

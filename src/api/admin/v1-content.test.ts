@@ -377,5 +377,13 @@ suite('why, and what was', () => {
     const rest = await api.ask('GET audit', { query: { cursor: first.json.next } });
     assert.equal(rest.json.items[0].resource, 'one');
     assert.equal(rest.json.next, null);
+    await api.metadata.appendAudit([
+      { ...row, registry: `${otherAccount}/eu-west-1`, resource: 'theirs', at: 4 },
+    ]);
+    const theirs = await api.ask('GET audit', { query: { account: otherAccount } });
+    assert.deepEqual(
+      theirs.json.items.map(({ resource }: { resource: string }) => resource),
+      ['theirs'],
+    );
   });
 });

@@ -18,7 +18,7 @@ export async function up(database: Kysely<unknown>, dialect: Dialect): Promise<v
   await createPrincipals(columns);
   await createCredentials(database, columns);
   await createPolicies(columns);
-  await createAudit(columns, dialect);
+  await createAudit(database, columns, dialect);
 }
 
 interface Columns {
@@ -105,7 +105,11 @@ async function createPolicies({ text, integer, create }: Columns): Promise<void>
     .execute();
 }
 
-async function createAudit({ text, integer, create }: Columns, dialect: Dialect): Promise<void> {
+async function createAudit(
+  database: Kysely<unknown>,
+  { text, integer, create }: Columns,
+  dialect: Dialect,
+): Promise<void> {
   await create('audit', 'byId')
     .addColumn('id', integer, (column) =>
       dialect === 'sqlite'
@@ -117,11 +121,17 @@ async function createAudit({ text, integer, create }: Columns, dialect: Dialect)
     .addColumn('principal', text, (column) => column.notNull())
     .addColumn('action', text, (column) => column.notNull())
     .addColumn('resource', text, (column) => column.notNull())
+    .addColumn('account', text, (column) => column.notNull())
     .addColumn('registry', text, (column) => column.notNull())
     .addColumn('outcome', text, (column) => column.notNull())
     .addColumn('address', text, (column) => column.notNull())
     .addColumn('request_id', text, (column) => column.notNull())
     .addColumn('detail', text, (column) => column.notNull())
     .addColumn('count', integer, (column) => column.notNull())
+    .execute();
+  await database.schema
+    .createIndex('audit_account')
+    .on('audit')
+    .columns(['account', 'id'])
     .execute();
 }
