@@ -1,4 +1,4 @@
-import { deepEqual, doesNotMatch, equal, ok, rejects } from 'node:assert/strict';
+import { deepEqual, doesNotMatch, equal, match, ok, rejects } from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -163,6 +163,7 @@ suite('metadata in a SQLite file', () => {
     await findRegistryPolicy(sql, home);
     await listAudit(sql, { account: undefined, before: 5, limit: 10 });
     await listAudit(sql, { account: 'x', before: 5, limit: 10 });
+    match(planOf(database, seen.at(-1) ?? ''), /USING INDEX audit_account/);
     equal(seen.length, 27);
     for (const text of seen) {
       const plan = planOf(database, text);
