@@ -489,6 +489,7 @@ const examples: Readonly<Record<string, PolicyKind>> = {
   'pull-access-second-account.json': 'repository',
   'nodes-may-import.json': 'identity',
   'pull-only.json': 'identity',
+  'push-and-pull.json': 'identity',
   'ten-statements.json': 'repository',
   'deny-delete.json': 'repository',
 };

@@ -44,6 +44,8 @@ export type FoundTool =
   | 'dockerd'
   | 'docker-registry'
   | 'nginx'
+  | 'bash'
+  | 'curl'
   | 'wrk'
   | 'unshare'
   | 'go'
