@@ -41,8 +41,8 @@ export interface RequestFrom {
 export interface Identifier {
   /**
    * Who an Authorization header speaks for: none, or an empty Basic pair, is anonymous. `mirror`: unknown credentials are
-   * anonymous too, neither counted nor logged (kubelets send a mirror what they hold for the registry behind it).
-   * Throws `unauthorized` for wrong credentials, `tooManyRequests` while the source or the principal is throttled.
+   * anonymous too, neither counted nor logged (kubelets send a mirror what they hold for the registry behind it);
+   * a wrong secret of a key or token of here is anonymous, and a failed login. Throws `unauthorized` for wrong credentials, `tooManyRequests` while the source or the principal is throttled.
    */
   identify(
     authorization: string | undefined,

@@ -24,8 +24,8 @@ export type CheckedCredentials =
 export interface RefusedCredentials {
   /** For the audit; never for whoever showed them. */
   readonly why: string;
-  /** They were once right: no guess. */
-  readonly outdated: boolean;
+  /** `unknown`: they name nothing of here; `wrong`: a key or a token that is here, with another secret; `outdated`: they were once right. */
+  readonly kind: 'unknown' | 'wrong' | 'outdated';
 }
 
 /** What was used: for "last used". */
@@ -62,12 +62,31 @@ export function createCredentialChecks(options: CredentialChecksOptions): Creden
   };
 }
 
-function refused(why: string): RefusedCredentials {
-  return { why, outdated: false };
+/** Whether this server or a configured issuer signed them, which nobody comes to by guessing. Throws as the checks do. */
+export async function areSigned(
+  shown: ShownCredentials,
+  { administrator, oidc, tokens }: CredentialChecksOptions,
+): Promise<boolean> {
+  const secret = shown.scheme === 'basic' ? shown.password : shown.token;
+  const username = shown.scheme === 'basic' ? shown.username : undefined;
+  if (username === administrator.accessKeyId) return false;
+  const issuer = oidc.issuerOf(secret);
+  if (issuer !== undefined) return (await oidc.verify(secret, issuer)) !== undefined;
+  if (username !== undefined && username !== ecrUserName) return false;
+  const kind = username === undefined ? 'bearer' : 'ecr';
+  return (await tokens.verify(kind, secret)) !== undefined;
+}
+
+function unknown(why: string): RefusedCredentials {
+  return { why, kind: 'unknown' };
+}
+
+function wrongSecret(): RefusedCredentials {
+  return { why: 'wrong secret', kind: 'wrong' };
 }
 
 function outdated(why: string): RefusedCredentials {
-  return { why, outdated: true };
+  return { why, kind: 'outdated' };
 }
 
 async function checkKey(
@@ -76,7 +95,7 @@ async function checkKey(
   { administrator, homeAccount, metadata, keys }: CredentialChecksOptions,
 ): Promise<CheckedCredentials> {
   if (id === administrator.accessKeyId) {
-    if (!sameSecret(secret, administrator.secretAccessKey)) return refused('wrong secret');
+    if (!sameSecret(secret, administrator.secretAccessKey)) return wrongSecret();
     const principal: Principal = { kind: 'administrator', account: homeAccount };
     return {
       caller: { principal, via: 'key', scopes: undefined, credential: `key/${id}` },
@@ -84,8 +103,8 @@ async function checkKey(
     };
   }
   const row = /^\w{3,128}$/.test(id) ? await metadata.findAccessKey(id) : undefined;
-  if (row === undefined) return refused('unknown key');
-  if (!sameSecret(secret, keys.open(row.sealedSecret, id))) return refused('wrong secret');
+  if (row === undefined) return unknown('unknown key');
+  if (!sameSecret(secret, keys.open(row.sealedSecret, id))) return wrongSecret();
   if (!row.active) return outdated('inactive key');
   const found = await findPrincipal(metadata, row.account, row.name);
   if (found === undefined) return outdated('no such principal');
@@ -106,10 +125,10 @@ async function checkNamedToken(
 ): Promise<CheckedCredentials> {
   const id = idOfToken(text) ?? '';
   const row = await metadata.findToken(id);
-  if (row === undefined) return refused('unknown token');
+  if (row === undefined) return unknown('unknown token');
   const [given, expected] = [hashOfToken(text), row.hash].map((hex) => Buffer.from(hex, 'hex'));
   if (given?.byteLength !== expected?.byteLength || !timingSafeEqual(given!, expected!))
-    return refused('wrong secret');
+    return wrongSecret();
   const { expiresAt } = row;
   if (expiresAt !== undefined && expiresAt <= clock.now()) return outdated('expired token');
   const found = await findPrincipal(metadata, row.account, row.principal);
@@ -138,7 +157,7 @@ async function checkOidc(
   { oidc, metadata }: CredentialChecksOptions,
 ): Promise<CheckedCredentials> {
   const speaker = await oidc.verify(text, issuer);
-  if (speaker === undefined) return refused(`not a token of ${issuer.issuer}`);
+  if (speaker === undefined) return unknown(`not a token of ${issuer.issuer}`);
   if (speaker === 'expired') return outdated(`expired token of ${issuer.issuer}`);
   const { account, name, expiresAt } = speaker;
   const found = await findPrincipal(metadata, account, name);
@@ -156,7 +175,7 @@ async function checkOwnToken(
 ): Promise<CheckedCredentials> {
   const { tokens, metadata } = options;
   const claims = await tokens.verify(kind, text);
-  if (claims === undefined) return refused(kind === 'ecr' ? 'wrong ECR password' : 'wrong token');
+  if (claims === undefined) return unknown(kind === 'ecr' ? 'wrong ECR password' : 'wrong token');
   if (claims === 'expired') return outdated('expired');
   const { scopes, expiresAt } = claims;
   if (claims.subject === 'anonymous')

@@ -7,12 +7,8 @@ import { registryOf } from '../domain/registry.ts';
 import type { Audit, Caller, Identifier, RequestFrom } from './access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import { authorizationCharactersMax, parseAuthorization } from './authorization-header.ts';
-import type {
-  CheckedCredentials,
-  CredentialChecks,
-  CredentialChecksOptions,
-} from './credential-checks.ts';
-import { createCredentialChecks } from './credential-checks.ts';
+import type { CredentialChecksOptions } from './credential-checks.ts';
+import { areSigned, createCredentialChecks } from './credential-checks.ts';
 import { createCredentialUse } from './credential-use.ts';
 import { createLoginFailures, tooManyFailures, unauthorized } from './login-failures.ts';
 
@@ -34,7 +30,7 @@ const anonymousCaller: Caller = { principal: anonymous, via: 'none', scopes: und
 interface Remembered {
   readonly caller: Caller;
   readonly scheme: ShownCredentials['scheme'];
-  /** Wall time, ms. Past it, it is verified again; it has been right, and is not throttled. */
+  /** Wall time, ms. Past it, it is verified again. */
   readonly until: number;
 }
 
@@ -45,10 +41,8 @@ type Options = Parameters<Identifier['identify']>[2];
 
 export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
   const { clock } = options;
-  const checks = createCredentialChecks({
-    ...options,
-    homeAccount: registryOf(options.home).account,
-  });
+  const checksOptions = { ...options, homeAccount: registryOf(options.home).account };
+  const checks = createCredentialChecks(checksOptions);
   const failures = createLoginFailures(options);
   const use = createCredentialUse(options.metadata, clock);
   const memory = new LRUCache<string, Remembered>({ max: rememberedMax });
@@ -61,18 +55,34 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     mirror: boolean,
   ): Promise<Caller> => {
     const begunAt = age;
-    const checked = await check(checks, shown, mirror);
+    const checked = await unlessDown(mirror, () => checks(shown));
     if (checked === undefined) return anonymousCaller;
     if ('why' in checked) {
       memory.delete(key);
+      // What a node holds for another registry names nothing of here; what does is a login, wherever it is sent.
+      if (mirror && checked.kind !== 'wrong') return anonymousCaller;
+      const error = failures.record(shown, from, checked);
       if (mirror) return anonymousCaller;
-      throw failures.record(shown, from, checked);
+      throw error;
     }
     const { caller, used } = checked;
+    if (caller.via === 'key' || caller.via === 'token') failures.right(shown);
     if (used !== undefined) use.touch(used);
     const until = Math.min(clock.now() + rememberedMs, caller.expiresAt ?? Infinity);
     if (begunAt === age) memory.set(key, { caller, scheme: shown.scheme, until });
     return caller;
+  };
+
+  /** A signature is no guess: the innocent behind an address that guesses go on with the tokens that they get. */
+  const verifySigned = async (
+    waitMs: number,
+    ...given: Parameters<typeof verify>
+  ): Promise<Caller> => {
+    const [, shown, , mirror] = given;
+    if ((await unlessDown(mirror, () => areSigned(shown, checksOptions))) === true)
+      return await verify(...given);
+    if (mirror) return anonymousCaller;
+    throw tooManyFailures(waitMs);
   };
 
   const identify = (
@@ -86,13 +96,13 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     const refused = shown === undefined || (basicOnly && shown.scheme === 'bearer');
     if (refused && mirror) return anonymousCaller;
     if (shown === undefined)
-      throw failures.record(shown, from, { why: 'malformed', outdated: false });
+      throw failures.record(shown, from, { why: 'malformed', kind: 'unknown' });
     if (refused) throw unauthorized();
     const key = keyOf(authorization);
-    const waitMs = memory.has(key) ? 0 : failures.waitMs(shown, from);
-    if (waitMs === 0) return verify(key, shown, from, mirror);
-    if (mirror) return anonymousCaller;
-    throw tooManyFailures(waitMs);
+    const waitMs = failures.waitMs(shown, from);
+    return waitMs === 0
+      ? verify(key, shown, from, mirror)
+      : verifySigned(waitMs, key, shown, from, mirror);
   };
 
   return {
@@ -115,13 +125,9 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
 }
 
 /** `undefined`: an issuer is down, which is nothing to a mirror. */
-async function check(
-  checks: CredentialChecks,
-  shown: ShownCredentials,
-  mirror: boolean,
-): Promise<CheckedCredentials | undefined> {
+async function unlessDown<T>(mirror: boolean, ask: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await checks(shown);
+    return await ask();
   } catch (error) {
     if (mirror && error instanceof RegistryError) return undefined;
     throw error;

@@ -5,14 +5,20 @@ import type { Audit, RequestFrom } from './access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import type { RefusedCredentials } from './credential-checks.ts';
 import { ecrUserName } from './ecr-password.ts';
+import { createLoginHistory } from './login-history.ts';
 import { createLoginThrottle } from './login-throttle.ts';
 import { idOfToken } from './named-token.ts';
 
 /** What becomes of credentials that are not right: slower answers and entries of the audit. */
 export interface LoginFailures {
-  /** How long this source must wait before it tries that principal; 0: it may. */
+  /** How long this source must wait before it tries that principal; 0: it may. Who was right within a day need not wait. */
   waitMs(shown: ShownCredentials, from: RequestFrom): number;
-  /** Counts and records; answers the error to throw. `shown` undefined: a header that holds nothing that is known. */
+  /** They were right, and are let through from now on. */
+  right(shown: ShownCredentials): void;
+  /**
+   * Records, and counts what is a guess: not what was once right, nor what was refused before. Answers the error to throw.
+   * `shown` undefined: a header that holds nothing that is known, and so guesses at nothing.
+   */
   record(
     shown: ShownCredentials | undefined,
     from: RequestFrom,
@@ -29,10 +35,15 @@ export function createLoginFailures(options: {
 }): LoginFailures {
   const { audit, home } = options;
   const throttle = createLoginThrottle(options.clock);
+  const history = createLoginHistory(options.clock);
   return {
-    waitMs: (shown, from) => throttle.waitMs(from.address, principalOf(shown)),
-    record: (shown, from, { why, outdated }) => {
-      if (!outdated) throttle.failed(from.address, shown && principalOf(shown));
+    waitMs: (shown, from) =>
+      history.wasRight(shown) ? 0 : throttle.waitMs(from.address, principalOf(shown)),
+    right: (shown) => history.right(shown),
+    record: (shown, from, { why, kind }) => {
+      const outdated = kind === 'outdated';
+      const fresh = shown !== undefined && history.refused(shown);
+      if (fresh && !outdated) throttle.failed(from.address, principalOf(shown));
       // Clients show a bearer token until it is refused, and get themselves another.
       if (!outdated || shown?.scheme === 'basic') {
         audit.record({
