@@ -56,7 +56,12 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     },
   };
   const authorizer = createAuthorizer({ metadata, settings: config, clock, audit });
-  const ownTokens = createOwnTokens({ signing: keys.signing, clock });
+  const ownTokens = createOwnTokens({
+    signing: keys.signing,
+    clock,
+    secretOf: (credential) =>
+      credential === `key/${administrator.accessKeyId}` ? administrator.secretAccessKey : undefined,
+  });
   const oidc = createOidc({ issuers: () => config().oidc, clock });
   const identifier = createIdentifier({
     metadata,

@@ -139,6 +139,53 @@ test('past its end ours is expired, and a forged one nothing', async () => {
   equal(await tokens.verify('bearer', `${ended.slice(0, -6)}AAAAAA`), undefined);
 });
 
+test('the end of a signature has no second spelling', async () => {
+  for (const last of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_') {
+    const other = text.slice(0, -1) + last;
+    if (other !== text) equal(await tokens.verify('bearer', other), undefined, last);
+  }
+  equal(await tokens.verify('bearer', `${text}=`), undefined);
+});
+
+suite('what was made with a secret that changed under its id', () => {
+  const withSecret = (secret: string): ReturnType<typeof createOwnTokens> =>
+    createOwnTokens({
+      signing: [own],
+      clock,
+      secretOf: (credential) => (credential === 'key/AKIA' ? secret : undefined),
+    });
+
+  for (const kind of ['bearer', 'ecr'] as const) {
+    test(`is expired: ${kind}`, async () => {
+      const made = await withSecret('one').issue(kind, claims);
+      deepEqual(await withSecret('one').verify(kind, made), claims);
+      equal(await withSecret('two').verify(kind, made), 'expired');
+      ok(
+        !Buffer.from(made.split('.')[1] ?? '', 'base64url')
+          .toString()
+          .includes('one'),
+      );
+    });
+  }
+
+  test('is expired too where nothing was noted of the secret', async () => {
+    equal(await withSecret('one').verify('bearer', text), 'expired');
+  });
+
+  test('is nothing to what other credentials made', async () => {
+    const others = { ...claims, credential: 'token/abc' };
+    const made = await withSecret('one').issue('bearer', others);
+    deepEqual(await withSecret('two').verify('bearer', made), others);
+  });
+
+  test('goes on with an older signing key', async () => {
+    const secretOf = (): string => 'one';
+    const before = createOwnTokens({ signing: [older], clock, secretOf });
+    const now = createOwnTokens({ signing: [own, older], clock, secretOf });
+    deepEqual(await now.verify('bearer', await before.issue('bearer', claims)), claims);
+  });
+});
+
 test('no other text is a token', async () => {
   const part = fc.constantFrom(head, body, signature, '', 'e30', '.');
   await fc.assert(

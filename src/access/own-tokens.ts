@@ -1,9 +1,11 @@
+import { createHmac } from 'node:crypto';
 import { SignJWT, errors, jwtVerify } from 'jose';
 import type { ScopeRight } from '../domain/access-action.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Scope } from './access.ts';
 import type { KeyStore } from './key-store.ts';
 import { randomText, lowerAlphabet } from './random-text.ts';
+import { sameSecret } from './same-secret.ts';
 
 /** `bearer`: the token service's; `ecr`: the password of `AWS:…`. One is never taken for the other. */
 export type OwnTokenKind = 'bearer' | 'ecr';
@@ -23,7 +25,7 @@ export interface OwnTokenClaims {
 export interface OwnTokens {
   /** `service`: the host that it was asked for, told to whoever reads it. */
   issue(kind: OwnTokenKind, claims: OwnTokenClaims, service?: string): Promise<string>;
-  /** `expired` only where it is ours in all else; `undefined` for any other text. */
+  /** `expired`: past its end, or of a secret that is another one now, and ours in all else; `undefined` for any other text. */
   verify(kind: OwnTokenKind, text: string): Promise<OwnTokenClaims | 'expired' | undefined>;
 }
 
@@ -36,20 +38,26 @@ const kinds: Readonly<Record<OwnTokenKind, { readonly typ: string; readonly audi
 };
 const charactersMax = 16_384;
 
-export function createOwnTokens({
-  signing,
-  clock,
-}: {
+export interface OwnTokensOptions {
   readonly signing: KeyStore['signing'];
   readonly clock: Clock;
-}): OwnTokens {
+  /** Of a credential that keeps its name when its secret changes: what was made with it ends with the secret. */
+  readonly secretOf?: (credential: string) => string | undefined;
+}
+
+export function createOwnTokens({ signing, clock, secretOf }: OwnTokensOptions): OwnTokens {
   const keys = new Map(signing.map((key) => [key.id, key.bytes]));
   const [newest] = signing;
   if (newest === undefined) throw new Error('there is no key to sign tokens with');
+  const markOf = (credential: string | undefined, key: Uint8Array): string | undefined => {
+    const secret = credential === undefined ? undefined : secretOf?.(credential);
+    return secret === undefined ? undefined : markOfSecret(`${credential}\n${secret}`, key);
+  };
   return {
     issue: async (kind, claims, service) => {
       const { typ, audience } = kinds[kind];
-      return await new SignJWT(bodyOf(claims))
+      const mark = markOf(claims.credential, newest.bytes);
+      return await new SignJWT({ ...bodyOf(claims), ...(mark === undefined ? {} : { mark }) })
         .setProtectedHeader({ alg: algorithm, typ, kid: newest.id })
         .setIssuer(issuer)
         .setAudience(service === undefined ? audience : [audience, service])
@@ -61,16 +69,16 @@ export function createOwnTokens({
         .sign(newest.bytes);
     },
     verify: async (kind, text) => {
-      if (text.length > charactersMax) return undefined;
+      if (text.length > charactersMax || !isSpeltOnce(text)) return undefined;
       const { typ, audience } = kinds[kind];
       try {
-        const { payload } = await jwtVerify(
+        const { payload, key } = await jwtVerify(
           text,
           ({ kid }) => {
             // Nothing but our own keys, whatever else the header offers (CVE-2025-24976).
-            const key = kid === undefined ? undefined : keys.get(kid);
-            if (key === undefined) throw new errors.JWKSNoMatchingKey();
-            return key;
+            const found = kid === undefined ? undefined : keys.get(kid);
+            if (found === undefined) throw new errors.JWKSNoMatchingKey();
+            return found;
           },
           {
             algorithms: [algorithm],
@@ -81,7 +89,10 @@ export function createOwnTokens({
             requiredClaims: ['sub', 'exp', 'iat'],
           },
         );
-        return claimsOf(payload);
+        const claims = claimsOf(payload);
+        const mark = markOf(claims.credential, key);
+        if (mark !== undefined && !sameSecret(String(payload['mark']), mark)) return 'expired';
+        return claims;
       } catch (error) {
         if (error instanceof errors.JWTExpired) return 'expired';
         if (error instanceof errors.JOSEError) return undefined;
@@ -89,6 +100,17 @@ export function createOwnTokens({
       }
     },
   };
+}
+
+/** Keyed: whoever holds the token can't try secrets against it. No JWT begins like this. */
+function markOfSecret(secret: string, key: Uint8Array): string {
+  return createHmac('sha256', key).update(`secret\n${secret}`).digest('base64url').slice(0, 22);
+}
+
+/** What base64url leaves over at the end must not be a second spelling of the signature. */
+function isSpeltOnce(text: string): boolean {
+  const signature = text.slice(text.lastIndexOf('.') + 1);
+  return Buffer.from(signature, 'base64url').toString('base64url') === signature;
 }
 
 /** What is not among the registered claims. `access` is as in distribution's tokens; `ms` is the time of issue to the millisecond. */
