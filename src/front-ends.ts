@@ -184,7 +184,7 @@ function mainHandler(
 }
 
 function ociParts(
-  { rules, config, cache, metadata, access }: FrontEndParts,
+  { rules, config, cache, metadata, access, clock }: FrontEndParts,
   failed: (error: unknown, requestId: string) => void,
 ): OciParts {
   const { identifier, authorizer, tokens, audit } = access;
@@ -198,6 +198,7 @@ function ociParts(
     authorizer,
     tokens,
     audit,
+    clock,
     failed,
   };
 }

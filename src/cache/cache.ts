@@ -48,7 +48,12 @@ export interface Cache {
     signal: AbortSignal,
   ): Promise<ManifestAnswer>;
   pullBlob(
-    request: PullRequest & { readonly digest: Digest; readonly method: 'GET' | 'HEAD' },
+    request: PullRequest & {
+      readonly digest: Digest;
+      readonly method: 'GET' | 'HEAD';
+      /** Called when the download that this pull began is stored and recorded, which its answer does not wait for. */
+      readonly stored?: () => void;
+    },
     signal: AbortSignal,
   ): Promise<BlobAnswer>;
   /** At most `n` tags after `last`, in byte order. */

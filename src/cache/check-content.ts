@@ -1,6 +1,7 @@
 import type { Digest } from '../domain/digest.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Descriptor, Manifest } from '../domain/manifest.ts';
+import { isAllowed } from '../domain/name-pattern.ts';
 import type { Metadata } from '../metadata/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { PullRequest } from './cache.ts';
@@ -19,9 +20,13 @@ export interface ContentCheck {
   requireHonest(request: PullRequest, manifest: Manifest): Promise<readonly Digest[]>;
   /**
    * Has what the rule's upstream holds in this very repository held here: a client that saw it by HEAD does not push it.
-   * True where all of the digests are here then.
+   * True where all of the digests are here then: what the rule's patterns don't admit, or whoever pushes may not import, stays unknown.
    */
-  bringIn(request: PullRequest, manifest: Manifest, digests: readonly Digest[]): Promise<boolean>;
+  bringIn(
+    request: PullRequest & { readonly mayImport: () => Promise<boolean> },
+    manifest: Manifest,
+    digests: readonly Digest[],
+  ): Promise<boolean>;
 }
 
 export function createContentCheck(parts: {
@@ -58,11 +63,20 @@ export function createContentCheck(parts: {
     },
     bringIn: async (request, manifest, digests) => {
       if (!isRuled(request)) return false;
+      const { rule, upstreamRepository } = request.target;
+      const children = new Set(manifest.manifests.map((child) => child.digest));
+      // As for a pull: blobs are asked for without a reference.
+      const admits = (digest: Digest): boolean =>
+        isAllowed(
+          rule,
+          upstreamRepository,
+          children.has(digest) ? { kind: 'digest', digest } : undefined,
+        );
+      if (!digests.every(admits) || !(await request.mayImport())) return false;
       const { signal: ended } = parts;
       const signal = AbortSignal.any([ended, AbortSignal.timeout(bringInMs)]);
       const ruled = { registry: request.registry, target: request.target };
       try {
-        const children = new Set(manifest.manifests.map((child) => child.digest));
         await eachAtOnce(digests, (digest) =>
           children.has(digest)
             ? waitUnder(parts.fetcher.fetch(ruled, { kind: 'digest', digest }).promise, signal)

@@ -185,7 +185,7 @@ export function createBlobPuller(
   }
 
   function downloadRequest(
-    request: RuledRequest & { readonly digest: Digest },
+    request: RuledRequest & Pick<BlobRequest, 'digest' | 'stored'>,
     named: boolean,
     expectedBytes: number | undefined,
   ) {
@@ -208,6 +208,7 @@ export function createBlobPuller(
           private: isPrivate(request.target),
           now: parts.clock.now(),
         });
+        request.stored?.();
       },
     };
   }

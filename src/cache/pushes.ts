@@ -87,6 +87,8 @@ export interface Pushes {
       readonly bytes: Uint8Array;
       readonly contentType: string | undefined;
       readonly algorithm: DigestAlgorithm;
+      /** Asked before what it names, and is not held, is fetched from the rule's upstream; false: it is missing. */
+      readonly mayImport: () => Promise<boolean>;
     },
   ): Promise<PutManifestAnswer>;
   /** By tag: the tag alone. By digest: the manifest with its tags. `manifestUnknown` where it is not held. */

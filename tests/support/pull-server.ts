@@ -128,6 +128,7 @@ export async function startPullServer(
       },
     },
     audit,
+    clock,
     failed: (error) => failures.push(error),
   });
   const running = await createServer({

@@ -80,6 +80,8 @@ export interface PushOptions {
   readonly tags?: readonly string[];
   readonly contentType?: string | undefined;
   readonly algorithm?: DigestAlgorithm;
+  /** Whether what the manifest names may be fetched; true where it is left out. */
+  readonly mayImport?: boolean;
 }
 
 /** Pushes a manifest, an object as its JSON, under a tag or a digest. */
@@ -99,6 +101,7 @@ export function pushManifest(
     bytes: bytesOf(manifest),
     contentType: options.contentType,
     algorithm: options.algorithm ?? 'sha256',
+    mayImport: async () => options.mayImport ?? true,
   });
 }
 

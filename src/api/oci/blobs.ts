@@ -11,11 +11,16 @@ import type { ContentRoute } from './route.ts';
 export type BlobPlan = RepositoryPlan<Extract<ContentRoute, { readonly kind: 'blob' }>>;
 
 /** A blob, whole or one range of it; several ranges at once get the whole (distribution-spec, "Pulling blobs"). */
-export async function pullBlob(cache: Cache, plan: BlobPlan, request: Incoming): Promise<Reply> {
+export async function pullBlob(
+  cache: Cache,
+  plan: BlobPlan,
+  request: Incoming,
+  stored: () => void,
+): Promise<Reply> {
   const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
   const { digest, ns } = plan.route;
   const answer = await cache.pullBlob(
-    { registry: plan.registry, target: plan.target, digest, method },
+    { registry: plan.registry, target: plan.target, digest, method, stored },
     request.signal,
   );
   const headers = blobHeaders(answer, ns);

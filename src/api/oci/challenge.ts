@@ -1,14 +1,8 @@
-import type { ScopeRight } from '../../domain/access-action.ts';
 import type { Incoming } from '../../http/reply.ts';
 
 /** The paths's own host where the request has none that can be written into a header. */
 const unnamedHost = 'breakwater';
 const hostPattern = /^[\w.:[\]-]{1,300}$/;
-
-export interface ChallengeScope {
-  readonly repository: string;
-  readonly rights: readonly ScopeRight[];
-}
 
 /** Scheme, host and port under which the client reached us, or where the operator says that it does. */
 export function baseUrlOf(request: Incoming, publicUrl: string): string {
@@ -27,13 +21,15 @@ export function serviceOf(request: Incoming, publicUrl: string): string {
 export function bearerChallenge(
   request: Incoming,
   publicUrl: string,
-  options: { readonly scope: ChallengeScope | undefined; readonly insufficient: boolean },
+  options: {
+    /** What a token should be asked for, scopes between spaces; empty for nothing in particular. */
+    readonly scope: string;
+    readonly insufficient: boolean;
+  },
 ): string {
   const service = serviceOf(request, publicUrl);
   const parts = [`realm="${baseUrlOf(request, publicUrl)}/v2/token"`, `service="${service}"`];
-  const { scope } = options;
-  if (scope !== undefined)
-    parts.push(`scope="repository:${scope.repository}:${scope.rights.join(',')}"`);
+  if (options.scope !== '') parts.push(`scope="${options.scope}"`);
   if (options.insufficient) parts.push('error="insufficient_scope"');
   return `Bearer ${parts.join(',')}`;
 }

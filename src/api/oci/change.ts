@@ -1,111 +1,167 @@
-import type { Audit, Caller } from '../../access/access.ts';
+import type { Caller } from '../../access/access.ts';
+import type { PolicyAuthorizer } from '../../access/authorizer.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import { actions } from '../../domain/access-action.ts';
 import type { Action } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { describePrincipal } from '../../domain/principal.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import type { Gate } from './gate.ts';
 import type { RepositoryPlan } from './plan.ts';
 import { deletedReply, deleteManifest, pushManifest } from './push-manifest.ts';
-import type { ManifestChange } from './push-manifest.ts';
 import { requireAllowed } from './target.ts';
-import { appendUpload, cancelUpload, finishUpload, startUpload, uploadStatus } from './uploads.ts';
+import type { Change, ToldChanges } from './told-changes.ts';
+import {
+  appendUpload,
+  cancelUpload,
+  finishUpload,
+  isWholeBlob,
+  pushBlob,
+  startUpload,
+  uploadStatus,
+} from './uploads.ts';
+import type { StartPlan, UploadPlan } from './uploads.ts';
 
 export interface ChangeParts {
   readonly pushes: Pushes;
-  readonly audit: Audit;
+  readonly gate: Gate;
+  readonly told: ToldChanges;
+  readonly authorizer: Pick<PolicyAuthorizer, 'forget'>;
 }
 
-/** Pushes and deletions, after the rights for them (design.md §6, "Actions"). What was changed is told to the audit. */
+/** A request that changes something, with what every step of it needs. */
+interface Work extends ChangeParts {
+  readonly plan: RepositoryPlan;
+  readonly caller: Caller;
+  readonly request: Incoming;
+}
+
+const wholeBlobActions: readonly Action[] = [
+  actions.startUpload,
+  actions.appendUpload,
+  actions.finishUpload,
+];
+
+/** Pushes and deletions, after the rights for them (design.md §6, "Actions"). What was changed, or refused by a rule, is told to the audit. */
 export async function changeContent(
   parts: ChangeParts,
-  gate: Gate,
   plan: RepositoryPlan,
   caller: Caller,
   request: Incoming,
 ): Promise<Reply> {
   const { pushes } = parts;
-  const { route } = plan;
-  const admit = (wanted: readonly Action[], makes: boolean): Promise<void> =>
-    gate.admit(plan, caller, request, { actions: wanted, makes });
-  const told = (action: Action, change: ManifestChange): Reply => {
-    record(parts.audit, { action, plan, caller, request }, change);
-    return change.reply;
-  };
+  const { route, registry, target } = plan;
+  const work: Work = { ...parts, plan, caller, request };
   switch (route.kind) {
     case 'uploads':
-      await admit([actions.startUpload], true);
-      requireAllowed(route, plan.target);
-      await pushes.requirePush(plan);
-      return startUpload(pushes, gate, { ...plan, route }, caller, request);
+      return beginUpload(work, { ...plan, route });
     case 'upload':
-      return changeUpload(pushes, admit, { ...plan, route }, request);
+      return changeUpload(work, { ...plan, route });
     case 'manifest': {
       const own = { ...plan, route };
       if (request.method === 'PUT') {
-        await admit([actions.putManifest], true);
-        requireAllowed(route, plan.target);
-        return told(actions.putManifest, await pushManifest(pushes, own, request));
+        const made = await admit(work, [actions.putManifest], true);
+        const mayImport = () => parts.gate.mayImport(plan, caller, request);
+        return pushed(work, actions.putManifest, made, () =>
+          pushManifest(pushes, own, request, mayImport),
+        );
       }
-      await admit([actions.delete], false);
-      return told(actions.delete, await deleteManifest(pushes, own));
+      await admit(work, [actions.delete], false);
+      return deleted(work, () => deleteManifest(pushes, own));
     }
-    case 'blob': {
-      await admit([actions.delete], false);
-      const { registry, target, note } = plan;
-      await pushes.deleteBlob({ registry, target, digest: route.digest });
-      const reply = deletedReply(note, route.digest);
-      return told(actions.delete, { reply, digest: route.digest, tags: [] });
-    }
+    case 'blob':
+      await admit(work, [actions.delete], false);
+      return deleted(work, async () => {
+        await pushes.deleteBlob({ registry, target, digest: route.digest });
+        return { reply: deletedReply(plan.note, route.digest), digest: route.digest };
+      });
     case 'tags':
     case 'referrers':
       throw new RegistryError('unsupported', 'lists are read alone');
   }
 }
 
-async function changeUpload(
-  pushes: Pushes,
-  admit: (wanted: readonly Action[], makes: boolean) => Promise<void>,
-  plan: Parameters<typeof appendUpload>[1],
-  request: Incoming,
-): Promise<Reply> {
+/** POST: a whole blob needs the rights of all that it does at once; an upload begins by its own. */
+async function beginUpload(work: Work, plan: StartPlan): Promise<Reply> {
+  const { pushes, gate, caller, request } = work;
+  if (isWholeBlob(plan.route, request)) {
+    const made = await admit(work, wholeBlobActions, true);
+    return pushed(work, actions.finishUpload, made, () => pushBlob(pushes, plan, request));
+  }
+  const made = await admit(work, [actions.startUpload], true);
+  return pushed(work, actions.finishUpload, made, async () => {
+    await pushes.requirePush(plan);
+    const mounts = {
+      allowed: () => gate.mayDo(plan, caller, request, wholeBlobActions),
+      mayRead: (source: Parameters<Gate['mayRead']>[0]) =>
+        gate.mayRead(source, actions.getBlob, caller, request),
+    };
+    return startUpload(pushes, plan, mounts);
+  });
+}
+
+async function changeUpload(work: Work, plan: UploadPlan): Promise<Reply> {
+  const { pushes, request } = work;
   switch (request.method) {
     case 'PATCH':
-      await admit([actions.appendUpload], false);
-      return appendUpload(pushes, plan, request);
-    case 'PUT':
-      await admit([actions.appendUpload, actions.finishUpload], false);
-      return finishUpload(pushes, plan, request);
+      await admit(work, [actions.appendUpload], false);
+      return refusing(work, actions.appendUpload, async () => {
+        requireAllowed(plan.route, plan.target);
+        return appendUpload(pushes, plan, request);
+      });
+    case 'PUT': {
+      const made = await admit(work, [actions.appendUpload, actions.finishUpload], true);
+      return pushed(work, actions.finishUpload, made, () => finishUpload(pushes, plan, request));
+    }
     case 'DELETE':
-      await admit([actions.appendUpload], false);
-      return cancelUpload(pushes, plan);
+      await admit(work, [actions.appendUpload], false);
+      return refusing(work, actions.appendUpload, () => cancelUpload(pushes, plan));
     default:
-      await admit([actions.appendUpload], false);
-      return uploadStatus(pushes, plan);
+      await admit(work, [actions.appendUpload], false);
+      return refusing(work, actions.appendUpload, () => uploadStatus(pushes, plan));
   }
 }
 
-function record(
-  audit: Audit,
-  what: {
-    readonly action: Action;
-    readonly plan: RepositoryPlan;
-    readonly caller: Caller;
-    readonly request: Incoming;
-  },
-  { digest, tags }: ManifestChange,
-): void {
-  const { action, plan, caller, request } = what;
-  audit.record({
-    kind: 'change',
-    principal: describePrincipal(caller.principal),
-    action,
-    resource: plan.target.repository,
-    registry: plan.registry,
-    outcome: 'allowed',
-    address: request.clientAddress,
-    requestId: request.id,
-    detail: { digest, ...(tags.length === 0 ? {} : { tags: tags.join(' ').slice(0, 2048) }) },
+/** True where the change makes the repository. */
+function admit(
+  { gate, plan, caller, request }: Work,
+  wanted: readonly Action[],
+  makes: boolean,
+): Promise<boolean> {
+  return gate.admit(plan, caller, request, { actions: wanted, makes });
+}
+
+/** A push whose rights are settled. Nobody is answered by what was known of the repository before its commit. */
+async function pushed(
+  work: Work,
+  action: Action,
+  made: boolean,
+  push: () => Promise<Change>,
+): Promise<Reply> {
+  const { plan, told } = work;
+  const change = await refusing(work, action, async () => {
+    requireAllowed(plan.route, plan.target);
+    try {
+      return await push();
+    } finally {
+      work.authorizer.forget(plan.registry, plan.target.repository);
+    }
   });
+  if (made) await told.made(work, -Infinity, 'push');
+  told.changed(work, action, change);
+  return change.reply;
+}
+
+async function deleted(work: Work, deletion: () => Promise<Change>): Promise<Reply> {
+  const change = await refusing(work, actions.delete, deletion);
+  work.told.changed(work, actions.delete, change);
+  return change.reply;
+}
+
+async function refusing<T>(work: Work, action: Action, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    work.told.refused(work, action, error);
+    throw error;
+  }
 }

@@ -9,6 +9,7 @@ import type {
 import { actions } from '../../domain/access-action.ts';
 import type { Action, ScopeRight } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import { isAllowed } from '../../domain/name-pattern.ts';
 import { anonymous } from '../../domain/principal.ts';
 import type { PullTarget } from '../../domain/pull-rule.ts';
 import { registryOf } from '../../domain/registry.ts';
@@ -35,14 +36,23 @@ export interface Gate {
     caller: Caller,
     request: Incoming,
   ): PullTarget | Promise<PullTarget>;
-  /** Settles when all of the actions are allowed, and making the repository too where it is missing and `makes` is set. */
+  /** Settles when all of the actions are allowed, and making the repository too where it is missing and `makes` is set: true is answered then. */
   admit(
     plan: RepositoryPlan,
     caller: Caller,
     request: Incoming,
     options: { readonly actions: readonly Action[]; readonly makes: boolean },
-  ): Promise<void>;
-  /** Whether another repository may be read by this caller, silently: a mount's source, a listing's entry. */
+  ): Promise<boolean>;
+  /** Whether all of the actions are allowed, silently: for what can be done in a lesser way. */
+  mayDo(
+    plan: RepositoryPlan,
+    caller: Caller,
+    request: Incoming,
+    wanted: readonly Action[],
+  ): Promise<boolean>;
+  /** Whether what is new may be fetched from upstream for a push that names it. A refusal is told to the audit: it keeps the push from being stored. */
+  mayImport(plan: RepositoryPlan, caller: Caller, request: Incoming): Promise<boolean>;
+  /** Whether another repository may be read by this caller, within the scopes of its token and the rule's patterns, silently: a mount's source, a listing's entry. */
   mayRead(
     source: { readonly registry: RegistryKey; readonly repository: RepositoryName },
     action: Action,
@@ -63,8 +73,8 @@ export interface GateOptions {
   readonly authorizer: Authorizer;
   readonly metadata: Pick<Metadata, 'findRepository' | 'findAccount'>;
   readonly home: () => RegistryKey;
-  /** The rule that leads to a repository by its name, if one does. */
-  readonly ruleOf: (repository: RepositoryName) => PullTarget['rule'];
+  /** Where a repository of the home registry leads by its name. */
+  readonly targetOf: (repository: RepositoryName) => PullTarget | undefined;
 }
 
 /** Nobody in particular: the caller of requests without credentials. */
@@ -158,16 +168,28 @@ export function createGate(options: GateOptions): Gate {
     admit: async (plan, caller, request, { actions: wanted, makes }) => {
       for (const action of wanted)
         await requireRights(plan, questionOf(plan, caller, request, action));
-      if (!makes) return;
+      if (!makes) return false;
       const { registry, target } = plan;
       const row = await metadata.findRepository({ registry, repository: target.repository });
-      if (row !== undefined) return;
+      if (row !== undefined) return false;
       await requireRights(plan, questionOf(plan, caller, request, actions.createRepository));
+      return true;
     },
-    mayRead: async ({ registry, repository }, action, asking, request) => {
-      // A registry token is made for the request's own repository: of another one the principal's rights count.
-      const caller = withoutRequestScopes(asking);
-      const rule = options.ruleOf(repository);
+    mayDo: async (plan, caller, request, wanted) => {
+      for (const action of wanted) {
+        if (!(await authorizer.explain(questionOf(plan, caller, request, action))).allowed)
+          return false;
+      }
+      return true;
+    },
+    mayImport: async (plan, caller, request) =>
+      (await authorizer.may(questionOf(plan, caller, request, actions.importUpstream))).allowed,
+    mayRead: async ({ registry, repository }, action, caller, request) => {
+      // Rules are the home registry's.
+      const target = registry === options.home() ? options.targetOf(repository) : undefined;
+      const rule = target?.rule;
+      if (rule !== undefined && !isAllowed(rule, target?.upstreamRepository ?? '', undefined))
+        return false;
       const question = { caller, action, registry, repository, rule, from: fromOf(request) };
       return (await authorizer.explain(question)).allowed;
     },
@@ -196,7 +218,8 @@ export function rightsOf(route: RepositoryPlan['route'], method: string): readon
   return reads && route.kind !== 'upload' ? ['pull'] : ['pull', 'push'];
 }
 
-function pullActionOf(route: ContentRoute): Action {
+/** What a pull is asked of the policies as. */
+export function pullActionOf(route: ContentRoute): Action {
   switch (route.kind) {
     case 'manifest':
     case 'referrers':

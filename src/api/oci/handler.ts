@@ -1,21 +1,22 @@
-import type { Audit, Authorizer, Caller, Identifier } from '../../access/access.ts';
+import type { Audit, Caller, Identifier } from '../../access/access.ts';
+import type { PolicyAuthorizer } from '../../access/authorizer.ts';
 import type { TokenService } from '../../access/registry-tokens.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/principal.ts';
-import type { PullTarget } from '../../domain/pull-rule.ts';
 import type { RegistrySettings } from '../../domain/registry.ts';
 import { homeRegistryOf } from '../../domain/registry.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { baseReply, homeReply } from './base.ts';
 import { pullBlob } from './blobs.ts';
 import { catalogReply } from './catalog.ts';
 import { changeContent } from './change.ts';
 import { errorReply } from './errors.ts';
-import { createGate } from './gate.ts';
+import { createGate, pullActionOf } from './gate.ts';
 import type { Gate } from './gate.ts';
 import { pullManifest } from './manifests.ts';
 import { createPlanner, isRepositoryPlan } from './plan.ts';
@@ -27,6 +28,8 @@ import { listTags } from './tags.ts';
 import { requireAllowed } from './target.ts';
 import type { Listener } from './target.ts';
 import { tokenReply } from './token.ts';
+import { createToldChanges } from './told-changes.ts';
+import type { ToldChanges } from './told-changes.ts';
 
 export interface OciSettings extends RegistrySettings {
   readonly anonymousPull: boolean;
@@ -43,9 +46,10 @@ export interface OciParts {
   readonly pushes: Pushes;
   readonly metadata: Pick<Metadata, 'findRepository' | 'findAccount' | 'listRepositories'>;
   readonly identifier: Identifier;
-  readonly authorizer: Authorizer;
+  readonly authorizer: PolicyAuthorizer;
   readonly tokens: TokenService;
   readonly audit: Audit;
+  readonly clock: Pick<Clock, 'now'>;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;
 }
@@ -71,8 +75,9 @@ function createHandler(parts: OciParts, listener: Listener): Handler {
     ...parts,
     listener,
     home: () => homeRegistryOf(parts.settings()),
-    ruleOf: (repository) => parts.rules().byPath(repository)?.rule,
+    targetOf: (repository) => parts.rules().byPath(repository),
   });
+  const answering = { ...parts, gate, told: createToldChanges(parts) };
   return async (request) => {
     let plan: Plan | undefined;
     try {
@@ -82,8 +87,8 @@ function createHandler(parts: OciParts, listener: Listener): Handler {
       const known = gate.identify(request, { mirror: route.ns !== undefined, ecr: plan.ecr });
       const caller = known instanceof Promise ? await known : known;
       const reply = isPull(plan, request)
-        ? await answerPull(parts.cache, gate, plan, caller, request)
-        : await changeContent(parts, gate, plan, caller, request);
+        ? await answerPull(answering, plan, caller, request)
+        : await changeContent(answering, plan, caller, request);
       return signed(reply, caller);
     } catch (error) {
       if (!(error instanceof RegistryError) || error.code === 'internal')
@@ -166,6 +171,10 @@ async function answerService(
       const caller = await gate.identify(request, { mirror: false, ecr });
       if (caller.via === 'none')
         throw new RegistryError('unauthorized', 'authentication is needed');
+      if (caller.scopes?.some(({ rights }) => rights.includes('pull')) === false)
+        throw new RegistryError('unauthorized', 'the token was not made for this', {
+          detail: { error: 'insufficient_scope' },
+        });
       return catalogReply(
         { ...parts, gate },
         { registry, n: route.n, last: route.last },
@@ -176,21 +185,41 @@ async function answerService(
   }
 }
 
+interface PullParts extends Pick<OciParts, 'cache' | 'clock'> {
+  readonly gate: Gate;
+  readonly told: ToldChanges;
+}
+
 async function answerPull(
-  cache: Cache,
-  gate: Gate,
+  parts: PullParts,
   plan: RepositoryPlan<ContentRoute>,
   caller: Caller,
   request: Incoming,
 ): Promise<Reply> {
+  const { gate, told } = parts;
   const admitted = gate.admitPull(plan, caller, request);
   const target = admitted instanceof Promise ? await admitted : admitted;
-  requireAllowed(plan.route, plan.target);
-  if (target === plan.target) return pull(cache, plan, target, request);
+  const asked = { plan, caller, request };
   try {
-    return await pull(cache, plan, target, request);
+    requireAllowed(plan.route, plan.target);
+  } catch (error) {
+    told.refused(asked, pullActionOf(plan.route), error);
+    throw error;
+  }
+  const since = parts.clock.now();
+  const stored = (): void => void told.made(asked, since, 'pull');
+  try {
+    const reply = await pull(
+      parts.cache,
+      target === plan.target ? plan : { ...plan, target },
+      request,
+      stored,
+    );
+    if (target.rule !== undefined && wasAsked(reply)) stored();
+    return reply;
   } catch (error) {
     const unheld =
+      target !== plan.target &&
       error instanceof RegistryError &&
       (error.code === 'manifestUnknown' ||
         error.code === 'blobUnknown' ||
@@ -199,21 +228,26 @@ async function answerPull(
   }
 }
 
+/** Upstream was, so that the repository may be one that was made just now. */
+function wasAsked({ note: { verdict } }: Reply): boolean {
+  return verdict === 'miss' || verdict === 'revalidated' || verdict === 'coalesced';
+}
+
 function pull(
   cache: Cache,
   plan: RepositoryPlan<ContentRoute>,
-  target: PullTarget,
   request: Incoming,
+  stored: () => void,
 ): Promise<Reply> {
-  const { route, registry, ecr, note } = plan;
+  const { route } = plan;
   switch (route.kind) {
     case 'manifest':
-      return pullManifest(cache, { route, registry, ecr, target, note }, request);
+      return pullManifest(cache, { ...plan, route }, request);
     case 'blob':
-      return pullBlob(cache, { route, registry, ecr, target, note }, request);
+      return pullBlob(cache, { ...plan, route }, request, stored);
     case 'tags':
-      return listTags(cache, { route, registry, ecr, target, note }, request);
+      return listTags(cache, { ...plan, route }, request);
     case 'referrers':
-      return listReferrers(cache, { route, registry, ecr, target, note }, request);
+      return listReferrers(cache, { ...plan, route }, request);
   }
 }

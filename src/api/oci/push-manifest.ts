@@ -2,25 +2,19 @@ import type { Pushes } from '../../cache/pushes.ts';
 import { algorithmOf } from '../../domain/digest.ts';
 import type { Digest } from '../../domain/digest.ts';
 import { manifestBytesMax } from '../../domain/manifest.ts';
-import type { Tag } from '../../domain/tag.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';
 import type { ManifestPlan } from './manifests.ts';
 import { formatRoute } from './route.ts';
-
-/** What a push or a deletion did, for the audit. */
-export interface ManifestChange {
-  readonly reply: Reply;
-  readonly digest: Digest;
-  readonly tags: readonly Tag[];
-}
+import type { Change } from './told-changes.ts';
 
 /** PUT: the exact bytes under a tag, or under their digest with any number of tags (distribution-spec, "Pushing Manifests"). */
 export async function pushManifest(
   pushes: Pushes,
   plan: ManifestPlan,
   request: Incoming,
-): Promise<ManifestChange> {
+  mayImport: () => Promise<boolean>,
+): Promise<Change> {
   const { registry, target, route } = plan;
   const { reference, tags } = route;
   await pushes.requirePush({ registry, target });
@@ -33,6 +27,7 @@ export async function pushManifest(
     bytes,
     contentType: request.headers['content-type'],
     algorithm: reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256',
+    mayImport,
   });
   const { digest } = answer;
   const headers: Record<string, string> = {
@@ -46,12 +41,12 @@ export async function pushManifest(
   const [hidden] = answer.hides;
   if (hidden !== undefined)
     headers['Warning'] = `299 - "the pushed tag ${hidden} hides the upstream's from now on"`;
-  const reply = { status: 201, headers, body: '', note: { ...plan.note, digest } };
+  const reply: Reply = { status: 201, headers, body: '', note: { ...plan.note, digest } };
   return { reply, digest, tags: answer.tags };
 }
 
 /** DELETE: a tag alone, or a manifest with its tags (distribution-spec, "Deleting Manifests", "Deleting tags"). */
-export async function deleteManifest(pushes: Pushes, plan: ManifestPlan): Promise<ManifestChange> {
+export async function deleteManifest(pushes: Pushes, plan: ManifestPlan): Promise<Change> {
   const { registry, target, route } = plan;
   const { digest, tags } = await pushes.deleteManifest({
     registry,

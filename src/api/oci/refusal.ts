@@ -22,10 +22,7 @@ export function refusalReply(
   if (reply.status === 401 && options.listener === 'main') {
     const insufficient =
       known instanceof RegistryError && known.detail?.['error'] === 'insufficient_scope';
-    const scope = repository && {
-      repository: repository.target.repository,
-      rights: rightsOf(repository.route, request.method),
-    };
+    const scope = plan === undefined ? '' : scopesOf(plan, request.method).join(' ');
     const basic = plan?.ecr === true || plan?.route.kind === 'token';
     headers['WWW-Authenticate'] = basic
       ? basicChallenge(request, options.publicUrl)
@@ -39,6 +36,15 @@ export function refusalReply(
     Object.assign(headers, uploadHeaders({ route }, { id: route.id, size }));
   }
   return { ...reply, headers };
+}
+
+/** What a client should ask a token for; a mount's source has to be read (as distribution asks for it). */
+function scopesOf(plan: Plan, method: string): readonly string[] {
+  if (!isRepositoryPlan(plan)) return plan.route.kind === 'catalog' ? ['registry:catalog:*'] : [];
+  const { route, target } = plan;
+  const own = `repository:${target.repository}:${rightsOf(route, method).join(',')}`;
+  const mounts = route.kind === 'uploads' && route.mount !== undefined && route.from !== undefined;
+  return mounts ? [own, `repository:${route.from}:pull`] : [own];
 }
 
 /** A name that no tag can have is nothing to be found for a pull, and a mistake in a push. */

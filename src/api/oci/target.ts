@@ -19,12 +19,15 @@ export function resolveTarget(asked: AskedName, rules: RuleSet, listener: Listen
   return rules.byPath(name) ?? heldTarget(name) ?? unknown(asked);
 }
 
-/** `denied` where the rule's patterns don't admit the pull; asked for every way in. */
+/** `denied` where the rule's patterns don't admit what is asked, by its reference or by a tag that it is to have; asked for every way in. */
 export function requireAllowed(route: RepositoryRoute, target: PullTarget): void {
   const { rule } = target;
   if (rule === undefined || (rule.allow.length === 0 && rule.deny.length === 0)) return;
-  const reference = route.kind === 'manifest' ? route.reference : undefined;
-  if (isAllowed(rule, target.upstreamRepository, reference)) return;
+  const references =
+    route.kind === 'manifest'
+      ? [route.reference, ...route.tags.map((tag) => ({ kind: 'tag', tag }) as const)]
+      : [undefined];
+  if (references.every((each) => isAllowed(rule, target.upstreamRepository, each))) return;
   throw new RegistryError('denied', `the rule ${rule.prefix} does not allow this`, {
     detail: { rule: rule.prefix, repository: target.upstreamRepository, field: 'allow, deny' },
   });

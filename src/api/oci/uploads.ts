@@ -1,15 +1,15 @@
-import { actions } from '../../domain/access-action.ts';
-import type { Caller } from '../../access/access.ts';
 import type { ChunkRange, Pushes, UploadState } from '../../cache/pushes.ts';
 import { isEmptyBlob } from '../../domain/digest.ts';
 import type { Digest } from '../../domain/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import type { RegistryKey } from '../../domain/registry.ts';
+import type { RepositoryName } from '../../domain/repository-name.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';
-import type { Gate } from './gate.ts';
 import type { RepositoryPlan } from './plan.ts';
 import { formatRoute } from './route.ts';
 import type { UploadRoute } from './route.ts';
+import type { Change } from './told-changes.ts';
 
 export type StartPlan = RepositoryPlan<Extract<UploadRoute, { readonly kind: 'uploads' }>>;
 export type UploadPlan = RepositoryPlan<Extract<UploadRoute, { readonly kind: 'upload' }>>;
@@ -17,47 +17,68 @@ export type UploadPlan = RepositoryPlan<Extract<UploadRoute, { readonly kind: 'u
 /** Bytes: the least that a chunk but the last should have; smaller ones are taken too (distribution-spec, "Pushing a blob in chunks"). */
 const chunkBytesMin = 1;
 
-/** POST: a whole blob, a mount, or the beginning of an upload (distribution-spec, "Pushing Blobs", "Mounting a blob"). */
-export async function startUpload(
-  pushes: Pushes,
-  gate: Gate,
-  plan: StartPlan,
-  caller: Caller,
-  request: Incoming,
-): Promise<Reply> {
-  const { route } = plan;
-  const push = pushRequest(plan);
-  if (route.mount !== undefined) {
-    const mounted = await mount(pushes, gate, plan, caller, request);
-    if (mounted) return created(plan, route.mount);
-  } else if (route.digest !== undefined && (hasBody(request) || isEmptyBlob(route.digest))) {
-    const { digest } = await pushes.putBlob(
-      { ...push, digest: route.digest, bytes: request.bodyBytes, body: request.body },
-      request.signal,
-    );
-    return created(plan, digest);
-  }
-  const upload = await pushes.startUpload({ ...push, algorithm: route.algorithm });
-  return accepted(plan, upload, { 'OCI-Chunk-Min-Length': String(chunkBytesMin) });
+/** What a mount may take, asked before it does: what may not be mounted is uploaded. */
+export interface MountRights {
+  /** Whether a blob may be made this repository's at all. */
+  allowed(): Promise<boolean>;
+  mayRead(source: {
+    readonly registry: RegistryKey;
+    readonly repository: RepositoryName;
+  }): Promise<boolean>;
 }
 
-/** True when the blob is this repository's now. A source that may not be read is as good as none. */
+/** True for the POST that carries the blob itself; one that says its digest alone begins an upload. */
+export function isWholeBlob({ mount, digest }: StartPlan['route'], request: Incoming): boolean {
+  return mount === undefined && digest !== undefined && (hasBody(request) || isEmptyBlob(digest));
+}
+
+/** POST with `digest` and a body: a whole blob (distribution-spec, "Single POST"). */
+export async function pushBlob(
+  pushes: Pushes,
+  plan: StartPlan,
+  request: Incoming,
+): Promise<Change> {
+  const { digest } = plan.route;
+  if (digest === undefined) throw new Error('a whole blob has its digest');
+  await pushes.putBlob(
+    { ...pushRequest(plan), digest, bytes: request.bodyBytes, body: request.body },
+    request.signal,
+  );
+  return { reply: created(plan, digest), digest };
+}
+
+/** POST: a mount, or the beginning of an upload (distribution-spec, "Pushing Blobs", "Mounting a blob"). */
+export async function startUpload(
+  pushes: Pushes,
+  plan: StartPlan,
+  rights: MountRights,
+): Promise<Change> {
+  const { mount: digest, algorithm } = plan.route;
+  if (digest !== undefined) {
+    const from = await mount(pushes, plan, digest, rights);
+    if (from !== undefined) return { reply: created(plan, digest), digest, from };
+  }
+  const upload = await pushes.startUpload({ ...pushRequest(plan), algorithm });
+  return {
+    reply: accepted(plan, upload, { 'OCI-Chunk-Min-Length': String(chunkBytesMin) }),
+  };
+}
+
+/** Where the blob, which is this repository's now, was mounted from. A source that may not be read is as good as none. */
 async function mount(
   pushes: Pushes,
-  gate: Gate,
   plan: StartPlan,
-  caller: Caller,
-  request: Incoming,
-): Promise<boolean> {
+  digest: Digest,
+  rights: MountRights,
+): Promise<RepositoryName | undefined> {
+  if (!(await rights.allowed())) return undefined;
   const { registry, route } = plan;
-  if (route.mount === undefined) return false;
-  const push = { ...pushRequest(plan), digest: route.mount };
+  const push = { ...pushRequest(plan), digest };
   for (const from of await pushes.mountSources({ ...push, from: route.from })) {
-    if (!(await gate.mayRead({ registry, repository: from }, actions.getBlob, caller, request)))
-      continue;
-    if (await pushes.mountBlob({ ...push, from })) return true;
+    if (!(await rights.mayRead({ registry, repository: from }))) continue;
+    if (await pushes.mountBlob({ ...push, from })) return from;
   }
-  return false;
+  return undefined;
 }
 
 /** GET: how far the upload has come. */
@@ -90,7 +111,7 @@ export async function finishUpload(
   pushes: Pushes,
   plan: UploadPlan,
   request: Incoming,
-): Promise<Reply> {
+): Promise<Change> {
   const { id, digest } = plan.route;
   if (digest === undefined)
     throw new RegistryError('digestInvalid', 'the parameter digest is missing', {
@@ -107,7 +128,7 @@ export async function finishUpload(
     },
     request.signal,
   );
-  return created(plan, digest);
+  return { reply: created(plan, digest), digest };
 }
 
 /** DELETE: the upload is given up. */
