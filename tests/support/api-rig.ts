@@ -51,6 +51,8 @@ export interface ApiRig extends AsyncDisposable {
   readonly failures: unknown[];
   /** Limits the credential of a principal. */
   scopes: readonly string[] | undefined;
+  /** How the credential was shown. */
+  via: Caller['via'];
   /** `GET users`. */
   ask(endpoint: string, asked?: ApiAsk): Promise<ApiAnswer>;
 }
@@ -80,7 +82,7 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
   const changes = createRepositoryChanges();
   const registries = { registryId: home, regions: ['us-east-1', 'eu-west-1'] };
   const version = { version: '1.2.3', node: '26.0.0' };
-  const limited: { scopes: readonly string[] | undefined } = { scopes: undefined };
+  const limited: Limited = { scopes: undefined, via: 'key' };
   const handler = createApiHandler({
     identifier: identifierOf(limited),
     authorizer,
@@ -125,6 +127,12 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
     },
     set scopes(scopes) {
       limited.scopes = scopes;
+    },
+    get via() {
+      return limited.via;
+    },
+    set via(via) {
+      limited.via = via;
     },
     async ask(endpoint, asked = {}) {
       const reply = await handler(requestOf(endpoint, asked));
@@ -175,7 +183,9 @@ function requestOf(
   };
 }
 
-function identifierOf(limited: { readonly scopes: readonly string[] | undefined }): Identifier {
+type Limited = Pick<ApiRig, 'scopes' | 'via'>;
+
+function identifierOf(limited: Limited): Identifier {
   return {
     identify: (authorization): Caller => {
       const name = authorization?.replace('Basic ', '');
@@ -183,7 +193,7 @@ function identifierOf(limited: { readonly scopes: readonly string[] | undefined 
         throw new RegistryError('unauthorized', 'the credentials are not known here');
       const principal = principalOf(name);
       const scopes = limited.scopes?.map(parseScope).filter((scope) => scope !== undefined);
-      return { principal, via: 'key', scopes } as Caller;
+      return { principal, via: limited.via, scopes } as Caller;
     },
   };
 }

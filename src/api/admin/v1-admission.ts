@@ -1,4 +1,4 @@
-import type { Authorizer, Caller, Question } from '../../access/access.ts';
+import type { Audit, Authorizer, Caller, Question } from '../../access/access.ts';
 import type { Action } from '../../domain/access-action.ts';
 import { actions } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -49,7 +49,7 @@ export interface Admission {
     target?: PullTarget,
   ): Promise<void>;
   maySee(asker: Asker, registry: RegistryKey, repository: RepositoryName): Promise<boolean>;
-  /** The account's own; the operator's is any. Throws `denied`. */
+  /** The account's own; the operator's is any. Never by a registry password or token. Throws `denied`. */
   requireIdentity(asker: Asker, action: IdentityAction, owner: Owner): Promise<void>;
   /** Without a user: the asker itself, or the root of another account. */
   owner(asked: { user?: string | undefined; account?: string | undefined }, asker: Asker): Owner;
@@ -59,20 +59,30 @@ export interface AdmissionOptions {
   readonly authorizer: Pick<Authorizer, 'may' | 'explain'>;
   readonly rules: () => RuleSet;
   readonly registries: () => RegistrySettings;
+  readonly audit: Audit;
 }
 
-/** The home account's administrator, by a credential without limits: whose the server is. */
+/**
+ * An ECR password or a token of `/v2/token`: made for registry clients, which keep them in files and pass them on. Nothing that
+ * outlives them is made with them.
+ */
+export function isForRegistryClients({ via }: Caller): boolean {
+  return via === 'ecr' || via === 'bearer';
+}
+
+/** The home account's administrator, by a key or a token without limits: whose the server is. */
 export function isOperator(caller: Caller, home: RegistryKey): boolean {
   const { principal, scopes } = caller;
   return (
     principal.kind === 'administrator' &&
     principal.account === registryOf(home).account &&
-    scopes === undefined
+    scopes === undefined &&
+    !isForRegistryClients(caller)
   );
 }
 
 export function createAdmission(options: AdmissionOptions): Admission {
-  const { authorizer, rules, registries } = options;
+  const { authorizer, rules, registries, audit } = options;
   const home = (): RegistryKey => homeRegistryOf(registries());
 
   const registry: Admission['registry'] = ({ account, region }, { principal }) => {
@@ -125,6 +135,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
       if (!(await authorizer.may(question)).allowed) throw refused(action);
     },
     async requireIdentity(asker, action, { account, name }) {
+      if (isForRegistryClients(asker.caller)) {
+        const where = { registry: home(), resource: arnOfOwner({ account, name }) };
+        throw refuseRegistryClient(audit, asker, action, where);
+      }
       if (isOperator(asker.caller, home())) return;
       const { region } = registryOf(home());
       const verdict = await authorizer.may(
@@ -140,6 +154,42 @@ export function createAdmission(options: AdmissionOptions): Admission {
     },
     owner: ownerOf,
   };
+}
+
+/** Told to the audit; the error to throw. */
+export function refuseRegistryClient(
+  audit: Audit,
+  asker: Asker,
+  action: string,
+  where: { readonly registry: RegistryKey; readonly resource: string },
+): RegistryError {
+  recordDenial(audit, asker, { ...where, action, because: `shown as ${asker.caller.via}` });
+  return new RegistryError('denied', 'a password or token for registry clients reads only', {
+    detail: { action, hint: 'use an access key, or a token made by breakwater token create' },
+  });
+}
+
+/** A refusal that no policy decided. */
+export function recordDenial(
+  audit: Audit,
+  { principal, from }: Pick<Asker, 'principal' | 'from'>,
+  what: {
+    readonly action: string;
+    readonly resource: string;
+    readonly registry: RegistryKey;
+    readonly because: string;
+  },
+): void {
+  const { because, ...rest } = what;
+  audit.record({
+    ...rest,
+    kind: 'denial',
+    principal: describePrincipal(principal),
+    outcome: 'denied',
+    address: from.address,
+    requestId: from.requestId,
+    detail: { because },
+  });
 }
 
 function ownerOf(

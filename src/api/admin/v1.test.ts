@@ -88,7 +88,7 @@ function open(change: Partial<ApiParts> = {}) {
     authorizer: unused,
     identities: unused,
     policies: unused,
-    audit: unused,
+    audit: { record: () => {} },
     ecrPassword: unused,
     registries: () => ({ registryId: '000000000000', regions: ['us-east-1'] }),
     publicUrl: () => '',

@@ -18,7 +18,14 @@ import type { Upstream } from '../../ports/upstream.ts';
 import { accessEndpoints } from './v1-access.ts';
 import { accessKeyEndpoints } from './v1-access-keys.ts';
 import { accountEndpoints } from './v1-accounts.ts';
-import { createAdmission, isOperator } from './v1-admission.ts';
+import type { Admission } from './v1-admission.ts';
+import {
+  createAdmission,
+  isForRegistryClients,
+  isOperator,
+  recordDenial,
+  refuseRegistryClient,
+} from './v1-admission.ts';
 import { cacheEndpoints } from './v1-cache.ts';
 import type { Asker, Endpoint } from './v1-endpoint.ts';
 import { endpoint } from './v1-endpoint.ts';
@@ -83,9 +90,9 @@ export function createApiHandler(parts: ApiParts): Handler {
   return async (request) => {
     try {
       const asker = await identify(request, parts);
-      refuseOtherSites(request);
+      refuseOtherSites(request, asker, { ...parts, admission });
       const chosen = chooseEndpoint(routes, request);
-      if (chosen.operator && !isOperator(asker.caller, admission.home)) throw operatorOnly();
+      refuseCredential(chosen, asker, { ...parts, admission });
       return jsonReply(chosen.status, await chosen.answer(request, asker));
     } catch (error) {
       if (!(error instanceof RegistryError) || error.code === 'internal')
@@ -157,10 +164,36 @@ async function identify(request: Incoming, { identifier }: ApiParts): Promise<As
   return { caller, principal, from, author: { principal, from } };
 }
 
-function refuseOtherSites(request: Incoming): void {
+interface Refusing {
+  readonly audit: Audit;
+  readonly admission: Pick<Admission, 'home'>;
+}
+
+function refuseOtherSites(request: Incoming, asker: Asker, { audit, admission }: Refusing): void {
   const site = request.headers['sec-fetch-site'];
-  if (site === 'cross-site' || site === 'same-site')
-    throw new RegistryError('denied', 'requests from other sites are refused');
+  if (site !== 'cross-site' && site !== 'same-site') return;
+  recordDenial(audit, asker, {
+    action: `${request.method} ${request.path}`,
+    resource: '',
+    registry: admission.home,
+    because: `sec-fetch-site: ${site}`,
+  });
+  throw new RegistryError('denied', 'requests from other sites are refused');
+}
+
+/** What the kind of credential rules out, whatever policies say: registry clients' change nothing, and operate nothing. */
+function refuseCredential(
+  { method, path, operator }: Endpoint,
+  asker: Asker,
+  { audit, admission }: Refusing,
+): void {
+  const action = `${method} ${prefix}${path}`;
+  const where = { registry: admission.home, resource: '' };
+  if (method !== 'GET' && isForRegistryClients(asker.caller))
+    throw refuseRegistryClient(audit, asker, action, where);
+  if (!operator || isOperator(asker.caller, admission.home)) return;
+  recordDenial(audit, asker, { ...where, action, because: 'for the operator alone' });
+  throw operatorOnly();
 }
 
 function chooseEndpoint(routes: Routes, request: Incoming): Endpoint {
