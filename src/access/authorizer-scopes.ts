@@ -1,6 +1,6 @@
 import type { ScopeRight } from '../domain/access-action.ts';
 import { actions, scopeRightOf } from '../domain/access-action.ts';
-import { matchesGlob } from '../domain/name-pattern.ts';
+import { matchesGlob } from '../domain/wildcard.ts';
 import type { Question, Verdict } from './access.ts';
 
 /** The refusal where the credential's own scopes leave the question out; `undefined` where they don't. */

@@ -1,6 +1,6 @@
 import { decodeJwt, errors, jwtVerify } from 'jose';
 import { RegistryError } from '../domain/errors.ts';
-import { matchesGlob } from '../domain/name-pattern.ts';
+import { matchesGlob } from '../domain/wildcard.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { KeySet, KeySetPlace } from './key-set.ts';
 import { KeysUnavailable, createKeySet } from './key-set.ts';

@@ -1,5 +1,5 @@
 import type { ScopeRight } from '../domain/access-action.ts';
-import { matchesGlob } from '../domain/name-pattern.ts';
+import { matchesGlob } from '../domain/wildcard.ts';
 import { parseRepositoryName } from '../domain/repository-name.ts';
 import type { Scope } from './access.ts';
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isAllowed, matchesGlob } from './name-pattern.ts';
+import { isAllowed } from './name-pattern.ts';
+import { matchesGlob } from './wildcard.ts';
 import { parseReference } from './reference.ts';
 
 const globs: readonly (readonly [string, string, boolean])[] = [
@@ -22,6 +23,7 @@ const globs: readonly (readonly [string, string, boolean])[] = [
   ['[ab]', 'a', false],
   ['**', 'a', true],
   ['*a', 'aaab', false],
+  ['?', '🦀', true],
 ];
 for (const [pattern, text, matches] of globs) {
   test(`the pattern ${JSON.stringify(pattern)} ${matches ? 'matches' : 'does not match'} ${JSON.stringify(text)}`, () => {

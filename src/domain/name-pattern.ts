@@ -1,37 +1,9 @@
 import type { PullRule } from './pull-rule.ts';
 import type { Reference } from './reference.ts';
+import { matchesGlob } from './wildcard.ts';
 
 /** The longest pattern that configuration accepts. */
 export const namePatternCharactersMax = 512;
-
-/**
- * Whether a text matches a pattern of `*` (any characters, slashes too) and `?` (one). Only the last `*` is ever returned to,
- * so the cost is bounded by pattern times text whatever both hold.
- */
-export function matchesGlob(pattern: string, text: string): boolean {
-  let p = 0;
-  let t = 0;
-  let starAt = -1;
-  let starText = 0;
-  while (t < text.length) {
-    if (p < pattern.length && pattern[p] === '*') {
-      starAt = p;
-      starText = t;
-      p += 1;
-    } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
-      p += 1;
-      t += 1;
-    } else if (starAt >= 0) {
-      p = starAt + 1;
-      starText += 1;
-      t = starText;
-    } else {
-      return false;
-    }
-  }
-  while (pattern[p] === '*') p += 1;
-  return p === pattern.length;
-}
 
 /** A pattern's two sides: `library/*`, `library/nginx:1.*`, `library/nginx@sha256:…`. */
 interface NamePattern {

@@ -1,13 +1,7 @@
 import { isInBlock, parseIpAddress, parseIpBlock } from './ip-address.ts';
 import { parseMoment } from './policy-moment.ts';
-import {
-  type KeyValues,
-  matchesPattern,
-  type PatternCodes,
-  parsePattern,
-  resolvePattern,
-  textOf,
-} from './policy-pattern.ts';
+import { type KeyValues, parsePattern, resolvePattern, textOf } from './policy-pattern.ts';
+import { matchesPattern, type PatternCodes } from './wildcard.ts';
 
 /** Whether one value of a question's key stands in the relation to one of the policy's values. */
 export type Relation = (actual: string, values: KeyValues) => boolean;

@@ -2,14 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
-  matchesPattern,
   matchesSegments,
-  type PatternCodes,
   parsePattern,
   resolvePattern,
   splitAtColons,
   variableProblem,
 } from './policy-pattern.ts';
+import { matchesPattern, type PatternCodes } from './wildcard.ts';
 
 const app = 'arn:aws:ecr:us-east-1:000000000000:repository/k8s/busybox';
 

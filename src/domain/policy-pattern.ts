@@ -1,8 +1,7 @@
+import { any, matchesPattern, wildcardCodeAt, type PatternCodes } from './wildcard.ts';
+
 /** The values of a condition key, given in lower case; `undefined` where the question has none. Never an empty list. */
 export type KeyValues = (key: string) => readonly string[] | undefined;
-
-/** Code units of a pattern; `any` and `one` stand for `*` and `?`, so a value that is put in can never be a wildcard. */
-export type PatternCodes = readonly number[];
 
 /** A text of a policy in which wildcards and variables have been found. */
 export interface PolicyPattern {
@@ -19,8 +18,6 @@ export interface PatternVariable {
 
 type PatternPiece = PatternCodes | PatternVariable;
 
-const any = -1;
-const one = -2;
 const colon = 58;
 
 /** `${*}`, `${?}`, `${$}`, `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`. */
@@ -45,9 +42,7 @@ export function parsePattern(
       at = found.end;
       continue;
     }
-    const letter = text[at];
-    const wildcard = letter === '*' ? any : letter === '?' ? one : undefined;
-    codes.push(options.wildcards && wildcard !== undefined ? wildcard : text.charCodeAt(at));
+    codes.push(options.wildcards ? wildcardCodeAt(text, at) : text.charCodeAt(at));
     at += 1;
   }
   if (pieces.length === 0) return { constant: codes, pieces: [codes] };
@@ -97,36 +92,6 @@ export function textOf(codes: PatternCodes): string {
   let text = '';
   for (const code of codes) text += String.fromCharCode(code);
   return text;
-}
-
-/** Whether a text matches; the cost is at most pattern times text, as only the last `*` is returned to. */
-export function matchesPattern(codes: PatternCodes, text: string): boolean {
-  let p = 0;
-  let t = 0;
-  let starAt = -1;
-  let starText = 0;
-  while (t < text.length) {
-    const code = codes[p];
-    if (code === any) {
-      starAt = p;
-      starText = t;
-      p += 1;
-    } else if (code === one) {
-      p += 1;
-      t += (text.codePointAt(t) ?? 0) > 0xffff ? 2 : 1;
-    } else if (code === text.charCodeAt(t)) {
-      p += 1;
-      t += 1;
-    } else if (starAt >= 0) {
-      p = starAt + 1;
-      starText += 1;
-      t = starText;
-    } else {
-      return false;
-    }
-  }
-  while (codes[p] === any) p += 1;
-  return p === codes.length;
 }
 
 /** The parts between colons. */

@@ -2,15 +2,14 @@ import type { PolicyDocument, PolicyStatement, PrincipalMatch } from './policy.t
 import { type CompiledCondition, compileCondition } from './policy-conditions.ts';
 import {
   type KeyValues,
-  matchesPattern,
   matchesSegments,
   neededKeys,
-  type PatternCodes,
   parsePattern,
   type PolicyPattern,
   resolvePattern,
   splitAtColons,
 } from './policy-pattern.ts';
+import { matchesPattern, type PatternCodes } from './wildcard.ts';
 import { arnOf, type Principal } from './principal.ts';
 
 /** A question as statements see it, made once for all of them. */

@@ -1,4 +1,4 @@
-import { matchesGlob } from './name-pattern.ts';
+import { matchesGlob } from './wildcard.ts';
 
 /** ECR's modes of a repository's tags (AmazonECR user guide, "image-tag-mutability"). */
 export const tagMutabilities = [
