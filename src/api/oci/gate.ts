@@ -83,68 +83,9 @@ export const anonymousCaller: Caller = { principal: anonymous, via: 'none', scop
 export function createGate(options: GateOptions): Gate {
   const { listener, identifier, authorizer, metadata } = options;
 
-  const refuse = async (plan: RepositoryPlan, question: Question): Promise<never> => {
-    if (listener === 'hub') throw new RegistryError('nameUnknown', 'repository unknown');
-    const { caller, action } = question;
-    const { account } = registryOf(plan.registry);
-    if (caller.principal.kind === 'anonymous') {
-      // A mirror asks for a registry by its host: one that is not here is no secret.
-      const foreign = plan.route.ns !== undefined && plan.registry !== options.home();
-      if (foreign && (await metadata.findAccount(account)) === undefined)
-        throw new RegistryError('nameUnknown', 'no such registry');
-      throw new RegistryError('unauthorized', 'authentication is needed for this');
-    }
-    if (caller.scopes !== undefined && caller.via === 'bearer') {
-      const unlimited = { ...question, caller: withoutRequestScopes(caller) };
-      if ((await authorizer.explain(unlimited)).allowed) {
-        throw new RegistryError('unauthorized', 'the token was not made for this', {
-          detail: { error: 'insufficient_scope', action },
-        });
-      }
-    }
-    const reads = { ...question, action: actions.getManifest };
-    const visible = action !== actions.getManifest && (await authorizer.explain(reads)).allowed;
-    if (!visible) throw repositoryUnknown(plan);
-    throw new RegistryError('denied', `${action} is not allowed here`, {
-      detail: { action, repository: plan.target.repository },
-    });
-  };
-
   const requireRights = async (plan: RepositoryPlan, question: Question): Promise<void> => {
     const verdict = await authorizer.may(question);
-    if (!verdict.allowed) await refuse(plan, question);
-  };
-
-  /** What may be fetched anew keeps its rule. Missing rights to import are no denial: what is held is still served. */
-  const withinImports = (
-    question: Question,
-    target: PullTarget,
-  ): PullTarget | Promise<PullTarget> => {
-    if (target.rule === undefined) return target;
-    const held = { ...target, rule: undefined };
-    const imports = authorizer.explain({ ...question, action: actions.importUpstream });
-    const makes = authorizer.explain({ ...question, action: actions.createRepository });
-    if (!(imports instanceof Promise) && !(makes instanceof Promise)) {
-      if (!imports.allowed) return held;
-      if (makes.allowed) return target;
-    }
-    return (async () => {
-      if (!(await imports).allowed) return held;
-      if ((await makes).allowed) return target;
-      const { registry } = question;
-      const row = await metadata.findRepository({ registry, repository: target.repository });
-      return row === undefined ? held : target;
-    })();
-  };
-
-  /** HEAD of a blob is either right's; only the last one refused is a denial. */
-  const pullVerdict = (question: Question, method: string): Verdict | Promise<Verdict> => {
-    if (question.action !== actions.getBlob || method !== 'HEAD') return authorizer.may(question);
-    const reads = authorizer.explain(question);
-    const checks = { ...question, action: actions.checkBlob };
-    if (reads instanceof Promise)
-      return reads.then((verdict) => (verdict.allowed ? verdict : authorizer.may(checks)));
-    return reads.allowed ? reads : authorizer.may(checks);
+    if (!verdict.allowed) await refuse(options, plan, question);
   };
 
   return {
@@ -157,13 +98,17 @@ export function createGate(options: GateOptions): Gate {
       identifier.identify(authorization, fromOf(request), { mirror: false }),
     admitPull: (plan, caller, request) => {
       const question = questionOf(plan, caller, request, pullActionOf(plan.route));
-      const verdict = pullVerdict(question, request.method);
+      const verdict = pullVerdict(options, question, request.method);
       if (verdict instanceof Promise) {
         return verdict.then((settled) =>
-          settled.allowed ? withinImports(question, plan.target) : refuse(plan, question),
+          settled.allowed
+            ? withinImports(options, question, plan.target)
+            : refuse(options, plan, question),
         );
       }
-      return verdict.allowed ? withinImports(question, plan.target) : refuse(plan, question);
+      return verdict.allowed
+        ? withinImports(options, question, plan.target)
+        : refuse(options, plan, question);
     },
     admit: async (plan, caller, request, { actions: wanted, makes }) => {
       for (const action of wanted)
@@ -204,6 +149,75 @@ export function createGate(options: GateOptions): Gate {
       return new RegistryError('manifestUnknown', 'Requested image not found');
     },
   };
+}
+
+/** Throws what a caller without the right is told: no more than it may see. */
+async function refuse(
+  { listener, authorizer, metadata, home }: GateOptions,
+  plan: RepositoryPlan,
+  question: Question,
+): Promise<never> {
+  if (listener === 'hub') throw new RegistryError('nameUnknown', 'repository unknown');
+  const { caller, action } = question;
+  const { account } = registryOf(plan.registry);
+  if (caller.principal.kind === 'anonymous') {
+    // A mirror asks for a registry by its host: one that is not here is no secret.
+    const foreign = plan.route.ns !== undefined && plan.registry !== home();
+    if (foreign && (await metadata.findAccount(account)) === undefined)
+      throw new RegistryError('nameUnknown', 'no such registry');
+    throw new RegistryError('unauthorized', 'authentication is needed for this');
+  }
+  if (caller.scopes !== undefined && caller.via === 'bearer') {
+    const unlimited = { ...question, caller: withoutRequestScopes(caller) };
+    if ((await authorizer.explain(unlimited)).allowed) {
+      throw new RegistryError('unauthorized', 'the token was not made for this', {
+        detail: { error: 'insufficient_scope', action },
+      });
+    }
+  }
+  const reads = { ...question, action: actions.getManifest };
+  const visible = action !== actions.getManifest && (await authorizer.explain(reads)).allowed;
+  if (!visible) throw repositoryUnknown(plan);
+  throw new RegistryError('denied', `${action} is not allowed here`, {
+    detail: { action, repository: plan.target.repository },
+  });
+}
+
+/** What may be fetched anew keeps its rule. Missing rights to import are no denial: what is held is still served. */
+function withinImports(
+  { authorizer, metadata }: GateOptions,
+  question: Question,
+  target: PullTarget,
+): PullTarget | Promise<PullTarget> {
+  if (target.rule === undefined) return target;
+  const held = { ...target, rule: undefined };
+  const imports = authorizer.explain({ ...question, action: actions.importUpstream });
+  const makes = authorizer.explain({ ...question, action: actions.createRepository });
+  if (!(imports instanceof Promise) && !(makes instanceof Promise)) {
+    if (!imports.allowed) return held;
+    if (makes.allowed) return target;
+  }
+  return (async () => {
+    if (!(await imports).allowed) return held;
+    if ((await makes).allowed) return target;
+    const { registry } = question;
+    const row = await metadata.findRepository({ registry, repository: target.repository });
+    return row === undefined ? held : target;
+  })();
+}
+
+/** HEAD of a blob is either right's; only the last one refused is a denial. */
+function pullVerdict(
+  { authorizer }: GateOptions,
+  question: Question,
+  method: string,
+): Verdict | Promise<Verdict> {
+  if (question.action !== actions.getBlob || method !== 'HEAD') return authorizer.may(question);
+  const reads = authorizer.explain(question);
+  const checks = { ...question, action: actions.checkBlob };
+  if (reads instanceof Promise)
+    return reads.then((verdict) => (verdict.allowed ? verdict : authorizer.may(checks)));
+  return reads.allowed ? reads : authorizer.may(checks);
 }
 
 /** A registry token's own scopes left out: the limits of the credential behind it stay. */
