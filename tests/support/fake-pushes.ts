@@ -14,6 +14,10 @@ export interface FakePushes extends Pushes {
   readonly uploads: Map<string, number>;
   /** Where any blob can be mounted from. */
   sources: readonly RepositoryName[];
+  /** True: manifests name what only upstream has. */
+  needsImport: boolean;
+  /** Run where a push is committed, before it is answered. */
+  committing: (repository: RepositoryName) => Promise<void> | void;
 }
 
 export function createFakePushes(): FakePushes {
@@ -39,6 +43,8 @@ export function createFakePushes(): FakePushes {
     failure: undefined,
     uploads: new Map(),
     sources: [],
+    needsImport: false,
+    committing: () => {},
     requirePush: async ({ target }) => called(`requirePush ${target.repository}`),
     startUpload: async ({ target, algorithm }) => {
       called(`startUpload ${target.repository} ${algorithm}`);
@@ -55,15 +61,17 @@ export function createFakePushes(): FakePushes {
       called(`appendUpload ${range === undefined ? 'stream' : `${range.start}-${range.end}`}`);
       return { id, size: await append(id, range, body) };
     },
-    finishUpload: async ({ id, digest, range, body }) => {
+    finishUpload: async ({ target, id, digest, range, body }) => {
       called(`finishUpload ${digest}`);
       const size = await append(id, range, body);
       fake.uploads.delete(id);
+      await fake.committing(target.repository);
       return { digest, size };
     },
     putBlob: async ({ target, digest, body }) => {
       const bytes = await buffer(body);
       called(`putBlob ${target.repository} ${bytes.length}`);
+      await fake.committing(target.repository);
       return { digest, size: bytes.length };
     },
     cancelUpload: async ({ id }) => {
@@ -73,10 +81,15 @@ export function createFakePushes(): FakePushes {
     mountSources: async ({ from }) => (from === undefined ? fake.sources : [from]),
     mountBlob: async ({ target, from }) => {
       called(`mountBlob ${from} ${target.repository}`);
-      return fake.sources.includes(from);
+      if (!fake.sources.includes(from)) return false;
+      await fake.committing(target.repository);
+      return true;
     },
-    putManifest: async ({ target, reference, tags, bytes, contentType }) => {
+    putManifest: async ({ target, reference, tags, bytes, contentType, mayImport }) => {
       called(`putManifest ${target.repository} ${bytes.length}`);
+      if (fake.needsImport && !(await mayImport()))
+        throw new RegistryError('manifestBlobUnknown', 'not here');
+      await fake.committing(target.repository);
       const set = reference.kind === 'tag' ? [reference.tag] : [...tags];
       const digest = reference.kind === 'digest' ? reference.digest : sha256(bytes);
       const mediaType = contentType ?? '';

@@ -88,7 +88,7 @@ async function beginUpload(work: Work, plan: StartPlan): Promise<Reply> {
     return pushed(work, actions.finishUpload, made, () => pushBlob(pushes, plan, request));
   }
   const made = await admit(work, [actions.startUpload], true);
-  return pushed(work, actions.finishUpload, made, async () => {
+  return pushed(work, actions.startUpload, made, async () => {
     await pushes.requirePush(plan);
     const mounts = {
       allowed: () => gate.mayDo(plan, caller, request, wholeBlobActions),
@@ -147,7 +147,8 @@ async function pushed(
     }
   });
   if (made) await told.made(work, -Infinity, 'push');
-  told.changed(work, action, change);
+  // A mount completes what it begins.
+  told.changed(work, change.from === undefined ? action : actions.finishUpload, change);
   return change.reply;
 }
 
