@@ -17,8 +17,13 @@ export interface UploadPlace {
  * system with the blobs. Unknown, of another repository, cancelled, finished and expired ones are all `undefined`.
  */
 export interface Uploads {
-  /** Begins an empty upload; its id is a UUID. `algorithm` is the one the digest will likely have: only its hash is free at the end. */
-  create(place: UploadPlace, algorithm: DigestAlgorithm): Promise<string>;
+  /**
+   * Begins an empty upload; its id is a UUID. `algorithm` is the one the digest will likely have: only its hash is free at the end.
+   * `owner`: whoever begins it, by a key that says nothing here; counted as long as this process lives.
+   * So many may be open on the server, in a repository and of an owner: beyond it an empty one that idled for five minutes
+   * is given up for it, else one that idled for an hour, else it throws `tooManyRequests`, naming the bound.
+   */
+  create(place: UploadPlace, algorithm: DigestAlgorithm, owner?: string): Promise<string>;
   /**
    * Takes the upload for one request; whoever comes meanwhile waits its turn, under `signal`.
    * Throws `RegistryError` `unavailable` when the turn does not come within 10 s.

@@ -14,6 +14,7 @@ import { createFileSpool } from './spool.ts';
 import { createIdleHashes } from './upload-data-file.ts';
 import { createUploadShelf } from './upload-shelf-files.ts';
 import { createUploads } from './uploads.ts';
+import type { UploadsContext } from './uploads.ts';
 
 export interface FileStorageOptions {
   readonly dataDir: string;
@@ -26,7 +27,7 @@ export interface FileStorageOptions {
   readonly journalEveryMs?: number;
   readonly hashInPlaceMaxBytes?: number;
   readonly writebackEveryBytes?: number;
-  readonly uploadsMax?: number;
+  readonly uploadBounds?: UploadsContext['bounds'];
 }
 
 /** Hashes of large uploads that live on between two requests; each holds a descriptor. */
@@ -71,12 +72,11 @@ export async function createFileStorage(options: FileStorageOptions): Promise<St
     },
     uploadsRoot,
   );
-  const { uploadsMax } = options;
-  const limit = uploadsMax === undefined ? {} : { uploadsMax };
+  const { uploadBounds: bounds = {} } = options;
   return {
     blobs: createFileBlobs({ files, folders, events }, blobsRoot),
     spool: createFileSpool(context, spoolRoot),
-    uploads: createUploads({ clock, events, ...limit }, shelf),
+    uploads: createUploads({ clock, events, bounds }, shelf),
     [Symbol.asyncDispose]: async () => {
       if (options.hashPool === undefined) await pool[Symbol.asyncDispose]();
     },

@@ -197,7 +197,7 @@ test('no more uploads are begun than there may be, those of an earlier process a
         await uploads.create(uploadPlace, 'sha256');
       });
     },
-    { uploadsMax: 3 },
+    { uploadBounds: { server: 3 } },
   ));
 
 test('an upload whose file somebody cut short is gone', () =>

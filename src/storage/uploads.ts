@@ -3,64 +3,66 @@ import { RegistryError } from '../domain/errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { UploadFile, UploadPlace, Uploads } from '../ports/uploads.ts';
+import { createOpenUploads, findForgotten, lookAt, lookAtUnseen } from './open-uploads.ts';
+import type { OpenUploads, Upload, UploadBounds } from './open-uploads.ts';
 import { placeKeyOf } from './upload-data.ts';
-import type { UploadData, UploadRecord, UploadShelf } from './upload-data.ts';
+import type { UploadRecord, UploadShelf } from './upload-data.ts';
 import { UploadHolder } from './upload-holder.ts';
 import type { HeldUpload } from './upload-holder.ts';
 import { createUploadTurn } from './upload-turn.ts';
-import type { UploadTurn } from './upload-turn.ts';
 
-const uploadsMaxByDefault = 10_000;
+const boundsByDefault: UploadBounds = { server: 10_000, repository: 500, owner: 1000 };
 const keptMs = 24 * 60 * 60 * 1000;
-/** A full house empties slowly: uploads end, or are swept within hours. */
-const fullRetryAfterMs = 60_000;
-
-interface Upload {
-  readonly record: UploadRecord;
-  readonly data: UploadData;
-  readonly turn: UploadTurn;
-  /** Monotonic ms of the last request; `undefined` for one that this process has not seen used. */
-  touchedAt: number | undefined;
-  holder: AbortController | undefined;
-  adopting: Promise<void> | undefined;
-}
 
 export interface UploadsContext {
   readonly clock: Clock;
   readonly events: Events;
-  readonly uploadsMax?: number;
+  readonly bounds?: Partial<UploadBounds>;
 }
-
-type Open = Map<string, Upload>;
 
 /** Uploads over a shelf: who may have which, how many there are, and when they go. */
 export function createUploads(context: UploadsContext, shelf: UploadShelf): Uploads {
-  const { clock, uploadsMax = uploadsMaxByDefault } = context;
-  const open: Open = new Map();
+  const { clock } = context;
+  const open = createOpenUploads({ ...boundsByDefault, ...context.bounds });
   let sweeping: Promise<void> | undefined;
-  const enter = (record: UploadRecord, data: UploadData, touchedAt: number | undefined): Upload => {
-    const turn = createUploadTurn(clock);
-    const upload = { record, data, turn, touchedAt, holder: undefined, adopting: undefined };
-    open.set(record.id, upload);
-    return upload;
-  };
-  for (const record of shelf.found) enter(record, shelf.of(record), undefined);
+  const uploadOf = (record: UploadRecord, owner: string | undefined): Upload => ({
+    record,
+    data: shelf.of(record),
+    turn: createUploadTurn(clock),
+    owner,
+    touchedAt: undefined,
+    empty: undefined,
+    holder: undefined,
+    adopting: undefined,
+    looking: undefined,
+  });
+  for (const record of shelf.found) open.enter(uploadOf(record, undefined));
   const find = (place: UploadPlace, id: string): Upload | undefined => {
-    const upload = open.get(id);
+    const upload = open.all.get(id);
     return upload?.record.placeKey === placeKeyOf(place) ? upload : undefined;
   };
 
   return {
-    create: async (place, algorithm) => {
-      if (open.size >= uploadsMax) throw tooMany(uploadsMax);
+    create: async (place, algorithm, owner) => {
       const placeKey = placeKeyOf(place);
+      for (;;) {
+        const full = open.full(place, placeKey, owner);
+        if (full === undefined) break;
+        if (await lookAtUnseen(open, full, clock)) continue;
+        const forgotten = findForgotten(open, full, clock);
+        if (forgotten === undefined) throw full.error;
+        await remove(context, open, forgotten);
+      }
       const record = { id: randomUUID(), algorithm, startedAt: clock.now(), placeKey };
+      const upload = uploadOf(record, owner);
+      upload.touchedAt = clock.elapsed();
+      upload.empty = true;
       // Entered first, so that no sweep takes its file for litter.
-      enter(record, shelf.of(record), clock.elapsed());
+      open.enter(upload);
       try {
         await shelf.create(record, place);
       } catch (error) {
-        open.delete(record.id);
+        open.leave(upload);
         throw error;
       }
       return record.id;
@@ -74,7 +76,7 @@ export function createUploads(context: UploadsContext, shelf: UploadShelf): Uplo
     cancel: async (place, id) => {
       const upload = find(place, id);
       while (upload?.adopting !== undefined) await upload.adopting.catch(() => undefined);
-      if (upload === undefined || open.get(id) !== upload) return false;
+      if (upload === undefined || open.all.get(id) !== upload) return false;
       const removed = remove(context, open, upload);
       upload.holder?.abort(new RegistryError('uploadUnknown', 'The upload was cancelled'));
       await removed;
@@ -88,14 +90,13 @@ export function createUploads(context: UploadsContext, shelf: UploadShelf): Uplo
   };
 }
 
-function tooMany(uploadsMax: number): RegistryError {
-  const message = `${uploadsMax} uploads are open; finish or cancel some`;
-  return new RegistryError('tooManyRequests', message, { retryAfterMs: fullRetryAfterMs });
-}
-
 /** Forgets the upload at once, then removes its bytes; what can't be removed is left to a sweep. */
-async function remove({ events }: UploadsContext, open: Open, upload: Upload): Promise<void> {
-  open.delete(upload.record.id);
+async function remove(
+  { events }: UploadsContext,
+  open: OpenUploads,
+  upload: Upload,
+): Promise<void> {
+  open.leave(upload);
   upload.turn.end();
   try {
     await upload.data.remove();
@@ -108,7 +109,7 @@ async function remove({ events }: UploadsContext, open: Open, upload: Upload): P
 /** With the turn, which is given on if it comes to nothing. */
 async function hold(
   context: UploadsContext,
-  open: Open,
+  open: OpenUploads,
   upload: Upload,
 ): Promise<UploadFile | undefined> {
   const { record, data, turn } = upload;
@@ -120,7 +121,7 @@ async function hold(
     turn.release();
     throw error;
   }
-  const there = open.get(id) === upload;
+  const there = open.all.get(id) === upload;
   if (size === undefined || !there) {
     await data.close();
     // Opening may have made the file of a cancelled upload anew.
@@ -132,11 +133,11 @@ async function hold(
     id,
     data,
     get gone() {
-      return open.get(id) !== upload;
+      return open.all.get(id) !== upload;
     },
     adopt: (move) => {
       const done = (): void => {
-        open.delete(id);
+        open.leave(upload);
         turn.end();
       };
       upload.adopting = move()
@@ -148,16 +149,18 @@ async function hold(
     release: () => {
       upload.holder = undefined;
       upload.touchedAt = context.clock.elapsed();
+      upload.empty = holder.size === 0;
       turn.release();
     },
   };
   upload.holder = cancel;
-  return new UploadHolder(held, size, cancel.signal);
+  const holder = new UploadHolder(held, size, cancel.signal);
+  return holder;
 }
 
-async function list(open: Open, shelf: UploadShelf): ReturnType<Uploads['list']> {
+async function list(open: OpenUploads, shelf: UploadShelf): ReturnType<Uploads['list']> {
   const listed: (UploadPlace & { id: string; size: number; startedAt: number })[] = [];
-  const byAge = [...open.values()].sort((a, b) => a.record.startedAt - b.record.startedAt);
+  const byAge = [...open.all.values()].sort((a, b) => a.record.startedAt - b.record.startedAt);
   for (const { record, data } of byAge) {
     const place = await shelf.place(record.placeKey);
     const size = await data.size();
@@ -167,17 +170,16 @@ async function list(open: Open, shelf: UploadShelf): ReturnType<Uploads['list']>
   return listed;
 }
 
-async function sweep(context: UploadsContext, open: Open, shelf: UploadShelf): Promise<void> {
+async function sweep(
+  context: UploadsContext,
+  open: OpenUploads,
+  shelf: UploadShelf,
+): Promise<void> {
   const { clock } = context;
-  for (const upload of open.values()) {
-    if (upload.touchedAt === undefined) {
-      const modifiedAt = (await upload.data.modifiedAt()) ?? 0;
-      // A clock that was wrong once must not keep an upload for ever: one of the future is of now.
-      const idleMs = Math.max(0, clock.now() - modifiedAt);
-      upload.touchedAt ??= clock.elapsed() - idleMs;
-    }
-    if (upload.turn.taken || clock.elapsed() - upload.touchedAt <= keptMs) continue;
+  for (const upload of open.all.values()) {
+    if (upload.touchedAt === undefined) await lookAt(upload, clock);
+    if (upload.turn.taken || clock.elapsed() - (upload.touchedAt ?? 0) <= keptMs) continue;
     await remove(context, open, upload);
   }
-  await shelf.removeLitter(open);
+  await shelf.removeLitter(open.all);
 }
