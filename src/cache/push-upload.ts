@@ -136,7 +136,7 @@ export function createBlobPushes(
     startUpload: async (request) => {
       await target.require(request);
       const id = await written('createUpload', () =>
-        uploads.create(placeOf(request), request.algorithm),
+        uploads.create(placeOf(request), request.algorithm, request.owner),
       );
       return { id, size: 0 };
     },
@@ -171,7 +171,7 @@ export function createBlobPushes(
       const { digest, bytes, body } = request;
       const startedAt = parts.clock.elapsed();
       const id = await written('createUpload', () =>
-        uploads.create(placeOf(request), algorithmOf(digest)),
+        uploads.create(placeOf(request), algorithmOf(digest), request.owner),
       );
       const size = await withUpload({ ...request, id }, signal, async (file) => {
         try {

@@ -38,7 +38,13 @@ export interface PutManifestAnswer {
 export interface Pushes {
   /** Refuses what may not be pushed here at all: the rule, or a repository that may not be made. */
   requirePush(request: PullRequest): Promise<void>;
-  startUpload(request: PullRequest & { readonly algorithm: DigestAlgorithm }): Promise<UploadState>;
+  /** `owner`: for whom open uploads are counted (`Uploads.create`). */
+  startUpload(
+    request: PullRequest & {
+      readonly algorithm: DigestAlgorithm;
+      readonly owner?: string | undefined;
+    },
+  ): Promise<UploadState>;
   uploadState(request: PullRequest & { readonly id: string }): Promise<UploadState>;
   /** `range` absent: a stream that is appended. `bytes`: Content-Length, where there is one. `uploadRange` where the chunk does not begin at the end. */
   appendUpload(
@@ -61,9 +67,10 @@ export interface Pushes {
     },
     signal: AbortSignal,
   ): Promise<{ readonly digest: Digest; readonly size: number }>;
-  /** A whole blob in one request. */
+  /** A whole blob in one request; `owner` as in `startUpload`. */
   putBlob(
     request: PullRequest & {
+      readonly owner?: string | undefined;
       readonly digest: Digest;
       readonly bytes: number | undefined;
       readonly body: ByteStream;

@@ -10,6 +10,8 @@ export interface FakePushes extends Pushes {
   readonly calls: string[];
   /** Thrown by every call while set. */
   failure: Error | undefined;
+  /** For whom uploads and whole blobs were begun, in order. */
+  readonly owners: (string | undefined)[];
   /** Sizes of uploads by id. */
   readonly uploads: Map<string, number>;
   /** Where any blob can be mounted from. */
@@ -40,13 +42,15 @@ export function createFakePushes(): FakePushes {
   };
   const fake: FakePushes = {
     calls: [],
+    owners: [],
     failure: undefined,
     uploads: new Map(),
     sources: [],
     needsImport: false,
     committing: () => {},
     requirePush: async ({ target }) => called(`requirePush ${target.repository}`),
-    startUpload: async ({ target, algorithm }) => {
+    startUpload: async ({ target, algorithm, owner }) => {
+      fake.owners.push(owner);
       called(`startUpload ${target.repository} ${algorithm}`);
       const id = `00000000-0000-4000-8000-${String(fake.uploads.size).padStart(12, '0')}`;
       fake.uploads.set(id, 0);
@@ -68,7 +72,8 @@ export function createFakePushes(): FakePushes {
       await fake.committing(target.repository);
       return { digest, size };
     },
-    putBlob: async ({ target, digest, body }) => {
+    putBlob: async ({ target, digest, body, owner }) => {
+      fake.owners.push(owner);
       const bytes = await buffer(body);
       called(`putBlob ${target.repository} ${bytes.length}`);
       await fake.committing(target.repository);

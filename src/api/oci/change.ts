@@ -85,7 +85,7 @@ async function beginUpload(work: Work, plan: StartPlan): Promise<Reply> {
   const { pushes, gate, caller, request } = work;
   if (isWholeBlob(plan.route, request)) {
     const made = await admit(work, wholeBlobActions, true);
-    return pushed(work, actions.finishUpload, made, () => pushBlob(pushes, plan, request));
+    return pushed(work, actions.finishUpload, made, () => pushBlob(pushes, plan, caller, request));
   }
   const made = await admit(work, [actions.startUpload], true);
   return pushed(work, actions.startUpload, made, async () => {
@@ -95,7 +95,7 @@ async function beginUpload(work: Work, plan: StartPlan): Promise<Reply> {
       mayRead: (source: Parameters<Gate['mayRead']>[0]) =>
         gate.mayRead(source, actions.getBlob, caller, request),
     };
-    return startUpload(pushes, plan, mounts);
+    return startUpload(pushes, plan, caller, mounts);
   });
 }
 

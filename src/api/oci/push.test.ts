@@ -71,6 +71,14 @@ suite('12. A push answers only what is on the disk', () => {
     deepEqual([begun.status, empty.status], [202, 201]);
   });
 
+  test('what is begun is counted for whoever begins it', async () => {
+    await using server = await startPullServer([]);
+    await ask(server, uploads, { method: 'POST' });
+    await ask(server, `${uploads}?digest=${layer}`, { method: 'POST', body: 'layer' });
+    const root = 'arn:aws:iam::000000000000:root';
+    deepEqual(server.pushes.owners, [root, root]);
+  });
+
   test('chunks, status and end', async () => {
     await using server = await startPullServer([]);
     const place = await begin(server);
@@ -221,6 +229,7 @@ suite('12. A push answers only what is on the disk', () => {
     [new RegistryError('sizeInvalid', 'short'), 400, 'SIZE_INVALID'],
     [new RegistryError('storageFull', 'full'), 507, 'INSUFFICIENT_STORAGE'],
     [new RegistryError('storageFailed', 'read-only'), 500, 'UNKNOWN'],
+    [new RegistryError('tooManyRequests', 'full house'), 429, 'TOOMANYREQUESTS'],
   ];
   for (const [error, status, code] of failures) {
     test(`${error.code} is ${status} ${code}`, async () => {

@@ -1,7 +1,9 @@
+import type { Caller } from '../../access/access.ts';
 import type { ChunkRange, Pushes, UploadState } from '../../cache/pushes.ts';
 import { isEmptyBlob } from '../../domain/digest.ts';
 import type { Digest } from '../../domain/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import { describePrincipal } from '../../domain/principal.ts';
 import type { RegistryKey } from '../../domain/registry.ts';
 import type { RepositoryName } from '../../domain/repository-name.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
@@ -36,12 +38,19 @@ export function isWholeBlob({ mount, digest }: StartPlan['route'], request: Inco
 export async function pushBlob(
   pushes: Pushes,
   plan: StartPlan,
+  caller: Caller,
   request: Incoming,
 ): Promise<Change> {
   const { digest } = plan.route;
   if (digest === undefined) throw new Error('a whole blob has its digest');
   await pushes.putBlob(
-    { ...pushRequest(plan), digest, bytes: request.bodyBytes, body: request.body },
+    {
+      ...pushRequest(plan),
+      owner: ownerOf(caller),
+      digest,
+      bytes: request.bodyBytes,
+      body: request.body,
+    },
     request.signal,
   );
   return { reply: created(plan, digest), digest };
@@ -51,6 +60,7 @@ export async function pushBlob(
 export async function startUpload(
   pushes: Pushes,
   plan: StartPlan,
+  caller: Caller,
   rights: MountRights,
 ): Promise<Change> {
   const { mount: digest, algorithm } = plan.route;
@@ -58,7 +68,11 @@ export async function startUpload(
     const from = await mount(pushes, plan, digest, rights);
     if (from !== undefined) return { reply: created(plan, digest), digest, from };
   }
-  const upload = await pushes.startUpload({ ...pushRequest(plan), algorithm });
+  const upload = await pushes.startUpload({
+    ...pushRequest(plan),
+    owner: ownerOf(caller),
+    algorithm,
+  });
   return {
     reply: accepted(plan, upload, { 'OCI-Chunk-Min-Length': String(chunkBytesMin) }),
   };
@@ -195,6 +209,11 @@ function pushRequest({
   target,
 }: RepositoryPlan): Pick<RepositoryPlan, 'registry' | 'target'> {
   return { registry, target };
+}
+
+/** For whom open uploads are counted: nobody takes all the room. */
+function ownerOf({ principal }: Caller): string {
+  return describePrincipal(principal);
 }
 
 /** A request without a body: no length, or a length of 0. */
