@@ -46,6 +46,25 @@ suite('a blob is downloaded once', () => {
     }
   }
 
+  test('whoever began it is told once, when it is stored and recorded', async () => {
+    await using rig = await createCacheRig();
+    const digest = rig.upstream.putBlob('app', randomBytes(1000));
+    const { registry, target } = rig.request('up/app');
+    const key = { registry, repository: target.repository };
+    const found: Promise<unknown>[] = [];
+    const pull = async (): Promise<void> => {
+      const request = { registry, target, digest, method: 'GET' } as const;
+      const stored = () => void found.push(rig.metadata.findRepository(key));
+      await readAll((await rig.cache.pullBlob({ ...request, stored }, rig.signal)).source);
+    };
+    await Promise.all([pull(), pull()]);
+    await until(() => rig.cache.downloads.count === 0);
+    await pull();
+    assert.deepEqual(await Promise.all(found.map(async (row) => (await row) !== undefined)), [
+      true,
+    ]);
+  });
+
   test('T8: twenty clients of one cold blob cost one download', async () => {
     await using rig = await createCacheRig();
     const bytes = randomBytes(600_000);

@@ -298,4 +298,28 @@ suite('what upstream has in the very repository', () => {
     await pushManifest(rig, 'up/app', 'v2', imageOf(layer, { annotations: { a: 'b' } }));
     assert.equal(await rig.storage.blobs.size(base), layer.length);
   });
+
+  test('is missing for whom may not import, who asks upstream for nothing', async () => {
+    await using rig = await createCacheRig({ rules: [testRule({ push: true })] });
+    rig.upstream.putBlob('app', layer);
+    await pushBlob(rig, 'up/app', emptyJson);
+    const push = () => pushManifest(rig, 'up/app', 'v1', image, { mayImport: false });
+    await refused(push(), 'manifestBlobUnknown');
+    assert.deepEqual(rig.upstream.calls, []);
+    await pushBlob(rig, 'up/app', layer);
+    assert.equal((await push()).digest, digest);
+  });
+
+  test("is missing where the rule's patterns deny it", async () => {
+    const child = digestOf(bytesOf(imageOf(layer)));
+    const rules = [testRule({ push: true, deny: [`app@${child}`] })];
+    await using rig = await createCacheRig({ rules });
+    rig.upstream.putBlob('app', layer);
+    rig.upstream.putManifest('app', imageOf(layer), mediaTypes.ociManifest);
+    await pushBlob(rig, 'up/app', emptyJson);
+    const pushIndex = pushManifest(rig, 'up/app', 'all', indexOf([imageOf(layer)]));
+    await refused(pushIndex, 'manifestBlobUnknown');
+    assert.deepEqual(rig.upstream.calls, []);
+    await pushManifest(rig, 'up/app', 'v1', imageOf(layer, { annotations: { a: 'b' } }));
+  });
 });

@@ -146,7 +146,7 @@ async function pushed(
       work.authorizer.forget(plan.registry, plan.target.repository);
     }
   });
-  if (made) await told.made(work, -Infinity, 'push');
+  if (made && change.digest !== undefined) await told.made(work, -Infinity, 'push');
   // A mount completes what it begins.
   told.changed(work, change.from === undefined ? action : actions.finishUpload, change);
   return change.reply;
