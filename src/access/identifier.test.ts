@@ -233,6 +233,31 @@ suite('what is known', () => {
     equal(rig.identifier.identify(right, rig.from(), { mirror: false }), caller);
   });
 
+  test('of every kind costs no promise, on a mirror request and elsewhere', async () => {
+    const owner = { account: homeAccount, name: 'dev' };
+    const token = await rig.identities.createToken(
+      { ...owner, tokenName: 'known', scopes: [] },
+      rig.author,
+    );
+    const caller = await callerOf(`Bearer ${token?.secret}`);
+    const { password } = await mintEcrPassword(caller, rig);
+    const issued = await rig.tokenService.issueToken({ caller, scopes: [], service: 's' });
+    const headers = [
+      right,
+      basic('x', token?.secret ?? ''),
+      `Bearer ${token?.secret}`,
+      basic('AWS', password),
+      `Bearer ${issued.token}`,
+      basic('', ''),
+      undefined,
+    ];
+    for (const header of headers) {
+      if (header !== undefined) await callerOf(header);
+      for (const mirror of [true, false])
+        ok(!(rig.identifier.identify(header, rig.from(), { mirror }) instanceof Promise), header);
+    }
+  });
+
   test('is looked at again after a minute', async () => {
     const caller = await callerOf(right);
     rig.clock.advance(60_001);
