@@ -46,6 +46,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
   const keys = await openKeyStore(config().dataDir, clock);
   const recorder = createAuditRecorder({
     append: (rows) => metadata.appendAudit(rows),
+    prune: (limits) => metadata.pruneAudit(limits),
     clock,
     onFailure: (message, error) => log.error(message, { logger: 'audit', error: String(error) }),
   });

@@ -1,6 +1,7 @@
-import type { AuditRow } from '../metadata/access-metadata.ts';
+import type { AuditPruning } from '../metadata/access-metadata.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Audit, AuditEntry } from './access.ts';
+import { createRepeats, type NewAuditRow } from './audit-repeats.ts';
 
 const flushAfterMs = 1000;
 const retryAfterMs = 5000;
@@ -8,16 +9,29 @@ const retryAfterMs = 5000;
 const flushRows = 200;
 /** Rows kept while they can't be written; entries beyond are counted and not recorded. */
 const rowsKeptMax = 10_000;
-const minuteMs = 60_000;
-/** Different denials and logins of a minute that become rows of their own; those beyond share one, which says how many. */
-const differentPerMinuteMax = 1000;
 const textCharactersMax = 512;
 const detailKeysMax = 20;
 
-type NewRow = Omit<AuditRow, 'id'>;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+/** What a start has to do comes first. */
+const firstPruneAfterMs = 300_000;
+
+/**
+ * How long rows stay, and how many of a kind at most, the newest. What anonymous requests leave takes nothing from the rest, and
+ * nothing takes from the changes.
+ */
+const kept: readonly (Omit<AuditPruning, 'before'> & { readonly forMs: number })[] = [
+  { kind: 'anonymousDenial', forMs: 30 * dayMs, rowsMax: 100_000 },
+  { kind: 'denial', forMs: 90 * dayMs, rowsMax: 500_000 },
+  { kind: 'login', forMs: 90 * dayMs, rowsMax: 500_000 },
+  { kind: 'change', forMs: 400 * dayMs, rowsMax: 5_000_000 },
+];
 
 export interface AuditRecorderOptions {
-  readonly append: (rows: readonly NewRow[]) => Promise<void>;
+  readonly append: (rows: readonly NewAuditRow[]) => Promise<void>;
+  /** Drops what is older than `before`, and the oldest beyond `rowsMax`. */
+  readonly prune: (input: AuditPruning) => Promise<void>;
   readonly clock: Clock;
   /** One line for the log each time rows could not be written or were dropped. */
   readonly onFailure: (message: string, error: unknown) => void;
@@ -32,14 +46,14 @@ export interface AuditRecorder extends Audit, AsyncDisposable {}
  */
 export function createAuditRecorder(options: AuditRecorderOptions): AuditRecorder {
   const { append, clock, onFailure } = options;
-  let queue: NewRow[] = [];
+  let queue: NewAuditRow[] = [];
   let dropped = 0;
   let timer: Disposable | undefined;
   let writing: Promise<void> | undefined;
   let resting = false;
   let disposed = false;
 
-  const enqueue = (row: NewRow): void => {
+  const enqueue = (row: NewAuditRow): void => {
     if (queue.length >= rowsKeptMax) dropped += row.count;
     else queue.push(row);
     if (queue.length >= flushRows && !resting) void start();
@@ -74,6 +88,7 @@ export function createAuditRecorder(options: AuditRecorderOptions): AuditRecorde
     return writing;
   };
   const repeats = createRepeats(clock, enqueue);
+  const pruning = pruneHourly(options);
   return {
     record(entry) {
       const row = rowOf(entry, clock.now());
@@ -82,6 +97,7 @@ export function createAuditRecorder(options: AuditRecorderOptions): AuditRecorde
     },
     async [Symbol.asyncDispose]() {
       disposed = true;
+      pruning[Symbol.dispose]();
       repeats.end();
       await writing;
       if (queue.length > 0) await start();
@@ -90,52 +106,21 @@ export function createAuditRecorder(options: AuditRecorderOptions): AuditRecorde
   };
 }
 
-interface Repeats {
-  add(row: NewRow): void;
-  end(): void;
+function pruneHourly({ prune, clock, onFailure }: AuditRecorderOptions): Disposable {
+  const all = async (): Promise<void> => {
+    const now = clock.now();
+    for (const { forMs, ...rest } of kept) await prune({ ...rest, before: now - forMs });
+  };
+  const later = (afterMs: number): Disposable =>
+    clock.after(afterMs, () => {
+      timer = later(hourMs);
+      all().catch((error: unknown) => onFailure('old audit rows could not be dropped', error));
+    });
+  let timer = later(firstPruneAfterMs);
+  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
 }
 
-/** Lets the first of identical rows through at once and gathers the others of its minute. */
-function createRepeats(clock: Clock, enqueue: (row: NewRow) => void): Repeats {
-  /** The row that stands for the repetitions; `undefined` until there is one. */
-  const seen = new Map<string, NewRow | undefined>();
-  let others: NewRow | undefined;
-  let timer: Disposable | undefined;
-
-  const end = (): void => {
-    timer?.[Symbol.dispose]();
-    timer = undefined;
-    const rows = [...seen.values(), others].filter((row) => row !== undefined);
-    seen.clear();
-    others = undefined;
-    rows.forEach(enqueue);
-  };
-  return {
-    end,
-    add(row) {
-      timer ??= clock.after(minuteMs, end);
-      const key = JSON.stringify({ ...row, at: 0, requestId: '' });
-      if (seen.has(key)) {
-        seen.set(key, { ...row, count: (seen.get(key)?.count ?? 0) + 1 });
-      } else if (seen.size < differentPerMinuteMax) {
-        seen.set(key, undefined);
-        enqueue(row);
-      } else {
-        others = {
-          ...row,
-          principal: '*',
-          action: '*',
-          resource: '*',
-          address: '*',
-          detail: JSON.stringify({ because: 'more different ones than a minute keeps apart' }),
-          count: (others?.count ?? 0) + 1,
-        };
-      }
-    },
-  };
-}
-
-function rowOf(entry: AuditEntry, at: number): NewRow {
+function rowOf(entry: AuditEntry, at: number): NewAuditRow {
   const detail = Object.entries(entry.detail)
     .slice(0, detailKeysMax)
     .map(([key, value]) => [key, typeof value === 'string' ? bounded(value) : value] as const);

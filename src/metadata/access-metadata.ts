@@ -75,6 +75,14 @@ export interface AuditRow {
   readonly count: number;
 }
 
+/** Which rows of the audit are too many: those older than `before`, and the oldest beyond `rowsMax`. */
+export interface AuditPruning {
+  /** `denial`: of those who are known. */
+  readonly kind: 'anonymousDenial' | 'denial' | 'login' | 'change';
+  readonly before: number;
+  readonly rowsMax: number;
+}
+
 /** Accounts, principals, keys, tokens, policies and the audit. Writes are answered after their commit. */
 export interface AccessMetadata {
   listAccounts(): Promise<readonly AccountRow[]>;
@@ -130,4 +138,5 @@ export interface AccessMetadata {
     readonly tokens: readonly { readonly id: string; readonly at: number }[];
   }): Promise<void>;
   appendAudit(rows: readonly Omit<AuditRow, 'id'>[]): Promise<void>;
+  pruneAudit(input: AuditPruning): Promise<void>;
 }

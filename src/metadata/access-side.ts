@@ -1,7 +1,7 @@
 import { findAccessKey, listAccessKeys } from './access-keys.ts';
 import type { AccessMetadata } from './access-metadata.ts';
 import { findAccount, listAccounts } from './accounts.ts';
-import { listAudit } from './audit.ts';
+import { auditPrunedMax, listAudit } from './audit.ts';
 import { findRegistryPolicy, listIdentityPolicies } from './policies.ts';
 import { findPrincipal, listPrincipals } from './principals.ts';
 import type { Read } from './store.ts';
@@ -48,6 +48,9 @@ export function createAccessSide(read: Read, write: Write): AccessMetadata {
           tokens: tokens.slice(from, end),
         });
       }
+    },
+    async pruneAudit(input) {
+      while ((await write('pruneAudit', input)) >= auditPrunedMax);
     },
     async appendAudit(rows) {
       for (let from = 0; from < rows.length; from += rowsPerWrite) {

@@ -1,6 +1,8 @@
 import { registryOf } from '../domain/registry.ts';
 import type { RegistryKey } from '../domain/registry.ts';
-import type { AccessMetadata, AuditRow } from './access-metadata.ts';
+import type { RawBuilder } from 'kysely';
+import { sql as fragment } from 'kysely';
+import type { AccessMetadata, AuditPruning, AuditRow } from './access-metadata.ts';
 import { batches } from './batches.ts';
 import type { Sql } from './schema.ts';
 
@@ -8,6 +10,8 @@ import type { Sql } from './schema.ts';
 const listedMax = 10_000;
 /** Rows in one insert. */
 const rowsPerInsert = 256;
+/** Rows that one call of `pruneAudit` deletes at most, so that other writes are not kept waiting. */
+export const auditPrunedMax = 10_000;
 
 export async function listAudit(
   sql: Sql,
@@ -52,4 +56,38 @@ export async function appendAudit(sql: Sql, rows: readonly Omit<AuditRow, 'id'>[
       )
       .execute();
   }
+}
+
+/** The conditions of the indexes `audit_…` by age, word for word: without values of their own, so that the indexes serve them. */
+const kinds: Readonly<Record<AuditPruning['kind'], RawBuilder<boolean>>> = {
+  anonymousDenial: fragment`kind = 'denial' and principal = 'anonymous'`,
+  denial: fragment`kind = 'denial' and principal <> 'anonymous'`,
+  login: fragment`kind = 'login'`,
+  change: fragment`kind = 'change'`,
+};
+
+/** Answers how many rows went, `auditPrunedMax` at most; the caller goes on until fewer do. */
+export async function pruneAudit(
+  sql: Sql,
+  { kind, before, rowsMax }: AuditPruning,
+): Promise<number> {
+  const { count } = await sql
+    .selectFrom('audit')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where(kinds[kind])
+    .executeTakeFirstOrThrow();
+  const beyond = Math.min(Math.max(count - rowsMax, 0), auditPrunedMax);
+  const oldest = sql
+    .selectFrom('audit')
+    .select('id')
+    .where(kinds[kind])
+    .orderBy('at')
+    .orderBy('id');
+  const drop = async (some: typeof oldest): Promise<number> => {
+    const result = await sql.deleteFrom('audit').where('id', 'in', some).executeTakeFirst();
+    return Number(result.numDeletedRows);
+  };
+  const overflow = beyond === 0 ? 0 : await drop(oldest.limit(beyond));
+  if (overflow >= auditPrunedMax) return overflow;
+  return overflow + (await drop(oldest.where('at', '<', before).limit(auditPrunedMax - overflow)));
 }

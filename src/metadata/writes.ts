@@ -1,6 +1,6 @@
 import { createAccessKey, deleteAccessKey } from './access-keys.ts';
 import { createAccount } from './accounts.ts';
-import { appendAudit } from './audit.ts';
+import { appendAudit, pruneAudit } from './audit.ts';
 import { holdBlob, releaseBlob } from './blob-holds.ts';
 import { proveBlob, recordFetch } from './blobs.ts';
 import { deleteManifest, deleteTag } from './delete-content.ts';
@@ -52,6 +52,7 @@ export const writes: Writes = {
   setRegistryPolicy,
   touchCredentials,
   appendAudit,
+  pruneAudit,
 };
 
 interface Writes {
@@ -86,6 +87,7 @@ interface Writes {
   readonly setRegistryPolicy: typeof setRegistryPolicy;
   readonly touchCredentials: typeof touchCredentials;
   readonly appendAudit: typeof appendAudit;
+  readonly pruneAudit: typeof pruneAudit;
 }
 
 export type WriteName = keyof Writes;

@@ -255,4 +255,74 @@ export const accessRows: readonly MetadataRow[] = [
       deepEqual(await metadata.listAudit({ account, before, limit: 1 }), [theirs[1]]);
     },
   },
+  {
+    name: 'rows of the audit are dropped by kind and age, the oldest beyond what is kept',
+    async run(metadata) {
+      const row = (kind: string, principal: string, at: number): Omit<AuditRow, 'id'> => ({
+        at,
+        kind,
+        principal,
+        action: 'a',
+        resource: '',
+        registry: home,
+        outcome: 'denied',
+        address: '127.0.0.1',
+        requestId: 'r',
+        detail: '{}',
+        count: 1,
+      });
+      const kinds = [
+        ['denial', 'anonymous'],
+        ['denial', 'arn:x'],
+        ['login', 'anonymous'],
+        ['change', 'arn:x'],
+      ] as const;
+      await metadata.appendAudit(
+        [1, 2, 3, 4].flatMap((at) => kinds.map(([kind, who]) => row(kind, who, at))),
+      );
+      const left = async (): Promise<readonly string[]> => {
+        const rows = await metadata.listAudit({ account: undefined, before: undefined, limit: 99 });
+        return kinds.map(([kind, who]) =>
+          rows
+            .filter((each) => each.kind === kind && each.principal === who)
+            .map(({ at }) => at)
+            .toReversed()
+            .join(''),
+        );
+      };
+      await metadata.pruneAudit({ kind: 'anonymousDenial', before: 2, rowsMax: 1 });
+      deepEqual(await left(), ['4', '1234', '1234', '1234']);
+      await metadata.pruneAudit({ kind: 'denial', before: 3, rowsMax: 9 });
+      deepEqual(await left(), ['4', '34', '1234', '1234']);
+      await metadata.pruneAudit({ kind: 'login', before: 2, rowsMax: 4 });
+      deepEqual(await left(), ['4', '34', '234', '1234']);
+      await metadata.pruneAudit({ kind: 'change', before: 0, rowsMax: 2 });
+      deepEqual(await left(), ['4', '34', '234', '34']);
+    },
+  },
+  {
+    name: 'however many rows of the audit are too many, all of them go',
+    async run(metadata) {
+      const rows = Array.from({ length: 10_100 }, (_, at): Omit<AuditRow, 'id'> => ({
+        at,
+        kind: 'change',
+        principal: 'p',
+        action: 'a',
+        resource: '',
+        registry: home,
+        outcome: 'allowed',
+        address: '127.0.0.1',
+        requestId: 'r',
+        detail: '{}',
+        count: 1,
+      }));
+      await metadata.appendAudit(rows);
+      await metadata.pruneAudit({ kind: 'change', before: 10_098, rowsMax: 10_099 });
+      const left = await metadata.listAudit({ account: undefined, before: undefined, limit: 99 });
+      deepEqual(
+        left.map(({ at }) => at),
+        [10_099, 10_098],
+      );
+    },
+  },
 ];

@@ -10,7 +10,7 @@ import { Kysely } from 'kysely';
 import { mutableTags } from '../../src/domain/tag-mutability.ts';
 import { findAccessKey, listAccessKeys } from '../../src/metadata/access-keys.ts';
 import { findAccount, listAccounts } from '../../src/metadata/accounts.ts';
-import { listAudit } from '../../src/metadata/audit.ts';
+import { listAudit, pruneAudit } from '../../src/metadata/audit.ts';
 import { findBlobHolders, holdsBlob } from '../../src/metadata/blob-holds.ts';
 import { findBlobClaim } from '../../src/metadata/blobs.ts';
 import { listImages } from '../../src/metadata/images.ts';
@@ -169,6 +169,16 @@ suite('metadata in a SQLite file', () => {
       const plan = planOf(database, text);
       doesNotMatch(plan, tableWalk, `${text}: ${plan}`);
       doesNotMatch(plan, /TEMP B-TREE/, `${text}: ${plan}`);
+    }
+    for (const [kind, index] of [
+      ['anonymousDenial', 'audit_anonymous_denials'],
+      ['denial', 'audit_denials'],
+      ['login', 'audit_logins'],
+      ['change', 'audit_changes'],
+    ] as const) {
+      await pruneAudit(sql, { kind, before: 1, rowsMax: 1 });
+      for (const text of seen.slice(-2))
+        match(planOf(database, text), new RegExp(`COVERING INDEX ${index}\\b`), text);
     }
     await findBlobHolders(sql, home, digest, 10);
     const holders = planOf(database, seen.at(-1) ?? '');

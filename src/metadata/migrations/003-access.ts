@@ -134,4 +134,16 @@ async function createAudit(
     .on('audit')
     .columns(['account', 'id'])
     .execute();
+  // Each row is in one of them, by age: what is kept for different times is dropped apart. The principal lets counting stay in it.
+  for (const [name, condition] of auditAges)
+    await sql`create index ${sql.ref(name)} on audit (at, id, principal) where ${condition}`.execute(
+      database,
+    );
 }
+
+const auditAges = [
+  ['audit_anonymous_denials', sql`kind = 'denial' and principal = 'anonymous'`],
+  ['audit_denials', sql`kind = 'denial' and principal <> 'anonymous'`],
+  ['audit_logins', sql`kind = 'login'`],
+  ['audit_changes', sql`kind = 'change'`],
+] as const;
