@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { bodyOf, brokenBody, heldBody, refused } from '../../tests/support/push-rig.ts';
 import { randomBytes, until } from '../../tests/support/cache-rig.ts';
 import { RegistryError } from '../domain/errors.ts';
+import { appendBlockBytes } from '../ports/uploads.ts';
 import type { UploadFile } from '../ports/uploads.ts';
 import type { BodyLimits } from './upload-body.ts';
 import { announcedBytes, appendBody } from './upload-body.ts';
@@ -146,23 +147,46 @@ suite('a body is appended', () => {
     );
   });
 
-  test('in batches of at least 256 KiB, the next gathering while one is written, and no more read', async () => {
+  test('block by block, the next gathering while one is written, and no more read', async () => {
     const file = fakeFile();
     const body = heldBody();
     const gate = Promise.withResolvers<void>();
     file.before = () => gate.promise;
     const work = appendBody(file, body, limitsOf(), never);
     for (let at = 0; at < 40; at += 1) body.send(new Uint8Array(64 * 1024));
-    await until(() => body.read === 8);
+    await until(() => body.read === 16);
     for (let turns = 0; turns < 20; turns += 1) await new Promise((next) => setImmediate(next));
-    assert.equal(body.read, 8, 'one batch on its way, one gathered');
+    assert.equal(body.read, 16, 'one batch on its way, one gathered');
     gate.resolve();
     body.end();
     await work;
     assert.deepEqual(
       file.appends,
-      Array.from({ length: 10 }, () => 256 * 1024),
+      Array.from({ length: 5 }, () => appendBlockBytes),
     );
+  });
+
+  test('to where a block ends first, and chunks are cut there', async () => {
+    const already = randomBytes(1000);
+    const chunks = [1, 2, 3].map((seed) => randomBytes(700_000, seed));
+    const file = fakeFile(already);
+    await appendBody(file, bodyOf(...chunks), limitsOf(), never);
+    assert.ok(Buffer.concat([already, ...chunks]).equals(file.bytes()));
+    assert.deepEqual(file.appends, [
+      appendBlockBytes - 1000,
+      ...Array.from({ length: 3 }, () => appendBlockBytes),
+      2_101_000 - 4 * appendBlockBytes,
+    ]);
+  });
+
+  test('and frees chunks that are its own, each once all of it is written', async () => {
+    const chunks = [1, 2, 3].map((seed) => Uint8Array.from(randomBytes(300_000, seed)));
+    const bytes = Buffer.concat(chunks);
+    const file = fakeFile();
+    const body = Object.assign(bodyOf(...chunks), { givesChunksAway: true });
+    await appendBody(file, body, limitsOf(), never);
+    assert.ok(bytes.equals(file.bytes()));
+    for (const { byteLength } of chunks) assert.equal(byteLength, 0);
   });
 });
 
