@@ -23,11 +23,7 @@ export interface Uploads {
    * So many may be open on the server, in a repository and of an owner: beyond it an empty one that idled for five minutes
    * is given up for it, else one that idled for an hour, else it throws `tooManyRequests`, naming the bound.
    */
-  create(
-    place: UploadPlace,
-    algorithm: DigestAlgorithm,
-    owner?: string | undefined,
-  ): Promise<string>;
+  create(place: UploadPlace, algorithm: DigestAlgorithm, owner?: string): Promise<string>;
   /**
    * Takes the upload for one request; whoever comes meanwhile waits its turn, under `signal`.
    * Throws `RegistryError` `unavailable` when the turn does not come within 10 s.
