@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CommandFailure } from './command-failure.ts';
@@ -11,8 +12,8 @@ export function dockerConfigFile(env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * Puts a host's login beside the others, in one step and closed to others (0600); all else in the file stays. `auth` is base64
- * of `user:password`. Answers the credential helper that docker asks for the host before it looks here, if there is one.
+ * Puts a host's login beside the others, in one step and closed to others (0600); all else in the file stays, its owner too. `auth`
+ * is base64 of `user:password`; what clients would use of an earlier login in its stead goes. Answers the credential helper that docker asks for the host before it looks here, if there is one.
  */
 export async function writeDockerLogin(
   file: string,
@@ -22,8 +23,16 @@ export async function writeDockerLogin(
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   const target = await followed(file);
   const config = await readConfig(target);
-  const auths = objectOf(config['auths']);
-  const next = { ...config, auths: { ...auths, [host]: { ...objectOf(auths[host]), auth } } };
+  const auths = config['auths'] ?? {};
+  if (!isObject(auths)) throw invalid(target, 'has no object in auths');
+  const {
+    identitytoken: _identity,
+    registrytoken: _registry,
+    username: _name,
+    password: _password,
+    ...rest
+  } = objectOf(auths[host]);
+  const next = { ...config, auths: { ...auths, [host]: { ...rest, auth } } };
   await replace(target, `${JSON.stringify(next, undefined, '\t')}\n`);
   const helper = objectOf(config['credHelpers'])[host] ?? config['credsStore'];
   return typeof helper === 'string' && helper !== '' ? helper : undefined;
@@ -52,21 +61,27 @@ async function readConfig(file: string): Promise<Json> {
   if (text.trim() === '') return {};
   try {
     const value = JSON.parse(text) as unknown;
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Json;
+    if (isObject(value)) return value;
   } catch {
     // Told below: a file that can't be read is not written over, since it may hold other logins.
   }
-  throw new CommandFailure(`${file} is no JSON object`, {
+  throw invalid(file, 'is no JSON object');
+}
+
+function invalid(file: string, what: string): CommandFailure {
+  return new CommandFailure(`${file} ${what}`, {
     exit: 'failure',
     code: 'DOCKER_CONFIG_INVALID',
     hint: 'repair or move it, then log in again',
   });
 }
 
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 function objectOf(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Json)
-    : {};
+  return isObject(value) ? value : {};
 }
 
 async function replace(file: string, text: string): Promise<void> {
@@ -75,6 +90,7 @@ async function replace(file: string, text: string): Promise<void> {
     const handle = await open(temporary, 'wx', 0o600);
     try {
       await handle.writeFile(text);
+      await keepOwner(handle, file);
       await handle.sync();
     } finally {
       await handle.close();
@@ -83,5 +99,19 @@ async function replace(file: string, text: string): Promise<void> {
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+/** Who logs in for somebody else, as root does with sudo, leaves them their file. */
+async function keepOwner(handle: FileHandle, file: string): Promise<void> {
+  const before = await stat(file).catch(() => undefined);
+  if (before === undefined) return;
+  const { uid, gid } = await handle.stat();
+  if (before.uid === uid && before.gid === gid) return;
+  try {
+    await handle.chown(before.uid, before.gid);
+  } catch (error) {
+    // Nobody but root gives files away; whoever may write here is the file's user anyway.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
   }
 }

@@ -90,6 +90,13 @@ suite('tls init', () => {
     if (/^[a-z0-9-]{1,63}$/.test(hostname())) ok(subjectAltName.includes(`DNS:${hostname()}`));
   });
 
+  test('writes an IPv6 address with a dotted end as it is', async () => {
+    await init('dotted', '--host', '::ffff:192.0.2.1', '--host', '0:0:0:0:0:0:0:1');
+    const { subjectAltName = '' } = await certificate('dotted', 'server.crt');
+    ok(subjectAltName.includes('IP Address:0:0:0:0:0:FFFF:C000:201'), subjectAltName);
+    equal(subjectAltName.split('IP Address:0:0:0:0:0:0:0:1').length, 2, 'once');
+  });
+
   test('says what each certificate may be used for', async () => {
     await init('uses');
     const ca = await certificate('uses', 'ca.crt');

@@ -174,7 +174,9 @@ const dnsName =
 
 function parseHost(text: string): string | undefined {
   const bare = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
-  if (isIP(bare) !== 0) return bare.includes('%') ? undefined : bare;
+  if (isIP(bare) === 4) return bare;
+  // One spelling of each IPv6 address: without it a dotted end would be taken for groups.
+  if (isIP(bare) === 6) return URL.parse(`http://[${bare}]`)?.hostname.slice(1, -1);
   const lower = text.toLowerCase();
   // Digits and dots alone: a slip, not a name.
   return dnsName.test(lower) && !/^[\d.]+$/.test(lower) ? lower : undefined;
