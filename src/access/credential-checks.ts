@@ -104,7 +104,9 @@ async function checkKey(
   }
   const row = /^\w{3,128}$/.test(id) ? await metadata.findAccessKey(id) : undefined;
   if (row === undefined) return unknown('unknown key');
-  if (!sameSecret(secret, keys.open(row.sealedSecret, id))) return wrongSecret();
+  const expected = openSecret(keys, row.sealedSecret, id);
+  if (expected === undefined) return outdated('its stored secret cannot be opened');
+  if (!sameSecret(secret, expected)) return wrongSecret();
   if (!row.active) return outdated('inactive key');
   const found = await findPrincipal(metadata, row.account, row.name);
   if (found === undefined) return outdated('no such principal');
@@ -117,6 +119,15 @@ async function checkKey(
     },
     used: { kind: 'key', id },
   };
+}
+
+/** `undefined` where the key that sealed it is gone, as after a backup without it: nobody's login, and no failure of the server. */
+function openSecret(keys: KeyStore, sealed: string, id: string): string | undefined {
+  try {
+    return keys.open(sealed, id);
+  } catch {
+    return undefined;
+  }
 }
 
 async function checkNamedToken(

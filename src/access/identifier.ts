@@ -66,7 +66,13 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
       throw error;
     }
     const { caller, used } = checked;
-    if (caller.via === 'key' || caller.via === 'token') failures.right(shown);
+    if (caller.via === 'key' || caller.via === 'token') {
+      // Asked again: of guesses that are sent at once, what comes after the tenth says nothing.
+      const waitMs = failures.waitMs(shown, from);
+      if (waitMs > 0 && mirror) return anonymousCaller;
+      if (waitMs > 0) throw tooManyFailures(waitMs);
+      failures.right(shown);
+    }
     if (used !== undefined) use.touch(used);
     const until = Math.min(clock.now() + rememberedMs, caller.expiresAt ?? Infinity);
     if (begunAt === age) memory.set(key, { caller, scheme: shown.scheme, until });

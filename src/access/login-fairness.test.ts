@@ -120,6 +120,24 @@ suite('behind an address that guesses', () => {
   });
 });
 
+test('a right guess among many that are sent at once is not told from the others', async () => {
+  const pair = await keyOf(await robot('guessed'));
+  const address = newAddress();
+  const reached = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  rig.pause = async () => {
+    reached.resolve();
+    await goOn.promise;
+  };
+  const sent = who(pair, address);
+  await reached.promise;
+  rig.pause = undefined;
+  for (let n = 0; n < 10; n += 1) equal(await who(guess(), address), 'unauthorized');
+  goOn.resolve();
+  equal(await sent, 'tooManyRequests');
+  equal(await who(pair, address), 'tooManyRequests', 'nor is it known by now');
+});
+
 suite('no guess is', () => {
   const cases: readonly (readonly [
     name: string,
@@ -171,6 +189,18 @@ suite('no guess is', () => {
     for (let n = 0; n < 9; n += 1) equal(await who(guess(), address), 'unauthorized');
     equal(await who(guess(), address), 'tooManyRequests', 'it was one');
     equal(await who(stale, address), 'tooManyRequests', 'and waits as one');
+  });
+
+  test('a key whose stored secret cannot be opened any more', async () => {
+    const owner = await robot('restored');
+    const id = 'AKIARESTORED';
+    const sealedSecret = `v1.goneaaaa.${'A'.repeat(80)}`;
+    const times = { createdAt: rig.clock.now(), lastUsedAt: undefined };
+    await rig.metadata.createAccessKey({ ...owner, ...times, id, sealedSecret, active: true });
+    const address = newAddress();
+    for (let n = 0; n < 30; n += 1) equal(await who(basic(id, `x${n}`), address), 'unauthorized');
+    equal(rig.audited.at(-1)?.detail['why'], 'its stored secret cannot be opened');
+    equal(await who(guess(), address), 'unauthorized');
   });
 
   test('a header that holds nothing', async () => {
