@@ -167,7 +167,7 @@ suite('a body is appended', () => {
   });
 
   test('to where a block ends first, and chunks are cut there', async () => {
-    const already = randomBytes(1000);
+    const already = Uint8Array.from(randomBytes(1000));
     const chunks = [1, 2, 3].map((seed) => randomBytes(700_000, seed));
     const file = fakeFile(already);
     await appendBody(file, bodyOf(...chunks), limitsOf(), never);
