@@ -10,6 +10,10 @@ import { openIdentities } from './access/open-identities.ts';
 import { createOwnTokens, type OwnTokens } from './access/own-tokens.ts';
 import { createPolicies, type Policies } from './access/policies.ts';
 import { createTokenService, type TokenService } from './access/registry-tokens.ts';
+import {
+  createVisibleRepositories,
+  type VisibleRepositories,
+} from './access/visible-repositories.ts';
 import type { Config } from './config/config.ts';
 import { homeRegistryOf } from './domain/registry.ts';
 import type { Metadata } from './metadata/metadata.ts';
@@ -30,6 +34,7 @@ export interface AccessControlParts {
 export interface AccessControl extends AsyncDisposable {
   readonly identifier: OpenIdentifier;
   readonly authorizer: PolicyAuthorizer;
+  readonly visibleRepositories: VisibleRepositories;
   readonly identities: Identities;
   readonly policies: Policies;
   readonly ownTokens: OwnTokens;
@@ -89,6 +94,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
   return {
     identifier,
     authorizer,
+    visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
     identities,
     policies: createPolicies({ metadata, home: () => home, authorizer, clock, audit }),
     ownTokens,

@@ -144,6 +144,7 @@ function mainHandler(
 ): Handler {
   const { rules, metadata, blobs, upstream, clock, cache, ownHosts, version, access } = parts;
   const { identifier, authorizer, identities, policies, audit, ownTokens } = access;
+  const { visibleRepositories } = access;
   const registry = homeRegistryOf(parts.config());
   const api = createApiHandler({
     rules,
@@ -170,6 +171,7 @@ function mainHandler(
     }),
     identifier,
     authorizer,
+    visibleRepositories,
     identities,
     policies,
     audit,
@@ -187,7 +189,7 @@ function ociParts(
   { rules, config, cache, metadata, access, clock }: FrontEndParts,
   failed: (error: unknown, requestId: string) => void,
 ): OciParts {
-  const { identifier, authorizer, tokens, audit } = access;
+  const { identifier, authorizer, visibleRepositories, tokens, audit } = access;
   return {
     rules,
     settings: config,
@@ -196,6 +198,7 @@ function ociParts(
     metadata,
     identifier,
     authorizer,
+    visibleRepositories,
     tokens,
     audit,
     clock,

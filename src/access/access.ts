@@ -4,6 +4,7 @@ import type { Principal } from '../domain/principal.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
+import type { StoredRepository } from '../metadata/metadata.ts';
 
 /** A principal as one request speaks for it. One object a verified credential, shared by its requests. */
 export interface Caller {
@@ -74,8 +75,11 @@ export interface Verdict {
 export interface Authorizer {
   /** Without waiting where all that is needed is in memory. Denials are audited. */
   may(question: Question): Verdict | Promise<Verdict>;
-  /** The same without an audit entry, for listings that leave out and for `access can`. */
-  explain(question: Question): Verdict | Promise<Verdict>;
+  /**
+   * The same without an audit entry, for listings that leave out and for `access can`. `row`: the repository's, where it has just
+   * been read; nothing is read or kept for it then.
+   */
+  explain(question: Question, row?: StoredRepository): Verdict | Promise<Verdict>;
   /** Forgets what was read: after a change of policies, principals or rules. */
   reset(): void;
 }

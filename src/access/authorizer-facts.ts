@@ -1,26 +1,18 @@
 import { LRUCache } from 'lru-cache';
 import { actions, scopeRightOf } from '../domain/access-action.ts';
-import type { NamedPolicy, PolicyDocument, PolicyKind } from '../domain/policy.ts';
-import { parsePolicy } from '../domain/policy-parser.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import type { Metadata, StoredRepository } from '../metadata/metadata.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Question } from './access.ts';
-import { isSteady } from './authorizer-context.ts';
+import type { PolicyRows } from './authorizer-documents.ts';
+import { createPolicyDocuments, noPolicies } from './authorizer-documents.ts';
 import { createMemory } from './authorizer-memory.ts';
 
 export type PolicyMetadata = Pick<
   Metadata,
   'findRepository' | 'listIdentityPolicies' | 'findRegistryPolicy'
 >;
-
-/** What was read of one place, parsed. The same object as long as it is believed. */
-export interface PolicyRows {
-  readonly policies: readonly NamedPolicy[];
-  /** No condition looks at what changes from one request of a caller to the next. */
-  readonly steady: boolean;
-}
 
 export interface RepositoryFacts extends PolicyRows {
   readonly row: StoredRepository;
@@ -36,7 +28,8 @@ export interface Facts {
 }
 
 export interface FactSource {
-  gather(question: Question): Facts | Promise<Facts>;
+  /** `row`: the repository's, where the asker has just read it; it is not kept then. */
+  gather(question: Question, row?: StoredRepository): Facts | Promise<Facts>;
   /** What was allowed: a push makes a public repository one that was pushed, soon. */
   noteUse(question: Question, facts: Facts): void;
   forget(registry: RegistryKey, repository: RepositoryName): void;
@@ -51,16 +44,35 @@ const policyBelieveMs = 10_000;
 /** After an allowed push its repository is read each time until it is one that was pushed. */
 const unsettledMs = 10_000;
 
-const none: PolicyRows = { policies: [], steady: true };
+/** Characters of policies that are kept parsed, and what an entry counts beside its own: parsed they are some twenty times as large. */
+const repositoryCharactersMax = 4 * 1024 * 1024;
+const policyCharactersMax = 2 * 1024 * 1024;
+const entryCharacters = 64;
 
 /** Rows of policies and repositories, kept parsed. A repository that is missing is looked for each time. */
 export function createFacts(metadata: PolicyMetadata, clock: Clock): FactSource {
+  const documents = createPolicyDocuments();
+  let last = 0;
+  const factsOfRow = (repository: string, row: StoredRepository): RepositoryFacts => {
+    const { policy } = row;
+    const texts =
+      policy === undefined ? [] : [{ name: `repository policy of ${repository}`, text: policy }];
+    return { ...documents.read('repository', texts), number: (last += 1), row };
+  };
+  const sizeOf = (rows: PolicyRows | undefined): number =>
+    (rows?.characters ?? 0) + entryCharacters;
   const unsettled = new LRUCache<string, number>({ max: repositoriesMax });
   const repositories = createMemory<RepositoryFacts | undefined>({
     entriesMax: repositoriesMax,
     believeMs: repositoryBelieveMs,
     clock,
-    read: (key) => readRepository(metadata, key),
+    sizeMax: repositoryCharactersMax,
+    sizeOf,
+    read: async (key) => {
+      const [registry, repository] = key.split(' ') as [RegistryKey, RepositoryName];
+      const row = await metadata.findRepository({ registry, repository });
+      return row && factsOfRow(repository, row);
+    },
     keeps: (key, facts) =>
       facts !== undefined && (facts.row.pushed || (unsettled.get(key) ?? 0) <= clock.elapsed()),
   });
@@ -68,38 +80,49 @@ export function createFacts(metadata: PolicyMetadata, clock: Clock): FactSource 
     entriesMax: registriesMax,
     believeMs: policyBelieveMs,
     clock,
+    sizeMax: policyCharactersMax,
+    sizeOf,
     read: async (registry) => {
       const text = await metadata.findRegistryPolicy(registry as RegistryKey);
-      return text === undefined ? none : rowsOf([named('registry policy', text, 'registry')]);
+      return documents.read(
+        'registry',
+        text === undefined ? [] : [{ name: 'registry policy', text }],
+      );
     },
   });
   const identities = createMemory<PolicyRows>({
     entriesMax: principalsMax,
     believeMs: policyBelieveMs,
     clock,
+    sizeMax: policyCharactersMax,
+    sizeOf,
     read: async (key) => {
       const [account = '', name = ''] = key.split(' ');
       const stored = await metadata.listIdentityPolicies(account, name);
-      return stored.length === 0
-        ? none
-        : rowsOf(
-            stored.map((each) =>
-              named(`identity policy ${each.name} of ${name}`, each.text, 'identity'),
-            ),
-          );
+      return documents.read(
+        'identity',
+        stored.map((each) => ({
+          name: `identity policy ${each.name} of ${name}`,
+          text: each.text,
+        })),
+      );
     },
   });
 
   return {
-    gather({ caller, registry, repository }) {
+    gather({ caller, registry, repository }, row) {
       const { principal } = caller;
       const one =
-        repository === undefined ? undefined : repositories.get(keyOf(registry, repository));
+        repository === undefined
+          ? undefined
+          : row === undefined
+            ? repositories.get(keyOf(registry, repository))
+            : factsOfRow(repository, row);
       const two = registries.get(registry);
       const three =
         principal.kind === 'user' || principal.kind === 'robot'
           ? identities.get(`${principal.account} ${principal.name}`)
-          : none;
+          : noPolicies;
       if (one instanceof Promise || two instanceof Promise || three instanceof Promise)
         return Promise.all([one, two, three]).then((all) => factsOf(...all));
       return factsOf(one, two, three);
@@ -127,57 +150,6 @@ const pushes: ReadonlySet<string> = new Set(
 /** Neither part holds a space. */
 function keyOf(registry: RegistryKey, repository: RepositoryName): string {
   return `${registry} ${repository}`;
-}
-
-async function readRepository(
-  metadata: PolicyMetadata,
-  key: string,
-): Promise<RepositoryFacts | undefined> {
-  const [registry, repository] = key.split(' ') as [RegistryKey, RepositoryName];
-  const row = await metadata.findRepository({ registry, repository });
-  if (row === undefined) return undefined;
-  const { policy } = row;
-  const read =
-    policy === undefined
-      ? none
-      : rowsOf([named(`repository policy of ${repository}`, policy, 'repository')]);
-  return { ...read, row };
-}
-
-function rowsOf(policies: readonly NamedPolicy[]): PolicyRows {
-  return { policies, steady: policies.every(({ document }) => isSteady(document)) };
-}
-
-/** A stored policy that can't be read any more denies everything: its denials are not known. */
-function named(name: string, text: string, kind: PolicyKind): NamedPolicy {
-  try {
-    return { name, document: parsePolicy(text, kind) };
-  } catch {
-    return { name: `${name} (unreadable)`, document: denyAll(kind) };
-  }
-}
-
-function denyAll(kind: PolicyKind): PolicyDocument {
-  return {
-    kind,
-    id: undefined,
-    statements: [
-      {
-        sid: undefined,
-        effect: 'Deny',
-        principals:
-          kind === 'identity'
-            ? undefined
-            : { everyone: true, accounts: [], arns: [], services: [] },
-        notPrincipals: undefined,
-        actions: ['*'],
-        notActions: undefined,
-        resources: ['*'],
-        notResources: undefined,
-        conditions: [],
-      },
-    ],
-  };
 }
 
 function factsOf(

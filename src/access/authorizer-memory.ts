@@ -3,6 +3,9 @@ import type { Clock } from '../ports/clock.ts';
 
 export interface MemoryOptions<Value> {
   readonly entriesMax: number;
+  /** Of all values that are kept, by `sizeOf`. */
+  readonly sizeMax: number;
+  readonly sizeOf: (value: Value) => number;
   /** How long what was read is believed. */
   readonly believeMs: number;
   readonly clock: Clock;
@@ -24,6 +27,8 @@ export function createMemory<Value>(options: MemoryOptions<Value>): Memory<Value
   const { clock, believeMs, keeps = () => true } = options;
   const kept = new LRUCache<string, { readonly value: Value; readonly readAt: number }>({
     max: options.entriesMax,
+    maxSize: options.sizeMax,
+    sizeCalculation: ({ value }) => options.sizeOf(value),
   });
   const reading = new Map<string, Promise<Value>>();
 

@@ -497,6 +497,21 @@ suite('how decisions are made', () => {
     );
   });
 
+  test('a row that a listing has read is neither read again nor kept', async () => {
+    const { authorizer, reads, state } = start({ repositories: { [app]: { pushed: true } } });
+    const row = { ...stored, pushed: true, policy: allowEveryone };
+    equal((await authorizer.explain(question({ caller: nobody }), row)).allowed, true);
+    equal(
+      (await authorizer.explain(question({ caller: user }), { ...row, policy: denyEveryone }))
+        .allowed,
+      false,
+    );
+    deepEqual(reads, [`${home}:ann`]);
+    equal(await allowed(authorizer, { caller: nobody }), false);
+    deepEqual(reads, [`${home}:ann`, app]);
+    deepEqual(state.repositories[app], { pushed: true });
+  });
+
   test('a change that is told counts at once, also for what is being read', async () => {
     const { authorizer, state } = start({ repositories: { [app]: {} } });
     equal(await allowed(authorizer, { caller: nobody }), true);

@@ -11,7 +11,8 @@ import type { Audit, Authorizer, Caller, Question, Verdict } from './access.ts';
 import type { AnonymousSettings } from './authorizer-anonymous.ts';
 import { admitAnonymous } from './authorizer-anonymous.ts';
 import { conditionContext } from './authorizer-context.ts';
-import type { Facts, PolicyMetadata, PolicyRows } from './authorizer-facts.ts';
+import { noPolicies } from './authorizer-documents.ts';
+import type { Facts, PolicyMetadata } from './authorizer-facts.ts';
 import { createFacts } from './authorizer-facts.ts';
 import { admitScopes } from './authorizer-scopes.ts';
 
@@ -30,8 +31,11 @@ export interface PolicyAuthorizer extends Authorizer {
   forget(registry: RegistryKey, repository: RepositoryName): void;
 }
 
+/** Facts by their numbers alone, so that what is forgotten of them is let go. */
 interface Remembered {
-  readonly facts: Facts;
+  readonly repository: number;
+  readonly registryPolicy: number;
+  readonly identity: number;
   readonly verdict: Verdict;
 }
 
@@ -46,9 +50,14 @@ export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
     if (!facts.steady) return judge(question, facts, settings(), clock.now());
     const key = verdictKey(question, numberOf);
     const known = verdicts.get(key);
-    if (known !== undefined && isSame(known.facts, facts)) return known.verdict;
+    if (known !== undefined && isOf(known, facts)) return known.verdict;
     const verdict = judge(question, facts, settings(), clock.now());
-    verdicts.set(key, { facts, verdict });
+    verdicts.set(key, {
+      repository: facts.repository?.number ?? 0,
+      registryPolicy: facts.registryPolicy.number,
+      identity: facts.identity.number,
+      verdict,
+    });
     return verdict;
   };
   const ask = (
@@ -74,7 +83,15 @@ export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
         if (!verdict.allowed) audit.record(denialOf(question, verdict));
         else if (facts !== undefined) rows.noteUse(question, facts);
       }),
-    explain: (question) => ask(question, () => {}),
+    explain(question, row) {
+      if (row === undefined) return ask(question, () => {});
+      const outside = admitScopes(question);
+      if (outside !== undefined) return outside;
+      // A listing asks about each repository once: what is remembered for pulls stays so.
+      const answer = (facts: Facts): Verdict => judge(question, facts, settings(), clock.now());
+      const facts = rows.gather(question, row);
+      return facts instanceof Promise ? facts.then(answer) : answer(facts);
+    },
     forget: (registry, repository) => rows.forget(registry, repository),
     reset() {
       rows.reset();
@@ -103,11 +120,11 @@ function verdictKey(
   return `${numberOf(caller)} ${numberOf(rule)} ${action} ${registry} ${repository ?? ''} ${resource ?? ''} ${from.address} ${from.secure}`;
 }
 
-function isSame(one: Facts, other: Facts): boolean {
+function isOf(known: Remembered, { repository, registryPolicy, identity }: Facts): boolean {
   return (
-    one.repository === other.repository &&
-    one.registryPolicy === other.registryPolicy &&
-    one.identity === other.identity
+    known.repository === (repository?.number ?? 0) &&
+    known.registryPolicy === registryPolicy.number &&
+    known.identity === identity.number
   );
 }
 
@@ -147,7 +164,7 @@ function judge(
   const floor = admitAnonymous(
     asAnonymous,
     facts.repository?.row,
-    evaluate(asAnonymous, { ...facts, identity: nothing }, now),
+    evaluate(asAnonymous, { ...facts, identity: noPolicies }, now),
     settings,
   );
   return floor.allowed
@@ -155,7 +172,6 @@ function judge(
     : { allowed: false, because: explainDecision(question, decision) };
 }
 
-const nothing: PolicyRows = { policies: [], steady: true };
 const anonymousCaller: Caller = {
   principal: { kind: 'anonymous' },
   via: 'none',

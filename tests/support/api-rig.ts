@@ -7,6 +7,7 @@ import { openKeyStore } from '../../src/access/key-store.ts';
 import { openIdentities } from '../../src/access/open-identities.ts';
 import { createPolicies } from '../../src/access/policies.ts';
 import { parseScope } from '../../src/access/scopes.ts';
+import { createVisibleRepositories } from '../../src/access/visible-repositories.ts';
 import type { ApiParts } from '../../src/api/admin/v1.ts';
 import { createApiHandler } from '../../src/api/admin/v1.ts';
 import { createDeletions } from '../../src/cache/delete-content.ts';
@@ -71,9 +72,10 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
     audit,
     settings: () => ({ anonymousPull: true, anonymousImport: 'loopback' }),
   });
+  const keys = await openKeyStore(folder, clock);
   const identities = await openIdentities({
     metadata,
-    keys: await openKeyStore(folder, clock),
+    keys,
     home: homeRegistry,
     clock,
     audit,
@@ -86,6 +88,7 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
   const handler = createApiHandler({
     identifier: identifierOf(limited),
     authorizer,
+    visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
     identities,
     policies: createPolicies({ metadata, authorizer, clock, audit, home: () => homeRegistry }),
     audit,

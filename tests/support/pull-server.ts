@@ -1,6 +1,7 @@
 import type { AuditEntry, Caller, Identifier } from '../../src/access/access.ts';
 import { createAuthorizer } from '../../src/access/authorizer.ts';
 import { grantScopes } from '../../src/access/scopes.ts';
+import { createVisibleRepositories } from '../../src/access/visible-repositories.ts';
 import {
   createHubMirrorHandler,
   createOciHandler,
@@ -120,6 +121,14 @@ export async function startPullServer(
     metadata,
     identifier: createFakeIdentifier(),
     authorizer: createAuthorizer({ metadata, settings: () => server.settings, clock, audit }),
+    visibleRepositories: createVisibleRepositories({
+      metadata,
+      clock,
+      sealing: {
+        seal: (text) => Buffer.from(JSON.stringify(text)).toString('base64url'),
+        open: (sealed) => JSON.parse(Buffer.from(sealed, 'base64url').toString()) as string,
+      },
+    }),
     tokens: {
       issueToken: async ({ caller, scopes, service }) => {
         const made = { caller, scopes: grantScopes(scopes, undefined), service };

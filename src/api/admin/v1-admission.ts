@@ -10,6 +10,7 @@ import { homeRegionOf, homeRegistryOf, registryKey, registryOf } from '../../dom
 import type { RepositoryName } from '../../domain/repository-name.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import { canonicalName } from '../../domain/rule-set.ts';
+import type { StoredRepository } from '../../metadata/metadata.ts';
 import type { Asker } from './v1-endpoint.ts';
 
 /** One repository as an endpoint was asked for it. */
@@ -48,7 +49,13 @@ export interface Admission {
     registry: RegistryKey,
     target?: PullTarget,
   ): Promise<void>;
-  maySee(asker: Asker, registry: RegistryKey, repository: RepositoryName): Promise<boolean>;
+  /** `row`: where it has just been read. */
+  maySee(
+    asker: Asker,
+    registry: RegistryKey,
+    repository: RepositoryName,
+    row?: StoredRepository,
+  ): Promise<boolean>;
   /** The account's own; the operator's is any. Never by a registry password or token. Throws `denied`. */
   requireIdentity(asker: Asker, action: IdentityAction, owner: Owner): Promise<void>;
   /** Without a user: the asker itself, or the root of another account. */
@@ -100,10 +107,10 @@ export function createAdmission(options: AdmissionOptions): Admission {
   });
   const ruleOf: Admission['ruleOf'] = (key, repository) =>
     key === home() ? rules().byPath(repository)?.rule : undefined;
-  const maySee: Admission['maySee'] = async (asker, key, repository) => {
+  const maySee: Admission['maySee'] = async (asker, key, repository, row) => {
     const one = { registry: key, repository, rule: ruleOf(key, repository) };
     for (const action of [actions.listRepositories, actions.getManifest])
-      if ((await authorizer.explain(ask(asker, { ...one, action }))).allowed) return true;
+      if ((await authorizer.explain(ask(asker, { ...one, action }), row)).allowed) return true;
     return false;
   };
   return {

@@ -40,7 +40,7 @@ export function pageOfAll<Row, Item>(
 
 export type CursorKey = readonly string[];
 
-function writeCursor(key: CursorKey): string {
+export function writeCursor(key: CursorKey): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 

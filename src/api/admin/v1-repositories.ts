@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Audit } from '../../access/access.ts';
 import type { PolicyAuthorizer } from '../../access/authorizer.ts';
 import type { Author } from '../../access/identities.ts';
+import type { VisibleRepositories } from '../../access/visible-repositories.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import type { RepositorySettings } from '../../cache/repository-settings.ts';
 import { requireTagMutability } from '../../cache/repository-settings.ts';
@@ -15,15 +16,16 @@ import { registryOf, repositoryArn } from '../../domain/registry.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
 import type { RepositoryRow } from '../../metadata/registry-metadata.ts';
 import type { Admission, Place } from './v1-admission.ts';
-import type { Asker, Endpoint } from './v1-endpoint.ts';
+import type { Endpoint } from './v1-endpoint.ts';
 import { endpoint } from './v1-endpoint.ts';
 import { fields } from './v1-input.ts';
 import * as outputs from './v1-outputs.ts';
-import { isoTime, pageOf, readCursor } from './v1-page.ts';
+import { isoTime, readCursor, writeCursor } from './v1-page.ts';
 
 export interface RepositoryParts {
   readonly admission: Admission;
-  readonly metadata: Pick<Metadata, 'listRepositories' | 'findRepository'>;
+  readonly metadata: Pick<Metadata, 'findRepository'>;
+  readonly visibleRepositories: VisibleRepositories;
   readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository'>;
   readonly settings: RepositorySettings;
   readonly authorizer: Pick<PolicyAuthorizer, 'forget'>;
@@ -36,21 +38,19 @@ const place = {
   region: fields.region,
 };
 
-/** Rows looked through for one page; what remains is the next page's. */
-const scannedMax = 5000;
-
 /** Repositories of a registry, as far as the asker may see them. */
 export function repositoryEndpoints(parts: RepositoryParts): readonly Endpoint[] {
   return [...listEndpoints(parts), ...changeEndpoints(parts)];
 }
 
 function listEndpoints(parts: RepositoryParts): readonly Endpoint[] {
-  const { admission } = parts;
+  const { admission, visibleRepositories } = parts;
   return [
     endpoint({
       method: 'GET',
       path: 'repositories',
-      summary: 'The repositories of a registry that the caller may see',
+      summary:
+        'The repositories of a registry that the caller may see; a page may be short, even empty, and have a next one',
       input: z.strictObject({
         prefix: z.string().max(255).default(''),
         account: fields.account,
@@ -59,14 +59,24 @@ function listEndpoints(parts: RepositoryParts): readonly Endpoint[] {
         cursor: fields.cursor,
       }),
       output: outputs.listOf(outputs.repository),
-      answer: async ({ input, ...asker }) => {
+      answer: async ({ input, request, ...asker }) => {
         const registry = admission.registry(input, asker);
-        const { rows, next } = await visibleRows(parts, asker, registry, input);
-        const view = (row: RepositoryRow): RepositoryView => viewRepository(registry, row, parts);
-        const page = pageOf(rows, input.limit, { view, keyOf: ({ name }) => [name] });
-        return page.next === null && next !== undefined
-          ? { ...page, next: pageOf([next, next], 1, { view, keyOf: ({ name }) => [name] }).next }
-          : page;
+        const { rows, next } = await visibleRepositories.list(
+          {
+            caller: asker.caller,
+            from: asker.from,
+            registry,
+            prefix: input.prefix,
+            after: readCursor(input.cursor, 1)?.[0] ?? '',
+            limit: input.limit,
+            isVisible: (row) => admission.maySee(asker, registry, row.name, row),
+          },
+          request.signal,
+        );
+        return {
+          items: rows.map((row) => viewRepository(registry, row, parts)),
+          next: next === undefined ? null : writeCursor([next]),
+        };
       },
     }),
   ];
@@ -131,30 +141,6 @@ function changeEndpoints(parts: RepositoryParts): readonly Endpoint[] {
       },
     }),
   ];
-}
-
-/** One more than a page's, or the last row that was looked at where too many had to be passed over. */
-async function visibleRows(
-  { metadata, admission }: RepositoryParts,
-  asker: Asker,
-  registry: RegistryKey,
-  { prefix, limit, cursor }: { prefix: string; limit: number; cursor: string | undefined },
-): Promise<{ readonly rows: readonly RepositoryRow[]; readonly next: RepositoryRow | undefined }> {
-  const rows: RepositoryRow[] = [];
-  let after = readCursor(cursor, 1)?.[0] ?? '';
-  for (let scanned = 0; scanned < scannedMax;) {
-    const read = await metadata.listRepositories(registry, { prefix, after, limit: limit + 1 });
-    for (const row of read) {
-      if (await admission.maySee(asker, registry, row.name)) rows.push(row);
-      if (rows.length > limit) return { rows, next: undefined };
-    }
-    const last = read.at(-1);
-    if (last === undefined || read.length <= limit) return { rows, next: undefined };
-    after = last.name;
-    scanned += read.length;
-    if (scanned >= scannedMax) return { rows, next: last };
-  }
-  return { rows, next: undefined };
 }
 
 async function readRepository(

@@ -86,6 +86,7 @@ function open(change: Partial<ApiParts> = {}) {
       },
     },
     authorizer: unused,
+    visibleRepositories: unused,
     identities: unused,
     policies: unused,
     audit: { record: () => {} },

@@ -3,6 +3,7 @@ import type { Audit, Caller, Identifier, RequestFrom } from '../../access/access
 import type { PolicyAuthorizer } from '../../access/authorizer.ts';
 import type { Identities } from '../../access/identities.ts';
 import type { Policies } from '../../access/policies.ts';
+import type { VisibleRepositories } from '../../access/visible-repositories.ts';
 import type { Explain } from '../../cache/explain.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import type { Refresh } from '../../cache/refresh.ts';
@@ -41,6 +42,7 @@ import { userEndpoints } from './v1-users.ts';
 export interface ApiParts {
   readonly identifier: Identifier;
   readonly authorizer: PolicyAuthorizer;
+  readonly visibleRepositories: VisibleRepositories;
   readonly identities: Identities;
   readonly policies: Policies;
   readonly audit: Audit;
@@ -61,7 +63,6 @@ export interface ApiParts {
   readonly metadata: Pick<
     Metadata,
     | 'listPulls'
-    | 'listRepositories'
     | 'findRepository'
     | 'listTagRows'
     | 'listImages'

@@ -260,6 +260,23 @@ suite('8. Policies decide, and what may not be seen is not there', () => {
     equal(second.headers.link, undefined);
   });
 
+  test('what is hidden is not named by the page that passes over it, nor counted', async () => {
+    await using server = await startTeamServer();
+    for (let n = 0; n < 5100; n += 1) server.repositories.set(`secret/n${n}`, pushed);
+    server.repositories.set('zoo/a', pushed);
+    server.identityPolicies.set('alice', allowing('zoo/*', 'ecr:DescribeRepositories'));
+    const first = await server.ask('/v2/_catalog', alice);
+    deepEqual(JSON.parse(first.text), { repositories: [] });
+    const link = /^<(.*)>; rel="next"$/.exec(String(first.headers.link))?.[1] ?? '';
+    ok(!/secret|team/.test(JSON.stringify(first.headers)), link);
+    const second = await server.ask(link, alice);
+    deepEqual(
+      [JSON.parse(second.text), second.headers.link],
+      [{ repositories: ['zoo/a'] }, undefined],
+    );
+    equal((await server.ask('/v2/_catalog?last=~x', alice)).status, 400);
+  });
+
   test('denials are audited with who, what and from where', async () => {
     await using server = await startTeamServer();
     const answer = await server.ask(path, alice);

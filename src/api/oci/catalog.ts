@@ -1,21 +1,22 @@
 import type { Caller } from '../../access/access.ts';
+import type { VisiblePage, VisibleRepositories } from '../../access/visible-repositories.ts';
 import { actions } from '../../domain/access-action.ts';
 import type { RegistryKey } from '../../domain/registry.ts';
-import type { RepositoryName } from '../../domain/repository-name.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
-import type { Metadata } from '../../metadata/metadata.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';
-import type { Gate } from './gate.ts';
+import { fromOf, type Gate } from './gate.ts';
 import { formatRoute } from './route.ts';
 
 const pageDefault = 1000;
-const rowsPerRead = 1000;
-/** Rows looked at for one page; a caller who may see few of very many gets a short page with a `Link` onwards. */
-const rowsMax = 20_000;
+/** A client that asks for more gets the rest by `Link`. */
+const pageMax = 1000;
 
-/** `_catalog`: the repositories that the caller may see, in byte order; nothing upstream is asked or named (traps T18). */
+/**
+ * `_catalog`: the repositories that the caller may see, in byte order; nothing upstream is asked or named (traps T18). A page may
+ * be short, even empty, and still have a `Link`: what is hidden is passed over, and neither counted nor named.
+ */
 export async function catalogReply(
-  parts: { readonly metadata: Pick<Metadata, 'listRepositories'>; readonly gate: Gate },
+  parts: { readonly visibleRepositories: VisibleRepositories; readonly gate: Gate },
   asked: {
     readonly registry: RegistryKey;
     readonly n: number | undefined;
@@ -24,40 +25,40 @@ export async function catalogReply(
   caller: Caller,
   request: Incoming,
 ): Promise<Reply> {
-  const n = asked.n ?? pageDefault;
-  const names: RepositoryName[] = [];
-  let after = asked.last;
-  let more = n > 0;
-  for (let looked = 0; more && looked < rowsMax && names.length < n; looked += rowsPerRead) {
-    const rows = await parts.metadata.listRepositories(asked.registry, {
-      prefix: '',
-      after,
-      limit: rowsPerRead,
-    });
-    more = rows.length === rowsPerRead;
-    for (const { name } of rows) {
-      if (names.length === n) {
-        more = true;
-        break;
-      }
-      after = name;
-      const { registry } = asked;
-      const source = { registry, repository: name };
-      if (await parts.gate.mayRead(source, actions.listRepositories, caller, request))
-        names.push(name);
-    }
-  }
+  const { registry, last } = asked;
+  const n = Math.min(asked.n ?? pageDefault, pageMax);
+  const { rows, next } =
+    n === 0
+      ? nothing
+      : await parts.visibleRepositories.list(
+          {
+            caller,
+            from: fromOf(request),
+            registry,
+            prefix: '',
+            after: last,
+            limit: n,
+            isVisible: (row) => {
+              const source = { registry, repository: row.name, row };
+              return parts.gate.mayRead(source, actions.listRepositories, caller, request);
+            },
+          },
+          request.signal,
+        );
   const headers: Record<string, string> = {
     ...apiVersionHeader,
     'Content-Type': 'application/json',
     'Cache-Status': localStatus('catalog'),
     'X-Content-Type-Options': 'nosniff',
   };
-  if (more) headers['Link'] = `<${formatRoute({ kind: 'catalog', n, last: after })}>; rel="next"`;
+  if (next !== undefined)
+    headers['Link'] = `<${formatRoute({ kind: 'catalog', n, last: next })}>; rel="next"`;
   return {
     status: 200,
     headers,
-    body: `${JSON.stringify({ repositories: names })}\n`,
+    body: `${JSON.stringify({ repositories: rows.map(({ name }) => name) })}\n`,
     note: { route: 'catalog' },
   };
 }
+
+const nothing: VisiblePage = { rows: [], next: undefined };

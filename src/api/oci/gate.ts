@@ -16,7 +16,7 @@ import { registryOf } from '../../domain/registry.ts';
 import type { RegistryKey } from '../../domain/registry.ts';
 import type { RepositoryName } from '../../domain/repository-name.ts';
 import type { Incoming } from '../../http/reply.ts';
-import type { Metadata } from '../../metadata/metadata.ts';
+import type { Metadata, StoredRepository } from '../../metadata/metadata.ts';
 import type { RepositoryPlan } from './plan.ts';
 import type { ContentRoute } from './route.ts';
 import type { Listener } from './target.ts';
@@ -54,7 +54,12 @@ export interface Gate {
   mayImport(plan: RepositoryPlan, caller: Caller, request: Incoming): Promise<boolean>;
   /** Whether another repository may be read by this caller, within the scopes of its token and the rule's patterns, silently: a mount's source, a listing's entry. */
   mayRead(
-    source: { readonly registry: RegistryKey; readonly repository: RepositoryName },
+    source: {
+      readonly registry: RegistryKey;
+      readonly repository: RepositoryName;
+      /** Where it has just been read. */
+      readonly row?: StoredRepository;
+    },
     action: Action,
     caller: Caller,
     request: Incoming,
@@ -129,14 +134,14 @@ export function createGate(options: GateOptions): Gate {
     },
     mayImport: async (plan, caller, request) =>
       (await authorizer.may(questionOf(plan, caller, request, actions.importUpstream))).allowed,
-    mayRead: async ({ registry, repository }, action, caller, request) => {
+    mayRead: async ({ registry, repository, row }, action, caller, request) => {
       // Rules are the home registry's.
       const target = registry === options.home() ? options.targetOf(repository) : undefined;
       const rule = target?.rule;
       if (rule !== undefined && !isAllowed(rule, target?.upstreamRepository ?? '', undefined))
         return false;
       const question = { caller, action, registry, repository, rule, from: fromOf(request) };
-      return (await authorizer.explain(question)).allowed;
+      return (await authorizer.explain(question, row)).allowed;
     },
     notImported: async (plan, caller, request) => {
       const question = questionOf(plan, caller, request, actions.importUpstream);

@@ -1,6 +1,7 @@
 import type { Audit, Caller, Identifier } from '../../access/access.ts';
 import type { PolicyAuthorizer } from '../../access/authorizer.ts';
 import type { TokenService } from '../../access/registry-tokens.ts';
+import type { VisibleRepositories } from '../../access/visible-repositories.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -44,9 +45,10 @@ export interface OciParts {
   readonly settings: () => OciSettings;
   readonly cache: Cache;
   readonly pushes: Pushes;
-  readonly metadata: Pick<Metadata, 'findRepository' | 'findAccount' | 'listRepositories'>;
+  readonly metadata: Pick<Metadata, 'findRepository' | 'findAccount'>;
   readonly identifier: Identifier;
   readonly authorizer: PolicyAuthorizer;
+  readonly visibleRepositories: VisibleRepositories;
   readonly tokens: TokenService;
   readonly audit: Audit;
   readonly clock: Pick<Clock, 'now'>;
