@@ -49,7 +49,13 @@ const repositoryCharactersMax = 4 * 1024 * 1024;
 const policyCharactersMax = 2 * 1024 * 1024;
 const entryCharacters = 64;
 
-/** Rows of policies and repositories, kept parsed. A repository that is missing is looked for each time. */
+/** Apart from the others, so that names that were made up drive nothing out. */
+const missingMax = 10_000;
+
+/**
+ * Rows of policies and repositories, kept parsed. A repository that is missing is believed to be as long as one that is hidden: the
+ * time of an answer tells neither from the other.
+ */
 export function createFacts(metadata: PolicyMetadata, clock: Clock): FactSource {
   const documents = createPolicyDocuments();
   let last = 0;
@@ -62,6 +68,11 @@ export function createFacts(metadata: PolicyMetadata, clock: Clock): FactSource 
   const sizeOf = (rows: PolicyRows | undefined): number =>
     (rows?.characters ?? 0) + entryCharacters;
   const unsettled = new LRUCache<string, number>({ max: repositoriesMax });
+  const missing = new LRUCache<string, number>({ max: missingMax });
+  const isMissing = (key: string): boolean => {
+    const since = missing.get(key);
+    return since !== undefined && clock.elapsed() - since < repositoryBelieveMs;
+  };
   const repositories = createMemory<RepositoryFacts | undefined>({
     entriesMax: repositoriesMax,
     believeMs: repositoryBelieveMs,
@@ -73,9 +84,19 @@ export function createFacts(metadata: PolicyMetadata, clock: Clock): FactSource 
       const row = await metadata.findRepository({ registry, repository });
       return row && factsOfRow(repository, row);
     },
-    keeps: (key, facts) =>
-      facts !== undefined && (facts.row.pushed || (unsettled.get(key) ?? 0) <= clock.elapsed()),
+    keeps: (key, facts) => {
+      const settled = (unsettled.get(key) ?? 0) <= clock.elapsed();
+      if (facts !== undefined) return facts.row.pushed || settled;
+      if (settled) missing.set(key, clock.elapsed());
+      return false;
+    },
   });
+  const repositoryOf = (key: string): ReturnType<typeof repositories.get> =>
+    isMissing(key) ? undefined : repositories.get(key);
+  const forget = (key: string): void => {
+    missing.delete(key);
+    repositories.forget(key);
+  };
   const registries = createMemory<PolicyRows>({
     entriesMax: registriesMax,
     believeMs: policyBelieveMs,
@@ -116,7 +137,7 @@ export function createFacts(metadata: PolicyMetadata, clock: Clock): FactSource 
         repository === undefined
           ? undefined
           : row === undefined
-            ? repositories.get(keyOf(registry, repository))
+            ? repositoryOf(keyOf(registry, repository))
             : factsOfRow(repository, row);
       const two = registries.get(registry);
       const three =
@@ -132,10 +153,11 @@ export function createFacts(metadata: PolicyMetadata, clock: Clock): FactSource 
       if (facts.repository?.row.pushed === true) return;
       const key = keyOf(registry, repository);
       unsettled.set(key, clock.elapsed() + unsettledMs);
-      repositories.forget(key);
+      forget(key);
     },
-    forget: (registry, repository) => repositories.forget(keyOf(registry, repository)),
+    forget: (registry, repository) => forget(keyOf(registry, repository)),
     reset() {
+      missing.clear();
       repositories.clear();
       registries.clear();
       identities.clear();
