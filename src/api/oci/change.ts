@@ -92,8 +92,7 @@ async function beginUpload(work: Work, plan: StartPlan): Promise<Reply> {
     await pushes.requirePush(plan);
     const mounts = {
       allowed: () => gate.mayDo(plan, caller, request, wholeBlobActions),
-      mayRead: (source: Parameters<Gate['mayRead']>[0]) =>
-        gate.mayRead(source, actions.getBlob, caller, request),
+      mayMount: (source: Parameters<Gate['mayMount']>[0]) => gate.mayMount(source, caller, request),
     };
     return startUpload(pushes, plan, caller, mounts);
   });

@@ -52,6 +52,15 @@ export interface Gate {
   ): Promise<boolean>;
   /** Whether what is new may be fetched from upstream for a push that names it. A refusal is told to the audit: it keeps the push from being stored. */
   mayImport(plan: RepositoryPlan, caller: Caller, request: Incoming): Promise<boolean>;
+  /**
+   * Whether the caller may take a blob from another repository. Throws `unauthorized` where its token alone is in the way, with
+   * the `source` that the challenge then asks for.
+   */
+  mayMount(
+    source: { readonly registry: RegistryKey; readonly repository: RepositoryName },
+    caller: Caller,
+    request: Incoming,
+  ): Promise<boolean>;
   /** Whether another repository may be read by this caller, within the scopes of its token and the rule's patterns, silently: a mount's source, a listing's entry. */
   mayRead(
     source: {
@@ -87,6 +96,16 @@ export const anonymousCaller: Caller = { principal: anonymous, via: 'none', scop
 
 export function createGate(options: GateOptions): Gate {
   const { listener, identifier, authorizer, metadata } = options;
+  const mayRead: Gate['mayRead'] = async (source, action, caller, request) => {
+    const { registry, repository, row } = source;
+    // Rules are the home registry's.
+    const target = registry === options.home() ? options.targetOf(repository) : undefined;
+    const rule = target?.rule;
+    if (rule !== undefined && !isAllowed(rule, target?.upstreamRepository ?? '', undefined))
+      return false;
+    const question = { caller, action, registry, repository, rule, from: fromOf(request) };
+    return (await authorizer.explain(question, row)).allowed;
+  };
 
   const requireRights = async (plan: RepositoryPlan, question: Question): Promise<void> => {
     const verdict = await authorizer.may(question);
@@ -134,14 +153,19 @@ export function createGate(options: GateOptions): Gate {
     },
     mayImport: async (plan, caller, request) =>
       (await authorizer.may(questionOf(plan, caller, request, actions.importUpstream))).allowed,
-    mayRead: async ({ registry, repository, row }, action, caller, request) => {
-      // Rules are the home registry's.
-      const target = registry === options.home() ? options.targetOf(repository) : undefined;
-      const rule = target?.rule;
-      if (rule !== undefined && !isAllowed(rule, target?.upstreamRepository ?? '', undefined))
+    mayRead,
+    mayMount: async (source, caller, request) => {
+      if (await mayRead(source, actions.getBlob, caller, request)) return true;
+      const unlimited = withoutRequestScopes(caller);
+      if (unlimited === caller || !(await mayRead(source, actions.getBlob, unlimited, request)))
         return false;
-      const question = { caller, action, registry, repository, rule, from: fromOf(request) };
-      return (await authorizer.explain(question, row)).allowed;
+      throw new RegistryError(
+        'unauthorized',
+        'the token was not made for the source of the mount',
+        {
+          detail: { error: 'insufficient_scope', source: source.repository },
+        },
+      );
     },
     notImported: async (plan, caller, request) => {
       const question = questionOf(plan, caller, request, actions.importUpstream);

@@ -120,13 +120,18 @@ suite("8. A token's scopes hold for all that a request reads", () => {
   const own = `repository:${team}:pull,push`;
   const mount = `${uploads}?mount=${layer}&from=${base}`;
 
-  test('a mount from beyond them begins an upload, from within it needs no byte', async () => {
+  test('a mount from beyond them asks for a token that reaches it, from within it needs no byte', async () => {
     await using server = await startWith([]);
     const post = { method: 'POST' };
-    equal((await askScoped(server, [own], mount, post)).status, 202);
-    equal((await askScoped(server, [own], `${uploads}?mount=${layer}`, post)).status, 202);
     const source = `repository:${base}:pull`;
-    equal((await askScoped(server, [own, source], mount, post)).status, 201);
+    for (const path of [mount, `${uploads}?mount=${layer}`]) {
+      const narrow = await askScoped(server, [own], path, post);
+      equal(narrow.status, 401);
+      const challenge = String(narrow.headers['www-authenticate']);
+      match(challenge, /error="insufficient_scope"/);
+      match(challenge, /scope="repository:team\/app:pull,push repository:team\/base:pull"/);
+      equal((await askScoped(server, [own, source], path, post)).status, 201);
+    }
   });
 
   test('the challenge of a mount asks for its source too', async () => {

@@ -22,7 +22,8 @@ export function refusalReply(
   if (reply.status === 401 && options.listener === 'main') {
     const insufficient =
       known instanceof RegistryError && known.detail?.['error'] === 'insufficient_scope';
-    const scope = plan === undefined ? '' : scopesOf(plan, request.method).join(' ');
+    const source = known instanceof RegistryError ? known.detail?.['source'] : undefined;
+    const scope = plan === undefined ? '' : scopesOf(plan, request.method, source).join(' ');
     const basic = plan?.ecr === true || plan?.route.kind === 'token';
     headers['WWW-Authenticate'] = basic
       ? basicChallenge(request, options.publicUrl)
@@ -38,13 +39,14 @@ export function refusalReply(
   return { ...reply, headers };
 }
 
-/** What a client should ask a token for; a mount's source has to be read (as distribution asks for it). */
-function scopesOf(plan: Plan, method: string): readonly string[] {
+/** What a client should ask a token for; a mount's source has to be read, whether the client names it or it was found. */
+function scopesOf(plan: Plan, method: string, found: unknown): readonly string[] {
   if (!isRepositoryPlan(plan)) return plan.route.kind === 'catalog' ? ['registry:catalog:*'] : [];
   const { route, target } = plan;
   const own = `repository:${target.repository}:${rightsOf(route, method).join(',')}`;
-  const mounts = route.kind === 'uploads' && route.mount !== undefined && route.from !== undefined;
-  return mounts ? [own, `repository:${route.from}:pull`] : [own];
+  if (route.kind !== 'uploads' || route.mount === undefined) return [own];
+  const source = typeof found === 'string' ? found : route.from;
+  return source === undefined ? [own] : [own, `repository:${source}:pull`];
 }
 
 /** A name that no tag can have is nothing to be found for a pull, and a mistake in a push. */

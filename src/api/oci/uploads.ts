@@ -23,7 +23,8 @@ const chunkBytesMin = 1;
 export interface MountRights {
   /** Whether a blob may be made this repository's at all. */
   allowed(): Promise<boolean>;
-  mayRead(source: {
+  /** Throws where the token alone is in the way. */
+  mayMount(source: {
     readonly registry: RegistryKey;
     readonly repository: RepositoryName;
   }): Promise<boolean>;
@@ -88,10 +89,18 @@ async function mount(
   if (!(await rights.allowed())) return undefined;
   const { registry, route } = plan;
   const push = { ...pushRequest(plan), digest };
+  let narrow: unknown;
   for (const from of await pushes.mountSources({ ...push, from: route.from })) {
-    if (!(await rights.mayRead({ registry, repository: from }))) continue;
+    try {
+      if (!(await rights.mayMount({ registry, repository: from }))) continue;
+    } catch (error) {
+      // Another source may be within the token.
+      narrow ??= error;
+      continue;
+    }
     if (await pushes.mountBlob({ ...push, from })) return from;
   }
+  if (narrow !== undefined) throw narrow;
   return undefined;
 }
 
