@@ -126,8 +126,10 @@ function createBatches(file: UploadFile, limits: BodyLimits, owned: boolean): Ba
   async function write(pieces: readonly Piece[], bytes: number): Promise<void> {
     try {
       await limits.room.take(bytes);
-      await file.append(pieces.map((piece) => piece.bytes));
-      for (const { free } of pieces) free?.transfer(0);
+      await file.append(
+        pieces.map((piece) => piece.bytes),
+        () => pieces.forEach(({ free }) => free?.transfer(0)),
+      );
       limits.room.written(bytes);
     } catch (error) {
       throw limits.answer(error);

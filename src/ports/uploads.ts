@@ -4,7 +4,7 @@ import type { RepositoryName } from '../domain/repository-name.ts';
 import type { VerifiedFile } from './spool.ts';
 
 /** Appends that begin and end at multiples of it are the cheap ones. */
-export const appendBlockBytes: number = 512 * 1024;
+export const appendBlockBytes: number = 1024 * 1024;
 
 /** Where an upload was begun: it exists for no other repository. */
 export interface UploadPlace {
@@ -52,8 +52,11 @@ export interface UploadFile extends AsyncDisposable {
   readonly size: number;
   /** Aborts when the upload is cancelled by another request. */
   readonly cancelled: AbortSignal;
-  /** Appends; resolves when the chunks may be reused. ENOSPC, EROFS, EDQUOT and EIO pass through as system errors, with `size` unchanged by the failed call. */
-  append(chunks: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Appends. The chunks may be reused from when `taken` is called, before it resolves, or from when it rejects. ENOSPC, EROFS, EDQUOT and
+   * EIO pass through as system errors, with `size` unchanged by the failed call.
+   */
+  append(chunks: readonly Uint8Array[], taken?: () => void): Promise<void>;
   /** Back to `size` bytes: a chunk that turned out to be wrong leaves nothing. */
   truncate(size: number): Promise<void>;
   /** What was appended survives a power cut; before a chunk is acknowledged. */

@@ -11,11 +11,14 @@ import {
 } from '../../tests/support/storage-samples.ts';
 import { createFakeClock } from '../../tests/support/fake-clock.ts';
 import { beginUpload, takeUpload } from '../../tests/support/upload-samples.ts';
+import { appendBlockBytes } from '../ports/uploads.ts';
 import { DirectWriter } from './direct-writer.ts';
+import type { DirectWriteSink } from './direct-writer.ts';
 import { nodeFileSystem } from './file-system.ts';
 import type { FileSystem, OpenMode } from './file-system.ts';
 import { createFileStorage } from './file-storage.ts';
 import { createHashPool } from './hash-pool.ts';
+import { OpenFile } from './open-file.ts';
 import { createWriteBlocks } from './write-blocks.ts';
 
 const blockBytes = 8192;
@@ -61,13 +64,28 @@ test('whole blocks are written and shown, from an aligned place on; the rest is 
   await fileSystem.close(await fileSystem.open(path, 'update'));
   const writes = { blocks: createWriteBlocks(blockBytes, 1), possible: true };
   await using writer = new DirectWriter(writes, fileSystem, recordEvents(), path);
-  const shown: number[] = [];
-  const show = (_block: unknown, position: number): void => void shown.push(position);
-  assert.equal(await writer.write([bytes.subarray(0, blockBytes - 1)], 0, show), 0, 'too little');
-  assert.equal(await writer.write([bytes], 100, show), 0, 'not aligned');
+  await using cached = await OpenFile.open(fileSystem, recordEvents(), path, 'update');
+  const shown: [number, number][] = [];
+  let taken = 0;
+  const sink: DirectWriteSink = {
+    cached,
+    taken: () => void (taken += 1),
+    onBlock: (_block, length, position) => void shown.push([length, position]),
+  };
+  assert.equal(await writer.write([bytes.subarray(0, blockBytes - 1)], 0, sink), 0, 'too little');
+  assert.equal(await writer.write([bytes], 100, sink), 0, 'not aligned');
   const chunks = [bytes.subarray(0, 5), bytes.subarray(5, 20_000), bytes.subarray(20_000)];
-  assert.equal(await writer.write(chunks, 0, show), 3 * blockBytes);
-  assert.deepEqual(shown, [0, blockBytes, 2 * blockBytes]);
+  assert.equal(await writer.write(chunks, 0, sink), 3 * blockBytes);
+  assert.equal(taken, 0, 'the end is still needed');
+  assert.equal(await writer.write([bytes.subarray(0, 2 * blockBytes)], 0, sink), 2 * blockBytes);
+  assert.equal(taken, 1);
+  assert.deepEqual(shown, [
+    [blockBytes, 0],
+    [blockBytes, blockBytes],
+    [blockBytes, 2 * blockBytes],
+    [blockBytes, 0],
+    [blockBytes, blockBytes],
+  ]);
   assert.deepEqual(new Uint8Array(readFileSync(path)), bytes.slice(0, 3 * blockBytes));
 });
 
@@ -76,7 +94,10 @@ async function canWriteDirectly(folder: string): Promise<boolean> {
   await nodeFileSystem.close(await nodeFileSystem.open(path, 'update'));
   const writes = { blocks: createWriteBlocks(blockBytes, 1), possible: true };
   await using writer = new DirectWriter(writes, nodeFileSystem, recordEvents(), path);
-  return (await writer.write([new Uint8Array(blockBytes)], 0, () => {})) === blockBytes;
+  await using cached = await OpenFile.open(nodeFileSystem, recordEvents(), path, 'update');
+  const sink: DirectWriteSink = { cached, taken: () => {}, onBlock: () => {} };
+  await writer.write([new Uint8Array(blockBytes)], 0, sink);
+  return writes.possible;
 }
 
 for (const [where, refuse] of [
@@ -96,14 +117,26 @@ for (const [where, refuse] of [
       events: recordEvents(),
       fileSystem: watched.fileSystem,
     });
-    const blob = sample(1_300_000);
+    const blob = sample(2_500_000);
     await using file = await beginUpload(storage.uploads);
-    await file.append([blob.bytes.subarray(0, 524_288)]);
-    await file.append([blob.bytes.subarray(524_288)]);
+    let taken = 0;
+    for (const [from, to] of [
+      [0, appendBlockBytes],
+      [appendBlockBytes, 2_500_000],
+    ]) {
+      // As whoever owns the chunks may do.
+      const chunk = blob.bytes.slice(from, to);
+      await file.append([chunk], () => {
+        taken += 1;
+        chunk.fill(0);
+      });
+    }
+    assert.equal(taken, 2);
     assert.equal(await file.verify(blob.digest), true);
     await storage.blobs.adopt(await file.seal(blob.digest));
     assert.deepEqual(await blobBytes(storage.blobs, blob.digest), blob.bytes);
-    assert.equal(watched.written, where === 'where they can be' ? 2 * 524_288 : 0);
+    // All but the end that fills no page.
+    assert.equal(watched.written, where === 'where they can be' ? 2_498_560 : 0);
   });
 }
 

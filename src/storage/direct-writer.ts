@@ -16,8 +16,20 @@ export interface DirectWrites {
 /** What a file system or platform without them answers: on opening, or only on the first write. */
 const refusals: ReadonlySet<string | undefined> = new Set(['EINVAL', 'EOPNOTSUPP', 'ENOTSUP']);
 
+/** Fewer bytes are sooner copied than written by themselves. */
+const directBytesMin = 256 * 1024;
+
+export interface DirectWriteSink {
+  /** The same file as it is written otherwise: for a block that the file system will not take. */
+  readonly cached: OpenFile;
+  /** Called once the chunks are not needed any more, where all of them are written here. */
+  readonly taken: () => void;
+  /** A block of so many bytes goes to its place in the file: whoever wants it beyond its write holds it. */
+  readonly onBlock: (block: WriteBlock, length: number, position: number) => void;
+}
+
 /**
- * Writes whole blocks of a file past the page cache: copying a body there costs more than receiving and hashing it, and pushes
+ * Writes blocks of a file past the page cache: copying a body there costs more than receiving and hashing it, and pushes
  * out of the cache what is being pulled.
  */
 export class DirectWriter implements AsyncDisposable {
@@ -35,39 +47,63 @@ export class DirectWriter implements AsyncDisposable {
   }
 
   /**
-   * Writes as many whole blocks of the chunks as it can and resolves with their bytes: 0 where it can't at all. Each block goes to
-   * `onBlock` beside its write, held for it once more if it holds it.
+   * Writes of the chunks what it can, block by block, and resolves with how many bytes: 0 where it can't at all, and without the end
+   * that fills no page.
    */
   async write(
     chunks: readonly Uint8Array[],
     position: number,
-    onBlock: (block: WriteBlock, position: number) => void,
+    sink: DirectWriteSink,
   ): Promise<number> {
     const { blocks } = this.#writes;
-    const length = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
-    if (position % alignmentBytes !== 0 || length < blocks.blockBytes) return 0;
+    const total = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+    const bytesMin = Math.min(directBytesMin, blocks.blockBytes);
     let written = 0;
-    while (this.#writes.possible && length - written >= blocks.blockBytes) {
+    if (position % alignmentBytes !== 0) return written;
+    for (;;) {
+      const rest = Math.min(total - written, blocks.blockBytes);
+      const length = rest - (rest % alignmentBytes);
+      const file = length < bytesMin ? undefined : await this.#open();
+      if (file === undefined) return written;
       const block = await blocks.take();
       try {
-        fill(block, bytesBetween(chunks, written, written + blocks.blockBytes));
-        const file = await this.#open();
-        onBlock(block, position + written);
-        await file.write([block.bytes], position + written);
-      } catch (error) {
-        if (!refusals.has(errorCode(error))) throw error;
-        this.#writes.possible = false;
-        break;
+        const bytes = fill(block, bytesBetween(chunks, written, written + length));
+        if (written + length === total) sink.taken();
+        sink.onBlock(block, length, position + written);
+        await this.#writeOut(file, bytes, position + written, sink.cached);
       } finally {
         block.release();
       }
-      written += blocks.blockBytes;
+      written += length;
     }
-    return written;
   }
 
-  async #open(): Promise<OpenFile> {
-    this.#file ??= await OpenFile.open(this.#files, this.#events, this.#path, 'direct');
+  async #writeOut(
+    file: OpenFile,
+    bytes: Uint8Array,
+    position: number,
+    cached: OpenFile,
+  ): Promise<void> {
+    try {
+      await file.write([bytes], position);
+    } catch (error) {
+      this.#mustBeRefusal(error);
+      await cached.write([bytes], position);
+    }
+  }
+
+  #mustBeRefusal(error: unknown): void {
+    if (!refusals.has(errorCode(error))) throw error;
+    this.#writes.possible = false;
+  }
+
+  async #open(): Promise<OpenFile | undefined> {
+    if (!this.#writes.possible) return undefined;
+    try {
+      this.#file ??= await OpenFile.open(this.#files, this.#events, this.#path, 'direct');
+    } catch (error) {
+      this.#mustBeRefusal(error);
+    }
     return this.#file;
   }
 
@@ -78,10 +114,11 @@ export class DirectWriter implements AsyncDisposable {
   }
 }
 
-function fill(block: WriteBlock, chunks: readonly Uint8Array[]): void {
+function fill(block: WriteBlock, chunks: readonly Uint8Array[]): Uint8Array {
   let at = 0;
   for (const chunk of chunks) {
     block.bytes.set(chunk, at);
     at += chunk.byteLength;
   }
+  return block.bytes.subarray(0, at);
 }

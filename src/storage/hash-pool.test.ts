@@ -105,7 +105,7 @@ test('what is fed is hashed in its turn, between bytes of the file, and its memo
   for (const position of [0, 2 * 4096, 3 * 4096]) {
     const block = await blocks.take();
     block.bytes.set(blob.bytes.subarray(position, position + 4096));
-    job.feed(block, position);
+    job.feed(block, 4096, position);
     block.release();
   }
   assert.equal(await job.finish(blob.bytes.length), hexOf(blob.digest));
@@ -125,7 +125,7 @@ for (const [how, end] of [
     for (const position of [4096, 8192]) {
       const block = await blocks.take();
       // The file has not so much before it.
-      job.feed(block, position);
+      job.feed(block, 4096, position);
       block.release();
     }
     if (end === 'dispose') job[Symbol.dispose]();
@@ -147,7 +147,7 @@ test('memory that a worker had when it ended comes back', async () => {
   await using pool = createHashPool(1, new URL(`file://${broken}`), blocks);
   using job = pool.start('any', 'sha256');
   const block = await blocks.take();
-  job.feed(block, 0);
+  job.feed(block, 4096, 0);
   block.release();
   await blocks.take();
   await assert.rejects(job.finish(4096), /worker ended/);

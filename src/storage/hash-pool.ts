@@ -11,8 +11,8 @@ import type { WriteBlock, WriteBlocks } from './write-blocks.ts';
 export interface HashJob extends Disposable {
   /** The first `upTo` bytes can be read; cheap to call often. */
   advance(upTo: number): void;
-  /** The block has the file's bytes from `position` on, all those before it can be read; holds the block until they are hashed. */
-  feed(block: WriteBlock, position: number): void;
+  /** The block begins with `length` bytes of the file's `position`, all those before it can be read; holds the block until they are hashed. */
+  feed(block: WriteBlock, length: number, position: number): void;
   /** The hex digest of the first `size` bytes. Rejects when the worker or its read failed; the job is then over. */
   finish(size: number): Promise<string>;
 }
@@ -46,7 +46,7 @@ function endWait(lane: Lane): void {
 }
 
 /** 16 MiB in all: enough for the disk and the hash of a few uploads to have work while the others receive. */
-const blocksMax = 32;
+const blocksMax = 16;
 
 /** Threads start with the first jobs and never hold the process; one that ends by itself fails its jobs and is replaced. */
 export function createHashPool(
@@ -133,15 +133,15 @@ function startJob(lane: Lane, id: number, path: string, algorithm: DigestAlgorit
       told = upTo;
       tell({ type: 'advance', job: id, upTo, finish: false });
     },
-    feed: (block, position) => {
+    feed: (block, length, position) => {
       if (!lane.jobs.has(id)) return;
       if (told < position) tell({ type: 'advance', job: id, upTo: position, finish: false });
-      const { start, bytes } = block;
+      const { start } = block;
       block.hold();
       lane.lent.set(start, block);
       beginWait(lane);
-      tell({ type: 'feed', job: id, start, length: bytes.byteLength });
-      told = position + bytes.byteLength;
+      tell({ type: 'feed', job: id, start, length });
+      told = position + length;
     },
     finish: async (size) => {
       tell({ type: 'advance', job: id, upTo: size, finish: true });

@@ -7,8 +7,8 @@ import type { WriteBlock } from './write-blocks.ts';
 export interface SpoolHash extends Disposable {
   /** The first `prefix` bytes have arrived. */
   progress(prefix: number): void;
-  /** A block of bytes that arrives at `position`; those before it have. */
-  feed(block: WriteBlock, position: number): void;
+  /** The first `length` bytes of the block arrive at `position`; those before it have. */
+  feed(block: WriteBlock, length: number, position: number): void;
   /** The hex digest of the first `size` bytes, all of which have arrived. A failed attempt starts anew at the next call. */
   finish(size: number): Promise<string>;
   /** Forgets what was hashed. */
@@ -41,9 +41,9 @@ export function createSpoolHash(
       job ??= pool.start(source.path, source.algorithm);
       job.advance(prefix);
     },
-    feed: (block, position) => {
+    feed: (block, length, position) => {
       job ??= pool.start(source.path, source.algorithm);
-      job.feed(block, position);
+      job.feed(block, length, position);
     },
     finish: async (size) => {
       if (job === undefined && size <= inPlaceMaxBytes) return hashInPlace(source, size);

@@ -1,7 +1,7 @@
 import type { DigestAlgorithm } from '../domain/digest.ts';
 import type { Events } from '../ports/events.ts';
 import { DirectWriter } from './direct-writer.ts';
-import type { DirectWrites } from './direct-writer.ts';
+import type { DirectWriteSink, DirectWrites } from './direct-writer.ts';
 import { errorCode } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import type { HashPool } from './hash-pool.ts';
@@ -136,7 +136,7 @@ export class UploadDataFile implements UploadData {
     await this.sync();
   }
 
-  async append(chunks: readonly Uint8Array[]): Promise<number> {
+  async append(chunks: readonly Uint8Array[], taken: () => void): Promise<number> {
     this.#mustBeSound();
     const at = this.#size!;
     const length = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
@@ -144,7 +144,7 @@ export class UploadDataFile implements UploadData {
     await this.#cutTail();
     this.#dirty = true;
     try {
-      await this.#write(chunks, at, length);
+      await this.#write(chunks, at, length, taken);
     } catch (error) {
       // What was hashed beside its write is not in the file.
       this.#hash.restart();
@@ -158,14 +158,22 @@ export class UploadDataFile implements UploadData {
     return this.#size;
   }
 
-  async #write(chunks: readonly Uint8Array[], at: number, length: number): Promise<void> {
-    const written = await this.#direct.write(chunks, at, (block, position) => {
-      if (!this.#removed) this.#hash.feed(block, position);
-    });
+  async #write(
+    chunks: readonly Uint8Array[],
+    at: number,
+    length: number,
+    taken: () => void,
+  ): Promise<void> {
+    const cached = this.#opened();
+    const onBlock: DirectWriteSink['onBlock'] = (block, count, position) => {
+      if (!this.#removed) this.#hash.feed(block, count, position);
+    };
+    const written = await this.#direct.write(chunks, at, { cached, taken, onBlock });
     if (written === length) return;
     const rest = written === 0 ? chunks : bytesBetween(chunks, written, length);
     this.#cached += length - written;
-    await this.#opened().write(rest, at + written);
+    await cached.write(rest, at + written);
+    taken();
   }
 
   async #cutTail(): Promise<void> {

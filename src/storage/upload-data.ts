@@ -19,8 +19,8 @@ export interface UploadData {
   modifiedAt(): Promise<number | undefined>;
   /** The size; `undefined` where bytes that were there are gone. */
   open(): Promise<number | undefined>;
-  /** The size after it. A failed call leaves the size as it was. */
-  append(chunks: readonly Uint8Array[]): Promise<number>;
+  /** The size after it. A failed call leaves the size as it was. `taken`: the chunks are not needed any more. */
+  append(chunks: readonly Uint8Array[], taken: () => void): Promise<number>;
   truncate(size: number): Promise<void>;
   sync(): Promise<void>;
   /** The hex digest of all bytes. */

@@ -44,10 +44,10 @@ export class UploadHolder implements UploadFile {
     return this.#size;
   }
 
-  append(chunks: readonly Uint8Array[]): Promise<void> {
+  append(chunks: readonly Uint8Array[], taken: () => void = () => {}): Promise<void> {
     return this.#while('open', async (data) => {
       this.#verified = undefined;
-      this.#size = await data.append(chunks);
+      this.#size = await data.append(chunks, taken);
     });
   }
 

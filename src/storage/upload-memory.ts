@@ -27,7 +27,7 @@ function createMemoryData(place: (path: string, bytes: Uint8Array) => void): Upl
     size: async () => size,
     modifiedAt: async () => undefined,
     open: async () => size,
-    append: async (chunks) => {
+    append: async (chunks, taken) => {
       const end = chunks.reduce((sum, chunk) => sum + chunk.byteLength, size);
       if (end > bytes.byteLength) {
         const grown = new Uint8Array(Math.max(end, bytes.byteLength * 2));
@@ -38,6 +38,7 @@ function createMemoryData(place: (path: string, bytes: Uint8Array) => void): Upl
         bytes.set(chunk, size);
         size += chunk.byteLength;
       }
+      taken();
       return size;
     },
     truncate: async (to) => {

@@ -240,7 +240,7 @@ function countJobs(): HashPool & { readonly begun: number; readonly alive: numbe
       const end = (): void => void (alive -= 1);
       return {
         advance: (upTo) => job.advance(upTo),
-        feed: (block, position) => job.feed(block, position),
+        feed: (block, length, position) => job.feed(block, length, position),
         finish: (size) => job.finish(size),
         [Symbol.dispose]: () => {
           end();
