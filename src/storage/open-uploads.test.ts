@@ -97,12 +97,12 @@ suite('there are at most so many uploads', () => {
     await isFull(begin(uploads, { place: placeOf('fourth') }), 'server', 3);
   });
 
-  test('500 in a repository and 1000 of an owner, if nothing else is said', async () => {
+  test('1000 in a repository and 5000 of an owner, if nothing else is said', async () => {
     const { uploads } = open({});
-    for (let n = 0; n < 1000; n += 1)
-      await begin(uploads, { owner: 'a', place: n < 500 ? mine : other });
-    await isFull(begin(uploads, { owner: 'b' }), 'repository', 500);
-    await isFull(begin(uploads, { owner: 'a', place: third }), 'principal', 1000);
+    const places = [mine, other, ...['a', 'b', 'c'].map(placeOf)];
+    for (let n = 0; n < 5000; n += 1) await begin(uploads, { owner: 'a', place: places[n % 5]! });
+    await isFull(begin(uploads, { owner: 'b' }), 'repository', 1000);
+    await isFull(begin(uploads, { owner: 'a', place: third }), 'principal', 5000);
     await begin(uploads, { owner: 'b', place: third });
   });
 

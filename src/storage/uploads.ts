@@ -11,7 +11,7 @@ import { UploadHolder } from './upload-holder.ts';
 import type { HeldUpload } from './upload-holder.ts';
 import { createUploadTurn } from './upload-turn.ts';
 
-const boundsByDefault: UploadBounds = { server: 10_000, repository: 500, owner: 1000 };
+const boundsByDefault: UploadBounds = { server: 10_000, repository: 1000, owner: 5000 };
 const keptMs = 24 * 60 * 60 * 1000;
 
 export interface UploadsContext {

@@ -123,7 +123,14 @@ export async function createPushRace(
     digests.add(digest);
     const path = `/v2/${other}/blobs/uploads/`;
     const query = { mount: digest, from: repository };
-    await call({ kind: 'mount', digest }, () => client.ask('POST', withQuery(path, query)));
+    let begun: string | undefined;
+    await call({ kind: 'mount', digest }, async () => {
+      const answer = await client.ask('POST', withQuery(path, query));
+      if (answer.status === 202) begun = answer.headers.location;
+      return answer;
+    });
+    // Thousands of races would leave as many open.
+    if (begun !== undefined) await client.ask('DELETE', begun);
   }
 
   async function end(): Promise<void> {
