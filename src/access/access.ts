@@ -1,5 +1,6 @@
 import type { Action, ScopeRight } from '../domain/access-action.ts';
 import type { IdentityAction } from '../domain/identity-action.ts';
+import { anonymous } from '../domain/principal.ts';
 import type { Principal } from '../domain/principal.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
 import type { RegistryKey } from '../domain/registry.ts';
@@ -23,6 +24,9 @@ export interface Caller {
   /** Wall time, ms, where the credential itself ends; what is made with it ends then too. */
   readonly expiresAt?: number;
 }
+
+/** Whoever comes without credentials. */
+export const anonymousCaller: Caller = { principal: anonymous, via: 'none', scopes: undefined };
 
 /** `repository:team/*:pull,push`: names with `*` and `?`. */
 export interface Scope {

@@ -7,7 +7,8 @@ import type { RegistryKey } from '../domain/registry.ts';
 import { registryOf, repositoryArn } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Audit, Authorizer, Caller, Question, Verdict } from './access.ts';
+import { anonymousCaller } from './access.ts';
+import type { Audit, Authorizer, Question, Verdict } from './access.ts';
 import type { AnonymousSettings } from './authorizer-anonymous.ts';
 import { admitAnonymous } from './authorizer-anonymous.ts';
 import { conditionContext } from './authorizer-context.ts';
@@ -171,12 +172,6 @@ function judge(
     ? { allowed: true, because: `as anonymous: ${floor.because}` }
     : { allowed: false, because: explainDecision(question, decision) };
 }
-
-const anonymousCaller: Caller = {
-  principal: { kind: 'anonymous' },
-  via: 'none',
-  scopes: undefined,
-};
 
 function evaluate(question: Question, facts: Facts, now: number): AccessDecision {
   const { registry, repository, resource, caller } = question;

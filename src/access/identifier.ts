@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { RegistryError } from '../domain/errors.ts';
-import { anonymous } from '../domain/principal.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import { registryOf } from '../domain/registry.ts';
+import { anonymousCaller } from './access.ts';
 import type { Audit, Caller, Identifier, RequestFrom } from './access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import { authorizationCharactersMax, parseAuthorization } from './authorization-header.ts';
@@ -22,9 +22,6 @@ export interface OpenIdentifier extends Identifier, AsyncDisposable {
   /** Forgets what was verified: after a change of principals, keys, tokens or issuers. */
   reset(): void;
 }
-
-/** Who came without credentials. */
-const anonymousCaller: Caller = { principal: anonymous, via: 'none', scopes: undefined };
 
 /** Under the SHA-256 of its header, so that no secret is kept. */
 interface Remembered {

@@ -15,3 +15,8 @@ export function bytesBetween(
   }
   return parts;
 }
+
+/** The bytes of all buffers. */
+export function byteLengthOf(buffers: readonly Uint8Array[]): number {
+  return buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
+}

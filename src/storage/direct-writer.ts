@@ -1,5 +1,5 @@
 import type { Events } from '../ports/events.ts';
-import { bytesBetween } from './buffers.ts';
+import { byteLengthOf, bytesBetween } from './buffers.ts';
 import { errorCode } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { OpenFile } from './open-file.ts';
@@ -56,7 +56,7 @@ export class DirectWriter implements AsyncDisposable {
     sink: DirectWriteSink,
   ): Promise<number> {
     const { blocks } = this.#writes;
-    const total = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+    const total = byteLengthOf(chunks);
     const bytesMin = Math.min(directBytesMin, blocks.blockBytes);
     let written = 0;
     if (position % alignmentBytes !== 0) return written;

@@ -7,7 +7,7 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Spool, SpoolFile, VerifiedFile } from '../ports/spool.ts';
 import type { Storage } from './file-storage.ts';
-import { bytesBetween } from './buffers.ts';
+import { byteLengthOf, bytesBetween } from './buffers.ts';
 import { enterSpan, missingIn } from './spans.ts';
 import { systemClock } from './system-clock.ts';
 import { createMemoryShelf } from './upload-memory.ts';
@@ -140,7 +140,7 @@ class SpoolFileInMemory implements SpoolFile {
 
   async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
     this.#mustBe('open');
-    const length = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+    const length = byteLengthOf(chunks);
     if (length === 0) return;
     const end = position + length - 1;
     if (this.#size !== undefined && end >= this.#size) {

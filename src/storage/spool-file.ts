@@ -5,7 +5,7 @@ import type { Digest } from '../domain/digest.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { SpoolFile, VerifiedFile } from '../ports/spool.ts';
-import { bytesBetween } from './buffers.ts';
+import { byteLengthOf, bytesBetween } from './buffers.ts';
 import type { FileSystem } from './file-system.ts';
 import type { Folders } from './folders.ts';
 import type { HashPool } from './hash-pool.ts';
@@ -142,7 +142,7 @@ export class SpoolFileOnDisk implements SpoolFile {
 
   async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
     this.#mustBe('open');
-    const length = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+    const length = byteLengthOf(chunks);
     if (length === 0) return;
     const wanted = { start: position, end: position + length - 1 };
     if (this.#size !== undefined && wanted.end >= this.#size) {

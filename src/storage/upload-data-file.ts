@@ -5,7 +5,7 @@ import type { DirectWriteSink, DirectWrites } from './direct-writer.ts';
 import { errorCode } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import type { HashPool } from './hash-pool.ts';
-import { bytesBetween } from './buffers.ts';
+import { byteLengthOf, bytesBetween } from './buffers.ts';
 import { OpenFile } from './open-file.ts';
 import { removeFile } from './small-file.ts';
 import { createSpoolHash } from './spool-hash.ts';
@@ -139,7 +139,7 @@ export class UploadDataFile implements UploadData {
   async append(chunks: readonly Uint8Array[], taken: () => void): Promise<number> {
     this.#mustBeSound();
     const at = this.#size!;
-    const length = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
+    const length = byteLengthOf(chunks);
     if (length === 0) return at;
     await this.#cutTail();
     this.#dirty = true;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { UploadPlace } from '../ports/uploads.ts';
+import { byteLengthOf } from './buffers.ts';
 import type { UploadData, UploadShelf } from './upload-data.ts';
 
 /** Uploads of one process's life; `place` makes a blob of the bytes. */
@@ -28,7 +29,7 @@ function createMemoryData(place: (path: string, bytes: Uint8Array) => void): Upl
     modifiedAt: async () => undefined,
     open: async () => size,
     append: async (chunks, taken) => {
-      const end = chunks.reduce((sum, chunk) => sum + chunk.byteLength, size);
+      const end = size + byteLengthOf(chunks);
       if (end > bytes.byteLength) {
         const grown = new Uint8Array(Math.max(end, bytes.byteLength * 2));
         grown.set(bytes.subarray(0, size));

@@ -25,6 +25,7 @@ import { testRule } from './cache-rig.ts';
 import type { FakeClock } from './fake-clock.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { createScriptedUpstream } from './scripted-upstream.ts';
+import { incomingBody } from './incoming-body.ts';
 
 export const home: string = registryOf(homeRegistry).account;
 export const otherAccount = '111111111111';
@@ -175,14 +176,7 @@ function requestOf(
     clientAddress: '127.0.0.1',
     secure: false,
     signal: new AbortController().signal,
-    bodyBytes: bytes.length,
-    body: (async function* () {
-      yield bytes;
-    })(),
-    readBody: (bytesMax) =>
-      bytes.length > bytesMax
-        ? Promise.reject(new RegistryError('requestTooLarge', 'the body is too large'))
-        : Promise.resolve(bytes),
+    ...incomingBody(bytes),
   };
 }
 

@@ -1,3 +1,4 @@
+import { anonymousCaller } from '../../src/access/access.ts';
 import type { AuditEntry, Caller, Identifier } from '../../src/access/access.ts';
 import { createAuthorizer } from '../../src/access/authorizer.ts';
 import { grantScopes } from '../../src/access/scopes.ts';
@@ -10,7 +11,6 @@ import {
 } from '../../src/api/oci/handler.ts';
 import { builtinRules, ruleDefaults } from '../../src/domain/builtin-rules.ts';
 import { RegistryError } from '../../src/domain/errors.ts';
-import { anonymous } from '../../src/domain/principal.ts';
 import type { PullRule } from '../../src/domain/pull-rule.ts';
 import { createRuleSet } from '../../src/domain/rule-set.ts';
 import type { RuleSet } from '../../src/domain/rule-set.ts';
@@ -184,14 +184,14 @@ function createFakeIdentifier(): Identifier {
         known.set(authorization ?? '', caller);
         return caller;
       }
-      if (mirror) return { principal: anonymous, via: 'none', scopes: undefined };
+      if (mirror) return anonymousCaller;
       throw new RegistryError('unauthorized', 'the credentials are not known here');
     },
   };
 }
 
 function read(authorization: string | undefined): Caller | undefined {
-  if (authorization === undefined) return { principal: anonymous, via: 'none', scopes: undefined };
+  if (authorization === undefined) return anonymousCaller;
   if (authorization === administratorHeader)
     return { principal: { kind: 'administrator', account }, via: 'key', scopes: undefined };
   const [scheme = '', text = ''] = authorization.split(' ');

@@ -14,6 +14,7 @@ import type { Incoming } from '../../http/reply.ts';
 import type { PullRow } from '../../metadata/metadata.ts';
 import type { ApiParts } from './v1.ts';
 import { createApiHandler } from './v1.ts';
+import { incomingBody } from '../../../tests/support/incoming-body.ts';
 
 interface Asked {
   readonly method?: string;
@@ -33,14 +34,7 @@ function ask(path: string, asked: Asked = {}): Incoming {
     clientAddress: '127.0.0.1',
     secure: false,
     signal: new AbortController().signal,
-    bodyBytes: body.length,
-    body: (async function* () {
-      yield body;
-    })(),
-    readBody: (bytesMax) =>
-      body.length > bytesMax
-        ? Promise.reject(new RegistryError('requestTooLarge', 'the body is too large'))
-        : Promise.resolve(body),
+    ...incomingBody(body),
   };
 }
 

@@ -1,3 +1,4 @@
+import { anonymousCaller } from '../../access/access.ts';
 import type {
   Authorizer,
   Caller,
@@ -10,7 +11,6 @@ import { actions } from '../../domain/access-action.ts';
 import type { Action, ScopeRight } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { isAllowed } from '../../domain/name-pattern.ts';
-import { anonymous } from '../../domain/principal.ts';
 import type { PullTarget } from '../../domain/pull-rule.ts';
 import { registryOf } from '../../domain/registry.ts';
 import type { RegistryKey } from '../../domain/registry.ts';
@@ -90,9 +90,6 @@ export interface GateOptions {
   /** Where a repository of the home registry leads by its name. */
   readonly targetOf: (repository: RepositoryName) => PullTarget | undefined;
 }
-
-/** Nobody in particular: the caller of requests without credentials. */
-export const anonymousCaller: Caller = { principal: anonymous, via: 'none', scopes: undefined };
 
 export function createGate(options: GateOptions): Gate {
   const { listener, identifier, authorizer, metadata } = options;
