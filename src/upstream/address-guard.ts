@@ -9,6 +9,13 @@ export type Admission = 'any' | 'loopback' | 'private' | 'public';
 /** An address that a redirect or a realm must not lead to (design.md §4, "Where a rule leads"). */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused';
+  /** What DNS answered, for the operator alone; empty where nothing was looked up. */
+  readonly addresses: readonly string[];
+
+  constructor(message: string, addresses: readonly string[] = []) {
+    super(message);
+    this.addresses = addresses;
+  }
 }
 
 /** The class of an IP literal, brackets allowed; IPv4 inside of IPv6 counts as itself. `undefined` for what is no literal. */
@@ -43,7 +50,7 @@ export function admits(admission: Admission, address: AddressClass): boolean {
 export function assertAdmitted(admission: Admission, hostname: string): void {
   const known = classifyHost(hostname);
   if (known !== undefined && !admits(admission, known))
-    throw new AddressRefused(`${hostname} is a ${known} address`);
+    throw new AddressRefused(`the address is ${known}`);
 }
 
 type Block = readonly [network: readonly number[], bits: number, is: AddressClass];

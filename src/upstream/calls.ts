@@ -4,7 +4,7 @@ import type { Events, UpstreamRequestKind } from '../ports/events.ts';
 import type { Asking, Place } from './asking.ts';
 import { deadlinesMs, startDeadline } from './deadlines.ts';
 import type { Answer } from './exchange.ts';
-import { failure } from './failures.ts';
+import { failure, forOperators } from './failures.ts';
 import type { Hosts } from './hosts.ts';
 import type { Lanes } from './lanes.ts';
 import type { Origin, Wire } from './wire.ts';
@@ -91,7 +91,8 @@ export function ownPlace(origin: Origin, path: string): Place {
 /** Tells a failure to telemetry and to the host's state; other errors, the caller's own abort among them, pass untold. */
 export function tellFailure(calls: Calls, upstream: string, error: unknown): void {
   if (!(error instanceof UpstreamFailure)) return;
-  const { kind, reason, message } = error;
+  const { kind, reason } = error;
+  const message = forOperators(error);
   calls.events.emit({ type: 'upstreamFailed', upstream, kind, reason, message });
   // An absence is an answer; a hold and an open breaker are consequences, their causes are told already.
   if (kind !== 'notFound' && kind !== 'rateLimited' && reason !== 'breakerOpen')

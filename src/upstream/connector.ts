@@ -87,7 +87,10 @@ function guardedLookup(parts: ConnectorParts): LookupFunction {
         const [first] = addresses;
         if (first === undefined) {
           callback(
-            new AddressRefused(`${hostname} leads to ${found[0]?.address ?? 'nowhere'}`),
+            new AddressRefused(
+              'no address is admitted',
+              found.map(({ address }) => address),
+            ),
             '',
           );
           return;

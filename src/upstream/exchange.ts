@@ -4,6 +4,7 @@ import { type ArrivingBody, type BodyFeed, createBodyFeed } from './arriving-bod
 import { deadlinesMs } from './deadlines.ts';
 import type { ConnectionAware } from './dispatchers.ts';
 import { failure, failureOfError } from './failures.ts';
+import type { Secrets } from './redaction.ts';
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'HEAD';
@@ -12,6 +13,8 @@ export interface ExchangeRequest {
   readonly firstByteMs: number;
   /** The host that failures name. */
   readonly upstream: string;
+  /** What no failure may repeat. */
+  readonly secrets: Secrets;
 }
 
 /** An answer whose head has arrived. Read the body to its end or destroy it. */
@@ -20,6 +23,8 @@ export interface Answer {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: ArrivingBody;
+  /** Every text of the answer passes them before it is told to anybody. */
+  readonly secrets: Secrets;
 }
 
 /**
@@ -41,7 +46,7 @@ export async function exchange(
     return await attempt(dispatcher, request, clock, signal);
   } catch (error) {
     throw error instanceof StaleConnection
-      ? failureOfError(error.cause, request.upstream, request.url.host)
+      ? failureOfError(error.cause, request.upstream, hostIn(request))
       : error;
   }
 }
@@ -96,18 +101,15 @@ function attempt(
       handlerOf(call, request),
     );
   } catch (error) {
-    call.fail(failureOfError(error, upstream, url.host));
+    call.fail(failureOfError(error, upstream, hostIn(request)));
   }
   return call.opened.promise;
 }
 
-function startCall(
-  { upstream, url, firstByteMs }: ExchangeRequest,
-  clock: Clock,
-  signal: AbortSignal,
-): Call {
+function startCall(request: ExchangeRequest, clock: Clock, signal: AbortSignal): Call {
+  const { upstream, firstByteMs } = request;
   const late = (what: string, reason: 'idleTimeout' | 'firstByteTimeout'): Error =>
-    failure(`${url.host}: ${what}`, 'timeout', reason, upstream);
+    failure(`${hostIn(request)}: ${what}`, 'timeout', reason, upstream);
   const feed = createBodyFeed(clock, deadlinesMs.idle, {
     resume: () => call.controller?.resume(),
     destroy: () => call.stop(new Error('given up')),
@@ -148,7 +150,8 @@ function startCall(
   return call;
 }
 
-function handlerOf(call: Call, { upstream, url }: ExchangeRequest): Dispatcher.DispatchHandler {
+function handlerOf(call: Call, request: ExchangeRequest): Dispatcher.DispatchHandler {
+  const { upstream, secrets } = request;
   const handler: Dispatcher.DispatchHandler & ConnectionAware = {
     onRequestStart(controller) {
       call.controller = controller;
@@ -158,7 +161,7 @@ function handlerOf(call: Call, { upstream, url }: ExchangeRequest): Dispatcher.D
       if (status < 200) return;
       call.answered = true;
       call.begun();
-      call.opened.resolve({ status, headers, body: call.feed.body });
+      call.opened.resolve({ status, headers, body: call.feed.body, secrets });
     },
     onResponseData(controller, chunk) {
       if (call.feed.push(chunk)) controller.pause();
@@ -173,11 +176,16 @@ function handlerOf(call: Call, { upstream, url }: ExchangeRequest): Dispatcher.D
       call.fail(
         stale
           ? new StaleConnection('', { cause: error })
-          : failureOfError(error, upstream, url.host),
+          : failureOfError(error, upstream, hostIn(request)),
       );
     },
   };
   return handler;
+}
+
+/** The host that was asked, as failures say it: an upstream chooses where its redirects lead. */
+function hostIn({ url, secrets }: ExchangeRequest): string {
+  return secrets.redact(url.host);
 }
 
 function isReset(error: unknown): boolean {

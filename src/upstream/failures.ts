@@ -5,11 +5,11 @@ import {
 } from '../domain/upstream-failure.ts';
 import { AddressRefused } from './address-guard.ts';
 
-/** What a thrown error of the network means; an `UpstreamFailure` passes as it is. `asked` is the host that was dialled, `upstream` the one that is reported. */
+/** What a thrown error of the network means, without the error itself, whose text names hosts and addresses; an `UpstreamFailure` passes as it is. `asked` is the host that was dialled, `upstream` the one that is reported. */
 export function failureOfError(error: unknown, upstream: string, asked: string): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
   if (error instanceof AddressRefused) {
-    return new UpstreamFailure(error.message, {
+    return new UpstreamFailure(`${asked} leads to an address that is not admitted`, {
       kind: 'invalid',
       reason: 'addressRefused',
       upstream,
@@ -22,7 +22,6 @@ export function failureOfError(error: unknown, upstream: string, asked: string):
     kind,
     reason,
     upstream,
-    cause: error,
   });
 }
 
@@ -31,9 +30,15 @@ export function failure(
   kind: FailureKind,
   reason: FailureReason,
   upstream: string,
-  more: { readonly status?: number; readonly retryAfterMs?: number } = {},
+  more: { readonly status?: number; readonly retryAfterMs?: number; readonly cause?: unknown } = {},
 ): UpstreamFailure {
   return new UpstreamFailure(message, { kind, reason, upstream, ...more });
+}
+
+/** A failure as the operator reads it: with the addresses that DNS gave, which clients are not told. */
+export function forOperators({ message, cause }: UpstreamFailure): string {
+  const addresses = cause instanceof AddressRefused ? cause.addresses : [];
+  return addresses.length === 0 ? message : `${message}: ${addresses.slice(0, 8).join(', ')}`;
 }
 
 /** Whether a breaker counts it: connect, timeout and 5xx failures; not 4xx, 429 and bad bytes (design.md §3). */

@@ -1,14 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readLimit } from './rate-limit.ts';
+import { createSecrets } from './redaction.ts';
+
+const secrets = createSecrets({ username: 'robot', accessToken: 'sesame-open-42' });
 
 const read = (headers: Readonly<Record<string, string>>): unknown => {
-  const limit = readLimit({ headers }, 'docker.io', 1000);
+  const limit = readLimit({ headers, secrets }, 'docker.io', 1000);
   return limit && [limit.limit, limit.remaining, limit.windowSeconds, limit.account, limit.resetAt];
 };
 
 const rows: readonly (readonly [string, Readonly<Record<string, string>>, unknown])[] = [
   ['no headers', {}, undefined],
+  [
+    'a source that is the credential',
+    {
+      'ratelimit-limit': '100;w=21600',
+      'ratelimit-remaining': '99;w=21600',
+      'docker-ratelimit-source': 'robot:sesame-open-42',
+    },
+    [100, 99, 21_600, '', undefined],
+  ],
   ['one of two', { 'ratelimit-limit': '100;w=21600' }, undefined],
   [
     'Docker Hub',

@@ -4,7 +4,7 @@ import { headerOf } from './exchange.ts';
 
 /** What an answer says of a pull quota (`ratelimit-limit: 100;w=21600`); `undefined`: no limit is said, so there is none. */
 export function readLimit(
-  answer: Pick<Answer, 'headers'>,
+  answer: Pick<Answer, 'headers' | 'secrets'>,
   upstream: string,
   nowMs: number,
 ): UpstreamLimit | undefined {
@@ -16,7 +16,7 @@ export function readLimit(
     limit: limit.count,
     remaining: remaining.count,
     windowSeconds: limit.windowSeconds ?? remaining.windowSeconds ?? 0,
-    account: readAccount(headerOf(answer, 'docker-ratelimit-source')),
+    account: readAccount(answer),
     resetAt: readReset(headerOf(answer, 'ratelimit-reset'), nowMs),
     observedAt: nowMs,
   };
@@ -35,8 +35,10 @@ function readQuota(
 }
 
 /** An address or an id; anything else is not repeated in metrics. */
-function readAccount(text: string | undefined): string {
-  return text !== undefined && /^[\w.:@-]{1,128}$/.test(text) ? text : '';
+function readAccount(answer: Pick<Answer, 'headers' | 'secrets'>): string {
+  const text = headerOf(answer, 'docker-ratelimit-source');
+  if (text === undefined || !/^[\w.:@-]{1,128}$/.test(text)) return '';
+  return answer.secrets.redact(text) === text ? text : '';
 }
 
 const epochSecondsFrom = 1_000_000_000;

@@ -22,7 +22,9 @@ export function admitsScheme(url: UpstreamUrl, realm: URL): boolean {
 export function admitsRealm(rule: PullRule, url: UpstreamUrl, realm: URL): boolean {
   return (
     admitsScheme(url, realm) &&
-    (isRelated(realm.hostname, hostnameOf(url)) || isNamed(rule, realm.hostname, realm.host))
+    (isRelated(realm.hostname, hostnameOf(url)) ||
+      isOwnService(realm.hostname, hostnameOf(url)) ||
+      isNamed(rule, realm.hostname, realm.host))
   );
 }
 
@@ -38,8 +40,45 @@ export function hostnameOf(url: UpstreamUrl): string {
   return new URL(url.origin).hostname;
 }
 
+/**
+ * Domains under which whoever pays has a host, a bucket or a load balancer of their own, and which the public suffix list does not
+ * have (or only in part, as amazonaws.com): two hosts there are two owners.
+ */
+const sharedDomains: readonly string[] = [
+  'amazonaws.com',
+  'amazonaws.com.cn',
+  'amazonaws.eu',
+  'aliyuncs.com',
+  'azurecr.cn',
+  'azurecr.io',
+  'azurecr.us',
+  'cloudsmith.io',
+  'jfrog.io',
+  'jfrog.team',
+  'myhuaweicloud.com',
+  'pkg.dev',
+  'scw.cloud',
+  'tencentcloudcr.com',
+];
+
+/** Token services that a provider keeps for its registries on its shared domain; `oss-…` is where buckets are. */
+const ownServices: readonly (readonly [domain: string, service: RegExp])[] = [
+  ['aliyuncs.com', /^dockerauth(?:-[a-z\d-]+)?\.(?!oss-)[a-z\d-]+\.aliyuncs\.com$/],
+];
+
 function isRelated(one: string, other: string): boolean {
   if (one === other) return true;
+  if (isShared(one) || isShared(other)) return false;
   const domain = getDomain(one, { allowPrivateDomains: true });
   return domain !== null && domain === getDomain(other, { allowPrivateDomains: true });
+}
+
+function isShared(host: string): boolean {
+  return sharedDomains.some((domain) => host === domain || host.endsWith(`.${domain}`));
+}
+
+function isOwnService(realm: string, host: string): boolean {
+  return ownServices.some(
+    ([domain, service]) => host.endsWith(`.${domain}`) && service.test(realm),
+  );
 }

@@ -4,6 +4,7 @@ import { discard, readFront } from './body-reading.ts';
 import type { Answer } from './exchange.ts';
 import { headerOf } from './exchange.ts';
 import { failure } from './failures.ts';
+import type { Secrets } from './redaction.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
 const messageCharactersMax = 200;
@@ -21,7 +22,9 @@ export async function failureOfStatus(
   const { status } = answer;
   const [kind, reason] = meaningOf(status);
   const said =
-    status >= 400 ? saidIn(await readFront(answer, clock)) : (discard(answer, clock), undefined);
+    status >= 400
+      ? saidIn(await readFront(answer, clock), answer.secrets)
+      : (discard(answer, clock), undefined);
   const retryAfter = headerOf(answer, 'retry-after');
   const waits = kind === 'rateLimited' || (kind === 'serverError' && retryAfter !== undefined);
   return failure(
@@ -45,7 +48,7 @@ function meaningOf(status: number): readonly [FailureKind, FailureReason] {
 }
 
 /** `CODE: message` of the first error of an OCI error body (distribution-spec, "Error Codes"). */
-function saidIn(body: string): string | undefined {
+function saidIn(body: string, secrets: Secrets): string | undefined {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
@@ -57,7 +60,7 @@ function saidIn(body: string): string | undefined {
   if (typeof first !== 'object' || first === null) return undefined;
   const { code, message } = first as { readonly code?: unknown; readonly message?: unknown };
   const texts = [code, message].filter((text) => typeof text === 'string');
-  return texts.length === 0 ? undefined : presentable(texts.join(': '));
+  return texts.length === 0 ? undefined : presentable(secrets.redact(texts.join(': ')));
 }
 
 /** One line of printable text without what may be secret: queries of URLs, and what looks like a token echoed back. */

@@ -28,6 +28,8 @@ export async function readToken(
     });
   }
   const fields = parseFields(await readWhole(answer, tokenAnswerBytesMax, upstream));
+  for (const name of ['token', 'access_token', 'refresh_token'])
+    if (typeof fields?.[name] === 'string') answer.secrets.add(fields[name]);
   const value = [fields?.['token'], fields?.['access_token']].find(
     (text) => typeof text === 'string' && text !== '',
   );

@@ -8,6 +8,7 @@ import { discard } from './body-reading.ts';
 import { deadlinesMs, startDeadline } from './deadlines.ts';
 import type { Answer } from './exchange.ts';
 import { failure } from './failures.ts';
+import { secretsOf } from './redaction.ts';
 import { admitsRealm, admitsScheme } from './realm-guard.ts';
 import { createSharedFlights } from './shared-flight.ts';
 import { failureOfStatus } from './statuses.ts';
@@ -135,7 +136,7 @@ async function fetchToken(
   const { origin, credential } = request;
   const upstream = origin.url.host;
   const url = realmUrl(request);
-  const asked = `token of ${url.host}`;
+  const asked = `token of ${secretsOf(origin.rule).redact(url.host)}`;
   const late = (): Error =>
     failure(`${asked}: not whole in time`, 'timeout', 'totalTimeout', upstream);
   using deadline = startDeadline(parts.clock, deadlinesMs.wholeToken, late, signal);
@@ -174,7 +175,7 @@ async function ask(
     );
   } catch (error) {
     if (error instanceof UpstreamFailure && error.reason === 'addressRefused')
-      throw realmRefused(request, url.host);
+      throw realmRefused(request, url.host, error.cause);
     throw error;
   }
 }
@@ -197,13 +198,14 @@ function realmUrl(request: TokenRequest): URL {
   return url;
 }
 
-function realmRefused(request: TokenRequest, host: string): UpstreamFailure {
+function realmRefused(request: TokenRequest, host: string, cause?: unknown): UpstreamFailure {
   const upstream = request.origin.url.host;
   return failure(
-    `the token service that ${upstream} names is not admitted: ${host}`,
+    `the token service that ${upstream} names is not admitted: ${secretsOf(request.origin.rule).redact(host)}`,
     'denied',
     'realmRefused',
     upstream,
+    cause === undefined ? {} : { cause },
   );
 }
 

@@ -11,6 +11,7 @@ import { type Answer, exchange, headerOf } from './exchange.ts';
 import { breaksUpstream, failure, failureOfError } from './failures.ts';
 import type { Host, Hosts } from './hosts.ts';
 import { readLimit } from './rate-limit.ts';
+import { secretsOf } from './redaction.ts';
 import { parseRetryAfter } from './retry-after.ts';
 
 /** Which of a rule's URLs a call is for. */
@@ -69,7 +70,7 @@ export function createWire(parts: WireParts): Wire {
       hosts.claim(upstream);
       const host = hosts.of(hop.url.host);
       assertNotHeld(host.name, upstream);
-      const pass = enter(host, upstream);
+      const pass = enter(host, hop);
       const startedAt = clock.elapsed();
       const tell = (status: number | undefined): void =>
         events.emit({
@@ -90,7 +91,7 @@ export function createWire(parts: WireParts): Wire {
         };
         answer = await exchange(
           dispatchers.get(route),
-          { ...hop, headers: headersOf(hop), upstream },
+          { ...hop, headers: headersOf(hop), upstream, secrets: secretsOf(hop.origin.rule) },
           clock,
           signal,
         );
@@ -103,12 +104,19 @@ export function createWire(parts: WireParts): Wire {
   };
 }
 
-function enter(host: Host, upstream: string): Pass {
+function enter(host: Host, { origin }: Hop): Pass {
   const pass = host.breaker.enter();
   if (typeof pass !== 'number') return pass;
-  throw failure(`${host.name} rests after repeated failures`, 'network', 'breakerOpen', upstream, {
-    retryAfterMs: pass,
-  });
+  const name = secretsOf(origin.rule).redact(host.name);
+  throw failure(
+    `${name} rests after repeated failures`,
+    'network',
+    'breakerOpen',
+    origin.url.host,
+    {
+      retryAfterMs: pass,
+    },
+  );
 }
 
 /** Books an answer with its host; a 429 is thrown here and holds the host. */
@@ -131,10 +139,16 @@ function settle(parts: WireParts, hop: Hop, host: Host, pass: Pass, answer: Answ
   host.hold(retryAfterMs);
   discard(answer, clock);
   events.emit({ type: 'throttled', upstream, reason: 'rateLimited' });
-  const limited = failure(`${host.name}: 429`, 'rateLimited', 'status', upstream, {
-    status: 429,
-    retryAfterMs,
-  });
+  const limited = failure(
+    `${answer.secrets.redact(host.name)}: 429`,
+    'rateLimited',
+    'status',
+    upstream,
+    {
+      status: 429,
+      retryAfterMs,
+    },
+  );
   host.failed(limited);
   throw limited;
 }
@@ -148,7 +162,7 @@ function brokenOff(
 ): unknown {
   const failed =
     error instanceof AddressRefused
-      ? failureOfError(error, hop.origin.url.host, hop.url.host)
+      ? failureOfError(error, hop.origin.url.host, secretsOf(hop.origin.rule).redact(hop.url.host))
       : error;
   if (!(failed instanceof UpstreamFailure) || failed.reason !== 'addressRefused') tell(undefined);
   if (failed instanceof UpstreamFailure && breaksUpstream(failed)) pass.failed();
