@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
+import { sourceOf } from '../domain/client-source.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /**
@@ -66,23 +66,4 @@ function next(before: Failures | undefined, now: number): Failures {
 
 function pairOf(source: string, principal: string): string {
   return `${source} ${principal.slice(0, nameCharactersMax)}`;
-}
-
-/** An IPv4 address also where it is written as IPv6; of an IPv6 address its first 64 bits, which one host has for itself. */
-export function sourceOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  const plain = address.replace(/%.*$/, '');
-  if (!isIPv6(plain)) return address.slice(0, nameCharactersMax);
-  const [head = '', tail] = plain.split('::', 2);
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  // The dotted end of an address counts for two groups.
-  const length = left.length + right.length + (plain.includes('.') ? 1 : 0);
-  const zeros =
-    tail === undefined ? [] : Array.from({ length: Math.max(0, 8 - length) }, () => '0');
-  return [...left, ...zeros, ...right]
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':');
 }

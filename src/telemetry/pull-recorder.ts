@@ -1,3 +1,4 @@
+import { sourceOf } from '../domain/client-source.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import type { Verdict } from '../domain/verdict.ts';
@@ -7,9 +8,14 @@ const hourMs = 3_600_000;
 const flushAfterMs = 10_000;
 /** Distinct rows that are flushed before their time. */
 const flushRows = 5000;
-/** Distinct rows kept while they cannot be written; pulls beyond are not recorded. */
+/** Distinct rows kept while they cannot be written, and the characters of their keys; pulls beyond are not recorded. */
 const rowsKeptMax = 20_000;
+const charactersKeptMax = 8 * 1024 * 1024;
+/** Distinct rows that one client adds between two flushes; its pulls beyond are not recorded. */
+const rowsPerSource = 1000;
 const rowsPerWrite = 500;
+/** So many rows may be stored beyond `rowsStoredMax` until the oldest go. */
+const rowsPerPrune = 20_000;
 const firstPruneAfterMs = 60_000;
 const keepMs = 30 * 24 * hourMs;
 const rowsStoredMax = 1_000_000;
@@ -46,6 +52,10 @@ export function createPullRecorder({
   onFailure,
 }: PullRecorderOptions): PullRecorder {
   const rows = new Map<string, PullCount>();
+  const rowsOfSource = new Map<string, number>();
+  let characters = 0;
+  /** Rows that may be new in the store since the oldest were last dropped. */
+  let unpruned = 0;
   let timer: Disposable | undefined;
   let flushing: Promise<void> | undefined;
   let dropped = 0;
@@ -53,24 +63,50 @@ export function createPullRecorder({
   let resting = false;
   let disposed = false;
 
-  const count = (pull: PullCount): void => {
+  const count = (pull: PullCount, sourceRows: number): void => {
     const hour = Math.floor(pull.at / hourMs);
     const key = `${pull.registry}\n${hour}\n${pull.clientAddress}\n${pull.ns}\n${pull.image}\n${pull.digest}\n${pull.verdict}`;
     const known = rows.get(key);
-    if (known)
-      rows.set(key, { ...pull, at: Math.max(known.at, pull.at), count: known.count + pull.count });
-    else if (rows.size < rowsKeptMax) rows.set(key, pull);
-    else dropped += 1;
+    if (known !== undefined) {
+      const at = Math.max(known.at, pull.at);
+      rows.set(key, { ...pull, at, count: known.count + pull.count });
+      return;
+    }
+    const source = sourceOf(pull.clientAddress);
+    const ofSource = rowsOfSource.get(source) ?? 0;
+    const fits = rows.size < rowsKeptMax && characters + key.length <= charactersKeptMax;
+    if (!fits || ofSource >= sourceRows) {
+      dropped += 1;
+      return;
+    }
+    rows.set(key, pull);
+    characters += key.length;
+    rowsOfSource.set(source, ofSource + 1);
+  };
+  const dropOld = async (): Promise<void> => {
+    try {
+      await prune({ before: clock.now() - keepMs, rowsMax: rowsStoredMax });
+      unpruned = 0;
+    } catch (error) {
+      onFailure('old pull records could not be dropped', error);
+    }
+  };
+  const write = async (pulls: readonly PullCount[]): Promise<void> => {
+    await record(pulls);
+    unpruned += pulls.length;
+    if (unpruned >= rowsPerPrune) await dropOld();
   };
   const flush = async (): Promise<void> => {
     const pulls = [...rows.values()];
     rows.clear();
+    rowsOfSource.clear();
+    characters = 0;
     for (let from = 0; from < pulls.length; from += rowsPerWrite) {
       try {
-        await record(pulls.slice(from, from + rowsPerWrite));
+        await write(pulls.slice(from, from + rowsPerWrite));
       } catch (error) {
         resting = true;
-        pulls.slice(from).forEach(count);
+        pulls.slice(from).forEach((pull) => count(pull, rowsKeptMax));
         onFailure('pulls could not be recorded; they are kept and tried again', error);
         break;
       }
@@ -94,14 +130,12 @@ export function createPullRecorder({
   const pruneLater = (afterMs: number): Disposable =>
     clock.after(afterMs, () => {
       pruning = pruneLater(hourMs);
-      prune({ before: clock.now() - keepMs, rowsMax: rowsStoredMax }).catch((error: unknown) =>
-        onFailure('old pull records could not be dropped', error),
-      );
+      void dropOld();
     });
   let pruning = pruneLater(firstPruneAfterMs);
   return {
     add(pull) {
-      count({ ...pull, count: 1 });
+      count({ ...pull, count: 1 }, rowsPerSource);
       if (rows.size >= flushRows && !flushing && !resting) void start();
       else if (!flushing) arm();
     },

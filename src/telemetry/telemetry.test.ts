@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '../../tests/support/fake-clock.ts';
 import type { FakeClock } from '../../tests/support/fake-clock.ts';
@@ -52,10 +52,10 @@ function record(): Recorded {
   return state;
 }
 
-function pull(image: string, at: number): Omit<PullCount, 'count'> {
+function pull(image: string, at: number, clientAddress = 'c'): Omit<PullCount, 'count'> {
   return {
     registry: homeRegistry,
-    clientAddress: 'c',
+    clientAddress,
     ns: '',
     image,
     digest: undefined,
@@ -89,7 +89,8 @@ suite('pull recorder', () => {
 
   test('5,000 distinct rows are written before their time, 500 at once', async () => {
     const { clock, recorder, written } = record();
-    for (let index = 0; index < 5000; index += 1) recorder.add(pull(`a:${index}`, clock.now()));
+    for (let index = 0; index < 5000; index += 1)
+      recorder.add(pull(`a:${index}`, clock.now(), `10.0.0.${index % 5}`));
     await settled();
     deepEqual(
       written.map((one) => one.length),
@@ -106,7 +107,8 @@ suite('pull recorder', () => {
     await settled();
     equal(failures.length, 1);
     recorder.add(pull('a:1', clock.now()));
-    for (let index = 0; index < 25_000; index += 1) recorder.add(pull(`b:${index}`, clock.now()));
+    for (let index = 0; index < 25_000; index += 1)
+      recorder.add(pull(`b:${index}`, clock.now(), `10.0.0.${index % 50}`));
     equal(failures.length, 1);
     state.fail = false;
     clock.advance(10_000);
@@ -114,6 +116,50 @@ suite('pull recorder', () => {
     equal(written.flat().length, 20_000);
     equal(written.flat().find((row) => row.image === 'a:1')?.count, 2);
     match(failures[1] ?? '', /^5001 pulls were not recorded/);
+  });
+
+  test('one client adds 1,000 rows between two flushes, and takes no place from the others', async () => {
+    const { clock, recorder, written, failures } = record();
+    for (let index = 0; index < 3000; index += 1)
+      recorder.add(pull(`a:${index}`, clock.now(), `2001:db8:0:1::${index.toString(16)}`));
+    recorder.add(pull('b:1', clock.now(), '2001:db8:0:2::1'));
+    clock.advance(10_000);
+    await settled();
+    equal(written.flat().length, 1001);
+    equal(written.flat().at(-1)?.image, 'b:1');
+    deepEqual(failures, ['2000 pulls were not recorded']);
+    recorder.add(pull('a:2999', clock.now(), '2001:db8:0:1::1'));
+    clock.advance(10_000);
+    await settled();
+    equal(written.flat().length, 1002);
+  });
+
+  test('rows that cannot be written are bounded by their length too', async () => {
+    const state = record();
+    const { clock, recorder, written } = state;
+    state.fail = true;
+    const name = 'n'.repeat(2000);
+    for (let index = 0; index < 10_000; index += 1)
+      recorder.add(pull(`${name}:${index}`, clock.now(), `10.0.0.${index % 50}`));
+    await settled();
+    state.fail = false;
+    clock.advance(10_000);
+    await settled();
+    const rows = written.flat().length;
+    ok(rows > 3000 && rows * name.length < 8 * 1024 * 1024, String(rows));
+  });
+
+  test('the bound of what is stored holds while rows come, not only every hour', async () => {
+    const { clock, recorder, pruned } = record();
+    for (let flush = 0; flush < 45; flush += 1) {
+      for (let index = 0; index < 1000; index += 1)
+        recorder.add(pull(`a:${flush}-${index}`, clock.now()));
+      clock.advance(1000);
+      clock.advance(9000);
+      await settled();
+    }
+    // Every 20,000 rows, besides the one at 60 s.
+    equal(pruned.length, 3);
   });
 
   test('closing writes what is left and stops the clock', async () => {
@@ -204,13 +250,14 @@ suite('telemetry', () => {
       `docker.io/library/nginx@${digest}`,
     ],
     ['one not modified', served('GET', 304, {}), 'docker.io/library/nginx:1.27'],
-    [
-      'an upstream that failed',
-      served('GET', 503, { verdict: 'error' }),
-      'docker.io/library/nginx:1.27',
-    ],
     ['a blob', served('GET', 200, { route: 'blob' }), undefined],
     ['a denied one', served('GET', 401, {}), undefined],
+    ['one refused by a policy', served('GET', 403, { verdict: 'error' }), undefined],
+    ['a tag that upstream lacks', served('GET', 404, { verdict: 'error' }), undefined],
+    ['one whose absence is remembered', served('HEAD', 404, { verdict: 'negative' }), undefined],
+    ['one that upstream holds back', served('GET', 429, { verdict: 'error' }), undefined],
+    ['one that failed here', served('GET', 500, { verdict: 'error' }), undefined],
+    ['an upstream that failed', served('GET', 503, { verdict: 'error' }), undefined],
     [
       'one that the cache never saw',
       { ...served('GET', 404, {}), reply: { status: 404, note: { route: 'manifest' } } },

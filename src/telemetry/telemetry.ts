@@ -46,7 +46,7 @@ export function createTelemetry({
   };
 }
 
-/** Manifests are what images are counted by: a GET or a HEAD that was answered, or a failure of ours or upstream's. */
+/** Manifests are what images are counted by: a GET or a HEAD that was answered with one. Refusals and failures are in the metrics and the access log. */
 function recordPull(
   exchange: ServedExchange,
   registry: RegistryKey,
@@ -62,8 +62,7 @@ function recordPull(
     note.reference === undefined
   )
     return;
-  const answered = reply.status < 400 || note.verdict === 'error' || note.verdict === 'negative';
-  if (!answered || (request.method !== 'GET' && request.method !== 'HEAD')) return;
+  if (reply.status >= 400 || (request.method !== 'GET' && request.method !== 'HEAD')) return;
   pulls.add({
     registry,
     clientAddress: request.clientAddress,
