@@ -10,7 +10,7 @@ import type { Spool, SpoolFile } from '../ports/spool.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { fetchBytes } from './download-fetch.ts';
 import { bytesOf } from './piece-plan.ts';
-import type { SpaceGate, SpaceReservation } from './space-gate.ts';
+import type { SpaceGate } from './space-gate.ts';
 import { isStorageFailure } from './space-gate.ts';
 import type { UpstreamSources } from './upstream-sources.ts';
 import { askInTurn } from './upstream-sources.ts';
@@ -78,7 +78,6 @@ export class Download {
   #activeReads = 0;
   /** The blob's first bytes while they are on their way to the disk, so that the first of them goes out without a detour. */
   #head: Uint8Array = new Uint8Array(0);
-  #reservation: SpaceReservation | undefined;
   #start: { resolve: () => void; reject: (error: unknown) => void };
 
   constructor(request: DownloadRequest, parts: DownloadParts) {
@@ -166,19 +165,21 @@ export class Download {
     if (this.readers === 0) this.#wake();
   }
 
-  /** Upstream's word on the size: checked, reserved on the disk and told to the spool; `started` resolves. */
+  /** Upstream's word on the size: checked, and told to the spool; `started` resolves. Throws `NoSpace` where it can't fit. */
   async announce(total: number | undefined, host: string): Promise<void> {
     if (total !== undefined) await this.#setSize(total, host);
     this.#start.resolve();
   }
 
-  /** Writes what a connection brought; readers wake when it can be read. */
+  /** Writes what a connection brought; readers wake when it can be read. Throws `NoSpace` where the volume can't take it. */
   async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
     if (position === 0 && this.#head.length === 0) this.#showHead(chunks[0]);
-    await this.file.write(position, chunks);
     let bytes = 0;
     for (const chunk of chunks) bytes += chunk.length;
-    this.#reservation?.written(bytes);
+    using room = await this.parts.space.reserve(bytes);
+    if (room === undefined) throw new NoSpace();
+    await this.file.write(position, chunks);
+    room.written();
     if (this.#size === undefined && position + bytes > this.parts.maxBlobBytes)
       throw this.#tooLarge('');
     this.#wake();
@@ -192,8 +193,8 @@ export class Download {
 
   async #setSize(total: number, host: string): Promise<void> {
     const known = this.#size;
-    if (known === total && this.#reservation !== undefined) return;
-    if (known !== undefined && known !== total) {
+    if (known === total) return;
+    if (known !== undefined) {
       throw new UpstreamFailure(`upstream says ${total} bytes, expected are ${known}`, {
         kind: 'invalid',
         reason: 'wrongLength',
@@ -201,8 +202,7 @@ export class Download {
       });
     }
     if (total > this.parts.maxBlobBytes) throw this.#tooLarge(host);
-    this.#reservation ??= await this.parts.space.reserve(Math.max(0, total - this.arrivedBytes));
-    if (this.#reservation === undefined) throw new NoSpace();
+    if (!(await this.parts.space.fits(Math.max(0, total - this.arrivedBytes)))) throw new NoSpace();
     await this.file.expect(total);
     this.#size = total;
     this.#wake();
@@ -232,7 +232,6 @@ export class Download {
       failure = error;
       await this.#fail(error);
     } finally {
-      this.#reservation?.[Symbol.dispose]();
       await this.#close();
       parts.events.emit({
         type: 'downloadEnded',

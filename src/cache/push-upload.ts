@@ -15,7 +15,6 @@ import type { SpaceGate } from './space-gate.ts';
 import { storageAnswer } from './storage-answer.ts';
 import type { UploadBody } from './upload-body.ts';
 import { announcedBytes, appendBody } from './upload-body.ts';
-import { createUploadRoom } from './upload-room.ts';
 
 export interface PushUploadParts {
   readonly uploads: Uploads;
@@ -77,12 +76,11 @@ export function createBlobPushes(
   ): Promise<void> {
     if (chunk.range !== undefined && chunk.range.start !== file.size) throw outOfOrder(file);
     if (announced === 0) return;
-    using room = await createUploadRoom(parts.space, announced);
     const answer = (error: unknown): unknown => storageAnswer(error, 'upload', parts.events);
     bodies += 1;
     try {
-      const { maxBlobBytes } = parts;
-      await appendBody(file, chunk.body, { announced, maxBlobBytes, room, answer }, signal);
+      const { maxBlobBytes, space } = parts;
+      await appendBody(file, chunk.body, { announced, maxBlobBytes, space, answer }, signal);
     } finally {
       bodies -= 1;
     }

@@ -7,41 +7,52 @@ const measuredForMs = 1000;
 /** How much of the volume stays free: a share of it, or bytes; never under 1 GiB. */
 export type MinFree = { readonly share: number } | { readonly bytes: number };
 
-/** Decides before a download's first byte whether the disk can take it (design.md §3, "Space"). */
+/**
+ * Whether the volume can take what is to be written (design.md §3, "Space"). Room is reserved for bytes that are here: a size that a
+ * client or an upstream only claims keeps nobody else out.
+ */
 export interface SpaceGate {
-  /** Reserves the bytes; `undefined` when they would go below the watermark. Disposing the reservation frees what is left of it. */
+  /** False when so many bytes more would go below the watermark. Reserves nothing. */
+  fits(bytes: number): Promise<boolean>;
+  /** Reserves the bytes of one write; `undefined` when they would go below the watermark. Disposing the reservation frees what is left of it. */
   reserve(bytes: number): Promise<SpaceReservation | undefined>;
 }
 
 export interface SpaceReservation extends Disposable {
-  /** So many of the reserved bytes are on the disk now, and counted there. */
-  written(bytes: number): void;
+  /** All of the reserved bytes are on the disk now. */
+  written(): void;
 }
 
 export function createSpaceGate(blobs: BlobStore, minFree: MinFree, clock: Clock): SpaceGate {
   let reserved = 0;
   let measured: { at: number; freeBytes: number; totalBytes: number } | undefined;
 
-  async function freeBytes(): Promise<{ freeBytes: number; floor: number }> {
+  /** How many bytes are left above the watermark; what was written since the last measurement is taken off it. */
+  async function room(): Promise<number> {
     if (measured === undefined || clock.elapsed() - measured.at > measuredForMs) {
       measured = { at: clock.elapsed(), ...(await blobs.space()) };
     }
     const asked = 'share' in minFree ? minFree.share * measured.totalBytes : minFree.bytes;
-    return { freeBytes: measured.freeBytes, floor: Math.max(asked, gibibyte) };
+    return measured.freeBytes - reserved - Math.max(asked, gibibyte);
   }
 
   return {
+    fits: async (bytes) => bytes <= (await room()),
     reserve: async (bytes) => {
-      const space = await freeBytes();
-      if (space.freeBytes - reserved - bytes < space.floor) return undefined;
+      if (bytes > (await room())) return undefined;
       reserved += bytes;
       let left = bytes;
-      const give = (count: number): void => {
-        const freed = Math.min(left, count);
-        left -= freed;
-        reserved -= freed;
+      const release = (): void => {
+        reserved -= left;
+        left = 0;
       };
-      return { written: give, [Symbol.dispose]: () => give(left) };
+      return {
+        written: () => {
+          if (measured !== undefined) measured.freeBytes -= left;
+          release();
+        },
+        [Symbol.dispose]: release,
+      };
     },
   };
 }

@@ -63,10 +63,12 @@ function limitsOf(change: Partial<BodyLimits> = {}): BodyLimits & { readonly tak
   return {
     announced: undefined,
     maxBlobBytes: 1e9,
-    room: {
-      take: async (bytes) => void taken.push(bytes),
-      written: () => {},
-      [Symbol.dispose]: () => {},
+    space: {
+      fits: async () => true,
+      reserve: async (bytes) => {
+        taken.push(bytes);
+        return { written: () => {}, [Symbol.dispose]: () => {} };
+      },
     },
     answer: (error) => new RegistryError('storageFailed', String(error)),
     taken,

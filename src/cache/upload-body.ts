@@ -4,7 +4,8 @@ import { appendBlockBytes } from '../ports/uploads.ts';
 import type { UploadFile } from '../ports/uploads.ts';
 import type { ChunkRange } from './pushes.ts';
 import { waitUnder } from './single-flight.ts';
-import type { UploadRoom } from './upload-room.ts';
+import type { SpaceGate } from './space-gate.ts';
+import { storageFull } from './storage-answer.ts';
 
 /** Smaller chunks are not worth the call. */
 const givenBackBytesMin = 8 * 1024;
@@ -34,14 +35,15 @@ export interface BodyLimits {
   readonly announced: number | undefined;
   /** The whole blob. */
   readonly maxBlobBytes: number;
-  readonly room: UploadRoom;
+  readonly space: SpaceGate;
   /** What a failed write is told as. */
   readonly answer: (error: unknown) => unknown;
 }
 
 /**
  * Appends a body to an upload and resolves with its bytes, which are not synced. A body that is longer or shorter than
- * announced, or that can't be written, leaves nothing; of one that breaks off, what arrived stays.
+ * announced, or that can't be written, leaves nothing; of one that breaks off, what arrived stays. Throws `storageFull` before the
+ * first byte is read where so much as was announced would go below `minFree`; room is taken for what has come.
  */
 export async function appendBody(
   file: UploadFile,
@@ -51,6 +53,7 @@ export async function appendBody(
 ): Promise<number> {
   const startsAt = file.size;
   requireFits(startsAt + (limits.announced ?? 0), limits.maxBlobBytes);
+  if (!(await limits.space.fits(limits.announced ?? 0))) throw storageFull();
   const stop = AbortSignal.any([signal, file.cancelled]);
   const batches = createBatches(file, limits, body.givesChunksAway === true);
   const chunks = body[Symbol.asyncIterator]();
@@ -125,12 +128,13 @@ function createBatches(file: UploadFile, limits: BodyLimits, owned: boolean): Ba
 
   async function write(pieces: readonly Piece[], bytes: number): Promise<void> {
     try {
-      await limits.room.take(bytes);
+      using room = await limits.space.reserve(bytes);
+      if (room === undefined) throw storageFull();
       await file.append(
         pieces.map((piece) => piece.bytes),
         () => pieces.forEach(({ free }) => free?.transfer(0)),
       );
-      limits.room.written(bytes);
+      room.written();
     } catch (error) {
       throw limits.answer(error);
     }
