@@ -9,6 +9,11 @@ import type { CacheOutcome } from '../domain/verdict.ts';
 export interface PullRequest {
   readonly registry: RegistryKey;
   readonly target: PullTarget;
+  /**
+   * Set for a caller that may import nothing: upstream is not asked, and what is not held is unknown. The rule stays in the
+   * target, so that its stops, its source and its proofs hold for this caller as for everybody.
+   */
+  readonly heldOnly?: boolean | undefined;
 }
 
 export interface ManifestAnswer {

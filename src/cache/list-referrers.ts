@@ -110,6 +110,8 @@ export function createReferrersLister(
       const ours = await parts.metadata.listReferrers(repositoryKey(request), request.subject);
       if (!isRuled(request))
         return { descriptors: ours, outcome: { verdict: 'hit', detail: 'no rule' } };
+      if (request.heldOnly === true)
+        return { descriptors: ours, outcome: { verdict: 'hit', detail: 'held only' } };
       // Who asks for the referrers of what was pushed here waits for upstream no longer than a stale tag does.
       const soon = await isPushed(request);
       const theirs = await upstreamOf(request, request.subject, soon, signal);

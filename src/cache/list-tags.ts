@@ -157,7 +157,7 @@ export function createTagLister(parts: Parts): TagLister {
     return { ...ours, outcome: { verdict: 'stale', detail } };
   }
 
-  /** Without a rule there is what is held; a repository from which all was deleted is still one. */
+  /** Without a rule, or a right to import, there is what is held; a repository from which all was deleted is still one. */
   async function listHeld(
     request: PullRequest & { readonly n: number; readonly last: string },
   ): Promise<TagsAnswer> {
@@ -167,7 +167,8 @@ export function createTagLister(parts: Parts): TagLister {
       ours.tags.length > 0 ||
       last !== '' ||
       (await parts.metadata.findRepository(repositoryKey(request))) !== undefined;
-    if (isHere) return { ...ours, outcome: { verdict: 'hit', detail: 'no rule' } };
+    const detail = isRuled(request) ? 'held only' : 'no rule';
+    if (isHere) return { ...ours, outcome: { verdict: 'hit', detail } };
     throw new RegistryError('nameUnknown', 'repository unknown', {
       detail: { name: request.target.repository },
     });
@@ -181,7 +182,9 @@ export function createTagLister(parts: Parts): TagLister {
       return known.list.tags?.includes(tag) === true;
     },
     listTags: (request, signal) =>
-      isRuled(request) ? listRuled(request, signal) : listHeld(request),
+      isRuled(request) && request.heldOnly !== true
+        ? listRuled(request, signal)
+        : listHeld(request),
   };
 }
 

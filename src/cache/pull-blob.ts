@@ -12,6 +12,7 @@ import { isPrivate, memoryKey, repositoryKey } from './keys.ts';
 import type { NegativeMemory } from './negative-memory.ts';
 import { passThroughSource } from './pass-through.ts';
 import { isRuled } from './pull-manifest.ts';
+import { stoppedFailure } from './repository-stops.ts';
 import { SingleFlight, waitUnder } from './single-flight.ts';
 import { createStoredBlobs, unknownBlob } from './stored-blob.ts';
 import { storageAnswer } from './storage-answer.ts';
@@ -65,7 +66,7 @@ export function createBlobPuller(
 
   async function pull(request: BlobRequest, signal: AbortSignal): Promise<BlobAnswer> {
     try {
-      if (!isRuled(request)) return await pullHeldOnly(request);
+      if (!isRuled(request)) return await pullWithoutRule(request);
       return await pullRuled(request, signal);
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
@@ -73,7 +74,7 @@ export function createBlobPuller(
     }
   }
 
-  async function pullHeldOnly(request: BlobRequest): Promise<BlobAnswer> {
+  async function pullWithoutRule(request: BlobRequest): Promise<BlobAnswer> {
     const { digest } = request;
     const claim = await parts.metadata.findBlobClaim(repositoryKey(request), '', digest);
     const size = claim.named || claim.proven ? await sizeOfOwn(digest) : undefined;
@@ -109,6 +110,10 @@ export function createBlobPuller(
     if (ours && size !== undefined && (!stopped || claim.pushed === true)) {
       held.set(key, { size, stamp });
       return hit(request, size);
+    }
+    if (request.heldOnly === true) {
+      if (ours && size !== undefined) throw answerOf(stoppedFailure(request), 'blob', 'negative');
+      throw unknownBlob(digest, 'not here, and nothing new may be fetched');
     }
     const refused = parts.negative.get(memoryKey(request, digest));
     if (refused !== undefined) throw answerOf(refused, 'blob', 'negative');

@@ -12,6 +12,7 @@ import type { ImageCompletion } from './complete-image.ts';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { memoryKey } from './keys.ts';
 import type { NegativeMemory } from './negative-memory.ts';
+import { stoppedFailure } from './repository-stops.ts';
 import type { TagResolver } from './resolve-tag.ts';
 import { SingleFlight, waitUnder } from './single-flight.ts';
 import { freshnessOf, freshOutcome, isOwn, ownOutcome } from './tag-freshness.ts';
@@ -42,7 +43,8 @@ export function createManifestPuller(
     manifest: StoredManifest,
     outcome: CacheOutcome,
   ): ManifestAnswer {
-    if (request.method === 'GET') parts.completion.sent(request, manifest);
+    if (request.method === 'GET' && request.heldOnly !== true)
+      parts.completion.sent(request, manifest);
     const { digest, mediaType, bytes } = manifest;
     return { digest, mediaType, size: bytes.length, bytes, outcome };
   }
@@ -50,7 +52,8 @@ export function createManifestPuller(
   async function pull(request: ManifestRequest, signal: AbortSignal): Promise<ManifestAnswer> {
     const { reference } = request;
     try {
-      if (!isRuled(request)) return await pullHeldOnly(request);
+      if (!isRuled(request)) return await pullWithoutRule(request);
+      if (request.heldOnly === true) return await pullHeld(request);
       if (reference.kind === 'digest') return await pullByDigest(request, reference.digest, signal);
       return await pullByTag(request, reference.tag, signal);
     } catch (error) {
@@ -60,7 +63,7 @@ export function createManifestPuller(
   }
 
   /** No rule leads here any more: what is held stays readable, and nothing is asked. */
-  async function pullHeldOnly(request: ManifestRequest): Promise<ManifestAnswer> {
+  async function pullWithoutRule(request: ManifestRequest): Promise<ManifestAnswer> {
     const { reference } = request;
     const tag =
       reference.kind === 'tag' ? await parts.memory.findTag(request, reference.tag) : undefined;
@@ -71,6 +74,25 @@ export function createManifestPuller(
       throw unknownManifest(reference, 'not here, and no rule leads to this repository');
     const detail = tag !== undefined && isOwn(tag) ? tag.provenance : 'no rule';
     return held(request, manifest, { verdict: 'hit', detail });
+  }
+
+  /** For a caller that may import nothing: what is held, under the rule's stops and sources. Upstream is not asked. */
+  async function pullHeld(request: ManifestRequest & RuledRequest): Promise<ManifestAnswer> {
+    const { reference } = request;
+    let digest: Digest;
+    let outcome: CacheOutcome = { verdict: 'hit' };
+    if (reference.kind === 'tag') {
+      const stored = await parts.memory.findTag(request, reference.tag);
+      const resolved = stored && (await parts.tags.resolveHeld(request, stored));
+      if (resolved === undefined) throw unknownManifest(reference, notHeld);
+      digest = resolved.tag.digest;
+      outcome = resolved.outcome;
+    } else digest = reference.digest;
+    const manifest = await parts.memory.findManifest(request, digest);
+    if (manifest === undefined) throw unknownManifest(reference, notHeld);
+    if (manifest.provenance === undefined && (await parts.stops.isStopped(request)))
+      throw answerOf(stoppedFailure(request), 'manifest', 'negative');
+    return held(request, manifest, outcome);
   }
 
   async function pullByDigest(
@@ -225,6 +247,8 @@ export function createManifestPuller(
 export function isRuled<R extends PullRequest>(request: R): request is R & RuledRequest {
   return request.target.rule !== undefined;
 }
+
+const notHeld = 'not here, and nothing new may be fetched';
 
 function unknownManifest(reference: Reference, why: string): RegistryError {
   const asked = reference.kind === 'tag' ? { tag: reference.tag } : { digest: reference.digest };

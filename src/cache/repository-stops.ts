@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Metadata } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
@@ -12,6 +13,15 @@ export interface RepositoryStops {
   stop(request: PullRequest): void;
   lift(request: PullRequest): void;
   clear(): void;
+}
+
+/** What is told of a stopped repository where upstream is not asked again. */
+export function stoppedFailure(request: PullRequest): UpstreamFailure {
+  return new UpstreamFailure('upstream denied this repository, and the rule stops it then', {
+    kind: 'denied',
+    reason: 'status',
+    upstream: request.target.rule?.urls[0]?.host ?? '',
+  });
 }
 
 export function createRepositoryStops(

@@ -9,6 +9,7 @@ import { LRUCache } from 'lru-cache';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { isPrivate, memoryKey, repositoryKey, sourceOf } from './keys.ts';
 import { findOwnTag } from './manifest-memory.ts';
+import { stoppedFailure } from './repository-stops.ts';
 import type { Revalidation } from './revalidate-tag.ts';
 import { asFailure, revalidateTag } from './revalidate-tag.ts';
 import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
@@ -33,6 +34,11 @@ export interface ResolvedTag {
 export interface TagResolver {
   /** For a tag that is held: fresh from memory, stale within the rule's budget. Throws the failure where the rule says `stop`, or where a foreign tag can't be validated. */
   resolve(request: RuledRequest, tag: StoredTag, signal: AbortSignal): Promise<ResolvedTag>;
+  /**
+   * For a tag that is held, without asking upstream. Throws what upstream last said where the rule says `stop` for it;
+   * `undefined` where the tag was read from another source than the rule's.
+   */
+  resolveHeld(request: RuledRequest, tag: StoredTag): Promise<ResolvedTag | undefined>;
   /** For a tag that is not held: one upstream HEAD, kept as validated. */
   learn(request: RuledRequest, tag: Tag, signal: AbortSignal): Promise<ResolvedTag>;
   /** Asks upstream now, whatever the freshness: `breakwater refresh`. Throws the failure. */
@@ -188,6 +194,22 @@ export function createTagResolver(
     return afterFailure(request, tag, slow, freshness.ttlSeconds);
   }
 
+  async function resolveHeld(
+    request: RuledRequest,
+    tag: StoredTag,
+  ): Promise<ResolvedTag | undefined> {
+    const freshness = freshnessOf(tag, request, parts.clock.now());
+    if (freshness.kind === 'own') return { tag, outcome: ownOutcome(tag) };
+    if (freshness.kind === 'foreign') return undefined;
+    if (await parts.stops.isStopped(request)) throw stoppedFailure(request);
+    const { kind, ttlSeconds } = freshness;
+    if (kind === 'fresh') return { tag, outcome: { verdict: 'hit', ttlSeconds } };
+    if (await isKept(request, tag)) return { tag, outcome: immutableOutcome };
+    const failure = recentFailure(memoryKey(request, tag.tag)) ?? failureSaidBy(tag, request);
+    if (failure !== undefined) return afterFailure(request, tag, failure, ttlSeconds);
+    return { tag, outcome: { verdict: 'stale', detail: 'not validated', ttlSeconds } };
+  }
+
   async function learnNow(request: RuledRequest, tag: Tag): Promise<StoredTag> {
     const { rule, upstreamRepository: repository } = request.target;
     let failure: UpstreamFailure | undefined;
@@ -259,6 +281,7 @@ export function createTagResolver(
 
   return {
     resolve,
+    resolveHeld,
     learn: async (request, tag, signal) => {
       const { promise, joined } = heads.join(memoryKey(request, tag), () => learnNow(request, tag));
       const stored = await waitUnder(promise, signal);
@@ -286,6 +309,16 @@ export function createTagResolver(
     },
     clear: () => failedChecks.clear(),
   };
+}
+
+/** The failure that the last check left in the tag's row. */
+function failureSaidBy(tag: StoredTag, request: RuledRequest): UpstreamFailure | undefined {
+  if (tag.status !== 'gone' && tag.status !== 'denied') return undefined;
+  return new UpstreamFailure(`upstream said that the tag ${tag.tag} is ${tag.status}`, {
+    kind: tag.status === 'gone' ? 'notFound' : 'denied',
+    reason: 'status',
+    upstream: request.target.rule.urls[0]?.host ?? '',
+  });
 }
 
 /** A pushed tag is what was pushed; nothing upstream could make it fresher. */

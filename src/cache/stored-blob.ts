@@ -100,7 +100,8 @@ export function createStoredBlobs(parts: {
         const { digest } = request;
         const reader = await open(digest, span);
         if (reader !== undefined) return watched(reader, request);
-        if (!isRuled(request)) throw unknownBlob(digest, 'its file is gone');
+        if (!isRuled(request) || request.heldOnly === true)
+          throw unknownBlob(digest, 'its file is gone');
         const { rule, upstreamRepository } = request.target;
         return passThroughSource({ rule, upstreamRepository, digest }, size, parts.upstream).open(
           span,

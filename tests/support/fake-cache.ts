@@ -1,18 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { BlobAnswer, Cache, ManifestAnswer } from '../../src/cache/cache.ts';
+import type { BlobAnswer, Cache, ManifestAnswer, PullRequest } from '../../src/cache/cache.ts';
 import type { ByteSource } from '../../src/domain/byte-source.ts';
 import { parseDigest } from '../../src/domain/digest.ts';
 import type { Digest } from '../../src/domain/digest.ts';
 import { RegistryError } from '../../src/domain/errors.ts';
 import type { Descriptor } from '../../src/domain/manifest.ts';
-import type { PullTarget } from '../../src/domain/pull-rule.ts';
 import type { CacheOutcome } from '../../src/domain/verdict.ts';
 
 /** A cache in memory that records what it is asked: what the front-end is tested against. */
 export interface FakeCache extends Cache {
   /** In order: `manifest GET docker.io/library/nginx latest`. */
   readonly calls: string[];
-  /** For each call whether it was asked without a rule: of what is held alone. */
+  /** For each call whether it was asked of what is held alone; its rule is there in either case. */
   readonly heldOnly: boolean[];
   /** Readers of blobs opened and closed. */
   readonly readers: { opened: number; closed: number };
@@ -52,9 +51,9 @@ export function createFakeCache(): FakeCache {
     repositories.set(repository, there);
     return there;
   };
-  const called = (call: string, target: PullTarget): void => {
+  const called = (call: string, { heldOnly }: PullRequest): void => {
     fake.calls.push(call);
-    fake.heldOnly.push(target.rule === undefined);
+    fake.heldOnly.push(heldOnly === true);
     if (fake.failure !== undefined) throw fake.failure;
   };
 
@@ -82,9 +81,10 @@ export function createFakeCache(): FakeCache {
       const { referrers } = held(repository);
       referrers.set(subject, [...(referrers.get(subject) ?? []), descriptor]);
     },
-    pullManifest: async ({ target, reference, method }): Promise<ManifestAnswer> => {
+    pullManifest: async (request): Promise<ManifestAnswer> => {
+      const { target, reference, method } = request;
       const asked = reference.kind === 'tag' ? reference.tag : reference.digest;
-      called(`manifest ${method} ${target.repository} ${asked}`, target);
+      called(`manifest ${method} ${target.repository} ${asked}`, request);
       const found = held(target.repository).manifests.get(asked);
       if (found === undefined) throw new RegistryError('manifestUnknown', 'manifest unknown');
       return {
@@ -94,22 +94,25 @@ export function createFakeCache(): FakeCache {
         outcome: fake.outcome,
       };
     },
-    pullBlob: async ({ target, digest, method }): Promise<BlobAnswer> => {
-      called(`blob ${method} ${target.repository} ${digest}`, target);
+    pullBlob: async (request): Promise<BlobAnswer> => {
+      const { target, digest, method } = request;
+      called(`blob ${method} ${target.repository} ${digest}`, request);
       const bytes = held(target.repository).blobs.get(digest);
       if (bytes === undefined) throw new RegistryError('blobUnknown', 'blob unknown');
       const size = fake.sizeUnknown ? undefined : bytes.length;
       return { digest, size, source: sourceOf(bytes, size, fake), outcome: fake.outcome };
     },
-    listTags: async ({ target, n, last }) => {
-      called(`tags ${target.repository} n=${n} last=${last}`, target);
+    listTags: async (request) => {
+      const { target, n, last } = request;
+      called(`tags ${target.repository} n=${n} last=${last}`, request);
       const after = [...held(target.repository).manifests.keys()]
         .filter((key) => !key.includes(':') && key > last)
         .toSorted();
       return { tags: after.slice(0, n), more: after.length > n, outcome: fake.outcome };
     },
-    listReferrers: async ({ target, subject }) => {
-      called(`referrers ${target.repository} ${subject}`, target);
+    listReferrers: async (request) => {
+      const { target, subject } = request;
+      called(`referrers ${target.repository} ${subject}`, request);
       return {
         descriptors: held(target.repository).referrers.get(subject) ?? [],
         outcome: fake.outcome,

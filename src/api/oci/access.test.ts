@@ -306,7 +306,7 @@ suite('10. Fetching what is new is a right of its own', () => {
     deepEqual(server.cache.calls, [`manifest GET ${nginx} latest`]);
   });
 
-  test('anonymousImport: false serves what is held, without the rule', async () => {
+  test('anonymousImport: false serves what is held, under the rule, and fetches nothing', async () => {
     await using server = await startPullServer([rule]);
     server.settings = { ...server.settings, anonymousImport: false };
     server.repositories.set(nginx, cachedRepository);

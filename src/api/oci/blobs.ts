@@ -20,7 +20,14 @@ export async function pullBlob(
   const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
   const { digest, ns } = plan.route;
   const answer = await cache.pullBlob(
-    { registry: plan.registry, target: plan.target, digest, method, stored },
+    {
+      registry: plan.registry,
+      target: plan.target,
+      heldOnly: plan.heldOnly,
+      digest,
+      method,
+      stored,
+    },
     request.signal,
   );
   const headers = blobHeaders(answer, ns);

@@ -30,12 +30,12 @@ export interface Gate {
   ): Caller | Promise<Caller>;
   /** The same for credentials that came in a form instead of a header. */
   identifyAs(authorization: string, request: Incoming): Caller | Promise<Caller>;
-  /** What may be read, as the cache is asked for it: without its rule where this caller may fetch nothing new. Without waiting where all is known. */
+  /** Answers where the pull is allowed: true where what is not held may be fetched for it too. Throws otherwise. Without waiting where all is known. */
   admitPull(
     plan: RepositoryPlan<ContentRoute>,
     caller: Caller,
     request: Incoming,
-  ): PullTarget | Promise<PullTarget>;
+  ): boolean | Promise<boolean>;
   /** Settles when all of the actions are allowed, and making the repository too where it is missing and `makes` is set: true is answered then. */
   admit(
     plan: RepositoryPlan,
@@ -122,14 +122,10 @@ export function createGate(options: GateOptions): Gate {
       const verdict = pullVerdict(options, question, request.method);
       if (verdict instanceof Promise) {
         return verdict.then((settled) =>
-          settled.allowed
-            ? withinImports(options, question, plan.target)
-            : refuse(options, plan, question),
+          settled.allowed ? mayImport(options, question) : refuse(options, plan, question),
         );
       }
-      return verdict.allowed
-        ? withinImports(options, question, plan.target)
-        : refuse(options, plan, question);
+      return verdict.allowed ? mayImport(options, question) : refuse(options, plan, question);
     },
     admit: async (plan, caller, request, { actions: wanted, makes }) => {
       for (const action of wanted)
@@ -209,26 +205,23 @@ async function refuse(
   });
 }
 
-/** What may be fetched anew keeps its rule. Missing rights to import are no denial: what is held is still served. */
-function withinImports(
+/** Whether what is new may be fetched. Missing rights to import are no denial: what is held is still served. */
+function mayImport(
   { authorizer, metadata }: GateOptions,
   question: Question,
-  target: PullTarget,
-): PullTarget | Promise<PullTarget> {
-  if (target.rule === undefined) return target;
-  const held = { ...target, rule: undefined };
+): boolean | Promise<boolean> {
+  const { registry, repository, rule } = question;
+  if (rule === undefined || repository === undefined) return true;
   const imports = authorizer.explain({ ...question, action: actions.importUpstream });
   const makes = authorizer.explain({ ...question, action: actions.createRepository });
   if (!(imports instanceof Promise) && !(makes instanceof Promise)) {
-    if (!imports.allowed) return held;
-    if (makes.allowed) return target;
+    if (!imports.allowed) return false;
+    if (makes.allowed) return true;
   }
   return (async () => {
-    if (!(await imports).allowed) return held;
-    if ((await makes).allowed) return target;
-    const { registry } = question;
-    const row = await metadata.findRepository({ registry, repository: target.repository });
-    return row === undefined ? held : target;
+    if (!(await imports).allowed) return false;
+    if ((await makes).allowed) return true;
+    return (await metadata.findRepository({ registry, repository })) !== undefined;
   })();
 }
 

@@ -200,7 +200,7 @@ async function answerPull(
 ): Promise<Reply> {
   const { gate, told } = parts;
   const admitted = gate.admitPull(plan, caller, request);
-  const target = admitted instanceof Promise ? await admitted : admitted;
+  const imports = admitted instanceof Promise ? await admitted : admitted;
   const asked = { plan, caller, request };
   try {
     requireAllowed(plan.route, plan.target);
@@ -213,15 +213,15 @@ async function answerPull(
   try {
     const reply = await pull(
       parts.cache,
-      target === plan.target ? plan : { ...plan, target },
+      imports ? plan : { ...plan, heldOnly: true },
       request,
       stored,
     );
-    if (target.rule !== undefined && wasAsked(reply)) stored();
+    if (plan.target.rule !== undefined && wasAsked(reply)) stored();
     return reply;
   } catch (error) {
     const unheld =
-      target !== plan.target &&
+      !imports &&
       error instanceof RegistryError &&
       (error.code === 'manifestUnknown' ||
         error.code === 'blobUnknown' ||

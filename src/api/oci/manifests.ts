@@ -18,7 +18,7 @@ export async function pullManifest(
   const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
   const { reference, ns } = plan.route;
   const answer = await cache.pullManifest(
-    { registry: plan.registry, target: plan.target, reference, method },
+    { registry: plan.registry, target: plan.target, heldOnly: plan.heldOnly, reference, method },
     request.signal,
   );
   const headers = manifestHeaders(answer, ns);

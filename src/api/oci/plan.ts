@@ -20,6 +20,8 @@ export interface RepositoryPlan<Kind extends RepositoryRoute = RepositoryRoute> 
   /** Asked of a host name of ECR's form. */
   readonly ecr: boolean;
   readonly target: PullTarget;
+  /** As in `PullRequest`: set once it is known that the caller may import nothing. */
+  readonly heldOnly?: boolean;
   /** What the log is told of it before there is an answer. */
   readonly note: ReplyNote;
 }

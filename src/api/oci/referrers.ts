@@ -19,7 +19,7 @@ export async function listReferrers(
 ): Promise<Reply> {
   const { route, target } = plan;
   const answer = await cache.listReferrers(
-    { registry: plan.registry, target, subject: route.digest },
+    { registry: plan.registry, target, heldOnly: plan.heldOnly, subject: route.digest },
     request.signal,
   );
   const headers: Record<string, string> = {

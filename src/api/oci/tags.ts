@@ -14,7 +14,7 @@ export async function listTags(cache: Cache, plan: TagsPlan, request: Incoming):
   const { route, target } = plan;
   const n = route.n ?? pageMax;
   const answer = await cache.listTags(
-    { registry: plan.registry, target, n, last: route.last },
+    { registry: plan.registry, target, heldOnly: plan.heldOnly, n, last: route.last },
     request.signal,
   );
   const headers: Record<string, string> = {
