@@ -1,0 +1,3 @@
+import type { UpstreamShape } from './shape.ts';
+
+export const referrerShapes: readonly UpstreamShape[] = [];
