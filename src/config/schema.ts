@@ -48,7 +48,11 @@ const rule = z.strictObject(
     mirrors: value
       .list(value.upstreamUrl('As upstream.'), 'Tried in order after the upstream.', 16)
       .default([]),
-    upstreamPrefix: value.upstreamPrefix('Put before names at the upstream.').default(''),
+    upstreamPrefix: value
+      .upstreamPrefix(
+        'Put before names at the upstream; the whole name there, where prefix is that of one repository.',
+      )
+      .default(''),
     credential: value.credentialName('The name of a secret in secretsFile.').default(''),
     anonymousPull: value
       .flag(

@@ -1,21 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
-import { builtinRules, overBuiltinRules, ruleDefaults } from './builtin-rules.ts';
-import { normalizeHost } from './host-name.ts';
+import { ruleFor as rule } from '../../tests/support/pull-server.ts';
+import { builtinRules, overBuiltinRules } from './builtin-rules.ts';
 import type { PullRule, PullTarget } from './pull-rule.ts';
-import { canonicalName, createRuleSet } from './rule-set.ts';
-
-function rule(prefix: string, host: string, more: Partial<PullRule> = {}): PullRule {
-  return {
-    ...ruleDefaults,
-    prefix,
-    origin: 'file',
-    urls: [{ origin: `https://${host}`, host, plain: false }],
-    upstreamHost: normalizeHost(host),
-    ...more,
-  };
-}
+import { createRuleSet } from './rule-set.ts';
 
 /** `quay.io → a/b as quay.io/a/b`. */
 function shown(target: PullTarget | undefined): string | undefined {
@@ -184,6 +172,85 @@ const paths: readonly Row[] = [
     is: 'quay.io → q/a as quay.io/a',
   },
   { title: 'no rule, no target', bare: true, name: 'quay.io/a', is: undefined },
+  {
+    title: 'a prefix that names a repository is that repository',
+    own: [rule('docker.io/aquasec/trivy-db', 'registry-1.docker.io')],
+    name: 'docker.io/aquasec/trivy-db',
+    is: 'docker.io/aquasec/trivy-db → aquasec/trivy-db as docker.io/aquasec/trivy-db',
+  },
+  {
+    title: 'an alias of its host names it too',
+    own: [rule('docker.io/aquasec/trivy-db', 'registry-1.docker.io')],
+    name: 'index.docker.io/aquasec/trivy-db',
+    is: 'docker.io/aquasec/trivy-db → aquasec/trivy-db as docker.io/aquasec/trivy-db',
+  },
+  {
+    title: 'and no other repository',
+    own: [rule('docker.io/aquasec/trivy-db', 'registry-1.docker.io')],
+    name: 'docker.io/aquasec/trivy',
+    is: 'docker.io → aquasec/trivy as docker.io/aquasec/trivy',
+  },
+  {
+    title: 'and not what only begins alike',
+    own: [rule('docker.io/aquasec/trivy-db', 'registry-1.docker.io')],
+    name: 'docker.io/aquasec/trivy-db2',
+    is: 'docker.io → aquasec/trivy-db2 as docker.io/aquasec/trivy-db2',
+  },
+  {
+    title: 'its upstreamPrefix is the whole name upstream',
+    own: [rule('trivy-db', 'ghcr.io', { upstreamPrefix: 'aquasecurity/trivy-db' })],
+    name: 'trivy-db',
+    is: 'trivy-db → aquasecurity/trivy-db as trivy-db',
+  },
+  {
+    title: 'a prefix that leads elsewhere takes the name there from upstreamPrefix',
+    own: [rule('docker.io/aquasec/trivy-db', 'cache.corp', { upstreamPrefix: 'hub/trivy-db' })],
+    name: 'docker.io/aquasec/trivy-db',
+    is: 'docker.io/aquasec/trivy-db → hub/trivy-db as docker.io/aquasec/trivy-db',
+  },
+  {
+    title: 'without one it names nothing there',
+    own: [rule('docker.io/aquasec/trivy-db', 'cache.corp')],
+    name: 'docker.io/aquasec/trivy-db',
+    is: 'docker.io → aquasec/trivy-db as docker.io/aquasec/trivy-db',
+  },
+  {
+    title: 'T41: an official image is named with library/ and without',
+    own: [rule('docker.io/library/nginx', 'docker.io')],
+    name: 'docker.io/nginx',
+    is: 'docker.io/library/nginx → library/nginx as docker.io/library/nginx',
+  },
+  {
+    title: 'T41: and so may its prefix',
+    bare: true,
+    own: [rule('docker.io/nginx', 'docker.io')],
+    name: 'docker.io/nginx',
+    is: 'docker.io/nginx → library/nginx as docker.io/library/nginx',
+  },
+  {
+    title: 'T41: that prefix is no namespace for the official name',
+    own: [rule('docker.io/nginx', 'docker.io')],
+    name: 'docker.io/library/nginx',
+    is: 'docker.io/nginx → library/nginx as docker.io/library/nginx',
+  },
+  {
+    title: 'T41: the official image does not belong to a namespace of its name',
+    own: [rule('docker.io/nginx', 'docker.io', { upstreamPrefix: 'nginx' })],
+    name: 'docker.io/nginx',
+    is: 'docker.io → library/nginx as docker.io/library/nginx',
+  },
+  {
+    title: 'T41: what is in that namespace does',
+    own: [rule('docker.io/nginx', 'docker.io', { upstreamPrefix: 'nginx' })],
+    name: 'docker.io/nginx/nginx-ingress',
+    is: 'docker.io/nginx → nginx/nginx-ingress as docker.io/nginx/nginx-ingress',
+  },
+  {
+    title: 'k8s.gcr.io leads to a prefix that names a repository of its successor',
+    own: [rule('registry.k8s.io/pause', 'registry.k8s.io')],
+    name: 'k8s.gcr.io/pause',
+    is: 'registry.k8s.io/pause → pause as registry.k8s.io/pause',
+  },
   { title: 'what is no name has no target', name: 'quay.io/../x', is: undefined },
   { title: 'capitals are no name', name: 'Quay.io/x', is: undefined },
   {
@@ -452,6 +519,48 @@ const atHosts: readonly (Row & { readonly host: string })[] = [
     is: 'quay.io/corp → x as quay.io/corp/x',
   },
   { title: 'what is no name is nothing', host: 'quay.io', name: '../x', is: undefined },
+  {
+    title: 'a path that begins as the prefix of a rule is a name where that prefix is no host',
+    own: [rule('quay', 'quay.io')],
+    host: 'quay.io',
+    name: 'quay/busybox',
+    is: 'quay → quay/busybox as quay/quay/busybox',
+  },
+  {
+    title: 'and of Docker Hub too',
+    own: [rule('hub', 'docker.io')],
+    host: 'docker.io',
+    name: 'hub/nginx',
+    is: 'hub → hub/nginx as hub/hub/nginx',
+  },
+  {
+    title: 'a prefix that names a repository is found at its host',
+    own: [rule('docker.io/aquasec/trivy-db', 'registry-1.docker.io')],
+    host: 'docker.io',
+    name: 'aquasec/trivy-db',
+    is: 'docker.io/aquasec/trivy-db → aquasec/trivy-db as docker.io/aquasec/trivy-db',
+  },
+  {
+    title: 'by its upstreamPrefix too',
+    own: [rule('trivy-db', 'ghcr.io', { upstreamPrefix: 'aquasecurity/trivy-db' })],
+    host: 'ghcr.io',
+    name: 'aquasecurity/trivy-db',
+    is: 'trivy-db → aquasecurity/trivy-db as trivy-db',
+  },
+  {
+    title: 'and stands for nothing else there',
+    own: [rule('docker.io/aquasec/trivy-db', 'registry-1.docker.io')],
+    host: 'docker.io',
+    name: 'nginx',
+    is: 'docker.io → library/nginx as docker.io/library/nginx',
+  },
+  {
+    title: 'T41: an official image is found by either name',
+    own: [rule('docker.io/nginx', 'docker.io')],
+    host: 'docker.io',
+    name: 'nginx',
+    is: 'docker.io/nginx → library/nginx as docker.io/library/nginx',
+  },
 ];
 for (const row of atHosts) {
   test(`at a host, ${row.title}: ${row.host} ${row.name}`, () => {
@@ -461,96 +570,6 @@ for (const row of atHosts) {
 
 function rulesOf(row: Row): ReturnType<typeof createRuleSet> {
   return createRuleSet(row.bare === true ? (row.own ?? []) : overBuiltinRules(row.own ?? []));
-}
-
-const part = fc.constantFrom(
-  'a',
-  'b',
-  'library',
-  'nginx',
-  'docker.io',
-  'quay.io',
-  'k8s.gcr.io',
-  'hub',
-);
-const name = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('/'));
-const upstream = fc.constantFrom('docker.io', 'quay.io', 'registry.k8s.io', 'k8s.gcr.io', 'x.corp');
-const ruleLists = fc.uniqueArray(
-  fc
-    .tuple(fc.oneof(name, fc.constant('ROOT')), upstream, fc.oneof(fc.constant(''), part))
-    .map(([prefix, host, upstreamPrefix]) => rule(prefix, host, { upstreamPrefix })),
-  { selector: ({ prefix }) => prefix, maxLength: 6 },
-);
-
-test('what a path leads to leads to itself', () => {
-  fc.assert(
-    fc.property(ruleLists, name, (own, asked) => {
-      const rules = createRuleSet(overBuiltinRules(own));
-      const target = rules.byPath(asked);
-      if (target !== undefined) assert.deepEqual(rules.byPath(target.repository), target);
-    }),
-    { numRuns: 2000 },
-  );
-});
-
-test('T33: a repository has one rule and one name upstream, however it was asked for', () => {
-  fc.assert(
-    fc.property(ruleLists, upstream, name, (own, host, asked) => {
-      const rules = createRuleSet(overBuiltinRules(own));
-      const target = rules.byHost(host, asked);
-      if (target !== undefined) assert.deepEqual(rules.byPath(target.repository), target);
-    }),
-    { numRuns: 2000 },
-  );
-});
-
-test('T33: two names upstream never share a repository', () => {
-  fc.assert(
-    fc.property(ruleLists, name, name, (own, one, other) => {
-      const rules = createRuleSet(overBuiltinRules(own));
-      const [a, b] = [rules.byPath(one), rules.byPath(other)];
-      if (a === undefined || b === undefined) return;
-      const same = a.rule === b.rule && a.upstreamRepository === b.upstreamRepository;
-      assert.equal(a.repository === b.repository, same);
-    }),
-    { numRuns: 2000 },
-  );
-});
-
-test('T35: a host that no rule names leads nowhere', () => {
-  fc.assert(
-    fc.property(ruleLists, fc.domain(), name, (own, host, asked) => {
-      assert.equal(
-        createRuleSet(overBuiltinRules(own)).byHost(`${host}.invalid`, asked),
-        undefined,
-      );
-    }),
-  );
-});
-
-test('a host is normalized once and for all', () => {
-  fc.assert(
-    fc.property(
-      fc.oneof(fc.domain(), fc.string(), fc.constantFrom('registry-1.docker.io:443', 'K8S.gcr.io')),
-      (host) => {
-        fc.pre(!host.endsWith(':443:443'));
-        assert.equal(normalizeHost(normalizeHost(host)), normalizeHost(host));
-      },
-    ),
-  );
-});
-
-for (const [written, canonical] of [
-  ['index.docker.io/nginx', 'docker.io/library/nginx'],
-  ['docker.io/a/b', 'docker.io/a/b'],
-  ['k8s.gcr.io/pause', 'registry.k8s.io/pause'],
-  ['corp/x', 'corp/x'],
-  ['nginx', 'nginx'],
-  ['Corp/x', undefined],
-] as const) {
-  test(`without any rule ${written} is held as ${canonical}`, () => {
-    assert.equal(canonicalName(written), canonical);
-  });
 }
 
 test('the built-in rules are those of the design, each under its host', () => {

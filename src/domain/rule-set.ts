@@ -22,6 +22,8 @@ interface Entry {
   readonly prefix: string;
   /** Its single-component names are `library/` ones. */
   readonly addsLibrary: boolean;
+  /** Where the prefix is itself the name of a repository: the canonical local name, and the name upstream. */
+  readonly whole: { readonly local: string; readonly upstream: string } | undefined;
 }
 
 /** An entry as a candidate for a host: by its upstream a name is looked for under its upstreamPrefix, by its prefix wherever it leads. */
@@ -32,6 +34,8 @@ interface Standing {
 
 interface Index {
   readonly byPrefix: ReadonlyMap<string, Entry>;
+  /** By the local name of the one repository that a prefix names. */
+  readonly byWhole: ReadonlyMap<string, Entry>;
   readonly root: Entry | undefined;
   readonly prefixCharactersMax: number;
 }
@@ -42,6 +46,9 @@ export function createRuleSet(rules: readonly PullRule[]): RuleSet {
   const index: Index = {
     byPrefix: new Map(
       entries.filter(({ prefix }) => prefix !== '').map((entry) => [entry.prefix, entry]),
+    ),
+    byWhole: new Map(
+      entries.toReversed().flatMap((entry) => (entry.whole ? [[entry.whole.local, entry]] : [])),
     ),
     root: entries.find(({ prefix }) => prefix === ''),
     prefixCharactersMax: Math.max(0, ...entries.map(({ prefix }) => prefix.length)),
@@ -60,6 +67,7 @@ export function createRuleSet(rules: readonly PullRule[]): RuleSet {
       if (
         prefixed?.rule !== undefined &&
         prefixed.rule.prefix !== rootPrefix &&
+        beginsWithHost(prefixed.rule.prefix) &&
         standing.some(({ entry }) => entry.rule === prefixed.rule)
       ) {
         return prefixed;
@@ -93,9 +101,28 @@ function distinctEntries(rules: readonly PullRule[]): Entry[] {
     // With an upstreamPrefix a single component is no official image: `bitnami` + `redis` is `bitnami/redis`.
     const addsLibrary =
       prefix === dockerHub || (rule.upstreamHost === dockerHub && rule.upstreamPrefix === '');
-    entries.set(prefix, { rule, prefix, addsLibrary });
+    entries.set(prefix, { rule, prefix, addsLibrary, whole: wholeOf(rule, prefix) });
   }
   return [...entries.values()];
+}
+
+/**
+ * The repository that a prefix names: upstream it is the rule's upstreamPrefix, or what follows the upstream's own host in the
+ * prefix (`quay.io/coreos/etcd` at quay.io). A host alone names none, nor does one part on Docker Hub, which is a namespace.
+ */
+function wholeOf({ upstreamHost, upstreamPrefix }: PullRule, prefix: string): Entry['whole'] {
+  const rest = underPrefix(upstreamHost, prefix);
+  if (upstreamPrefix === '' && rest === undefined) return undefined;
+  const isHub = upstreamHost === dockerHub;
+  if (upstreamPrefix !== '') {
+    const isHost = !prefix.includes('/') && beginsWithHost(prefix);
+    const isNamespace = isHub && !upstreamPrefix.includes('/');
+    return prefix === '' || isHost || isNamespace
+      ? undefined
+      : { local: prefix, upstream: upstreamPrefix };
+  }
+  const upstream = isHub ? withLibrary(rest ?? '') : (rest ?? '');
+  return { local: join(upstreamHost, upstream), upstream };
 }
 
 function standingIndex(entries: readonly Entry[]): ReadonlyMap<string, readonly Standing[]> {
@@ -132,6 +159,8 @@ function precedence(a: Entry, b: Entry, host: string): number {
 function resolvePath(index: Index, name: string): PullTarget | undefined {
   let local = withCanonicalHead(name);
   if (parseRepositoryName(local) === undefined) return undefined;
+  const official = officialName(local);
+  if (official !== undefined && index.byWhole.has(official)) local = official;
   let entry = ownerOf(index, local);
   if (entry === undefined || entry.prefix === '') {
     const followed = withSuccessorHead(local);
@@ -143,7 +172,11 @@ function resolvePath(index: Index, name: string): PullTarget | undefined {
   }
   // A `library/` that is added can lead under a longer prefix; each turn makes the name longer, and 255 characters end it.
   while (entry !== undefined) {
+    if (entry.whole?.local === local) return wholeTarget(entry);
     const rest = restOf(entry, local);
+    // `quay.io/a/b/a/b` of the rule `quay.io/a/b` is the same repository upstream as the prefix itself.
+    if (rest === entry.whole?.upstream && entry.rule.upstreamPrefix === '')
+      return wholeTarget(entry);
     if (!entry.addsLibrary || rest.includes('/')) return target(entry, local, rest);
     local = join(entry.prefix, `library/${rest}`);
     entry = parseRepositoryName(local) === undefined ? undefined : ownerOf(index, local);
@@ -158,11 +191,12 @@ function resolveAtHost(
   host: string,
   name: string,
 ): PullTarget | undefined {
-  const there = host === dockerHub && !name.includes('/') ? `library/${name}` : name;
+  const there = host === dockerHub ? withLibrary(name) : name;
   for (const { entry, by } of standing) {
-    const rest = by === 'prefix' ? there : underPrefix(entry.rule.upstreamPrefix, there);
-    if (rest === undefined) continue;
-    const local = join(entry.prefix, rest);
+    const isWhole = by === 'upstream' && entry.whole?.upstream === there;
+    const rest = by === 'prefix' ? there : restAtHost(entry, there);
+    if (rest === undefined && !isWhole) continue;
+    const local = isWhole ? entry.whole.local : join(entry.prefix, rest ?? '');
     const found = resolvePath(index, local);
     if (found === undefined) continue;
     if (found.rule === entry.rule) {
@@ -175,7 +209,15 @@ function resolveAtHost(
   return undefined;
 }
 
+/** A name at the upstream's host, without the upstreamPrefix. A prefix that is a part of that host stands for no other part of it. */
+function restAtHost({ rule, prefix }: Entry, there: string): string | undefined {
+  const isPart = rule.upstreamPrefix === '' && underPrefix(rule.upstreamHost, prefix) !== undefined;
+  return isPart ? undefined : underPrefix(rule.upstreamPrefix, there);
+}
+
 function ownerOf(index: Index, name: string): Entry | undefined {
+  const whole = index.byWhole.get(name);
+  if (whole !== undefined) return whole;
   let end = name.lastIndexOf('/', index.prefixCharactersMax);
   while (end > 0) {
     const entry = index.byPrefix.get(name.slice(0, end));
@@ -192,6 +234,13 @@ function target(entry: Entry, local: string, rest: string): PullTarget | undefin
   return { rule: entry.rule, repository, upstreamRepository };
 }
 
+function wholeTarget({ rule, whole }: Entry): PullTarget | undefined {
+  const repository = parseRepositoryName(whole?.local ?? '');
+  const upstreamRepository = parseRepositoryName(whole?.upstream ?? '');
+  if (repository === undefined || upstreamRepository === undefined) return undefined;
+  return { rule, repository, upstreamRepository };
+}
+
 function restOf(entry: Entry, name: string): string {
   return entry.prefix === '' ? name : name.slice(entry.prefix.length + 1);
 }
@@ -203,6 +252,21 @@ function underPrefix(prefix: string, name: string): string | undefined {
 
 function join(prefix: string, rest: string): string {
   return prefix === '' ? rest : `${prefix}/${rest}`;
+}
+
+function withLibrary(name: string): string {
+  return name.includes('/') ? name : `library/${name}`;
+}
+
+/** `docker.io/library/nginx` for `docker.io/nginx`; `undefined` for all else. */
+function officialName(name: string): string | undefined {
+  const rest = underPrefix(dockerHub, name);
+  return rest === undefined || rest.includes('/') ? undefined : join(dockerHub, withLibrary(rest));
+}
+
+/** `docker.io/library`, `localhost:5000`: what no component of a registry's own names looks like. */
+function beginsWithHost(prefix: string): boolean {
+  return /^localhost(?:[:/]|$)|^[^/]*[.:]/.test(prefix);
 }
 
 function withCanonicalHead(name: string): string {

@@ -11,6 +11,7 @@ import {
 } from '../../src/api/oci/handler.ts';
 import { builtinRules, ruleDefaults } from '../../src/domain/builtin-rules.ts';
 import { RegistryError } from '../../src/domain/errors.ts';
+import { normalizeHost } from '../../src/domain/host-name.ts';
 import type { PullRule } from '../../src/domain/pull-rule.ts';
 import { createRuleSet } from '../../src/domain/rule-set.ts';
 import type { RuleSet } from '../../src/domain/rule-set.ts';
@@ -60,7 +61,7 @@ export function ruleFor(prefix: string, host: string, change: Partial<PullRule> 
     prefix,
     origin: 'file',
     urls: [{ origin: `https://${host}`, host, plain: false }],
-    upstreamHost: host,
+    upstreamHost: normalizeHost(host),
     ...change,
   };
 }

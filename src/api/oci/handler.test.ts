@@ -214,6 +214,13 @@ suite('7. One rule is chosen, or none', () => {
     ['another prefix before /v2', '/quay.io/v2/prometheus/node-exporter/manifests/latest', 404],
     ['another host in the path', '/v2/quay.io/prometheus/node-exporter/manifests/latest', 404],
   ];
+  test('the Hub listener knows a repository of Docker Hub that has a rule of its own', async () => {
+    const own = ruleFor(nginx, 'docker.io');
+    await using server = await withNginx(await startPullServer([own, ...root], 'hub'));
+    equal((await server.ask('/v2/library/nginx/manifests/latest')).status, 200);
+    equal(server.served.at(-1)?.reply.note?.rule, nginx);
+  });
+
   for (const [name, path, status] of hub) {
     test(`the Hub listener answers ${status} to ${name}`, async () => {
       await using server = await withNginx(await startPullServer(root, 'hub'));

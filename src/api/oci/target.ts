@@ -1,4 +1,5 @@
 import { RegistryError } from '../../domain/errors.ts';
+import { dockerHub, normalizeHost } from '../../domain/host-name.ts';
 import { isAllowed } from '../../domain/name-pattern.ts';
 import type { PullTarget } from '../../domain/pull-rule.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
@@ -8,8 +9,6 @@ import type { AskedName, RepositoryRoute } from './route.ts';
 
 /** Which names a listener serves: every rule's, or Docker Hub's at the root. */
 export type Listener = 'main' | 'hub';
-
-const hubHost = 'docker.io';
 
 /** The rule and repository of a request; `nameUnknown` for a host that no rule stands for, which is never dialled. */
 export function resolveTarget(asked: AskedName, rules: RuleSet, listener: Listener): PullTarget {
@@ -36,9 +35,11 @@ export function requireAllowed(route: RepositoryRoute, target: PullTarget): void
 /** Only Docker Hub, however the name is spelled: an unknown name asked here never reaches another upstream. */
 function resolveHubTarget(asked: AskedName, rules: RuleSet): PullTarget {
   if (asked.before !== '') return unknown(asked);
-  const target = rules.byHost(asked.ns ?? hubHost, asked.name);
+  const target = rules.byHost(asked.ns ?? dockerHub, asked.name);
   if (target === undefined) return unknown(asked);
-  const hub = rules.byHost(hubHost, 'library/hub');
+  // Rules that lead Docker Hub's names elsewhere, and those for one repository of it, stand for it here too.
+  if (normalizeHost(asked.ns ?? dockerHub) === dockerHub) return target;
+  const hub = rules.byHost(dockerHub, 'library/hub');
   return target.rule === hub?.rule ? target : unknown(asked);
 }
 
