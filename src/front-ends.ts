@@ -17,7 +17,7 @@ import type { Config, ListenAddress } from './config/config.ts';
 import type { VersionView } from './domain/admin-view.ts';
 import { homeRegistryOf } from './domain/registry.ts';
 import type { RuleSet } from './domain/rule-set.ts';
-import { createReadBuffers } from './http/buffers.ts';
+import { createBodyBuffers } from './http/body-buffers.ts';
 import type { Handler, Incoming, Reply, Served } from './http/reply.ts';
 import { createServer, type HttpServerOptions, type RunningServer } from './http/server.ts';
 import type { Metadata } from './metadata/metadata.ts';
@@ -26,7 +26,7 @@ import type { Clock } from './ports/clock.ts';
 import type { Upstream } from './ports/upstream.ts';
 import type { Log } from './telemetry/log.ts';
 
-const readBufferBudgetBytes = 24 * 1024 * 1024;
+const readBufferBudgetBytes = 64 * 1024 * 1024;
 const adminConnectionsMax = 100;
 
 export interface FrontEndParts {
@@ -58,7 +58,7 @@ export interface Listeners {
 export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
   const { clock } = parts;
   const config = parts.config();
-  const buffers = createReadBuffers(readBufferBudgetBytes);
+  const buffers = createBodyBuffers(readBufferBudgetBytes, clock);
   const failed = (error: unknown, requestId: string): void => {
     parts.log.error('a request failed', { request_id: requestId, error: describe(error) });
   };

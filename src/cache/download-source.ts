@@ -56,24 +56,46 @@ function createDownloadReader(
     return undefined;
   }
 
+  const isBroken = (): boolean =>
+    signal.aborted ||
+    download.state === 'failed' ||
+    (download.generation !== generation && position > start);
+  const isAtEnd = (): boolean => {
+    const last = end();
+    return last !== undefined && position >= last && (!isWhole() || verified());
+  };
+  /** Bytes of the download's own file that may go out. */
+  const readable = (): number =>
+    download.state === 'stored' || download.state === 'overflow'
+      ? 0
+      : Math.min(limit() - position, download.availableFrom(position));
+
+  function isHere(): boolean {
+    if (successor !== undefined) return successor.arrival?.isHere() ?? true;
+    return isBroken() || isAtEnd() || readable() > 0;
+  }
+
+  async function waitUntilHere(): Promise<void> {
+    while (!isHere()) {
+      successor ??= await succeed();
+      await (successor === undefined ? waitForMore() : successor.arrival?.wait());
+    }
+  }
+
   async function read(into: Uint8Array): Promise<number> {
     for (;;) {
+      await waitUntilHere();
       if (successor !== undefined) return successor.read(into);
       signal.throwIfAborted();
       if (download.state === 'failed') throw download.error;
-      if (download.generation !== generation && position > start) {
-        throw new Error('the bytes sent so far were found wrong');
-      }
-      const last = end();
-      if (last !== undefined && position >= last && (!isWhole() || verified())) return 0;
-      successor = await succeed();
-      if (successor !== undefined) continue;
-      const bytes = Math.min(into.length, limit() - position, download.availableFrom(position));
-      if (bytes > 0 && download.state !== 'stored') {
-        const got = await download.readArrived(into.subarray(0, bytes), position);
-        position += got;
-        if (got > 0) return got;
-      }
+      if (isBroken()) throw new Error('the bytes sent so far were found wrong');
+      if (isAtEnd()) return 0;
+      const got = await download.readArrived(
+        into.subarray(0, Math.min(into.length, readable())),
+        position,
+      );
+      position += got;
+      if (got > 0) return got;
       await waitForMore();
     }
   }
@@ -90,6 +112,7 @@ function createDownloadReader(
 
   return {
     read,
+    arrival: { isHere, wait: waitUntilHere },
     [Symbol.asyncDispose]: async () => {
       if (!open) return;
       open = false;

@@ -151,13 +151,19 @@ async function* withLastHeldBack(
 
 function chunkReader(chunks: AsyncGenerator<Uint8Array>, close: () => Promise<void>): ByteReader {
   let rest: Uint8Array = new Uint8Array(0);
+  let ended = false;
+  const isHere = (): boolean => ended || rest.length > 0;
+  const wait = async (): Promise<void> => {
+    while (!isHere()) {
+      const next = await chunks.next();
+      if (next.done === true) ended = true;
+      else rest = next.value;
+    }
+  };
   return {
+    arrival: { isHere, wait },
     read: async (into) => {
-      while (rest.length === 0) {
-        const next = await chunks.next();
-        if (next.done === true) return 0;
-        rest = next.value;
-      }
+      await wait();
       const bytes = Math.min(into.length, rest.length);
       into.set(rest.subarray(0, bytes));
       rest = rest.subarray(bytes);

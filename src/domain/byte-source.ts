@@ -8,6 +8,16 @@ export interface ByteSpan {
 export interface ByteReader extends AsyncDisposable {
   /** Fills from the front of `into` and answers how many bytes; 0 is the end. Waits while bytes are still arriving; throws when they never will. */
   read(into: Uint8Array): Promise<number>;
+  /** Absent where bytes are always at hand. */
+  readonly arrival?: Arrival;
+}
+
+/** Bytes that may still have to come: who waits for them holds no memory meanwhile. */
+export interface Arrival {
+  /** A read finds bytes, the end or a failure without waiting for anyone. */
+  isHere(): boolean;
+  /** Resolves when it is here; may reject with what the read would throw. Not beside a read. */
+  wait(): Promise<void>;
 }
 
 /** Bytes that are opened only when they go out (design.md §2): a stored blob or a growing download. */

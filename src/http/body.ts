@@ -1,13 +1,18 @@
 import type { ByteReader, ByteSource, ByteSpan } from '../domain/byte-source.ts';
 import { RegistryError } from '../domain/errors.ts';
-import type { Timer } from './timer.ts';
-import type { ReadBuffer, ReadBuffers } from './buffers.ts';
+import type { BodyBuffers, BufferHolder, BufferPlace } from './body-buffers.ts';
+import type { ReadBuffer } from './buffers.ts';
 import { bufferBytesMax, bufferBytesMin } from './buffers.ts';
 import { ClientLeft } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
+import type { Timer } from './timer.ts';
 
 /** A write that took longer than this halves its body's buffers; one that took less than a quarter of it quadruples them. */
 const writeMsGood = 400;
+/** The first buffer, and the largest until `provenBytes` have gone out: before that much the system's own buffers may have taken it all. */
+const bufferBytesFirst = 64 * 1024;
+const bufferBytesUnproven = 256 * 1024;
+const provenBytes = 8 * 1024 * 1024;
 
 /** How the bytes of a source reach one client. */
 export interface BodySender {
@@ -22,87 +27,106 @@ export interface BodySender {
     span: ByteSpan | undefined,
     head: () => void,
   ): Promise<void>;
-  /** Bodies on their way. */
-  readonly active: number;
 }
 
 export interface BodySenderOptions {
-  readonly buffers: ReadBuffers;
+  readonly buffers: BodyBuffers;
   /** How long a body waits for its first buffer. */
   readonly waitMs: number;
   readonly timer: Timer;
 }
 
-export function createBodySender(options: BodySenderOptions): BodySender {
-  const { buffers, waitMs, timer } = options;
-  let active = 0;
-
-  const send: BodySender['send'] = async (exchange, source, span, head) => {
-    active += 1;
-    let buffer: ReadBuffer | undefined;
-    try {
-      buffer = await firstBuffer(exchange, buffers, waitMs, timer);
-      const length = span === undefined ? source.size : span.end - span.start + 1;
-      await using reader = await source.open(span, exchange.signal);
-      const flow = new Flow(exchange, buffers, timer, buffer, length);
-      buffer = undefined;
-      await flow.run(reader, head, () => active);
-    } finally {
-      if (buffer !== undefined) buffers.release(buffer);
-      active -= 1;
-    }
-  };
-
+export function createBodySender({ buffers, waitMs, timer }: BodySenderOptions): BodySender {
   return {
-    send,
-    get active(): number {
-      return active;
+    send: async (exchange, source, span, head) => {
+      if (exchange.response.socket === null) await firstInLine(exchange);
+      const length = span === undefined ? source.size : span.end - span.start + 1;
+      using flow = new Flow(exchange, buffers, timer, length);
+      await flow.takeFirst(waitMs);
+      await using reader = await source.open(span, exchange.signal);
+      await flow.run(reader, head, waitMs);
     },
   };
 }
 
+/** A response behind others of its connection can send nothing yet: it takes no buffer before its turn. */
+async function firstInLine(exchange: Exchange): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  exchange.response.once('socket', () => resolve());
+  exchange.whenClosed(() => reject(new ClientLeft()));
+  try {
+    await promise;
+  } finally {
+    exchange.whenClosed(undefined);
+  }
+}
+
 /** One body: reads into one buffer while the other is being written. Owns its buffers. */
-class Flow {
+class Flow implements BufferHolder, Disposable {
+  writingSinceMs: number | undefined;
   readonly #exchange: Exchange;
-  readonly #buffers: ReadBuffers;
+  readonly #place: BufferPlace;
   readonly #timer: Timer;
-  #current: ReadBuffer;
-  #wanted = bufferBytesMin;
+  #current: ReadBuffer | undefined;
+  #wanted = bufferBytesFirst;
+  /** The last write was not slow: the next read beside it is worth a second buffer. */
+  #fast = true;
   /** Bytes still to be read; Infinity where nobody knows. */
   #left: number;
 
-  constructor(
-    exchange: Exchange,
-    buffers: ReadBuffers,
-    timer: Timer,
-    first: ReadBuffer,
-    length: number | undefined,
-  ) {
+  constructor(exchange: Exchange, buffers: BodyBuffers, timer: Timer, length: number | undefined) {
     this.#exchange = exchange;
-    this.#buffers = buffers;
     this.#timer = timer;
-    this.#current = first;
     this.#left = length ?? Infinity;
+    this.#place = buffers.join(exchange.clientAddress, this);
   }
 
-  async run(reader: ByteReader, head: () => void, active: () => number): Promise<void> {
+  cut(): void {
+    this.#exchange.connection.socket.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.#free();
+    this.#place[Symbol.dispose]();
+  }
+
+  /** Throws `unavailable` when no buffer came free in time. */
+  async takeFirst(waitMs: number): Promise<void> {
+    const bytes = this.#bytesWanted();
+    this.#current = this.#place.takeNow(bytes);
+    if (this.#current !== undefined) return;
+    using _late = this.#timer.after(waitMs, () =>
+      this.#place.giveUp(
+        new RegistryError('unavailable', 'too many bodies are being sent', { retryAfterMs: 1000 }),
+      ),
+    );
+    await this.#waitForTurn(bytes);
+  }
+
+  async run(reader: ByteReader, head: () => void, waitMs: number): Promise<void> {
     let sending = false;
     try {
-      let count = await this.#read(reader, this.#current);
+      if (!isHere(reader)) {
+        this.#free();
+        await reader.arrival?.wait();
+        await this.takeFirst(waitMs);
+      }
+      let count = await this.#read(reader, this.#buffer);
       if (this.#exchange.closed) return;
       head();
       sending = true;
       while (count > 0) {
-        const written = this.#write(this.#current, count);
+        const written = this.#write(this.#buffer, count);
         if (this.#left === 0) {
           await written;
           return;
         }
-        this.#wanted = Math.min(this.#wanted, fairShare(this.#buffers, active()));
-        const next = readsAhead(this.#buffers) ? this.#buffers.take(this.#wanted) : undefined;
+        const next =
+          this.#fast && isHere(reader) ? this.#place.takeSecond(this.#bytesWanted()) : undefined;
         if (next === undefined) {
           await written;
-          count = await this.#read(reader, this.#current);
+          await this.#nextTurn(reader);
+          count = await this.#read(reader, this.#buffer);
         } else {
           count = await this.#readAhead(reader, next, written);
         }
@@ -112,15 +136,58 @@ class Flow {
     } catch (error) {
       if (sending) this.#exchange.connection.socket.destroy();
       throw error;
+    }
+  }
+
+  get #buffer(): ReadBuffer {
+    if (this.#current === undefined) throw new Error('the body has no buffer');
+    return this.#current;
+  }
+
+  #free(): void {
+    if (this.#current !== undefined) this.#place.release(this.#current);
+    this.#current = undefined;
+  }
+
+  #bytesWanted(): number {
+    const { fairBytes } = this.#place;
+    // Two of them, unless they were small then.
+    const fair = fairBytes < 2 * bufferBytesFirst ? fairBytes : fairBytes / 2;
+    const left = this.#left === 0 ? bufferBytesMin : roundedUp(this.#left);
+    return Math.min(this.#wanted, fair, left);
+  }
+
+  /** Between two writes: the buffer goes to whoever waits, and is not held while bytes are still to arrive. */
+  async #nextTurn(reader: ByteReader): Promise<void> {
+    if (!isHere(reader)) {
+      this.#free();
+      await reader.arrival?.wait();
+    }
+    const bytes = this.#bytesWanted();
+    if (this.#current !== undefined) {
+      const { length } = this.#current.bytes;
+      if (!this.#place.crowded && length >= bytes && length <= this.#wanted) return;
+      this.#free();
+    }
+    this.#current = this.#place.takeNow(bytes);
+    if (this.#current === undefined) await this.#waitForTurn(bytes);
+  }
+
+  async #waitForTurn(bytes: number): Promise<void> {
+    this.#exchange.whenClosed(() => this.#place.giveUp(new ClientLeft()));
+    const taken = this.#place.take(bytes);
+    if (this.#exchange.closed) this.#place.giveUp(new ClientLeft());
+    try {
+      this.#current = await taken;
     } finally {
-      this.#buffers.release(this.#current);
+      this.#exchange.whenClosed(undefined);
     }
   }
 
   /** Reads into `next` while `written` goes on; then `next` is the current buffer and the former one is free. */
   async #readAhead(reader: ByteReader, next: ReadBuffer, written: Promise<void>): Promise<number> {
     const [read, write] = await Promise.allSettled([this.#readOrCut(reader, next), written]);
-    this.#buffers.release(this.#current);
+    this.#free();
     this.#current = next;
     if (read.status === 'rejected') throw read.reason;
     if (write.status === 'rejected') throw write.reason;
@@ -151,6 +218,7 @@ class Flow {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const exchange = this.#exchange;
     const startedMs = this.#timer.elapsed();
+    this.writingSinceMs = startedMs;
     exchange.progress.begin(startedMs);
     exchange.whenClosed(() => reject(new ClientLeft()));
     exchange.response.write(
@@ -159,6 +227,7 @@ class Flow {
         // A write that failed is settled by the close that follows: only then is the memory out of use.
         if (error !== null && error !== undefined) return;
         const nowMs = this.#timer.elapsed();
+        this.writingSinceMs = undefined;
         exchange.progress.end(nowMs, count);
         exchange.whenClosed(undefined);
         exchange.bytes += count;
@@ -170,55 +239,21 @@ class Flow {
   }
 
   #adapt(tookMs: number, count: number): void {
-    if (tookMs > writeMsGood) this.#wanted = Math.max(bufferBytesMin, this.#wanted >> 1);
+    this.#fast = tookMs <= writeMsGood;
+    const most = this.#exchange.bytes < provenBytes ? bufferBytesUnproven : bufferBytesMax;
+    if (!this.#fast) this.#wanted = Math.max(bufferBytesMin, this.#wanted >> 1);
     else if (tookMs < writeMsGood / 4 && count >= this.#wanted)
-      this.#wanted = Math.min(bufferBytesMax, this.#wanted << 2);
+      this.#wanted = Math.min(most, this.#wanted << 2);
   }
 }
 
-/** What one of two buffers may be: a quarter of the budget stays for those who come. */
-function fairShare(buffers: ReadBuffers, active: number): number {
-  return Math.max(bufferBytesMin, Math.floor((buffers.budgetBytes * 3) / 4 / (2 * active)));
+function isHere({ arrival }: ByteReader): boolean {
+  return arrival === undefined || arrival.isHere();
 }
 
-/** A second buffer is for as long as there is room for those who have none. */
-function readsAhead(buffers: ReadBuffers): boolean {
-  return !buffers.contended && buffers.usedBytes <= (buffers.budgetBytes * 3) / 4;
-}
-
-async function firstBuffer(
-  exchange: Exchange,
-  buffers: ReadBuffers,
-  waitMs: number,
-  timer: Timer,
-): Promise<ReadBuffer> {
-  const atOnce = buffers.contended ? undefined : buffers.take(bufferBytesMin);
-  if (atOnce !== undefined) return atOnce;
-  const { promise, resolve, reject } = Promise.withResolvers<ReadBuffer>();
-  let waiting = true;
-  const giveUp = (error: Error): void => {
-    waiting = false;
-    reject(error);
-  };
-  const ask = (): Disposable =>
-    buffers.whenFree(() => {
-      const buffer = waiting ? buffers.take(bufferBytesMin) : undefined;
-      if (buffer !== undefined) {
-        waiting = false;
-        resolve(buffer);
-      } else if (waiting) place = ask();
-    });
-  let place = ask();
-  using _timer = timer.after(waitMs, () => {
-    giveUp(
-      new RegistryError('unavailable', 'too many bodies are being sent', { retryAfterMs: 1000 }),
-    );
-  });
-  exchange.whenClosed(() => giveUp(new ClientLeft()));
-  try {
-    return await promise;
-  } finally {
-    place[Symbol.dispose]();
-    exchange.whenClosed(undefined);
-  }
+/** The smallest buffer that so many bytes fit into. */
+function roundedUp(bytes: number): number {
+  let rounded = bufferBytesMin;
+  while (rounded < bytes && rounded < bufferBytesMax) rounded <<= 1;
+  return rounded;
 }

@@ -11,7 +11,7 @@ suite('read buffers', () => {
       fc.record({ release: fc.nat() }),
     );
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
         const buffers = createReadBuffers(3 * bufferBytesMax);
         const held: ReadBuffer[] = [];
         for (const each of steps) {
@@ -40,7 +40,7 @@ suite('read buffers', () => {
 
   test('what is given back is used whole again', () => {
     const buffers = createReadBuffers(bufferBytesMax);
-    const small = Array.from({ length: 16 }, () => buffers.take(bufferBytesMin));
+    const small = Array.from({ length: 64 }, () => buffers.take(bufferBytesMin));
     equal(buffers.take(bufferBytesMin), undefined);
     for (const buffer of small) if (buffer !== undefined) buffers.release(buffer);
     equal(buffers.take(bufferBytesMax)?.bytes.length, bufferBytesMax);
@@ -50,23 +50,6 @@ suite('read buffers', () => {
     const buffers = createReadBuffers(bufferBytesMax);
     buffers.take(bufferBytesMin);
     equal(buffers.take(bufferBytesMax)?.bytes.length, bufferBytesMax / 2);
-  });
-
-  test('those who wait are called in order, as many as there is room for', () => {
-    const buffers = createReadBuffers(bufferBytesMax);
-    const all = buffers.take(bufferBytesMax);
-    const called: number[] = [];
-    const wait = (id: number): Disposable =>
-      buffers.whenFree(() => void (called.push(id), buffers.take(bufferBytesMax / 2)));
-    wait(1);
-    const second = wait(2);
-    wait(3);
-    wait(4);
-    second[Symbol.dispose]();
-    ok(buffers.contended);
-    if (all !== undefined) buffers.release(all);
-    equal(called.join(), '1,3');
-    ok(buffers.contended);
   });
 });
 

@@ -5,7 +5,8 @@ import { suite, test } from 'node:test';
 import { createFakeClock } from '../../tests/support/fake-clock.ts';
 import type { FakeClock } from '../../tests/support/fake-clock.ts';
 import { exchangeRaw } from '../../tests/support/http-exchange.ts';
-import { bufferBytesMax, createReadBuffers } from './buffers.ts';
+import { createBodyBuffers } from './body-buffers.ts';
+import { bufferBytesMax } from './buffers.ts';
 import { ClientLeft } from './exchange.ts';
 import type { Exchange } from './exchange.ts';
 import { lingerMs } from './linger.ts';
@@ -33,7 +34,7 @@ async function rig(handler: Handler): Promise<Rig> {
     handler,
     listen: { host: '127.0.0.1', port: 0 },
     connectionsMax: 20,
-    buffers: createReadBuffers(bufferBytesMax),
+    buffers: createBodyBuffers(bufferBytesMax, clock),
     timer: clock,
     onServed: (each) => served.push(each),
     replyTo: (error) => reply(500, String(error)),

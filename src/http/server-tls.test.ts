@@ -6,7 +6,8 @@ import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { createTestAuthority } from '../../tests/support/certificates.ts';
 import type { TestAuthority } from '../../tests/support/certificates.ts';
 import { createFakeClock } from '../../tests/support/fake-clock.ts';
-import { bufferBytesMax, createReadBuffers } from './buffers.ts';
+import { createBodyBuffers } from './body-buffers.ts';
+import { bufferBytesMax } from './buffers.ts';
 import type { Handler } from './reply.ts';
 import { createServer } from './server.ts';
 import type { RunningServer, TlsPair } from './server.ts';
@@ -24,13 +25,14 @@ const handler: Handler = async ({ method, secure, body }) => {
 };
 
 function listen(tls?: TlsPair): Promise<RunningServer> {
+  const clock = createFakeClock();
   return createServer({
     handler,
     listen: { host: '127.0.0.1', port: 0 },
     ...(tls === undefined ? {} : { tls }),
     connectionsMax: 20,
-    buffers: createReadBuffers(bufferBytesMax),
-    timer: createFakeClock(),
+    buffers: createBodyBuffers(bufferBytesMax, clock),
+    timer: clock,
   });
 }
 

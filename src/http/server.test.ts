@@ -8,8 +8,10 @@ import type { FakeClock } from '../../tests/support/fake-clock.ts';
 import { exchange, exchangeRaw } from '../../tests/support/http-exchange.ts';
 import type { ByteSource } from '../domain/byte-source.ts';
 import { RegistryError } from '../domain/errors.ts';
-import { bufferBytesMax, createReadBuffers } from './buffers.ts';
-import type { ReadBuffers } from './buffers.ts';
+import { createBodyBuffers } from './body-buffers.ts';
+import type { BodyBuffers } from './body-buffers.ts';
+import { bufferBytesMax } from './buffers.ts';
+import type { ReadBuffer } from './buffers.ts';
 import type { Handler, Incoming, Reply, Served } from './reply.ts';
 import { createServer } from './server.ts';
 import type { RunningServer } from './server.ts';
@@ -18,7 +20,7 @@ interface Rig extends AsyncDisposable {
   readonly server: RunningServer;
   readonly port: number;
   readonly clock: FakeClock;
-  readonly buffers: ReadBuffers;
+  readonly buffers: BodyBuffers;
   readonly served: Served[];
   readonly errors: unknown[];
 }
@@ -33,7 +35,7 @@ const ok200 = (body: Reply['body']): Reply => ({
 
 async function rig(handler: Handler, budget: number = bufferBytesMax): Promise<Rig> {
   const clock = createFakeClock();
-  const buffers = createReadBuffers(budget);
+  const buffers = createBodyBuffers(budget, clock);
   const served: Served[] = [];
   const errors: unknown[] = [];
   const server = await createServer({
@@ -73,6 +75,23 @@ function zeros(size: number | undefined, readers = { open: 0 }): ByteSource {
         },
       };
     },
+  };
+}
+
+/** Two clients from elsewhere hold all memory until they are told to let go. */
+function holdAll(buffers: BodyBuffers): () => void {
+  const holders = ['192.0.2.1', '192.0.2.2'].map((address) => {
+    const place = buffers.join(address, { writingSinceMs: undefined, cut: () => undefined });
+    const held: ReadBuffer[] = [];
+    for (let next = place.takeNow(1024); next !== undefined; next = place.takeNow(1024))
+      held.push(next);
+    return { place, held };
+  });
+  return () => {
+    for (const { place, held } of holders) {
+      for (const buffer of held) place.release(buffer);
+      place[Symbol.dispose]();
+    }
   };
 }
 
@@ -150,36 +169,100 @@ suite('server', () => {
 
   test('a body without a buffer waits its turn, then is 503 with Retry-After', async () => {
     await using r = await rig(async () => ok200(zeros(1e12)));
-    r.buffers.take(bufferBytesMax);
+    holdAll(r.buffers);
     const late = exchange(r.port, '/');
-    await until(() => r.buffers.contended);
+    await until(() => r.buffers.waiting === 1);
     r.clock.advance(10_000);
     const answer = await late;
     deepEqual(
       [answer.status, answer.headers['retry-after'], answer.text],
       [503, '1', 'unavailable'],
     );
-    equal(r.buffers.contended, false);
+    deepEqual([r.buffers.waiting, r.buffers.bodies], [0, 2]);
   });
 
   test('a body whose turn comes is sent', async () => {
     await using r = await rig(async () => ok200(zeros(10)));
-    const all = r.buffers.take(bufferBytesMax);
+    const free = holdAll(r.buffers);
     const late = exchange(r.port, '/');
-    await until(() => r.buffers.contended);
-    if (all !== undefined) r.buffers.release(all);
-    deepEqual(
-      [(await late).bytes.length, r.buffers.contended, r.buffers.usedBytes],
-      [10, false, 0],
-    );
+    await until(() => r.buffers.waiting === 1);
+    free();
+    equal((await late).bytes.length, 10);
+    await until(() => r.buffers.bodies === 0);
+    deepEqual([r.buffers.waiting, r.buffers.usedBytes], [0, 0]);
   });
 
-  test('slow clients leave room for the next one', async () => {
+  test('a client that leaves while it waits for a buffer leaves the queue', async () => {
+    const readers = { open: 0 };
+    await using r = await rig(async () => ok200(zeros(10, readers)));
+    const free = holdAll(r.buffers);
+    const sent = request({ host: '127.0.0.1', port: r.port, agent: false });
+    sent.on('error', () => undefined).end();
+    await until(() => r.buffers.waiting === 1);
+    sent.destroy();
+    await until(() => r.served.length === 1);
+    deepEqual([r.buffers.waiting, r.buffers.bodies, readers.open, r.errors], [0, 2, 0, []]);
+    free();
+    equal(r.buffers.usedBytes, 0);
+  });
+
+  test('of clients that stopped reading so many are cut as others wait for; another address waits for none', async () => {
     const handler: Handler = async ({ path }) => ok200(zeros(path === '/small' ? 10 : 1e12));
     await using r = await rig(handler, 4 * bufferBytesMax);
-    const clients = await Promise.all(Array.from({ length: 7 }, () => stalled(r.port)));
-    for (const { answer } of clients) answer.on('error', () => undefined);
-    equal((await exchange(r.port, '/small')).bytes.length, 10);
+    const clients = Array.from({ length: 60 }, () => stalled(r.port).catch(() => undefined));
+    await until(() => r.buffers.waiting > 0);
+    equal((await exchange(r.port, '/small', { from: '127.0.0.2' })).bytes.length, 10);
+    const whole = (): number => r.served.filter(({ complete }) => complete).length;
+    const same = exchange(r.port, '/small');
+    for (let passed = 0; passed < 80 && whole() < 2; passed += 1) {
+      r.clock.advance(250);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    equal((await same).bytes.length, 10);
+    const cut = r.served.length - whole();
+    ok(cut > 0 && cut < clients.length, `${cut} were cut`);
+  });
+
+  test('a response behind another one of its connection takes no buffer before its turn', async () => {
+    await using r = await rig(async () => ok200(zeros(1e12)));
+    const socket = connect(r.port, '127.0.0.1', () =>
+      socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(3)),
+    );
+    socket.on('error', () => undefined).pause();
+    await until(() => r.server.inFlight === 3 && r.buffers.bodies === 1);
+    socket.destroy();
+    await until(() => r.served.length === 3);
+    deepEqual([r.buffers.bodies, r.buffers.usedBytes, r.errors], [0, 0, []]);
+  });
+
+  test('who waits for bytes of an upstream holds no buffer', async () => {
+    let arrived = 0;
+    let wake = (): void => {};
+    const arriving: ByteSource = {
+      size: 20,
+      open: async () => ({
+        arrival: {
+          isHere: () => arrived > 0,
+          wait: () => new Promise((resolve) => (wake = resolve)),
+        },
+        read: async (into) => {
+          ok(arrived > 0, 'read before anything was there');
+          into.fill(1, 0, arrived);
+          return arrived + (arrived = 0);
+        },
+        [Symbol.asyncDispose]: async () => {},
+      }),
+    };
+    await using r = await rig(async () => ok200(arriving));
+    const answer = exchange(r.port, '/');
+    const waits = (): boolean => r.buffers.bodies === 1 && r.buffers.usedBytes === 0;
+    await until(waits);
+    arrived = 12;
+    wake();
+    await until(() => arrived === 0 && waits());
+    arrived = 8;
+    wake();
+    equal((await answer).bytes.length, 20);
   });
 
   test('a hundred clients share the budget and each gets every byte', async () => {

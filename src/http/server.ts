@@ -6,7 +6,7 @@ import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { createBodySender } from './body.ts';
-import type { ReadBuffers } from './buffers.ts';
+import type { BodyBuffers } from './body-buffers.ts';
 import { createConnections } from './connections.ts';
 import type { Connections } from './connections.ts';
 import { Exchange } from './exchange.ts';
@@ -31,7 +31,7 @@ export interface HttpServerOptions {
   readonly tls?: TlsPair;
   readonly connectionsMax: number;
   /** Shared by all listeners of a process. */
-  readonly buffers: ReadBuffers;
+  readonly buffers: BodyBuffers;
   readonly timer: Timer;
   /** Told once for each exchange, when its last byte went out or its socket closed. Must not throw. */
   readonly onServed?: (served: Served) => void;

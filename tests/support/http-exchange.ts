@@ -15,6 +15,8 @@ export interface HttpQuestion {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /** The client's own address, one of 127.0.0.0/8. */
+  readonly from?: string;
 }
 
 /** One exchange over a connection of its own; a broken body is an answer, not an error. */
@@ -24,10 +26,18 @@ export function exchange(
   question: HttpQuestion = {},
 ): Promise<HttpAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-  const { method = 'GET', headers = {}, body } = question;
+  const { method = 'GET', headers = {}, body, from } = question;
   const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
   const sent = request(
-    { host: '127.0.0.1', port, path, method, headers: { ...length, ...headers }, agent: false },
+    {
+      host: '127.0.0.1',
+      port,
+      path,
+      method,
+      headers: { ...length, ...headers },
+      agent: false,
+      ...(from === undefined ? {} : { localAddress: from }),
+    },
     (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));

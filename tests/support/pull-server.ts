@@ -16,7 +16,7 @@ import type { PullRule } from '../../src/domain/pull-rule.ts';
 import { createRuleSet } from '../../src/domain/rule-set.ts';
 import type { RuleSet } from '../../src/domain/rule-set.ts';
 import { mutableTags } from '../../src/domain/tag-mutability.ts';
-import { createReadBuffers } from '../../src/http/buffers.ts';
+import { createBodyBuffers } from '../../src/http/body-buffers.ts';
 import type { Served } from '../../src/http/reply.ts';
 import { createServer } from '../../src/http/server.ts';
 import type { StoredRepository } from '../../src/metadata/metadata.ts';
@@ -145,7 +145,7 @@ export async function startPullServer(
     handler,
     listen: { host: '127.0.0.1', port: 0 },
     connectionsMax: 100,
-    buffers: createReadBuffers(4 * 1024 * 1024),
+    buffers: createBodyBuffers(4 * 1024 * 1024, clock),
     timer: clock,
     onServed: (each) => served.push(each),
     onError: (error) => failures.push(error),
