@@ -26,7 +26,7 @@ import type { Clock } from './ports/clock.ts';
 import type { Upstream } from './ports/upstream.ts';
 import type { Log } from './telemetry/log.ts';
 
-const readBufferBudgetBytes = 64 * 1024 * 1024;
+const readBufferBudgetBytes = 48 * 1024 * 1024;
 const adminConnectionsMax = 100;
 
 export interface FrontEndParts {

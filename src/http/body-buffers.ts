@@ -7,6 +7,8 @@ import type { Timer } from './timer.ts';
 const stalledMs = 3000;
 /** … one that has no more than its part only after this: a client on a crowded line, or one that is busy. */
 const stalledFairMs = 15_000;
+/** While more of the budget is in use, nobody gets a second buffer. */
+const secondsShare = 3 / 8;
 /** How long others wait in vain before anyone is cut. */
 const patienceMs = 500;
 
@@ -273,7 +275,7 @@ class Place implements BufferPlace {
 
   takeSecond(bytes: number): ReadBuffer | undefined {
     const { usedBytes, budgetBytes } = this.#all;
-    return usedBytes > (budgetBytes * 3) / 4 ? undefined : this.takeNow(bytes);
+    return usedBytes > budgetBytes * secondsShare ? undefined : this.takeNow(bytes);
   }
 
   take(bytes: number): Promise<ReadBuffer> {
