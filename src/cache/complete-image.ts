@@ -131,7 +131,7 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
   }
 
   function withinQuota(rule: PullRule): boolean {
-    const state = parts.upstream.state(rule.urls[0]?.host ?? '');
+    const state = parts.upstream.state(rule.urls[0]?.host ?? '', rule);
     if (state === undefined) return true;
     if (state.heldUntil !== undefined && state.heldUntil > parts.clock.now()) return false;
     return state.limit === undefined || state.limit.remaining >= state.limit.limit * quotaShareMin;

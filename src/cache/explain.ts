@@ -71,7 +71,9 @@ export function createExplainer(parts: ExplainParts): Explain {
       tag: tag === undefined ? null : await explainTag(parts, key, target, { tag, stored }, now),
       content: await explainContent(parts, key, rule, reference, tag, signal),
       limiter:
-        rule === undefined ? null : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '')),
+        rule === undefined
+          ? null
+          : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '', rule)),
     };
     const probed = request.probe && rule !== undefined && found.admission.allowed;
     const probe = probed ? await probeUpstream(parts, rule, target, reference, signal) : null;

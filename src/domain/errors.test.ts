@@ -54,6 +54,28 @@ for (const [kind, code, retryAfterMs] of answers) {
   });
 }
 
+const serverErrors: readonly (readonly [number, number | undefined, string, number | undefined])[] =
+  [
+    [500, 7000, 'upstreamInvalid', undefined],
+    [502, undefined, 'upstreamInvalid', undefined],
+    [503, 7000, 'unavailable', 7000],
+    [503, undefined, 'unavailable', 1000],
+    [504, 7000, 'upstreamInvalid', undefined],
+  ];
+for (const [status, wait, code, retryAfterMs] of serverErrors) {
+  test(`an upstream’s ${status} ${wait === undefined ? 'without' : 'with'} Retry-After is answered as ${code}`, () => {
+    const failure = new UpstreamFailure('said so', {
+      kind: 'serverError',
+      reason: 'status',
+      upstream: 'quay.io',
+      status,
+      ...(wait === undefined ? {} : { retryAfterMs: wait }),
+    });
+    const answer = answerOf(failure, 'blob');
+    assert.deepEqual([answer.code, answer.retryAfterMs], [code, retryAfterMs]);
+  });
+}
+
 for (const [subject, code] of [
   ['blob', 'blobUnknown'],
   ['tags', 'nameUnknown'],

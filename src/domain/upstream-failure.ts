@@ -108,6 +108,12 @@ export function answerOf(
     case 'timeout':
       return new RegistryError('upstreamTimeout', 'upstream did not answer in time', options);
     case 'serverError':
+      if (failure.status === 503)
+        return new RegistryError('unavailable', 'upstream is unavailable for the moment', {
+          ...options,
+          retryAfterMs: failure.retryAfterMs ?? 1000,
+        });
+      return new RegistryError('upstreamInvalid', 'upstream gave an unusable answer', options);
     case 'invalid':
       return new RegistryError('upstreamInvalid', 'upstream gave an unusable answer', options);
   }

@@ -128,8 +128,8 @@ export interface Upstream {
   ): Promise<readonly Descriptor[] | undefined>;
   /** `GET /v2/` with the rule's credential, for `rules verify` and `doctor`. */
   ping(rule: PullRule, url: UpstreamUrl, signal: AbortSignal): Promise<void>;
-  /** By the host of the URL; `undefined` when it was never asked. */
-  state(host: string): UpstreamState | undefined;
+  /** By the host of the URL; `undefined` when it was never asked. With a rule, `heldUntil` is of the rule's credential alone. */
+  state(host: string, rule?: PullRule): UpstreamState | undefined;
   /** Tokens, breakers and holds are forgotten: after a reload or a credential's change. */
   reset(): void;
 }

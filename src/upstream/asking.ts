@@ -56,7 +56,7 @@ export function createAsking({ clock, wire, authorization, admissionOf }: Asking
       const seen = new Set<string>();
       let place = from;
       for (;;) {
-        wire.assertNotHeld(place.url.host, origin.url.host);
+        wire.assertNotHeld(place.url.host, origin);
         const spentMs = seen.size === 0 ? 0 : clock.elapsed() - startedAt;
         const hop: Hop = {
           ...question,

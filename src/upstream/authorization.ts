@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Credential } from '../domain/pull-rule.ts';
 import type { UpstreamFailure } from '../domain/upstream-failure.ts';
@@ -6,6 +5,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import { discard } from './body-reading.ts';
 import { type Challenge, parseChallenges } from './challenge.ts';
+import { credentialKey } from './credential-key.ts';
 import type { Answer } from './exchange.ts';
 import { failure } from './failures.ts';
 import { credentialFor } from './realm-guard.ts';
@@ -153,30 +153,16 @@ async function grantFrom(
 function askerOf(hop: Hop, repository: string): Asker {
   const { rule, url } = hop.origin;
   const credential = credentialFor(rule, url);
-  const credentialKey = keyOf(credential);
-  const originKey = JSON.stringify([url.origin, rule.prefix, credentialKey]);
+  const shownKey = credentialKey(credential);
+  const originKey = JSON.stringify([url.origin, rule.prefix, shownKey]);
   return {
     hop,
     repository,
     credential,
-    credentialKey,
+    credentialKey: shownKey,
     originKey,
     key: `${originKey} ${repository}`,
   };
-}
-
-const credentialKeys = new WeakMap<Credential, string>();
-
-function keyOf(credential: Credential | undefined): string {
-  if (credential === undefined) return '';
-  const kept = credentialKeys.get(credential);
-  if (kept !== undefined) return kept;
-  const { name, username, accessToken } = credential;
-  const key = createHash('sha256')
-    .update(JSON.stringify([name, username, accessToken]))
-    .digest('base64url');
-  credentialKeys.set(credential, key);
-  return key;
 }
 
 function pullScope(repository: string): string {

@@ -56,12 +56,13 @@ export async function openBlob(
 
 async function enter(
   calls: Calls,
-  { rule, url }: UpstreamTarget,
+  target: UpstreamTarget,
   onlyIfIdle: boolean,
   signal: AbortSignal,
 ): Promise<Slot | undefined> {
+  const { rule, url } = target;
   signal.throwIfAborted();
-  calls.wire.assertNotHeld(url.host, url.host);
+  calls.wire.assertNotHeld(url.host, target);
   if (onlyIfIdle) return calls.blobs.enterIfIdle(url.host, rule.maxConnections);
   return calls.blobs.enter(url.host, rule.maxConnections, () => throttled(calls, url.host), signal);
 }

@@ -34,7 +34,7 @@ export async function small<Value>(
   const late = (): Error =>
     failure(`${host}: not whole within ${deadlinesMs.whole} ms`, 'timeout', 'totalTimeout', host);
   try {
-    calls.wire.assertNotHeld(host, host);
+    calls.wire.assertNotHeld(host, origin);
     using deadline = startDeadline(calls.clock, deadlinesMs.whole, late, signal);
     using _slot = await calls.quick.enter(
       host,

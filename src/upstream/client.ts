@@ -1,8 +1,10 @@
+import type { PullRule } from '../domain/pull-rule.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { createAdmission, createAsking } from './asking.ts';
 import { createAuthorization } from './authorization.ts';
+import { credentialKeyOf } from './credential-key.ts';
 import { headBlob, openBlob } from './blobs.ts';
 import type { Calls } from './calls.ts';
 import { createDispatchers } from './dispatchers.ts';
@@ -69,11 +71,17 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
     listTags: (target, page, signal) => listTags(calls, target, page, signal),
     listReferrers: (target, subject, signal) => listReferrers(calls, target, subject, signal),
     ping: (rule, url, signal) => ping(calls, rule, url, signal),
-    state: (host) => hosts.state(host),
+    state: (host, rule) => hosts.state(host, rule && shownTo(rule, host)),
     reset() {
       authorization.reset();
       hosts.reset();
     },
     [Symbol.asyncDispose]: () => dispatchers[Symbol.asyncDispose](),
   };
+}
+
+/** The key of the credential that a host of the rule gets; `undefined` for a host that the rule does not name. */
+function shownTo(rule: PullRule, host: string): string | undefined {
+  const url = rule.urls.find((one) => one.host === host);
+  return url && credentialKeyOf({ rule, url });
 }

@@ -37,3 +37,17 @@ export function startDeadline(
     },
   };
 }
+
+/** Resolves after `ms`; throws the signal's reason. */
+export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const over = Promise.withResolvers<void>();
+  const aborted = (): void => over.reject(signal.reason);
+  signal.addEventListener('abort', aborted, { once: true });
+  using _timer = clock.after(ms, () => over.resolve());
+  try {
+    await over.promise;
+  } finally {
+    signal.removeEventListener('abort', aborted);
+  }
+}

@@ -3,14 +3,13 @@ import type { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { UpstreamLimit, UpstreamState } from '../ports/upstream.ts';
 import { type Breaker, type BreakerState, createBreaker } from './breaker.ts';
+import { createHolds, type Holds } from './holds.ts';
 
-/** What is known of one host: its breaker, its hold after a 429, its quota and its last answers. */
+/** What is known of one host: its breaker, its holds after a 429, its quota and its last answers. */
 export interface Host {
   readonly name: string;
   readonly breaker: Breaker;
-  /** Milliseconds until it may be asked again; 0 when it is not held. */
-  heldMs(): number;
-  hold(ms: number): void;
+  readonly holds: Holds;
   /** `undefined`: it no longer says that there is one. */
   observe(limit: UpstreamLimit | undefined): void;
   succeeded(): void;
@@ -21,14 +20,15 @@ export interface Hosts {
   of(name: string): Host;
   /** Says that a rule names this host: of other hosts, which upstreams choose, telemetry is told nothing. */
   claim(name: string): void;
-  state(name: string): UpstreamState | undefined;
+  /** With a credential's key: as far as that one is held. */
+  state(name: string, credentialKey?: string): UpstreamState | undefined;
   /** Forgets breakers and holds; quotas and last answers stay. */
   reset(): void;
 }
 
 interface Entry {
   readonly host: Host;
-  state(): UpstreamState;
+  state(credentialKey: string | undefined): UpstreamState;
   forget(): void;
 }
 
@@ -53,7 +53,7 @@ export function createHosts(
       return entry.host;
     },
     claim: (name) => void claimed.set(name, true),
-    state: (name) => entries.peek(name)?.state(),
+    state: (name, credentialKey) => entries.peek(name)?.state(credentialKey),
     reset() {
       for (const entry of entries.values()) entry.forget();
     },
@@ -66,23 +66,21 @@ function createEntry(
   changed: (host: string, state: BreakerState) => void,
 ): Entry {
   const breaker = createBreaker(clock, (state) => changed(name, state));
-  let heldUntil = 0;
+  const holds = createHolds(clock);
   let limit: UpstreamLimit | undefined;
   let lastSuccessAt: number | undefined;
   let lastFailure: { readonly at: number; readonly message: string } | undefined;
-  const heldMs = (): number => Math.max(heldUntil - clock.elapsed(), 0);
   return {
     host: {
       name,
       breaker,
-      heldMs,
-      hold: (ms) => (heldUntil = Math.max(heldUntil, clock.elapsed() + ms)),
+      holds,
       observe: (seen) => (limit = seen),
       succeeded: () => (lastSuccessAt = clock.now()),
       failed: (failure) => (lastFailure = { at: clock.now(), message: failure.message }),
     },
-    state() {
-      const held = heldMs();
+    state(credentialKey) {
+      const held = holds.heldMs(credentialKey);
       return {
         upstream: name,
         breaker: breaker.state,
@@ -94,7 +92,7 @@ function createEntry(
     },
     forget() {
       breaker.reset();
-      heldUntil = 0;
+      holds.clear();
     },
   };
 }

@@ -25,8 +25,10 @@ export async function failureOfStatus(
     status >= 400
       ? saidIn(await readFront(answer, clock), answer.secrets)
       : (discard(answer, clock), undefined);
-  const retryAfter = headerOf(answer, 'retry-after');
-  const waits = kind === 'rateLimited' || (kind === 'serverError' && retryAfter !== undefined);
+  const retryAfterMs =
+    kind === 'serverError'
+      ? parseRetryAfter(headerOf(answer, 'retry-after'), clock.now())
+      : undefined;
   return failure(
     `${asked}: ${status}${said === undefined ? '' : ` ${said}`}`,
     kind,
@@ -34,7 +36,7 @@ export async function failureOfStatus(
     upstream,
     {
       status,
-      ...(waits ? { retryAfterMs: parseRetryAfter(retryAfter, clock.now()) } : {}),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     },
   );
 }

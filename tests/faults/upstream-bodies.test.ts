@@ -87,7 +87,6 @@ const manifests: readonly (readonly [string, Answering, readonly [string, string
     },
     ['network', 'reset'],
   ],
-  ['no bytes at all', (response) => void response.destroy(), ['network', 'reset']],
   [
     'what is no HTTP',
     (response) => void response.socket?.end('SSH-2.0-OpenSSH_9.6\r\n'),

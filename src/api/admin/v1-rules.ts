@@ -28,7 +28,7 @@ export function viewRule(rule: PullRule, upstream: Upstream, now: number): RuleV
     platforms: typeof rule.platforms === 'string' ? [rule.platforms] : rule.platforms,
     allow: rule.allow,
     deny: rule.deny,
-    state: conditionOf(upstream.state(first?.host ?? ''), now),
+    state: conditionOf(upstream.state(first?.host ?? '', rule), now),
   };
 }
 
