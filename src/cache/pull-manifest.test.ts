@@ -154,7 +154,7 @@ suite('a tag', () => {
       key: 'serverError',
       status: 503,
       detail: 'upstream error',
-      answer: 'upstreamInvalid',
+      answer: 'unavailable',
     },
     {
       kind: 'timeout',

@@ -8,8 +8,10 @@ import type { PoolName } from './dispatchers.ts';
 import type { Resolver } from './dns.ts';
 import { type Answer, headerOf } from './exchange.ts';
 import { failure } from './failures.ts';
+import type { Origin } from './origin.ts';
 import { hostnameOf, isNamed } from './realm-guard.ts';
-import type { Hop, Origin, Wire } from './wire.ts';
+import { isRedirect, refererOf, repositoryIn } from './redirects.ts';
+import type { Hop, Wire } from './wire.ts';
 
 /** What is asked of a rule's URL, wherever its redirects lead. */
 export interface Question {
@@ -23,10 +25,13 @@ export interface Question {
   readonly firstByteMs: number;
 }
 
-/** Where to ask: `own` while every hop so far was of the rule's own origin, the only one that gets an Authorization. */
+/** Where to ask. */
 export interface Place {
   readonly url: URL;
+  /** Whether every hop so far was of the rule's own origin, the only one that gets the rule's credential. */
   readonly own: boolean;
+  /** What led here, as Go's client says it: some registries and stores answer only where it is said. */
+  readonly referer?: string;
 }
 
 export interface Asking {
@@ -49,6 +54,13 @@ export interface AskingParts {
 }
 
 export function createAsking({ clock, wire, authorization, admissionOf }: AskingParts): Asking {
+  /** Behind a redirect another registry may challenge as registries do; any other host is only read from. */
+  const elsewhere = (hop: Hop, signal: AbortSignal): Promise<Answer> => {
+    const repository = repositoryIn(hop.url.pathname);
+    return repository === undefined
+      ? wire.send(hop, signal)
+      : authorization.send(hop, repository, false, signal);
+  };
   return {
     async ask(question, from, signal) {
       const { origin, repository } = question;
@@ -58,16 +70,18 @@ export function createAsking({ clock, wire, authorization, admissionOf }: Asking
       for (;;) {
         wire.assertNotHeld(place.url.host, origin);
         const spentMs = seen.size === 0 ? 0 : clock.elapsed() - startedAt;
+        const { referer } = place;
         const hop: Hop = {
           ...question,
+          headers: referer === undefined ? question.headers : { ...question.headers, referer },
           url: place.url,
           admission: admissionOf(origin, place.url),
           identified: place.own,
           firstByteMs: Math.max(question.firstByteMs - spentMs, laterHopMsMin),
         };
         const answer = await (place.own
-          ? authorization.send(hop, repository, signal)
-          : wire.send(hop, signal));
+          ? authorization.send(hop, repository, true, signal)
+          : elsewhere(hop, signal));
         if (!isRedirect(answer.status)) return { answer, place };
         discard(answer, clock);
         seen.add(place.url.href);
@@ -77,10 +91,6 @@ export function createAsking({ clock, wire, authorization, admissionOf }: Asking
       }
     },
   };
-}
-
-function isRedirect(status: number): boolean {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 }
 
 function nextPlace(origin: Origin, from: Place, answer: Answer): Place {
@@ -97,7 +107,9 @@ function nextPlace(origin: Origin, from: Place, answer: Answer): Place {
   url.hash = '';
   url.username = '';
   url.password = '';
-  return { url, own: from.own && url.origin === from.url.origin };
+  const own = from.own && url.origin === from.url.origin;
+  const referer = refererOf(from.url, url);
+  return referer === undefined ? { url, own } : { url, own, referer };
 }
 
 function refused(

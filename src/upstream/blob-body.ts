@@ -4,16 +4,20 @@ import { type Calls, received, tellFailure } from './calls.ts';
 import { failure } from './failures.ts';
 import type { Slot } from './lanes.ts';
 
-export interface BlobBodyParts {
-  readonly calls: Calls;
-  readonly body: ArrivingBody;
-  readonly upstream: string;
+/** Which bytes of a blob an answer holds. */
+export interface Span {
   readonly start: number;
   readonly total: number | undefined;
   /** Bytes that this answer must give; `undefined` where it does not say. */
   readonly length: number | undefined;
   readonly partial: boolean;
   readonly ranges: boolean;
+}
+
+export interface BlobBodyParts extends Span {
+  readonly calls: Calls;
+  readonly body: ArrivingBody;
+  readonly upstream: string;
   readonly location: BlobLocation;
   readonly slot: Slot;
 }

@@ -6,10 +6,13 @@ import { contentLengthOf, discard } from './body-reading.ts';
 import { askSmall, type Calls, ownPlace, small, tellFailure, throttled } from './calls.ts';
 import { answersRange, parseContentRange } from './content-range.ts';
 import { deadlinesMs } from './deadlines.ts';
+import { isCoded } from './content-coding.ts';
+import { decodedBody } from './decoded-blob.ts';
 import { type Answer, headerOf } from './exchange.ts';
 import { failure } from './failures.ts';
 import type { Slot } from './lanes.ts';
-import { assertContent, failureOfStatus } from './statuses.ts';
+import type { Span } from './blob-body.ts';
+import { failureOfStatus, isHtml, isWhole } from './statuses.ts';
 
 /** The port's `headBlob`. */
 export function headBlob(
@@ -29,9 +32,9 @@ export function headBlob(
       within,
     );
     if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
-    assertContent(answer, asked, url.host);
     discard(answer, calls.clock);
-    return { size: contentLengthOf(answer) };
+    // A page, as a captive portal gives it, or a coded form has a length of its own.
+    return { size: isHtml(answer) || isCoded(answer) ? undefined : contentLengthOf(answer) };
   });
 }
 
@@ -91,10 +94,10 @@ async function openIn(
   }
   const { answer, place } = found;
   const span = await spanOf(calls, target, digest, options, answer);
+  const decoded = await decodedBody(answer, span, digest);
   return createBlobBody({
-    ...span,
+    ...(decoded ?? { ...span, body: answer.body }),
     calls,
-    body: answer.body,
     upstream: target.url.host,
     location: locationOf(place),
     slot,
@@ -113,14 +116,6 @@ function questionOf(target: UpstreamTarget, { range }: BlobOptions): Question {
   };
 }
 
-interface Span {
-  readonly start: number;
-  readonly total: number | undefined;
-  readonly length: number | undefined;
-  readonly partial: boolean;
-  readonly ranges: boolean;
-}
-
 /** Which bytes an answer holds. Throws, with the connection ended, where it is not what was asked. */
 async function spanOf(
   calls: Calls,
@@ -131,16 +126,17 @@ async function spanOf(
 ): Promise<Span> {
   const { host } = target.url;
   const asked = nameOf(target, digest);
-  if (answer.status !== 200 && answer.status !== 206)
+  if (!isWhole(answer.status) && answer.status !== 206)
     throw await failureOfStatus(answer, asked, host, calls.clock);
-  assertContent(answer, asked, host);
   const announced = contentLengthOf(answer);
-  if (answer.status === 200) {
+  if (answer.status !== 206) {
     const ranges = /\bbytes\b/i.test(headerOf(answer, 'accept-ranges') ?? '');
     return { start: 0, total: announced, length: announced, partial: false, ranges };
   }
   const given = parseContentRange(headerOf(answer, 'content-range'));
-  if (range === undefined || given === undefined || !answersRange(given, range)) {
+  // A 206 to a request for the whole is the whole, where it says so.
+  const wanted = range ?? { start: 0 };
+  if (given === undefined || !answersRange(given, wanted)) {
     answer.body.destroy();
     throw failure(`${asked}: another range came than was asked`, 'invalid', 'wrongRange', host, {
       status: 206,
@@ -157,7 +153,14 @@ async function spanOf(
       { status: 206 },
     );
   }
-  return { start: given.start, total: given.total, length, partial: true, ranges: true };
+  const partial = range !== undefined;
+  return {
+    start: given.start,
+    total: given.total ?? (partial ? undefined : length),
+    length,
+    partial,
+    ranges: true,
+  };
 }
 
 /** Kept beside the opaque value, so that nobody prints a presigned URL by accident. */

@@ -7,7 +7,8 @@ import type { Answer } from './exchange.ts';
 import { failure, forOperators } from './failures.ts';
 import type { Hosts } from './hosts.ts';
 import type { Lanes } from './lanes.ts';
-import type { Origin, Wire } from './wire.ts';
+import type { Origin } from './origin.ts';
+import type { Wire } from './wire.ts';
 
 /** What the calls of the port share. */
 export interface Calls {

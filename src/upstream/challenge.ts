@@ -5,6 +5,8 @@ export interface Challenge {
 }
 
 const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]+/y;
+/** Unquoted values hold what no token may, as in `realm=https://auth.example/token`: read to the comma. */
+const unquoted = /[^\s,"]+/y;
 const token68 = /[A-Za-z0-9\-._~+/]+=*(?=[ \t]*(?:,|$))/y;
 const blank = /[ \t]*/y;
 const separators = /[ \t,]*/y;
@@ -52,7 +54,7 @@ function readParameters(cursor: Cursor, into: Map<string, string>): boolean {
     cursor.skip(blank);
     cursor.literal('=');
     cursor.skip(blank);
-    const value = cursor.literal('"') ? cursor.quoted() : cursor.take(token);
+    const value = cursor.literal('"') ? cursor.quoted() : cursor.take(unquoted);
     if (name === undefined || value === undefined) return false;
     if (!into.has(name)) into.set(name, value);
   }

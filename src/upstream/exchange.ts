@@ -7,7 +7,8 @@ import { failure, failureOfError } from './failures.ts';
 import type { Secrets } from './redaction.ts';
 
 export interface ExchangeRequest {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
+  readonly body?: string;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly firstByteMs: number;
@@ -86,7 +87,7 @@ function attempt(
   signal: AbortSignal,
 ): Promise<Answer> {
   signal.throwIfAborted();
-  const { upstream, url, method, headers } = request;
+  const { upstream, url, method, headers, body } = request;
   const call = startCall(request, clock, signal);
   try {
     dispatcher.dispatch(
@@ -95,6 +96,7 @@ function attempt(
         path: url.pathname + url.search,
         method,
         headers,
+        ...(body === undefined ? {} : { body }),
         // undici would close the connection after every HEAD, and each check of a tag would cost a handshake.
         reset: false,
       },

@@ -1,6 +1,7 @@
-import { readWhole } from './body-reading.ts';
+import { readDecoded } from './content-coding.ts';
 import type { Answer } from './exchange.ts';
 import { failure } from './failures.ts';
+import { isHtml } from './statuses.ts';
 
 /** A JSON object of bounded size, and how many bytes it took. Throws an `invalid` failure for anything else. */
 export async function readObject(
@@ -9,7 +10,7 @@ export async function readObject(
   asked: string,
   upstream: string,
 ): Promise<{ readonly fields: Readonly<Record<string, unknown>>; readonly bytes: number }> {
-  const bytes = await readWhole(answer, bytesMax, upstream);
+  const bytes = await readDecoded(answer, bytesMax, upstream);
   let parsed: unknown;
   try {
     parsed = JSON.parse(Buffer.from(bytes).toString('utf8'));
@@ -17,7 +18,8 @@ export async function readObject(
     parsed = undefined;
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-    throw failure(`${asked}: the answer is no JSON object`, 'invalid', 'badJson', upstream, {
+    const reason = isHtml(answer) ? 'html' : 'badJson';
+    throw failure(`${asked}: the answer is no JSON object`, 'invalid', reason, upstream, {
       status: answer.status,
     });
   }

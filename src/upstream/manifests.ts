@@ -3,13 +3,14 @@ import { algorithmOf, type Digest, parseDigest } from '../domain/digest.ts';
 import { manifestBytesMax } from '../domain/manifest.ts';
 import { manifestAccept, mediaTypes } from '../domain/media-type.ts';
 import { formatReference, type Reference } from '../domain/reference.ts';
-import type { UpstreamFailure } from '../domain/upstream-failure.ts';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { FetchedManifest, ManifestHead, UpstreamTarget } from '../ports/upstream.ts';
 import { contentLengthOf, discard, readWhole } from './body-reading.ts';
 import { askSmall, type Calls, received, small } from './calls.ts';
+import { decode, isCoded } from './content-coding.ts';
 import { type Answer, headerOf } from './exchange.ts';
 import { failure } from './failures.ts';
-import { assertContent, failureOfStatus } from './statuses.ts';
+import { failureOfStatus, isWhole } from './statuses.ts';
 
 /** The port's `headManifest`. */
 export function headManifest(
@@ -23,13 +24,15 @@ export function headManifest(
     const answer = await request(calls, target, reference, 'HEAD', {}, within);
     if (answer.status !== 200)
       throw await failureOfStatus(answer, asked, target.url.host, calls.clock);
-    assertContent(answer, asked, target.url.host);
     discard(answer, calls.clock);
-    const digest = announcedDigest(answer);
-    if (reference.kind === 'digest' && digest !== undefined && differs(reference.digest, digest)) {
-      throw wrongDigest(asked, target);
-    }
-    return { digest, mediaType: mediaTypeOf(answer), size: contentLengthOf(answer) };
+    const announced = announcedDigest(answer);
+    // A header that contradicts the digest asked for says nothing: the bytes of a GET will.
+    const isWrong =
+      reference.kind === 'digest' &&
+      announced !== undefined &&
+      differs(reference.digest, announced);
+    const size = isCoded(answer) ? undefined : contentLengthOf(answer);
+    return { digest: isWrong ? undefined : announced, mediaType: mediaTypeOf(answer), size };
   });
 }
 
@@ -49,13 +52,50 @@ export function getManifest(
       discard(answer, calls.clock);
       return undefined;
     }
-    if (answer.status !== 200)
+    if (!isWhole(answer.status))
       throw await failureOfStatus(answer, asked, target.url.host, calls.clock);
-    assertContent(answer, asked, target.url.host);
-    const bytes = await readWhole(answer, manifestBytesMax, target.url.host);
-    received(calls, target.url.host, bytes.length);
-    return verified(answer, bytes, reference, target, asked);
+    const found = await readManifest(calls, answer, reference, target);
+    const promised = promisedElsewhere(answer, found, reference);
+    if (promised === undefined) return found;
+    // Either these bytes or their header is wrong: the digest itself decides, where it can be had.
+    try {
+      const byDigest = { kind: 'digest', digest: promised } as const;
+      const again = await request(calls, target, byDigest, 'GET', {}, within);
+      if (isWhole(again.status)) return await readManifest(calls, again, byDigest, target);
+      discard(again, calls.clock);
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure) || within.aborted) throw error;
+    }
+    return found;
   });
+}
+
+/** The digest that an answer announces and its bytes don't have. */
+function promisedElsewhere(
+  answer: Answer,
+  { mediaType, bytes }: FetchedManifest,
+  reference: Reference,
+): Digest | undefined {
+  const announced = announcedDigest(answer);
+  // A signed schema 1 manifest is announced by the digest of its payload, without the signatures.
+  if (
+    reference.kind === 'digest' ||
+    announced === undefined ||
+    mediaType === mediaTypes.dockerSchema1Signed
+  )
+    return undefined;
+  return digestOf(algorithmOf(announced), bytes) === announced ? undefined : announced;
+}
+
+async function readManifest(
+  calls: Calls,
+  answer: Answer,
+  reference: Reference,
+  target: UpstreamTarget,
+): Promise<FetchedManifest> {
+  const bytes = await readWhole(answer, manifestBytesMax, target.url.host);
+  received(calls, target.url.host, bytes.length);
+  return verified(answer, await rightBytes(answer, bytes, reference), reference, target);
 }
 
 function request(
@@ -77,36 +117,41 @@ function request(
   );
 }
 
+/** As they came, or decoded where that alone has the digest that is asked for or announced, or is a manifest at all. */
+async function rightBytes(
+  answer: Answer,
+  bytes: Uint8Array,
+  reference: Reference,
+): Promise<Uint8Array> {
+  if (!isCoded(answer)) return bytes;
+  const wanted = reference.kind === 'digest' ? reference.digest : announcedDigest(answer);
+  const isRight = (some: Uint8Array): boolean =>
+    wanted !== undefined && digestOf(algorithmOf(wanted), some) === wanted;
+  if (isRight(bytes)) return bytes;
+  const decoded = await decode(answer, bytes, manifestBytesMax);
+  if (decoded === undefined) return bytes;
+  return isRight(decoded) || firstCharacter(bytes) !== 0x7b ? decoded : bytes;
+}
+
+/** The bytes by their own digest: many a registry announces for a tag the digest of another form of the manifest. */
 function verified(
   answer: Answer,
   bytes: Uint8Array,
   reference: Reference,
   target: UpstreamTarget,
-  asked: string,
 ): FetchedManifest {
-  assertJsonObject(bytes, asked, target);
-  const mediaType = mediaTypeOf(answer) ?? mediaTypeWithin(bytes);
+  const asked = nameOf(target, reference);
   const algorithm = reference.kind === 'digest' ? algorithmOf(reference.digest) : 'sha256';
   const digest = digestOf(algorithm, bytes);
-  if (reference.kind === 'digest' && digest !== reference.digest) throw wrongDigest(asked, target);
-  const announced = announcedDigest(answer);
-  // A signed schema 1 manifest is announced by the digest of its payload, without the signatures.
-  const checkable = reference.kind === 'tag' && mediaType !== mediaTypes.dockerSchema1Signed;
-  if (
-    checkable &&
-    announced !== undefined &&
-    digestOf(algorithmOf(announced), bytes) !== announced
-  ) {
-    throw wrongDigest(asked, target);
-  }
-  return { digest, mediaType, bytes };
+  const isAsked = reference.kind === 'digest' && digest === reference.digest;
+  if (!isAsked) assertJsonObject(bytes, asked, target);
+  if (reference.kind === 'digest' && !isAsked) throw wrongDigest(asked, target);
+  return { digest, mediaType: mediaTypeOf(answer) ?? mediaTypeWithin(bytes), bytes };
 }
 
 /** The first character tells a page or a line of text from a manifest; whoever stores it parses it. */
 function assertJsonObject(bytes: Uint8Array, asked: string, { url }: UpstreamTarget): void {
-  const first = bytes.find(
-    (byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d,
-  );
+  const first = firstCharacter(bytes);
   if (first === 0x7b) return;
   const reason = first === 0x3c ? 'html' : 'badJson';
   throw failure(`${asked}: the answer is no manifest`, 'invalid', reason, url.host, {
@@ -114,9 +159,18 @@ function assertJsonObject(bytes: Uint8Array, asked: string, { url }: UpstreamTar
   });
 }
 
+function firstCharacter(bytes: Uint8Array): number | undefined {
+  return bytes.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
+}
+
+/** Types that say nothing of a manifest. */
 const generic: ReadonlySet<string> = new Set([
   'application/json',
   'application/octet-stream',
+  'application/xhtml+xml',
+  'application/xml',
+  'binary/octet-stream',
+  'text/html',
   'text/plain',
 ]);
 

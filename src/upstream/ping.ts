@@ -1,7 +1,8 @@
 import type { PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
 import { discard } from './body-reading.ts';
 import { askSmall, type Calls, small } from './calls.ts';
-import { assertContent, failureOfStatus } from './statuses.ts';
+import { failure } from './failures.ts';
+import { failureOfStatus, isHtml } from './statuses.ts';
 
 /** The port's `ping`. */
 export function ping(
@@ -16,7 +17,18 @@ export function ping(
     const request = { repository: '', kind: 'ping', method: 'GET', path: '/v2/' } as const;
     const answer = await askSmall(calls, origin, request, within);
     if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
-    assertContent(answer, asked, url.host);
+    if (isHtml(answer)) {
+      answer.body.destroy();
+      throw failure(
+        `${asked}: an HTML page came instead of an answer`,
+        'invalid',
+        'html',
+        url.host,
+        {
+          status: answer.status,
+        },
+      );
+    }
     discard(answer, calls.clock);
   });
 }

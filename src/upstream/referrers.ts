@@ -7,7 +7,7 @@ import { askSmall, type Calls, received, small } from './calls.ts';
 import type { Answer } from './exchange.ts';
 import { failure } from './failures.ts';
 import { nextLinkOf, readObject } from './json-answer.ts';
-import { assertContent, failureOfStatus, isHtml } from './statuses.ts';
+import { failureOfStatus, isHtml } from './statuses.ts';
 
 const referrersMax = 10_000;
 const pagesMax = 100;
@@ -76,7 +76,6 @@ async function readPage(
 }> {
   const asked = `referrers of ${url.host}/${repository}`;
   if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
-  assertContent(answer, asked, url.host);
   const { fields, bytes } = await readObject(answer, bytesMax, asked, url.host);
   received(calls, url.host, bytes);
   const manifests = fields['manifests'];

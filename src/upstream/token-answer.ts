@@ -1,4 +1,4 @@
-import { readWhole } from './body-reading.ts';
+import { readDecoded } from './content-coding.ts';
 import type { Answer } from './exchange.ts';
 import { failure } from './failures.ts';
 import { isHtml } from './statuses.ts';
@@ -15,19 +15,17 @@ export interface IssuedToken {
   readonly usableMs: number;
 }
 
-/** Reads a token service's 200 (`token`, else `access_token`; `expires_in`, else 60 s). Throws `UpstreamFailure`. */
+/**
+ * Reads what a token service gave, whatever its Content-Type: `token`, else `access_token`; `expires_in`, else 60 s, counted
+ * from `issued_at` where a service gives out one token for a while. Throws `UpstreamFailure`.
+ */
 export async function readToken(
   answer: Answer,
   asked: string,
   upstream: string,
+  nowMs: number,
 ): Promise<IssuedToken> {
-  if (isHtml(answer)) {
-    answer.body.destroy();
-    throw failure(`${asked}: an HTML page came instead of a token`, 'invalid', 'html', upstream, {
-      status: answer.status,
-    });
-  }
-  const fields = parseFields(await readWhole(answer, tokenAnswerBytesMax, upstream));
+  const fields = parseFields(await readDecoded(answer, tokenAnswerBytesMax, upstream));
   for (const name of ['token', 'access_token', 'refresh_token'])
     if (typeof fields?.[name] === 'string') answer.secrets.add(fields[name]);
   const value = [fields?.['token'], fields?.['access_token']].find(
@@ -38,11 +36,13 @@ export async function readToken(
     value.length > tokenCharactersMax ||
     !/^[\x21-\x7e]+$/.test(value)
   ) {
-    throw failure(`${asked}: the answer holds no token`, 'invalid', 'badJson', upstream, {
-      status: answer.status,
-    });
+    const [what, reason] =
+      fields === undefined && isHtml(answer)
+        ? (['an HTML page came instead of a token', 'html'] as const)
+        : (['the answer holds no token', 'badJson'] as const);
+    throw failure(`${asked}: ${what}`, 'invalid', reason, upstream, { status: answer.status });
   }
-  return { value, usableMs: usableMsOf(fields?.['expires_in']) };
+  return { value, usableMs: usableMsOf(fields?.['expires_in'], fields?.['issued_at'], nowMs) };
 }
 
 function parseFields(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
@@ -56,8 +56,16 @@ function parseFields(bytes: Uint8Array): Readonly<Record<string, unknown>> | und
   }
 }
 
-function usableMsOf(expiresIn: unknown): number {
-  const said = typeof expiresIn === 'number' && expiresIn > 0 ? expiresIn : lifeSecondsDefault;
+/**
+ * An age that leaves less than a minute is not believed: one of the two clocks is wrong, and a token that has really expired is
+ * refused and renewed.
+ */
+function usableMsOf(expiresIn: unknown, issuedAt: unknown, nowMs: number): number {
+  const seconds = typeof expiresIn === 'string' ? Number(expiresIn) : expiresIn;
+  const said = typeof seconds === 'number' && seconds > 0 ? seconds : lifeSecondsDefault;
   const lifeMs = Math.min(said, lifeSecondsMax) * 1000;
-  return lifeMs - Math.min(lifeMs / 10, skewMsMax);
+  const issued = typeof issuedAt === 'string' ? Date.parse(issuedAt) : NaN;
+  const ageMs = Number.isNaN(issued) ? 0 : Math.max(nowMs - issued, 0);
+  const leftMs = Math.max(lifeMs - ageMs, Math.min(lifeMs, lifeSecondsDefault * 1000));
+  return leftMs - Math.min(leftMs / 10, skewMsMax);
 }

@@ -1,4 +1,3 @@
-import type { PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events, UpstreamRequestKind } from '../ports/events.ts';
@@ -12,22 +11,19 @@ import type { Dispatchers, PoolName } from './dispatchers.ts';
 import { type Answer, exchange, headerOf } from './exchange.ts';
 import { breaksUpstream, failure, failureOfError } from './failures.ts';
 import type { Host, Hosts } from './hosts.ts';
+import type { Origin } from './origin.ts';
 import { readLimit } from './rate-limit.ts';
 import { secretsOf } from './redaction.ts';
 import { parseRetryAfter, waitSaidIn } from './retry-after.ts';
-
-/** Which of a rule's URLs a call is for. */
-export interface Origin {
-  readonly rule: PullRule;
-  readonly url: UpstreamUrl;
-}
 
 /** One request to one host. */
 export interface Hop {
   readonly origin: Origin;
   readonly kind: UpstreamRequestKind;
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   readonly url: URL;
+  /** Of a POST. */
+  readonly body?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly pool: PoolName;
   readonly admission: Admission;

@@ -17,7 +17,10 @@ import {
   openStage,
   publicAddress,
   ruleOf,
+  secret,
+  secretBasic,
   sendManifest,
+  type Stage,
   targetAt,
   targetOf,
 } from '../support/upstream-stage.ts';
@@ -175,7 +178,7 @@ test('a redirect from https to http is not followed', async () => {
   assert.deepEqual([stage.seen.length, store.seen.length], [1, 0]);
 });
 
-test('T29: an https registry can not send anyone to an http token service', async () => {
+test('T29: an https registry can not send anyone to an http token service, which is asked by https', async () => {
   await using auth = await openStage((_request, response) => response.end('{"token":"t"}'));
   await using stage = await openStage((_request, response) => {
     response
@@ -187,8 +190,24 @@ test('T29: an https registry can not send anyone to an http token service', asyn
   await using rig = createRig();
   const target = targetOf(ruleOf(`https://registry.vendor.com:${stage.port}`, { ca: server.cert }));
   const failed = await failureOf(rig.upstream.headManifest(target, latest, never));
-  assert.equal(failed.reason, 'realmRefused');
+  assert.equal(failed.reason, 'tls');
   assert.deepEqual([stage.seen.length, auth.seen.length], [1, 0]);
+});
+
+test('a realm that an https registry names by http is asked by https, with the credential', async () => {
+  await using stage: Stage = await openStage((request, response) => {
+    if (request.url?.startsWith('/token') === true) response.end('{"token":"good"}');
+    else if (request.headers.authorization === 'Bearer good') sendManifest(response);
+    else {
+      const realm = `http://registry.vendor.com:${stage.port}/token`;
+      response.writeHead(401, { 'www-authenticate': `Bearer realm="${realm}"` }).end();
+    }
+  }, server);
+  await using rig = createRig();
+  const origin = `https://registry.vendor.com:${stage.port}`;
+  const rule = ruleOf(origin, { ca: server.cert, credential: secret });
+  await rig.upstream.headManifest(targetOf(rule), latest, never);
+  assert.equal(stage.seen[1]?.headers.authorization, secretBasic);
 });
 
 test('HTTP_PROXY is asked for plain hosts, NO_PROXY is not, and a metadata address is refused ahead of it', async () => {
