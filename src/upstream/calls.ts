@@ -50,28 +50,33 @@ export async function small<Value>(
   }
 }
 
+export interface SmallRequest {
+  readonly repository: string;
+  readonly kind: UpstreamRequestKind;
+  readonly method: 'GET' | 'HEAD';
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** Asks the rule's own origin for a path. */
 export async function askSmall(
   calls: Calls,
   origin: Origin,
-  request: {
-    readonly repository: string;
-    readonly kind: UpstreamRequestKind;
-    readonly method: 'GET' | 'HEAD';
-    readonly path: string;
-    readonly headers?: Readonly<Record<string, string>>;
-    readonly firstByteMs?: number;
-  },
+  request: SmallRequest & { readonly path: string },
   signal: AbortSignal,
 ): Promise<Answer> {
-  const {
-    repository,
-    kind,
-    method,
-    path,
-    headers = {},
-    firstByteMs = deadlinesMs.firstByte,
-  } = request;
+  const { answer } = await askAt(calls, origin, request, ownPlace(origin, request.path), signal);
+  return answer;
+}
+
+/** Asks from a place on, and says where the answer came from. */
+export function askAt(
+  calls: Calls,
+  origin: Origin,
+  { repository, kind, method, headers = {} }: SmallRequest,
+  from: Place,
+  signal: AbortSignal,
+): Promise<{ readonly answer: Answer; readonly place: Place }> {
+  const { firstByte: firstByteMs } = deadlinesMs;
   const question = {
     origin,
     repository,
@@ -81,8 +86,7 @@ export async function askSmall(
     pool: 'quick',
     firstByteMs,
   } as const;
-  const { answer } = await calls.asking.ask(question, ownPlace(origin, path), signal);
-  return answer;
+  return calls.asking.ask(question, from, signal);
 }
 
 export function ownPlace(origin: Origin, path: string): Place {

@@ -1,3 +1,4 @@
+import type { Place } from './asking.ts';
 import { readDecoded } from './content-coding.ts';
 import type { Answer } from './exchange.ts';
 import { failure } from './failures.ts';
@@ -24,6 +25,16 @@ export async function readObject(
     });
   }
   return { fields: parsed as Record<string, unknown>, bytes: bytes.length };
+}
+
+/**
+ * Where the next page of an answer from `place` is. The origin that answered is asked, whatever host `Link` names: behind a proxy
+ * registries name hosts and ports of their own.
+ */
+export function nextPlaceOf(answer: Answer, { url, own }: Place): Place | undefined {
+  const link = nextLinkOf(answer);
+  const next = link === undefined ? null : URL.parse(link, url);
+  return next === null ? undefined : { url: new URL(next.pathname + next.search, url.origin), own };
 }
 
 /** The target of `Link: <…>; rel="next"`; `undefined`: no next page (distribution-spec, "Listing Tags"). */

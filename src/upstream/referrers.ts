@@ -1,13 +1,15 @@
 import { type Digest, parseDigest } from '../domain/digest.ts';
 import type { Descriptor } from '../domain/manifest.ts';
 import { mediaTypes } from '../domain/media-type.ts';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { UpstreamTarget } from '../ports/upstream.ts';
+import type { Place } from './asking.ts';
 import { discard } from './body-reading.ts';
-import { askSmall, type Calls, received, small } from './calls.ts';
+import { askAt, type Calls, ownPlace, received, small } from './calls.ts';
 import type { Answer } from './exchange.ts';
 import { failure } from './failures.ts';
-import { nextLinkOf, readObject } from './json-answer.ts';
-import { failureOfStatus, isHtml } from './statuses.ts';
+import { nextPlaceOf, readObject } from './json-answer.ts';
+import { failureOfStatus } from './statuses.ts';
 
 const referrersMax = 10_000;
 const pagesMax = 100;
@@ -27,78 +29,79 @@ export function listReferrers(
   const { repository } = target;
   return small(calls, target, signal, async (within) => {
     const found: Descriptor[] = [];
-    let path: string | undefined = `/v2/${repository}/referrers/${subject}`;
+    const seen = new Set<string>();
+    let place: Place | undefined = ownPlace(target, `/v2/${repository}/referrers/${subject}`);
     let bytesLeft = allBytesMax;
-    for (
-      let page = 0;
-      path !== undefined && page < pagesMax && found.length < referrersMax;
-      page += 1
-    ) {
-      const answer = await ask(calls, target, path, within);
-      if (page === 0 && (absent.has(answer.status) || (answer.status === 200 && isHtml(answer)))) {
-        discard(answer, calls.clock);
-        return undefined;
-      }
-      const read = await readPage(calls, target, answer, Math.min(pageBytesMax, bytesLeft));
-      bytesLeft -= read.bytes;
-      found.push(...read.descriptors.slice(0, referrersMax - found.length));
-      path = read.next;
+    while (place !== undefined && !seen.has(place.url.href) && seen.size < pagesMax) {
+      const isFirst = seen.size === 0;
+      seen.add(place.url.href);
+      const bytesMax = Math.min(pageBytesMax, bytesLeft);
+      const page: Page | undefined = await readPage(calls, target, place, bytesMax, within);
+      if (page === undefined && isFirst) return undefined;
+      if (page === undefined) throw brokenOff(target);
+      bytesLeft -= page.bytes;
+      found.push(...page.descriptors.slice(0, referrersMax - found.length));
+      place = found.length < referrersMax ? page.next : undefined;
     }
     return found;
   });
 }
 
-function ask(
-  calls: Calls,
-  target: UpstreamTarget,
-  path: string,
-  signal: AbortSignal,
-): Promise<Answer> {
-  const headers = { accept: mediaTypes.ociIndex };
-  const { repository } = target;
-  return askSmall(
-    calls,
-    target,
-    { repository, kind: 'referrers', method: 'GET', path, headers },
-    signal,
-  );
-}
-
-async function readPage(
-  calls: Calls,
-  { url, repository }: UpstreamTarget,
-  answer: Answer,
-  bytesMax: number,
-): Promise<{
+interface Page {
   readonly descriptors: readonly Descriptor[];
   readonly bytes: number;
-  readonly next: string | undefined;
-}> {
-  const asked = `referrers of ${url.host}/${repository}`;
-  if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
-  const { fields, bytes } = await readObject(answer, bytesMax, asked, url.host);
-  received(calls, url.host, bytes);
-  const manifests = fields['manifests'];
-  if (!Array.isArray(manifests))
-    throw failure(`${asked}: no index`, 'invalid', 'badJson', url.host, { status: 200 });
-  const descriptors = manifests.flatMap((entry: unknown) => readDescriptor(entry) ?? []);
-  return { descriptors, bytes, next: nextPath(answer, url.origin, asked, url.host) };
+  readonly next: Place | undefined;
 }
 
-/** The next page's path at the same origin; a link elsewhere is refused. */
-function nextPath(
+/** `undefined` where there is no such API: by its status, or by an answer that is no index, as single-page applications give. */
+async function readPage(
+  calls: Calls,
+  target: UpstreamTarget,
+  from: Place,
+  bytesMax: number,
+  signal: AbortSignal,
+): Promise<Page | undefined> {
+  const { repository, url } = target;
+  const headers = { accept: mediaTypes.ociIndex };
+  const request = { repository, kind: 'referrers', method: 'GET', headers } as const;
+  const { answer, place } = await askAt(calls, target, request, from, signal);
+  if (absent.has(answer.status)) {
+    discard(answer, calls.clock);
+    return undefined;
+  }
+  const asked = nameOf(target);
+  if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
+  const read = await readIndex(answer, bytesMax, asked, url.host);
+  if (read === undefined) return undefined;
+  received(calls, url.host, read.bytes);
+  const descriptors = read.manifests.flatMap((entry: unknown) => readDescriptor(entry) ?? []);
+  return { descriptors, bytes: read.bytes, next: nextPlaceOf(answer, place) };
+}
+
+async function readIndex(
   answer: Answer,
-  origin: string,
+  bytesMax: number,
   asked: string,
   upstream: string,
-): string | undefined {
-  const link = nextLinkOf(answer);
-  if (link === undefined) return undefined;
-  const next = URL.parse(link, origin);
-  if (next === null || next.origin !== new URL(origin).origin) {
-    throw failure(`${asked}: the next page is elsewhere`, 'invalid', 'redirectRefused', upstream);
+): Promise<{ readonly manifests: readonly unknown[]; readonly bytes: number } | undefined> {
+  try {
+    const { fields, bytes } = await readObject(answer, bytesMax, asked, upstream);
+    const { manifests } = fields;
+    return Array.isArray(manifests) ? { manifests, bytes } : undefined;
+  } catch (error) {
+    if (error instanceof UpstreamFailure && error.reason === 'html') return undefined;
+    throw error;
   }
-  return next.pathname + next.search;
+}
+
+function nameOf({ url, repository }: UpstreamTarget): string {
+  return `referrers of ${url.host}/${repository}`;
+}
+
+/** Half of a list would pass for all of it. */
+function brokenOff(target: UpstreamTarget): UpstreamFailure {
+  const { host } = target.url;
+  return failure(`${nameOf(target)}: a further page is no index`, 'invalid', 'badJson', host);
 }
 
 /** `undefined` for what is no descriptor; unknown members are left behind. */
