@@ -68,7 +68,18 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     secretOf: (credential) =>
       credential === `key/${administrator.accessKeyId}` ? administrator.secretAccessKey : undefined,
   });
-  const oidc = createOidc({ issuers: () => config().oidc, clock });
+  const oidc = createOidc({
+    issuers: () => config().oidc,
+    clock,
+    keysFailed: (issuer, { message, url, status, contentType }) =>
+      log.warn(`the keys of ${issuer} cannot be had from ${url}: ${message}`, {
+        logger: 'oidc',
+        issuer,
+        url,
+        status,
+        content_type: contentType,
+      }),
+  });
   const identifier = createIdentifier({
     metadata,
     keys,

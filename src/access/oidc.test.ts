@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { UnsecuredJWT, exportSPKI, generateKeyPair } from 'jose';
@@ -17,18 +17,30 @@ let clock = createFakeClock();
 let staged: StagedJwtIssuer;
 let oidc: Oidc;
 let issuer: JwtIssuer;
+/** Failures of key fetches: issuer, URL, status, content type, message. */
+const told: (readonly unknown[])[] = [];
 before(async () => {
   staged = await stageJwtIssuer();
 });
 after(() => staged[Symbol.asyncDispose]());
 beforeEach(async () => {
   clock = createFakeClock();
-  staged.instead = undefined;
+  Object.assign(staged, { instead: undefined, keysType: 'application/json', negotiates: false });
   await staged.rotate('one');
   staged.asked.length = 0;
   issuer = issuerOf({});
-  oidc = createOidc({ issuers: () => [issuer], clock });
+  oidc = create();
 });
+
+function create(): Oidc {
+  told.length = 0;
+  return createOidc({
+    issuers: () => [issuer],
+    clock,
+    keysFailed: (of, { message, url, status, contentType }) =>
+      void told.push([of, url, status, contentType, message]),
+  });
+}
 
 function issuerOf(changes: Partial<JwtIssuer>): JwtIssuer {
   return {
@@ -184,6 +196,23 @@ suite('the keys of an issuer', () => {
     deepEqual(staged.asked, ['/realm/keys']);
   });
 
+  const types = ['application/jwk-set+json', 'application/json'];
+  for (const type of types) {
+    test(`come from an issuer that serves them as ${type} and refuses who does not accept that`, async () => {
+      staged.negotiates = true;
+      staged.keysType = type;
+      equal(await named(await staged.sign(claims())), 'ci');
+      deepEqual(told, []);
+    });
+  }
+
+  for (const type of ['text/plain', 'application/octet-stream']) {
+    test(`come from an issuer that says ${type}`, async () => {
+      staged.keysType = type;
+      equal(await named(await staged.sign(claims())), 'ci');
+    });
+  }
+
   test('are asked for nothing but a JWT of that issuer', async () => {
     for (const text of [
       '',
@@ -226,6 +255,7 @@ suite('the keys of an issuer', () => {
     equal(await named(await staged.sign(claims())), 'ci');
     equal(await named(await staged.sign(claims(), { header: { kid: 'unknown' } })), undefined);
     equal(staged.asked.length, 3, 'asked once more, not for each');
+    equal(told.length, 1);
   });
 
   test('that were never had are said to be unavailable, and asked for again after five seconds', async () => {
@@ -237,29 +267,28 @@ suite('the keys of an issuer', () => {
     equal(await named(await staged.sign(claims())), 'ci');
   });
 
-  const bad: readonly (readonly [
-    name: string,
-    answer: (url: string) => { status?: number; body: string; location?: string },
-  ])[] = [
-    ['is no JSON', () => ({ body: '<html>' })],
-    ['is no object', () => ({ body: '[]' })],
-    ['has no keys', () => ({ body: '{"keys": 1}' })],
-    [
-      'is larger than 256 KiB',
-      () => ({ body: JSON.stringify({ keys: [], x: 'x'.repeat(300_000) }) }),
-    ],
-    ['leads elsewhere', (url) => ({ status: 302, location: `${url}/elsewhere`, body: '' })],
-    ['is an error', () => ({ status: 404, body: '{"keys": []}' })],
+  const large = JSON.stringify({ keys: [], x: 'x'.repeat(300_000) });
+  const bad: readonly (readonly [name: string, status: number, body: string, told: string])[] = [
+    ['is no JSON', 200, '<html>', 'the answer is no JSON object'],
+    ['is no object', 200, '1', 'the answer is no JSON object'],
+    ['is a list', 200, '[]', 'the answer is no key set'],
+    ['has no keys', 200, '{"keys": 1}', 'the answer is no key set'],
+    ['has a key that is no object', 200, '{"keys": [null]}', 'the answer is no key set'],
+    ['is larger than 256 KiB', 200, large, 'the answer is larger than 262144 bytes'],
+    ['leads elsewhere', 302, '', 'the answer is no 200'],
+    ['is an error', 404, '{"keys": []}', 'the answer is no 200'],
+    ['accepts nothing', 406, '406: Not Acceptable', 'the answer is no 200'],
   ];
-  for (const [name, answer] of bad) {
-    test(`whose answer ${name} are none`, async () => {
-      issuer = issuerOf({ jwksUrl: `${staged.url}/keys` });
-      staged.instead = (_request, response) => {
-        const { status = 200, body, location } = answer(staged.url);
-        response.writeHead(status, location === undefined ? {} : { location }).end(body);
-      };
+  for (const [name, status, body, why] of bad) {
+    test(`whose answer ${name} are none, and what was answered is told`, async () => {
+      issuer = issuerOf({ jwksUrl: `${staged.url}/keys?key=secret` });
+      staged.instead = (_request, response) =>
+        void response
+          .writeHead(status, { location: `${staged.url}/elsewhere`, 'content-type': 'a/b' })
+          .end(body);
       equal(await verify(await staged.sign(claims())), 'unavailable');
       equal(staged.asked.length, 1);
+      deepEqual(told, [[staged.url, `${staged.url}/keys`, status, 'a/b', why]]);
     });
   }
 
@@ -279,6 +308,7 @@ suite('the keys of an issuer', () => {
         void response.end(JSON.stringify(document(staged.url)));
       equal(await verify(await staged.sign(claims())), 'unavailable');
       deepEqual(staged.asked, [discovery]);
+      equal(told[0]?.[1], new URL(discovery, staged.url).href);
     });
   }
 
@@ -294,12 +324,13 @@ suite('the keys of an issuer', () => {
     const text = await secure.sign(claims({ iss: secure.url }));
     issuer = issuerOf({ issuer: secure.url });
     equal(await verify(text), 'unavailable', "the system's roots");
+    match(String(told[0]?.at(-1)), /certificate/);
     deepEqual(secure.asked, []);
     issuer = issuerOf({ issuer: secure.url, ca: authority.cert });
     equal(await named(text), 'ci');
 
     clock.advance(3_600_000);
-    oidc = createOidc({ issuers: () => [issuer], clock });
+    oidc = create();
     secure.instead = (_request, response) =>
       void response.end(JSON.stringify({ issuer: secure.url, jwks_uri: `${staged.url}/keys` }));
     equal(await verify(text), 'unavailable');
@@ -313,6 +344,7 @@ suite('the keys of an issuer', () => {
       setImmediate(() => response.destroy());
     };
     equal(await verify(await staged.sign(claims())), 'unavailable');
+    deepEqual(told[0]?.slice(0, 3), [staged.url, `${staged.url}/keys`, 200]);
   });
 
   test('that do not come within five seconds are none', async (t) => {
@@ -324,6 +356,7 @@ suite('the keys of an issuer', () => {
     issuer = issuerOf({ jwksUrl: `${staged.url}/keys` });
     equal(await verify(await staged.sign(claims())), 'unavailable');
     equal(ms, 5000);
+    deepEqual(told[0]?.slice(2), [undefined, undefined, 'there was no whole answer within 5 s']);
   });
 
   test('that none of them will do for are no error of ours', async () => {

@@ -2,7 +2,8 @@ import { decodeJwt, errors, jwtVerify } from 'jose';
 import { RegistryError } from '../domain/errors.ts';
 import { matchesGlob } from '../domain/wildcard.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { KeySet, KeySetPlace } from './key-set.ts';
+import type { KeySetPlace } from './key-fetch.ts';
+import type { KeySet, KeysFailed } from './key-set.ts';
 import { KeysUnavailable, createKeySet } from './key-set.ts';
 
 /** Whose JWTs are accepted, and for whom they speak (`oidc` of the configuration). */
@@ -55,9 +56,11 @@ const retryAfterMs = 5000;
 export function createOidc({
   issuers,
   clock,
+  keysFailed,
 }: {
   readonly issuers: () => readonly JwtIssuer[];
   readonly clock: Clock;
+  readonly keysFailed: KeysFailed;
 }): Oidc {
   const keySets = new Map<string, KeySet>();
   const keySetOf = (issuer: JwtIssuer): KeySet => {
@@ -66,7 +69,7 @@ export function createOidc({
     if (keySet === undefined) {
       const wanted = new Set(issuers().map(placeOf));
       for (const known of keySets.keys()) if (!wanted.has(known)) keySets.delete(known);
-      keySet = createKeySet(issuer, clock);
+      keySet = createKeySet(issuer, clock, keysFailed);
       keySets.set(id, keySet);
     }
     return keySet;

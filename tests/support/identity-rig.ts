@@ -65,7 +65,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     home: homeRegistry,
     administrator,
     tokens,
-    oidc: createOidc({ issuers: () => live.issuers, clock }),
+    oidc: createOidc({ issuers: () => live.issuers, clock, keysFailed: () => {} }),
     clock,
     audit,
   });

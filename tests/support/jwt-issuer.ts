@@ -13,6 +13,10 @@ export interface StagedJwtIssuer extends AsyncDisposable {
   /** Gives it another key, beside the ones it has or instead of them. */
   rotate(kid: string, options?: { readonly keep?: boolean; readonly alg?: string }): Promise<void>;
   sign(claims: Readonly<Record<string, unknown>>, options?: SignOptions): Promise<string>;
+  /** The media type of the key set. */
+  keysType: string;
+  /** Whether it answers 406 to an Accept that does not name its type. */
+  negotiates: boolean;
   /** Answers instead of the issuer until it is unset. */
   instead: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
 }
@@ -37,10 +41,15 @@ export async function stageJwtIssuer(tls?: {
       staged.instead(request, response);
       return;
     }
-    const document = request.url?.endsWith('/keys')
-      ? { keys: published }
-      : { issuer: url, jwks_uri: `${url}/keys` };
-    response.setHeader('content-type', 'application/json');
+    const isKeys = request.url?.endsWith('/keys') === true;
+    const type = isKeys ? staged.keysType : 'application/json';
+    // As Kubernetes' API server does; most issuers look at no Accept.
+    if (staged.negotiates && !accepts(request.headers.accept ?? '', type)) {
+      response.writeHead(406, { 'content-type': 'text/plain' }).end('406: Not Acceptable');
+      return;
+    }
+    const document = isKeys ? { keys: published } : { issuer: url, jwks_uri: `${url}/keys` };
+    response.setHeader('content-type', type);
     response.end(JSON.stringify(document));
   };
   const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
@@ -51,6 +60,8 @@ export async function stageJwtIssuer(tls?: {
   const staged: StagedJwtIssuer = {
     url,
     asked,
+    keysType: 'application/json',
+    negotiates: false,
     instead: undefined,
     rotate: async (kid, { keep = false, alg = 'ES256' } = {}) => {
       const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
@@ -71,4 +82,8 @@ export async function stageJwtIssuer(tls?: {
   };
   await staged.rotate('one');
   return staged;
+}
+
+function accepts(accept: string, type: string): boolean {
+  return accept.split(',').some((range) => range.split(';', 1)[0]?.trim() === type);
 }
