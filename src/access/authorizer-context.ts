@@ -1,12 +1,11 @@
 import type { PolicyDocument } from '../domain/policy.ts';
 import type { Principal } from '../domain/principal.ts';
-import { arnOf } from '../domain/principal.ts';
 import { registryOf } from '../domain/registry.ts';
 import type { Question } from './access.ts';
 
 /**
- * The condition keys of a request, in lower case (IAM user guide, "global condition context keys"). Absent where IAM has
- * none either: an anonymous caller has no ARN, an account's root no user name.
+ * The condition keys of a request, in lower case (IAM user guide, "global condition context keys"), but for those that
+ * follow from the principal: the evaluator has these from the principal itself (`keyValues`).
  */
 export function conditionContext(
   question: Question,
@@ -21,32 +20,23 @@ export function conditionContext(
     ['aws:epochtime', [String(Math.floor(now / 1000))]],
     ['aws:requestedregion', [region]],
     ['aws:resourceaccount', [account]],
-    ['aws:principaltype', [principalType(caller.principal)]],
     // Nobody asks through a service of AWS: policies that spare those who do are written with these.
     ['aws:viaawsservice', ['false']],
     ['aws:principalisawsservice', ['false']],
   ]);
   if (from.userAgent !== undefined) context.set('aws:useragent', [from.userAgent]);
-  const arn = arnOf(caller.principal);
-  if (arn !== undefined) context.set('aws:principalarn', [arn]);
-  if (caller.principal.kind === 'anonymous') return context.set('aws:userid', ['anonymous']);
-  context.set('aws:principalaccount', [caller.principal.account]);
-  if (caller.principal.kind === 'administrator')
-    return context.set('aws:userid', [caller.principal.account]);
-  return context
-    .set('aws:username', [caller.principal.name])
-    .set('aws:userid', [`${caller.principal.account}:${caller.principal.name}`]);
+  return context.set('aws:userid', [userId(caller.principal)]);
 }
 
-function principalType(principal: Principal): string {
+function userId(principal: Principal): string {
   switch (principal.kind) {
     case 'anonymous':
-      return 'Anonymous';
+      return 'anonymous';
     case 'administrator':
-      return 'Account';
+      return principal.account;
     case 'user':
     case 'robot':
-      return 'User';
+      return `${principal.account}:${principal.name}`;
   }
 }
 
