@@ -14,7 +14,7 @@ import { openListeners, type Listeners } from './front-ends.ts';
 import { openSqliteMetadata } from './metadata/sqlite.ts';
 import type { Clock } from './ports/clock.ts';
 import { plainHttpWarning } from './plain-http-warning.ts';
-import { reloadOnChange } from './reload.ts';
+import { keepingRestartOnly, reloadOnChange } from './reload.ts';
 import { listenForStop, pause } from './shutdown.ts';
 import { createFileStorage } from './storage/file-storage.ts';
 import { systemClock } from './storage/system-clock.ts';
@@ -161,18 +161,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
       log,
       current: () => config,
       apply: (next) => {
-        config = {
-          ...next,
-          listen: config.listen,
-          adminListen: config.adminListen,
-          hubMirrorListen: config.hubMirrorListen,
-          tls: config.tls,
-          dataDir: config.dataDir,
-          cache: config.cache,
-          limits: config.limits,
-          registryId: config.registryId,
-          regions: config.regions,
-        };
+        config = keepingRestartOnly(config, next);
         rules = createRuleSet(config.rules);
         upstream.reset();
         cache.reset();

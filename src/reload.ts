@@ -18,6 +18,12 @@ const restartOnly = [
   'regions',
 ] as const satisfies readonly (keyof Config)[];
 
+/** `next`, with the settings of `before` that take a restart. */
+export function keepingRestartOnly(before: Config, next: Config): Config {
+  const kept = Object.fromEntries(restartOnly.map((key) => [key, before[key]]));
+  return { ...next, ...(kept as Pick<Config, (typeof restartOnly)[number]>) };
+}
+
 export interface ReloadParts {
   readonly load: LoadOptions;
   readonly log: Log;
