@@ -1,15 +1,8 @@
 import type { Digest } from '../domain/digest.ts';
 import type { FailureKind, FailureReason } from '../domain/upstream-failure.ts';
-import type { Verdict } from '../domain/verdict.ts';
 
 /** What happens, told once; telemetry makes metrics, logs and pull records of it. Never awaited, never throws. */
 export type Event =
-  | {
-      readonly type: 'cacheRequest';
-      readonly rule: string;
-      readonly kind: 'manifest' | 'blob' | 'tag' | 'tags' | 'referrers';
-      readonly verdict: Verdict;
-    }
   | {
       readonly type: 'upstreamRequest';
       readonly upstream: string;
@@ -89,14 +82,7 @@ export type Event =
       /** Absent for a repository. */
       readonly digest: Digest | undefined;
     }
-  | { readonly type: 'storageFailed'; readonly operation: string; readonly message: string }
-  | {
-      readonly type: 'servedBytes';
-      readonly rule: string;
-      readonly kind: 'manifest' | 'blob';
-      readonly verdict: Verdict;
-      readonly bytes: number;
-    };
+  | { readonly type: 'storageFailed'; readonly operation: string; readonly message: string };
 
 export type UpstreamRequestKind = 'manifest' | 'blob' | 'tags' | 'referrers' | 'token' | 'ping';
 

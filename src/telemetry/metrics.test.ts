@@ -28,10 +28,11 @@ function exchange(
   status: number,
   bytes: number,
   durationMs: number,
+  note: Partial<ServedExchange['reply']['note']> = {},
 ): ServedExchange {
   return {
     request: { id: 'r', method, query: '', headers: {}, clientAddress: '127.0.0.1' },
-    reply: { status, note: { route: 'blob' } },
+    reply: { status, note: { route: 'blob', ...note } },
     bytes,
     durationMs,
     complete: true,
@@ -39,14 +40,6 @@ function exchange(
 }
 
 const events: readonly (readonly [event: Event, line: string])[] = [
-  [
-    { type: 'cacheRequest', rule: 'docker.io', kind: 'tag', verdict: 'hit' },
-    'cache_requests_total{rule="docker.io",kind="tag",result="hit"} 1',
-  ],
-  [
-    { type: 'servedBytes', rule: 'docker.io', kind: 'blob', verdict: 'miss', bytes: 7 },
-    'cache_served_bytes_total{rule="docker.io",kind="blob",result="miss"} 7',
-  ],
   [
     { type: 'upstreamRequest', upstream, kind: 'blob', method: 'GET', status: 200, durationMs: 20 },
     `upstream_requests_total{upstream="${upstream}",kind="blob",method="GET",code="200"} 1`,
@@ -169,6 +162,62 @@ suite('metrics', () => {
       ok(lines.includes(`breakwater_${line}`), line);
     }
   });
+
+  const rule = 'docker.io';
+  const pulls: readonly (readonly [
+    name: string,
+    note: Partial<ServedExchange['reply']['note']>,
+    counted: string | undefined,
+    bytes: string | undefined,
+  ])[] = [
+    [
+      'a manifest by tag',
+      { route: 'manifest', rule, reference: '1.27', verdict: 'hit' },
+      'kind="tag",result="hit"',
+      'kind="manifest",result="hit"',
+    ],
+    [
+      'a manifest by digest',
+      { route: 'manifest', rule, reference: digest, verdict: 'miss' },
+      'kind="manifest",result="miss"',
+      'kind="manifest",result="miss"',
+    ],
+    [
+      'a blob',
+      { rule, reference: digest, verdict: 'coalesced' },
+      'kind="blob",result="coalesced"',
+      'kind="blob",result="coalesced"',
+    ],
+    [
+      'a list of tags',
+      { route: 'tags', rule, verdict: 'stale' },
+      'kind="tags",result="stale"',
+      undefined,
+    ],
+    [
+      'referrers',
+      { route: 'referrers', rule, reference: digest, verdict: 'revalidated' },
+      'kind="referrers",result="revalidated"',
+      undefined,
+    ],
+    ['what no rule stands for', { reference: digest, verdict: 'hit' }, undefined, undefined],
+    ['what was refused', { rule, reference: digest }, undefined, undefined],
+  ];
+  for (const [name, note, counted, bytes] of pulls) {
+    test(`${name} counts as ${counted ?? 'no pull'}`, async () => {
+      const metrics = create();
+      metrics.served(exchange('GET', 200, 7, 1, note));
+      const lines = (await metrics.scrape()).split('\n');
+      const of = (series: string): string[] =>
+        lines.filter((line) => line.startsWith(`breakwater_cache_${series}{`));
+      const line = (series: string, labels: string | undefined, value: number): string[] =>
+        labels === undefined
+          ? []
+          : [`breakwater_cache_${series}{rule="docker.io",${labels}} ${value}`];
+      deepEqual(of('requests_total'), line('requests_total', counted, 1));
+      deepEqual(of('served_bytes_total'), line('served_bytes_total', bytes, 7));
+    });
+  }
 
   test('every name is in /metrics with help and type, and the names are those of operations documents', async () => {
     const metrics = create();

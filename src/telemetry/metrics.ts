@@ -1,8 +1,8 @@
 import type { MetricObject } from '@prometheus-io/client';
 import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
 import type { Event } from '../ports/events.ts';
-import type { MetricShape } from './series.ts';
-import { createDurations, createReading, createSeries } from './series.ts';
+import { createPullCounter } from './pull-counter.ts';
+import { createDurations, createReading, createSeries, namePrefix, shape } from './series.ts';
 import type { ServedExchange } from './served-exchange.ts';
 
 export interface MetricsSources {
@@ -33,7 +33,6 @@ export interface Metrics {
   audited(kind: string, outcome: string): void;
 }
 
-const prefix = 'breakwater_';
 const methods: ReadonlySet<string> = new Set([
   'GET',
   'HEAD',
@@ -50,6 +49,7 @@ const circuitStates = { closed: 0, 'half-open': 1, open: 2 } as const;
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   const http = httpSeries(registry);
+  const countPull = createPullCounter(registry);
   const config = configSeries(registry);
   const audit = createSeries(
     registry,
@@ -65,13 +65,15 @@ export function createMetrics(sources: MetricsSources): Metrics {
     names: registry
       .getMetricsAsArray()
       .map((metric: MetricObject) => metric.name)
-      .filter((name) => name.startsWith(prefix)),
-    served({ request, reply, bytes, durationMs }) {
+      .filter((name) => name.startsWith(namePrefix)),
+    served(exchange) {
+      const { request, reply, bytes, durationMs } = exchange;
       const { route } = reply.note;
       const method = methods.has(request.method) ? request.method : 'other';
       http.requests.add(1, route, method, String(reply.status));
       http.duration.observe(durationMs / 1000, route, method);
       if (bytes > 0) http.bytes.add(bytes, route);
+      countPull(exchange);
     },
     emit: count,
     configReloaded(successful, at) {
@@ -80,14 +82,6 @@ export function createMetrics(sources: MetricsSources): Metrics {
     },
     audited: (kind, outcome) => audit.add(1, kind, outcome),
   };
-}
-
-function shape<L extends string>(
-  name: string,
-  help: string,
-  ...labels: readonly L[]
-): MetricShape<L> {
-  return { name: prefix + name, help, labels };
 }
 
 function httpSeries(registry: Registry) {
@@ -274,14 +268,6 @@ function upstreamSeries(registry: Registry) {
 function cacheSeries(registry: Registry) {
   const { counter, gauge } = seriesOf(registry);
   return {
-    requests: counter('cache_requests_total', 'How pulls were answered.', 'rule', 'kind', 'result'),
-    servedBytes: counter(
-      'cache_served_bytes_total',
-      'Bytes of content sent, by how they were had.',
-      'rule',
-      'kind',
-      'result',
-    ),
     inFlight: gauge('fetches_in_flight', 'Downloads that are running.', 'upstream'),
     resumed: counter('fetch_resumed_total', 'Downloads taken up where they broke.', 'upstream'),
     mismatches: counter(
@@ -309,10 +295,6 @@ function eventCounter(registry: Registry): (event: Event) => void {
   const downloads = new Map<string, string>();
   return (event) => {
     switch (event.type) {
-      case 'cacheRequest':
-        return cache.requests.add(1, event.rule, event.kind, event.verdict);
-      case 'servedBytes':
-        return cache.servedBytes.add(event.bytes, event.rule, event.kind, event.verdict);
       case 'upstreamRequest':
         upstream.requests.add(
           1,

@@ -14,6 +14,18 @@ export interface MetricShape<L extends string> {
   readonly labels: readonly L[];
 }
 
+/** Of every metric of Breakwater's own. */
+export const namePrefix = 'breakwater_';
+
+/** `name` without the prefix. */
+export function shape<L extends string>(
+  name: string,
+  help: string,
+  ...labels: readonly L[]
+): MetricShape<L> {
+  return { name: namePrefix + name, help, labels };
+}
+
 interface Cell<L extends string> {
   readonly labels: Readonly<Record<L, string>>;
   value: number;

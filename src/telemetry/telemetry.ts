@@ -166,8 +166,6 @@ function logEvent(event: Event, log: Log, tell: Tell): void {
         `${event.repository}${event.digest === undefined ? '' : `@${event.digest}`}: ${event.kind} deleted`,
         log.format === 'text' ? {} : fields,
       );
-    case 'cacheRequest':
-    case 'servedBytes':
     case 'upstreamRequest':
     case 'upstreamReceived':
     case 'rateLimit':

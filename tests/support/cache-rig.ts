@@ -2,7 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PullRequest } from '../../src/cache/cache.ts';
-import { createCache, type CacheLimits, type RunningCache } from '../../src/cache/create-cache.ts';
+import {
+  createCache,
+  type CacheLimits,
+  type CacheParts,
+  type RunningCache,
+} from '../../src/cache/create-cache.ts';
 import { ruleDefaults } from '../../src/domain/builtin-rules.ts';
 import type { ByteSource, ByteSpan } from '../../src/domain/byte-source.ts';
 import type { PullRule, PullTarget } from '../../src/domain/pull-rule.ts';
@@ -13,6 +18,7 @@ import { createRuleSet } from '../../src/domain/rule-set.ts';
 import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
 import type { Metadata } from '../../src/metadata/metadata.ts';
 import type { Event } from '../../src/ports/events.ts';
+import type { Upstream } from '../../src/ports/upstream.ts';
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
@@ -62,6 +68,8 @@ export interface RigOptions {
   readonly rules?: readonly PullRule[];
   readonly limits?: Partial<CacheLimits>;
   readonly upstream?: ScriptedUpstream;
+  /** A real client in place of the scripted upstream; the caller's to dispose. */
+  readonly client?: (parts: Pick<CacheParts, 'clock' | 'events'>) => Upstream;
   readonly storage?: Storage;
   /** The metadata that the cache sees: with calls that fail, say. */
   readonly around?: (metadata: Metadata) => Metadata;
@@ -77,14 +85,12 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
   const events: Event[] = [];
   const rules = createRuleSet(options.rules ?? [testRule()]);
   const limits = { ...testLimits, ...options.limits };
-  const parts = {
-    metadata,
-    ...storage,
-    upstream,
-    clock,
-    events: { emit: (event: Event) => void events.push(event) },
-  };
-  const cache = createCache(parts, limits);
+  const told = { emit: (event: Event) => void events.push(event) };
+  const client = options.client?.({ clock, events: told }) ?? upstream;
+  const cache = createCache(
+    { metadata, ...storage, upstream: client, clock, events: told },
+    limits,
+  );
   const signal = new AbortController().signal;
   const request = (name: string): PullRequest => ({
     registry: homeRegistry,

@@ -78,15 +78,24 @@ function internal(requestId: string): RegistryError {
   return new RegistryError('internal', 'internal error', { detail: { requestId } });
 }
 
-/** A client that left before its answer got none, not even an error. */
+/** Failures of this server's own; what else comes from no upstream was refused before the cache was asked. */
+const ownFailures: ReadonlySet<ErrorCode> = new Set([
+  'storageFull',
+  'storageFailed',
+  'unavailable',
+  'upstreamInvalid',
+  'upstreamTimeout',
+  'internal',
+]);
+
+/** None for what was refused, and for a client that left before its answer. */
 function verdictOf({ code, outcome, cause }: RegistryError): { readonly verdict?: Verdict } {
   if (outcome !== undefined) return { verdict: outcome.verdict };
   if (code === 'clientLeft') return {};
-  const unknown =
-    cause instanceof UpstreamFailure
-      ? cause.kind === 'notFound'
-      : code === 'manifestUnknown' || code === 'blobUnknown';
-  return { verdict: unknown ? 'negative' : 'error' };
+  if (cause instanceof UpstreamFailure)
+    return { verdict: cause.kind === 'notFound' ? 'negative' : 'error' };
+  if (code === 'manifestUnknown' || code === 'blobUnknown') return { verdict: 'negative' };
+  return ownFailures.has(code) ? { verdict: 'error' } : {};
 }
 
 /** An upstream's failure says so; what never left this server names its reason alone (RFC 9211 §2.8). */

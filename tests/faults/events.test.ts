@@ -1,0 +1,192 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { suite, test } from 'node:test';
+import type { Metadata } from '../../src/metadata/metadata.ts';
+import type { Event } from '../../src/ports/events.ts';
+import { createUpstream } from '../../src/upstream/client.ts';
+import {
+  createCacheRig,
+  randomBytes,
+  readAll,
+  until,
+  type CacheRig,
+} from '../support/cache-rig.ts';
+import { bytesOf, emptyJson, imageOf, pushImage } from '../support/push-rig.ts';
+import { digestOf, openStage, ruleOf, secret } from '../support/upstream-stage.ts';
+
+const layer = randomBytes(100_000);
+const image = bytesOf(imageOf(layer));
+const manifestDigest = digestOf(image);
+const layerDigest = digestOf(layer);
+
+interface Scene {
+  readonly rig: CacheRig;
+  /** Answers a request instead of the registry; false leaves it to the registry. */
+  instead: (request: IncomingMessage, response: ServerResponse) => boolean;
+}
+
+interface Row {
+  readonly when: string;
+  readonly credential?: true;
+  readonly platforms?: 'requested';
+  readonly around?: (metadata: Metadata) => Metadata;
+  readonly run: (scene: Scene) => Promise<unknown>;
+}
+
+const pullImage = (scene: Scene): Promise<unknown> => settle(scene.rig.manifest('up/app', 'one'));
+
+const pullLayer = async ({ rig }: Scene): Promise<void> => {
+  const { source } = await rig.blob('up/app', layerDigest);
+  await settle(readAll(source));
+};
+
+const status =
+  (code: number, headers: Readonly<Record<string, string>> = {}) =>
+  async (scene: Scene): Promise<void> => {
+    scene.instead = (_request, response) => Boolean(response.writeHead(code, headers).end());
+    for (let n = 0; n < 6; n += 1) {
+      await pullImage(scene);
+      scene.rig.clock.advance(60_000);
+    }
+  };
+
+/** What production does for each event to be told. */
+const rows: Readonly<Record<Event['type'], Row>> = {
+  upstreamRequest: { when: 'a manifest is pulled', run: pullImage },
+  upstreamReceived: { when: 'a manifest has come', run: pullImage },
+  upstreamFailed: { when: 'upstream answers 500', run: status(500) },
+  throttled: { when: 'upstream answers 429', run: status(429, { 'retry-after': '1' }) },
+  breaker: { when: 'upstream answers 503 again and again', run: status(503) },
+  rateLimit: {
+    when: 'upstream says its limit',
+    run: async (scene) => {
+      scene.instead = (_request, response) => {
+        response.setHeader('ratelimit-limit', '100;w=21600');
+        response.setHeader('ratelimit-remaining', '99;w=21600');
+        return false;
+      };
+      await pullImage(scene);
+    },
+  },
+  authFailed: {
+    when: 'upstream refuses the credential',
+    credential: true,
+    run: status(401, { 'www-authenticate': 'Basic realm="r"' }),
+  },
+  downloadStarted: { when: 'a blob is pulled', run: pullLayer },
+  downloadEnded: { when: 'a blob has come', run: pullLayer },
+  downloadResumed: {
+    when: 'a body breaks off in its middle',
+    run: async (scene) => {
+      let broken = false;
+      scene.instead = ({ url, method }, response) => {
+        if (broken || method !== 'GET' || url?.endsWith(layerDigest) !== true) return false;
+        broken = true;
+        response.writeHead(200, { 'content-length': layer.length });
+        response.write(layer.subarray(0, 50_000), () => response.destroy());
+        return true;
+      };
+      await pullLayer(scene);
+    },
+  },
+  digestMismatch: {
+    when: 'a body has another digest',
+    run: async (scene) => {
+      scene.instead = ({ url, method }, response) => {
+        if (method !== 'GET' || url?.endsWith(layerDigest) !== true) return false;
+        response.end(randomBytes(layer.length, 2));
+        return true;
+      };
+      await pullLayer(scene);
+    },
+  },
+  imageArrived: {
+    when: 'an image is pulled and its layers have come',
+    platforms: 'requested',
+    run: pullImage,
+  },
+  pushed: {
+    when: 'an image is pushed',
+    run: ({ rig }) => pushImage(rig, 'team/app', 'one', layer),
+  },
+  deleted: {
+    when: 'a manifest is deleted',
+    run: async ({ rig }) => {
+      const digest = await pushImage(rig, 'team/app', 'one', layer);
+      await rig.cache.pushes.deleteManifest({
+        ...rig.request('team/app'),
+        reference: { kind: 'digest', digest },
+      });
+    },
+  },
+  storageFailed: {
+    when: 'metadata cannot be written',
+    around: (metadata) => ({
+      ...metadata,
+      storeManifest: () => Promise.reject(new Error('the disk is full')),
+    }),
+    run: pullImage,
+  },
+};
+
+suite('production tells', () => {
+  for (const [type, row] of Object.entries(rows)) {
+    test(`${type} when ${row.when}`, async () => {
+      const scene: { instead: Scene['instead'] } = { instead: () => false };
+      await using stage = await openStage((request, response) => {
+        if (!scene.instead(request, response)) registry(request, response);
+      });
+      const rule = ruleOf(`http://127.0.0.1:${stage.port}`, {
+        prefix: 'up',
+        platforms: row.platforms ?? 'none',
+        ...(row.credential === undefined ? {} : { credential: secret }),
+      });
+      const clients: AsyncDisposable[] = [];
+      await using rig = await createCacheRig({
+        rules: [rule],
+        client: (parts) => {
+          const client = createUpstream({ ...parts, env: {} });
+          clients.push(client);
+          return client;
+        },
+        ...(row.around === undefined ? {} : { around: row.around }),
+      });
+      try {
+        await row.run(Object.assign(scene, { rig }));
+        await until(() => rig.events.some((event) => event.type === type), type);
+      } finally {
+        for (const client of clients) await client[Symbol.asyncDispose]();
+      }
+    });
+  }
+});
+
+/** `app` with the tag `one`; anything else is 404. */
+function registry({ method, url = '' }: IncomingMessage, response: ServerResponse): void {
+  const known: Readonly<Record<string, readonly [bytes: Uint8Array, type: string]>> = {
+    '/v2/app/manifests/one': [image, 'application/vnd.oci.image.manifest.v1+json'],
+    [`/v2/app/manifests/${manifestDigest}`]: [image, 'application/vnd.oci.image.manifest.v1+json'],
+    [`/v2/app/blobs/${layerDigest}`]: [layer, 'application/octet-stream'],
+    [`/v2/app/blobs/${digestOf(emptyJson)}`]: [emptyJson, 'application/octet-stream'],
+  };
+  const found = known[url.split('?', 1)[0] ?? ''];
+  if (found === undefined) {
+    response.writeHead(404).end();
+    return;
+  }
+  const [bytes, type] = found;
+  const start = Number(/^bytes=(\d+)-/.exec(response.req.headers.range ?? '')?.[1] ?? 0);
+  response.writeHead(start === 0 ? 200 : 206, {
+    'content-type': type,
+    'content-length': bytes.length - start,
+    'docker-content-digest': digestOf(bytes),
+    'accept-ranges': 'bytes',
+    ...(start === 0
+      ? {}
+      : { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
+  });
+  response.end(method === 'HEAD' ? undefined : bytes.subarray(start));
+}
+
+async function settle(work: Promise<unknown>): Promise<unknown> {
+  return await work.catch((error: unknown) => error);
+}
