@@ -86,7 +86,7 @@ interface Asked {
 interface Fetched {
   readonly value: Readonly<Record<string, unknown>>;
   /** The failure of an answer that will not do. */
-  refuse(why: string): KeyFetchFailure;
+  readonly refuse: (why: string) => KeyFetchFailure;
 }
 
 /** Redirects are not followed: they are no 200. */
