@@ -1,11 +1,10 @@
-// crane, podman, buildah and docker through a running Breakwater.
+// crane, podman and buildah through a running Breakwater.
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { publicRegistries } from '../support/front-behaviour.ts';
-import { startProcess } from '../support/process.ts';
 import { setScene, type Scene, type SceneOptions } from '../support/scene.ts';
 import { findTool, findTools, runCommand, type ToolName } from '../support/tools.ts';
 
@@ -125,36 +124,3 @@ async function storageWorks(
   if (result.code === 0) return undefined;
   return `${name} has no storage here: ${result.stderr.trim().split('\n').at(-1) ?? ''}`;
 }
-
-test('docker pulls through registry-mirrors of the Hub listener.', async (t) => {
-  const tools = await findTools('dockerd', 'docker');
-  if ('missing' in tools) {
-    t.skip(tools.missing);
-    return;
-  }
-  const s = await setScene(t, { hubMirror: true });
-  if (s === undefined) return;
-  const folder = await mkdtemp(join(tmpdir(), 'bw-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  const socket = `unix://${join(folder, 'docker.sock')}`;
-  const flags = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')];
-  flags.push('--pidfile', join(folder, 'pid'), '--host', socket, '--storage-driver', 'vfs');
-  flags.push('--bridge', 'none', '--iptables=false', '--ip6tables=false');
-  const daemon = startProcess(tools.paths.dockerd, [
-    ...flags,
-    '--registry-mirror',
-    s.breakwater.hubMirrorUrl ?? '',
-  ]);
-  t.after(() => daemon.stop());
-  try {
-    await daemon.waitFor(/API listen on/, 60_000);
-  } catch {
-    t.skip(`no docker daemon can run here: ${daemon.output().trim().split('\n').at(-1) ?? ''}`);
-    return;
-  }
-  const pull = ['-H', socket, 'pull', 'busybox:single'];
-  const result = await runCommand(tools.paths.docker, pull, { env: { HOME: folder } });
-  assert.equal(result.code, 0, result.stderr);
-  assert.match(result.stdout, new RegExp(s.image('single').digest));
-  assert.equal(s.front.count({ kind: 'blob', method: 'GET' }), s.image('single').blobs.length);
-});

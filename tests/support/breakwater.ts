@@ -146,11 +146,19 @@ async function readRunFile(file: string, pid: number | undefined): Promise<RunFi
   }
 }
 
-/** The administrator's pair from `dataDir/credentials`, as an Authorization header. */
-export async function basicOf(breakwater: Breakwater): Promise<string> {
-  const text = await readFile(join(breakwater.dataDir, 'credentials'), 'utf8');
+/** The administrator's pair from `dataDir/credentials`. */
+export async function credentialsOf({
+  dataDir,
+}: Pick<Breakwater, 'dataDir'>): Promise<{ readonly key: string; readonly secret: string }> {
+  const text = await readFile(join(dataDir, 'credentials'), 'utf8');
   const key = /aws_access_key_id\s*=\s*(\S+)/.exec(text)?.[1];
   const secret = /aws_secret_access_key\s*=\s*(\S+)/.exec(text)?.[1];
   if (key === undefined || secret === undefined) throw new Error('no key pair in credentials');
+  return { key, secret };
+}
+
+/** The administrator's pair, as an Authorization header. */
+export async function basicOf(breakwater: Breakwater): Promise<string> {
+  const { key, secret } = await credentialsOf(breakwater);
   return `Basic ${Buffer.from(`${key}:${secret}`).toString('base64')}`;
 }

@@ -7,10 +7,10 @@ import {
   digestOf,
   openDebianLayers,
   openMachineLayers,
-  type Architecture,
   type Layer,
   type LayerSource,
 } from './package-layers.ts';
+import type { Architecture } from './debian-packages.ts';
 import { pushBlob, pushManifest, type PushedManifest } from './registry-push.ts';
 import { findRegistry } from './registry.ts';
 import { toolsFolder, withLock } from './tools.ts';

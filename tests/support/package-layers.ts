@@ -1,15 +1,14 @@
 // Real file trees for image layers: Debian packages of two architectures, or this machine's own programs where there is no apt.
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, stat, writeFile } from 'node:fs/promises';
+import { readdir, rename, stat, writeFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { findTool, findTools, runCommand } from './tools.ts';
-
-export type Architecture = 'amd64' | 'arm64';
+import { openDebianPackages, type Architecture } from './debian-packages.ts';
+import { findTool } from './tools.ts';
 
 /** A layer file: a gzipped tar of a package's tree. */
 export interface Layer {
@@ -28,52 +27,17 @@ export interface LayerSource {
   layer(packageName: string, architecture: Architecture, gzipLevel: number): Promise<Layer>;
 }
 
-/** Packages from the machine's own apt sources, in an apt state folder of our own: needs no root and changes nothing. */
+/** Layers of Debian packages. */
 export async function openDebianLayers(folder: string): Promise<LayerSource | { missing: string }> {
-  const tools = await findTools('apt-get', 'dpkg-deb');
-  if ('missing' in tools) return tools;
-  const apt = join(folder, 'apt');
-  await mkdir(join(apt, 'lists', 'partial'), { recursive: true });
-  await mkdir(join(apt, 'cache', 'archives', 'partial'), { recursive: true });
-  const options = aptOptions(apt);
-  const update = await runCommand(tools.paths['apt-get'], [...options, '-q', 'update'], {
-    timeoutMs: 180_000,
-  });
-  if (update.code !== 0) return { missing: `apt-get update: ${update.stderr.trim().slice(-200)}` };
-  const download = async (name: string, architecture: Architecture): Promise<string> => {
-    const into = join(apt, `${name}-${architecture}`);
-    await mkdir(into, { recursive: true });
-    const args = [...options, '-q', 'download', `${name}:${architecture}`];
-    const run = await runCommand(tools.paths['apt-get'], args, { cwd: into, timeoutMs: 600_000 });
-    const file = (await readdir(into)).find((each) => each.endsWith('.deb'));
-    if (run.code !== 0 || file === undefined) throw new Error(`${name}: ${run.stderr.slice(-300)}`);
-    return join(into, file);
-  };
+  const packages = await openDebianPackages(folder);
+  if ('missing' in packages) return packages;
   return {
     origin: 'debian',
     async layer(name, architecture, level) {
-      const deb = await download(name, architecture);
-      return await layerOf(tools.paths['dpkg-deb'], ['--fsys-tarfile', deb], folder, level);
+      const deb = await packages.download(name, architecture);
+      return await layerOf('dpkg-deb', ['--fsys-tarfile', deb], folder, level);
     },
   };
-}
-
-function aptOptions(folder: string): string[] {
-  const settings = [
-    'APT::Architecture=amd64',
-    'APT::Architectures::=amd64',
-    'APT::Architectures::=arm64',
-    'APT::Sandbox::User=',
-    'Debug::NoLocking=1',
-    'Acquire::Languages=none',
-    'Acquire::http::Timeout=20',
-    'Acquire::Retries=2',
-    `Dir::State=${folder}`,
-    `Dir::State::lists=${join(folder, 'lists')}`,
-    'Dir::State::status=/dev/null',
-    `Dir::Cache=${join(folder, 'cache')}`,
-  ];
-  return settings.flatMap((setting) => ['-o', setting]);
 }
 
 /** Files of this machine instead of packages; the architectures differ by name only. */

@@ -1,11 +1,12 @@
 // Builds what the tests lack, quietly and at low priority, while other tests run: `npm test` starts it.
 import { setPriority } from 'node:os';
 import { loadCorpus } from './images.ts';
-import { builtTools, findTool } from './tools.ts';
+import { bundles, type BundleName } from './tool-builds.ts';
+import { findBundle } from './tools.ts';
 
 setPriority(10);
-for (const name of builtTools) {
-  const tool = await findTool(name);
+for (const name of Object.keys(bundles) as BundleName[]) {
+  const tool = await findBundle(name);
   if ('missing' in tool) console.error(tool.missing);
   if (name === 'registry') {
     const corpus = await loadCorpus().catch((error: unknown) => ({ missing: String(error) }));

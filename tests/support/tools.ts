@@ -1,5 +1,4 @@
 // The real clients and servers that tests run: found on PATH, or built once per machine into a cache folder outside the checkout.
-import { spawn } from 'node:child_process';
 import {
   access,
   constants,
@@ -13,29 +12,10 @@ import {
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { bundles, type Bundle, type BundleName, type BuiltTool } from './tool-builds.ts';
 
-/** Built with `go install`, keyed by version. */
-const built = {
-  crane: { module: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.22.1' },
-  regctl: { module: 'github.com/regclient/regclient/cmd/regctl', version: 'v0.11.7' },
-  registry: { module: 'github.com/distribution/distribution/v3/cmd/registry', version: 'v3.1.2' },
-  containerd: { module: 'github.com/containerd/containerd/v2/cmd/containerd', version: 'v2.4.2' },
-  ctr: { module: 'github.com/containerd/containerd/v2/cmd/ctr', version: 'v2.4.2' },
-  helm: { module: 'helm.sh/helm/v3/cmd/helm', version: 'v3.22.0' },
-  cosign: { module: 'github.com/sigstore/cosign/v3/cmd/cosign', version: 'v3.1.3' },
-} as const;
+export { runCommand, type CommandOptions, type CommandResult } from './run-command.ts';
 
-export type BuiltTool = keyof typeof built;
-/** In the order in which tests need them; the heaviest come last. */
-export const builtTools: readonly BuiltTool[] = [
-  'registry',
-  'crane',
-  'regctl',
-  'ctr',
-  'containerd',
-  'helm',
-  'cosign',
-];
 export type FoundTool =
   | 'skopeo'
   | 'podman'
@@ -56,7 +36,8 @@ export type ToolName = BuiltTool | FoundTool;
 
 export type Tool = { readonly path: string } | { readonly missing: string };
 
-const buildLimitMs = 900_000;
+/** For a lock: as long as the slowest build takes. */
+const lockLimitMs = 2_700_000;
 /** A build that failed is not tried again for this long. */
 const failureKeptMs = 900_000;
 
@@ -71,7 +52,12 @@ export function toolsFolder(): string {
 
 /** The tool's path, building it first where it can be; `missing` says why there is none, as a test's reason to skip. */
 export async function findTool(name: ToolName): Promise<Tool> {
-  return isBuilt(name) ? await findBuilt(name) : await findOnPath(name);
+  const bundle = bundleOf.get(name);
+  if (bundle === undefined) return await findOnPath(name);
+  const found = await findBundle(bundle);
+  if ('missing' in found) return found;
+  const programs: Readonly<Record<string, string>> = bundles[bundle].programs;
+  return { path: join(found.folder, programs[name] ?? name) };
 }
 
 /** Every tool's path, or the first reason why one is missing. */
@@ -89,9 +75,11 @@ export async function findTools<const Names extends readonly ToolName[]>(
   return { paths: paths as Record<Names[number], string> };
 }
 
-function isBuilt(name: ToolName): name is BuiltTool {
-  return Object.hasOwn(built, name);
-}
+const bundleOf: ReadonlyMap<string, BundleName> = new Map(
+  (Object.keys(bundles) as BundleName[]).flatMap((bundle) =>
+    Object.keys(bundles[bundle].programs).map((program) => [program, bundle] as const),
+  ),
+);
 
 async function findOnPath(name: string): Promise<Tool> {
   const folders = (process.env['PATH'] ?? '').split(delimiter);
@@ -103,20 +91,31 @@ async function findOnPath(name: string): Promise<Tool> {
   return { missing: `${name} is not installed` };
 }
 
-async function findBuilt(name: BuiltTool): Promise<Tool> {
-  const { version } = built[name];
-  const folder = join(toolsFolder(), `${name}-${version}`);
-  const path = join(folder, name);
-  if (await isExecutable(path)) return { path };
-  const go = await findOnPath('go');
-  if ('missing' in go) return { missing: `${name} is not built and ${go.missing}` };
-  const onceFailed = join(toolsFolder(), `${name}-${version}.failed`);
-  return await withLock(`${name}-${version}`, async () => {
-    if (await isExecutable(path)) return { path };
+/** A bundle's folder, building it first where it can be. */
+export async function findBundle(
+  name: BundleName,
+): Promise<{ readonly folder: string } | { readonly missing: string }> {
+  const bundle: Bundle = bundles[name];
+  const id = `${name}-${bundle.version}`;
+  const folder = join(toolsFolder(), id);
+  const isThere = async (): Promise<boolean> =>
+    (
+      await Promise.all(
+        Object.values(bundle.programs).map((path) => isExecutable(join(folder, path))),
+      )
+    ).every(Boolean);
+  if (await isThere()) return { folder };
+  for (const need of bundle.needs) {
+    const tool = await findOnPath(need);
+    if ('missing' in tool) return { missing: `${name} is not built and ${tool.missing}` };
+  }
+  const onceFailed = join(toolsFolder(), `${id}.failed`);
+  return await withLock(id, async () => {
+    if (await isThere()) return { folder };
     const earlier = await recentFailure(onceFailed);
     if (earlier !== undefined) return { missing: earlier };
-    const reason = await buildTool(name, go.path, folder);
-    if (reason === undefined) return { path };
+    const reason = await buildBundle(id, bundle, folder);
+    if (reason === undefined) return { folder };
     await writeFile(onceFailed, JSON.stringify({ at: Date.now(), reason }));
     return { missing: reason };
   });
@@ -132,25 +131,21 @@ async function recentFailure(file: string): Promise<string | undefined> {
 }
 
 /** Builds beside `folder` and renames; returns why it could not. */
-async function buildTool(name: BuiltTool, go: string, folder: string): Promise<string | undefined> {
+async function buildBundle(
+  id: string,
+  bundle: Bundle,
+  folder: string,
+): Promise<string | undefined> {
   const temporary = await mkdtemp(`${folder}.building-`);
   try {
-    const { module, version } = built[name];
-    console.error(`building ${name} ${version} (once per machine)`);
-    const result = await runCommand(go, ['install', `${module}@${version}`], {
-      timeoutMs: buildLimitMs,
-      env: { GOBIN: temporary, GOFLAGS: '-trimpath', CGO_ENABLED: '0' },
-    });
-    if (result.code !== 0) return `${name} could not be built: ${lastLine(result.stderr)}`;
+    console.error(`building ${id} (once per machine)`);
+    const reason = await bundle.build(temporary);
+    if (reason !== undefined) return `${id} could not be built: ${reason}`;
     await rename(temporary, folder);
     return undefined;
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-}
-
-function lastLine(text: string): string {
-  return text.trimEnd().split('\n').at(-1)?.slice(0, 300) ?? '';
 }
 
 async function isExecutable(path: string): Promise<boolean> {
@@ -166,7 +161,7 @@ async function isExecutable(path: string): Promise<boolean> {
 export async function withLock<T>(name: string, task: () => Promise<T>): Promise<T> {
   const folder = join(toolsFolder(), `${name}.lock`);
   await mkdir(toolsFolder(), { recursive: true });
-  const giveUpAt = performance.now() + buildLimitMs;
+  const giveUpAt = performance.now() + lockLimitMs;
   while (!(await takeLock(folder))) {
     if (performance.now() > giveUpAt) throw new Error(`${folder} is held by another process`);
     await delay(250);
@@ -198,52 +193,4 @@ function isRunning(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-export interface CommandOptions {
-  readonly cwd?: string;
-  /** Added to this process's environment. */
-  readonly env?: Readonly<Record<string, string>>;
-  readonly timeoutMs?: number;
-  readonly input?: string;
-}
-
-export interface CommandResult {
-  /** -1 where the program could not be started or was killed. */
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs a program to its end; a non-zero exit is an answer, not an error. Killed after `timeoutMs` (120 s by default). */
-export async function runCommand(
-  path: string,
-  args: readonly string[],
-  options: CommandOptions = {},
-): Promise<CommandResult> {
-  const { promise, resolve } = Promise.withResolvers<CommandResult>();
-  const child = spawn(path, args, {
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    env: { ...process.env, ...options.env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
-  const stdout: Buffer[] = [];
-  const stderr: Buffer[] = [];
-  child.stdout.on('data', (part: Buffer) => stdout.push(part));
-  child.stderr.on('data', (part: Buffer) => stderr.push(part));
-  child.stdin.on('error', () => {});
-  child.stdin.end(options.input ?? '');
-  const deadline = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs ?? 120_000);
-  child.on('error', (error) => resolve({ code: -1, stdout: '', stderr: error.message }));
-  child.on('close', (code, signal) => {
-    const killed = signal === null ? '' : `\nended by ${signal}`;
-    resolve({
-      code: code ?? -1,
-      stdout: Buffer.concat(stdout).toString('utf8'),
-      stderr: Buffer.concat(stderr).toString('utf8') + killed,
-    });
-  });
-  const result = await promise;
-  clearTimeout(deadline);
-  return result;
 }
