@@ -168,6 +168,7 @@ function mainHandler(
       rules,
       ownHosts,
       refreshTag: cache.refreshTag,
+      refreshReferrers: cache.refreshReferrers,
     }),
     identifier,
     authorizer,

@@ -37,6 +37,8 @@ export interface BlobAnswer {
 export interface TagsAnswer {
   readonly tags: readonly string[];
   readonly more: boolean;
+  /** The `last` of the next page, where it is not the last of these tags. */
+  readonly next?: string | undefined;
   readonly outcome: CacheOutcome;
 }
 
@@ -61,7 +63,7 @@ export interface Cache {
     },
     signal: AbortSignal,
   ): Promise<BlobAnswer>;
-  /** At most `n` tags after `last`, in byte order. */
+  /** At most `n` tags after `last`, in byte order; of a list that is too long to be read whole, a page as upstream gives it. */
   listTags(
     request: PullRequest & { readonly n: number; readonly last: string },
     signal: AbortSignal,

@@ -1,6 +1,7 @@
 import type { Digest } from '../domain/digest.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Descriptor, Manifest } from '../domain/manifest.ts';
+import { childKind } from '../domain/media-type.ts';
 import { isAllowed } from '../domain/name-pattern.ts';
 import type { Metadata } from '../metadata/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
@@ -76,12 +77,22 @@ export function createContentCheck(parts: {
       const { signal: ended } = parts;
       const signal = AbortSignal.any([ended, AbortSignal.timeout(bringInMs)]);
       const ruled = { registry: request.registry, target: request.target };
+      const maybeBlobs = new Set(
+        manifest.manifests
+          .filter(({ mediaType }) => childKind(mediaType) === 'unknown')
+          .map((child) => child.digest),
+      );
+      const hold = (digest: Digest): Promise<unknown> =>
+        parts.filler.hold({ ...ruled, digest }, signal);
       try {
-        await eachAtOnce(digests, (digest) =>
-          children.has(digest)
-            ? waitUnder(parts.fetcher.fetch(ruled, { kind: 'digest', digest }).promise, signal)
-            : parts.filler.hold({ ...ruled, digest }, signal),
-        );
+        await eachAtOnce(digests, async (digest) => {
+          if (!children.has(digest)) return await hold(digest);
+          const { promise } = parts.fetcher.fetch(ruled, { kind: 'digest', digest });
+          return await waitUnder<unknown>(promise, signal).catch((error: unknown) => {
+            if (!maybeBlobs.has(digest)) throw error;
+            return hold(digest);
+          });
+        });
         return true;
       } catch {
         // Upstream does not have it, or can't be asked: it is unknown here.

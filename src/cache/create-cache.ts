@@ -11,12 +11,19 @@ import { createBlobPuller } from './pull-blob.ts';
 import { createDownloads, type Downloads } from './downloads.ts';
 import { createImageCompletion, type ImageCompletion } from './complete-image.ts';
 import { createManifestFetcher } from './fetch-manifest.ts';
+import { createHeadHints } from './head-hints.ts';
 import { createImmutableTags } from './immutable-tags.ts';
 import { createPushes } from './create-pushes.ts';
-import { createReferrersLister } from './list-referrers.ts';
+import { createReferrersLister, type ReferrersLister } from './list-referrers.ts';
 import { createTagLister, type TagLister } from './list-tags.ts';
 import { createManifestMemory } from './manifest-memory.ts';
-import { createManifestPuller } from './pull-manifest.ts';
+import { createManifestPuller, isRuled } from './pull-manifest.ts';
+import {
+  asOwn,
+  createOwnRepositories,
+  notRoots,
+  type OwnRepositories,
+} from './own-repositories.ts';
 import { createNegativeMemory } from './negative-memory.ts';
 import type { PushSettings } from './push-target.ts';
 import type { Pushes } from './pushes.ts';
@@ -52,6 +59,8 @@ export interface CacheLimits {
 export interface RunningCache extends Cache, AsyncDisposable {
   /** Asks upstream for the tag now, whatever its freshness. */
   readonly refreshTag: TagResolver['refresh'];
+  /** Asks upstream for a manifest's referrers now; none of the repository's lists are believed any longer. */
+  readonly refreshReferrers: ReferrersLister['refresh'];
   readonly downloads: Pick<Downloads, 'count'>;
   readonly completion: Pick<ImageCompletion, 'idle'>;
   readonly pushes: Pushes;
@@ -67,8 +76,10 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const { metadata, blobs, upstream, clock, events, spool } = parts;
   const ended = new AbortController();
   const sources = createUpstreamSources(clock);
+  const heads = createHeadHints(clock);
   const negative = createNegativeMemory(clock);
   const changes = createRepositoryChanges();
+  const own = createOwnRepositories(metadata, changes);
   const stops = createRepositoryStops(metadata, changes);
   const immutable = createImmutableTags(metadata, changes);
   const memory = createManifestMemory(metadata, changes);
@@ -80,6 +91,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     changes,
     immutable,
     sources,
+    heads,
     stops,
     clock,
     events,
@@ -94,7 +106,14 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const blobPuller = createBlobPuller({ ...fetchParts, blobs, downloads, negative });
   const filler: BlobFiller = blobPuller;
   const completion = createImageCompletion({ ...fetchParts, fetcher, filler });
-  const manifests = createManifestPuller({ ...fetchParts, fetcher, tags, negative, completion });
+  const manifests = createManifestPuller({
+    ...fetchParts,
+    fetcher,
+    tags,
+    negative,
+    own,
+    completion: ofOwn(own, completion),
+  });
   const tagLister = createTagLister({ ...fetchParts, negative });
   const referrers = createReferrersLister(fetchParts);
   const { pushes, bodies } = createPushes({
@@ -111,6 +130,8 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   });
   const memories = [
     negative,
+    heads,
+    own,
     stops,
     immutable,
     memory,
@@ -123,10 +144,13 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   ];
   return {
     pullManifest: manifests.pullManifest,
-    pullBlob: blobPuller.pullBlob,
-    listTags: tagLister.listTags,
-    listReferrers: referrers.listReferrers,
-    refreshTag: tags.refresh,
+    pullBlob: asOwn(own, blobPuller.pullBlob),
+    listTags: asOwn(own, tagLister.listTags),
+    listReferrers: asOwn(own, referrers.listReferrers),
+    refreshTag: asOwn(own, (request, tag, signal) =>
+      isRuled(request) ? tags.refresh(request, tag, signal) : Promise.reject(notRoots(request)),
+    ),
+    refreshReferrers: referrers.refresh,
     downloads,
     completion,
     pushes,
@@ -140,6 +164,20 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
       ended.abort(new Error('the server is shutting down'));
       await downloads[Symbol.asyncDispose]();
       await completion[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Nothing of ROOT's completes an image of a repository that is our own. */
+function ofOwn(own: OwnRepositories, completion: ImageCompletion): Pick<ImageCompletion, 'sent'> {
+  return {
+    sent: (request, manifest) => {
+      const asked = own.of(request);
+      if (!(asked instanceof Promise)) return completion.sent(asked, manifest);
+      asked.then(
+        (known) => completion.sent(known, manifest),
+        () => {},
+      );
     },
   };
 }

@@ -26,7 +26,7 @@ async function open(options: RigOptions = {}): Promise<Explained> {
   const explained: Explained = {
     rig,
     state: undefined,
-    refresh: createRefresher({ ...shared, refreshTag: rig.cache.refreshTag }),
+    refresh: createRefresher({ ...shared, ...rig.cache }),
     explain: (image, probe = false) =>
       createExplainer({
         ...shared,

@@ -12,6 +12,7 @@ import type { Reference } from '../domain/reference.ts';
 import { formatReference } from '../domain/reference.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import type { RuleSet } from '../domain/rule-set.ts';
+import { rootPrefix } from '../domain/rule-set.ts';
 import { isTagImmutable } from '../domain/tag-mutability.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Metadata, RepositoryKey, StoredRepository, StoredTag } from '../metadata/metadata.ts';
@@ -19,6 +20,7 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Upstream, UpstreamState } from '../ports/upstream.ts';
 import { nothingHeld, walkContent } from './completeness.ts';
+import { findManifestHead } from './head-hints.ts';
 import { locateImage } from './image-target.ts';
 import { forecastPull } from './pull-forecast.ts';
 import type { TagLister } from './list-tags.ts';
@@ -52,11 +54,14 @@ export type Explain = (request: ExplainRequest, signal: AbortSignal) => Promise<
 /** Says what would happen to a pull, and why; changes nothing. */
 export function createExplainer(parts: ExplainParts): Explain {
   return async (request, signal) => {
-    const { target, reference } = locateImage(request.image, parts.rules(), parts.ownHosts());
-    const key: RepositoryKey = { registry: parts.registry, repository: target.repository };
+    const located = locateImage(request.image, parts.rules(), parts.ownHosts());
+    const { reference } = located;
+    const key: RepositoryKey = { registry: parts.registry, repository: located.target.repository };
     const now = parts.clock.now();
-    const rule = target.rule;
     const stored = await parts.metadata.findRepository(key);
+    const isOwn = stored?.pushed === true && located.target.rule?.prefix === rootPrefix;
+    const target = isOwn ? { ...located.target, rule: undefined } : located.target;
+    const { rule } = target;
     const tag =
       reference.kind === 'tag' ? await parts.metadata.findTag(key, reference.tag) : undefined;
     const found = {
@@ -219,7 +224,8 @@ async function probeUpstream(
     ...rest,
   });
   try {
-    const head = await parts.upstream.headManifest(
+    const head = await findManifestHead(
+      parts.upstream,
       { rule, url, repository: target.upstreamRepository },
       reference,
       AbortSignal.any([signal, deadline]),

@@ -8,6 +8,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { FetchedManifest, Upstream } from '../ports/upstream.ts';
 import type { PullRequest } from './cache.ts';
+import type { HeadHints } from './head-hints.ts';
 import type { ImmutableTags } from './immutable-tags.ts';
 import { isPrivate, repositoryKey, sourceOf } from './keys.ts';
 import type { ManifestMemory } from './manifest-memory.ts';
@@ -25,6 +26,7 @@ export interface FetchManifestParts {
   readonly changes: RepositoryChanges;
   readonly immutable: ImmutableTags;
   readonly sources: UpstreamSources;
+  readonly heads: HeadHints;
   readonly stops: RepositoryStops;
   readonly clock: Clock;
   readonly events: Events;

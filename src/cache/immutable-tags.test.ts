@@ -74,7 +74,7 @@ suite('a tag of upstream', () => {
   test('is not refreshed while it is immutable', async () => {
     const { rig, old } = await openMoved(immutable);
     await using _rig = rig;
-    const refresh = createRefresher({ ...named, refreshTag: rig.cache.refreshTag });
+    const refresh = createRefresher({ ...named, ...rig.cache });
     const error = await refused(refresh('up/app:v1', rig.signal), 'requestInvalid');
     assert.match(error.message, /immutable/);
     assert.equal(error.detail?.['digest'], old);

@@ -1,30 +1,43 @@
 import { LRUCache } from 'lru-cache';
-import { algorithmOf, hexOf, type Digest } from '../domain/digest.ts';
+import type { Digest } from '../domain/digest.ts';
 import type { Descriptor } from '../domain/manifest.ts';
-import { parseManifest } from '../domain/manifest-parser.ts';
-import { parseTag } from '../domain/tag.ts';
-import { UpstreamFailure } from '../domain/upstream-failure.ts';
-import type { UpstreamTarget } from '../ports/upstream.ts';
+import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Cache, PullRequest, ReferrersAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
 import { isRuled } from './pull-manifest.ts';
+import { createReferrersTagReader } from './referrers-tag.ts';
 import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
 import { staleDetail } from './tag-freshness.ts';
 import { askInTurn } from './upstream-sources.ts';
 
 const listsMax = 10_000;
+/** An image is looked at before it is signed: that nothing refers to it is no news to keep. */
+const emptyKnownForMs = 5000;
+const failureKnownForMs = 5000;
 
 type Parts = Pick<FetchManifestParts, 'upstream' | 'metadata' | 'clock' | 'signal'>;
 
+/** What upstream last said, and until when that is believed (of the process's clock). */
+interface KnownList {
+  readonly descriptors: readonly Descriptor[];
+  readonly freshUntil: number;
+}
+
+export interface ReferrersLister extends Pick<Cache, 'listReferrers'> {
+  /** Believes nothing of the repository's lists any longer, and asks for this one now; a failure is left to the next look. */
+  readonly refresh: (request: RuledRequest, subject: Digest, signal: AbortSignal) => Promise<void>;
+  clear(): void;
+}
+
 /** Referrers of upstream and of ours together, fresh like a tag (design.md §3, "Referrers"). */
-export function createReferrersLister(
-  parts: Parts,
-): Pick<Cache, 'listReferrers'> & { clear(): void } {
-  const lists = new LRUCache<string, { descriptors: readonly Descriptor[]; at: number }>({
+export function createReferrersLister(parts: Parts): ReferrersLister {
+  const lists = new LRUCache<string, KnownList>({ max: listsMax });
+  const failures = new LRUCache<string, { failure: UpstreamFailure; until: number }>({
     max: listsMax,
   });
   const flights = new SingleFlight<readonly Descriptor[]>();
+  const readTag = createReferrersTagReader(parts);
 
   async function readUpstream(
     request: RuledRequest,
@@ -33,70 +46,73 @@ export function createReferrersLister(
     const { rule, upstreamRepository: repository } = request.target;
     return askInTurn(rule.urls, parts.signal, async (url) => {
       const target = { rule, url, repository };
-      return (
-        (await parts.upstream.listReferrers(target, subject, parts.signal)) ??
-        readTagSchema(target, subject)
-      );
+      const listed = await parts.upstream.listReferrers(target, subject, parts.signal);
+      return listed ?? (await readTag(target, subject));
     });
   }
 
-  /** Where upstream has no referrers API: the index under the subject's `sha256-<hex>` tag, or none (distribution-spec, "Referrers Tag Schema"). */
-  async function readTagSchema(
-    target: UpstreamTarget,
+  function read(
+    request: RuledRequest,
     subject: Digest,
-  ): Promise<readonly Descriptor[]> {
-    const tag = parseTag(`${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`);
-    if (tag === undefined) return [];
-    try {
-      const fetched = await parts.upstream.getManifest(
-        target,
-        { kind: 'tag', tag },
-        undefined,
-        parts.signal,
-      );
-      return fetched === undefined ? [] : parseManifest(fetched.bytes, fetched.mediaType).manifests;
-    } catch (error) {
-      if (error instanceof UpstreamFailure && error.kind === 'notFound') return [];
-      throw error;
-    }
+  ): { readonly promise: Promise<readonly Descriptor[]>; readonly joined: boolean } {
+    const key = keyOf(request, subject);
+    return flights.join(key, async () => {
+      try {
+        const descriptors = await readUpstream(request, subject);
+        const { freshForMs } = request.target.rule;
+        const ms = descriptors.length === 0 ? Math.min(freshForMs, emptyKnownForMs) : freshForMs;
+        lists.set(key, { descriptors, freshUntil: parts.clock.elapsed() + ms });
+        failures.delete(key);
+        return descriptors;
+      } catch (error) {
+        if (error instanceof UpstreamFailure)
+          failures.set(key, { failure: error, until: parts.clock.elapsed() + failureKnownForMs });
+        throw error;
+      }
+    });
   }
 
-  async function upstreamOf(
+  /** Upstream's list; throws its failure where it can't be had now. `soon`: after the rule's staleBudget that is a failure. */
+  async function upstreamNow(
     request: RuledRequest,
     subject: Digest,
     soon: boolean,
     signal: AbortSignal,
   ): Promise<ReferrersAnswer> {
-    const key = memoryKey(request, `referrers ${subject}`);
-    const known = lists.get(key);
-    const freshFor = request.target.rule.freshForMs;
-    if (known !== undefined && parts.clock.elapsed() - known.at < freshFor) {
-      return { descriptors: known.descriptors, outcome: { verdict: 'hit' } };
-    }
-    const { promise, joined } = flights.join(key, async () => {
-      const descriptors = await readUpstream(request, subject);
-      lists.set(key, { descriptors, at: parts.clock.elapsed() });
-      return descriptors;
-    });
+    const failed = failures.get(keyOf(request, subject));
+    if (failed !== undefined && failed.until > parts.clock.elapsed()) throw failed.failure;
+    const { promise, joined } = read(request, subject);
+    const descriptors = soon
+      ? await waitWithin(promise, request.target.rule.staleBudgetMs, parts.clock, signal)
+      : await waitUnder(promise, signal);
+    if (descriptors === undefined) throw tooSlow(request);
+    return {
+      descriptors,
+      outcome: { verdict: joined ? 'coalesced' : 'miss', upstreamStatus: 200 },
+    };
+  }
+
+  async function listRuled(
+    request: RuledRequest & { readonly subject: Digest },
+    ours: readonly Descriptor[],
+    signal: AbortSignal,
+  ): Promise<ReferrersAnswer> {
+    const { subject } = request;
+    const known = lists.get(keyOf(request, subject));
+    if (known !== undefined && known.freshUntil > parts.clock.elapsed())
+      return { descriptors: united(ours, known.descriptors), outcome: { verdict: 'hit' } };
+    const kept = known?.descriptors ?? [];
+    // Who has something to be served with waits for upstream no longer than a stale tag does.
+    const soon = kept.length > 0 || ours.length > 0 || (await isPushed(request));
     try {
-      const descriptors = await (soon
-        ? waitWithin(promise, request.target.rule.staleBudgetMs, parts.clock, signal)
-        : waitUnder(promise, signal));
-      if (descriptors === undefined)
-        return {
-          descriptors: known?.descriptors ?? [],
-          outcome: { verdict: 'stale', detail: 'upstream timeout' },
-        };
-      return {
-        descriptors,
-        outcome: { verdict: joined ? 'coalesced' : 'miss', upstreamStatus: 200 },
-      };
+      const { descriptors, outcome } = await upstreamNow(request, subject, soon, signal);
+      return { descriptors: united(ours, descriptors), outcome };
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
-      return {
-        descriptors: known?.descriptors ?? [],
-        outcome: { verdict: 'stale', detail: staleDetail(error.kind) },
-      };
+      const descriptors = united(ours, kept);
+      // That nothing is known is no list: it would say that the image is not signed.
+      if (descriptors.length === 0) throw answerOf(error, 'referrers');
+      return { descriptors, outcome: { verdict: 'stale', detail: staleDetail(error.kind) } };
     }
   }
 
@@ -105,18 +121,40 @@ export function createReferrersLister(
   }
 
   return {
-    clear: () => lists.clear(),
+    clear: () => {
+      lists.clear();
+      failures.clear();
+    },
+    refresh: async (request, subject, signal) => {
+      const ofRepository = memoryKey(request, 'referrers ');
+      for (const [key, { descriptors }] of lists.entries())
+        if (key.startsWith(ofRepository)) lists.set(key, { descriptors, freshUntil: 0 });
+      await waitUnder(read(request, subject).promise, signal).catch((error: unknown) => {
+        if (!(error instanceof UpstreamFailure)) throw error;
+      });
+    },
     listReferrers: async (request, signal) => {
       const ours = await parts.metadata.listReferrers(repositoryKey(request), request.subject);
-      if (!isRuled(request))
-        return { descriptors: ours, outcome: { verdict: 'hit', detail: 'no rule' } };
-      if (request.heldOnly === true)
-        return { descriptors: ours, outcome: { verdict: 'hit', detail: 'held only' } };
-      // Who asks for the referrers of what was pushed here waits for upstream no longer than a stale tag does.
-      const soon = await isPushed(request);
-      const theirs = await upstreamOf(request, request.subject, soon, signal);
-      const united = new Map([...ours, ...theirs.descriptors].map((one) => [one.digest, one]));
-      return { descriptors: [...united.values()], outcome: theirs.outcome };
+      if (isRuled(request) && request.heldOnly !== true) return listRuled(request, ours, signal);
+      const detail = isRuled(request) ? 'held only' : 'no rule';
+      return { descriptors: ours, outcome: { verdict: 'hit', detail } };
     },
   };
+}
+
+function keyOf(request: RuledRequest, subject: Digest): string {
+  return memoryKey(request, `referrers ${subject}`);
+}
+
+/** Each digest once. Ours was read from the manifest itself; upstream's may say less, or something else. */
+function united(ours: readonly Descriptor[], theirs: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map([...theirs, ...ours].map((one) => [one.digest, one])).values()];
+}
+
+function tooSlow(request: RuledRequest): UpstreamFailure {
+  return new UpstreamFailure('upstream did not answer within staleBudget', {
+    kind: 'timeout',
+    reason: 'totalTimeout',
+    upstream: request.target.rule.urls[0]?.host ?? '',
+  });
 }

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
-import type { UpstreamUrl } from '../domain/pull-rule.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import { RegistryError } from '../domain/errors.ts';
+import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
 import type { Cache, PullRequest, TagsAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
@@ -12,9 +12,13 @@ import { askInTurn } from './upstream-sources.ts';
 import { staleDetail } from './tag-freshness.ts';
 
 const tagsReadMax = 10_000;
-const pagesMax = 100;
-const pageSize = 1000;
+/** Some give 20 to a page, whatever is asked for. */
+const pagesMax = 500;
+/** More is refused by some. */
+const pageSizeMax = 1000;
 const listsMax = 500;
+/** Tags of ours that are listed behind a list of upstream's that can't be joined with them. */
+const oursMax = 10_000;
 const listKnownForMs = 60_000;
 
 interface Parts extends Pick<FetchManifestParts, 'upstream' | 'metadata' | 'clock' | 'signal'> {
@@ -42,26 +46,31 @@ export function createTagLister(parts: Parts): TagLister {
     return askInTurn(rule.urls, parts.signal, (url) => readPages({ rule, url, repository }));
   }
 
-  async function readPages(target: {
-    rule: RuledRequest['target']['rule'];
-    url: UpstreamUrl;
-    repository: RuledRequest['target']['upstreamRepository'];
-  }): Promise<WholeList> {
+  async function readPages(target: UpstreamTarget): Promise<WholeList> {
     const tags = new Set<string>();
-    let last: string | undefined;
-    for (let page = 0; page < pagesMax; page += 1) {
-      const answer = await parts.upstream.listTags(
-        target,
-        { n: pageSize, ...(last === undefined ? {} : { last }) },
-        parts.signal,
-      );
-      const before = tags.size;
+    const seen = new Set<string>();
+    let answer = await firstPage(target);
+    for (;;) {
       for (const tag of answer.tags) tags.add(tag);
       if (tags.size > tagsReadMax) return undefined;
-      if (!answer.more || tags.size === before) return sorted(tags);
-      last = answer.tags.at(-1);
+      const { next } = answer;
+      // A list that leads back into itself has no more to give.
+      if (next === undefined || seen.has(next)) return sorted(tags);
+      if (seen.size >= pagesMax) return undefined;
+      seen.add(next);
+      answer = await parts.upstream.listTags(target, { next }, parts.signal);
     }
-    return undefined;
+  }
+
+  /** By pages as large as any registry takes; without a size where upstream doesn't take this one. */
+  async function firstPage(target: UpstreamTarget): Promise<TagPage> {
+    try {
+      return await parts.upstream.listTags(target, { n: pageSizeMax }, parts.signal);
+    } catch (error) {
+      const refused = error instanceof UpstreamFailure && error.kind === 'invalid';
+      if (!refused || (error.status !== 400 && error.status !== 422)) throw error;
+      return await parts.upstream.listTags(target, {}, parts.signal);
+    }
   }
 
   async function whole(
@@ -105,23 +114,29 @@ export function createTagLister(parts: Parts): TagLister {
     signal: AbortSignal,
   ): Promise<TagsAnswer> {
     const { rule, upstreamRepository: repository } = request.target;
+    const place = parsePlace(last, repository) ?? {
+      n: Math.min(n, pageSizeMax),
+      ...(last === '' ? {} : { last }),
+    };
     const answer = await askInTurn(rule.urls, signal, (url) =>
-      parts.upstream.listTags(
-        { rule, url, repository },
-        { n, ...(last === '' ? {} : { last }) },
-        signal,
-      ),
+      parts.upstream.listTags({ rule, url, repository }, place, signal),
     );
     const outcome = { verdict: 'bypass', upstreamStatus: 200 } as const;
+    const next = placeAfter(answer, repository, rule);
     const theirs = sorted(answer.tags);
-    // A page in an order of its own can't be joined: the next one would begin anywhere.
-    if (theirs.some((tag, at) => tag !== answer.tags[at])) return { ...answer, outcome };
+    const isInOrder = theirs.every((tag, at) => tag === answer.tags[at]);
+    const more = answer.next !== undefined;
+    if ('next' in place || next !== undefined || !isInOrder) {
+      // Pages in an order of their own can't be joined with ours, which come after the last of them.
+      const ours = more ? [] : await parts.metadata.listTags(repositoryKey(request), '', oursMax);
+      return { tags: [...new Set([...answer.tags, ...ours])], more, next, outcome };
+    }
     const ours = await parts.metadata.listTags(repositoryKey(request), last, n + 1);
-    const until = answer.more ? theirs.at(-1) : undefined;
+    const until = more ? theirs.at(-1) : undefined;
     const tags = sorted(
       new Set([...theirs, ...ours.filter((tag) => until === undefined || tag < until)]),
     );
-    return { tags: tags.slice(0, n), more: answer.more || tags.length > n, outcome };
+    return { tags: tags.slice(0, n), more: more || tags.length > n, outcome };
   }
 
   /** Ours and upstream's; ours alone, and soon, where upstream fails or is slow and something was pushed here. */
@@ -143,17 +158,23 @@ export function createTagLister(parts: Parts): TagLister {
       return { ...(await page(request, tags, n, last)), outcome: { verdict } };
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
+      if (last.startsWith(placeMark)) throw answerOf(error, 'tags');
+      // What upstream has taken away is no list to fall back on.
+      if (error.kind === 'notFound' || error.kind === 'denied')
+        lists.delete(memoryKey(request, 'tags'));
       const ours = await ourPage(request, staleDetail(error.kind));
       if (ours.tags.length === 0 && last === '' && !isPushed) throw answerOf(error, 'tags');
       return ours;
     }
   }
 
+  /** What is here, with what upstream had when it was last read whole. */
   async function ourPage(
     request: PullRequest & { readonly n: number; readonly last: string },
     detail: string,
   ): Promise<TagsAnswer> {
-    const ours = await page(request, [], request.n, request.last);
+    const known = lists.get(memoryKey(request, 'tags'))?.list.tags ?? [];
+    const ours = await page(request, known, request.n, request.last);
     return { ...ours, outcome: { verdict: 'stale', detail } };
   }
 
@@ -186,6 +207,45 @@ export function createTagLister(parts: Parts): TagLister {
         ? listRuled(request, signal)
         : listHeld(request),
   };
+}
+
+/** Before what is no tag, but a place in upstream's list: base64url of the query that leads there. */
+const placeMark = '~';
+
+/** The place that our own `Link` named; `undefined` for a tag. Throws `paginationInvalid`. */
+function parsePlace(last: string, repository: string): TagPlace | undefined {
+  if (!last.startsWith(placeMark)) return undefined;
+  const query = Buffer.from(last.slice(placeMark.length), 'base64url').toString('utf8');
+  if (!/^\?[!-~]+$/.test(query))
+    throw new RegistryError('paginationInvalid', 'last is no place in this list');
+  return { next: tagsPath(repository) + query };
+}
+
+/**
+ * What leads a client to upstream's next page; `undefined` where the last of these tags does. Upstream's own path is not
+ * passed on to clients, which would choose it: a list that goes on elsewhere can't be.
+ */
+function placeAfter(
+  { next, tags }: TagPage,
+  repository: string,
+  rule: RuledRequest['target']['rule'],
+): string | undefined {
+  if (next === undefined) return undefined;
+  const { pathname, search, searchParams } = new URL(next, 'http://upstream');
+  if (pathname !== tagsPath(repository))
+    throw new UpstreamFailure(`the list of ${repository} is too long, and goes on elsewhere`, {
+      kind: 'invalid',
+      reason: 'redirectRefused',
+      upstream: rule.urls[0]?.host ?? '',
+    });
+  const names = [...searchParams.keys()];
+  const isOrdinary = names.every((name) => name === 'n' || name === 'last');
+  if (isOrdinary && searchParams.get('last') === tags.at(-1)) return undefined;
+  return placeMark + Buffer.from(search, 'utf8').toString('base64url');
+}
+
+function tagsPath(repository: string): string {
+  return `/v2/${repository}/tags/list`;
 }
 
 /** Byte order, which for tags is the order of their UTF-16 units. */

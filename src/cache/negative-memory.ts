@@ -5,14 +5,24 @@ import type { Clock } from '../ports/clock.ts';
 const entriesMax = 10_000;
 const tagNotFoundMs = 5000;
 const digestNotFoundMs = 60_000;
+/** What a stored manifest names is there, or on its way: a registry that copies is seconds behind itself. */
+const namedNotFoundMs = 5000;
 const deniedMs = 30_000;
+
+export type NegativeReference = 'tag' | 'digest' | 'named';
+
+const notFoundMs: Readonly<Record<NegativeReference, number>> = {
+  tag: tagNotFoundMs,
+  digest: digestNotFoundMs,
+  named: namedNotFoundMs,
+};
 
 /** Remembers for a short while that upstream said no, so that a loop of pulls costs it nothing (design.md §3, "Numbers and statuses"). */
 export interface NegativeMemory {
   /** The failure remembered for the key, if it still holds. */
   get(key: string): UpstreamFailure | undefined;
-  /** Remembers `notFound` and `denied` failures; others are never remembered here. */
-  note(key: string, reference: 'tag' | 'digest', failure: unknown): void;
+  /** Remembers `notFound` and `denied` failures; others are never remembered here. `named`: a digest that a stored manifest of the repository names. */
+  note(key: string, reference: NegativeReference, failure: unknown): void;
   forget(key: string): void;
   clear(): void;
 }
@@ -32,8 +42,7 @@ export function createNegativeMemory(clock: Clock): NegativeMemory {
     note: (key, reference, failure) => {
       if (!(failure instanceof UpstreamFailure)) return;
       if (failure.kind !== 'notFound' && failure.kind !== 'denied') return;
-      const notFoundMs = reference === 'tag' ? tagNotFoundMs : digestNotFoundMs;
-      const ms = failure.kind === 'denied' ? deniedMs : notFoundMs;
+      const ms = failure.kind === 'denied' ? deniedMs : notFoundMs[reference];
       entries.set(key, { failure, until: clock.elapsed() + ms });
     },
     forget: (key) => void entries.delete(key),

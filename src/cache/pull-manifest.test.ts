@@ -409,7 +409,7 @@ suite('lists', () => {
     rig.clock.advance(61_000);
     rig.upstream.before = down('network');
     const away = await page(10);
-    assert.deepEqual([away.tags, away.outcome.verdict], [['cached'], 'stale']);
+    assert.deepEqual([away.tags, away.outcome.verdict], [['a', 'b', 'cached', 'd'], 'stale']);
   });
 
   test('a list of more than 10,000 tags is passed on page by page', async () => {
@@ -430,6 +430,7 @@ suite('lists', () => {
       mediaType: mediaTypes.ociManifest,
       digest: `sha256:${'d'.repeat(64)}`,
       size: 5,
+      artifactType: 'application/x-signature',
     };
     rig.upstream.referrers.set(subject.digest, undefined);
     rig.upstream.putManifest(

@@ -10,8 +10,10 @@ import type { ManifestHead } from '../ports/upstream.ts';
 import type { Cache, ManifestAnswer, PullRequest } from './cache.ts';
 import type { ImageCompletion } from './complete-image.ts';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
-import { memoryKey } from './keys.ts';
+import { isHeadsNo, saysAbsent } from './head-hints.ts';
+import { memoryKey, repositoryKey } from './keys.ts';
 import type { NegativeMemory } from './negative-memory.ts';
+import type { OwnRepositories } from './own-repositories.ts';
 import { stoppedFailure } from './repository-stops.ts';
 import type { TagResolver } from './resolve-tag.ts';
 import { SingleFlight, waitUnder } from './single-flight.ts';
@@ -25,7 +27,8 @@ export interface PullManifestParts extends FetchManifestParts {
   readonly fetcher: ManifestFetcher;
   readonly tags: TagResolver;
   readonly negative: NegativeMemory;
-  readonly completion: ImageCompletion;
+  readonly own: OwnRepositories;
+  readonly completion: Pick<ImageCompletion, 'sent'>;
 }
 
 type ManifestRequest = Parameters<Cache['pullManifest']>[0];
@@ -35,7 +38,7 @@ export function createManifestPuller(
   parts: PullManifestParts,
 ): Pick<Cache, 'pullManifest'> & { clear(): void } {
   const heads = new LRUCache<string, { answer: ManifestAnswer; until: number }>({ max: headsMax });
-  const headFlights = new SingleFlight<ManifestHead>();
+  const headFlights = new SingleFlight<ManifestHead | undefined>();
 
   /** A manifest that is here, with what completes its image set going where it goes out whole. */
   function held(
@@ -49,9 +52,10 @@ export function createManifestPuller(
     return { digest, mediaType, size: bytes.length, bytes, outcome };
   }
 
-  async function pull(request: ManifestRequest, signal: AbortSignal): Promise<ManifestAnswer> {
-    const { reference } = request;
+  async function pull(asked: ManifestRequest, signal: AbortSignal): Promise<ManifestAnswer> {
+    const { reference } = asked;
     try {
+      const request = await parts.own.of(asked);
       if (!isRuled(request)) return await pullWithoutRule(request);
       if (request.heldOnly === true) return await pullHeld(request);
       if (reference.kind === 'digest') return await pullByDigest(request, reference.digest, signal);
@@ -104,19 +108,28 @@ export function createManifestPuller(
     const manifest = await parts.memory.findManifest(request, digest);
     if (manifest !== undefined && (!stopped || manifest.provenance !== undefined))
       return held(request, manifest, { verdict: 'hit' });
-    const key = memoryKey(request, digest);
-    refuseKnown(key);
+    refuseKnown(request, digest);
     try {
-      if (request.method === 'HEAD' || stopped) {
-        const answer = await headByDigest(request, digest, signal);
-        if (request.method === 'HEAD') return answer;
-        parts.stops.lift(request);
-      }
-      return await getMissing(request, { kind: 'digest', digest }, signal);
+      if (request.method === 'HEAD') return await headByDigest(request, digest, signal);
+      const answer = await getMissing(request, { kind: 'digest', digest }, signal);
+      if (stopped) parts.stops.lift(request);
+      return answer;
     } catch (error) {
-      parts.negative.note(key, 'digest', error);
+      await noteDigest(request, digest, error);
       throw error;
     }
+  }
+
+  async function noteDigest(
+    request: ManifestRequest,
+    digest: Digest,
+    error: unknown,
+  ): Promise<void> {
+    if (!(error instanceof UpstreamFailure)) return;
+    const { named } = await parts.metadata
+      .findBlobClaim(repositoryKey(request), '', digest)
+      .catch(() => ({ named: false }));
+    parts.negative.note(refusalKey(request, digest), named ? 'named' : 'digest', error);
   }
 
   /** One upstream HEAD for a manifest that is not held, kept 60 s. */
@@ -131,18 +144,18 @@ export function createManifestPuller(
       return { ...known.answer, outcome: { verdict: 'hit' } };
     }
     const { rule, upstreamRepository: repository } = request.target;
+    const reference = { kind: 'digest', digest } as const;
     const { promise, joined } = headFlights.join(key, () =>
       askInTurn(rule.urls, parts.signal, (url) =>
-        parts.upstream.headManifest(
-          { rule, url, repository },
-          { kind: 'digest', digest },
-          parts.signal,
-        ),
-      ),
+        parts.upstream.headManifest({ rule, url, repository }, reference, parts.signal),
+      ).catch((error: unknown) => {
+        if (isHeadsNo(error) && !saysAbsent(error)) return undefined;
+        throw error;
+      }),
     );
     const head = await waitUnder(promise, signal);
-    if (head.size === undefined || head.mediaType === undefined)
-      return getMissing(request, { kind: 'digest', digest }, signal);
+    if (head?.size === undefined || head.mediaType === undefined)
+      return getMissing(request, reference, signal);
     const verdict = joined ? 'coalesced' : 'miss';
     const answer: ManifestAnswer = {
       digest,
@@ -161,13 +174,12 @@ export function createManifestPuller(
     signal: AbortSignal,
   ): Promise<ManifestAnswer> {
     const stored = await parts.memory.findTag(request, tag);
-    const key = memoryKey(request, tag);
     if (stored === undefined) {
-      refuseKnown(key);
+      refuseKnown(request, tag);
       try {
         return await pullUnknownTag(request, tag, signal);
       } catch (error) {
-        parts.negative.note(key, 'tag', error);
+        parts.negative.note(refusalKey(request, tag), 'tag', error);
         throw error;
       }
     }
@@ -180,7 +192,13 @@ export function createManifestPuller(
     tag: Tag,
     signal: AbortSignal,
   ): Promise<ManifestAnswer> {
-    if (request.method === 'GET') return getMissing(request, { kind: 'tag', tag }, signal);
+    if (request.method === 'GET') {
+      const answer = await getMissing(request, { kind: 'tag', tag }, signal);
+      const url = request.target.rule.urls[0];
+      const refusedHead = parts.negative.get(refusalKey({ ...request, method: 'HEAD' }, tag));
+      if (refusedHead !== undefined && url !== undefined) parts.heads.noteUseless(url);
+      return answer;
+    }
     const learned = await parts.tags.learn(request, tag, signal);
     return answerTag(request, learned.tag, learned.outcome, signal);
   }
@@ -196,7 +214,16 @@ export function createManifestPuller(
     if (manifest !== undefined) return held(request, manifest, outcome);
     const { digest, mediaType, size } = tag;
     if (request.method === 'HEAD') return { digest, mediaType, size, bytes: undefined, outcome };
-    return getMissing(request, { kind: 'digest', digest }, signal);
+    try {
+      return await getMissing(request, { kind: 'digest', digest }, signal);
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure) || !isGone(error)) throw error;
+      // The tag may have moved since its digest was learned.
+      const next = await parts.tags.reread(request, tag, signal);
+      const found = next && (await parts.memory.findManifest(request, next.digest));
+      if (found === undefined) throw error;
+      return held(request, found, { verdict: 'miss', upstreamStatus: 200 });
+    }
   }
 
   async function getMissing(
@@ -215,8 +242,11 @@ export function createManifestPuller(
     });
   }
 
-  function refuseKnown(key: string): void {
-    const failure = parts.negative.get(key);
+  /** What a GET was refused is refused to all; what a HEAD was, to HEADs alone. */
+  function refuseKnown(request: ManifestRequest, subject: Digest | Tag): void {
+    const failure =
+      parts.negative.get(refusalKey(request, subject)) ??
+      parts.negative.get(memoryKey(request, subject));
     if (failure !== undefined) throw answerOf(failure, 'manifest', 'negative');
   }
 
@@ -242,6 +272,16 @@ export function createManifestPuller(
     const outcome = freshness.kind === 'own' ? ownOutcome(tag) : freshOutcome(freshness.ttlSeconds);
     return Promise.resolve(held(request, manifest, outcome));
   }
+}
+
+/** Where a refusal is remembered: a HEAD's apart. */
+function refusalKey(request: ManifestRequest, subject: Digest | Tag): string {
+  return memoryKey(request, request.method === 'HEAD' ? `HEAD ${subject}` : subject);
+}
+
+/** Upstream does not have the digest, does not give it, or has something else under it. */
+function isGone({ kind }: UpstreamFailure): boolean {
+  return kind === 'notFound' || kind === 'denied' || kind === 'invalid';
 }
 
 export function isRuled<R extends PullRequest>(request: R): request is R & RuledRequest {

@@ -157,6 +157,7 @@ suite('T34: a pushed tag in a rule’s repository', () => {
       registry: homeRegistry,
       rules: () => rules,
       refreshTag: rig.cache.refreshTag,
+      refreshReferrers: rig.cache.refreshReferrers,
       ownHosts: () => new Set(),
     });
     const error = await refused(refresh('up/app:v1', rig.signal), 'requestInvalid');

@@ -5,6 +5,7 @@ import type { RegistryKey } from '../domain/registry.ts';
 import type { RuleSet } from '../domain/rule-set.ts';
 import { UpstreamFailure, answerOf } from '../domain/upstream-failure.ts';
 import { locateImage } from './image-target.ts';
+import type { ReferrersLister } from './list-referrers.ts';
 import type { TagResolver } from './resolve-tag.ts';
 
 const refreshMs = 60_000;
@@ -14,13 +15,15 @@ export interface RefreshParts {
   readonly rules: () => RuleSet;
   /** The cache's own tag resolver: asks upstream now, whatever the freshness, and keeps what it says. */
   readonly refreshTag: TagResolver['refresh'];
+  /** Its referrers too: an image may have been signed since. */
+  readonly refreshReferrers: ReferrersLister['refresh'];
   readonly ownHosts: () => ReadonlySet<string>;
 }
 
 /** Throws `RegistryError`: `requestInvalid`, `nameUnknown`, `denied`, or what upstream failed with. */
 export type Refresh = (image: string, signal: AbortSignal) => Promise<Refreshment>;
 
-/** Revalidates a tag now, as a pull of a stale one would, without the stale answer. */
+/** Revalidates a tag now, as a pull of a stale one would, without the stale answer; then asks for what refers to its manifest. */
 export function createRefresher(parts: RefreshParts): Refresh {
   return async (image, signal) => {
     const { target, reference } = locateImage(image, parts.rules(), parts.ownHosts());
@@ -39,11 +42,10 @@ export function createRefresher(parts: RefreshParts): Refresh {
       });
     const deadline = AbortSignal.timeout(refreshMs);
     try {
-      const { before, after, changed } = await parts.refreshTag(
-        { registry: parts.registry, target: { ...target, rule } },
-        reference.tag,
-        AbortSignal.any([signal, deadline]),
-      );
+      const request = { registry: parts.registry, target: { ...target, rule } };
+      const within = AbortSignal.any([signal, deadline]);
+      const { before, after, changed } = await parts.refreshTag(request, reference.tag, within);
+      await parts.refreshReferrers(request, after, within);
       const { repository } = target;
       return { image, repository, tag: reference.tag, before: before ?? null, after, changed };
     } catch (error) {

@@ -2,11 +2,14 @@ import type { Tag } from '../domain/tag.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { CacheOutcome } from '../domain/verdict.ts';
 import type { UpstreamUrl } from '../domain/pull-rule.ts';
+import type { Reference } from '../domain/reference.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { StoredTag } from '../metadata/metadata.ts';
+import type { ManifestHead, UpstreamTarget } from '../ports/upstream.ts';
 import { LRUCache } from 'lru-cache';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
+import { isHeadsNo, saysAbsent } from './head-hints.ts';
 import { isPrivate, memoryKey, repositoryKey, sourceOf } from './keys.ts';
 import { findOwnTag } from './manifest-memory.ts';
 import { stoppedFailure } from './repository-stops.ts';
@@ -39,7 +42,16 @@ export interface TagResolver {
    * `undefined` where the tag was read from another source than the rule's.
    */
   resolveHeld(request: RuledRequest, tag: StoredTag): Promise<ResolvedTag | undefined>;
-  /** For a tag that is not held: one upstream HEAD, kept as validated. */
+  /**
+   * For a tag whose digest can't be had: the manifest is asked for by the tag, and stored with it. Throws the failure;
+   * `undefined` where the tag may not move.
+   */
+  reread(
+    request: RuledRequest,
+    tag: StoredTag,
+    signal: AbortSignal,
+  ): Promise<StoredTag | undefined>;
+  /** For a tag that is not held: one upstream HEAD, kept as validated; or a GET where HEAD can't say. */
   learn(request: RuledRequest, tag: Tag, signal: AbortSignal): Promise<ResolvedTag>;
   /** Asks upstream now, whatever the freshness: `breakwater refresh`. Throws the failure. */
   refresh: (
@@ -69,9 +81,10 @@ export function createTagResolver(
   function check(
     request: RuledRequest,
     tag: StoredTag,
+    unreachable = false,
   ): { promise: Promise<Revalidation>; startedAt: number } {
     const key = memoryKey(request, tag.tag);
-    const { promise } = checks.join(key, async () => {
+    const { promise } = checks.join(unreachable ? `${key} by GET` : key, async () => {
       began.set(key, parts.clock.elapsed());
       try {
         const own = await findOwnTag(parts.memory, request, tag.tag);
@@ -79,6 +92,7 @@ export function createTagResolver(
         const standing = {
           held: (await parts.memory.findManifest(request, tag.digest)) !== undefined,
           immutable: await isKept(request, tag),
+          unreachable,
         };
         const result = await revalidateTag(request, tag, standing, parts, fetcher);
         if (result.kind === 'failed') remember(key, result.failure);
@@ -210,6 +224,19 @@ export function createTagResolver(
     return { tag, outcome: { verdict: 'stale', detail: 'not validated', ttlSeconds } };
   }
 
+  async function reread(
+    request: RuledRequest,
+    tag: StoredTag,
+    signal: AbortSignal,
+  ): Promise<StoredTag | undefined> {
+    if (isOwn(tag) || (await isKept(request, tag))) return undefined;
+    const recent = recentFailure(memoryKey(request, tag.tag));
+    if (recent !== undefined) throw recent;
+    const result = await waitUnder(check(request, tag, true).promise, signal);
+    if (result.kind === 'failed') throw result.failure;
+    return result.tag;
+  }
+
   async function learnNow(request: RuledRequest, tag: Tag): Promise<StoredTag> {
     const { rule, upstreamRepository: repository } = request.target;
     let failure: UpstreamFailure | undefined;
@@ -227,11 +254,11 @@ export function createTagResolver(
     request: RuledRequest,
     tag: Tag,
     url: UpstreamUrl,
-    target: Parameters<FetchManifestParts['upstream']['headManifest']>[0],
+    target: UpstreamTarget,
   ): Promise<StoredTag> {
     const reference = { kind: 'tag', tag } as const;
-    const head = await parts.upstream.headManifest(target, reference, parts.signal);
-    if (head.digest === undefined || head.size === undefined || head.mediaType === undefined) {
+    const head = await headOf(reference, url, target);
+    if (head?.digest === undefined || head.size === undefined || head.mediaType === undefined) {
       // A HEAD that does not say what it found can't be answered or kept: the manifest itself has to be read.
       const manifest = await fetcher.fetch(request, reference).promise;
       const known = parts.memory.peekTag(request, tag);
@@ -259,6 +286,21 @@ export function createTagResolver(
     return stored;
   }
 
+  /** `undefined` where HEAD says nothing at this upstream. That there is no such tag is said by a HEAD as by a GET, to HEADs. */
+  async function headOf(
+    reference: Reference,
+    url: UpstreamUrl,
+    target: UpstreamTarget,
+  ): Promise<ManifestHead | undefined> {
+    if (parts.heads.isUseless(url)) return undefined;
+    try {
+      return await parts.upstream.headManifest(target, reference, parts.signal);
+    } catch (error) {
+      if (isHeadsNo(error) && !saysAbsent(error)) return undefined;
+      throw error;
+    }
+  }
+
   function tagOf(
     request: RuledRequest,
     tag: Tag,
@@ -282,6 +324,7 @@ export function createTagResolver(
   return {
     resolve,
     resolveHeld,
+    reread,
     learn: async (request, tag, signal) => {
       const { promise, joined } = heads.join(memoryKey(request, tag), () => learnNow(request, tag));
       const stored = await waitUnder(promise, signal);

@@ -3,7 +3,9 @@ import type { UpstreamUrl } from '../domain/pull-rule.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { StoredTag } from '../metadata/metadata.ts';
+import type { ManifestHead } from '../ports/upstream.ts';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
+import { isHeadsNo } from './head-hints.ts';
 import { isPrivate, repositoryKey, sourceOf } from './keys.ts';
 import { statusAfter } from './tag-freshness.ts';
 
@@ -20,11 +22,13 @@ export interface TagStanding {
   readonly held: boolean;
   /** The check may lift a stop, but not move the tag. */
   readonly immutable: boolean;
+  /** The manifest itself is asked for by the tag: its digest was asked for, and can't be had. */
+  readonly unreachable?: boolean;
 }
 
 /**
- * Asks the rule's first URL for the tag, once: HEAD, or a conditional GET where upstream's HEAD names no digest. Never throws
- * an upstream failure.
+ * Asks the rule's first URL for the tag, once: HEAD, or a conditional GET where upstream's HEAD says no or names no digest.
+ * Never throws an upstream failure.
  */
 export async function revalidateTag(
   request: RuledRequest,
@@ -57,26 +61,22 @@ interface CheckParts extends FetchManifestParts {
 async function check(
   request: RuledRequest,
   tag: StoredTag,
-  { held, immutable }: TagStanding,
+  standing: TagStanding,
   url: UpstreamUrl,
   parts: CheckParts,
   fetcher: ManifestFetcher,
 ): Promise<Revalidation> {
-  const { rule, upstreamRepository: repository } = request.target;
-  const target = { rule, url, repository };
-  const reference = { kind: 'tag', tag: tag.tag } as const;
-  const head = await parts.upstream.headManifest(target, reference, parts.signal);
+  const { held, immutable } = standing;
+  const head = standing.unreachable ? undefined : await headOf(request, tag, url, parts);
+  if (head?.digest === undefined) {
+    const checked = await checkByGet(request, tag, standing, url, parts, fetcher);
+    if (!standing.unreachable) parts.heads.noteUseless(url);
+    return checked;
+  }
+  parts.heads.noteUseful(url);
   if (immutable) return { kind: 'same', tag };
   if (head.digest === tag.digest)
     return { kind: 'same', tag: await validated(request, tag, url, parts) };
-  if (head.digest === undefined) {
-    const fetched = await parts.upstream.getManifest(target, reference, tag.digest, parts.signal);
-    if (fetched === undefined || fetched.digest === tag.digest) {
-      return { kind: 'same', tag: await validated(request, tag, url, parts) };
-    }
-    const manifest = await fetcher.store(request, fetched, { tag: tag.tag, url });
-    return moved(request, tag, url, parts, { ...manifest, size: manifest.bytes.length });
-  }
   const digest = head.digest;
   if (!held) {
     return moveTo(request, tag, url, parts, {
@@ -92,6 +92,48 @@ async function check(
   } catch (error) {
     return { kind: 'failed', failure: asFailure(error, url), lost: digest };
   }
+}
+
+/** `undefined` where HEAD says nothing here: a no of it refuses no GET. */
+async function headOf(
+  request: RuledRequest,
+  tag: StoredTag,
+  url: UpstreamUrl,
+  parts: CheckParts,
+): Promise<ManifestHead | undefined> {
+  if (parts.heads.isUseless(url)) return undefined;
+  const { rule, upstreamRepository: repository } = request.target;
+  const reference = { kind: 'tag', tag: tag.tag } as const;
+  try {
+    return await parts.upstream.headManifest({ rule, url, repository }, reference, parts.signal);
+  } catch (error) {
+    if (isHeadsNo(error)) return undefined;
+    throw error;
+  }
+}
+
+async function checkByGet(
+  request: RuledRequest,
+  tag: StoredTag,
+  { held, immutable, unreachable }: TagStanding,
+  url: UpstreamUrl,
+  parts: CheckParts,
+  fetcher: ManifestFetcher,
+): Promise<Revalidation> {
+  const { rule, upstreamRepository: repository } = request.target;
+  const fetched = await parts.upstream.getManifest(
+    { rule, url, repository },
+    { kind: 'tag', tag: tag.tag },
+    unreachable ? undefined : tag.digest,
+    parts.signal,
+  );
+  if (immutable) return { kind: 'same', tag };
+  if (fetched === undefined || (fetched.digest === tag.digest && held))
+    return { kind: 'same', tag: await validated(request, tag, url, parts) };
+  const manifest = await fetcher.store(request, fetched, { tag: tag.tag, url });
+  const found = { ...manifest, size: manifest.bytes.length };
+  const result = moved(request, tag, url, parts, found);
+  return fetched.digest === tag.digest ? { ...result, kind: 'same' } : result;
 }
 
 type Found = Pick<StoredTag, 'digest' | 'mediaType' | 'size'>;
@@ -129,7 +171,7 @@ function moved(
   url: UpstreamUrl,
   parts: CheckParts,
   { digest, mediaType, size }: Found,
-): Revalidation {
+): Revalidation & { readonly kind: 'moved' } {
   const source = sourceOf(url, request.target);
   const next: StoredTag = {
     tag: tag.tag,

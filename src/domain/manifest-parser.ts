@@ -2,7 +2,7 @@ import { parseDigest } from './digest.ts';
 import { RegistryError } from './errors.ts';
 import type { Descriptor, Manifest, Platform } from './manifest.ts';
 import { manifestBytesMax } from './manifest.ts';
-import { mediaTypes } from './media-type.ts';
+import { childKind, mediaTypes } from './media-type.ts';
 import type { FailureReason } from './upstream-failure.ts';
 
 /** The most descriptors of one manifest; the largest known indexes have some hundreds. */
@@ -44,16 +44,17 @@ export function parseManifest(bytes: Uint8Array, contentType: string | undefined
     (Object.hasOwn(kinds, mediaType) ? kinds[mediaType] : undefined) ?? kindByStructure(body);
   if (kind === 'opaque') return opaque(mediaType, body);
   refuseAmbiguous(body, kind);
-  const manifests = kind === 'index' ? descriptors(body, 'manifests') : [];
+  const children = kind === 'index' ? descriptors(body, 'manifests') : [];
+  const isBlob = (child: Descriptor): boolean => childKind(child.mediaType) === 'blob';
   const config = kind === 'image' ? optionalDescriptor(body, 'config') : undefined;
   const layers =
     kind === 'image'
       ? descriptors(body, mediaType === mediaTypes.ociArtifact ? 'blobs' : 'layers')
-      : [];
+      : children.filter(isBlob);
   return {
     mediaType,
     kind,
-    manifests,
+    manifests: children.filter((child) => !isBlob(child)),
     config,
     layers,
     subject: optionalDescriptor(body, 'subject'),

@@ -22,7 +22,7 @@ export interface Platform {
 /** What was read from a manifest's bytes, which themselves are kept and returned exact. */
 export interface Manifest {
   readonly mediaType: string;
-  /** `index`: children are manifests; `image`: config and layers (an OCI artifact manifest's blobs are layers); `opaque`: JSON of another kind, no children read. */
+  /** `index`: children are manifests, and those that are blobs by their media type are layers; `image`: config and layers (an OCI artifact manifest's blobs are layers); `opaque`: JSON of another kind, no children read. */
   readonly kind: 'index' | 'image' | 'opaque';
   readonly manifests: readonly Descriptor[];
   readonly config: Descriptor | undefined;

@@ -9,6 +9,17 @@ export const mediaTypes = {
   dockerSchema1Signed: 'application/vnd.docker.distribution.manifest.v1+prettyjws',
 } as const;
 
+const manifestTypes: ReadonlySet<string> = new Set(Object.values(mediaTypes));
+
+const blobTypes =
+  /^application\/vnd\.(?:oci\.image\.(?:layer\.|config\.)|oci\.empty\.|docker\.(?:image\.rootfs\.|container\.image\.)|buildkit\.cacheconfig\.)/;
+
+/** What a descriptor of an index names: BuildKit's cache, in its index form, names layers and a config there. */
+export function childKind(mediaType: string): 'manifest' | 'blob' | 'unknown' {
+  if (manifestTypes.has(mediaType)) return 'manifest';
+  return blobTypes.test(mediaType) ? 'blob' : 'unknown';
+}
+
 /** The one Accept that upstream is ever sent for manifests, so that the stored answer never depends on a client. */
 export const manifestAccept: string = [
   mediaTypes.ociIndex,

@@ -1,5 +1,6 @@
 import type { Digest } from '../domain/digest.ts';
 import type { Descriptor } from '../domain/manifest.ts';
+import { childKind } from '../domain/media-type.ts';
 import { batches } from './batches.ts';
 import type { PutManifestInput } from './registry-metadata.ts';
 import type { Sql } from './schema.ts';
@@ -37,6 +38,12 @@ export async function findMissing(
       }
     }
     for (const digests of batches(children)) await addManifests(sql, repositoryId, digests, held);
+    // A type that nobody knows may be a blob's.
+    const maybeBlobs = manifests.filter(
+      ({ mediaType, digest }) => childKind(mediaType) === 'unknown' && !held.has(digest),
+    );
+    for (const digests of batches(input.sparse ? [] : uniqueDigests(maybeBlobs)))
+      await addProven(sql, repositoryId, digests, held);
   }
   for (const digest of ruleHeld) held.add(digest);
   const required = input.sparse ? blobs.slice(0, config ? 1 : 0) : [...blobs, ...children];

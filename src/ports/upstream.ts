@@ -56,9 +56,12 @@ export interface BlobOptions {
 
 export interface TagPage {
   readonly tags: readonly string[];
-  /** True when upstream announced a next page. */
-  readonly more: boolean;
+  /** Path and query of the next page at the same upstream, as it was announced; absent: there is none. */
+  readonly next: string | undefined;
 }
+
+/** Where a page of tags begins: by the specification's parameters, or as the page before it said. */
+export type TagPlace = { readonly n?: number; readonly last?: string } | { readonly next: string };
 
 /** What a registry says of its pull quota (Docker Hub's ratelimit headers). */
 export interface UpstreamLimit {
@@ -115,11 +118,7 @@ export interface Upstream {
     options: BlobOptions,
     signal: AbortSignal,
   ): Promise<BlobBody | undefined>;
-  listTags(
-    target: UpstreamTarget,
-    page: { readonly n: number; readonly last?: string },
-    signal: AbortSignal,
-  ): Promise<TagPage>;
+  listTags(target: UpstreamTarget, place: TagPlace, signal: AbortSignal): Promise<TagPage>;
   /** All pages; `undefined` where upstream has no referrers API (the caller reads the tag schema then). At most 10,000. */
   listReferrers(
     target: UpstreamTarget,

@@ -68,7 +68,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
       getManifest(calls, target, reference, ifNoneMatch, signal),
     headBlob: (target, digest, signal) => headBlob(calls, target, digest, signal),
     openBlob: (target, digest, blob, signal) => openBlob(calls, target, digest, blob, signal),
-    listTags: (target, page, signal) => listTags(calls, target, page, signal),
+    listTags: (target, place, signal) => listTags(calls, target, place, signal),
     listReferrers: (target, subject, signal) => listReferrers(calls, target, subject, signal),
     ping: (rule, url, signal) => ping(calls, rule, url, signal),
     state: (host, rule) => hosts.state(host, rule && shownTo(rule, host)),

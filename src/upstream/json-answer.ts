@@ -27,14 +27,10 @@ export async function readObject(
   return { fields: parsed as Record<string, unknown>, bytes: bytes.length };
 }
 
-/**
- * Where the next page of an answer from `place` is. The origin that answered is asked, whatever host `Link` names: behind a proxy
- * registries name hosts and ports of their own.
- */
+/** Where the next page of an answer from `place` is: at the origin that answered. */
 export function nextPlaceOf(answer: Answer, { url, own }: Place): Place | undefined {
-  const link = nextLinkOf(answer);
-  const next = link === undefined ? null : URL.parse(link, url);
-  return next === null ? undefined : { url: new URL(next.pathname + next.search, url.origin), own };
+  const path = nextPathOf(answer, url.href);
+  return path === undefined ? undefined : { url: new URL(url.origin + path), own };
 }
 
 /** The target of `Link: <…>; rel="next"`; `undefined`: no next page (distribution-spec, "Listing Tags"). */
@@ -46,4 +42,15 @@ export function nextLinkOf(answer: Answer): string | undefined {
       return found[1];
   }
   return undefined;
+}
+
+/**
+ * The path and query that `Link` leads to from the page at `asked`, wherever it says they are: behind a proxy registries name
+ * hosts and ports of their own, and a credential goes to the origin that was asked alone.
+ */
+export function nextPathOf(answer: Answer, asked: string): string | undefined {
+  const link = nextLinkOf(answer);
+  const next = link === undefined ? null : URL.parse(link, asked);
+  // Two slashes in front would be a host.
+  return next === null ? undefined : next.pathname.replace(/^\/+/, '/') + next.search;
 }

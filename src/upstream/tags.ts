@@ -1,8 +1,8 @@
 import { parseTag } from '../domain/tag.ts';
-import type { TagPage, UpstreamTarget } from '../ports/upstream.ts';
+import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
 import { askSmall, type Calls, received, small } from './calls.ts';
 import { failure } from './failures.ts';
-import { nextLinkOf, readObject } from './json-answer.ts';
+import { nextPathOf, readObject } from './json-answer.ts';
 import { failureOfStatus } from './statuses.ts';
 
 /** Some registries give every tag whatever `n` says. */
@@ -12,14 +12,13 @@ const tagListBytesMax = 16 * 1024 * 1024;
 export function listTags(
   calls: Calls,
   target: UpstreamTarget,
-  page: { readonly n: number; readonly last?: string },
+  place: TagPlace,
   signal: AbortSignal,
 ): Promise<TagPage> {
   const { repository, url } = target;
   return small(calls, target, signal, async (within) => {
     const asked = `tags of ${url.host}/${repository}`;
-    const last = page.last === undefined ? '' : `&last=${encodeURIComponent(page.last)}`;
-    const path = `/v2/${repository}/tags/list?n=${page.n}${last}`;
+    const path = pathOf(repository, place);
     const headers = { accept: 'application/json' };
     const answer = await askSmall(
       calls,
@@ -36,6 +35,14 @@ export function listTags(
     const tags = listed.filter(
       (tag): tag is string => typeof tag === 'string' && parseTag(tag) !== undefined,
     );
-    return { tags, more: nextLinkOf(answer) !== undefined };
+    return { tags, next: nextPathOf(answer, url.origin + path) };
   });
+}
+
+function pathOf(repository: string, place: TagPlace): string {
+  if ('next' in place) return place.next;
+  const query = new URLSearchParams();
+  if (place.n !== undefined) query.set('n', String(place.n));
+  if (place.last !== undefined) query.set('last', place.last);
+  return `/v2/${repository}/tags/list${query.size === 0 ? '' : `?${query.toString()}`}`;
 }

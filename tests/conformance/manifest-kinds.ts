@@ -61,6 +61,22 @@ export function plain({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size };
 }
 
+/** A blob of each type, pushed. */
+async function blobsOf(
+  types: readonly string[],
+  client: RegistryClient,
+  repository: string,
+  algorithm: Algorithm,
+): Promise<object[]> {
+  const blobs: object[] = [];
+  for (const type of types) {
+    const bytes = randomBytes(32);
+    await client.pushBlob(repository, bytes, algorithm);
+    blobs.push(descriptorOf(type, bytes, algorithm));
+  }
+  return blobs;
+}
+
 const foreign = 'a layer that nobody pushed';
 
 export const manifestKinds: readonly ManifestKind[] = [
@@ -185,6 +201,23 @@ export const manifestKinds: readonly ManifestKind[] = [
   {
     name: 'an index that is an artifact',
     make: (client, repository, algorithm) => index(client, repository, { artifactType }, algorithm),
+  },
+  {
+    name: "BuildKit's cache as an index, whose children are layers and a config",
+    async make(client, repository, algorithm) {
+      const types = [
+        'application/vnd.oci.image.layer.v1.tar+gzip',
+        'application/vnd.oci.image.layer.v1.tar+zstd',
+        'application/vnd.docker.image.rootfs.diff.tar.gzip',
+        'application/vnd.buildkit.cacheconfig.v0',
+      ];
+      return indexOf(await blobsOf(types, client, repository, algorithm));
+    },
+  },
+  {
+    name: 'an index of blobs whose type nobody knows',
+    make: async (client, repository, algorithm) =>
+      indexOf(await blobsOf(['application/x-thing'], client, repository, algorithm)),
   },
   {
     name: 'an image with a subject that is not there',

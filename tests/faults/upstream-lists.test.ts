@@ -32,7 +32,9 @@ const descriptor = (name: string): object => ({
 
 test('tags ask for n and last, tell of a next page, and leave out what is no tag', async () => {
   await using stage = await openStage((_request, response, count) => {
-    const next = { link: '</v2/team/app/tags/list?n=2&last=b>; rel="next"' };
+    const next = {
+      link: '<https://elsewhere.example//v2/team/app/tags/list?n=2&last=b>; rel="next"',
+    };
     json(
       response,
       { name: 'team/app', tags: ['a', 'b', '../evil', 7, '-x'] },
@@ -43,11 +45,11 @@ test('tags ask for n and last, tell of a next page, and leave out what is no tag
   const target = targetAt(stage);
   assert.deepEqual(await rig.upstream.listTags(target, { n: 2 }, never), {
     tags: ['a', 'b'],
-    more: true,
+    next: '/v2/team/app/tags/list?n=2&last=b',
   });
   assert.deepEqual(await rig.upstream.listTags(target, { n: 2, last: 'b&n=9' }, never), {
     tags: ['a', 'b'],
-    more: false,
+    next: undefined,
   });
   assert.deepEqual(
     stage.seen.map(({ path }) => path),
@@ -62,7 +64,7 @@ test('a repository without tags has none', async () => {
   await using rig = createRig();
   assert.deepEqual(await rig.upstream.listTags(targetAt(stage), { n: 2 }, never), {
     tags: [],
-    more: false,
+    next: undefined,
   });
 });
 

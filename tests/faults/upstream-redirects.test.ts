@@ -111,7 +111,7 @@ test('manifests, tags and referrers follow redirects', async () => {
   );
   assert.deepEqual(await rig.upstream.listTags(target, { n: 10 }, never), {
     tags: ['a'],
-    more: false,
+    next: undefined,
   });
   assert.deepEqual(await rig.upstream.listReferrers(target, digest, never), []);
   assert.equal(stage.seen.length, 6);

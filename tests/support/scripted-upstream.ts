@@ -182,12 +182,18 @@ export function createScriptedUpstream(
       };
       return body;
     },
-    listTags: async (target, page) => {
-      await asked('listTags', target, `${page.n} ${page.last ?? ''}`);
+    listTags: async (target, place) => {
+      const query = 'next' in place ? new URL(place.next, 'http://up').searchParams : undefined;
+      const n = Number(query?.get('n') ?? ('n' in place ? place.n : undefined) ?? Infinity);
+      const last = query?.get('last') ?? ('last' in place ? place.last : undefined) ?? '';
+      await asked('listTags', target, `${n} ${last}`);
       const all = script.tags.get(target.repository);
       if (all === undefined) throw failure('notFound', 404, target.url.host);
-      const after = all.filter((tag) => page.last === undefined || tag > page.last);
-      return { tags: after.slice(0, page.n), more: after.length > page.n };
+      const after = all.filter((tag) => tag > last);
+      const tags = after.slice(0, n);
+      const path = `/v2/${target.repository}/tags/list`;
+      const next = after.length > n ? `${path}?n=${n}&last=${tags.at(-1) ?? ''}` : undefined;
+      return { tags, next };
     },
     listReferrers: async (target, subject) => {
       await asked('listReferrers', target, subject);

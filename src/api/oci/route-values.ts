@@ -55,8 +55,11 @@ export function parsePageSize(text: string | undefined): number | undefined {
   return Math.min(Number(text), pageMax);
 }
 
+/** A place in an upstream's list, as our own `Link` names it: no tag begins with `~`. */
+const placeCharactersMax = 4096;
+
 export function requireLast(last: string): string {
-  if (last.length > 128)
+  if (last.length > (last.startsWith('~') ? placeCharactersMax : 128))
     throw new RegistryError('paginationInvalid', 'last is longer than a tag can be');
   return last;
 }

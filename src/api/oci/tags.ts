@@ -24,7 +24,7 @@ export async function listTags(cache: Cache, plan: TagsPlan, request: Incoming):
     'X-Content-Type-Options': 'nosniff',
   };
   if (route.ns !== undefined) headers['OCI-Namespace'] = route.ns;
-  const last = answer.tags.at(-1);
+  const last = answer.next ?? answer.tags.at(-1);
   if (answer.more && last !== undefined)
     headers['Link'] = `<${formatRoute({ ...route, n, last })}>; rel="next"`;
   const body = `${JSON.stringify({ name: route.name, tags: answer.tags })}\n`;

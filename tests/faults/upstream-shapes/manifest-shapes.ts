@@ -28,6 +28,29 @@ export const manifestShapes: readonly UpstreamShape[] = [
     },
   })),
   {
+    name: 'HEAD of a manifest is 405, and GET is right',
+    clients: all,
+    play: (registry) => {
+      registry.image({ tag: 'v1' });
+      refuseHead(registry, unknown('UNSUPPORTED', 405));
+      return [{ ask: 'pull', reference: 'v1' }];
+    },
+  },
+  ...[404, 405, 500].map((status): UpstreamShape => ({
+    name: `HEAD of a manifest is ${status}, and its tag moves (freshFor: 0s)`,
+    clients: { crane: 'right', skopeo: 'right' },
+    rule: { freshFor: '0s' },
+    play: (registry) => {
+      registry.image({ tag: 'v1' });
+      refuseHead(registry, unknown('UNSUPPORTED', status));
+      return [
+        { ask: 'pull', reference: 'v1' },
+        () => void registry.image({ tag: 'v1', salt: 'moved' }),
+        { ask: 'pull', reference: 'v1' },
+      ];
+    },
+  })),
+  {
     name: 'HEAD of a manifest has no Docker-Content-Digest',
     clients: { crane: 'right', skopeo: 'right', regctl: 'right' },
     rule: { freshFor: '0s' },
@@ -42,6 +65,21 @@ export const manifestShapes: readonly UpstreamShape[] = [
         { ask: 'digest', reference: 'v1' },
         () => void registry.image({ tag: 'v1', salt: 'moved' }),
         { ask: 'digest', reference: 'v1' },
+        { ask: 'pull', reference: 'v1' },
+      ];
+    },
+  },
+  {
+    name: 'A tag moves after its HEAD, and the old digest is gone',
+    clients: { crane: 'right', regctl: 'right' },
+    play: (registry) => {
+      const old = registry.image({ tag: 'v1' });
+      return [
+        { ask: 'digest', reference: 'v1' },
+        () => {
+          registry.drop(old.digest);
+          registry.image({ tag: 'v1', salt: 'moved' });
+        },
         { ask: 'pull', reference: 'v1' },
       ];
     },

@@ -1,0 +1,100 @@
+import { LRUCache } from 'lru-cache';
+import { algorithmOf, hexOf, type Digest } from '../domain/digest.ts';
+import type { Descriptor } from '../domain/manifest.ts';
+import { parseManifest } from '../domain/manifest-parser.ts';
+import { parseTag } from '../domain/tag.ts';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { FetchedManifest, Upstream, UpstreamTarget } from '../ports/upstream.ts';
+
+/** Bytes of indexes whose referrers are kept. */
+const keptBytesMax = 8 * 1024 * 1024;
+/** Descriptors of one index that are looked into; more are taken at their word. */
+const lookedIntoMax = 100;
+const atOnceMax = 8;
+
+/** The referrers that a registry without the API keeps under the subject's tag; none where there is no such tag. */
+export type ReferrersTagReader = (
+  target: UpstreamTarget,
+  subject: Digest,
+) => Promise<readonly Descriptor[]>;
+
+/**
+ * Reads `sha256-<hex>` tags (distribution-spec, "Referrers Tag Schema"). Such a tag may as well have been given to the image
+ * itself: what it names are referrers only where it is an index, not the subject itself, whose entries say an artifactType or
+ * name the subject in their own manifests. Platforms of an image are none.
+ */
+export function createReferrersTagReader(parts: {
+  readonly upstream: Pick<Upstream, 'getManifest'>;
+  /** Ends with the server. */
+  readonly signal: AbortSignal;
+}): ReferrersTagReader {
+  const { upstream, signal } = parts;
+  const kept = new LRUCache<string, { referrers: readonly Descriptor[]; bytes: number }>({
+    maxSize: keptBytesMax,
+    sizeCalculation: ({ bytes }) => bytes + 512,
+  });
+
+  async function get(
+    target: UpstreamTarget,
+    reference: Parameters<Upstream['getManifest']>[1],
+  ): Promise<FetchedManifest | undefined> {
+    try {
+      return await upstream.getManifest(target, reference, undefined, signal);
+    } catch (error) {
+      if (error instanceof UpstreamFailure && error.kind === 'notFound') return undefined;
+      throw error;
+    }
+  }
+
+  /** The descriptor as its manifest has it, where that names the subject. */
+  async function lookInto(
+    target: UpstreamTarget,
+    subject: Digest,
+    one: Descriptor,
+  ): Promise<readonly Descriptor[]> {
+    const fetched = await get(target, { kind: 'digest', digest: one.digest });
+    if (fetched === undefined) return [];
+    const manifest = parseManifest(fetched.bytes, fetched.mediaType);
+    if (manifest.subject?.digest !== subject) return [];
+    const { artifactType, annotations } = manifest;
+    return [
+      {
+        ...(annotations === undefined ? {} : { annotations }),
+        ...one,
+        ...(artifactType === undefined ? {} : { artifactType }),
+      },
+    ];
+  }
+
+  async function referrersIn(
+    index: FetchedManifest,
+    target: UpstreamTarget,
+    subject: Digest,
+  ): Promise<readonly Descriptor[]> {
+    const { kind, manifests } = parseManifest(index.bytes, index.mediaType);
+    if (kind !== 'index') return [];
+    const typed = manifests.filter((one) => one.artifactType !== undefined);
+    const others = manifests.filter(
+      (one) => one.artifactType === undefined && one.platform === undefined,
+    );
+    const found = [...typed, ...others.slice(lookedIntoMax)];
+    for (let from = 0; from < Math.min(others.length, lookedIntoMax); from += atOnceMax) {
+      const some = others.slice(from, Math.min(from + atOnceMax, lookedIntoMax));
+      const looked = await Promise.all(some.map((one) => lookInto(target, subject, one)));
+      found.push(...looked.flat());
+    }
+    return found;
+  }
+
+  return async (target, subject) => {
+    const tag = parseTag(`${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`);
+    const index = tag && (await get(target, { kind: 'tag', tag }));
+    if (index === undefined || index.digest === subject) return [];
+    const key = `${target.url.origin}/${target.repository} ${index.digest}`;
+    const known = kept.get(key);
+    if (known !== undefined) return known.referrers;
+    const referrers = await referrersIn(index, target, subject);
+    kept.set(key, { referrers, bytes: index.bytes.length });
+    return referrers;
+  };
+}
