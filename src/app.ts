@@ -105,6 +105,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     {
       ...config.cache,
       downloadsMax: config.limits.downloadsMax,
+      rules: () => config.rules,
       pushSettings: () => config,
     },
   );

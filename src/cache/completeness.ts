@@ -1,6 +1,6 @@
 import type { Digest } from '../domain/digest.ts';
 import type { ExplainedContent } from '../domain/explanation.ts';
-import type { Descriptor, Platform } from '../domain/manifest.ts';
+import { livesElsewhere, type Platform } from '../domain/manifest.ts';
 import type { Metadata, RepositoryKey } from '../metadata/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 
@@ -118,14 +118,6 @@ async function holdsBlob(
   const claim = await from.metadata.findBlobClaim(input.key, input.rule ?? '', digest);
   if (claim.proven) return true;
   return claim.named && (claim.ruleFetched || input.rule === undefined);
-}
-
-/** Non-distributable layers are never fetched, so they are never missing. */
-function livesElsewhere(child: Descriptor): boolean {
-  return (
-    (child.urls !== undefined && child.urls.length > 0) ||
-    /\.(?:foreign|nondistributable)\./.test(child.mediaType)
-  );
 }
 
 /** False for attestations, which carry `unknown/unknown`. */

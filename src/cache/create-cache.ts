@@ -1,3 +1,4 @@
+import type { PullRule } from '../domain/pull-rule.ts';
 import type { Metadata } from '../metadata/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -32,6 +33,7 @@ import { createRepositorySettings, type RepositorySettings } from './repository-
 import { createRepositoryStops } from './repository-stops.ts';
 import { createTagResolver, type TagResolver } from './resolve-tag.ts';
 import { createSpaceGate, type MinFree } from './space-gate.ts';
+import { createUpstreamPace } from './upstream-pace.ts';
 import { createUpstreamSources } from './upstream-sources.ts';
 
 export interface CacheParts {
@@ -51,6 +53,8 @@ export interface CacheLimits {
   readonly minFree: MinFree;
   readonly maxBlobBytes: number;
   readonly downloadsMax: number;
+  /** Those in force now. */
+  readonly rules: () => readonly PullRule[];
   /** As the configuration says now: each push asks. */
   readonly pushSettings: () => PushSettings;
 }
@@ -99,13 +103,20 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   };
   const fetcher = createManifestFetcher(fetchParts);
   const tags = createTagResolver(fetchParts, fetcher);
+  const pace = createUpstreamPace();
   const downloads = createDownloads(
-    { upstream, spool, blobs, clock, events, sources, space, ...limits },
+    { upstream, spool, blobs, clock, events, sources, space, pace, ...limits },
     limits.downloadsMax,
   );
   const blobPuller = createBlobPuller({ ...fetchParts, blobs, downloads, negative });
   const filler: BlobFiller = blobPuller;
-  const completion = createImageCompletion({ ...fetchParts, fetcher, filler });
+  const completion = createImageCompletion({
+    ...fetchParts,
+    fetcher,
+    filler,
+    downloads,
+    rules: limits.rules,
+  });
   const manifests = createManifestPuller({
     ...fetchParts,
     fetcher,

@@ -1,7 +1,13 @@
 import type { ByteSpan } from '../domain/byte-source.ts';
 import type { UpstreamUrl } from '../domain/pull-rule.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
-import type { BlobBody, BlobLocation, BlobOptions } from '../ports/upstream.ts';
+import type {
+  BlobBody,
+  BlobLocation,
+  BlobOptions,
+  BlobPlace,
+  PlaceTaker,
+} from '../ports/upstream.ts';
 import type { Download } from './download.ts';
 import { pump } from './download-pump.ts';
 import type { PiecePlan } from './piece-plan.ts';
@@ -20,7 +26,7 @@ const pauseFirstMs = 100;
 export async function fetchBytes(download: Download): Promise<ReadonlySet<UpstreamUrl>> {
   const { request, parts } = download;
   const gave = new Set<UpstreamUrl>();
-  const plan = createPiecePlan(parts.pieceBytes);
+  const plan = createPiecePlan();
   let failures: UpstreamFailure[] = [];
   let everProgressed = false;
   for (let turn = 0; !download.complete;) {
@@ -64,31 +70,19 @@ function pause(download: Download, ms: number): Promise<void> {
   });
 }
 
-/** One URL's turn: a first connection, and further ones for pieces where upstream serves ranges and the blob is large. */
+/** One URL's turn: a first connection, and further ones for pieces where upstream serves ranges and the blob is large enough. */
 async function fetchFrom(download: Download, url: UpstreamUrl, plan: PiecePlan): Promise<void> {
-  const opened = await openFirst(download, url, plan);
-  const extras = new Set<Promise<void>>();
-  const fetcher = { download, url, plan, location: opened.body.location };
+  const fetcher: Fetcher = { download, url, plan, location: undefined };
+  const opened = await openFirst(fetcher);
+  const further = createFurtherConnections(fetcher);
   try {
-    // Further connections wait for the first bytes: whoever reads them should not stand behind three handshakes.
-    const onFirst = opened.parallel ? () => addExtras(fetcher, extras) : undefined;
-    await take(fetcher, opened.body, opened.span, onFirst);
-    for (;;) {
-      if (download.size === undefined || download.complete) break;
-      const span = opened.ranges
-        ? claimNext(download, plan, opened.parallel)
-        : plan.claimRest(download.file.arrived, download.size);
-      if (span === undefined) break;
-      if (opened.parallel) addExtras(fetcher, extras);
-      const body = await openPiece(fetcher, span, false);
-      if (body !== undefined) await take(fetcher, body, span);
-    }
+    await fetchInTurn(fetcher, opened, further);
   } catch (error) {
     if (!(error instanceof UpstreamFailure))
       download.pause(error instanceof Error ? error : new Error(String(error)));
     throw error;
   } finally {
-    await Promise.allSettled(extras);
+    await further.end();
   }
 }
 
@@ -96,36 +90,66 @@ interface Fetcher {
   readonly download: Download;
   readonly url: UpstreamUrl;
   readonly plan: PiecePlan;
-  location: BlobLocation;
+  /** Where the bytes were last found to be. */
+  location: BlobLocation | undefined;
 }
 
 interface Opened {
   readonly body: BlobBody;
   readonly span: ByteSpan | undefined;
+  /** Upstream serves ranges. */
   readonly ranges: boolean;
+  /** It answered one, and the blob comes in more than one piece. */
   readonly parallel: boolean;
 }
 
-/** The first request of a turn: plain for a blob known to be small, else a first piece by range, plain where that is refused. */
-async function openFirst(download: Download, url: UpstreamUrl, plan: PiecePlan): Promise<Opened> {
+/** The first connection's way through the blob. */
+async function fetchInTurn(
+  fetcher: Fetcher,
+  opened: Opened,
+  further: FurtherConnections,
+): Promise<void> {
+  const { download, plan } = fetcher;
+  // Further connections wait for the first bytes: whoever reads them should not stand behind three handshakes.
+  let onFirst: (() => void) | undefined = opened.parallel ? () => further.begin() : undefined;
+  let { body, span } = opened;
+  for (;;) {
+    let next: Promise<BlobBody> | undefined;
+    {
+      await using owned = body;
+      await take(fetcher, owned, span, onFirst);
+      onFirst = undefined;
+      if (download.size === undefined || download.complete) return;
+      span = opened.parallel
+        ? claimPiece(fetcher)
+        : plan.claimRest(download.file.arrived, download.size);
+      if (span === undefined) return;
+      // Before the connection is given back, so that only those go first who come first.
+      next = openPiece(fetcher, span);
+      next.catch(() => {});
+    }
+    body = await next;
+    further.goOn();
+  }
+}
+
+/**
+ * The first request of a turn: plain for a blob that is known to come in one piece, else the first piece by range, plain where
+ * that is refused.
+ */
+async function openFirst(fetcher: Fetcher): Promise<Opened> {
+  const { download, url, plan } = fetcher;
   const { parts } = download;
   const { arrived } = download.file;
   const size = download.size;
-  const large = size === undefined || size > parts.parallelAboveBytes;
+  const inPieces = parts.connectionsPerBlob > 1;
   let span: ByteSpan | undefined;
-  if (size !== undefined) {
-    span = large
-      ? plan.claim(arrived, size, download.waitingPositions)
-      : plan.claimRest(arrived, size);
-  } else if (parts.connectionsPerBlob > 1 && arrived.length === 0) {
-    span = plan.claim([], parts.pieceBytes, []);
-  }
+  if (size !== undefined) span = inPieces ? claimPiece(fetcher) : plan.claimRest(arrived, size);
+  else if (inPieces && arrived.length === 0)
+    span = plan.claim([], parts.pieceBytes, parts.pieceBytes, []);
   try {
     const whole = span === undefined || (span.start === 0 && span.end + 1 === size);
-    const body = whole
-      ? await open(download, url, {})
-      : await openRange(download, url, span as ByteSpan);
-    if (body === undefined) throw new Error('a first connection was not waited for');
+    const body = whole ? await open(fetcher, {}) : await openRange(fetcher, span as ByteSpan);
     try {
       await download.announce(body.total, url.host);
     } catch (error) {
@@ -138,10 +162,11 @@ async function openFirst(download: Download, url: UpstreamUrl, plan: PiecePlan):
       const start = span.start;
       if (total === undefined) span = undefined;
       else
-        span = body.partial ? plan.claim(arrived, total, [start]) : plan.claimRest(arrived, total);
+        span = body.partial
+          ? plan.claim(arrived, total, pieceBytesOf(fetcher), [start])
+          : plan.claimRest(arrived, total);
     }
-    const parallel =
-      body.partial && parts.connectionsPerBlob > 1 && (total ?? 0) > parts.parallelAboveBytes;
+    const parallel = inPieces && body.partial && total !== undefined;
     return { body, span, ranges: body.ranges, parallel };
   } catch (error) {
     if (span !== undefined) plan.release(span);
@@ -149,98 +174,145 @@ async function openFirst(download: Download, url: UpstreamUrl, plan: PiecePlan):
   }
 }
 
-/** A range; where upstream refuses ranges outright (400, 416, 501), the whole from its beginning. */
-async function openRange(
-  download: Download,
-  url: UpstreamUrl,
-  span: ByteSpan,
-): Promise<BlobBody | undefined> {
-  try {
-    return await open(download, url, { range: span });
-  } catch (error) {
-    if (!(error instanceof UpstreamFailure) || ![400, 416, 501].includes(error.status ?? 0))
-      throw error;
-    return open(download, url, {});
-  }
+/** Large blobs come in pieces of the configured size, smaller ones in such as take longer than a few round trips. */
+function pieceBytesOf({ download, url }: Fetcher): number {
+  const { pieceBytes, parallelAboveBytes, pace } = download.parts;
+  const size = download.size ?? Number.POSITIVE_INFINITY;
+  return size > parallelAboveBytes ? pieceBytes : pace.pieceBytes(url.host, pieceBytes);
 }
 
-function open(
-  download: Download,
-  url: UpstreamUrl,
-  options: BlobOptions,
-): Promise<BlobBody | undefined> {
-  const { rule, upstreamRepository: repository, digest } = download.request;
-  return download.parts.upstream.openBlob(
-    { rule, url, repository },
-    digest,
-    options,
-    download.signal,
+function claimPiece(fetcher: Fetcher): ByteSpan | undefined {
+  const { download, plan } = fetcher;
+  return plan.claim(
+    download.file.arrived,
+    download.size as number,
+    pieceBytesOf(fetcher),
+    download.waitingPositions,
   );
 }
 
-function claimNext(download: Download, plan: PiecePlan, parallel: boolean): ByteSpan | undefined {
-  const size = download.size as number;
-  const { arrived } = download.file;
-  return parallel
-    ? plan.claim(arrived, size, download.waitingPositions)
-    : plan.claimRest(arrived, size);
+/** A range; where upstream refuses ranges outright (400, 416, 501), the whole from its beginning. */
+async function openRange(fetcher: Fetcher, span: ByteSpan): Promise<BlobBody> {
+  try {
+    return await open(fetcher, { range: span });
+  } catch (error) {
+    if (!(error instanceof UpstreamFailure) || ![400, 416, 501].includes(error.status ?? 0))
+      throw error;
+    return open(fetcher, {});
+  }
 }
 
-async function openPiece(
-  fetcher: Fetcher,
-  span: ByteSpan,
-  onlyIfIdle: boolean,
-): Promise<BlobBody | undefined> {
-  const { download, url, plan, location } = fetcher;
+async function open(fetcher: Fetcher, options: BlobOptions): Promise<BlobBody> {
+  const { download, url } = fetcher;
+  const { rule, upstreamRepository: repository, digest } = download.request;
+  const body = await download.parts.upstream.openBlob(
+    { rule, url, repository },
+    digest,
+    { ...options, demand: download.demand },
+    download.signal,
+  );
+  download.parts.pace.answered(url.host, body.answeredAfterMs);
+  fetcher.location = body.location;
+  return body;
+}
+
+/** Ends the claim where the piece can't be had. */
+async function openPiece(fetcher: Fetcher, span: ByteSpan, place?: BlobPlace): Promise<BlobBody> {
+  const { location } = fetcher;
   try {
-    const body = await open(download, url, { range: span, location, onlyIfIdle });
-    if (body === undefined) plan.release(span);
-    else fetcher.location = body.location;
-    return body;
+    return await open(fetcher, {
+      range: span,
+      ...(location === undefined ? {} : { location }),
+      ...(place === undefined ? {} : { place }),
+    });
   } catch (error) {
-    plan.release(span);
+    fetcher.plan.release(span);
     throw error;
   }
 }
 
 /** Reads a body into the file; the claim ends with it, whatever happens. */
 async function take(
-  fetcher: Fetcher,
+  { download, url, plan }: Fetcher,
   body: BlobBody,
   span: ByteSpan | undefined,
   onFirst?: () => void,
 ): Promise<void> {
-  const { download, url, plan } = fetcher;
+  const { clock, pace } = download.parts;
   try {
-    await using owned = body;
-    if (owned.total !== undefined && download.size !== undefined && owned.total !== download.size) {
-      await download.announce(owned.total, url.host);
+    if (body.total !== undefined && download.size !== undefined && body.total !== download.size) {
+      await download.announce(body.total, url.host);
     }
-    const end = await pump(download, owned, span, onFirst);
+    const startedAt = clock.elapsed();
+    const end = await pump(download, body, span, onFirst);
+    pace.arrived(url.host, end - body.start, clock.elapsed() - startedAt);
     if (download.size === undefined) await download.announce(end, url.host);
   } finally {
     if (span !== undefined) plan.release(span);
   }
 }
 
-/** Starts as many further connections as nobody else waits for; each takes pieces until none is left. */
-function addExtras(fetcher: Fetcher, extras: Set<Promise<void>>): void {
-  while (extras.size < fetcher.download.parts.connectionsPerBlob - 1) {
-    const span = claimNext(fetcher.download, fetcher.plan, true);
-    if (span === undefined) return;
-    const extra = fetchPieces(fetcher, span).finally(() => extras.delete(extra));
-    extra.catch(() => {});
-    extras.add(extra);
-  }
+/** Connections beside a download's first: those that nobody waits for, a piece each. */
+interface FurtherConnections {
+  /** From now on. */
+  begin(): void;
+  /** The first connection has a new piece: where a further one failed, others are tried again. */
+  goOn(): void;
+  /** Takes no more, and waits for those under way. */
+  end(): Promise<void>;
 }
 
-/** A further connection's life. It ends quietly: what it leaves undone, the first connection or the next turn fetches. */
-async function fetchPieces(fetcher: Fetcher, first: ByteSpan): Promise<void> {
-  let span: ByteSpan | undefined = first;
-  while (span !== undefined && !fetcher.download.signal.aborted) {
-    const body: BlobBody | undefined = await openPiece(fetcher, span, true);
-    if (body === undefined) return;
-    await take(fetcher, body, span);
-    span = claimNext(fetcher.download, fetcher.plan, true);
+function createFurtherConnections(fetcher: Fetcher): FurtherConnections {
+  const { download, url, plan } = fetcher;
+  const { upstream, connectionsPerBlob } = download.parts;
+  const running = new Set<Promise<void>>();
+  let offer: Disposable | undefined;
+  let failed = false;
+  let ended = false;
+
+  /** It fails quietly: what it leaves undone, the first connection or the next turn fetches. */
+  async function fetchPiece(place: BlobPlace, span: ByteSpan): Promise<void> {
+    try {
+      await using body = await openPiece(fetcher, span, place);
+      await take(fetcher, body, span);
+    } catch {
+      failed = true;
+    }
   }
+
+  const taker: PlaceTaker = {
+    get wanted() {
+      return download.demand.wanted;
+    },
+    get load() {
+      if (failed || download.signal.aborted || running.size >= connectionsPerBlob - 1) return 0;
+      const bytes = plan.unclaimed(download.file.arrived, download.size ?? 0);
+      return bytes / (running.size + 2);
+    },
+    take(place) {
+      const span = claimPiece(fetcher);
+      if (span === undefined) return place[Symbol.dispose]();
+      const piece = fetchPiece(place, span).finally(() => {
+        running.delete(piece);
+        upstream.reconsider(url.host);
+      });
+      running.add(piece);
+    },
+  };
+
+  return {
+    begin() {
+      if (!ended) offer ??= upstream.offerPlaces({ rule: download.request.rule, url }, taker);
+    },
+    goOn() {
+      if (!failed) return;
+      failed = false;
+      upstream.reconsider(url.host);
+    },
+    async end() {
+      ended = true;
+      offer?.[Symbol.dispose]();
+      await Promise.all(running);
+    },
+  };
 }

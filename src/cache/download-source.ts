@@ -76,9 +76,13 @@ function createDownloadReader(
   }
 
   async function waitUntilHere(): Promise<void> {
-    while (!isHere()) {
+    for (;;) {
+      const { changes } = download;
+      if (isHere()) return;
       successor ??= await succeed();
-      await (successor === undefined ? waitForMore() : successor.arrival?.wait());
+      if (successor !== undefined) await successor.arrival?.wait();
+      // What changed since the look above wakes nobody any more.
+      else if (download.changes === changes) await waitForMore();
     }
   }
 
@@ -86,6 +90,7 @@ function createDownloadReader(
     for (;;) {
       await waitUntilHere();
       if (successor !== undefined) return successor.read(into);
+      const { changes } = download;
       signal.throwIfAborted();
       if (download.state === 'failed') throw download.error;
       if (isBroken()) throw new Error('the bytes sent so far were found wrong');
@@ -96,7 +101,8 @@ function createDownloadReader(
       );
       position += got;
       if (got > 0) return got;
-      await waitForMore();
+      // What changed since the look above wakes nobody any more.
+      if (download.changes === changes) await waitForMore();
     }
   }
 

@@ -7,13 +7,14 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { Spool, SpoolFile } from '../ports/spool.ts';
-import type { Upstream } from '../ports/upstream.ts';
+import type { BlobDemand, Upstream } from '../ports/upstream.ts';
 import { fetchBytes } from './download-fetch.ts';
 import { bytesOf } from './piece-plan.ts';
 import type { SpaceGate } from './space-gate.ts';
 import { isStorageFailure } from './space-gate.ts';
 import type { UpstreamSources } from './upstream-sources.ts';
 import { askInTurn } from './upstream-sources.ts';
+import type { UpstreamPace } from './upstream-pace.ts';
 
 /** What a download reads from and writes to. */
 export interface DownloadParts {
@@ -24,6 +25,7 @@ export interface DownloadParts {
   readonly events: Events;
   readonly sources: UpstreamSources;
   readonly space: SpaceGate;
+  readonly pace: UpstreamPace;
   readonly parallelAboveBytes: number;
   readonly pieceBytes: number;
   readonly connectionsPerBlob: number;
@@ -65,6 +67,12 @@ export class Download {
   /** Counts up when all bytes were thrown away after a wrong digest: a reader that had some of them must fail. */
   generation = 0;
   readers = 0;
+  /** Counts up with each change that `changed` tells. */
+  changes = 0;
+  /** When the last reader went; long ago where there was none. */
+  leftAt: number = Number.NEGATIVE_INFINITY;
+  /** What clients read goes before what nobody waits for, where connections are scarce. */
+  readonly demand: BlobDemand;
   /** Positions at which readers wait, for steering the next piece. */
   readonly waiting: Set<{ readonly position: number }> = new Set();
   /** Resolves when upstream has answered and the size is known, or bytes flow without one; rejects with the failure. */
@@ -88,6 +96,12 @@ export class Download {
     this.started = promise;
     this.#start = { resolve, reject };
     promise.catch(() => {});
+    const readers = (): number => this.readers;
+    this.demand = {
+      get wanted() {
+        return readers() > 0;
+      },
+    };
     this.closed = this.#run();
   }
 
@@ -162,7 +176,12 @@ export class Download {
   /** A reader came (`1`) or went (`-1`). */
   attach(change: 1 | -1): void {
     this.readers += change;
-    if (this.readers === 0) this.#wake();
+    if (this.readers === 0) {
+      this.leftAt = this.parts.clock.elapsed();
+      this.#wake();
+    }
+    if (this.readers !== (change === 1 ? 1 : 0)) return;
+    for (const { host } of this.request.rule.urls) this.parts.upstream.reconsider(host);
   }
 
   /** Upstream's word on the size: checked, and told to the spool; `started` resolves. Throws `NoSpace` where it can't fit. */
@@ -349,6 +368,7 @@ export class Download {
   }
 
   #wake(): void {
+    this.changes += 1;
     for (const wake of this.#wakeups) wake();
   }
 }

@@ -16,7 +16,7 @@ function gated(): { readonly gate: Promise<void>; readonly open: () => void } {
 }
 
 suite('downloads that nobody reads', () => {
-  test('beyond sixteen the oldest pauses, and what had come of it is not fetched again', async () => {
+  test('leave an eighth of the connections: beyond that the oldest pauses, and what had come of it is not fetched again', async () => {
     await using rig = await createCacheRig({ limits: { connectionsPerBlob: 1 } });
     const { gate, open } = gated();
     const bytes = Array.from({ length: 18 }, (_, at) => randomBytes(100_000, at + 1));
@@ -36,7 +36,9 @@ suite('downloads that nobody reads', () => {
       await reader[Symbol.asyncDispose]();
     }
     const paused = (): boolean =>
-      rig.events.some((event) => event.type === 'downloadEnded' && /16/.test(event.error ?? ''));
+      rig.events.some(
+        (event) => event.type === 'downloadEnded' && /more than 14/.test(event.error ?? ''),
+      );
     open();
     await until(paused, 'a pause');
     await until(() => rig.cache.downloads.count === 0);

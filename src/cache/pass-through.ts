@@ -105,7 +105,6 @@ async function createUpstreamReader(
       either,
     ),
   );
-  if (body === undefined) throw new Error('a connection was not waited for');
   const chunks = withLastHeldBack(
     trimmed(body, reading),
     () => {

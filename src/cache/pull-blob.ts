@@ -37,8 +37,12 @@ type BlobRequest = Parameters<Cache['pullBlob']>[0];
 
 /** Starts or joins the download of a blob that a repository's manifest names, with nobody reading it. */
 export interface BlobFiller {
-  /** True when bytes were fetched; false when the blob was here already. */
-  fill(request: RuledRequest & { readonly digest: Digest }, signal: AbortSignal): Promise<boolean>;
+  /** True when bytes were fetched; false when the blob was here already. With `background` it goes behind what clients wait for. */
+  fill(
+    request: RuledRequest & { readonly digest: Digest },
+    signal: AbortSignal,
+    background?: boolean,
+  ): Promise<boolean>;
   /** Makes the blob this repository's where the rule's upstream has it here; throws the upstream's failure. */
   hold(request: RuledRequest & { readonly digest: Digest }, signal: AbortSignal): Promise<void>;
 }
@@ -257,6 +261,7 @@ export function createBlobPuller(
   async function fill(
     request: RuledRequest & { readonly digest: Digest },
     signal: AbortSignal,
+    background = false,
   ): Promise<boolean> {
     const claim = await parts.metadata.findBlobClaim(
       repositoryKey(request),
@@ -268,6 +273,7 @@ export function createBlobPuller(
     const { download: running } = await parts.downloads.join(
       downloadRequest(request, claim.named, claim.size),
       signal,
+      background,
     );
     await waitUnder(running.closed, signal);
     if (running.state === 'failed') throw running.error;

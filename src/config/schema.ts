@@ -101,10 +101,18 @@ const cache = z
   .strictObject(
     {
       parallelAbove: value
-        .size('Blobs larger than this come over several connections.', '0B', '1TiB')
+        .size(
+          'Blobs larger than this always come in pieces of pieceSize; smaller ones in pieces that take some round trips each.',
+          '0B',
+          '1TiB',
+        )
         .default('64MiB'),
-      pieceSize: value.size('How much each of them asks for.', '64KiB', '1GiB').default('8MiB'),
-      connectionsPerBlob: value.count('How many connections a blob may take.', 1, 64).default(4),
+      pieceSize: value
+        .size('The smallest piece that is asked for by itself.', '64KiB', '1GiB')
+        .default('8MiB'),
+      connectionsPerBlob: value
+        .count('How many connections a blob may take; with 1 each comes whole.', 1, 64)
+        .default(4),
       minFree: value
         .minFree('Free space that stays free; below it pulls stream through unstored.')
         .default('5%'),
@@ -120,7 +128,9 @@ const limits = z
   .strictObject(
     {
       connections: value.count('Clients connected at once.', 1, 1_000_000).default(10_000),
-      downloads: value.count('Blobs being downloaded at once.', 1, 100_000).default(256),
+      downloads: value
+        .count('Blobs being downloaded at once from one upstream.', 1, 100_000)
+        .default(256),
     },
     mapping,
   )

@@ -33,5 +33,13 @@ export interface Manifest {
   readonly annotations: Readonly<Record<string, string>> | undefined;
 }
 
+/**
+ * A layer that its registry need not have, so that it is neither fetched unasked nor missed: one with `urls`, or of a type that
+ * is not distributed (image-spec, "Non-Distributable Layers"; Docker's foreign layers).
+ */
+export function livesElsewhere({ urls = [], mediaType }: Descriptor): boolean {
+  return urls.length > 0 || /\.(?:foreign|nondistributable)\./.test(mediaType);
+}
+
 /** Bytes (design.md §2). */
 export const manifestBytesMax: number = 4 * 1024 * 1024;

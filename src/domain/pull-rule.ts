@@ -47,6 +47,18 @@ export interface PullRule {
   readonly maxConnections: number;
 }
 
+/** The same prefix leading to the same place with the same credential; mirrors and times may differ. */
+export function isSameSource(one: PullRule, other: PullRule): boolean {
+  const { credential } = one;
+  return (
+    one.prefix === other.prefix &&
+    one.urls[0]?.origin === other.urls[0]?.origin &&
+    one.upstreamPrefix === other.upstreamPrefix &&
+    credential?.username === other.credential?.username &&
+    credential?.accessToken === other.credential?.accessToken
+  );
+}
+
 /** A pulled name, resolved: which rule, which repository here, which repository there. */
 export interface PullTarget {
   /** Absent: no rule leads here (any more); what is held is served, nothing is fetched. */

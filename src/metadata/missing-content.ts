@@ -1,5 +1,5 @@
 import type { Digest } from '../domain/digest.ts';
-import type { Descriptor } from '../domain/manifest.ts';
+import { type Descriptor, livesElsewhere } from '../domain/manifest.ts';
 import { childKind } from '../domain/media-type.ts';
 import { batches } from './batches.ts';
 import type { PutManifestInput } from './registry-metadata.ts';
@@ -49,15 +49,6 @@ export async function findMissing(
   const required = input.sparse ? blobs.slice(0, config ? 1 : 0) : [...blobs, ...children];
   const missing = required.filter((digest) => !held.has(digest));
   return { missing: missing.slice(0, toldMax), ruleHeld };
-}
-
-/** Layers that no registry has to hold: those with a URL, and those whose type says that they are not distributed. */
-function livesElsewhere(layer: Descriptor): boolean {
-  return (
-    (layer.urls?.length ?? 0) > 0 ||
-    layer.mediaType.includes('nondistributable') ||
-    layer.mediaType.includes('foreign')
-  );
 }
 
 function uniqueDigests(descriptors: readonly Descriptor[]): readonly Digest[] {

@@ -41,8 +41,28 @@ export interface BlobBody extends AsyncDisposable {
   /** True when upstream answered 206, or a 200 with `Accept-Ranges: bytes`. */
   readonly ranges: boolean;
   readonly location: BlobLocation;
+  /** Milliseconds from the question to the answer's head, without what it waited for a connection: a round trip, more where redirects or tokens came first. */
+  readonly answeredAfterMs: number;
   /** Ends exactly at the end of the answered span; throws `UpstreamFailure` on a break, an idle deadline or a wrong length. */
   readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** A connection that a taker was given; `openBlob` takes it over. */
+export interface BlobPlace extends Disposable {
+  readonly place: unique symbol;
+}
+
+/** Who waits for a blob's bytes. Read when a connection is given out: what a client waits for comes first. */
+export interface BlobDemand {
+  readonly wanted: boolean;
+}
+
+/** A blob that gains from further connections. */
+export interface PlaceTaker extends BlobDemand {
+  /** Bytes that each of its connections would have to bring with one more: most goes first; 0: it needs none now. */
+  readonly load: number;
+  /** A connection that nobody waits for: to be used by `openBlob`, or disposed. Never throws. */
+  take(place: BlobPlace): void;
 }
 
 export interface BlobOptions {
@@ -50,8 +70,10 @@ export interface BlobOptions {
   readonly range?: { readonly start: number; readonly end?: number };
   /** From an earlier body of this blob at this URL; resolved anew, once, on 401, 403, 404 and 410. */
   readonly location?: BlobLocation;
-  /** A further piece: answers `undefined` at once where it would have to wait for a connection. */
-  readonly onlyIfIdle?: boolean;
+  /** Absent: a client waits. */
+  readonly demand?: BlobDemand;
+  /** A further piece: the connection that was offered for it. Given back if the call fails. */
+  readonly place?: BlobPlace;
 }
 
 export interface TagPage {
@@ -111,13 +133,17 @@ export interface Upstream {
     digest: Digest,
     signal: AbortSignal,
   ): Promise<{ readonly size: number | undefined }>;
-  /** `undefined` only with `onlyIfIdle`. A connection is held until the body is disposed. */
+  /** A connection is waited for, and held until the body is disposed. */
   openBlob(
     target: UpstreamTarget,
     digest: Digest,
     options: BlobOptions,
     signal: AbortSignal,
-  ): Promise<BlobBody | undefined>;
+  ): Promise<BlobBody>;
+  /** Offers the taker connections to the URL's host that nobody waits for, at once and as they come, until it is disposed. */
+  offerPlaces(target: Pick<UpstreamTarget, 'rule' | 'url'>, taker: PlaceTaker): Disposable;
+  /** A `BlobDemand` or a `load` of this host changed: free connections are given out anew. */
+  reconsider(host: string): void;
   listTags(target: UpstreamTarget, place: TagPlace, signal: AbortSignal): Promise<TagPage>;
   /** All pages; `undefined` where upstream has no referrers API (the caller reads the tag schema then). At most 10,000. */
   listReferrers(

@@ -19,6 +19,7 @@ export interface BlobBodyParts extends Span {
   readonly body: ArrivingBody;
   readonly upstream: string;
   readonly location: BlobLocation;
+  readonly answeredAfterMs: number;
   readonly slot: Slot;
 }
 
@@ -27,7 +28,8 @@ const toldBytesMin = 1024 * 1024;
 
 /** A blob's bytes as they come; the connection's slot is free once it is disposed. */
 export function createBlobBody(parts: BlobBodyParts): BlobBody {
-  const { calls, body, upstream, start, total, partial, ranges, location, slot } = parts;
+  const { calls, body, upstream, start, total, partial, ranges, location, answeredAfterMs, slot } =
+    parts;
   let untold = 0;
   let disposed = false;
   const tell = (): void => {
@@ -44,6 +46,7 @@ export function createBlobBody(parts: BlobBodyParts): BlobBody {
     partial,
     ranges,
     location,
+    answeredAfterMs,
     chunks,
     async [Symbol.asyncDispose]() {
       if (disposed) return;

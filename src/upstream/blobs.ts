@@ -1,5 +1,13 @@
 import type { Digest } from '../domain/digest.ts';
-import type { BlobBody, BlobLocation, BlobOptions, UpstreamTarget } from '../ports/upstream.ts';
+import type {
+  BlobBody,
+  BlobDemand,
+  BlobLocation,
+  BlobOptions,
+  BlobPlace,
+  PlaceTaker,
+  UpstreamTarget,
+} from '../ports/upstream.ts';
 import type { Place, Question } from './asking.ts';
 import { createBlobBody } from './blob-body.ts';
 import { contentLengthOf, discard } from './body-reading.ts';
@@ -45,11 +53,13 @@ export async function openBlob(
   digest: Digest,
   options: BlobOptions,
   signal: AbortSignal,
-): Promise<BlobBody | undefined> {
-  let slot: Slot | undefined;
+): Promise<BlobBody> {
+  let slot: Slot | undefined = options.place;
   try {
-    slot = await enter(calls, target, options.onlyIfIdle === true, signal);
-    return slot && (await openIn(calls, target, digest, options, slot, signal));
+    signal.throwIfAborted();
+    calls.wire.assertNotHeld(target.url.host, target);
+    slot ??= await enter(calls, target, options.demand, signal);
+    return await openIn(calls, target, digest, options, slot, signal);
   } catch (error) {
     slot?.[Symbol.dispose]();
     tellFailure(calls, target.url.host, error);
@@ -57,17 +67,38 @@ export async function openBlob(
   }
 }
 
-async function enter(
+function enter(
   calls: Calls,
-  target: UpstreamTarget,
-  onlyIfIdle: boolean,
+  { rule, url }: UpstreamTarget,
+  demand: BlobDemand | undefined,
   signal: AbortSignal,
-): Promise<Slot | undefined> {
-  const { rule, url } = target;
-  signal.throwIfAborted();
-  calls.wire.assertNotHeld(url.host, target);
-  if (onlyIfIdle) return calls.blobs.enterIfIdle(url.host, rule.maxConnections);
-  return calls.blobs.enter(url.host, rule.maxConnections, () => throttled(calls, url.host), signal);
+): Promise<Slot> {
+  const entry = {
+    limit: rule.maxConnections,
+    get wanted() {
+      return demand?.wanted ?? true;
+    },
+    waits: () => throttled(calls, url.host),
+  };
+  return calls.blobs.enter(url.host, entry, signal);
+}
+
+/** The port's `offerPlaces`. */
+export function offerPlaces(
+  calls: Calls,
+  { rule, url }: Pick<UpstreamTarget, 'rule' | 'url'>,
+  taker: PlaceTaker,
+): Disposable {
+  return calls.blobs.offer(url.host, {
+    limit: rule.maxConnections,
+    get wanted() {
+      return taker.wanted;
+    },
+    get load() {
+      return taker.load;
+    },
+    take: (slot) => taker.take(slot as BlobPlace),
+  });
 }
 
 /** A location's signature runs out: these statuses say that it may have (T31). */
@@ -82,6 +113,7 @@ async function openIn(
   signal: AbortSignal,
 ): Promise<BlobBody> {
   const question = questionOf(target, options);
+  const askedAt = calls.clock.elapsed();
   const kept = options.location === undefined ? undefined : places.get(options.location);
   let found = await calls.asking.ask(
     question,
@@ -93,10 +125,12 @@ async function openIn(
     found = await calls.asking.ask(question, ownPlace(target, pathOf(target, digest)), signal);
   }
   const { answer, place } = found;
+  const answeredAfterMs = calls.clock.elapsed() - askedAt;
   const span = await spanOf(calls, target, digest, options, answer);
   const decoded = await decodedBody(answer, span, digest);
   return createBlobBody({
     ...(decoded ?? { ...span, body: answer.body }),
+    answeredAfterMs,
     calls,
     upstream: target.url.host,
     location: locationOf(place),

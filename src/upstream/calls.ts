@@ -39,8 +39,7 @@ export async function small<Value>(
     using deadline = startDeadline(calls.clock, deadlinesMs.whole, late, signal);
     using _slot = await calls.quick.enter(
       host,
-      quickMax,
-      () => throttled(calls, host),
+      { limit: quickMax, wanted: true, waits: () => throttled(calls, host) },
       deadline.signal,
     );
     return await work(deadline.signal);

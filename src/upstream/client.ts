@@ -5,7 +5,7 @@ import type { Upstream } from '../ports/upstream.ts';
 import { createAdmission, createAsking } from './asking.ts';
 import { createAuthorization } from './authorization.ts';
 import { credentialKeyOf } from './credential-key.ts';
-import { headBlob, openBlob } from './blobs.ts';
+import { headBlob, offerPlaces, openBlob } from './blobs.ts';
 import type { Calls } from './calls.ts';
 import { createDispatchers } from './dispatchers.ts';
 import { createResolver, type Lookup, systemLookup } from './dns.ts';
@@ -68,6 +68,8 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
       getManifest(calls, target, reference, ifNoneMatch, signal),
     headBlob: (target, digest, signal) => headBlob(calls, target, digest, signal),
     openBlob: (target, digest, blob, signal) => openBlob(calls, target, digest, blob, signal),
+    offerPlaces: (target, taker) => offerPlaces(calls, target, taker),
+    reconsider: (host) => calls.blobs.reconsider(host),
     listTags: (target, place, signal) => listTags(calls, target, place, signal),
     listReferrers: (target, subject, signal) => listReferrers(calls, target, subject, signal),
     ping: (rule, url, signal) => ping(calls, rule, url, signal),

@@ -1,41 +1,78 @@
+import { type Applicant, nextTurn, type Seeker } from './lane-order.ts';
+
 /** A place in a lane; disposing it twice frees it once. */
 export type Slot = Disposable;
 
+/** Takes places that nobody waits for. Its answers may change at any time; `reconsider` makes the lane read them again. */
+export interface SlotTaker extends Seeker {
+  /** Its own from now on. Must lower `load`, or the next place is its own too. */
+  take(slot: Slot): void;
+}
+
+export interface Entry extends Applicant {
+  /** Told once if it has to wait. */
+  waits(): void;
+}
+
 export interface Lanes {
-  /** Waits in order for one of `limit` places at this host; `waits` is told once if it has to. Throws the signal's reason. */
-  enter(host: string, limit: number, waits: () => void, signal: AbortSignal): Promise<Slot>;
-  /** `undefined` where it would have to wait, or where another waits already. */
-  enterIfIdle(host: string, limit: number): Slot | undefined;
+  /** Waits for a place at this host, in the order of `nextTurn`. Throws the signal's reason. */
+  enter(host: string, entry: Entry, signal: AbortSignal): Promise<Slot>;
+  /** Gives the taker places as they become idle, now and until it is disposed. */
+  offer(host: string, taker: SlotTaker): Disposable;
+  /** Who waits for what has changed. */
+  reconsider(host: string): void;
 }
 
 interface Waiter {
-  readonly limit: number;
+  readonly entry: Entry;
   admit(): void;
 }
 
 interface Lane {
   active: number;
   readonly waiters: Set<Waiter>;
+  readonly takers: Set<SlotTaker>;
+  settling: boolean;
 }
 
 /** Bounds how many requests of one sort a host sees at a time. */
 export function createLanes(): Lanes {
   const lanes = new Map<string, Lane>();
 
-  const laneOf = (host: string): Lane => {
-    const lane = lanes.get(host) ?? { active: 0, waiters: new Set() };
-    lanes.set(host, lane);
-    return lane;
-  };
-  const settle = (host: string, lane: Lane): void => {
-    for (const waiter of lane.waiters) {
-      if (lane.active >= waiter.limit) break;
-      lane.waiters.delete(waiter);
-      waiter.admit();
+  function laneOf(host: string): Lane {
+    let lane = lanes.get(host);
+    if (lane === undefined) {
+      lane = { active: 0, waiters: new Set(), takers: new Set(), settling: false };
+      lanes.set(host, lane);
     }
-    if (lane.active === 0 && lane.waiters.size === 0) lanes.delete(host);
-  };
-  const take = (host: string, lane: Lane): Slot => {
+    return lane;
+  }
+
+  /** Gives out what is free. A taker may give its place back at once, so that the lane changes meanwhile. */
+  function settle(host: string, lane: Lane): void {
+    if (lane.settling) return;
+    lane.settling = true;
+    try {
+      for (;;) {
+        const waiters = [...lane.waiters];
+        const takers = [...lane.takers];
+        const turn = nextTurn({
+          active: lane.active,
+          waiters: waiters.map((one) => one.entry),
+          seekers: takers,
+        });
+        if (turn === undefined) break;
+        if ('waiter' in turn) waiters[turn.waiter]?.admit();
+        else takers[turn.seeker]?.take(take(host, lane));
+      }
+    } finally {
+      lane.settling = false;
+    }
+    const empty = lane.active === 0 && lane.waiters.size === 0 && lane.takers.size === 0;
+    if (empty && lanes.get(host) === lane) lanes.delete(host);
+  }
+
+  function take(host: string, lane: Lane): Slot {
     lane.active += 1;
     let freed = false;
     return {
@@ -46,36 +83,48 @@ export function createLanes(): Lanes {
         settle(host, lane);
       },
     };
-  };
-  const enterIfIdle = (host: string, limit: number): Slot | undefined => {
+  }
+
+  function enter(host: string, entry: Entry, signal: AbortSignal): Promise<Slot> {
+    if (signal.aborted) return Promise.reject(signal.reason);
     const lane = laneOf(host);
-    return lane.waiters.size === 0 && lane.active < limit ? take(host, lane) : undefined;
-  };
+    const admitted = Promise.withResolvers<Slot>();
+    const leave = (): void => {
+      lane.waiters.delete(waiter);
+      settle(host, lane);
+      admitted.reject(signal.reason);
+    };
+    const waiter: Waiter = {
+      entry,
+      admit() {
+        lane.waiters.delete(waiter);
+        signal.removeEventListener('abort', leave);
+        admitted.resolve(take(host, lane));
+      },
+    };
+    lane.waiters.add(waiter);
+    signal.addEventListener('abort', leave, { once: true });
+    settle(host, lane);
+    if (lane.waiters.has(waiter)) entry.waits();
+    return admitted.promise;
+  }
 
   return {
-    enterIfIdle,
-    enter(host, limit, waits, signal) {
-      if (signal.aborted) return Promise.reject(signal.reason);
-      const slot = enterIfIdle(host, limit);
-      if (slot !== undefined) return Promise.resolve(slot);
-      waits();
+    enter,
+    offer(host, taker) {
       const lane = laneOf(host);
-      const admitted = Promise.withResolvers<Slot>();
-      const leave = (): void => {
-        lane.waiters.delete(waiter);
-        settle(host, lane);
-        admitted.reject(signal.reason);
-      };
-      const waiter: Waiter = {
-        limit,
-        admit() {
-          signal.removeEventListener('abort', leave);
-          admitted.resolve(take(host, lane));
+      lane.takers.add(taker);
+      settle(host, lane);
+      return {
+        [Symbol.dispose]() {
+          lane.takers.delete(taker);
+          settle(host, lane);
         },
       };
-      lane.waiters.add(waiter);
-      signal.addEventListener('abort', leave, { once: true });
-      return admitted.promise;
+    },
+    reconsider(host) {
+      const lane = lanes.get(host);
+      if (lane !== undefined) settle(host, lane);
     },
   };
 }

@@ -30,6 +30,8 @@ export interface Peers {
   readonly distribution: string | undefined;
   readonly dockerRegistry: string | undefined;
   readonly nginx: string | undefined;
+  /** Built when a figure wants it, which takes minutes; says so where it can't be. */
+  zot(): Promise<string | undefined>;
 }
 
 /** One row of the table in docs/benchmarks.md, or a few that share their set-up. */

@@ -19,11 +19,15 @@ export interface ThroughputJob extends Job {
   readonly durationMs: number;
 }
 
-/** Every client asks for all paths, one after another, on one connection made for it; all clients begin at the same moment. */
+/**
+ * Every client asks for all paths, one after another, on one connection made for it; all clients begin at the same moment.
+ * With `atOnce` the first path is asked for alone, then the others in their order over so many connections.
+ */
 export interface PullJob extends Job {
   readonly kind: 'pull';
   readonly paths: readonly string[];
   readonly timeoutMs: number;
+  readonly atOnce?: number;
   /** One request for `/v2/` on a connection of its own first, so that the client's own first steps are not measured. */
   readonly warmUp?: boolean;
   /** Ends each client after this time, whole or not. */

@@ -70,12 +70,12 @@ async function pull(job: PullJob): Promise<PullResult> {
   let bytes = 0;
   let complete = 0;
   if (job.warmUp === true)
-    await pullOnce({ ...job, paths: Array.from({ length: 5 }, () => '/v2/') }, () => undefined);
+    await pullInTurn(job, ['/v2/', '/v2/', '/v2/', '/v2/', '/v2/'].values(), () => undefined);
   const begun = performance.now();
   const client = async (): Promise<void> => {
     const start = performance.now();
     let first = true;
-    const failure = await pullOnce(job, (count) => {
+    const failure = await pullAll(job, (count) => {
       bytes += count;
       if (first) firstByteMs.push(performance.now() - start);
       first = false;
@@ -88,9 +88,23 @@ async function pull(job: PullJob): Promise<PullResult> {
 }
 
 /** One client's pull; resolves to why it failed. */
-function pullOnce(job: PullJob, took: (bytes: number) => void): Promise<string | undefined> {
+async function pullAll(job: PullJob, took: (bytes: number) => void): Promise<string | undefined> {
+  const { paths, atOnce } = job;
+  if (atOnce === undefined) return pullInTurn(job, paths.values(), took);
+  const failure = await pullInTurn(job, paths.slice(0, 1).values(), took);
+  if (failure !== undefined) return failure;
+  const rest = paths.slice(1).values();
+  const pulls = Array.from({ length: atOnce }, () => pullInTurn(job, rest, took));
+  return (await Promise.all(pulls)).find((each) => each !== undefined);
+}
+
+/** Takes paths until there are no more, over one connection. */
+function pullInTurn(
+  job: PullJob,
+  paths: Iterator<string, undefined>,
+  took: (bytes: number) => void,
+): Promise<string | undefined> {
   return new Promise((resolve) => {
-    let asked = 0;
     let status = 0;
     const finish = (reason: string | undefined): void => {
       clearTimeout(late);
@@ -98,8 +112,7 @@ function pullOnce(job: PullJob, took: (bytes: number) => void): Promise<string |
       resolve(reason);
     };
     const ask = (): void => {
-      const path = job.paths[asked];
-      asked += 1;
+      const path = paths.next().value;
       if (path === undefined) finish(undefined);
       else socket.write(requestText(job, path));
     };

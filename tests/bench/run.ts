@@ -18,6 +18,7 @@ import { tagList } from './figures/tag-list.ts';
 import { upstreamRequests } from './figures/upstream-requests.ts';
 import { warmBlob } from './figures/warm-blob.ts';
 import { warmManifest } from './figures/warm-manifest.ts';
+import { wholeImage } from './figures/whole-image.ts';
 import { blobClient, requestClient } from './load-job.ts';
 import { createProcesses } from './processes.ts';
 import type { Processes } from './processes.ts';
@@ -32,6 +33,7 @@ const figures: readonly Figure[] = [
   fanIn,
   firstByte,
   limitedPull,
+  wholeImage,
   upstreamRequests,
   coldMemory,
   millionManifests,
@@ -158,7 +160,7 @@ async function prepare(
 }
 
 async function findPeers(): Promise<Peers> {
-  const find = async (name: 'registry' | 'docker-registry' | 'nginx') => {
+  const find = async (name: 'registry' | 'docker-registry' | 'nginx' | 'zot') => {
     const tool = await findTool(name);
     if ('path' in tool) return tool.path;
     say(`SKIPPED ${name}: ${tool.missing}`);
@@ -168,6 +170,7 @@ async function findPeers(): Promise<Peers> {
     distribution: await find('registry'),
     dockerRegistry: await find('docker-registry'),
     nginx: await find('nginx'),
+    zot: () => find('zot'),
   };
 }
 

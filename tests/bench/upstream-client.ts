@@ -9,6 +9,8 @@ export interface RemoteUpstream {
   publish(request: PublishRequest): Promise<SyntheticImage>;
   /** Of each connection; 0: none. */
   limit(bytesPerSecond: number): Promise<void>;
+  /** In milliseconds, of each connection and each answer. */
+  away(roundTripMs: number): Promise<void>;
   stats(): Promise<UpstreamStats>;
   reset(): Promise<void>;
 }
@@ -40,6 +42,9 @@ export async function startUpstream(processes: Processes): Promise<RemoteUpstrea
     },
     async limit(bytesPerSecond) {
       await call('limit', bytesPerSecond);
+    },
+    async away(roundTripMs) {
+      await call('away', roundTripMs);
     },
     stats: async () => (await call('stats')) as UpstreamStats,
     async reset() {

@@ -26,6 +26,8 @@ export interface Upstream extends AsyncDisposable {
   publish(request: PublishRequest): SyntheticImage;
   /** Of each connection; 0: none. */
   limit(bytesPerSecond: number): void;
+  /** As if it were so many milliseconds away: each answer begins that much later, the first of a connection twice, for its handshake. */
+  away(roundTripMs: number): void;
   /** While down, every connection is destroyed without an answer. */
   setDown(down: boolean): void;
   stats(): UpstreamStats;
@@ -37,6 +39,9 @@ interface State {
   readonly blobs: Map<string, SyntheticBlob>;
   readonly buckets: WeakMap<Socket, { tokens: number; at: number }>;
   bytesPerSecond: number;
+  roundTripMs: number;
+  /** Whose handshake was counted. */
+  readonly connected: WeakSet<Socket>;
   down: boolean;
   requests: number;
   blobRequests: number;
@@ -52,6 +57,8 @@ export async function createUpstream(port: number = 0): Promise<Upstream> {
     blobs: new Map(),
     buckets: new WeakMap(),
     bytesPerSecond: 0,
+    roundTripMs: 0,
+    connected: new WeakSet(),
     down: false,
     requests: 0,
     blobRequests: 0,
@@ -86,6 +93,9 @@ function createControls(state: State, server: Server): Omit<Upstream, 'url'> {
     },
     limit(bytesPerSecond) {
       state.bytesPerSecond = bytesPerSecond;
+    },
+    away(roundTripMs) {
+      state.roundTripMs = roundTripMs;
     },
     setDown(down) {
       state.down = down;
@@ -127,6 +137,7 @@ async function answer(
   state.requests += 1;
   if (state.log.length < logLinesMax)
     state.log.push(`${request.method} ${url} ${request.headers.range ?? ''}`.trim());
+  if (state.roundTripMs > 0) await travel(state, request.socket);
   if (url === '/v2/') {
     response.writeHead(200, { 'content-length': 2 }).end('{}');
     return;
@@ -135,6 +146,12 @@ async function answer(
   const key = `${repository} ${decodeURIComponent(reference ?? '')}`;
   if (kind === 'manifests') return sendManifest(state.manifests.get(key), request, response);
   return sendBlob(state, state.blobs.get(key), request, response);
+}
+
+function travel(state: State, socket: Socket): Promise<void> {
+  const roundTrips = state.connected.has(socket) ? 1 : 2;
+  state.connected.add(socket);
+  return delay(roundTrips * state.roundTripMs);
 }
 
 function notFound(response: ServerResponse, code: string): void {
@@ -238,6 +255,7 @@ async function control(
     const image = controls.publish(input as PublishRequest);
     output = { ...image, manifest: image.manifest.toString('base64') };
   } else if (verb === 'limit') controls.limit(input as number);
+  else if (verb === 'away') controls.away(input as number);
   else if (verb === 'down') controls.setDown(input as boolean);
   else if (verb === 'stats') output = controls.stats();
   else if (verb === 'reset') controls.reset();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { BlobPlace } from '../../src/ports/upstream.ts';
 import {
   createRig,
   digestOf,
@@ -267,10 +268,14 @@ test('blobs wait for one of maxConnections in order, a further piece does not wa
   });
   await using rig = createRig();
   const target = targetAt(stage, { maxConnections: 2 });
-  const open = () => rig.upstream.openBlob(target, digest, {}, never);
+  const open = (place?: BlobPlace) =>
+    rig.upstream.openBlob(target, digest, place === undefined ? {} : { place }, never);
+  const places: BlobPlace[] = [];
+  const taker = { wanted: true, load: 1, take: (place: BlobPlace) => void places.push(place) };
   const first = await open();
-  const second = await rig.upstream.openBlob(target, digest, { onlyIfIdle: true }, never);
-  assert.equal(await rig.upstream.openBlob(target, digest, { onlyIfIdle: true }, never), undefined);
+  const offer = rig.upstream.offerPlaces(target, taker);
+  assert.equal(places.length, 1, 'the one that is free');
+  const second = await open(places[0]);
   const leaving = new AbortController();
   const left = rig.upstream.openBlob(target, digest, {}, leaving.signal);
   const third = open();
@@ -278,13 +283,16 @@ test('blobs wait for one of maxConnections in order, a further piece does not wa
   leaving.abort(new Error('gone'));
   await assert.rejects(left, /gone/);
   assert.equal(stage.seen.length, 3);
-  await first![Symbol.asyncDispose]();
-  await first![Symbol.asyncDispose]();
+  await first[Symbol.asyncDispose]();
+  await first[Symbol.asyncDispose]();
   const opened = await third;
-  assert.equal(await rig.upstream.openBlob(target, digest, { onlyIfIdle: true }, never), undefined);
+  assert.equal(places.length, 1, 'the one that waited was first');
   assert.equal(stage.seen.length, 4);
-  await second![Symbol.asyncDispose]();
-  await opened![Symbol.asyncDispose]();
+  await second[Symbol.asyncDispose]();
+  assert.equal(places.length, 2);
+  offer[Symbol.dispose]();
+  await opened[Symbol.asyncDispose]();
+  assert.equal(places.length, 2, 'whoever takes no more gets no more');
   assert.deepEqual(
     rig.of('throttled').map(({ reason }) => reason),
     ['connections', 'connections'],

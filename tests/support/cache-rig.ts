@@ -34,6 +34,8 @@ export interface CacheRig extends AsyncDisposable {
   readonly events: Event[];
   readonly signal: AbortSignal;
   request(name: string): PullRequest;
+  /** As a reload with these rules does; `request` goes by the first ones. */
+  reload(rules: readonly PullRule[]): void;
   manifest(
     name: string,
     reference: string,
@@ -54,7 +56,7 @@ export function testRule(change: Partial<PullRule> = {}): PullRule {
   };
 }
 
-export const testLimits: CacheLimits = {
+export const testLimits: Omit<CacheLimits, 'rules'> = {
   parallelAboveBytes: 256 * 1024,
   pieceBytes: 64 * 1024,
   connectionsPerBlob: 4,
@@ -84,7 +86,8 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
   const metadata = options.around?.(stored) ?? stored;
   const events: Event[] = [];
   const rules = createRuleSet(options.rules ?? [testRule()]);
-  const limits = { ...testLimits, ...options.limits };
+  let inForce = options.rules ?? [testRule()];
+  const limits = { ...testLimits, rules: () => inForce, ...options.limits };
   const told = { emit: (event: Event) => void events.push(event) };
   const client = options.client?.({ clock, events: told }) ?? upstream;
   const cache = createCache(
@@ -105,6 +108,10 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
     events,
     signal,
     request,
+    reload: (next) => {
+      inForce = next;
+      cache.reset();
+    },
     manifest: (name, text, method = 'GET') => {
       const reference = parseReference(text);
       if (reference === undefined) throw new Error(`no reference: ${text}`);

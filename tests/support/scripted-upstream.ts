@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Digest } from '../../src/domain/digest.ts';
 import { UpstreamFailure, type FailureKind } from '../../src/domain/upstream-failure.ts';
 import type { Descriptor } from '../../src/domain/manifest.ts';
+import { createLanes, type Slot } from '../../src/upstream/lanes.ts';
 import type {
   BlobBody,
   BlobLocation,
   BlobOptions,
+  BlobPlace,
   FetchedManifest,
   Upstream,
   UpstreamTarget,
@@ -109,6 +111,56 @@ export function createScriptedUpstream(
     }
   }
 
+  const lanes = createLanes();
+  const enterLane = (
+    { rule, url }: UpstreamTarget,
+    { demand }: BlobOptions,
+    signal: AbortSignal,
+  ): Promise<Slot> =>
+    lanes.enter(
+      url.host,
+      {
+        limit: rule.maxConnections,
+        get wanted() {
+          return demand?.wanted ?? true;
+        },
+        waits: () => {},
+      },
+      signal,
+    );
+
+  function bodyOf(
+    target: UpstreamTarget,
+    digest: Digest,
+    blobOptions: BlobOptions,
+    call: Call,
+    slot: Slot,
+  ): BlobBody {
+    const found = blobs.get(`${target.repository} ${digest}`);
+    if (found === undefined) throw failure('notFound', 404, target.url.host);
+    const range = script.ranges ? blobOptions.range : undefined;
+    const start = range?.start ?? 0;
+    const slice = found.subarray(start, range?.end === undefined ? undefined : range.end + 1);
+    open += 1;
+    script.openMax = Math.max(script.openMax, open);
+    let closed = false;
+    return {
+      start,
+      partial: range !== undefined,
+      total: script.says.total || range !== undefined ? found.length : undefined,
+      ranges: script.ranges,
+      location: {} as BlobLocation,
+      answeredAfterMs: 0,
+      chunks: script.body(call, chunksOf(slice)),
+      [Symbol.asyncDispose]: () => {
+        if (!closed) open -= 1;
+        closed = true;
+        slot[Symbol.dispose]();
+        return Promise.resolve();
+      },
+    };
+  }
+
   const script: ScriptedUpstream = {
     calls,
     count: (kind) => calls.filter((call) => call.kind === kind).length,
@@ -157,31 +209,28 @@ export function createScriptedUpstream(
       if (found === undefined) throw failure('notFound', 404, target.url.host);
       return { size: script.says.size ? found.length : undefined };
     },
-    openBlob: async (target, digest, blobOptions) => {
-      const call = await asked('openBlob', target, digest, blobOptions.range);
-      const found = blobs.get(`${target.repository} ${digest}`);
-      if (found === undefined) throw failure('notFound', 404, target.url.host);
-      const range = script.ranges ? blobOptions.range : undefined;
-      const start = range?.start ?? 0;
-      const slice = found.subarray(start, range?.end === undefined ? undefined : range.end + 1);
-      open += 1;
-      script.openMax = Math.max(script.openMax, open);
-      let closed = false;
-      const body: BlobBody = {
-        start,
-        partial: range !== undefined,
-        total: script.says.total || range !== undefined ? found.length : undefined,
-        ranges: script.ranges,
-        location: {} as BlobLocation,
-        chunks: script.body(call, chunksOf(slice)),
-        [Symbol.asyncDispose]: () => {
-          if (!closed) open -= 1;
-          closed = true;
-          return Promise.resolve();
-        },
-      };
-      return body;
+    openBlob: async (target, digest, blobOptions, signal) => {
+      const slot = blobOptions.place ?? (await enterLane(target, blobOptions, signal));
+      try {
+        const call = await asked('openBlob', target, digest, blobOptions.range);
+        return bodyOf(target, digest, blobOptions, call, slot);
+      } catch (error) {
+        slot[Symbol.dispose]();
+        throw error;
+      }
     },
+    offerPlaces: ({ rule, url }, taker) =>
+      lanes.offer(url.host, {
+        limit: rule.maxConnections,
+        get wanted() {
+          return taker.wanted;
+        },
+        get load() {
+          return taker.load;
+        },
+        take: (slot) => taker.take(slot as BlobPlace),
+      }),
+    reconsider: (host) => lanes.reconsider(host),
     listTags: async (target, place) => {
       const query = 'next' in place ? new URL(place.next, 'http://up').searchParams : undefined;
       const n = Number(query?.get('n') ?? ('n' in place ? place.n : undefined) ?? Infinity);

@@ -24,7 +24,8 @@ export type BundleName =
   | 'dockerd'
   | 'buildkit'
   | 'etcd'
-  | 'kubernetes';
+  | 'kubernetes'
+  | 'zot';
 
 /** A program of a bundle. */
 export type BuiltTool =
@@ -117,6 +118,8 @@ export const bundles: Readonly<Record<BundleName, Bundle>> = {
     needs: ['go'],
     build: buildKubernetes,
   },
+  // A peer of the bench alone; `sync` is what makes it a pull-through cache.
+  zot: install('v2.1.8', { zot: 'zotregistry.dev/zot/v2/cmd/zot' }, { tags: 'sync' }),
 };
 
 interface GoOptions {

@@ -44,7 +44,7 @@ export async function pull(
   bench: Bench,
   system: System,
   paths: readonly string[],
-  options: Pick<PullJob, 'connections' | 'timeoutMs' | 'stopAfterMs' | 'warmUp'>,
+  options: Pick<PullJob, 'connections' | 'timeoutMs' | 'stopAfterMs' | 'warmUp' | 'atOnce'>,
 ): Promise<PullResult> {
   const { host, port, tls } = system;
   return measurePull(bench.processes, { host, port, tls, paths, ...options });
