@@ -89,7 +89,7 @@ async function measureShape(
   const inTurn = await compare(1);
   const atOnce = await compare(6);
   const row = (how: string, readings: readonly Reading[], goal: Goal | undefined): Row => ({
-    title: `Cold: ${shape.title}, ${how}`,
+    title: `Cold: ${shape.title}${bench.quick ? ', a tenth of it' : ''}, ${how}`,
     unit: 's',
     readings,
     ratios: goal === undefined ? [] : ratioOf(readings, ours.name, 'direct', goal),
