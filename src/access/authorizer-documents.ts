@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { NamedPolicy, PolicyDocument, PolicyKind } from '../domain/policy.ts';
 import { parsePolicy } from '../domain/policy-parser.ts';
+import type { RegistrySettings } from '../domain/registry.ts';
 import { isSteady } from './authorizer-context.ts';
+import { inRegions } from './policy-regions.ts';
 
 /** What was read of one place, parsed. The same object as long as it is believed. */
 export interface PolicyRows {
@@ -29,18 +31,24 @@ export interface PolicyDocuments {
 /** Many repositories have the same policy, and a listing meets each. */
 const charactersMax = 1024 * 1024;
 
-export function createPolicyDocuments(): PolicyDocuments {
+/** `regions`: as they are configured now. */
+export function createPolicyDocuments(regions: () => RegistrySettings['regions']): PolicyDocuments {
   const parsed = new LRUCache<string, PolicyDocument>({
     maxSize: charactersMax,
     sizeCalculation: (_document, key) => key.length,
   });
+  let parsedIn: RegistrySettings['regions'] = [];
   let last = 0;
 
   const documentOf = (kind: PolicyKind, text: string): PolicyDocument => {
+    if (parsedIn !== regions()) {
+      parsedIn = regions();
+      parsed.clear();
+    }
     const key = `${kind} ${text}`;
     const known = parsed.get(key);
     if (known !== undefined) return known;
-    const document = parsePolicy(text, kind);
+    const document = inRegions(parsePolicy(text, kind), parsedIn);
     parsed.set(key, document);
     return document;
   };

@@ -33,6 +33,7 @@ function start() {
       listIdentityPolicies: async () => [],
     },
     clock,
+    () => 'any',
   );
   const question = (repository: string): Question => ({
     caller: { principal: { kind: 'anonymous' }, via: 'none', scopes: undefined },

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { actions, scopeRightOf } from '../domain/access-action.ts';
-import type { RegistryKey } from '../domain/registry.ts';
+import type { RegistryKey, RegistrySettings } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import type { Metadata, StoredRepository } from '../metadata/metadata.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -56,8 +56,12 @@ const missingMax = 10_000;
  * Rows of policies and repositories, kept parsed. A repository that is missing is believed to be as long as one that is hidden: the
  * time of an answer tells neither from the other.
  */
-export function createFacts(metadata: PolicyMetadata, clock: Clock): FactSource {
-  const documents = createPolicyDocuments();
+export function createFacts(
+  metadata: PolicyMetadata,
+  clock: Clock,
+  regions: () => RegistrySettings['regions'],
+): FactSource {
+  const documents = createPolicyDocuments(regions);
   let last = 0;
   const factsOfRow = (repository: string, row: StoredRepository): RepositoryFacts => {
     const { policy } = row;

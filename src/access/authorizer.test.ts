@@ -42,7 +42,7 @@ function start(world: Partial<World> = {}) {
   };
   const authorizer = createAuthorizer({
     clock,
-    settings: () => state,
+    settings: () => ({ ...state, regions: ['us-east-1'] }),
     audit: { record: (entry) => denials.push(entry) },
     metadata: {
       findRepository: async ({ repository }) => {

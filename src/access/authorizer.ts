@@ -3,7 +3,7 @@ import { actions } from '../domain/access-action.ts';
 import type { AccessDecision } from '../domain/policy.ts';
 import { evaluatePolicies } from '../domain/policy-evaluator.ts';
 import { arnOf, describePrincipal } from '../domain/principal.ts';
-import type { RegistryKey } from '../domain/registry.ts';
+import type { RegistryKey, RegistrySettings } from '../domain/registry.ts';
 import { registryOf, repositoryArn } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -22,7 +22,7 @@ const verdictsMax = 20_000;
 export interface AuthorizerOptions {
   readonly metadata: PolicyMetadata;
   /** As they are configured now; `reset()` follows a change. */
-  readonly settings: () => AnonymousSettings;
+  readonly settings: () => AnonymousSettings & Pick<RegistrySettings, 'regions'>;
   readonly clock: Clock;
   readonly audit: Audit;
 }
@@ -43,7 +43,7 @@ interface Remembered {
 /** Decides by policies that are kept in memory; a decision made of the same rows is not made twice. */
 export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
   const { settings, clock, audit } = options;
-  const rows = createFacts(options.metadata, clock);
+  const rows = createFacts(options.metadata, clock, () => settings().regions);
   const verdicts = new LRUCache<string, Remembered>({ max: verdictsMax });
   const numberOf = numberObjects();
 

@@ -20,6 +20,9 @@ type PatternPiece = PatternCodes | PatternVariable;
 
 const colon = 58;
 
+/** With its values put in. No value of a request is as long: a longer pattern matches nothing. */
+const resolvedCodesMax = 16_384;
+
 /** `${*}`, `${?}`, `${$}`, `${aws:username}`, `${aws:PrincipalTag/team, 'none'}`. */
 const variable = /\$\{(?:([*?$])|([^{}$*?,'\s]{1,128})(?:\s*,\s*'([^'{}]{0,256})')?)\}/y;
 
@@ -67,7 +70,7 @@ export function neededKeys(pattern: PolicyPattern): readonly string[] {
   );
 }
 
-/** The pattern for one question; `undefined` where a variable has no value, or several: it then matches nothing. */
+/** The pattern for one question; `undefined` where a variable has no value, or several, or it gets too long: it then matches nothing. */
 export function resolvePattern(
   pattern: PolicyPattern,
   values: KeyValues,
@@ -81,7 +84,7 @@ export function resolvePattern(
     }
     const held = values(piece.key);
     const value = held === undefined ? piece.fallback : held.length === 1 ? held[0] : undefined;
-    if (value === undefined) return undefined;
+    if (value === undefined || codes.length + value.length > resolvedCodesMax) return undefined;
     for (let at = 0; at < value.length; at += 1) codes.push(value.charCodeAt(at));
   }
   return codes;
@@ -112,19 +115,23 @@ export function matchesSegments(
   patterns: readonly PatternCodes[],
   segments: readonly string[],
 ): boolean {
-  let reached: ReadonlySet<number> = new Set([0]);
+  let reached: readonly boolean[] = [true];
   for (const pattern of patterns) {
-    const next = new Set<number>();
-    for (const from of reached) {
-      const segment = segments[from];
-      if (segment === undefined || !matchesPattern(pattern, segment)) continue;
-      const last = pattern.at(-1) === any ? segments.length : from + 1;
-      for (let to = from + 1; to <= last; to += 1) next.add(to);
+    const reachesOver = pattern.at(-1) === any;
+    const next: boolean[] = [];
+    // From the first segment that matches, a `*` at the end reaches all that follow.
+    let open = false;
+    for (const [from, segment] of segments.entries()) {
+      if (reached[from] === true && !(open && reachesOver) && matchesPattern(pattern, segment)) {
+        next[from + 1] = true;
+        open ||= reachesOver;
+      }
+      if (open) next[from + 1] = true;
     }
-    if (next.size === 0) return false;
+    if (next.length === 0) return false;
     reached = next;
   }
-  return reached.has(segments.length);
+  return reached[segments.length] === true;
 }
 
 function variableAt(

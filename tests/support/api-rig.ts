@@ -71,7 +71,7 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
     metadata,
     clock,
     audit,
-    settings: () => ({ anonymousPull: true, anonymousImport: 'loopback' }),
+    settings: () => ({ ...registries, anonymousPull: true, anonymousImport: 'loopback' }),
   });
   const keys = await openKeyStore(folder, clock);
   const identities = await openIdentities({

@@ -196,6 +196,29 @@ suite('8. Policies decide, and what may not be seen is not there', () => {
     equal((await server.ask(path, alice)).text, manifestText);
   });
 
+  const regional: readonly (readonly [name: string, effect: string, status: number])[] = [
+    ['an Allow', 'Allow', 200],
+    ['a Deny', 'Deny', 404],
+  ];
+  for (const [name, effect, status] of regional) {
+    test(`${name} in a region that is no registry of its own holds at home, by whatever host it is asked`, async () => {
+      await using server = await startTeamServer();
+      const resource = `arn:aws:ecr:eu-west-2:000000000000:repository/${team}`;
+      const everything = { Effect: 'Allow', Action: '*', Resource: '*' };
+      const regionally = { Effect: effect, Action: 'ecr:*', Resource: resource };
+      const Statement = effect === 'Deny' ? [everything, regionally] : [regionally];
+      server.identityPolicies.set('alice', JSON.stringify({ Version: '2012-10-17', Statement }));
+      for (const host of [
+        'registry.example.com',
+        '000000000000.dkr.ecr.eu-west-2.example.com',
+        '000000000000.dkr.ecr.us-east-1.example.com',
+      ]) {
+        const answer = await server.ask(path, { headers: { ...alice.headers, Host: host } });
+        equal(answer.status, status, host);
+      }
+    });
+  }
+
   test('who may read but not push is told so', async () => {
     await using server = await startTeamServer();
     server.identityPolicies.set('alice', allowing('team/*', 'ecr:BatchGetImage'));
