@@ -12,7 +12,13 @@ import { openSqliteMetadata } from './metadata/sqlite.ts';
 import type { Log } from './telemetry/log.ts';
 
 const accessKeyId = 'AKIAEXAMPLE';
-const from = { address: '127.0.0.1', secure: true, userAgent: undefined, requestId: 'r-1' };
+const from = {
+  address: '127.0.0.1',
+  secure: true,
+  isLoopback: false,
+  userAgent: undefined,
+  requestId: 'r-1',
+};
 
 const nothing = (): void => {};
 const silentLog: Log = {

@@ -18,6 +18,8 @@ import type { VersionView } from './domain/admin-view.ts';
 import { homeRegistryOf } from './domain/registry.ts';
 import type { RuleSet } from './domain/rule-set.ts';
 import { createBodyBuffers } from './http/body-buffers.ts';
+import type { ClientRules } from './http/client.ts';
+import { isLoopbackAddress } from './http/loopback.ts';
 import type { Handler, Incoming, Reply, Served } from './http/reply.ts';
 import { createServer, type HttpServerOptions, type RunningServer } from './http/server.ts';
 import type { Metadata } from './metadata/metadata.ts';
@@ -77,6 +79,7 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
         connectionsMax: config.limits.connectionsMax,
         buffers,
         timer: clock,
+        clients: clientRulesOf(parts),
         onServed: parts.onServed,
         onError: (error, request) => brokenBody(parts.log, error, request),
         replyTo: errorReply,
@@ -112,18 +115,56 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
       connectionsMax: adminConnectionsMax,
       onServed: () => {},
     });
-    const main = await open('listen', mainHandler(parts, failed), config.listen, tls && { tls });
+    const watched = watchProxies(parts);
+    const main = await open(
+      'listen',
+      watched(mainHandler(parts, failed)),
+      config.listen,
+      tls && { tls },
+    );
     const { hubMirrorListen } = config;
     const hub =
       hubMirrorListen === undefined
         ? undefined
-        : await open('hubMirrorListen', createHubMirrorHandler(oci), hubMirrorListen);
+        : await open('hubMirrorListen', watched(createHubMirrorHandler(oci)), hubMirrorListen);
     listening.now = true;
     return { main, admin, hub };
   } catch (error) {
     await Promise.all(opened.map((server) => server.cut()));
     throw error;
   }
+}
+
+/** Who is believed to say whom it asks for, and by which names this server is known; as they are configured now. */
+function clientRulesOf({ config }: FrontEndParts): ClientRules {
+  return {
+    trustedProxies: () => config().trustedProxies,
+    isOwnName(hostname) {
+      const own = URL.parse(config().publicUrl)?.hostname.replace(/^\[|\]$/g, '');
+      if (own === undefined) return false;
+      // The names of the registries beside home: <account>.dkr.ecr.<region>.<publicUrl's host>.
+      return (
+        hostname === own || (/^\d{12}\.dkr\.ecr\b/.test(hostname) && hostname.endsWith(`.${own}`))
+      );
+    },
+  };
+}
+
+/** Warns once of a proxy on this machine that is not in `trustedProxies`: all that come through it share its address. */
+function watchProxies({ log }: FrontEndParts): (handler: Handler) => Handler {
+  let isTold = false;
+  const look = (request: Incoming): void => {
+    if (!request.isProxied || !isLoopbackAddress(request.clientAddress)) return;
+    isTold = true;
+    log.warn(
+      'a proxy on this machine asks for others: they share its address in log, audit and login limits, and have no rights of loopback; name it in trustedProxies, and let it set X-Forwarded-For, -Proto and -Host',
+      { setting: 'trustedProxies', address: request.clientAddress },
+    );
+  };
+  return (handler) => (request) => {
+    if (!isTold) look(request);
+    return handler(request);
+  };
 }
 
 function cannotListen(setting: string, { host, port }: ListenAddress, error: unknown): Error {

@@ -38,6 +38,9 @@ export interface Scope {
 export interface RequestFrom {
   readonly address: string;
   readonly secure: boolean;
+  /** On this machine, by address and by Host. */
+  readonly isLoopback: boolean;
+  /** Its first 1,024 characters. */
   readonly userAgent: string | undefined;
   readonly requestId: string;
 }

@@ -3,7 +3,6 @@ import type { AccessDecision } from '../domain/policy.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
 import type { StoredRepository } from '../metadata/metadata.ts';
 import type { Question, Verdict } from './access.ts';
-import { isLoopback } from './authorizer-context.ts';
 
 export interface AnonymousSettings {
   readonly anonymousPull: boolean;
@@ -48,8 +47,8 @@ export function admitAnonymous(
     return yes(decision.allowed ? 'a policy allows everyone' : 'anonymousPull is true');
   if (rule === undefined) return no(`no rule leads to ${repository}`);
   if (settings.anonymousImport === true) return yes('anonymousImport is true');
-  return settings.anonymousImport === 'loopback' && isLoopback(from.address)
-    ? yes('anonymousImport is loopback, as is the address')
+  return settings.anonymousImport === 'loopback' && from.isLoopback
+    ? yes('anonymousImport is loopback, as are address and host')
     : no(`anonymousImport is ${settings.anonymousImport}`);
 }
 

@@ -41,7 +41,13 @@ function start() {
     registry: homeRegistry,
     repository: repository as RepositoryName,
     rule: undefined,
-    from: { address: '127.0.0.1', secure: false, userAgent: undefined, requestId: 'r' },
+    from: {
+      address: '127.0.0.1',
+      secure: false,
+      isLoopback: false,
+      userAgent: undefined,
+      requestId: 'r',
+    },
   });
   const gather = (repository: string): Facts | Promise<Facts> => facts.gather(question(repository));
   return { clock, reads, held, facts, question, gather };

@@ -118,7 +118,7 @@ function verdictKey(
   { caller, action, registry, repository, resource, rule, from }: Question,
   numberOf: (object: object | undefined) => number,
 ): string {
-  return `${numberOf(caller)} ${numberOf(rule)} ${action} ${registry} ${repository ?? ''} ${resource ?? ''} ${from.address} ${from.secure}`;
+  return `${numberOf(caller)} ${numberOf(rule)} ${action} ${registry} ${repository ?? ''} ${resource ?? ''} ${from.address} ${from.secure} ${from.isLoopback}`;
 }
 
 function isOf(known: Remembered, { repository, registryPolicy, identity }: Facts): boolean {

@@ -1,3 +1,4 @@
+import type { IpBlock } from '../domain/ip-address.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
 
 /** Parsed once at start and at each reload; every unit in the name (design.md §5). */
@@ -19,8 +20,10 @@ export interface Config {
   readonly regions: readonly string[] | 'any';
   /** Of content that no credential fetched and nobody pushed; and of a pushed repository whose policy allows everyone. */
   readonly anonymousPull: boolean;
-  /** May an anonymous pull make a repository or fetch something new: always, never, or from loopback alone. */
+  /** May an anonymous pull make a repository or fetch something new: always, never, or from loopback alone, by address and by Host. */
   readonly anonymousImport: boolean | 'loopback';
+  /** Proxies whose X-Forwarded-For, -Proto and -Host are believed. */
+  readonly trustedProxies: readonly IpBlock[];
   readonly createOnPush: boolean;
   /** Whether a pushed index may name manifests, and a pushed image layers, that are not here. */
   readonly sparseIndexes: boolean;

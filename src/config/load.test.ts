@@ -58,6 +58,7 @@ test('without a file everything has its default', async () => {
       regions: ['us-east-1'],
       anonymousPull: true,
       anonymousImport: 'loopback',
+      trustedProxies: [],
       createOnPush: true,
       sparseIndexes: false,
       oidc: [],
@@ -268,7 +269,7 @@ const problems: readonly (readonly [string, readonly string[]])[] = [
   [
     '__proto__: {listen: x}',
     [
-      'c.yaml:1:1: __proto__: unknown key; the keys here are listen, adminListen, hubMirrorListen, tls, dataDir, publicUrl, registryId, regions, anonymousPull, anonymousImport, defaultRules, secretsFile, createOnPush, sparseIndexes, oidc, drain, shutdownDelay, cache, limits, rules',
+      'c.yaml:1:1: __proto__: unknown key; the keys here are listen, adminListen, hubMirrorListen, tls, dataDir, publicUrl, registryId, regions, anonymousPull, anonymousImport, trustedProxies, defaultRules, secretsFile, createOnPush, sparseIndexes, oidc, drain, shutdownDelay, cache, limits, rules',
     ],
   ],
   ['- a', ['c.yaml:1:1: a list is not a mapping; write keys such as listen: 127.0.0.1:5000']],

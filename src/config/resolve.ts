@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { overBuiltinRules } from '../domain/builtin-rules.ts';
 import { normalizeHost } from '../domain/host-name.ts';
+import { parseIpBlock } from '../domain/ip-address.ts';
 import type { Credential, PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
 import { canonicalPrefix } from '../domain/rule-set.ts';
 import type { Config, ListenAddress, OidcIssuer } from './config.ts';
@@ -63,6 +64,7 @@ export async function resolveSettings(
     regions: settings.regions,
     anonymousPull: settings.anonymousPull,
     anonymousImport: settings.anonymousImport,
+    trustedProxies: settings.trustedProxies.map((text) => present(parseIpBlock(text))),
     createOnPush: settings.createOnPush,
     sparseIndexes: settings.sparseIndexes,
     oidc,

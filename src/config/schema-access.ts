@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isAccountId, isPrincipalName } from '../domain/principal.ts';
+import { parseIpBlock } from '../domain/ip-address.ts';
 import * as value from './schema-values.ts';
 
 // Every error text is `not a …; write …`, as in schema-values.ts.
@@ -38,6 +39,12 @@ export function anonymousImport(): z.ZodUnion<readonly [z.ZodBoolean, z.ZodLiter
     })
     .describe('Whether an anonymous pull may fetch what is not held; loopback: from here alone.');
 }
+
+export const proxy: z.ZodString = value.parsed(
+  'An address or a block of them.',
+  'not an address of proxies; write one such as 127.0.0.1 or 10.0.0.0/8, not all there are',
+  (text) => (parseIpBlock(text)?.bits ?? 0) > 0,
+);
 
 /** A URL without user, query or fragment; http only where it stays on this machine. */
 function issuerUrl(describe: string, optional: boolean): z.ZodString {

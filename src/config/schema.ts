@@ -161,6 +161,13 @@ const settings = z
         .flag('Whether anyone may pull what no credential fetched and nobody pushed.')
         .default(true),
       anonymousImport: access.anonymousImport().default('loopback'),
+      trustedProxies: value
+        .list(
+          access.proxy,
+          'Proxies whose X-Forwarded-For, -Proto and -Host are believed; they must set the first of them.',
+          100,
+        )
+        .default([]),
       defaultRules: value.flag('Whether the well-known registries have rules.').default(true),
       secretsFile: value
         .path('YAML of name: {username, accessToken}; refused if others can read it.')

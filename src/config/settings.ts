@@ -12,6 +12,7 @@ export interface Settings {
   readonly regions: readonly string[] | 'any';
   readonly anonymousPull: boolean;
   readonly anonymousImport: boolean | 'loopback';
+  readonly trustedProxies: readonly string[];
   readonly defaultRules: boolean;
   readonly secretsFile: string;
   readonly createOnPush: boolean;

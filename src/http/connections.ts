@@ -21,7 +21,12 @@ export interface Connections {
 /** How often slow clients are looked for. */
 const sweepMs = 5000;
 
-export function createConnections(timer: Timer, limits: ProgressLimits): Connections {
+/** `isTrusted`: whether an address is that of a trusted proxy; asked once a connection. */
+export function createConnections(
+  timer: Timer,
+  limits: ProgressLimits,
+  isTrusted: (address: string) => boolean,
+): Connections {
   const open = new Map<Socket, Connection>();
   const gone = Promise.withResolvers<void>();
   let stopping = false;
@@ -48,7 +53,15 @@ export function createConnections(timer: Timer, limits: ProgressLimits): Connect
   return {
     add: (socket, secure) => {
       const clientAddress = socket.remoteAddress ?? '';
-      const connection: Connection = { socket, clientAddress, secure, exchanges: new Set() };
+      const connection: Connection = {
+        socket,
+        clientAddress,
+        secure,
+        isTrusted: isTrusted(clientAddress),
+        ownHost: undefined,
+        ends: false,
+        exchanges: new Set(),
+      };
       open.set(socket, connection);
       socket.once('close', () => closed(connection));
     },

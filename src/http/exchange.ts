@@ -1,22 +1,28 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { RegistryError } from '../domain/errors.ts';
+import type { Client, ClientRules, Peer } from './client.ts';
+import { clientBehind, isForwarded, isOwnHost } from './client.ts';
+import { isLoopbackAddress } from './loopback.ts';
 import { Progress } from './progress.ts';
 import type { Incoming, Reply, Served } from './reply.ts';
 import { createRequestBody, hasBody } from './request-body.ts';
 import type { RequestBody } from './request-body.ts';
 
 /** What the exchanges of one connection share. */
-export interface Connection {
+export interface Connection extends Peer {
   readonly socket: Socket;
-  readonly clientAddress: string;
-  readonly secure: boolean;
   /** Those not yet told to `onServed`, in the order of their requests. */
   readonly exchanges: Set<Exchange>;
+  /** The host that was found to be this server's own last. */
+  ownHost: string | undefined;
+  /** Nothing that comes behind is answered. */
+  ends: boolean;
 }
 
 export interface ExchangeOwner {
   readonly now: () => number;
+  readonly clients: ClientRules;
   /** Called once at the exchange's end. */
   readonly ended: (exchange: Exchange, served: Served) => void;
 }
@@ -51,6 +57,7 @@ export class Exchange implements Incoming {
   #owner: ExchangeOwner;
   #reply: Reply | undefined;
   #ended = false;
+  #client: Client | undefined;
   #body: RequestBody | undefined;
   #abort: AbortController | undefined;
   #onClose: (() => void) | undefined;
@@ -77,11 +84,23 @@ export class Exchange implements Incoming {
   }
 
   get clientAddress(): string {
-    return this.connection.clientAddress;
+    return this.#told?.address ?? this.connection.clientAddress;
   }
 
   get secure(): boolean {
-    return this.connection.secure;
+    return this.#told?.secure ?? this.connection.secure;
+  }
+
+  get host(): string | undefined {
+    return this.connection.isTrusted ? this.#told?.host : this.headers.host;
+  }
+
+  get isProxied(): boolean {
+    return !this.connection.isTrusted && isForwarded(this.request);
+  }
+
+  get isLoopback(): boolean {
+    return this.#told?.isLoopback ?? this.#isDirectLoopback();
   }
 
   get signal(): AbortSignal {
@@ -159,6 +178,22 @@ export class Exchange implements Incoming {
     this.closed = true;
     this.#abort?.abort(new ClientLeft());
     this.#onClose?.();
+  }
+
+  /** What a trusted proxy says. */
+  get #told(): Client | undefined {
+    if (!this.connection.isTrusted) return undefined;
+    return (this.#client ??= clientBehind(this.connection, this.request, this.#owner.clients));
+  }
+
+  #isDirectLoopback(): boolean {
+    const { connection } = this;
+    const { host } = this.headers;
+    if (!isLoopbackAddress(connection.clientAddress) || this.isProxied) return false;
+    if (host !== undefined && host === connection.ownHost) return true;
+    if (!isOwnHost(host, this.#owner.clients)) return false;
+    connection.ownHost = host;
+    return true;
   }
 
   #askForBody(): void {

@@ -12,9 +12,19 @@ export interface Incoming {
   /** The raw query, after the `?`; empty where there is none. */
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
+  /** The connection's, or whom a proxy of `trustedProxies` names. */
   readonly clientAddress: string;
-  /** True over TLS. */
+  /** True where the client speaks TLS, to this listener or to a trusted proxy. */
   readonly secure: boolean;
+  /** As the client named this server, its port included: Host, or a trusted proxy's X-Forwarded-Host. */
+  readonly host: string | undefined;
+  /**
+   * Somebody on this machine, and no foreign page that a browser of it shows: the address is loopback, no unknown proxy stands between,
+   * and the host is a name of loopback, an IP literal or one of this server's own names.
+   */
+  readonly isLoopback: boolean;
+  /** Its headers, or HTTP/1.0, say that a proxy stands between, which is none of `trustedProxies`. */
+  readonly isProxied: boolean;
   /** Aborts when the client goes away; a getter that makes the signal on first use. */
   readonly signal: AbortSignal;
   /** Bytes announced by Content-Length; `undefined` where there is none: a streamed body, or no body at all. */

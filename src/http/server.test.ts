@@ -311,7 +311,7 @@ suite('server', () => {
     const text = await exchangeRaw(
       r.port,
       ['/slow?a', '/fast'].map((each) => `GET ${each} HTTP/1.1\r\nHost: a\r\n\r\n`).join('') +
-        'GET http://proxy.test/abs?q=1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+        'GET http://A/abs?q=1 HTTP/1.1\r\nHost: a:80\r\nConnection: close\r\n\r\n',
     );
     deepEqual(
       [...text.matchAll(/(\/\w+\?[^;]*);/g)].map(([, found]) => found),

@@ -7,11 +7,14 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
 import { createBodySender } from './body.ts';
 import type { BodyBuffers } from './body-buffers.ts';
+import type { ClientRules } from './client.ts';
+import { isTrustedProxy, noClientRules } from './client.ts';
 import { createConnections } from './connections.ts';
 import type { Connections } from './connections.ts';
 import { Exchange } from './exchange.ts';
 import type { ExchangeOwner } from './exchange.ts';
-import { refuse } from './bad-request.ts';
+import { badHost, hostProblem, refuse } from './bad-request.ts';
+import { createCertificateNames, withNames } from './certificate-names.ts';
 import { progressLimits } from './progress.ts';
 import type { ProgressLimits } from './progress.ts';
 import type { Handler, Incoming, Reply, Served } from './reply.ts';
@@ -39,6 +42,8 @@ export interface HttpServerOptions {
   readonly onError?: (error: unknown, request: Incoming) => void;
   /** The reply to an error thrown by a handler or by a body before its first byte; without it a plain 500. */
   readonly replyTo?: (error: unknown, request: Incoming) => Reply;
+  /** Absent: nobody stands before it, and it has no names. */
+  readonly clients?: ClientRules;
   readonly bodyWaitMs?: number;
   readonly progress?: ProgressLimits;
 }
@@ -87,12 +92,16 @@ export async function createServer(options: HttpServerOptions): Promise<RunningS
   server.maxConnections = options.connectionsMax;
   server.timeout = 0;
   const { timer } = options;
-  const connections = createConnections(timer, options.progress ?? progressLimits);
+  const names = createCertificateNames(options.tls);
+  const clients = withNames(options.clients ?? noClientRules, names);
+  const connections = createConnections(timer, options.progress ?? progressLimits, (address) =>
+    isTrustedProxy(address, clients),
+  );
   const secure = secured !== undefined;
   server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) =>
     connections.add(socket, secure),
   );
-  serve(server, options, connections);
+  serve(server, { ...options, clients }, connections);
   const bound = Promise.withResolvers<void>();
   server.once('error', bound.reject);
   server.listen(options.listen.port, options.listen.host, () => bound.resolve());
@@ -107,7 +116,10 @@ export async function createServer(options: HttpServerOptions): Promise<RunningS
     get inFlight(): number {
       return connections.inFlight();
     },
-    setTls: (pair) => setTls(secured, pair),
+    setTls: (pair) => {
+      setTls(secured, pair);
+      names.use(pair);
+    },
     ...createEnding(server, connections, timer),
   };
 }
@@ -123,11 +135,16 @@ function setTls(server: SecureServer | undefined, { cert, key }: TlsPair): void 
 }
 
 /** Everything between Node's events and the handler. */
-function serve(server: Server, options: HttpServerOptions, connections: Connections): void {
+function serve(
+  server: Server,
+  options: HttpServerOptions & { readonly clients: ClientRules },
+  connections: Connections,
+): void {
   const { timer, handler, onServed, onError } = options;
   const nextId = createIds();
   const owner: ExchangeOwner = {
     now: () => timer.elapsed(),
+    clients: options.clients,
     ended: (exchange, served) => {
       const { socket, exchanges } = exchange.connection;
       exchanges.delete(exchange);
@@ -153,11 +170,16 @@ function serve(server: Server, options: HttpServerOptions, connections: Connecti
     const connection = connections.of(request.socket);
     if (connection === undefined) return void request.socket.destroy();
     // A request behind one that ends its connection is not answered.
-    if (!connection.socket.writable) return;
+    if (!connection.socket.writable || connection.ends) return;
     const exchange = new Exchange(nextId(), connection, request, response, owner);
     exchange.expectsContinue = expectsContinue;
     connection.exchanges.add(exchange);
     if (connection.exchanges.size > pipelinedMax) return void request.socket.destroy();
+    const wrong = hostProblem(request);
+    if (wrong !== undefined) {
+      connection.ends = true;
+      return write(exchange, badHost(wrong));
+    }
     const failed = (error: unknown): void => {
       onError?.(error, exchange);
       write(exchange, replyTo(error, exchange));

@@ -175,6 +175,9 @@ function requestOf(
     },
     clientAddress: '127.0.0.1',
     secure: false,
+    host: '127.0.0.1:5000',
+    isLoopback: true,
+    isProxied: false,
     signal: new AbortController().signal,
     ...incomingBody(bytes),
   };

@@ -80,6 +80,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
   const from = (address = '192.0.2.1'): RequestFrom => ({
     address,
     secure: true,
+    isLoopback: false,
     userAgent: undefined,
     requestId: 'r-1',
   });

@@ -16,15 +16,24 @@ const handler = createHealthHandler({
   clock,
 });
 
-function ask(path: string, query = '', method = 'GET'): Promise<Reply> {
+function ask(
+  path: string,
+  query = '',
+  method = 'GET',
+  over: Partial<Incoming> = {},
+): Promise<Reply> {
   const request: Incoming = {
     id: '1',
     method,
     path,
     query,
     headers: {},
-    clientAddress: '',
+    clientAddress: '127.0.0.1',
     secure: false,
+    host: 'localhost:5001',
+    isLoopback: true,
+    isProxied: false,
+    ...over,
     signal: AbortSignal.abort(),
     bodyBytes: undefined,
     body: (async function* () {})(),

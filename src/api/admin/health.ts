@@ -1,4 +1,5 @@
 import { RegistryError } from '../../domain/errors.ts';
+import { isMisdirected } from '../../http/loopback.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
 import type { Clock } from '../../ports/clock.ts';
 
@@ -19,10 +20,13 @@ export interface HealthParts {
   readonly clock: Clock;
 }
 
+const misdirected =
+  'from this machine ask for localhost or an address; other names: publicUrl, and trustedProxies for a proxy\n';
+
 /** A check that takes longer has failed. */
 const checkMsMax = 2000;
 
-/** `/livez`, `/readyz`, `/startupz` (`?verbose`, `?exclude=<name>`) and `/metrics` of the admin listener. Never throws but what `metrics` does. */
+/** `/livez`, `/readyz`, `/startupz` (`?verbose`, `?exclude=<name>`) and `/metrics` of the admin listener, which a foreign name that leads to loopback does not get (421). Never throws but what `metrics` does. */
 export function createHealthHandler(parts: HealthParts): Handler {
   const probes = new Map([
     ['/livez', parts.live],
@@ -39,6 +43,7 @@ export function createHealthHandler(parts: HealthParts): Handler {
     const checks = probes.get(request.path);
     if (checks !== undefined) return probe(request, checks, parts.clock);
     if (request.path === '/metrics') {
+      if (isMisdirected(request)) return textReply(421, misdirected, 'metrics');
       const { contentType, text } = await parts.metrics();
       return {
         status: 200,

@@ -103,7 +103,7 @@ export function accountEndpoints(parts: AccountParts): readonly Endpoint[] {
 
 /** The home registry by the address it is asked at, the others by a host name of ECR's form. */
 function endpointOf(registry: RegistryKey, request: Incoming, parts: AccountParts): string {
-  const here = `${request.secure ? 'https' : 'http'}://${request.headers.host ?? 'localhost'}`;
+  const here = `${request.secure ? 'https' : 'http'}://${request.host ?? 'localhost'}`;
   const base = parts.publicUrl() || here;
   if (registry === parts.admission.home) return base;
   const url = URL.parse(base);

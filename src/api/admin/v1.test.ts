@@ -33,6 +33,9 @@ function ask(path: string, asked: Asked = {}): Incoming {
     headers: { authorization: 'Basic admin', ...asked.headers },
     clientAddress: '127.0.0.1',
     secure: false,
+    host: '127.0.0.1:5000',
+    isLoopback: true,
+    isProxied: false,
     signal: new AbortController().signal,
     ...incomingBody(body),
   };

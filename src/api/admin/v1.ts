@@ -1,8 +1,9 @@
 import * as z from 'zod';
-import type { Audit, Caller, Identifier, RequestFrom } from '../../access/access.ts';
+import type { Audit, Caller, Identifier } from '../../access/access.ts';
 import type { PolicyAuthorizer } from '../../access/authorizer.ts';
 import type { Identities } from '../../access/identities.ts';
 import type { Policies } from '../../access/policies.ts';
+import { requestFrom } from '../../access/request-from.ts';
 import type { VisibleRepositories } from '../../access/visible-repositories.ts';
 import type { Explain } from '../../cache/explain.ts';
 import type { Pushes } from '../../cache/pushes.ts';
@@ -12,6 +13,7 @@ import type { VersionView } from '../../domain/admin-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RegistrySettings } from '../../domain/registry.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
+import { crossSiteReason } from '../../http/cross-site.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -81,7 +83,6 @@ export interface ApiParts {
 }
 
 const prefix = '/api/v1/';
-const userAgentCharactersMax = 256;
 
 /** Everything under `/api/v1/`, for whoever has credentials; answers JSON, errors as problems (RFC 9457). Never throws. */
 export function createApiHandler(parts: ApiParts): Handler {
@@ -147,12 +148,7 @@ function routesOf(table: readonly Endpoint[]): Routes {
 
 /** Who is asking comes first, so that nothing can be learnt without credentials. */
 async function identify(request: Incoming, { identifier }: ApiParts): Promise<Asker> {
-  const from: RequestFrom = {
-    address: request.clientAddress,
-    secure: request.secure,
-    userAgent: request.headers['user-agent']?.slice(0, userAgentCharactersMax),
-    requestId: request.id,
-  };
+  const from = requestFrom(request);
   const { authorization } = request.headers;
   const caller = await identifier.identify(authorization, from, { mirror: false });
   const { principal } = caller;
@@ -170,14 +166,18 @@ interface Refusing {
   readonly admission: Pick<Admission, 'home'>;
 }
 
-function refuseOtherSites(request: Incoming, asker: Asker, { audit, admission }: Refusing): void {
-  const site = request.headers['sec-fetch-site'];
-  if (site !== 'cross-site' && site !== 'same-site') return;
+function refuseOtherSites(
+  request: Incoming,
+  asker: Asker,
+  { audit, admission, publicUrl }: Refusing & Pick<ApiParts, 'publicUrl'>,
+): void {
+  const because = crossSiteReason(request, publicUrl());
+  if (because === undefined) return;
   recordDenial(audit, asker, {
     action: `${request.method} ${request.path}`,
     resource: '',
     registry: admission.home,
-    because: `sec-fetch-site: ${site}`,
+    because,
   });
   throw new RegistryError('denied', 'requests from other sites are refused');
 }

@@ -1,10 +1,13 @@
 import type { Caller } from '../../access/access.ts';
+import { requestFrom } from '../../access/request-from.ts';
 import type { VisiblePage, VisibleRepositories } from '../../access/visible-repositories.ts';
 import { actions } from '../../domain/access-action.ts';
+import { RegistryError } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/registry.ts';
+import { isMisdirected } from '../../http/loopback.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';
-import { fromOf, type Gate } from './gate.ts';
+import type { Gate } from './gate.ts';
 import { formatRoute } from './route.ts';
 
 const pageDefault = 1000;
@@ -26,6 +29,10 @@ export async function catalogReply(
   request: Incoming,
 ): Promise<Reply> {
   const { registry, last } = asked;
+  if (caller.principal.kind === 'anonymous' && isMisdirected(request))
+    throw new RegistryError('denied', 'anonymous lists by a name of this server alone', {
+      detail: { fix: 'ask for localhost, or set publicUrl or trustedProxies' },
+    });
   const n = Math.min(asked.n ?? pageDefault, pageMax);
   const { rows, next } =
     n === 0
@@ -33,7 +40,7 @@ export async function catalogReply(
       : await parts.visibleRepositories.list(
           {
             caller,
-            from: fromOf(request),
+            from: requestFrom(request),
             registry,
             prefix: '',
             after: last,

@@ -13,7 +13,7 @@ export function baseUrlOf(request: Incoming, publicUrl: string): string {
 /** The audience of our tokens: the host, with its port. */
 export function serviceOf(request: Incoming, publicUrl: string): string {
   if (publicUrl !== '') return new URL(publicUrl).host;
-  const host = request.headers.host ?? '';
+  const host = request.host ?? '';
   return hostPattern.test(host) ? host.toLowerCase() : unnamedHost;
 }
 

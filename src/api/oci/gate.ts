@@ -1,12 +1,6 @@
 import { anonymousCaller } from '../../access/access.ts';
-import type {
-  Authorizer,
-  Caller,
-  Identifier,
-  Question,
-  RequestFrom,
-  Verdict,
-} from '../../access/access.ts';
+import type { Authorizer, Caller, Identifier, Question, Verdict } from '../../access/access.ts';
+import { requestFrom } from '../../access/request-from.ts';
 import { actions } from '../../domain/access-action.ts';
 import type { Action, ScopeRight } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -100,7 +94,7 @@ export function createGate(options: GateOptions): Gate {
     const rule = target?.rule;
     if (rule !== undefined && !isAllowed(rule, target?.upstreamRepository ?? '', undefined))
       return false;
-    const question = { caller, action, registry, repository, rule, from: fromOf(request) };
+    const question = { caller, action, registry, repository, rule, from: requestFrom(request) };
     return (await authorizer.explain(question, row)).allowed;
   };
 
@@ -113,10 +107,10 @@ export function createGate(options: GateOptions): Gate {
     identify: (request, { mirror, ecr }) => {
       const header = request.headers.authorization;
       if (header === undefined || listener === 'hub') return anonymousCaller;
-      return identifier.identify(header, fromOf(request), { mirror, basicOnly: ecr });
+      return identifier.identify(header, requestFrom(request), { mirror, basicOnly: ecr });
     },
     identifyAs: (authorization, request) =>
-      identifier.identify(authorization, fromOf(request), { mirror: false }),
+      identifier.identify(authorization, requestFrom(request), { mirror: false }),
     admitPull: (plan, caller, request) => {
       const question = questionOf(plan, caller, request, pullActionOf(plan.route));
       const verdict = pullVerdict(options, question, request.method);
@@ -277,16 +271,7 @@ function questionOf(
     registry,
     repository: target.repository,
     rule: target.rule,
-    from: fromOf(request),
-  };
-}
-
-export function fromOf(request: Incoming): RequestFrom {
-  return {
-    address: request.clientAddress,
-    secure: request.secure,
-    userAgent: request.headers['user-agent'],
-    requestId: request.id,
+    from: requestFrom(request),
   };
 }
 

@@ -9,6 +9,7 @@ import { describePrincipal } from '../../domain/principal.ts';
 import type { RegistrySettings } from '../../domain/registry.ts';
 import { homeRegistryOf } from '../../domain/registry.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
+import { crossSiteReason } from '../../http/cross-site.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -30,7 +31,7 @@ import { requireAllowed } from './target.ts';
 import type { Listener } from './target.ts';
 import { tokenReply } from './token.ts';
 import { createToldChanges } from './told-changes.ts';
-import type { ToldChanges } from './told-changes.ts';
+import type { Asked, ToldChanges } from './told-changes.ts';
 
 export interface OciSettings extends RegistrySettings {
   readonly anonymousPull: boolean;
@@ -88,6 +89,8 @@ function createHandler(parts: OciParts, listener: Listener): Handler {
       const { route } = plan;
       const known = gate.identify(request, { mirror: route.ns !== undefined, ecr: plan.ecr });
       const caller = known instanceof Promise ? await known : known;
+      if (isWrite(request))
+        refuseOtherSites({ plan, caller, request }, parts.settings().publicUrl, answering.told);
       const reply = isPull(plan, request)
         ? await answerPull(answering, plan, caller, request)
         : await changeContent(answering, plan, caller, request);
@@ -101,6 +104,29 @@ function createHandler(parts: OciParts, listener: Listener): Handler {
       });
     }
   };
+}
+
+function isWrite({ method }: Incoming): boolean {
+  return method !== 'GET' && method !== 'HEAD';
+}
+
+/** A browser that keeps a password for this host would send it with a foreign page's form. */
+function refuseOtherSites(
+  asked: Asked & { readonly plan: RepositoryPlan },
+  publicUrl: string,
+  told: ToldChanges,
+): void {
+  const because = crossSiteReason(asked.request, publicUrl);
+  if (because === undefined) return;
+  const error = fromOtherSite(because);
+  told.refused(asked, `${asked.request.method} ${asked.plan.route.kind}`, error);
+  throw error;
+}
+
+function fromOtherSite(because: string): RegistryError {
+  return new RegistryError('denied', 'requests from other sites are refused', {
+    detail: { because },
+  });
 }
 
 /** The log is told who asked. */
@@ -160,8 +186,13 @@ async function answerService(
   switch (route.kind) {
     case 'home':
       return homeReply();
-    case 'token':
+    case 'token': {
+      const because = isWrite(request)
+        ? crossSiteReason(request, parts.settings().publicUrl)
+        : undefined;
+      if (because !== undefined) throw fromOtherSite(because);
       return tokenReply({ ...parts, gate }, request);
+    }
     case 'base': {
       const caller = await gate.identify(request, { mirror: route.ns !== undefined, ecr });
       // The question is how to log in, so that a client that has something to show will.

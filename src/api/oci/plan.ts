@@ -52,14 +52,14 @@ export function createPlanner({ rules, settings, listener }: PlannerOptions): Pl
   const plans = new LRUCache<string, Plan>({ max: plansMax });
   const readHost = createHostReader(settings);
   let plannedFor: readonly [RuleSet, RegistrySettings] | undefined;
-  return ({ path, query, headers }) => {
+  return ({ path, query, host: named }) => {
     const current = rules();
     const registries = settings();
     if (plannedFor?.[0] !== current || plannedFor[1] !== registries) {
       plans.clear();
       plannedFor = [current, registries];
     }
-    const host = readHost(listener === 'hub' ? undefined : headers.host);
+    const host = readHost(listener === 'hub' ? undefined : named);
     const asked = query === '' ? path : `${path}?${query}`;
     const key = host.ecr ? `${host.registry} ${asked}` : asked;
     const kept = plans.get(key);

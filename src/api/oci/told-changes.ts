@@ -31,8 +31,8 @@ export interface Change {
 /** Tells the audit of what was changed here and what a rule refused; the decisions on rights tell it themselves. */
 export interface ToldChanges {
   changed(asked: Asked, action: Action, change: Change): void;
-  /** A refusal by a rule's settings; any other error is passed over. */
-  refused(asked: Asked, action: Action, error: unknown): void;
+  /** A refusal that no policy decided: by a rule's settings, of another site's page. Any other error is passed over. */
+  refused(asked: Asked, action: string, error: unknown): void;
   /**
    * Tells of the repository where it was made since the moment, wall time in ms, once however many requests made it together.
    * Never throws.
@@ -62,7 +62,8 @@ export function createToldChanges({ audit, metadata, failed }: ToldChangesParts)
     },
     refused: (asked, action, error) => {
       if (!(error instanceof RegistryError) || error.code !== 'denied') return;
-      const detail = { because: error.message };
+      const because = error.detail?.['because'] ?? error.message;
+      const detail = { because: String(because) };
       audit.record(entryOf(asked, action, { kind: 'denial', outcome: 'denied', detail }));
     },
     made: async (asked, since, by) => {
@@ -85,7 +86,7 @@ export function createToldChanges({ audit, metadata, failed }: ToldChangesParts)
 
 function entryOf(
   { plan, caller, request }: Asked,
-  action: Action,
+  action: string,
   what: Pick<AuditEntry, 'kind' | 'outcome' | 'detail'>,
 ): AuditEntry {
   return {

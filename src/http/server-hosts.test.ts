@@ -1,0 +1,172 @@
+import { deepEqual, equal, match } from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { createFakeClock } from '../../tests/support/fake-clock.ts';
+import { exchangeRaw } from '../../tests/support/http-exchange.ts';
+import { parseIpBlock } from '../domain/ip-address.ts';
+import { createReadBuffers } from './buffers.ts';
+import type { Incoming, Served } from './reply.ts';
+import type { RunningServer } from './server.ts';
+import { createServer } from './server.ts';
+
+interface Rig extends AsyncDisposable {
+  readonly server: RunningServer;
+  readonly seen: Incoming[];
+  readonly served: Served[];
+}
+
+async function rig(...trusted: readonly string[]): Promise<Rig> {
+  const seen: Incoming[] = [];
+  const served: Served[] = [];
+  const server = await createServer({
+    handler: async (incoming) => {
+      seen.push(incoming);
+      return { status: 204, headers: {}, note: { route: 'none' } };
+    },
+    listen: { host: '127.0.0.1', port: 0 },
+    connectionsMax: 10,
+    buffers: createReadBuffers(1024 * 1024),
+    timer: createFakeClock(),
+    onServed: (each) => served.push(each),
+    clients: {
+      trustedProxies: () => trusted.flatMap((text) => parseIpBlock(text) ?? []),
+      isOwnName: (hostname) => hostname === 'registry.example.com',
+    },
+  });
+  return { server, seen, served, [Symbol.asyncDispose]: () => server.cut() };
+}
+
+/** Status of the first answer; the connection ends behind it. */
+async function ask(server: RunningServer, lines: readonly string[]): Promise<number> {
+  const text = await exchangeRaw(server.port, `${lines.join('\r\n')}\r\n\r\n`);
+  return Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]);
+}
+
+const close = 'Connection: close';
+
+suite('a request names one host:', () => {
+  const rows: readonly (readonly [name: string, lines: readonly string[], status: number])[] = [
+    ['one Host', ['GET / HTTP/1.1', 'Host: a'], 204],
+    ['no Host', ['GET / HTTP/1.1'], 400],
+    ['two that differ', ['GET / HTTP/1.1', 'Host: a', 'Host: b'], 400],
+    ['two in other letters', ['GET / HTTP/1.1', 'Host: a', 'hOST: b'], 400],
+    ['the same twice', ['GET / HTTP/1.1', 'Host: a', 'Accept: */*', 'Host: a'], 400],
+    ['a target with the same host', ['GET http://a:5000/v2/ HTTP/1.1', 'Host: a:5000'], 204],
+    ['a target with its default port', ['GET https://A/v2/ HTTP/1.1', 'Host: a:443'], 204],
+    ['a target with another host', ['GET http://b/v2/ HTTP/1.1', 'Host: a'], 400],
+    ['a target with another port', ['GET http://a:81/v2/ HTTP/1.1', 'Host: a'], 400],
+    ['a target with a user name', ['GET http://a@a/v2/ HTTP/1.1', 'Host: a'], 400],
+    ['a target of another scheme', ['GET ftp://a/v2/ HTTP/1.1', 'Host: a'], 400],
+    ['a path that holds a URL', ['GET /v2/?u=http://b/ HTTP/1.1', 'Host: a'], 204],
+    ['a push with two', ['POST / HTTP/1.1', 'Host: a', 'Host: b', 'Content-Length: 0'], 400],
+  ];
+  for (const [name, lines, status] of rows) {
+    test(`${name} is ${status}`, async () => {
+      await using r = await rig();
+      equal(await ask(r.server, [...lines, close]), status);
+      equal(r.seen.length, status === 204 ? 1 : 0, 'the handler sees what is right alone');
+      if (status === 400 && name !== 'no Host')
+        deepEqual(
+          r.served.map(({ reply }) => reply.status),
+          [400],
+          'the log is told',
+        );
+    });
+  }
+
+  test('the answer says what is wrong, and the connection ends', async () => {
+    await using r = await rig();
+    const text = await exchangeRaw(
+      r.server.port,
+      'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n',
+    );
+    match(text, /^HTTP\/1\.1 400 [^]*Host is there twice\n$/);
+    equal(r.seen.length, 0);
+  });
+});
+
+suite('who asks is told to the handler:', () => {
+  const rows: readonly (readonly [
+    name: string,
+    trusted: readonly string[],
+    lines: readonly string[],
+    expected: Partial<Incoming>,
+  ])[] = [
+    [
+      'somebody on this machine',
+      [],
+      ['GET / HTTP/1.1', 'Host: localhost:5000'],
+      { clientAddress: '127.0.0.1', host: 'localhost:5000', isLoopback: true, isProxied: false },
+    ],
+    [
+      'a foreign name that leads here',
+      [],
+      ['GET / HTTP/1.1', 'Host: evil.example'],
+      { clientAddress: '127.0.0.1', host: 'evil.example', isLoopback: false, isProxied: false },
+    ],
+    [
+      'by one of our names',
+      [],
+      ['GET / HTTP/1.1', 'Host: registry.example.com'],
+      { isLoopback: true },
+    ],
+    [
+      'a proxy that is not known',
+      [],
+      ['GET / HTTP/1.1', 'Host: localhost', 'X-Forwarded-For: 203.0.113.9'],
+      { clientAddress: '127.0.0.1', host: 'localhost', isLoopback: false, isProxied: true },
+    ],
+    [
+      'nginx as it is by default',
+      [],
+      ['GET / HTTP/1.0', 'Host: 127.0.0.1:5000'],
+      { clientAddress: '127.0.0.1', isLoopback: false, isProxied: true },
+    ],
+    [
+      'a proxy that is trusted',
+      ['127.0.0.0/8'],
+      [
+        'GET / HTTP/1.1',
+        'Host: 127.0.0.1:5000',
+        'X-Forwarded-For: 203.0.113.9',
+        'X-Forwarded-Proto: https',
+        'X-Forwarded-Host: registry.example.com',
+      ],
+      {
+        clientAddress: '203.0.113.9',
+        secure: true,
+        host: 'registry.example.com',
+        isLoopback: false,
+        isProxied: false,
+      },
+    ],
+    [
+      'another proxy is trusted',
+      ['127.0.0.2'],
+      ['GET / HTTP/1.1', 'Host: 127.0.0.1:5000', 'X-Forwarded-For: 203.0.113.9'],
+      { clientAddress: '127.0.0.1', isLoopback: false, isProxied: true },
+    ],
+  ];
+  for (const [name, trusted, lines, expected] of rows) {
+    test(name, async () => {
+      await using r = await rig(...trusted);
+      equal(await ask(r.server, [...lines, close]), 204);
+      const [seen] = r.seen;
+      const told = Object.fromEntries(
+        Object.keys(expected).map((key) => [key, seen?.[key as keyof Incoming]]),
+      );
+      deepEqual(told, expected);
+    });
+  }
+
+  test('a foreign name behind one of ours on a connection that goes on', async () => {
+    await using r = await rig();
+    await exchangeRaw(
+      r.server.port,
+      `GET / HTTP/1.1\r\nHost: localhost\r\n\r\nGET / HTTP/1.1\r\nHost: evil.example\r\n${close}\r\n\r\n`,
+    );
+    deepEqual(
+      r.seen.map(({ isLoopback }) => isLoopback),
+      [true, false],
+    );
+  });
+});
