@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { createFakeClock } from '../../tests/support/fake-clock.ts';
 import { exchangeRaw } from '../../tests/support/http-exchange.ts';
 import { parseIpBlock } from '../domain/ip-address.ts';
-import { createReadBuffers } from './buffers.ts';
+import { createBodyBuffers } from './body-buffers.ts';
 import type { Incoming, Served } from './reply.ts';
 import type { RunningServer } from './server.ts';
 import { createServer } from './server.ts';
@@ -15,6 +15,7 @@ interface Rig extends AsyncDisposable {
 }
 
 async function rig(...trusted: readonly string[]): Promise<Rig> {
+  const clock = createFakeClock();
   const seen: Incoming[] = [];
   const served: Served[] = [];
   const server = await createServer({
@@ -24,8 +25,8 @@ async function rig(...trusted: readonly string[]): Promise<Rig> {
     },
     listen: { host: '127.0.0.1', port: 0 },
     connectionsMax: 10,
-    buffers: createReadBuffers(1024 * 1024),
-    timer: createFakeClock(),
+    buffers: createBodyBuffers(1024 * 1024, clock),
+    timer: clock,
     onServed: (each) => served.push(each),
     clients: {
       trustedProxies: () => trusted.flatMap((text) => parseIpBlock(text) ?? []),
