@@ -29,10 +29,13 @@ interface Remembered {
   readonly scheme: ShownCredentials['scheme'];
   /** Wall time, ms. Past it, it is verified again. */
   readonly until: number;
+  /** Of a pair or a named token: the addresses that it was right from. */
+  readonly addresses: Set<string> | undefined;
 }
 
 const rememberedMax = 10_000;
 const rememberedMs = 60_000;
+const addressesMax = 1000;
 
 type Options = Parameters<Identifier['identify']>[2];
 
@@ -54,6 +57,11 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     const begunAt = age;
     const checked = await unlessDown(mirror, () => checks(shown));
     if (checked === undefined) return anonymousCaller;
+    const guessable = 'why' in checked || isGuessable(checked.caller);
+    // Asked again: of guesses that are sent at once, what comes after the tenth says nothing, whether right or wrong.
+    const waitMs = guessable ? failures.waitMs(shown, from) : 0;
+    if (waitMs > 0 && mirror) return anonymousCaller;
+    if (waitMs > 0) throw tooManyFailures(waitMs);
     if ('why' in checked) {
       memory.delete(key);
       // What a node holds for another registry names nothing of here; what does is a login, wherever it is sent.
@@ -63,16 +71,11 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
       throw error;
     }
     const { caller, used } = checked;
-    if (caller.via === 'key' || caller.via === 'token') {
-      // Asked again: of guesses that are sent at once, what comes after the tenth says nothing.
-      const waitMs = failures.waitMs(shown, from);
-      if (waitMs > 0 && mirror) return anonymousCaller;
-      if (waitMs > 0) throw tooManyFailures(waitMs);
-      failures.right(shown);
-    }
+    if (guessable) failures.right(shown, from);
     if (used !== undefined) use.touch(used);
     const until = Math.min(clock.now() + rememberedMs, caller.expiresAt ?? Infinity);
-    if (begunAt === age) memory.set(key, { caller, scheme: shown.scheme, until });
+    const addresses = guessable ? new Set([from.address]) : undefined;
+    if (begunAt === age) memory.set(key, { caller, scheme: shown.scheme, until, addresses });
     return caller;
   };
 
@@ -108,16 +111,29 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
       : verifySigned(waitMs, key, shown, from, mirror);
   };
 
+  /** Who was verified lately. What must wait is not told from a guess by being known. */
+  const recall = (
+    authorization: string,
+    from: RequestFrom,
+    { basicOnly = false }: Options,
+  ): Caller | undefined => {
+    if (authorization.length > authorizationCharactersMax) return undefined;
+    const known = memory.get(keyOf(authorization));
+    if (known === undefined || known.until <= clock.now()) return undefined;
+    if (basicOnly && known.scheme !== 'basic') return undefined;
+    const { caller, addresses } = known;
+    if (addresses === undefined || addresses.has(from.address)) return caller;
+    const shown = parseAuthorization(authorization);
+    if (shown === undefined || failures.waitMs(shown, from) > 0) return undefined;
+    failures.right(shown, from);
+    if (addresses.size < addressesMax) addresses.add(from.address);
+    return caller;
+  };
+
   return {
     identify: (authorization, from, choice) => {
       if (authorization === undefined) return anonymousCaller;
-      if (authorization.length <= authorizationCharactersMax) {
-        const known = memory.get(keyOf(authorization));
-        if (known !== undefined && known.until > clock.now()) {
-          if (choice.basicOnly !== true || known.scheme === 'basic') return known.caller;
-        }
-      }
-      return identify(authorization, from, choice);
+      return recall(authorization, from, choice) ?? identify(authorization, from, choice);
     },
     reset: () => {
       age += 1;
@@ -125,6 +141,11 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     },
     [Symbol.asyncDispose]: () => use[Symbol.asyncDispose](),
   };
+}
+
+/** Others are signed: nobody comes to them by guessing. */
+function isGuessable({ via }: Caller): boolean {
+  return via === 'key' || via === 'token';
 }
 
 /** `undefined`: an issuer is down, which is nothing to a mirror. */

@@ -1,3 +1,4 @@
+import { sourceOf } from '../domain/client-source.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -11,10 +12,10 @@ import { idOfToken } from './named-token.ts';
 
 /** What becomes of credentials that are not right: slower answers and entries of the audit. */
 export interface LoginFailures {
-  /** How long this source must wait before it tries that principal; 0: it may. Who was right within a day need not wait. */
+  /** How long this source must wait before it tries that principal; 0: it may. What was right from it within a day need not wait. */
   waitMs(shown: ShownCredentials, from: RequestFrom): number;
-  /** They were right, and are let through from now on. */
-  right(shown: ShownCredentials): void;
+  /** They were right, and are let through from this source from now on. */
+  right(shown: ShownCredentials, from: RequestFrom): void;
   /**
    * Records, and counts what is a guess: not what was once right, nor what was refused before. Answers the error to throw.
    * `shown` undefined: a header that holds nothing that is known, and so guesses at nothing.
@@ -37,9 +38,11 @@ export function createLoginFailures(options: {
   const throttle = createLoginThrottle(options.clock);
   const history = createLoginHistory(options.clock);
   return {
-    waitMs: (shown, from) =>
-      history.wasRight(shown) ? 0 : throttle.waitMs(from.address, principalOf(shown)),
-    right: (shown) => history.right(shown),
+    waitMs: (shown, from) => {
+      const wait = throttle.waitMs(from.address, principalOf(shown));
+      return wait > 0 && history.wasRight(shown, sourceOf(from.address)) ? 0 : wait;
+    },
+    right: (shown, from) => history.right(shown, sourceOf(from.address)),
     record: (shown, from, { why, kind }) => {
       const outdated = kind === 'outdated';
       const fresh = shown !== undefined && history.refused(shown);

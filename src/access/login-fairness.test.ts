@@ -1,4 +1,4 @@
-import { equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { IdentityRig } from '../../tests/support/identity-rig.ts';
 import { basic, homeAccount, openIdentityRig } from '../../tests/support/identity-rig.ts';
@@ -35,6 +35,17 @@ async function who(header: string, address: string, mirror = false): Promise<str
   }
 }
 
+/** All that a client is told of a refusal. */
+async function refusalOf(header: string, address: string): Promise<unknown> {
+  try {
+    await rig.identifier.identify(header, rig.from(address), { mirror: false });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    return [error.code, error.message, error.detail, error.retryAfterMs];
+  }
+}
+
 /** A pair that was not shown before, each at somebody else where nobody is named. */
 function guess(username?: string): string {
   guesses += 1;
@@ -42,9 +53,10 @@ function guess(username?: string): string {
 }
 
 /** An address where the next guess must wait. */
-async function throttledAddress(): Promise<string> {
-  const address = newAddress();
-  for (let n = 0; n < 10; n += 1) equal(await who(guess(), address), 'unauthorized');
+async function throttledAddress(address: string = newAddress()): Promise<string> {
+  for (let n = 0; n < 10; n += 1) {
+    if ((await who(guess(), address)) === 'tooManyRequests') return address;
+  }
   equal(await who(guess(), address), 'tooManyRequests');
   return address;
 }
@@ -68,15 +80,16 @@ async function tokenOf(owner: PrincipalKey, tokenName: string): Promise<string> 
 }
 
 suite('behind an address that guesses', () => {
-  test('a pair and a token that were right before go on, in any spelling, also after changes of others', async () => {
+  test('a pair and a token that were right from it before go on, in any spelling, also after changes of others', async () => {
     const owner = await robot('neighbour');
     const text = await tokenOf(owner, 't');
     const arn = `arn:aws:iam::${homeAccount}:user/neighbour`;
-    equal(await who(right, newAddress()), root);
-    equal(await who(`Bearer ${text}`, newAddress()), arn);
+    const address = newAddress();
+    equal(await who(right, address), root);
+    equal(await who(`Bearer ${text}`, address), arn);
     await robot('another');
     rig.clock.advance(3_600_000);
-    const address = await throttledAddress();
+    await throttledAddress(address);
     equal(await who(right, address), root);
     equal(await who(right.replace('Basic', 'bAsIc '), address), root);
     equal(await who(basic('whoever', text), address), arn);
@@ -85,16 +98,39 @@ suite('behind an address that guesses', () => {
     equal(await who(guess(), address), 'tooManyRequests');
   });
 
-  test('what was never right, or more than a day ago, waits like a guess', async () => {
+  test('what was never right from it, or more than a day ago, waits like a guess', async () => {
     const owner = await robot('newcomer');
     const [known, fresh] = [await keyOf(owner), await keyOf(owner)];
-    ok((await who(known, newAddress())).endsWith('newcomer'));
-    let address = await throttledAddress();
+    const address = newAddress();
+    ok((await who(known, address)).endsWith('newcomer'));
+    await throttledAddress(address);
     equal(await who(fresh, address), 'tooManyRequests');
     ok((await who(known, address)).endsWith('newcomer'));
     rig.clock.advance(86_400_001);
-    address = await throttledAddress();
+    await throttledAddress(address);
     equal(await who(known, address), 'tooManyRequests');
+  });
+
+  test('what others show at this moment is answered as a guess is, to the letter', async () => {
+    const owner = await robot('elsewhere');
+    const [pair, text] = [await keyOf(owner), await tokenOf(owner, 't')];
+    const elsewhere = newAddress();
+    const address = await throttledAddress();
+    for (const header of [pair, `Bearer ${text}`, basic('x', text), right]) {
+      ok((await who(header, elsewhere)).startsWith('arn:'));
+      deepEqual(await refusalOf(header, address), await refusalOf(guess(), address));
+      ok((await who(header, elsewhere)).startsWith('arn:'), 'and goes on where it is at home');
+    }
+  });
+
+  test('a pair that is known goes on from an address where it was shown before the guesses began', async () => {
+    const pair = await keyOf(await robot('two-places'));
+    const [first, second] = [newAddress(), newAddress()];
+    for (const address of [first, second]) ok((await who(pair, address)).endsWith('two-places'));
+    await throttledAddress(second);
+    rig.clock.advance(120_000);
+    await throttledAddress(second);
+    ok((await who(pair, second)).endsWith('two-places'));
   });
 
   test('a registry token and an ECR password that were just made are let through, forged ones are not', async () => {
@@ -114,9 +150,10 @@ suite('behind an address that guesses', () => {
   test('no flood of guesses makes forgotten who was right', () => {
     const history = createLoginHistory(rig.clock);
     const mine = { scheme: 'basic', username: 'me', password: 'right' } as const;
-    history.right(mine);
+    history.right(mine, 'here');
     for (let n = 0; n < 20_000; n += 1) history.refused({ ...mine, password: `${n}` });
-    ok(history.wasRight(mine));
+    ok(history.wasRight(mine, 'here'));
+    ok(!history.wasRight(mine, 'there'));
   });
 });
 
@@ -136,6 +173,22 @@ test('a right guess among many that are sent at once is not told from the others
   goOn.resolve();
   equal(await sent, 'tooManyRequests');
   equal(await who(pair, address), 'tooManyRequests', 'nor is it known by now');
+});
+
+test('of sixty guesses that are sent at once those beyond the tenth are answered alike, the right one too', async () => {
+  for (const rightAt of [0, 11, 59]) {
+    const pair = await keyOf(await robot(`burst-${rightAt}`));
+    const address = newAddress();
+    const sent = Array.from({ length: 60 }, (_, n) => (n === rightAt ? pair : guess()));
+    const answers = await Promise.all(sent.map((header) => refusalOf(header, address)));
+    const codes = answers.map((answer) => (Array.isArray(answer) ? String(answer[0]) : 'right'));
+    const learnt = codes.filter((code) => code !== 'tooManyRequests').length;
+    ok(learnt <= 11, `${learnt} answers say something`);
+    const late = answers.filter((_, n) => codes[n] === 'tooManyRequests');
+    for (const answer of late) deepEqual(answer, late[0]);
+    const next = await refusalOf(guess(), address);
+    deepEqual(next, late[0], 'and how long the next has to wait says nothing either');
+  }
 });
 
 suite('no guess is', () => {

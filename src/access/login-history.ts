@@ -5,12 +5,13 @@ import type { ShownCredentials } from './authorization-header.ts';
 import { idOfToken } from './named-token.ts';
 
 /**
- * Which credentials were right, and which were refused, within a day: by a hash of each, however it was spelt. Who was right lately
- * is let past a throttle, and what was shown before is no further guess.
+ * Which credentials were right, and which were refused, within a day: by a hash of each, however it was spelt. Who was right lately from a
+ * source is let past its throttle, and what was shown before is no further guess.
  */
 export interface LoginHistory {
-  wasRight(shown: ShownCredentials): boolean;
-  right(shown: ShownCredentials): void;
+  /** From this source: a guess from another one that is let through would be told by it. */
+  wasRight(shown: ShownCredentials, source: string): boolean;
+  right(shown: ShownCredentials, source: string): void;
   /** True where it is a guess: it was neither right nor refused before. From now on it was refused. */
   refused(shown: ShownCredentials): boolean;
 }
@@ -18,15 +19,22 @@ export interface LoginHistory {
 const keptMs = 24 * 60 * 60 * 1000;
 /** Of each kind, so that no flood of guesses makes forgotten who was right. */
 const rememberedMax = 10_000;
+/** A credential counts once for each source. */
+const sourcesMax = 50_000;
 
 export function createLoginHistory(clock: Clock): LoginHistory {
   const rightAt = new LRUCache<string, number>({ max: rememberedMax });
+  const rightFrom = new LRUCache<string, number>({ max: sourcesMax });
   const refusedAt = new LRUCache<string, number>({ max: rememberedMax });
   const isLate = (at: number | undefined): boolean =>
     at !== undefined && clock.elapsed() - at <= keptMs;
   return {
-    wasRight: (shown) => isLate(rightAt.get(keyOf(shown))),
-    right: (shown) => void rightAt.set(keyOf(shown), clock.elapsed()),
+    wasRight: (shown, source) => isLate(rightFrom.get(`${keyOf(shown)} ${source}`)),
+    right: (shown, source) => {
+      const key = keyOf(shown);
+      rightAt.set(key, clock.elapsed());
+      rightFrom.set(`${key} ${source}`, clock.elapsed());
+    },
     refused: (shown) => {
       const key = keyOf(shown);
       const known = isLate(rightAt.get(key)) || isLate(refusedAt.get(key));

@@ -62,8 +62,8 @@ export function createToldChanges({ audit, metadata, failed }: ToldChangesParts)
     },
     refused: (asked, action, error) => {
       if (!(error instanceof RegistryError) || error.code !== 'denied') return;
-      const because = error.detail?.['because'] ?? error.message;
-      const detail = { because: String(because) };
+      const because = error.detail?.['because'];
+      const detail = { because: typeof because === 'string' ? because : error.message };
       audit.record(entryOf(asked, action, { kind: 'denial', outcome: 'denied', detail }));
     },
     made: async (asked, since, by) => {
