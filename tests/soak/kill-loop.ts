@@ -152,8 +152,12 @@ function configuration(
   return {
     more: ['defaultRules: false', 'cache: {parallelAbove: 4MiB, pieceSize: 1MiB}'],
     moreRules: [
-      ...['  - prefix: moving', `    upstream: ${upstream.url}`, '    freshFor: 0s'],
-      ...['  - prefix: liar', `    upstream: ${liar.url}`, '    freshFor: 0s'],
+      '  - prefix: moving',
+      `    upstream: ${upstream.url}`,
+      '    freshFor: 0s',
+      '  - prefix: liar',
+      `    upstream: ${liar.url}`,
+      '    freshFor: 0s',
     ],
   };
 }
