@@ -10,6 +10,7 @@ import { openDataFolder } from './data-folder.ts';
 import { parseDigest } from './domain/digest.ts';
 import { homeRegistryOf, registryOf } from './domain/registry.ts';
 import { createRuleSet } from './domain/rule-set.ts';
+import { collectWhenIdle, keepThreadsSmall, processMemory } from './idle-memory.ts';
 import { openListeners, type Listeners } from './front-ends.ts';
 import { openSqliteMetadata } from './metadata/sqlite.ts';
 import type { Clock } from './ports/clock.ts';
@@ -72,6 +73,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   const home = homeRegistryOf(config);
   const listeners: { now: Listeners | undefined } = { now: undefined };
 
+  keepThreadsSmall();
   await using folder = openDataFolder(dataDir);
   await using metadata = await openSqliteMetadata(join(dataDir, 'metadata.sqlite'));
   await using pulls = createPullRecorder({
@@ -180,6 +182,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   const warning = plainHttpWarning(config);
   if (warning !== undefined) log.warn(warning, { setting: 'listen' });
 
+  using _memory = collectWhenIdle({ clock, ...processMemory() });
   const signal = await asked;
   draining = true;
   ended.abort();

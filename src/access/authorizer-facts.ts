@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import { actions, scopeRightOf } from '../domain/access-action.ts';
 import type { RegistryKey, RegistrySettings } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
@@ -71,8 +72,8 @@ export function createFacts(
   };
   const sizeOf = (rows: PolicyRows | undefined): number =>
     (rows?.characters ?? 0) + entryCharacters;
-  const unsettled = new LRUCache<string, number>({ max: repositoriesMax });
-  const missing = new LRUCache<string, number>({ max: missingMax });
+  const unsettled = new LRUCache<string, number>(atMost(repositoriesMax));
+  const missing = new LRUCache<string, number>(atMost(missingMax));
   const isMissing = (key: string): boolean => {
     const since = missing.get(key);
     return since !== undefined && clock.elapsed() - since < repositoryBelieveMs;

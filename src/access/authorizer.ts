@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import { actions } from '../domain/access-action.ts';
 import type { AccessDecision } from '../domain/policy.ts';
 import { evaluatePolicies } from '../domain/policy-evaluator.ts';
@@ -44,7 +45,7 @@ interface Remembered {
 export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
   const { settings, clock, audit } = options;
   const rows = createFacts(options.metadata, clock, () => settings().regions);
-  const verdicts = new LRUCache<string, Remembered>({ max: verdictsMax });
+  const verdicts = new LRUCache<string, Remembered>(atMost(verdictsMax));
   const numberOf = numberObjects();
 
   const decide = (question: Question, facts: Facts): Verdict => {

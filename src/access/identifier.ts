@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import { registryOf } from '../domain/registry.ts';
@@ -45,7 +46,7 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
   const checks = createCredentialChecks(checksOptions);
   const failures = createLoginFailures(options);
   const use = createCredentialUse(options.metadata, clock);
-  const memory = new LRUCache<string, Remembered>({ max: rememberedMax });
+  const memory = new LRUCache<string, Remembered>(atMost(rememberedMax));
   let age = 0;
 
   const verify = async (

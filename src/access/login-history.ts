@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import { idOfToken } from './named-token.ts';
@@ -23,9 +24,9 @@ const rememberedMax = 10_000;
 const sourcesMax = 50_000;
 
 export function createLoginHistory(clock: Clock): LoginHistory {
-  const rightAt = new LRUCache<string, number>({ max: rememberedMax });
-  const rightFrom = new LRUCache<string, number>({ max: sourcesMax });
-  const refusedAt = new LRUCache<string, number>({ max: rememberedMax });
+  const rightAt = new LRUCache<string, number>(atMost(rememberedMax));
+  const rightFrom = new LRUCache<string, number>(atMost(sourcesMax));
+  const refusedAt = new LRUCache<string, number>(atMost(rememberedMax));
   const isLate = (at: number | undefined): boolean =>
     at !== undefined && clock.elapsed() - at <= keptMs;
   return {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { sourceOf } from '../domain/client-source.ts';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /**
@@ -29,9 +30,9 @@ const rememberedMax = 10_000;
 const nameCharactersMax = 128;
 
 export function createLoginThrottle(clock: Clock): LoginThrottle {
-  const sources = new LRUCache<string, Failures>({ max: rememberedMax });
-  const principals = new LRUCache<string, Failures>({ max: rememberedMax });
-  const pairs = new LRUCache<string, Failures>({ max: rememberedMax });
+  const sources = new LRUCache<string, Failures>(atMost(rememberedMax));
+  const principals = new LRUCache<string, Failures>(atMost(rememberedMax));
+  const pairs = new LRUCache<string, Failures>(atMost(rememberedMax));
   const waitOf = (failures: Failures | undefined): number =>
     Math.max(0, (failures?.blockedUntil ?? 0) - clock.elapsed());
 

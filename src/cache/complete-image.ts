@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
 import { livesElsewhere, type Manifest, type Platform } from '../domain/manifest.ts';
 import { parseManifest } from '../domain/manifest-parser.ts';
@@ -48,7 +49,7 @@ interface Parts extends Pick<
 }
 
 export function createImageCompletion(parts: Parts): ImageCompletion {
-  const seen = new LRUCache<string, { retryAt: number; stamp: number }>({ max: knownMax });
+  const seen = new LRUCache<string, { retryAt: number; stamp: number }>(atMost(knownMax));
   const lines = new Map<string, CompletionLine>();
   const idlers: (() => void)[] = [];
 

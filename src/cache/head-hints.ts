@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { UpstreamUrl } from '../domain/pull-rule.ts';
 import type { Reference } from '../domain/reference.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
@@ -21,7 +22,7 @@ export interface HeadHints {
 }
 
 export function createHeadHints(clock: Clock): HeadHints {
-  const pairs = new LRUCache<string, { count: number; until: number }>({ max: upstreamsMax });
+  const pairs = new LRUCache<string, { count: number; until: number }>(atMost(upstreamsMax));
   return {
     isUseless: ({ origin }) => {
       const known = pairs.get(origin);

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Tag } from '../domain/tag.ts';
 import type { TagMutability } from '../domain/tag-mutability.ts';
 import { isTagImmutable } from '../domain/tag-mutability.ts';
@@ -17,9 +18,9 @@ export interface ImmutableTags {
 }
 
 export function createImmutableTags(metadata: Metadata, changes: RepositoryChanges): ImmutableTags {
-  const known = new LRUCache<string, { setting: TagMutability; stamp: number }>({
-    max: repositoriesMax,
-  });
+  const known = new LRUCache<string, { setting: TagMutability; stamp: number }>(
+    atMost(repositoriesMax),
+  );
 
   async function settingOf(request: PullRequest): Promise<TagMutability | undefined> {
     const key = memoryKey(request, '');

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { Descriptor } from '../domain/manifest.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
@@ -32,10 +33,10 @@ export interface ReferrersLister extends Pick<Cache, 'listReferrers'> {
 
 /** Referrers of upstream and of ours together, fresh like a tag (design.md §3, "Referrers"). */
 export function createReferrersLister(parts: Parts): ReferrersLister {
-  const lists = new LRUCache<string, KnownList>({ max: listsMax });
-  const failures = new LRUCache<string, { failure: UpstreamFailure; until: number }>({
-    max: listsMax,
-  });
+  const lists = new LRUCache<string, KnownList>(atMost(listsMax));
+  const failures = new LRUCache<string, { failure: UpstreamFailure; until: number }>(
+    atMost(listsMax),
+  );
   const flights = new SingleFlight<readonly Descriptor[]>();
   const readTag = createReferrersTagReader(parts);
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
@@ -36,9 +37,9 @@ export interface TagLister extends Pick<Cache, 'listTags'> {
 
 /** Tags of upstream and of ours together (design.md §3, "tags/list"). */
 export function createTagLister(parts: Parts): TagLister {
-  const lists = new LRUCache<string, { list: { tags: WholeList }; until: number }>({
-    max: listsMax,
-  });
+  const lists = new LRUCache<string, { list: { tags: WholeList }; until: number }>(
+    atMost(listsMax),
+  );
   const flights = new SingleFlight<WholeList>();
 
   async function readWhole(request: RuledRequest): Promise<WholeList> {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { Metadata, StoredManifest, StoredTag } from '../metadata/metadata.ts';
 import type { Tag } from '../domain/tag.ts';
@@ -56,7 +57,7 @@ export function createManifestMemory(
     maxSize: manifestBytesMax,
     sizeCalculation: ({ value }) => value.bytes.length + 512,
   });
-  const tags = new LRUCache<string, Remembered<StoredTag>>({ max: tagsMax });
+  const tags = new LRUCache<string, Remembered<StoredTag>>(atMost(tagsMax));
   function current<T>(request: PullRequest, found: Remembered<T> | undefined): T | undefined {
     return found?.stamp === changes.stamp(request) ? found.value : undefined;
   }

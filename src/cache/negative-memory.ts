@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 
@@ -28,9 +29,9 @@ export interface NegativeMemory {
 }
 
 export function createNegativeMemory(clock: Clock): NegativeMemory {
-  const entries = new LRUCache<string, { failure: UpstreamFailure; until: number }>({
-    max: entriesMax,
-  });
+  const entries = new LRUCache<string, { failure: UpstreamFailure; until: number }>(
+    atMost(entriesMax),
+  );
   return {
     get: (key) => {
       const entry = entries.get(key);

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { rootPrefix } from '../domain/rule-set.ts';
 import type { Metadata } from '../metadata/metadata.ts';
@@ -23,7 +24,7 @@ export function createOwnRepositories(
   changes: RepositoryChanges,
 ): OwnRepositories {
   /** Those that were pushed, with the stamp under which they were read. */
-  const pushed = new LRUCache<string, number>({ max: repositoriesMax });
+  const pushed = new LRUCache<string, number>(atMost(repositoriesMax));
 
   async function look<R extends PullRequest>(request: R, stamp: number): Promise<R> {
     const row = await metadata.findRepository(repositoryKey(request));

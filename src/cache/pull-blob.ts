@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { BlobClaim, Metadata } from '../metadata/metadata.ts';
@@ -52,10 +53,8 @@ export function createBlobPuller(
   parts: PullBlobParts,
 ): Pick<Cache, 'pullBlob'> & BlobFiller & { clear(): void } {
   /** Blobs that a repository was found to hold, with their sizes, under the repository's stamp. */
-  const held = new LRUCache<string, { size: number; stamp: number }>({ max: heldMax });
-  const heads = new LRUCache<string, { size: number | undefined; until: number }>({
-    max: headsMax,
-  });
+  const held = new LRUCache<string, { size: number; stamp: number }>(atMost(heldMax));
+  const heads = new LRUCache<string, { size: number | undefined; until: number }>(atMost(headsMax));
   const stored = createStoredBlobs(parts);
   const headFlights = new SingleFlight<number | undefined>();
 

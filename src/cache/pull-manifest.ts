@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Reference } from '../domain/reference.ts';
@@ -37,7 +38,7 @@ type ManifestRequest = Parameters<Cache['pullManifest']>[0];
 export function createManifestPuller(
   parts: PullManifestParts,
 ): Pick<Cache, 'pullManifest'> & { clear(): void } {
-  const heads = new LRUCache<string, { answer: ManifestAnswer; until: number }>({ max: headsMax });
+  const heads = new LRUCache<string, { answer: ManifestAnswer; until: number }>(atMost(headsMax));
   const headFlights = new SingleFlight<ManifestHead | undefined>();
 
   /** A manifest that is here, with what completes its image set going where it goes out whole. */

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Metadata } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
@@ -28,7 +29,7 @@ export function createRepositoryStops(
   metadata: Metadata,
   changes: RepositoryChanges,
 ): RepositoryStops {
-  const known = new LRUCache<string, { stopped: boolean; stamp: number }>({ max: repositoriesMax });
+  const known = new LRUCache<string, { stopped: boolean; stamp: number }>(atMost(repositoriesMax));
   const put = (request: PullRequest, stopped: boolean, stamp = changes.stamp(request)): void =>
     void known.set(memoryKey(request, ''), { stopped, stamp });
   return {

@@ -8,6 +8,7 @@ import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { StoredTag } from '../metadata/metadata.ts';
 import type { ManifestHead, UpstreamTarget } from '../ports/upstream.ts';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { isHeadsNo, saysAbsent } from './head-hints.ts';
 import { isPrivate, memoryKey, repositoryKey, sourceOf } from './keys.ts';
@@ -74,9 +75,9 @@ export function createTagResolver(
   const checks = new SingleFlight<Revalidation>();
   const heads = new SingleFlight<StoredTag>();
   const began = new Map<string, number>();
-  const failedChecks = new LRUCache<string, { failure: UpstreamFailure; until: number }>({
-    max: failuresMax,
-  });
+  const failedChecks = new LRUCache<string, { failure: UpstreamFailure; until: number }>(
+    atMost(failuresMax),
+  );
 
   function check(
     request: RuledRequest,

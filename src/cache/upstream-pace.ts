@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 
 const hostsMax = 1000;
 const roundTripsKept = 16;
@@ -27,7 +28,7 @@ interface Measured {
 }
 
 export function createUpstreamPace(): UpstreamPace {
-  const hosts = new LRUCache<string, Measured>({ max: hostsMax });
+  const hosts = new LRUCache<string, Measured>(atMost(hostsMax));
   const of = (host: string): Measured => {
     const known = hosts.get(host);
     if (known !== undefined) return known;

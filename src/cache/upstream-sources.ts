@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
@@ -17,7 +18,7 @@ export interface UpstreamSources {
 }
 
 export function createUpstreamSources(clock: Clock): UpstreamSources {
-  const resting = new LRUCache<string, { until: number; ms: number }>({ max: restsMax });
+  const resting = new LRUCache<string, { until: number; ms: number }>(atMost(restsMax));
   const keyOf = (url: UpstreamUrl, digest: Digest): string => `${url.origin} ${digest}`;
   return {
     awake: (rule, digest) =>

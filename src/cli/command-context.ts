@@ -42,3 +42,6 @@ export function programOptions(command: Command): ProgramOptions {
 export function remark(command: Command, { terminal }: CommandContext, text: string): void {
   if (programOptions(command).quiet !== true) terminal.err(`${text}\n`);
 }
+
+/** Adds one command, with those below it. */
+export type AddCommand = (program: Command, context: CommandContext) => void;

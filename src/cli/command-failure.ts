@@ -82,3 +82,8 @@ export function renderFailure(failure: CommandFailure, json: boolean): string {
 export function exitCodeOf(failure: CommandFailure): number {
   return exitCodes[failure.exit];
 }
+
+/** What a command interrupted with Ctrl-C ends with. */
+export function interruption(): CommandFailure {
+  return new CommandFailure('interrupted', { exit: 'interrupted', code: 'INTERRUPTED' });
+}

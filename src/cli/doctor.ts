@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
-import { CommandFailure } from './command-failure.ts';
+import { CommandFailure, interruption } from './command-failure.ts';
 import type { CommandContext, Inspection } from './command-context.ts';
 import { programOptions } from './command-context.ts';
 import { readConfig } from './config-reading.ts';
@@ -12,7 +12,6 @@ import { inspectServer } from './doctor-server.ts';
 import { inspectStorage } from './doctor-storage.ts';
 import { inspectTls } from './doctor-tls.ts';
 import { printValue } from './output.ts';
-import { interruption } from './server-client.ts';
 import type { Terminal } from './terminal.ts';
 import { createPaint } from './terminal.ts';
 

@@ -1,30 +1,16 @@
 import { Command, CommanderError, Option } from 'commander';
-import { addAccessCommand } from './access.ts';
-import { addAccountCommand } from './account.ts';
-import { addAuditCommand } from './audit.ts';
-import { CommandFailure, exitCodeOf, renderFailure, toFailure } from './command-failure.ts';
-import type { CommandContext, ProgramParts } from './command-context.ts';
-import { addConfigCommand } from './config.ts';
-import { addDoctorCommand } from './doctor.ts';
-import { addEnvCommand } from './env.ts';
+import {
+  CommandFailure,
+  exitCodeOf,
+  interruption,
+  renderFailure,
+  toFailure,
+} from './command-failure.ts';
+import type { AddCommand, CommandContext, ProgramParts } from './command-context.ts';
 import { exitCodes } from './exit-codes.ts';
-import { addExplainCommand } from './explain.ts';
-import { addHelpCommand } from './help.ts';
-import { addImagesCommand } from './images.ts';
-import { addLoginCommand } from './login.ts';
-import { addPolicyCommand } from './policy.ts';
-import { addRefreshCommand } from './refresh.ts';
-import { addReposCommand } from './repos.ts';
-import { addRulesCommand } from './rules.ts';
 import { addServeCommand } from './serve.ts';
-import { interruption } from './server-client.ts';
-import { addTagsCommand } from './tags.ts';
 import type { Terminal } from './terminal.ts';
-import { addTlsCommand } from './tls.ts';
-import { addTokenCommand } from './token.ts';
-import { addUserCommand } from './user.ts';
-import { addVersionCommand, readVersion } from './version.ts';
-import { addWhoamiCommand } from './whoami.ts';
+import { readVersion } from './version.ts';
 
 /** Characters a line of help where stdout is no terminal. */
 const helpColumns = 100;
@@ -49,7 +35,8 @@ export async function runProgram(
     ended = typeof exit === 'number' ? exit : exitCodes[exit];
   };
   try {
-    await createProgram({ parts, terminal, end }).parseAsync(argv, { from: 'user' });
+    const program = createProgram({ parts, terminal, end }, await commandsFor(argv));
+    await program.parseAsync(argv, { from: 'user' });
     return ended;
   } catch (error) {
     const failure = asFailure(error);
@@ -59,8 +46,13 @@ export async function runProgram(
   }
 }
 
-/** Every command with its options; the reference in `docs/cli.md` is made from it. */
-export function createProgram(context: CommandContext): Command {
+/** A server needs no other command, and would keep the code of all for as long as it runs. */
+async function commandsFor([first]: readonly string[]): Promise<readonly AddCommand[]> {
+  return first === 'serve' ? [addServeCommand] : (await import('./commands.ts')).allCommands;
+}
+
+/** The commands given, with their options. */
+export function createProgram(context: CommandContext, commands: readonly AddCommand[]): Command {
   const { terminal } = context;
   const program = new Command('breakwater')
     .description(
@@ -86,27 +78,7 @@ export function createProgram(context: CommandContext): Command {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  addServeCommand(program, context);
-  addExplainCommand(program, context);
-  addRefreshCommand(program, context);
-  addRulesCommand(program, context);
-  addReposCommand(program, context);
-  addTagsCommand(program, context);
-  addImagesCommand(program, context);
-  addLoginCommand(program, context);
-  addWhoamiCommand(program, context);
-  addAccountCommand(program, context);
-  addUserCommand(program, context);
-  addTokenCommand(program, context);
-  addPolicyCommand(program, context);
-  addAccessCommand(program, context);
-  addAuditCommand(program, context);
-  addDoctorCommand(program, context);
-  addConfigCommand(program, context);
-  addEnvCommand(program, context);
-  addTlsCommand(program, context);
-  addVersionCommand(program, context);
-  addHelpCommand(program, context);
+  for (const add of commands) add(program, context);
   return program;
 }
 

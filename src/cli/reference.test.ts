@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { allCommands } from './commands.ts';
 import { createProgram } from './program.ts';
 import { createRecordingTerminal } from '../../tests/support/recording-terminal.ts';
 import { commandsOf, helpOf, pathOf, renderReference } from './reference.ts';
@@ -9,11 +10,14 @@ const update = process.env['UPDATE_GOLDEN'] === '1';
 const helpFolder = new URL('./testdata/help/', import.meta.url);
 const referenceFile = new URL('../../docs/cli.md', import.meta.url);
 
-const program = createProgram({
-  terminal: createRecordingTerminal(),
-  parts: { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) },
-  end: () => undefined,
-});
+const program = createProgram(
+  {
+    terminal: createRecordingTerminal(),
+    parts: { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) },
+    end: () => undefined,
+  },
+  allCommands,
+);
 const commands = commandsOf(program);
 
 for (const command of commands) {

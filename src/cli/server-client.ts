@@ -1,5 +1,5 @@
 import type { Problem } from '../domain/admin-view.ts';
-import { CommandFailure } from './command-failure.ts';
+import { CommandFailure, interruption } from './command-failure.ts';
 import type { ExitName } from './exit-codes.ts';
 import type { Answer, Exchange } from './http-exchange.ts';
 import { exchange } from './http-exchange.ts';
@@ -82,11 +82,6 @@ async function send(
 
 const certificateHint =
   'name its certificate authority with NODE_EXTRA_CA_CERTS=FILE; beside the server, --config alone knows its certificate';
-
-/** What a command interrupted with Ctrl-C ends with. */
-export function interruption(): CommandFailure {
-  return new CommandFailure('interrupted', { exit: 'interrupted', code: 'INTERRUPTED' });
-}
 
 function tooSlow(url: URL, deadlineMs: number): CommandFailure {
   return new CommandFailure(`the server at ${url.origin} did not answer in time`, {

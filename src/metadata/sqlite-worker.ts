@@ -21,6 +21,9 @@ export type FromWorker =
 /** Writes in one transaction: they are answered together. */
 const groupMax = 512;
 
+/** What opening and migrating left behind is collected then: megabytes that nothing later would ask for. */
+const collectAfterMs = 1000;
+
 if (parentPort) await serve(parentPort, workerData as { readonly file: string });
 
 async function serve(
@@ -51,6 +54,11 @@ async function serve(
   }
   tell({ type: 'ready' });
   setImmediate(work);
+  setTimeout(collect, collectAfterMs).unref();
+
+  function collect(): void {
+    globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  }
 
   // An immediate comes after the messages that have arrived, so that a group holds all that wait.
   function work(): void {

@@ -52,7 +52,7 @@ export async function createFileStorage(options: FileStorageOptions): Promise<St
   await folders.ensure(blobsRoot);
   await folders.ensure(spoolRoot);
   await folders.ensure(uploadsRoot);
-  const pool = options.hashPool ?? createHashPool();
+  const pool = options.hashPool ?? createHashPool(undefined, undefined, undefined, clock);
   const context = {
     files,
     folders,

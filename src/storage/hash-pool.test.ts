@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { truncateSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
+import { createFakeClock } from '../../tests/support/fake-clock.ts';
 import { sample, temporaryFolder } from '../../tests/support/storage-samples.ts';
 import { hexOf } from '../domain/digest.ts';
-import { createHashPool } from './hash-pool.ts';
+import { createHashPool, idleThreadMs } from './hash-pool.ts';
 import { createWriteBlocks } from './write-blocks.ts';
 
 const mebibyte = 1024 * 1024;
@@ -168,4 +171,36 @@ test('a pool does not keep the process alive, but a hash that is waited for does
   assert.equal(run.stderr, '');
   assert.match(run.stdout, /^ba7816bf/);
   assert.equal(run.status, 0);
+});
+
+test('a thread that has had no job for its time ends, and the next job starts another', async () => {
+  using folder = temporaryFolder();
+  const clock = createFakeClock();
+  const started: Worker[] = [];
+  const count = (worker: Worker): void => void started.push(worker);
+  process.on('worker', count);
+  await using pool = createHashPool(1, undefined, undefined, clock);
+  const blob = sample(1000);
+  const path = `${folder.path}/blob`;
+  writeFileSync(path, blob.bytes);
+  const hash = async (): Promise<void> =>
+    assert.equal(await pool.start(path, 'sha256').finish(1000), hexOf(blob.digest));
+
+  await hash();
+  clock.advance(idleThreadMs - 1);
+  await hash();
+  assert.equal(started.length, 1, 'one that was used meanwhile goes on');
+  const ended = once(started[0] as Worker, 'exit');
+  using running = pool.start(path, 'sha256');
+  clock.advance(2 * idleThreadMs);
+  assert.equal(await running.finish(1000), hexOf(blob.digest), 'one with a job goes on');
+  clock.advance(idleThreadMs);
+  await ended;
+  await hash();
+  assert.equal(started.length, 2);
+  pool.start(path, 'sha256')[Symbol.dispose]();
+  const last = once(started[1] as Worker, 'exit');
+  clock.advance(idleThreadMs);
+  await last;
+  process.off('worker', count);
 });

@@ -2,8 +2,10 @@ import { availableParallelism } from 'node:os';
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { DigestAlgorithm } from '../domain/digest.ts';
+import type { Clock } from '../ports/clock.ts';
 import { appendBlockBytes } from '../ports/uploads.ts';
 import type { HashAnswer, HashRequest } from './hash-worker.ts';
+import { systemClock } from './system-clock.ts';
 import { createWriteBlocks } from './write-blocks.ts';
 import type { WriteBlock, WriteBlocks } from './write-blocks.ts';
 
@@ -33,6 +35,8 @@ interface Lane {
   readonly lent: Map<number, WriteBlock>;
   /** Jobs and blocks that somebody waits for: only these keep the process alive. */
   waiting: number;
+  /** Runs while it has nothing to do. */
+  idle: Disposable | undefined;
 }
 
 function beginWait(lane: Lane): void {
@@ -45,6 +49,9 @@ function endWait(lane: Lane): void {
   if (lane.waiting === 0) lane.worker.unref();
 }
 
+/** A thread without a job ends after this time: it holds 10 MB, and its start costs the next job some 50 ms. */
+export const idleThreadMs = 10_000;
+
 /** 16 MiB in all: enough for the disk and the hash of a few uploads to have work while the others receive. */
 const blocksMax = 16;
 
@@ -53,6 +60,7 @@ export function createHashPool(
   workersMax: number = Math.max(1, Math.min(2, availableParallelism() - 1)),
   workerUrl: URL = new URL(`./hash-worker${extname(import.meta.url)}`, import.meta.url),
   blocks: WriteBlocks = createWriteBlocks(appendBlockBytes, blocksMax),
+  clock: Pick<Clock, 'after'> = systemClock,
 ): HashPool {
   const lanes = new Set<Lane>();
   let lastJob = 0;
@@ -65,12 +73,17 @@ export function createHashPool(
       jobs: new Map(),
       lent: new Map(),
       waiting: 0,
+      idle: undefined,
     };
     let failure: unknown;
     lane.worker.unref();
-    lane.worker.on('message', (message: HashAnswer) => settle(lane, message));
+    lane.worker.on('message', (message: HashAnswer) => {
+      settle(lane, message);
+      rest(lane);
+    });
     lane.worker.on('error', (error) => (failure = error));
     lane.worker.on('exit', () => {
+      lane.idle?.[Symbol.dispose]();
       lanes.delete(lane);
       const cause = failure === undefined ? undefined : { cause: failure };
       for (const job of lane.jobs.values()) job.reject(new Error('A hash worker ended', cause));
@@ -80,6 +93,15 @@ export function createHashPool(
     });
     lanes.add(lane);
     return lane;
+  };
+
+  const rest = (lane: Lane): void => {
+    if (lane.jobs.size > 0 || lane.lent.size > 0 || !lanes.has(lane)) return;
+    lane.idle ??= clock.after(idleThreadMs, () => {
+      // From here on no job is given to it.
+      lanes.delete(lane);
+      void lane.worker.terminate();
+    });
   };
 
   const chooseLane = (): Lane => {
@@ -97,7 +119,10 @@ export function createHashPool(
     start: (path, algorithm) => {
       if (closed) throw new Error('The hash pool is closed');
       lastJob += 1;
-      return startJob(chooseLane(), lastJob, path, algorithm);
+      const lane = chooseLane();
+      lane.idle?.[Symbol.dispose]();
+      lane.idle = undefined;
+      return startJob(lane, lastJob, path, algorithm, () => rest(lane));
     },
     [Symbol.asyncDispose]: async () => {
       closed = true;
@@ -119,7 +144,13 @@ function settle(lane: Lane, message: HashAnswer): void {
   else job?.reject(new Error(`A hash worker could not read: ${message.message}`));
 }
 
-function startJob(lane: Lane, id: number, path: string, algorithm: DigestAlgorithm): HashJob {
+function startJob(
+  lane: Lane,
+  id: number,
+  path: string,
+  algorithm: DigestAlgorithm,
+  givenUp: () => void,
+): HashJob {
   const outcome = Promise.withResolvers<string>();
   // A failure before anybody waits is told by `finish`.
   outcome.promise.catch(() => undefined);
@@ -156,6 +187,7 @@ function startJob(lane: Lane, id: number, path: string, algorithm: DigestAlgorit
       if (!lane.jobs.delete(id)) return;
       tell({ type: 'cancel', job: id });
       outcome.reject(new Error('The hash was given up'));
+      givenUp();
     },
   };
 }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Credential, UpstreamUrl } from '../domain/pull-rule.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -63,9 +64,9 @@ const attemptsMax = 3;
  */
 export function createAuthorization(parts: AuthorizationParts): Authorization {
   const { clock } = parts;
-  const schemes = new LRUCache<string, Scheme>({ max: learntMax });
-  const refusals = new LRUCache<string, number>({ max: learntMax });
-  const renewals = new LRUCache<string, number>({ max: learntMax });
+  const schemes = new LRUCache<string, Scheme>(atMost(learntMax));
+  const refusals = new LRUCache<string, number>(atMost(learntMax));
+  const renewals = new LRUCache<string, number>(atMost(learntMax));
   const memory: Memory = { schemes, refusals, renewals };
 
   return {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { Client, type Dispatcher, Pool, ProxyAgent } from 'undici';
+import type { Client as ClientOptions, Dispatcher } from 'undici';
 import type { Clock } from '../ports/clock.ts';
 import { assertAdmitted, type Admission } from './address-guard.ts';
 import { createConnector, type TlsIdentity, tlsOptions } from './connector.ts';
 import { deadlinesMs } from './deadlines.ts';
 import type { Resolver } from './dns.ts';
 import type { ProxyChoice } from './proxy.ts';
+import { Client, createProxyAgent, Pool } from './undici.ts';
 
 /** `blobs` is a pool of its own, so that manifests, tags and tokens never wait for one of its connections. */
 export type PoolName = 'quick' | 'blobs';
@@ -81,7 +82,7 @@ const shared = {
 function createPool(route: Route, parts: DispatcherParts): Dispatcher {
   const proxy = parts.proxyOf(route.url);
   if (proxy !== undefined) {
-    return new ProxyAgent({
+    return createProxyAgent({
       ...shared,
       uri: proxy,
       connectTimeout: deadlinesMs.connect,
@@ -105,7 +106,7 @@ export interface ConnectionAware {
 class CountingClient extends Client {
   #served = 0;
 
-  constructor(origin: URL, options: Client.Options) {
+  constructor(origin: URL, options: ClientOptions.Options) {
     super(origin, options);
     this.on('connect', () => (this.#served = 0));
   }

@@ -1,5 +1,6 @@
 import { lookup as lookupHost } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Clock } from '../ports/clock.ts';
 import { deadlinesMs } from './deadlines.ts';
 
@@ -25,7 +26,7 @@ export const systemLookup: Lookup = async (hostname) =>
   (await lookupHost(hostname, { all: true })) as readonly Address[];
 
 export function createResolver(lookup: Lookup, clock: Clock): Resolver {
-  const good = new LRUCache<string, readonly Address[]>({ max: hostsMax });
+  const good = new LRUCache<string, readonly Address[]>(atMost(hostsMax));
   const flights = new Map<
     string,
     { readonly found: Promise<readonly Address[]>; readonly startedAt: number }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /** How long a host asked not to be asked, apart for each credential: one account's limit stops no other (design.md §3). */
@@ -22,7 +23,7 @@ interface Hold {
 }
 
 export function createHolds(clock: Clock): Holds {
-  const holds = new LRUCache<string, Hold>({ max: credentialsMax });
+  const holds = new LRUCache<string, Hold>(atMost(credentialsMax));
   const leftOf = (hold: Hold | undefined): number =>
     hold === undefined ? 0 : Math.max(hold.until - clock.elapsed(), 0);
   return {

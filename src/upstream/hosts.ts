@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import type { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { UpstreamLimit, UpstreamState } from '../ports/upstream.ts';
@@ -39,8 +40,8 @@ export function createHosts(
   clock: Clock,
   changed: (host: string, state: BreakerState) => void,
 ): Hosts {
-  const entries = new LRUCache<string, Entry>({ max: hostsMax });
-  const claimed = new LRUCache<string, true>({ max: hostsMax });
+  const entries = new LRUCache<string, Entry>(atMost(hostsMax));
+  const claimed = new LRUCache<string, true>(atMost(hostsMax));
   const tell = (name: string, state: BreakerState): void => {
     if (claimed.has(name)) changed(name, state);
   };

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../domain/entry-limit.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import { createSharedFlights } from './shared-flight.ts';
 import type { IssuedToken } from './token-answer.ts';
@@ -38,10 +39,10 @@ interface Refusal {
 export function createTokenSource(parts: TokenParts): TokenSource {
   const { clock } = parts;
   const flights = createSharedFlights<Token>();
-  let kept = new LRUCache<string, Token>({ max: tokensMax });
-  let goodLogins = new LRUCache<string, true>({ max: tokensMax });
-  let refusals = new LRUCache<string, Refusal>({ max: tokensMax });
-  let withoutPost = new LRUCache<string, true>({ max: tokensMax });
+  let kept = new LRUCache<string, Token>(atMost(tokensMax));
+  let goodLogins = new LRUCache<string, true>(atMost(tokensMax));
+  let refusals = new LRUCache<string, Refusal>(atMost(tokensMax));
+  let withoutPost = new LRUCache<string, true>(atMost(tokensMax));
 
   const refusedNow = (key: string): Refusal | undefined => {
     const refusal = refusals.get(key);
@@ -102,10 +103,10 @@ export function createTokenSource(parts: TokenParts): TokenSource {
     },
     reset() {
       // New caches, so that what is on its way lands in the old ones.
-      kept = new LRUCache({ max: tokensMax });
-      goodLogins = new LRUCache({ max: tokensMax });
-      refusals = new LRUCache({ max: tokensMax });
-      withoutPost = new LRUCache({ max: tokensMax });
+      kept = new LRUCache(atMost(tokensMax));
+      goodLogins = new LRUCache(atMost(tokensMax));
+      refusals = new LRUCache(atMost(tokensMax));
+      withoutPost = new LRUCache(atMost(tokensMax));
     },
   };
 }

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../domain/entry-limit.ts';
 import type { PullTarget } from '../../domain/pull-rule.ts';
 import { formatReference } from '../../domain/reference.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/registry.ts';
@@ -49,7 +50,7 @@ const keptCharactersMax = 512;
 const noRules = createRuleSet([]);
 
 export function createPlanner({ rules, settings, listener }: PlannerOptions): Planner {
-  const plans = new LRUCache<string, Plan>({ max: plansMax });
+  const plans = new LRUCache<string, Plan>(atMost(plansMax));
   const readHost = createHostReader(settings);
   let plannedFor: readonly [RuleSet, RegistrySettings] | undefined;
   return ({ path, query, host: named }) => {

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../domain/entry-limit.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/registry.ts';
 import { homeRegionOf, homeRegistryOf, registryKey } from '../../domain/registry.ts';
 
@@ -29,7 +30,7 @@ export function registryOfEcrHost(
 export function createHostReader(
   settings: () => RegistrySettings,
 ): (host: string | undefined) => HostRegistry {
-  const known = new LRUCache<string, HostRegistry>({ max: hostsMax });
+  const known = new LRUCache<string, HostRegistry>(atMost(hostsMax));
   let readUnder: RegistrySettings | undefined;
   let home: HostRegistry | undefined;
   return (host) => {

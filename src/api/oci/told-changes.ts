@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { atMost } from '../../domain/entry-limit.ts';
 import type { Audit, AuditEntry, Caller } from '../../access/access.ts';
 import { actions } from '../../domain/access-action.ts';
 import type { Action } from '../../domain/access-action.ts';
@@ -51,7 +52,7 @@ const tagsCharactersMax = 2048;
 
 export function createToldChanges({ audit, metadata, failed }: ToldChangesParts): ToldChanges {
   /** When a repository that was told of was made. */
-  const told = new LRUCache<string, number>({ max: toldMax });
+  const told = new LRUCache<string, number>(atMost(toldMax));
 
   return {
     changed: (asked, action, { digest, tags = [], from }) => {
