@@ -54,7 +54,7 @@ suite('referrers are as fresh as a tag, and what is not known is no list', () =>
   });
 
   for (const [kind, status, is] of [
-    ['serverError', 503, 'upstreamInvalid'],
+    ['serverError', 503, 'unavailable'],
     ['denied', 403, 'denied'],
     ['rateLimited', 429, 'tooManyRequests'],
   ] as const) {
@@ -77,7 +77,7 @@ suite('referrers are as fresh as a tag, and what is not known is no list', () =>
     assert.equal(await look(rig, subject), 'miss 0');
     rig.clock.advance(5000);
     failing(rig, 'serverError', 503);
-    assert.equal(await look(rig, subject), 'upstreamInvalid');
+    assert.equal(await look(rig, subject), 'unavailable');
   });
 
   test('a failure leaves a known list standing, stale', async () => {

@@ -11,8 +11,13 @@ import { createUpstream } from '../bench/upstream.ts';
 import type { Upstream } from '../bench/upstream.ts';
 import { createKillLedger } from './kill-ledger.ts';
 import type { Acknowledged, KillLedger } from './kill-ledger.ts';
+import { createLyingUpstream } from './lying-upstream.ts';
+import type { LyingUpstream } from './lying-upstream.ts';
+import { createSecretKeeper } from './secrets.ts';
 import { createSeededRandom } from './seeded-random.ts';
 import type { SeededRandom } from './seeded-random.ts';
+import { createTrespasser } from './trespasser.ts';
+import type { Secret, Trespasser } from './trespasser.ts';
 import { createVerifiedClient } from './verified-fetch.ts';
 import type { Fetched, VerifiedClient } from './verified-fetch.ts';
 
@@ -36,6 +41,10 @@ export interface KillLoopResult {
   readonly lost: number;
   /** Not to be had after a kill although upstream was there. */
   readonly stuck: number;
+  /** Given to a client that was owed nothing of it. */
+  readonly leaked: number;
+  /** Requests of such a client. */
+  readonly trespasses: number;
   /** The first of them, in words. */
   readonly problems: readonly string[];
 }
@@ -48,12 +57,18 @@ const iterationsPerStore = 50;
 const problemsMax = 20;
 const recoveryMs = 30_000;
 
+const noTotals = { wrong: 0, lost: 0, stuck: 0, leaked: 0 };
+const secretsPerStore = 5;
+
 interface Loop {
   readonly random: SeededRandom;
   readonly upstream: Upstream;
   readonly ledger: KillLedger;
-  readonly counts: { verified: number; interrupted: number };
-  readonly report: (kind: 'wrong' | 'lost' | 'stuck', line: string) => void;
+  readonly counts: { verified: number; interrupted: number; trespasses: number };
+  readonly report: (kind: keyof typeof noTotals, line: string) => void;
+  readonly liar: LyingUpstream;
+  /** Pushed to the store in use. */
+  readonly secrets: Secret[];
   /** Digests of the moving tag in their order, and how many of them Breakwater has shown twice. */
   readonly generations: SyntheticImage[];
   readonly seen: Set<string>;
@@ -63,7 +78,8 @@ interface Loop {
 
 /**
  * Pulls with several clients, kills the server with SIGKILL at a random moment, starts it again with upstream gone, and demands
- * everything acknowledged back, byte for byte; then upstream returns and what was interrupted has to arrive.
+ * everything acknowledged back, byte for byte; then upstream returns and what was interrupted has to arrive. All the while a
+ * client asks for what it is not owed, also by a rule whose upstream lies, and must get none of it.
  */
 export async function runKillLoop(options: KillLoopOptions): Promise<KillLoopResult> {
   const processes = createProcesses();
@@ -73,17 +89,20 @@ export async function runKillLoop(options: KillLoopOptions): Promise<KillLoopRes
     rmSync(temporary, { recursive: true, force: true, maxRetries: 5 });
   };
   process.once('exit', cleanUp);
-  const totals = { wrong: 0, lost: 0, stuck: 0 };
+  const totals = { ...noTotals };
   const problems: string[] = [];
   let iteration = 0;
   try {
     await using upstream = await createUpstream();
     upstream.limit(upstreamBytesPerSecond);
+    await using liar = await createLyingUpstream(createSeededRandom(options.seed + 1));
     const loop: Loop = {
       random: createSeededRandom(options.seed),
       upstream,
       ledger: createKillLedger(),
-      counts: { verified: 0, interrupted: 0 },
+      counts: { verified: 0, interrupted: 0, trespasses: 0 },
+      liar,
+      secrets: [],
       report(kind, line) {
         totals[kind] += 1;
         const problem = `iteration ${iteration}, seed ${options.seed}: ${kind}: ${line}`;
@@ -98,14 +117,20 @@ export async function runKillLoop(options: KillLoopOptions): Promise<KillLoopRes
     for (let store = 0; iteration < options.iterations; store += 1) {
       const folder = join(temporary, `store-${store}`);
       mkdirSync(folder);
-      const server = { processes, folder, upstreamUrl: upstream.url, ...configuration(upstream) };
+      const server = {
+        processes,
+        folder,
+        upstreamUrl: upstream.url,
+        ...configuration(upstream, liar),
+      };
       const last = Math.min(options.iterations, iteration + iterationsPerStore);
       for (; iteration < last; iteration += 1) await killOnce(loop, server);
       await verifyAtTheEnd(loop, server);
       options.log(
-        `${iteration} kills: ${loop.counts.verified} answers verified, ${loop.counts.interrupted} interrupted, wrong ${totals.wrong}, lost ${totals.lost}, stuck ${totals.stuck}`,
+        `${iteration} kills: ${loop.counts.verified} answers verified, ${loop.counts.interrupted} interrupted, wrong ${totals.wrong}, lost ${totals.lost}, stuck ${totals.stuck}, leaked ${totals.leaked} of ${loop.counts.trespasses}`,
       );
       loop.ledger.clear();
+      loop.secrets.length = 0;
       loop.acknowledgedGeneration = -1;
       loop.seen.clear();
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
@@ -119,11 +144,21 @@ export async function runKillLoop(options: KillLoopOptions): Promise<KillLoopRes
   }
 }
 
-/** Small pieces, so that small blobs already come in several; a tag that is always asked for again. */
-function configuration(upstream: Upstream): Pick<BreakwaterOptions, 'more' | 'moreRules'> {
+/** Small pieces, so that small blobs already come in several; a tag that is always asked for again; a rule whose upstream lies. */
+function configuration(
+  upstream: Upstream,
+  liar: LyingUpstream,
+): Pick<BreakwaterOptions, 'more' | 'moreRules'> {
   return {
-    more: ['cache: {parallelAbove: 4MiB, pieceSize: 1MiB}'],
-    moreRules: ['  - prefix: moving', `    upstream: ${upstream.url}`, '    freshFor: 0s'],
+    more: ['defaultRules: false', 'cache: {parallelAbove: 4MiB, pieceSize: 1MiB}'],
+    moreRules: [
+      '  - prefix: moving',
+      `    upstream: ${upstream.url}`,
+      '    freshFor: 0s',
+      '  - prefix: liar',
+      `    upstream: ${liar.url}`,
+      '    freshFor: 0s',
+    ],
   };
 }
 
@@ -134,6 +169,10 @@ async function killOnce(loop: Loop, server: BreakwaterOptions): Promise<void> {
   const system = await startBreakwater(server);
   using client = createVerifiedClient(system.port);
   await verifyAcknowledged(loop, system, client, withSample(loop, ledger.takeRecent()));
+  const keeper = await createSecretKeeper(system.port, server.folder, loop.secrets, random);
+  for (const line of await keeper.missing()) loop.report('lost', line);
+  using trespasser = openTrespasser(loop, system);
+  for (let n = 0; n < 10; n += 1) await trespasser.step();
   upstream.setDown(false);
   await recoverInterrupted(loop, system, client);
   publishNew(loop);
@@ -142,11 +181,31 @@ async function killOnce(loop: Loop, server: BreakwaterOptions): Promise<void> {
     const choices = createSeededRandom(loop.published * clients + index);
     while (!killed) await pullSomething(loop, system, client, choices, () => killed);
   });
+  const trespass = async (): Promise<void> => {
+    while (!killed) await trespasser.step();
+  };
+  pulls.push(trespass(), trespass());
+  if (loop.secrets.length < secretsPerStore) pulls.push(keeper.push());
   const moved = delay(random.below(killWithinMs)).then(() => publishMoving(loop));
   await delay(random.below(killWithinMs));
   process.kill(system.pid, 'SIGKILL');
   killed = true;
   await Promise.all([...pulls, moved, system.stop()]);
+  loop.counts.trespasses += trespasser.asked;
+}
+
+/** The liar names what was pushed and what was acknowledged of the honest upstream. */
+function openTrespasser(
+  { ledger, liar, random, report, secrets }: Loop,
+  { port }: System,
+): Trespasser {
+  const others = ledger
+    .all()
+    .blobs.slice(-20)
+    .map(({ blob }) => ({ digest: blob.digest, size: blob.size, secret: false }));
+  liar.targets.splice(0, Infinity, ...secrets, ...others);
+  const own = createSeededRandom(random.below(2 ** 30));
+  return createTrespasser({ port, liar: 'liar', secrets, others, random: own, report });
 }
 
 async function killWhileStarting(loop: Loop, server: BreakwaterOptions): Promise<void> {

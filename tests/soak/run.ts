@@ -4,8 +4,9 @@ import { runPushModel } from './push-model.ts';
 
 const usage = `npm run soak -- [--only kills|model] [--iterations N] [--runs N] [--seed N]
 
-Kills Breakwater at random moments during pulls and compares everything it serves afterwards; then pushes to it in any order, from
-several clients, and holds every answer against a model. Exit code 1 where a byte was wrong or lost, or an answer was another.
+Kills Breakwater at random moments during pulls and compares everything it serves afterwards, while an upstream lies and a client
+asks for what it may not have; then pushes to it in any order, from several clients, and holds every answer against a model. Exit
+code 1 where a byte was wrong, lost or given to the wrong client, or an answer was another.
   --only WHICH     one of the two
   --iterations N   kills, 1000 unless given
   --runs N         of each property of the model, 10000 unless given
@@ -46,7 +47,7 @@ else {
     log(`${iterations} kills, seed ${seed}`);
     const result = await runKillLoop({ iterations, seed, log });
     log(JSON.stringify({ ...result, seconds: secondsSince(begun) }));
-    return result.wrong + result.lost + result.stuck === 0;
+    return result.wrong + result.lost + result.stuck + result.leaked === 0;
   }
 
   async function soakModel(runs: number): Promise<boolean> {
