@@ -74,6 +74,23 @@ suite('a repository that was pushed takes nothing from ROOT', () => {
     assert.equal((await rig.blob(name, digest)).size, layer.length);
   });
 
+  test('what is ROOT’s is looked up once, not at every pull', async () => {
+    let looked = 0;
+    await using rig = await createCacheRig({
+      rules: [testRule({ prefix: 'ROOT' })],
+      around: (metadata) => ({
+        ...metadata,
+        findRepository: (key) => {
+          looked += 1;
+          return metadata.findRepository(key);
+        },
+      }),
+    });
+    const digest = rig.upstream.putBlob(name, layer);
+    for (let pull = 0; pull < 3; pull += 1) await rig.blob(name, digest, 'HEAD');
+    assert.equal(looked, 1);
+  });
+
   test('another rule’s repository takes what its upstream has', async () => {
     await using rig = await createCacheRig({ rules: [testRule({ push: true })] });
     rig.upstream.putManifest('app', theirs, mediaTypes.ociManifest, 'v2');

@@ -23,24 +23,27 @@ export function createOwnRepositories(
   metadata: Pick<Metadata, 'findRepository'>,
   changes: RepositoryChanges,
 ): OwnRepositories {
-  /** Those that were pushed, with the stamp under which they were read. */
-  const pushed = new LRUCache<string, number>(atMost(repositoriesMax));
+  /** With the stamp under which each was read, which every pushed manifest renews. */
+  const known = new LRUCache<string, { readonly pushed: boolean; readonly stamp: number }>(
+    atMost(repositoriesMax),
+  );
 
   async function look<R extends PullRequest>(request: R, stamp: number): Promise<R> {
     const row = await metadata.findRepository(repositoryKey(request));
-    if (row?.pushed !== true) return request;
-    pushed.set(memoryKey(request, ''), stamp);
-    return withoutRule(request);
+    const pushed = row?.pushed === true;
+    known.set(memoryKey(request, ''), { pushed, stamp });
+    return pushed ? withoutRule(request) : request;
   }
 
   return {
     of: (request) => {
       if (request.target.rule?.prefix !== rootPrefix) return request;
       const stamp = changes.stamp(request);
-      const known = pushed.get(memoryKey(request, '')) === stamp;
-      return known ? withoutRule(request) : look(request, stamp);
+      const entry = known.get(memoryKey(request, ''));
+      if (entry?.stamp !== stamp) return look(request, stamp);
+      return entry.pushed ? withoutRule(request) : request;
     },
-    clear: () => pushed.clear(),
+    clear: () => known.clear(),
   };
 }
 
