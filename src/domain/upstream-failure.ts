@@ -34,7 +34,6 @@ export type FailureReason =
   | 'wrongDigest'
   | 'wrongLength'
   | 'wrongRange'
-  | 'contentEncoding'
   | 'tooLarge';
 
 export interface FailureOptions {

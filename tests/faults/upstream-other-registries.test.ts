@@ -149,6 +149,43 @@ test('another registry whose token service gives nothing answers for itself', as
   assert.deepEqual([failed.kind, failed.status], ['denied', 401]);
 });
 
+test('T29: a registry behind a redirect can not send anyone to a metadata address', async () => {
+  await using other = await openStage((_request, response) =>
+    response
+      .writeHead(401, { 'www-authenticate': 'Bearer realm="http://169.254.169.254/token"' })
+      .end(),
+  );
+  await using stage = await openStage((request, response) =>
+    response.writeHead(307, { location: `http://us.other.net:${other.port}${request.url}` }).end(),
+  );
+  await using rig = createRig();
+  const failed = await failureOf(
+    rig.upstream.getManifest(targetAt(stage), latest, undefined, never),
+  );
+  assert.deepEqual([failed.kind, failed.status], ['denied', 401]);
+  assert.equal(rig.of('upstreamRequest').length, 2);
+});
+
+const locations: readonly (readonly [string, string, string])[] = [
+  ['spaces', '/store/a layer?sig=a b', '/store/a%20layer?sig=a%20b'],
+  ['escapes', '/store/a%2Fb?sig=a%2Bb%3D', '/store/a%2Fb?sig=a%2Bb%3D'],
+  ['a relative path', '../../../store/b', '/v2/store/b'],
+  ['a query alone', '?sig=1', `/v2/team/app/blobs/${digest}?sig=1`],
+  ['a fragment', '/store/b#part', '/store/b'],
+];
+for (const [name, location, asked] of locations) {
+  test(`a Location is followed that has ${name}`, async () => {
+    await using stage = await openStage((_request, response, count) => {
+      if (count === 1) response.writeHead(302, { location }).end();
+      else response.end(blob);
+    });
+    await using rig = createRig();
+    await using body = await rig.upstream.openBlob(targetAt(stage), digest, {}, never);
+    assert.deepEqual(await readAll(body!.chunks), blob);
+    assert.equal(stage.seen[1]?.path, asked);
+  });
+}
+
 const referers: readonly (readonly [string, string, string | undefined])[] = [
   ['the path alone', '/moved', 'http://registry.vendor.com:PORT/v2/team/app/blobs/DIGEST'],
   [

@@ -6,13 +6,21 @@ import { after, before, test, type TestContext } from 'node:test';
 import { rulesOnly, startBreakwater, type Breakwater } from '../support/breakwater.ts';
 import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
 import { findClients, type Clients, type Place } from './upstream-shapes/clients.ts';
+import { challengeShapes } from './upstream-shapes/challenge-shapes.ts';
 import { listShapes } from './upstream-shapes/list-shapes.ts';
 import { manifestShapes } from './upstream-shapes/manifest-shapes.ts';
 import { referrerShapes } from './upstream-shapes/referrer-shapes.ts';
 import type { ClientName, Step, UpstreamShape } from './upstream-shapes/shape.ts';
 import { openShapeRegistry, type ShapeRegistry } from './upstream-shapes/shape-registry.ts';
+import { transportShapes } from './upstream-shapes/transport-shapes.ts';
 
-const shapes: readonly UpstreamShape[] = [...manifestShapes, ...listShapes, ...referrerShapes];
+const shapes: readonly UpstreamShape[] = [
+  ...manifestShapes,
+  ...listShapes,
+  ...referrerShapes,
+  ...challengeShapes,
+  ...transportShapes,
+];
 
 const repository = 'team/app';
 
