@@ -43,7 +43,7 @@ export function isHeadsNo(error: unknown): error is UpstreamFailure {
     error instanceof UpstreamFailure &&
     error.status !== undefined &&
     error.kind !== 'rateLimited' &&
-    (error.reason === 'status' || error.reason === 'html' || error.reason === 'contentEncoding')
+    error.reason === 'status'
   );
 }
 

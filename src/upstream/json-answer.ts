@@ -33,8 +33,20 @@ export function nextPlaceOf(answer: Answer, { url, own }: Place): Place | undefi
   return path === undefined ? undefined : { url: new URL(url.origin + path), own };
 }
 
+/**
+ * The path and query of the next page at the origin that was asked. Where a redirect was followed, and the next page is of the
+ * same path there, the redirect is followed again with the new query.
+ */
+export function nextOwnPathOf(answer: Answer, asked: Place, answered: Place): string | undefined {
+  const path = nextPathOf(answer, answered.url.href);
+  const { pathname } = answered.url;
+  return path?.startsWith(`${pathname}?`) === true
+    ? asked.url.pathname + path.slice(pathname.length)
+    : path;
+}
+
 /** The target of `Link: <…>; rel="next"`; `undefined`: no next page (distribution-spec, "Listing Tags"). */
-export function nextLinkOf(answer: Answer): string | undefined {
+function nextLinkOf(answer: Answer): string | undefined {
   const value = answer.headers['link'];
   const text = (Array.isArray(value) ? value : [value ?? '']).join(', ').slice(0, 16_384);
   for (const found of text.matchAll(/<([^<>]*)>([^<]*)/g)) {
@@ -48,7 +60,7 @@ export function nextLinkOf(answer: Answer): string | undefined {
  * The path and query that `Link` leads to from the page at `asked`, wherever it says they are: behind a proxy registries name
  * hosts and ports of their own, and a credential goes to the origin that was asked alone.
  */
-export function nextPathOf(answer: Answer, asked: string): string | undefined {
+function nextPathOf(answer: Answer, asked: string): string | undefined {
   const link = nextLinkOf(answer);
   const next = link === undefined ? null : URL.parse(link, asked);
   // Two slashes in front would be a host.

@@ -1,8 +1,8 @@
 import { parseTag } from '../domain/tag.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
-import { askSmall, type Calls, received, small } from './calls.ts';
+import { askAt, type Calls, ownPlace, received, small } from './calls.ts';
 import { failure } from './failures.ts';
-import { nextPathOf, readObject } from './json-answer.ts';
+import { nextOwnPathOf, readObject } from './json-answer.ts';
 import { failureOfStatus } from './statuses.ts';
 
 /** Some registries give every tag whatever `n` says. */
@@ -20,12 +20,10 @@ export function listTags(
     const asked = `tags of ${url.host}/${repository}`;
     const path = pathOf(repository, place);
     const headers = { accept: 'application/json' };
-    const answer = await askSmall(
-      calls,
-      target,
-      { repository, kind: 'tags', method: 'GET', path, headers },
-      within,
-    );
+    const asking = { repository, kind: 'tags', method: 'GET', headers } as const;
+    const own = ownPlace(target, path);
+    const found = await askAt(calls, target, asking, own, within);
+    const { answer } = found;
     if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
     const { fields, bytes } = await readObject(answer, tagListBytesMax, asked, url.host);
     received(calls, url.host, bytes);
@@ -35,7 +33,7 @@ export function listTags(
     const tags = listed.filter(
       (tag): tag is string => typeof tag === 'string' && parseTag(tag) !== undefined,
     );
-    return { tags, next: nextPathOf(answer, url.origin + path) };
+    return { tags, next: nextOwnPathOf(answer, own, found.place) };
   });
 }
 

@@ -57,6 +57,23 @@ test('tags ask for n and last, tell of a next page, and leave out what is no tag
   );
 });
 
+test('the next page of tags that a redirect led to is asked by the same redirect', async () => {
+  await using other = await openStage((request, response) => {
+    const second = request.url?.endsWith('?n=1&last=a') === true;
+    const link = '</v2/real/app/tags/list?n=1&last=a>; rel="next"';
+    json(response, { tags: [second ? 'b' : 'a'] }, second ? {} : { link });
+  });
+  await using stage = await openStage((request, response) => {
+    const to = (request.url ?? '').replace('/v2/team/', '/v2/real/');
+    response.writeHead(307, { location: `http://us.other.net:${other.port}${to}` }).end();
+  });
+  await using rig = createRig();
+  const first = await rig.upstream.listTags(targetAt(stage), { n: 1 }, never);
+  assert.deepEqual(first, { tags: ['a'], next: '/v2/team/app/tags/list?n=1&last=a' });
+  const second = await rig.upstream.listTags(targetAt(stage), { next: first.next! }, never);
+  assert.deepEqual(second, { tags: ['b'], next: undefined });
+});
+
 test('a repository without tags has none', async () => {
   await using stage = await openStage((_request, response) =>
     json(response, { name: 'x', tags: null }),

@@ -75,13 +75,6 @@ export const challengeShapes: readonly UpstreamShape[] = [
     play: guarded({ challenge: (realm) => `bearer realm="${realm}",service="shapes"` }),
   },
   {
-    name: 'A challenge offers Basic in front of Bearer',
-    clients: { ...all, crane: 'fails', containerd: 'fails' },
-    play: guarded({
-      challenge: (realm, asked) => `Basic realm="Sonatype", ${bearer(realm, asked)}`,
-    }),
-  },
-  {
     name: 'A token service gives access_token, says no life, and calls it text',
     clients: all,
     play: guarded({
@@ -108,7 +101,10 @@ export const challengeShapes: readonly UpstreamShape[] = [
       const steps = guarded({
         token: (issued, { path, query }) =>
           path === '/token'
-            ? { status: 301, headers: { location: `http://${to}/token-service?${query}` } }
+            ? {
+                status: 301,
+                headers: { location: `http://${to}/token-service?${query.toString()}` },
+              }
             : { body: issued },
       })(registry);
       return steps;

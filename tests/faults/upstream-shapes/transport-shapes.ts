@@ -89,7 +89,7 @@ export const transportShapes: readonly UpstreamShape[] = [
   },
   {
     name: 'Each GET of content gets one 503',
-    clients: { crane: 'right', skopeo: 'fails', regctl: 'fails', containerd: 'fails' },
+    clients: { ...all, skopeo: 'fails', regctl: 'fails' },
     play: failingOnce({ status: 503, body: '' }),
   },
   {
