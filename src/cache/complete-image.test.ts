@@ -124,6 +124,24 @@ suite('an image whose manifest went out', () => {
     assert.deepEqual(new Set(asked(rig)), new Set([config, one, two]));
   });
 
+  test('of BuildKit’s cache, an index of layers, comes whole where the rule wants all', async () => {
+    await using rig = await createCacheRig({ rules: [requested({ platforms: 'all' })] });
+    const mediaType = 'application/vnd.oci.image.layer.v1.tar+gzip';
+    const manifests = [1, 2].map((seed) => {
+      const digest = rig.upstream.putBlob('app', randomBytes(100, seed));
+      return { mediaType, digest, size: 100 };
+    });
+    const index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
+    rig.upstream.putManifest('app', index, mediaTypes.ociIndex, 'cache');
+    await rig.manifest('up/app', 'cache');
+    await rig.cache.completion.idle();
+    assert.deepEqual(
+      asked(rig),
+      manifests.map((one) => one.digest),
+    );
+    assert.equal(rig.upstream.count('getManifest'), 1);
+  });
+
   test('after a 429 nothing more of it is asked, until the next pull a minute later', async () => {
     await using rig = await createCacheRig({ rules: [requested({ maxConnections: 2 })] });
     const image = putImage(rig, [10, 20, 30, 40]);

@@ -103,8 +103,8 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
       if (manifest === undefined) return;
       if (child) return sent(request, manifest);
       const parsed = parseManifest(manifest.bytes, manifest.mediaType);
-      if (parsed.kind === 'index') return openIndex(request, parsed, digest);
-      openImage(line, request, parsed, digest);
+      if (parsed.kind === 'index') openIndex(line, request, parsed, digest);
+      else openImage(line, request, parsed, digest);
     } catch {
       // The failure was told by upstream's or storage's own event.
       tryLater(request, digest, retryAfterMs);
@@ -114,7 +114,7 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
   function openImage(
     line: CompletionLine,
     request: RuledRequest,
-    { kind, ...manifest }: Manifest,
+    manifest: Manifest,
     digest: Digest,
   ): void {
     const sizes = blobsOf(manifest);
@@ -122,7 +122,7 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
     const image: OpenImage = {
       request,
       digest,
-      kind,
+      kind: manifest.kind,
       startedAt: parts.clock.elapsed(),
       left: [...sizes.keys()].toReversed(),
       sizes,
@@ -135,10 +135,17 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
     line.unfinished.add(image);
   }
 
-  /** The children that the rule wants whole, each of them in line by itself. */
-  function openIndex(request: RuledRequest, index: Manifest, digest: Digest): void {
+  /** The children that the rule wants whole, each of them in line by itself; BuildKit's cache has its layers there. */
+  function openIndex(
+    line: CompletionLine,
+    request: RuledRequest,
+    index: Manifest,
+    digest: Digest,
+  ): void {
+    const { rule } = request.target;
+    if (rule.platforms === 'all') openImage(line, request, index, digest);
     for (const child of index.manifests) {
-      if (!wants(request.target.rule, child.platform)) continue;
+      if (!wants(rule, child.platform)) continue;
       if (!enqueue({ request, digest: child.digest, child: true }))
         return tryLater(request, digest, retryAfterMs);
     }
@@ -252,10 +259,7 @@ function isLeftAlone(error: unknown): boolean {
 }
 
 /** Sizes of config and layers with bytes at this registry, in the manifest's order. */
-function blobsOf({
-  config,
-  layers,
-}: Pick<Manifest, 'config' | 'layers'>): ReadonlyMap<Digest, number> {
+function blobsOf({ config, layers }: Manifest): ReadonlyMap<Digest, number> {
   const all = config === undefined ? layers : [config, ...layers];
   return new Map(
     all.filter((blob) => !livesElsewhere(blob)).map((blob) => [blob.digest, blob.size]),

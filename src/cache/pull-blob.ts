@@ -5,7 +5,7 @@ import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { BlobClaim, Metadata } from '../metadata/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { BlobAnswer, Cache } from './cache.ts';
-import { NoSpace } from './download.ts';
+import { type Download, NoSpace } from './download.ts';
 import type { Downloads } from './downloads.ts';
 import { downloadSource } from './download-source.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
@@ -274,6 +274,7 @@ export function createBlobPuller(
       signal,
       background,
     );
+    if (!background) await attachWhileRunning(running, signal);
     await waitUnder(running.closed, signal);
     if (running.state === 'failed') throw running.error;
     return true;
@@ -302,6 +303,16 @@ export function createBlobPuller(
       heads.clear();
     },
   };
+}
+
+/** Somebody waits for the whole of it, as a push does: it goes before what nobody waits for, and does not pause. */
+async function attachWhileRunning(download: Download, signal: AbortSignal): Promise<void> {
+  download.attach(1);
+  try {
+    while (download.state === 'running') await download.changed(signal);
+  } finally {
+    download.attach(-1);
+  }
 }
 
 function heldKey(request: RuledRequest & { readonly digest: Digest }): string {
