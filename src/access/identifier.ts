@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../domain/entry-limit.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import { registryOf } from '../domain/registry.ts';
@@ -34,7 +33,8 @@ interface Remembered {
   readonly addresses: Set<string> | undefined;
 }
 
-const rememberedMax = 10_000;
+/** Of their headers; a token's scopes, once parsed, take some four times as much. */
+const charactersMax = 8 * 1024 * 1024;
 const rememberedMs = 60_000;
 const addressesMax = 1000;
 
@@ -46,7 +46,9 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
   const checks = createCredentialChecks(checksOptions);
   const failures = createLoginFailures(options);
   const use = createCredentialUse(options.metadata, clock);
-  const memory = new LRUCache<string, Remembered>(atMost(rememberedMax));
+  const memory = new LRUCache<string, Remembered>({
+    maxSize: charactersMax,
+  });
   let age = 0;
 
   const verify = async (
@@ -76,7 +78,9 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     if (used !== undefined) use.touch(used);
     const until = Math.min(clock.now() + rememberedMs, caller.expiresAt ?? Infinity);
     const addresses = guessable ? new Set([from.address]) : undefined;
-    if (begunAt === age) memory.set(key, { caller, scheme: shown.scheme, until, addresses });
+    const size = 256 + ('token' in shown ? shown.token : shown.password).length;
+    if (begunAt === age)
+      memory.set(key, { caller, scheme: shown.scheme, until, addresses }, { size });
     return caller;
   };
 

@@ -17,6 +17,7 @@ import { createImmutableTags } from './immutable-tags.ts';
 import { createPushes } from './create-pushes.ts';
 import { createReferrersLister, type ReferrersLister } from './list-referrers.ts';
 import { createTagLister, type TagLister } from './list-tags.ts';
+import { createListTurns } from './list-turns.ts';
 import { createManifestMemory } from './manifest-memory.ts';
 import { createManifestPuller, isRuled } from './pull-manifest.ts';
 import {
@@ -125,8 +126,9 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     own,
     completion: ofOwn(own, completion),
   });
-  const tagLister = createTagLister({ ...fetchParts, negative });
-  const referrers = createReferrersLister(fetchParts);
+  const turns = createListTurns(clock);
+  const tagLister = createTagLister({ ...fetchParts, negative, turns });
+  const referrers = createReferrersLister({ ...fetchParts, turns });
   const { pushes, bodies } = createPushes({
     ...parts,
     memory,

@@ -1,23 +1,28 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { Descriptor } from '../domain/manifest.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Cache, PullRequest, ReferrersAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
+import type { ListTurns } from './list-turns.ts';
+import { sizeOfDescriptors, sizeOfFailure, sizeOfKey } from './memory-size.ts';
 import { isRuled } from './pull-manifest.ts';
 import { createReferrersTagReader } from './referrers-tag.ts';
 import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
 import { staleDetail } from './tag-freshness.ts';
 import { askInTurn } from './upstream-sources.ts';
 
-const listsMax = 10_000;
+/** Of all remembered lists; one is read of 16 MiB of JSON at most. */
+const listBytesMax = 32 * 1024 * 1024;
+const failureBytesMax = 16 * 1024 * 1024;
 /** An image is looked at before it is signed: that nothing refers to it is no news to keep. */
 const emptyKnownForMs = 5000;
 const failureKnownForMs = 5000;
 
-type Parts = Pick<FetchManifestParts, 'upstream' | 'metadata' | 'clock' | 'signal'>;
+interface Parts extends Pick<FetchManifestParts, 'upstream' | 'metadata' | 'clock' | 'signal'> {
+  readonly turns: ListTurns;
+}
 
 /** What upstream last said, and until when that is believed (of the process's clock). */
 interface KnownList {
@@ -33,10 +38,14 @@ export interface ReferrersLister extends Pick<Cache, 'listReferrers'> {
 
 /** Referrers of upstream and of ours together, fresh like a tag (design.md §3, "Referrers"). */
 export function createReferrersLister(parts: Parts): ReferrersLister {
-  const lists = new LRUCache<string, KnownList>(atMost(listsMax));
-  const failures = new LRUCache<string, { failure: UpstreamFailure; until: number }>(
-    atMost(listsMax),
-  );
+  const lists = new LRUCache<string, KnownList>({
+    maxSize: listBytesMax,
+    sizeCalculation: ({ descriptors }, key) => sizeOfKey(key) + sizeOfDescriptors(descriptors),
+  });
+  const failures = new LRUCache<string, { failure: UpstreamFailure; until: number }>({
+    maxSize: failureBytesMax,
+    sizeCalculation: ({ failure }, key) => sizeOfKey(key) + sizeOfFailure(failure),
+  });
   const flights = new SingleFlight<readonly Descriptor[]>();
   const readTag = createReferrersTagReader(parts);
 
@@ -45,10 +54,14 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
     subject: Digest,
   ): Promise<readonly Descriptor[]> {
     const { rule, upstreamRepository: repository } = request.target;
-    return askInTurn(rule.urls, parts.signal, async (url) => {
+    return askInTurn(rule.urls, parts.signal, (url) => {
       const target = { rule, url, repository };
-      const listed = await parts.upstream.listReferrers(target, subject, parts.signal);
-      return listed ?? (await readTag(target, subject));
+      return parts.turns.run(
+        url.host,
+        async () =>
+          (await parts.upstream.listReferrers(target, subject, parts.signal)) ??
+          (await readTag(target, subject)),
+      );
     });
   }
 

@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../domain/entry-limit.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
 import type { Cache, PullRequest, TagsAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
+import type { ListTurns } from './list-turns.ts';
+import { sizeOfKey, sizeOfNames } from './memory-size.ts';
 import type { NegativeMemory } from './negative-memory.ts';
 import { isRuled } from './pull-manifest.ts';
 import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
@@ -17,13 +18,15 @@ const tagsReadMax = 10_000;
 const pagesMax = 500;
 /** More is refused by some. */
 const pageSizeMax = 1000;
-const listsMax = 500;
+/** Of all remembered lists; one of 10,000 tags of 128 characters takes 3 MiB. */
+const listBytesMax = 32 * 1024 * 1024;
 /** Tags of ours that are listed behind a list of upstream's that can't be joined with them. */
 const oursMax = 10_000;
 const listKnownForMs = 60_000;
 
 interface Parts extends Pick<FetchManifestParts, 'upstream' | 'metadata' | 'clock' | 'signal'> {
   readonly negative: NegativeMemory;
+  readonly turns: ListTurns;
 }
 
 /** An upstream's whole list, sorted; `undefined` when it is longer than 10,000 tags. */
@@ -37,14 +40,17 @@ export interface TagLister extends Pick<Cache, 'listTags'> {
 
 /** Tags of upstream and of ours together (design.md §3, "tags/list"). */
 export function createTagLister(parts: Parts): TagLister {
-  const lists = new LRUCache<string, { list: { tags: WholeList }; until: number }>(
-    atMost(listsMax),
-  );
+  const lists = new LRUCache<string, { list: { tags: WholeList }; until: number }>({
+    maxSize: listBytesMax,
+    sizeCalculation: ({ list }, key) => sizeOfKey(key) + sizeOfNames(list.tags ?? []),
+  });
   const flights = new SingleFlight<WholeList>();
 
   async function readWhole(request: RuledRequest): Promise<WholeList> {
     const { rule, upstreamRepository: repository } = request.target;
-    return askInTurn(rule.urls, parts.signal, (url) => readPages({ rule, url, repository }));
+    return askInTurn(rule.urls, parts.signal, (url) =>
+      parts.turns.run(url.host, () => readPages({ rule, url, repository })),
+    );
   }
 
   async function readPages(target: UpstreamTarget): Promise<WholeList> {

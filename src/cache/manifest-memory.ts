@@ -1,15 +1,15 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
 import type { Metadata, StoredManifest, StoredTag } from '../metadata/metadata.ts';
 import type { Tag } from '../domain/tag.ts';
 import type { PullRequest } from './cache.ts';
 import { memoryKey, repositoryKey } from './keys.ts';
+import { sizeOfKey } from './memory-size.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
 import { isOwn } from './tag-freshness.ts';
 
 const manifestBytesMax = 64 * 1024 * 1024;
-const tagsMax = 20_000;
+const tagBytesMax = 24 * 1024 * 1024;
 
 /**
  * Manifests and tags as last read or written, so that a warm answer costs neither disk nor SQL. Each counts under its
@@ -55,9 +55,12 @@ export function createManifestMemory(
 ): ManifestMemory {
   const manifests = new LRUCache<string, Remembered<StoredManifest>>({
     maxSize: manifestBytesMax,
-    sizeCalculation: ({ value }) => value.bytes.length + 512,
+    sizeCalculation: ({ value }, key) => value.bytes.length + 512 + sizeOfKey(key),
   });
-  const tags = new LRUCache<string, Remembered<StoredTag>>(atMost(tagsMax));
+  const tags = new LRUCache<string, Remembered<StoredTag>>({
+    maxSize: tagBytesMax,
+    sizeCalculation: ({ value }, key) => 512 + 2 * value.source.length + sizeOfKey(key),
+  });
   function current<T>(request: PullRequest, found: Remembered<T> | undefined): T | undefined {
     return found?.stamp === changes.stamp(request) ? found.value : undefined;
   }

@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../domain/entry-limit.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
+import { sizeOfFailure, sizeOfKey } from './memory-size.ts';
 
-const entriesMax = 10_000;
+/** Names and what upstreams say differ in length. */
+const bytesMax = 32 * 1024 * 1024;
 const tagNotFoundMs = 5000;
 const digestNotFoundMs = 60_000;
 /** What a stored manifest names is there, or on its way: a registry that copies is seconds behind itself. */
@@ -29,9 +30,10 @@ export interface NegativeMemory {
 }
 
 export function createNegativeMemory(clock: Clock): NegativeMemory {
-  const entries = new LRUCache<string, { failure: UpstreamFailure; until: number }>(
-    atMost(entriesMax),
-  );
+  const entries = new LRUCache<string, { failure: UpstreamFailure; until: number }>({
+    maxSize: bytesMax,
+    sizeCalculation: ({ failure }, key) => sizeOfKey(key) + sizeOfFailure(failure),
+  });
   return {
     get: (key) => {
       const entry = entries.get(key);

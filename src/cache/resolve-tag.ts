@@ -8,11 +8,11 @@ import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { StoredTag } from '../metadata/metadata.ts';
 import type { ManifestHead, UpstreamTarget } from '../ports/upstream.ts';
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../domain/entry-limit.ts';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { isHeadsNo, saysAbsent } from './head-hints.ts';
 import { isPrivate, memoryKey, repositoryKey, sourceOf } from './keys.ts';
 import { findOwnTag } from './manifest-memory.ts';
+import { sizeOfFailure, sizeOfKey } from './memory-size.ts';
 import { stoppedFailure } from './repository-stops.ts';
 import type { Revalidation } from './revalidate-tag.ts';
 import { asFailure, revalidateTag } from './revalidate-tag.ts';
@@ -26,7 +26,7 @@ import {
   staleDetail,
 } from './tag-freshness.ts';
 
-const failuresMax = 10_000;
+const failureBytesMax = 32 * 1024 * 1024;
 const failureKnownForMs = { notFound: 5000, denied: 30_000, other: 5000 } as const;
 
 /** What a tag leads to now, and how that came about. */
@@ -75,9 +75,10 @@ export function createTagResolver(
   const checks = new SingleFlight<Revalidation>();
   const heads = new SingleFlight<StoredTag>();
   const began = new Map<string, number>();
-  const failedChecks = new LRUCache<string, { failure: UpstreamFailure; until: number }>(
-    atMost(failuresMax),
-  );
+  const failedChecks = new LRUCache<string, { failure: UpstreamFailure; until: number }>({
+    maxSize: failureBytesMax,
+    sizeCalculation: ({ failure }, key) => sizeOfKey(key) + sizeOfFailure(failure),
+  });
 
   function check(
     request: RuledRequest,

@@ -31,6 +31,12 @@ export interface AuthorizationParts {
   readonly tokens: TokenSource;
 }
 
+function charactersOf(scheme: Scheme): number {
+  if (scheme.kind === 'basic') return 0;
+  const { realm, service = '', scopes } = scheme;
+  return realm.length + service.length + scopes.length;
+}
+
 interface Grant {
   readonly scheme: Scheme;
   readonly header: string;
@@ -54,6 +60,8 @@ interface Asker {
 }
 
 const learntMax = 10_000;
+/** Challenges are as long as an upstream makes them. */
+const learntCharactersMax = 8 * 1024 * 1024;
 const refusalMs = 30_000;
 /** Ways tried for one request after the one that it brought along. */
 const attemptsMax = 3;
@@ -64,7 +72,10 @@ const attemptsMax = 3;
  */
 export function createAuthorization(parts: AuthorizationParts): Authorization {
   const { clock } = parts;
-  const schemes = new LRUCache<string, Scheme>(atMost(learntMax));
+  const schemes = new LRUCache<string, Scheme>({
+    maxSize: learntCharactersMax,
+    sizeCalculation: (scheme, key) => 256 + key.length + charactersOf(scheme),
+  });
   const refusals = new LRUCache<string, number>(atMost(learntMax));
   const renewals = new LRUCache<string, number>(atMost(learntMax));
   const memory: Memory = { schemes, refusals, renewals };

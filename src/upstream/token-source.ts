@@ -25,6 +25,18 @@ export interface TokenSource {
 }
 
 const tokensMax = 10_000;
+/** A token may have 48 KiB; most have one or two. */
+const tokenBytesMax = 16 * 1024 * 1024;
+const tokenMemory = {
+  maxSize: tokenBytesMax,
+  sizeCalculation: ({ value }: Token, key: string): number => 256 + key.length + value.length,
+};
+/** Refusals keep what the service said. */
+const refusalMemory = {
+  maxSize: tokenBytesMax,
+  sizeCalculation: ({ failure }: Refusal, key: string): number =>
+    2048 + key.length + 2 * failure.message.length,
+};
 const refusalMs = 30_000;
 
 interface Refusal {
@@ -39,9 +51,9 @@ interface Refusal {
 export function createTokenSource(parts: TokenParts): TokenSource {
   const { clock } = parts;
   const flights = createSharedFlights<Token>();
-  let kept = new LRUCache<string, Token>(atMost(tokensMax));
+  let kept = new LRUCache<string, Token>(tokenMemory);
   let goodLogins = new LRUCache<string, true>(atMost(tokensMax));
-  let refusals = new LRUCache<string, Refusal>(atMost(tokensMax));
+  let refusals = new LRUCache<string, Refusal>(refusalMemory);
   let withoutPost = new LRUCache<string, true>(atMost(tokensMax));
 
   const refusedNow = (key: string): Refusal | undefined => {
@@ -103,9 +115,9 @@ export function createTokenSource(parts: TokenParts): TokenSource {
     },
     reset() {
       // New caches, so that what is on its way lands in the old ones.
-      kept = new LRUCache(atMost(tokensMax));
+      kept = new LRUCache(tokenMemory);
       goodLogins = new LRUCache(atMost(tokensMax));
-      refusals = new LRUCache(atMost(tokensMax));
+      refusals = new LRUCache(refusalMemory);
       withoutPost = new LRUCache(atMost(tokensMax));
     },
   };
