@@ -15,6 +15,10 @@ import type { SpaceGate } from './space-gate.ts';
 import { storageAnswer } from './storage-answer.ts';
 import type { UploadBody } from './upload-body.ts';
 import { announcedBytes, appendBody } from './upload-body.ts';
+import { createUploadBudget } from './upload-budget.ts';
+
+/** Of all bodies together; one at full speed takes 2 MiB. */
+const uploadMemoryBytesMax = 64 * 1024 * 1024;
 
 export interface PushUploadParts {
   readonly uploads: Uploads;
@@ -38,6 +42,7 @@ export function createBlobPushes(
   parts: PushUploadParts,
 ): BlobPushes & { readonly bodies: { readonly count: number } } {
   const { uploads, target } = parts;
+  const memory = createUploadBudget(uploadMemoryBytesMax);
   let bodies = 0;
 
   /** Runs with the upload taken; what fails is told as a push's failure, what was cancelled as unknown. */
@@ -80,7 +85,8 @@ export function createBlobPushes(
     bodies += 1;
     try {
       const { maxBlobBytes, space } = parts;
-      await appendBody(file, chunk.body, { announced, maxBlobBytes, space, answer }, signal);
+      const limits = { announced, maxBlobBytes, space, memory, answer };
+      await appendBody(file, chunk.body, limits, signal);
     } finally {
       bodies -= 1;
     }

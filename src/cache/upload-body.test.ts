@@ -8,6 +8,7 @@ import { appendBlockBytes } from '../ports/uploads.ts';
 import type { UploadFile } from '../ports/uploads.ts';
 import type { BodyLimits } from './upload-body.ts';
 import { announcedBytes, appendBody } from './upload-body.ts';
+import { createUploadBudget } from './upload-budget.ts';
 
 interface FakeFile extends UploadFile {
   readonly bytes: () => Uint8Array;
@@ -70,6 +71,7 @@ function limitsOf(change: Partial<BodyLimits> = {}): BodyLimits & { readonly tak
         return { written: () => {}, [Symbol.dispose]: () => {} };
       },
     },
+    memory: createUploadBudget(1e9),
     answer: (error) => new RegistryError('storageFailed', String(error)),
     taken,
     ...change,

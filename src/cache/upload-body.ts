@@ -4,6 +4,7 @@ import { appendBlockBytes } from '../ports/uploads.ts';
 import type { UploadFile } from '../ports/uploads.ts';
 import type { ChunkRange } from './pushes.ts';
 import { waitUnder } from './single-flight.ts';
+import type { UploadBudget } from './upload-budget.ts';
 import type { SpaceGate } from './space-gate.ts';
 import { storageFull } from './storage-answer.ts';
 
@@ -36,6 +37,7 @@ export interface BodyLimits {
   /** The whole blob. */
   readonly maxBlobBytes: number;
   readonly space: SpaceGate;
+  readonly memory: UploadBudget;
   /** What a failed write is told as. */
   readonly answer: (error: unknown) => unknown;
 }
@@ -55,7 +57,7 @@ export async function appendBody(
   requireFits(startsAt + (limits.announced ?? 0), limits.maxBlobBytes);
   if (!(await limits.space.fits(limits.announced ?? 0))) throw storageFull();
   const stop = AbortSignal.any([signal, file.cancelled]);
-  const batches = createBatches(file, limits, body.givesChunksAway === true);
+  using batches = createBatches(file, limits, body.givesChunksAway === true);
   const chunks = body[Symbol.asyncIterator]();
   let bytes = 0;
   try {
@@ -66,6 +68,8 @@ export async function appendBody(
       requireAnnounced(bytes, limits.announced, 'more');
       requireFits(startsAt + bytes, limits.maxBlobBytes);
       await batches.add(chunk);
+      const turn = batches.turn();
+      if (turn !== undefined) await waitForTurn(turn, stop);
     }
     requireAnnounced(bytes, limits.announced, 'end');
     await batches.end();
@@ -110,23 +114,43 @@ async function nextChunk(
   }
 }
 
-interface Batches {
-  /** Resolves when the next chunk may be read. */
+async function waitForTurn(turn: Promise<void>, stop: AbortSignal): Promise<void> {
+  try {
+    await waitUnder(turn, stop);
+  } catch (error) {
+    throw new BrokenBody('the body broke off', { cause: error });
+  }
+}
+
+interface Batches extends Disposable {
+  /** Resolves when the chunk is gathered, or on its way to the disk. */
   add(chunk: Uint8Array): Promise<void>;
+  /** Resolves when the memory of all uploads has room for the next chunk; `undefined` where it has. */
+  turn(): Promise<void> | undefined;
   /** Resolves when all is written. */
   end(): Promise<void>;
   /** Resolves when nothing is being written; what was gathered is dropped. */
   idle(): Promise<void>;
 }
 
-/** One batch is on its way to the disk while the next gathers; each ends where a block of the file does. */
+/**
+ * One batch is on its way to the disk while the next gathers; each ends where a block of the file does, or earlier where the memory of
+ * all uploads is used up.
+ */
 function createBatches(file: UploadFile, limits: BodyLimits, owned: boolean): Batches {
   let gathered: Piece[] = [];
   let gatheredBytes = 0;
-  let wantedBytes = appendBlockBytes - (file.size % appendBlockBytes);
+  let gatheredCost = 0;
+  let position = file.size;
   let writing: Promise<void> = Promise.resolve();
+  let flushing: Promise<void> = Promise.resolve();
+  const part = limits.memory.join(() => void flush().catch(() => {}));
 
-  async function write(pieces: readonly Piece[], bytes: number): Promise<void> {
+  const missingOfBlock = (): number =>
+    appendBlockBytes - ((position + gatheredBytes) % appendBlockBytes);
+
+  async function write(pieces: readonly Piece[], bytes: number, cost: number): Promise<void> {
+    part.writing(cost);
     try {
       using room = await limits.space.reserve(bytes);
       if (room === undefined) throw storageFull();
@@ -137,37 +161,45 @@ function createBatches(file: UploadFile, limits: BodyLimits, owned: boolean): Ba
       room.written();
     } catch (error) {
       throw limits.answer(error);
+    } finally {
+      part.written(cost);
     }
   }
 
-  async function flush(): Promise<void> {
-    await writing;
-    if (gathered.length === 0) return;
-    writing = write(gathered, gatheredBytes);
-    writing.catch(() => {});
-    gathered = [];
-    gatheredBytes = 0;
-    wantedBytes = appendBlockBytes;
+  /** Resolves when what is gathered now is on its way. One after another: a file is appended to by one write at a time. */
+  function flush(): Promise<void> {
+    const mine = flushing.then(async () => {
+      await writing;
+      if (gathered.length === 0) return;
+      position += gatheredBytes;
+      writing = write(gathered, gatheredBytes, gatheredCost);
+      writing.catch(() => {});
+      gathered = [];
+      gatheredBytes = 0;
+      gatheredCost = 0;
+    });
+    flushing = mine.catch(() => {});
+    return mine;
   }
 
   function gather(bytes: Uint8Array, free: ArrayBuffer | undefined): void {
     gathered.push({ bytes, free });
     gatheredBytes += bytes.byteLength;
+    gatheredCost += part.gather(bytes.byteLength);
   }
 
   return {
     add: async (chunk) => {
       const free = owned ? memoryOf(chunk) : undefined;
       let rest = chunk;
-      for (let fits = wantedBytes - gatheredBytes; rest.byteLength > fits;) {
-        gather(rest.subarray(0, fits), undefined);
+      for (let fits = missingOfBlock(); rest.byteLength >= fits; fits = missingOfBlock()) {
+        gather(rest.subarray(0, fits), rest.byteLength === fits ? free : undefined);
         rest = rest.subarray(fits);
         await flush();
-        fits = wantedBytes;
       }
       if (rest.byteLength > 0) gather(rest, free);
-      if (gatheredBytes === wantedBytes) await flush();
     },
+    turn: () => part.turn(),
     end: async () => {
       await flush();
       await writing;
@@ -177,6 +209,7 @@ function createBatches(file: UploadFile, limits: BodyLimits, owned: boolean): Ba
       gatheredBytes = 0;
       await writing.catch(() => {});
     },
+    [Symbol.dispose]: () => part[Symbol.dispose](),
   };
 }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ByteStream } from '../domain/byte-source.ts';
 
 /** So much may wait for a consumer that is slower than its client; beyond it the socket is not read. */
-const waitingBytesMax = 128 * 1024;
+const waitingBytesMax = 64 * 1024;
 
 export interface BodyEvents {
   /** The first read. */
