@@ -125,11 +125,17 @@ export function createTagLister(parts: Parts): TagLister {
       n: Math.min(n, pageSizeMax),
       ...(last === '' ? {} : { last }),
     };
-    const answer = await askInTurn(rule.urls, signal, (url) =>
-      parts.upstream.listTags({ rule, url, repository }, place, signal),
-    );
+    // A token is the rule's own upstream's: no mirror knows it, and none of theirs is passed on.
+    const urls = 'next' in place ? rule.urls.slice(0, 1) : rule.urls;
+    let from = urls[0];
+    const answer = await askInTurn(urls, signal, (url) => {
+      from = url;
+      return parts.upstream.listTags({ rule, url, repository }, place, signal);
+    });
     const outcome = { verdict: 'bypass', upstreamStatus: 200 } as const;
-    const next = placeAfter(answer, repository, rule);
+    const host = from?.host ?? '';
+    const next = placeAfter(answer, repository, host);
+    if (next !== undefined && from !== urls[0]) throw goesOnElsewhere(repository, host);
     const theirs = sorted(answer.tags);
     const isInOrder = theirs.every((tag, at) => tag === answer.tags[at]);
     const more = answer.next !== undefined;
@@ -235,20 +241,23 @@ function parsePlace(last: string, repository: string): TagPlace | undefined {
 function placeAfter(
   { next, tags }: TagPage,
   repository: string,
-  rule: RuledRequest['target']['rule'],
+  upstream: string,
 ): string | undefined {
   if (next === undefined) return undefined;
   const { pathname, search, searchParams } = new URL(next, 'http://upstream');
-  if (pathname !== tagsPath(repository))
-    throw new UpstreamFailure(`the list of ${repository} is too long, and goes on elsewhere`, {
-      kind: 'invalid',
-      reason: 'redirectRefused',
-      upstream: rule.urls[0]?.host ?? '',
-    });
+  if (pathname !== tagsPath(repository)) throw goesOnElsewhere(repository, upstream);
   const names = [...searchParams.keys()];
   const isOrdinary = names.every((name) => name === 'n' || name === 'last');
   if (isOrdinary && searchParams.get('last') === tags.at(-1)) return undefined;
   return placeMark + Buffer.from(search, 'utf8').toString('base64url');
+}
+
+function goesOnElsewhere(repository: string, upstream: string): UpstreamFailure {
+  return new UpstreamFailure(`the list of ${repository} is too long, and goes on elsewhere`, {
+    kind: 'invalid',
+    reason: 'redirectRefused',
+    upstream,
+  });
 }
 
 function tagsPath(repository: string): string {
