@@ -47,6 +47,15 @@ const accepted: readonly (readonly [text: string, pick: (config: Config) => unkn
   ['anonymousImport: true', (config) => config.anonymousImport, true],
   ['anonymousImport: false', (config) => config.anonymousImport, false],
   ['anonymousImport: loopback', (config) => config.anonymousImport, 'loopback'],
+  ['trustedProxies: []', (config) => config.trustedProxies, []],
+  [
+    'trustedProxies: [127.0.0.1, "2001:db8::/32"]',
+    (config) => config.trustedProxies.map(({ version, bits }) => [version, bits]),
+    [
+      [4, 32],
+      [6, 32],
+    ],
+  ],
   ['createOnPush: false', (config) => config.createOnPush, false],
   ['sparseIndexes: true', (config) => config.sparseIndexes, true],
   ['rules: [{prefix: a, upstream: b, push: true}]', (config) => config.rules[0]?.push, true],
@@ -57,17 +66,19 @@ for (const [text, pick, expected] of accepted) {
   });
 }
 
-test('the environment gives regions and anonymousImport too', async () => {
+test('the environment gives regions, anonymousImport and trustedProxies too', async () => {
   const { config } = await load('', {
     env: {
       BREAKWATER__REGISTRY_ID: '000000000001',
       BREAKWATER__REGIONS: '[eu-west-1]',
       BREAKWATER__ANONYMOUS_IMPORT: 'true',
+      BREAKWATER__TRUSTED_PROXIES: '[10.0.0.0/8]',
     },
   });
+  const { registryId, regions, anonymousImport, trustedProxies } = config;
   assert.deepEqual(
-    [config.registryId, config.regions, config.anonymousImport],
-    ['000000000001', ['eu-west-1'], true],
+    [registryId, regions, anonymousImport, trustedProxies],
+    ['000000000001', ['eu-west-1'], true, [{ version: 4, parts: [10, 0, 0, 0], bits: 8 }]],
   );
 });
 
@@ -178,6 +189,14 @@ const refused: readonly (readonly [text: string, problems: readonly string[]])[]
     'anonymousImport: here',
     [
       'c.yaml:1:18: anonymousImport: "here" is not true, false or loopback; write one of these, without quotes',
+    ],
+  ],
+  [
+    'trustedProxies: [nginx, 0.0.0.0/0, 10.0.0.1/33]',
+    [
+      'c.yaml:1:18: trustedProxies[0]: "nginx" is not an address of proxies; write one such as 127.0.0.1 or 10.0.0.0/8, not all there are',
+      'c.yaml:1:25: trustedProxies[1]: "0.0.0.0/0" is not an address of proxies; write one such as 127.0.0.1 or 10.0.0.0/8, not all there are',
+      'c.yaml:1:36: trustedProxies[2]: "10.0.0.1/33" is not an address of proxies; write one such as 127.0.0.1 or 10.0.0.0/8, not all there are',
     ],
   ],
   [

@@ -63,6 +63,22 @@ suite('health', () => {
     });
   }
 
+  const foreign = { host: 'evil.example', isLoopback: false };
+  const hosts: readonly (readonly [
+    name: string,
+    path: string,
+    over: Partial<Incoming>,
+    status: number,
+  ])[] = [
+    ['a foreign name that leads to loopback', '/metrics', foreign, 421],
+    ['a client elsewhere', '/metrics', { ...foreign, clientAddress: '192.0.2.7' }, 200],
+    ['a probe by whatever name', '/livez', foreign, 200],
+  ];
+  for (const [name, path, over, status] of hosts)
+    test(`${name} gets ${status} of ${path}`, async () => {
+      equal((await ask(path, '', 'GET', over)).status, status);
+    });
+
   test('a check that never answers has failed after 2 s', async () => {
     const reply = ask('/startupz');
     clock.advance(2000);
