@@ -184,7 +184,7 @@ async function killOnce(loop: Loop, server: BreakwaterOptions): Promise<void> {
   const trespass = async (): Promise<void> => {
     while (!killed) await trespasser.step();
   };
-  pulls.push(trespass(), trespass());
+  pulls.push(trespass(), trespass(), trespass(), trespass());
   if (loop.secrets.length < secretsPerStore) pulls.push(keeper.push());
   const moved = delay(random.below(killWithinMs)).then(() => publishMoving(loop));
   await delay(random.below(killWithinMs));

@@ -96,7 +96,11 @@ export async function startBreakwater(options: BreakwaterOptions = {}): Promise<
         return await readRunFile(runFile, process.child.pid);
       },
       startLimitMs,
-    );
+    ).catch(async (error: unknown) => {
+      // Left running it would keep the test file from its end.
+      await process.stop('SIGKILL');
+      throw error;
+    });
   };
 
   await configure(options.config ?? rulesOnly());
