@@ -103,7 +103,16 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   await using storage = await createFileStorage({ dataDir, clock, events: telemetry });
   await using upstream = createUpstream({ clock, events: telemetry, env: options.env });
   await using cache = createCache(
-    { metadata, ...storage, upstream, clock, events: telemetry },
+    {
+      metadata,
+      ...storage,
+      upstream,
+      clock,
+      events: telemetry,
+      // Rules are the home registry's.
+      ruleOf: ({ registry, repository }) =>
+        registry === home ? rules.byPath(repository)?.rule : undefined,
+    },
     {
       ...config.cache,
       downloadsMax: config.limits.downloadsMax,

@@ -6,11 +6,12 @@ import { isAllowed } from '../domain/name-pattern.ts';
 import type { Metadata } from '../metadata/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { PullRequest } from './cache.ts';
-import type { ManifestFetcher } from './fetch-manifest.ts';
+import type { ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { repositoryKey } from './keys.ts';
 import type { BlobFiller } from './pull-blob.ts';
 import { isRuled } from './pull-manifest.ts';
 import { waitUnder } from './single-flight.ts';
+import { holdsBlob, holdsManifest, identityOf } from './whose-bytes.ts';
 
 const atOnceMax = 16;
 const bringInMs = 120_000;
@@ -42,14 +43,30 @@ export function createContentCheck(parts: {
   async function checkBlob(request: PullRequest, blob: Descriptor, gone: Digest[]): Promise<void> {
     const size = await parts.blobs.size(blob.digest);
     if (size === blob.size) return;
-    if (!(await parts.metadata.holdsBlob(repositoryKey(request), blob.digest))) return;
+    const claim = await parts.metadata.findBlobClaim(
+      repositoryKey(request),
+      identityOf(request.target),
+      blob.digest,
+    );
+    if (!holdsBlob(claim, false)) return;
     if (size !== undefined) throw wrongSize(blob, size);
     gone.push(blob.digest);
   }
 
   async function checkChild(request: PullRequest, child: Descriptor): Promise<void> {
     const held = await parts.metadata.findManifestInfo(repositoryKey(request), child.digest);
-    if (held !== undefined && held.size !== child.size) throw wrongSize(child, held.size);
+    if (held === undefined || !holdsManifest(held, request.target.rule)) return;
+    if (held.size !== child.size) throw wrongSize(child, held.size);
+  }
+
+  /** The blob is this repository's then, and its bytes are on the disk. */
+  async function bringBlob(
+    request: RuledRequest & { readonly digest: Digest },
+    signal: AbortSignal,
+  ): Promise<void> {
+    await parts.filler.fill(request, signal);
+    if ((await parts.blobs.size(request.digest)) === undefined)
+      throw new Error(`${request.digest} could not be stored`);
   }
 
   return {
@@ -82,8 +99,7 @@ export function createContentCheck(parts: {
           .filter(({ mediaType }) => childKind(mediaType) === 'unknown')
           .map((child) => child.digest),
       );
-      const hold = (digest: Digest): Promise<unknown> =>
-        parts.filler.hold({ ...ruled, digest }, signal);
+      const hold = (digest: Digest): Promise<unknown> => bringBlob({ ...ruled, digest }, signal);
       try {
         await eachAtOnce(digests, async (digest) => {
           if (!children.has(digest)) return await hold(digest);

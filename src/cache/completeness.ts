@@ -1,8 +1,10 @@
 import type { Digest } from '../domain/digest.ts';
 import type { ExplainedContent } from '../domain/explanation.ts';
 import { livesElsewhere, type Platform } from '../domain/manifest.ts';
+import type { PullRule } from '../domain/pull-rule.ts';
 import type { Metadata, RepositoryKey } from '../metadata/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
+import { holdsBlob, holdsManifest, identityOf } from './whose-bytes.ts';
 
 /** Manifests and blobs that one walk looks at. */
 export const walkNodesMax = 1000;
@@ -11,8 +13,8 @@ const examplesMax = 20;
 
 export interface WalkInput {
   readonly key: RepositoryKey;
-  /** The prefix of the rule asking; absent where no rule leads to the repository any more. */
-  readonly rule: string | undefined;
+  /** The rule that leads to the repository; absent where none does any more. */
+  readonly rule: PullRule | undefined;
   readonly digest: Digest;
 }
 
@@ -56,7 +58,7 @@ export async function walkContent(
     const state =
       role === 'manifest'
         ? await visitManifest(digest, depth)
-        : note((await holdsBlob(input, digest, from)) ? 'complete' : 'absent', 'blobs', {
+        : note((await isHere(input, digest, from)) ? 'complete' : 'absent', 'blobs', {
             role,
             digest,
           });
@@ -64,8 +66,13 @@ export async function walkContent(
     return state;
   };
 
-  const visitManifest = async (digest: Digest, depth: number): Promise<State> => {
+  const findInfo = async (digest: Digest) => {
     const info = await from.metadata.findManifestInfo(input.key, digest);
+    return info !== undefined && holdsManifest(info, input.rule) ? info : undefined;
+  };
+
+  const visitManifest = async (digest: Digest, depth: number): Promise<State> => {
+    const info = await findInfo(digest);
     note(info === undefined ? 'absent' : 'complete', 'manifests', { role: 'manifest', digest });
     if (info === undefined) return 'absent';
     let state: State = 'complete';
@@ -82,7 +89,7 @@ export async function walkContent(
     return state;
   };
 
-  const root = await from.metadata.findManifestInfo(input.key, input.digest);
+  const root = await findInfo(input.digest);
   const state = (await visit('manifest', input.digest, 0)) ?? 'absent';
   return {
     state,
@@ -109,15 +116,14 @@ export const nothingHeld: ExplainedContent = {
 };
 
 /** Bytes there, and the right to give them out under this name (design.md §3, "Whose bytes"). */
-async function holdsBlob(
+async function isHere(
   input: WalkInput,
   digest: Digest,
   from: { readonly metadata: Metadata; readonly blobs: BlobStore },
 ): Promise<boolean> {
   if ((await from.blobs.size(digest)) === undefined) return false;
-  const claim = await from.metadata.findBlobClaim(input.key, input.rule ?? '', digest);
-  if (claim.proven) return true;
-  return claim.named && (claim.ruleFetched || input.rule === undefined);
+  const claim = await from.metadata.findBlobClaim(input.key, identityOf(input), digest);
+  return holdsBlob(claim, false);
 }
 
 /** False for attestations, which carry `unknown/unknown`. */

@@ -29,6 +29,7 @@ import {
 import { createNegativeMemory } from './negative-memory.ts';
 import type { PushSettings } from './push-target.ts';
 import type { Pushes } from './pushes.ts';
+import { createRepairedBlobs } from './repaired-blobs.ts';
 import { createRepositoryChanges } from './repository-changes.ts';
 import { createRepositorySettings, type RepositorySettings } from './repository-settings.ts';
 import { createRepositoryStops } from './repository-stops.ts';
@@ -36,6 +37,7 @@ import { createTagResolver, type TagResolver } from './resolve-tag.ts';
 import { createSpaceGate, type MinFree } from './space-gate.ts';
 import { createUpstreamPace } from './upstream-pace.ts';
 import { createUpstreamSources } from './upstream-sources.ts';
+import type { RuleOf } from './whose-bytes.ts';
 
 export interface CacheParts {
   readonly metadata: Metadata;
@@ -45,6 +47,8 @@ export interface CacheParts {
   readonly upstream: Upstream;
   readonly clock: Clock;
   readonly events: Events;
+  /** By the configuration as it is now. */
+  readonly ruleOf: RuleOf;
 }
 
 export interface CacheLimits {
@@ -78,7 +82,8 @@ export interface RunningCache extends Cache, AsyncDisposable {
 }
 
 export function createCache(parts: CacheParts, limits: CacheLimits): RunningCache {
-  const { metadata, blobs, upstream, clock, events, spool } = parts;
+  const { metadata, upstream, clock, events, spool } = parts;
+  const blobs = createRepairedBlobs(parts.blobs);
   const ended = new AbortController();
   const sources = createUpstreamSources(clock);
   const heads = createHeadHints(clock);
@@ -131,6 +136,8 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const referrers = createReferrersLister({ ...fetchParts, turns });
   const { pushes, bodies } = createPushes({
     ...parts,
+    blobs,
+    stops,
     memory,
     changes,
     filler,

@@ -16,7 +16,9 @@ import { createPushTarget } from './push-target.ts';
 import { createBlobPushes } from './push-upload.ts';
 import type { Pushes } from './pushes.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
+import type { RepositoryStops } from './repository-stops.ts';
 import type { SpaceGate } from './space-gate.ts';
+import type { RuleOf } from './whose-bytes.ts';
 
 export interface PushParts {
   readonly uploads: Uploads;
@@ -26,6 +28,8 @@ export interface PushParts {
   readonly changes: RepositoryChanges;
   readonly filler: BlobFiller;
   readonly fetcher: ManifestFetcher;
+  readonly stops: RepositoryStops;
+  readonly ruleOf: RuleOf;
   readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
   readonly space: SpaceGate;
   readonly settings: () => PushSettings;

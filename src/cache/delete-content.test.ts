@@ -93,7 +93,7 @@ suite('T4: what is deleted is gone at once', () => {
     await rig.blob('up/app', digestOf(layer));
     await removeBlob(rig, digestOf(layer), 'up/app');
     await refused(rig.blob('up/app', digestOf(layer)), 'blobUnknown');
-    assert.equal(rig.upstream.count('headBlob'), 1);
+    assert.equal(rig.upstream.count('openBlob'), 1);
   });
 
   test('a repository, with what was in it; made anew it is empty', async () => {

@@ -1,5 +1,6 @@
 import { contiguousUntil } from '../domain/byte-range.ts';
 import type { Digest } from '../domain/digest.ts';
+import { possibleSize } from '../domain/digest.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
@@ -9,11 +10,11 @@ import type { Events } from '../ports/events.ts';
 import type { Spool, SpoolFile } from '../ports/spool.ts';
 import type { BlobDemand, Upstream } from '../ports/upstream.ts';
 import { fetchBytes } from './download-fetch.ts';
+import { askForFirstByte } from './first-byte.ts';
 import { bytesOf } from './piece-plan.ts';
 import type { SpaceGate } from './space-gate.ts';
 import { isStorageFailure } from './space-gate.ts';
 import type { UpstreamSources } from './upstream-sources.ts';
-import { askInTurn } from './upstream-sources.ts';
 import type { UpstreamPace } from './upstream-pace.ts';
 
 /** What a download reads from and writes to. */
@@ -40,8 +41,6 @@ export interface DownloadRequest {
   readonly digest: Digest;
   /** A stored descriptor's claim; upstream's word must agree with it. */
   readonly expectedBytes: number | undefined;
-  /** A stored manifest of the repository names the blob; otherwise upstream must have been asked before a byte goes out. */
-  readonly named: boolean;
   /** Called after the blob was adopted and before the download leaves memory; its failure fails nothing. */
   readonly onStored: (bytes: number) => Promise<void>;
 }
@@ -220,6 +219,13 @@ export class Download {
         upstream: host,
       });
     }
+    if (possibleSize(this.request.digest, total) !== total) {
+      throw new UpstreamFailure(`upstream says ${total} bytes, which the digest rules out`, {
+        kind: 'invalid',
+        reason: 'wrongLength',
+        upstream: host,
+      });
+    }
     if (total > this.parts.maxBlobBytes) throw this.#tooLarge(host);
     if (!(await this.parts.space.fits(Math.max(0, total - this.arrivedBytes)))) throw new NoSpace();
     await this.file.expect(total);
@@ -264,7 +270,8 @@ export class Download {
   }
 
   async #open(): Promise<void> {
-    const size = this.file.size ?? this.request.expectedBytes;
+    const { digest, expectedBytes } = this.request;
+    const size = possibleSize(digest, this.file.size ?? expectedBytes);
     if (size !== undefined) await this.#setSize(size, '');
     if (this.complete) await this.#startComplete();
     const arrived = this.arrivedBytes;
@@ -273,20 +280,15 @@ export class Download {
       this.parts.events.emit({
         type: 'downloadResumed',
         upstream,
-        digest: this.request.digest,
+        digest,
         at: arrived,
       });
     }
   }
 
-  /** All bytes were here already: an earlier process had fetched them and died. */
+  /** All bytes were here already: an earlier process had fetched them and died, maybe for another repository. */
   async #startComplete(): Promise<void> {
-    const { rule, upstreamRepository: repository, digest, named } = this.request;
-    if (!named) {
-      await askInTurn(rule.urls, this.signal, (url) =>
-        this.parts.upstream.headBlob({ rule, url, repository }, digest, this.signal),
-      );
-    }
+    await askForFirstByte(this.parts.upstream, this.request, this.signal);
     this.#start.resolve();
   }
 

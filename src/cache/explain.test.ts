@@ -91,8 +91,7 @@ async function pullAmd64(rig: CacheRig): Promise<void> {
   for (const bytes of [layer, config]) {
     const digest = digestOf(bytes);
     await readAll((await rig.blob('up/app', digest)).source);
-    const key = { registry: homeRegistry, repository: rig.request('up/app').target.repository };
-    await until(async () => (await rig.metadata.findBlobClaim(key, 'up', digest)).ruleFetched);
+    await until(() => rig.cache.downloads.count === 0);
   }
 }
 

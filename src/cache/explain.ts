@@ -180,7 +180,7 @@ async function explainContent(
 ): Promise<ExplainedContent> {
   const digest: Digest | undefined = reference.kind === 'digest' ? reference.digest : tag?.digest;
   if (digest === undefined) return nothingHeld;
-  return walkContent({ key, rule: rule?.prefix, digest }, parts, signal);
+  return walkContent({ key, rule, digest }, parts, signal);
 }
 
 /** An upstream's state as the API shows it; `null` where it was never asked. */

@@ -2,6 +2,7 @@ import { parseManifest } from '../domain/manifest-parser.ts';
 import type { PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
 import type { Reference } from '../domain/reference.ts';
 import type { Tag } from '../domain/tag.ts';
+import { ruleIdentity } from '../domain/rule-identity.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Metadata, StoredManifest } from '../metadata/metadata.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -10,7 +11,7 @@ import type { FetchedManifest, Upstream } from '../ports/upstream.ts';
 import type { PullRequest } from './cache.ts';
 import type { HeadHints } from './head-hints.ts';
 import type { ImmutableTags } from './immutable-tags.ts';
-import { isPrivate, repositoryKey, sourceOf } from './keys.ts';
+import { isPrivate, memoryKey, repositoryKey, sourceOf } from './keys.ts';
 import type { ManifestMemory } from './manifest-memory.ts';
 import { findOwnTag } from './manifest-memory.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
@@ -99,7 +100,9 @@ export function createManifestFetcher(parts: FetchManifestParts): ManifestFetche
     tag: FetchedTag | undefined,
   ): Promise<StoredManifest> {
     const parsed = parseManifest(fetched.bytes, fetched.mediaType);
-    const manifest = { digest: fetched.digest, mediaType: parsed.mediaType, bytes: fetched.bytes };
+    const { digest, bytes } = fetched;
+    const rule = ruleIdentity(request.target.rule);
+    const manifest = { digest, mediaType: parsed.mediaType, bytes, rule };
     const now = parts.clock.now();
     const stamp = parts.changes.stamp(request);
     const own = tag && (await findOwnTag(parts.memory, request, tag.tag));
@@ -114,6 +117,7 @@ export function createManifestFetcher(parts: FetchManifestParts): ManifestFetche
         ...repositoryKey(request),
         manifest,
         parsed,
+        rule,
         private: isPrivate(request.target),
         now,
         ...(stored === false ? {} : { tag: stored }),
@@ -127,7 +131,7 @@ export function createManifestFetcher(parts: FetchManifestParts): ManifestFetche
     }
     parts.memory.putManifest(request, manifest, stamp);
     if (stored !== false) {
-      const { digest, mediaType, bytes } = manifest;
+      const { mediaType } = manifest;
       const found = { digest, mediaType, size: bytes.length, provenance: 'cached' } as const;
       parts.memory.putTag(request, { ...stored, ...found, status: 'ok' }, stamp);
     }
@@ -138,7 +142,7 @@ export function createManifestFetcher(parts: FetchManifestParts): ManifestFetche
     store,
     fetch: (request, reference) => {
       const subject = reference.kind === 'tag' ? reference.tag : reference.digest;
-      const key = `${request.registry} ${request.target.rule.prefix} ${request.target.repository} ${subject}`;
+      const key = memoryKey(request, `${ruleIdentity(request.target.rule)} ${subject}`);
       return flights.join(key, () => fetchNow(request, reference));
     },
   };

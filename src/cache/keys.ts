@@ -1,4 +1,5 @@
 import type { PullTarget, UpstreamUrl } from '../domain/pull-rule.ts';
+import { asWhom } from '../domain/rule-identity.ts';
 import type { RepositoryKey } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
 
@@ -11,9 +12,9 @@ export function memoryKey(request: PullRequest, subject: string): string {
   return `${request.registry} ${request.target.repository} ${subject}`;
 }
 
-/** Where a tag was read: URL and path. */
-export function sourceOf(url: UpstreamUrl, target: PullTarget): string {
-  return `${url.origin}/${target.upstreamRepository}`;
+/** Where a tag was read: URL and path, and as whom where the rule has a credential. */
+export function sourceOf(url: UpstreamUrl, { rule, upstreamRepository }: PullTarget): string {
+  return `${url.origin}/${upstreamRepository}${rule === undefined ? '' : asWhom(rule)}`;
 }
 
 /** True while what was fetched may be shown only to whom the rule's credential belongs (design.md §5, `anonymousPull`). */

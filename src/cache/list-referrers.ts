@@ -9,9 +9,11 @@ import type { ListTurns } from './list-turns.ts';
 import { sizeOfDescriptors, sizeOfFailure, sizeOfKey } from './memory-size.ts';
 import { isRuled } from './pull-manifest.ts';
 import { createReferrersTagReader } from './referrers-tag.ts';
+import { isStopping, stoppedFailure } from './repository-stops.ts';
 import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
 import { staleDetail } from './tag-freshness.ts';
 import { askInTurn } from './upstream-sources.ts';
+import { identityOf } from './whose-bytes.ts';
 
 /** Of all remembered lists; one is read of 16 MiB of JSON at most. */
 const listBytesMax = 32 * 1024 * 1024;
@@ -20,7 +22,10 @@ const failureBytesMax = 16 * 1024 * 1024;
 const emptyKnownForMs = 5000;
 const failureKnownForMs = 5000;
 
-interface Parts extends Pick<FetchManifestParts, 'upstream' | 'metadata' | 'clock' | 'signal'> {
+interface Parts extends Pick<
+  FetchManifestParts,
+  'upstream' | 'metadata' | 'stops' | 'clock' | 'signal'
+> {
   readonly turns: ListTurns;
 }
 
@@ -123,6 +128,8 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
       return { descriptors: united(ours, descriptors), outcome };
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
+      if (isStopping(request, error) && !(await isPushed(request)))
+        throw answerOf(error, 'referrers');
       const descriptors = united(ours, kept);
       // That nothing is known is no list: it would say that the image is not signed.
       if (descriptors.length === 0) throw answerOf(error, 'referrers');
@@ -148,8 +155,15 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
       });
     },
     listReferrers: async (request, signal) => {
-      const ours = await parts.metadata.listReferrers(repositoryKey(request), request.subject);
+      const { subject, target } = request;
+      const ours = await parts.metadata.listReferrers(
+        repositoryKey(request),
+        subject,
+        identityOf(target),
+      );
       if (isRuled(request) && request.heldOnly !== true) return listRuled(request, ours, signal);
+      if ((await parts.stops.isStopped(request)) && !(await isPushed(request)))
+        throw answerOf(stoppedFailure(request), 'referrers', 'negative');
       const detail = isRuled(request) ? 'held only' : 'no rule';
       return { descriptors: ours, outcome: { verdict: 'hit', detail } };
     },

@@ -4,11 +4,12 @@ import { RegistryError } from '../domain/errors.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
 import type { Cache, PullRequest, TagsAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
-import { memoryKey, repositoryKey } from './keys.ts';
+import { memoryKey, repositoryKey, sourceOf } from './keys.ts';
 import type { ListTurns } from './list-turns.ts';
 import { sizeOfKey, sizeOfNames } from './memory-size.ts';
 import type { NegativeMemory } from './negative-memory.ts';
 import { isRuled } from './pull-manifest.ts';
+import { isStopping, stoppedFailure } from './repository-stops.ts';
 import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
 import { askInTurn } from './upstream-sources.ts';
 import { staleDetail } from './tag-freshness.ts';
@@ -24,7 +25,10 @@ const listBytesMax = 32 * 1024 * 1024;
 const oursMax = 10_000;
 const listKnownForMs = 60_000;
 
-interface Parts extends Pick<FetchManifestParts, 'upstream' | 'metadata' | 'clock' | 'signal'> {
+interface Parts extends Pick<
+  FetchManifestParts,
+  'upstream' | 'metadata' | 'stops' | 'clock' | 'signal'
+> {
   readonly negative: NegativeMemory;
   readonly turns: ListTurns;
 }
@@ -101,6 +105,13 @@ export function createTagLister(parts: Parts): TagLister {
     return { tags: await waitUnder(promise, signal), verdict: joined ? 'coalesced' : 'miss' };
   }
 
+  /** Pushed ones, and those that were read where the rule leads now: others are not served before they are validated either. */
+  function ourTags(request: PullRequest, last: string, limit: number): Promise<readonly string[]> {
+    const { rule } = request.target;
+    const sources = rule?.urls.map((url) => sourceOf(url, request.target));
+    return parts.metadata.listTags(repositoryKey(request), last, limit, sources);
+  }
+
   /** `n` tags after `last` of a sorted list and of ours. */
   async function page(
     request: PullRequest,
@@ -108,7 +119,7 @@ export function createTagLister(parts: Parts): TagLister {
     n: number,
     last: string,
   ): Promise<{ tags: string[]; more: boolean }> {
-    const ours = await parts.metadata.listTags(repositoryKey(request), last, n + 1);
+    const ours = await ourTags(request, last, n + 1);
     const theirs = upstream.filter((tag) => tag > last).slice(0, n + 1);
     const tags = sorted(new Set([...theirs, ...ours]));
     return { tags: tags.slice(0, n), more: tags.length > n };
@@ -141,15 +152,19 @@ export function createTagLister(parts: Parts): TagLister {
     const more = answer.next !== undefined;
     if ('next' in place || next !== undefined || !isInOrder) {
       // Pages in an order of their own can't be joined with ours, which come after the last of them.
-      const ours = more ? [] : await parts.metadata.listTags(repositoryKey(request), '', oursMax);
+      const ours = more ? [] : await ourTags(request, '', oursMax);
       return { tags: [...new Set([...answer.tags, ...ours])], more, next, outcome };
     }
-    const ours = await parts.metadata.listTags(repositoryKey(request), last, n + 1);
+    const ours = await ourTags(request, last, n + 1);
     const until = more ? theirs.at(-1) : undefined;
     const tags = sorted(
       new Set([...theirs, ...ours.filter((tag) => until === undefined || tag < until)]),
     );
     return { tags: tags.slice(0, n), more: more || tags.length > n, outcome };
+  }
+
+  async function isPushedTo(request: PullRequest): Promise<boolean> {
+    return (await parts.metadata.findRepository(repositoryKey(request)))?.pushed === true;
   }
 
   /** Ours and upstream's; ours alone, and soon, where upstream fails or is slow and something was pushed here. */
@@ -158,7 +173,7 @@ export function createTagLister(parts: Parts): TagLister {
     signal: AbortSignal,
   ): Promise<TagsAnswer> {
     const { n, last } = request;
-    const isPushed = (await parts.metadata.findRepository(repositoryKey(request)))?.pushed === true;
+    const isPushed = await isPushedTo(request);
     try {
       const read = whole(request, signal);
       const { staleBudgetMs } = request.target.rule;
@@ -172,6 +187,7 @@ export function createTagLister(parts: Parts): TagLister {
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
       if (last.startsWith(placeMark)) throw answerOf(error, 'tags');
+      if (isStopping(request, error) && !isPushed) throw answerOf(error, 'tags');
       // What upstream has taken away is no list to fall back on.
       if (error.kind === 'notFound' || error.kind === 'denied')
         lists.delete(memoryKey(request, 'tags'));
@@ -196,6 +212,8 @@ export function createTagLister(parts: Parts): TagLister {
     request: PullRequest & { readonly n: number; readonly last: string },
   ): Promise<TagsAnswer> {
     const { n, last } = request;
+    if ((await parts.stops.isStopped(request)) && !(await isPushedTo(request)))
+      throw answerOf(stoppedFailure(request), 'tags', 'negative');
     const ours = await page(request, [], n, last);
     const isHere =
       ours.tags.length > 0 ||

@@ -7,13 +7,15 @@ import { memoryKey, repositoryKey } from './keys.ts';
 import { sizeOfKey } from './memory-size.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
 import { isOwn } from './tag-freshness.ts';
+import { holdsManifest } from './whose-bytes.ts';
 
 const manifestBytesMax = 64 * 1024 * 1024;
 const tagBytesMax = 24 * 1024 * 1024;
 
 /**
  * Manifests and tags as last read or written, so that a warm answer costs neither disk nor SQL. Each counts under its
- * repository's stamp: whoever puts one gives the stamp that was current before it was read or written.
+ * repository's stamp: whoever puts one gives the stamp that was current before it was read or written. A manifest that came
+ * through another rule than the one that leads to the repository now is not found.
  */
 export interface ManifestMemory {
   /** From memory, else from metadata, then remembered. */
@@ -49,6 +51,13 @@ interface Remembered<T> {
   readonly stamp: number;
 }
 
+function counting(
+  { target }: PullRequest,
+  manifest: StoredManifest | undefined,
+): StoredManifest | undefined {
+  return manifest !== undefined && holdsManifest(manifest, target.rule) ? manifest : undefined;
+}
+
 export function createManifestMemory(
   metadata: Metadata,
   changes: RepositoryChanges,
@@ -65,7 +74,7 @@ export function createManifestMemory(
     return found?.stamp === changes.stamp(request) ? found.value : undefined;
   }
   const peekManifest: ManifestMemory['peekManifest'] = (request, digest) =>
-    current(request, manifests.get(memoryKey(request, digest)));
+    counting(request, current(request, manifests.get(memoryKey(request, digest))));
   const peekTag: ManifestMemory['peekTag'] = (request, tag) =>
     current(request, tags.get(memoryKey(request, tag)));
   const putManifest: ManifestMemory['putManifest'] = (request, value, stamp) =>
@@ -81,7 +90,7 @@ export function createManifestMemory(
       const stamp = changes.stamp(request);
       const stored = await metadata.findManifest(repositoryKey(request), digest);
       if (stored !== undefined) putManifest(request, stored, stamp);
-      return stored;
+      return counting(request, stored);
     },
     findTag: async (request, tag) => {
       const known = peekTag(request, tag);

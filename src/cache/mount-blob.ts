@@ -9,7 +9,10 @@ import { repositoryKey } from './keys.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
 import { noRepository } from './push-target.ts';
 import type { Pushes } from './pushes.ts';
+import type { RepositoryStops } from './repository-stops.ts';
 import { storageAnswer } from './storage-answer.ts';
+import { holdsBlob, identityOf } from './whose-bytes.ts';
+import type { RuleOf } from './whose-bytes.ts';
 
 const sourcesMax = 100;
 
@@ -18,6 +21,8 @@ export function createBlobMount(parts: {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
   readonly target: PushTarget;
+  readonly ruleOf: RuleOf;
+  readonly stops: RepositoryStops;
   readonly settings: () => PushSettings;
   readonly clock: Clock;
   readonly events: Events;
@@ -30,7 +35,14 @@ export function createBlobMount(parts: {
     digest: Digest,
   ): Promise<boolean> {
     if ((await blobs.size(digest)) === undefined) return false;
-    return metadata.holdsBlob({ registry, repository }, digest);
+    const rule = parts.ruleOf({ registry, repository });
+    const target = { rule, repository, upstreamRepository: repository };
+    const claim = await metadata.findBlobClaim(
+      { registry, repository },
+      identityOf(target),
+      digest,
+    );
+    return holdsBlob(claim, await parts.stops.isStopped({ registry, target }));
   }
 
   async function told<T>(work: () => Promise<T>): Promise<T> {
@@ -48,7 +60,11 @@ export function createBlobMount(parts: {
         const { registry, digest, from } = request;
         if (from !== undefined) return (await holds(request, from, digest)) ? [from] : [];
         if ((await blobs.size(digest)) === undefined) return [];
-        return metadata.findBlobHolders(registry, digest, sourcesMax);
+        const sources: RepositoryName[] = [];
+        for (const name of await metadata.findBlobHolders(registry, digest, sourcesMax)) {
+          if (await holds(request, name, digest)) sources.push(name);
+        }
+        return sources;
       }),
     mountBlob: (request) =>
       told(async () => {

@@ -1,62 +1,78 @@
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
+import { possibleSize } from '../domain/digest.ts';
+import { ruleIdentity } from '../domain/rule-identity.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { BlobClaim, Metadata } from '../metadata/metadata.ts';
-import type { BlobStore } from '../ports/blob-store.ts';
-import type { BlobAnswer, Cache } from './cache.ts';
-import { type Download, NoSpace } from './download.ts';
+import type { BlobAnswer, Cache, PullRequest } from './cache.ts';
+import { NoSpace } from './download.ts';
+import type { Download, DownloadRequest } from './download.ts';
 import type { Downloads } from './downloads.ts';
 import { downloadSource } from './download-source.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
 import { isPrivate, memoryKey, repositoryKey } from './keys.ts';
 import type { NegativeMemory } from './negative-memory.ts';
 import { passThroughSource } from './pass-through.ts';
-import { isRuled } from './pull-manifest.ts';
+import type { RepairedBlobs } from './repaired-blobs.ts';
 import { stoppedFailure } from './repository-stops.ts';
-import { SingleFlight, waitUnder } from './single-flight.ts';
+import { waitUnder } from './single-flight.ts';
 import { createStoredBlobs, unknownBlob } from './stored-blob.ts';
 import { storageAnswer } from './storage-answer.ts';
 import { isStorageFailure } from './space-gate.ts';
-import { askInTurn } from './upstream-sources.ts';
+import { attachWhileRunning } from './attached-download.ts';
+import { createUpstreamBlobs } from './upstream-blobs.ts';
+import { holdsBlob, identityOf, mayAsk } from './whose-bytes.ts';
 
 const heldMax = 50_000;
-const headsMax = 10_000;
-const headKnownForMs = 60_000;
 
 export interface PullBlobParts extends Pick<
   FetchManifestParts,
   'upstream' | 'changes' | 'clock' | 'events' | 'stops' | 'signal'
 > {
   readonly metadata: Metadata;
-  readonly blobs: BlobStore;
+  readonly blobs: RepairedBlobs;
   readonly downloads: Downloads;
   readonly negative: NegativeMemory;
 }
 
 type BlobRequest = Parameters<Cache['pullBlob']>[0];
+type RuledBlob = RuledRequest & Pick<BlobRequest, 'digest' | 'stored'>;
 
-/** Starts or joins the download of a blob that a repository's manifest names, with nobody reading it. */
+/** Makes a blob this repository's, with nobody reading it. */
 export interface BlobFiller {
-  /** True when bytes were fetched; false when the blob was here already. With `background` it goes behind what clients wait for. */
+  /**
+   * Fetches it, or asks whether upstream has it here where its bytes are the rule's already; true when bytes were fetched. With
+   * `background` it goes behind what clients wait for.
+   */
   fill(
     request: RuledRequest & { readonly digest: Digest },
     signal: AbortSignal,
     background?: boolean,
   ): Promise<boolean>;
-  /** Makes the blob this repository's where the rule's upstream has it here; throws the upstream's failure. */
-  hold(request: RuledRequest & { readonly digest: Digest }, signal: AbortSignal): Promise<void>;
+}
+
+/** A blob that a repository was found to hold, under the repository's stamp. */
+interface Held {
+  readonly size: number;
+  readonly stamp: number;
+  readonly pushed: boolean;
+}
+
+/** What was found of a blob before upstream is asked. */
+interface Found {
+  readonly claim: BlobClaim;
+  readonly sizeHere: number | undefined;
+  readonly stopped: boolean;
 }
 
 /** Blobs: ours where this repository holds them (design.md §3, "Whose bytes"), else upstream is asked, once for any number of pulls. */
 export function createBlobPuller(
   parts: PullBlobParts,
 ): Pick<Cache, 'pullBlob'> & BlobFiller & { clear(): void } {
-  /** Blobs that a repository was found to hold, with their sizes, under the repository's stamp. */
-  const held = new LRUCache<string, { size: number; stamp: number }>(atMost(heldMax));
-  const heads = new LRUCache<string, { size: number | undefined; until: number }>(atMost(headsMax));
+  const held = new LRUCache<string, Held>(atMost(heldMax));
   const stored = createStoredBlobs(parts);
-  const headFlights = new SingleFlight<number | undefined>();
+  const upstream = createUpstreamBlobs(parts);
 
   function hit(request: BlobRequest, size: number): BlobAnswer {
     return {
@@ -67,101 +83,132 @@ export function createBlobPuller(
     };
   }
 
+  function findClaim(request: PullRequest & { readonly digest: Digest }): Promise<BlobClaim> {
+    const { metadata } = parts;
+    return metadata.findBlobClaim(
+      repositoryKey(request),
+      identityOf(request.target),
+      request.digest,
+    );
+  }
+
   async function pull(request: BlobRequest, signal: AbortSignal): Promise<BlobAnswer> {
     try {
-      if (!isRuled(request)) return await pullWithoutRule(request);
-      return await pullRuled(request, signal);
+      return await pullNow(request, signal);
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
       throw answerOf(error, 'blob');
     }
   }
 
-  async function pullWithoutRule(request: BlobRequest): Promise<BlobAnswer> {
-    const { digest } = request;
-    const claim = await parts.metadata.findBlobClaim(repositoryKey(request), '', digest);
-    const size = claim.named || claim.proven ? await sizeOfOwn(digest) : undefined;
-    if (size === undefined) throw unknownBlob(digest, 'not here, and no rule leads here');
-    return hit(request, size);
-  }
-
-  /** Where nobody upstream can be asked, a file system that won't say is no reason to call the blob unknown. */
-  async function sizeOfOwn(digest: Digest): Promise<number | undefined> {
-    try {
-      return await parts.blobs.size(digest);
-    } catch (error) {
-      throw storageAnswer(error, 'size', parts.events);
-    }
-  }
-
-  async function pullRuled(
-    request: BlobRequest & RuledRequest,
-    signal: AbortSignal,
-  ): Promise<BlobAnswer> {
+  async function pullNow(request: BlobRequest, signal: AbortSignal): Promise<BlobAnswer> {
     const { digest } = request;
     const key = heldKey(request);
     const stopped = await parts.stops.isStopped(request);
     const sizeHere = await stored.size(digest);
     const stamp = parts.changes.stamp(request);
     const known = held.get(key);
-    if (known?.stamp === stamp && known.size === sizeHere && !stopped)
+    if (
+      known?.stamp === stamp &&
+      known.size === sizeHere &&
+      (!stopped || known.pushed) &&
+      !parts.blobs.isDamaged(digest)
+    )
       return hit(request, known.size);
-    const { prefix } = request.target.rule;
-    const claim = await parts.metadata.findBlobClaim(repositoryKey(request), prefix, digest);
-    const size = await stored.undamaged(digest, claim, sizeHere);
-    const ours = (claim.named && claim.ruleFetched) || claim.proven;
-    if (ours && size !== undefined && (!stopped || claim.pushed === true)) {
-      held.set(key, { size, stamp });
+    const claim = await findClaim(request);
+    const size = stored.undamaged(request, claim, sizeHere);
+    if (size !== undefined && holdsBlob(claim, stopped)) {
+      held.set(key, { size, stamp, pushed: claim.held === 'pushed' });
       return hit(request, size);
     }
-    if (request.heldOnly === true) {
-      if (ours && size !== undefined) throw answerOf(stoppedFailure(request), 'blob', 'negative');
-      throw unknownBlob(digest, 'not here, and nothing new may be fetched');
-    }
-    const refused = parts.negative.get(memoryKey(request, digest));
-    if (refused !== undefined) throw answerOf(refused, 'blob', 'negative');
+    if (!mayAsk(request)) return pullUnasked(request, claim, stopped);
+    refuseKnown(request);
+    // A file that was given up still is better than nothing where it is this repository's and as long as it was.
+    const spare =
+      holdsBlob(claim, stopped) && (claim.fetchedBytes ?? sizeHere) === sizeHere
+        ? sizeHere
+        : undefined;
     try {
-      return await pullMissing(request, claim, size, stopped, signal);
+      return await pullMissing(request, { claim, sizeHere: size, stopped }, signal);
     } catch (error) {
-      parts.negative.note(memoryKey(request, digest), 'digest', error);
+      if (error instanceof UpstreamFailure && spare !== undefined) return hit(request, spare);
+      const about = claim.namedBytes === undefined ? 'digest' : 'named';
+      parts.negative.note(negativeKey(request), about, error);
       throw error;
     }
   }
 
-  async function pullMissing(
-    request: BlobRequest & RuledRequest,
+  /** Where nobody upstream can be asked, a file system that won't say is no reason to call the blob unknown. */
+  async function pullUnasked(
+    request: BlobRequest,
     claim: BlobClaim,
-    sizeHere: number | undefined,
     stopped: boolean,
-    signal: AbortSignal,
   ): Promise<BlobAnswer> {
     const { digest } = request;
-    const running = parts.downloads.find(ownerOf(request), digest);
-    const joinable = running !== undefined && claim.named && !stopped;
-    if (!joinable && (sizeHere !== undefined || stopped || running !== undefined)) {
-      // Bytes are here or on their way, but not shown to be this repository's: upstream says whether they are.
-      const head = await headUpstream(request, signal);
-      parts.stops.lift(request);
-      if (sizeHere !== undefined) {
+    if (stopped && holdsBlob(claim, false))
+      throw answerOf(stoppedFailure(request), 'blob', 'negative');
+    if (holdsBlob(claim, stopped)) {
+      const size = await parts.blobs.size(digest).catch((error: unknown) => {
+        throw storageAnswer(error, 'size', parts.events);
+      });
+      if (size !== undefined && (claim.fetchedBytes ?? size) === size) return hit(request, size);
+    }
+    throw unknownBlob(
+      digest,
+      request.heldOnly === true
+        ? 'not here, and nothing new may be fetched'
+        : 'not here, and no rule leads here',
+    );
+  }
+
+  function refuseKnown(request: BlobRequest): void {
+    const { digest, method } = request;
+    const failure =
+      parts.negative.get(memoryKey(request, digest)) ??
+      (method === 'HEAD' ? parts.negative.get(negativeKey(request)) : undefined);
+    if (failure !== undefined) throw answerOf(failure, 'blob', 'negative');
+  }
+
+  async function pullMissing(
+    request: BlobRequest & RuledRequest,
+    { claim, sizeHere, stopped }: Found,
+    signal: AbortSignal,
+  ): Promise<BlobAnswer> {
+    const ruleHas = sizeHere !== undefined && claim.fetchedBytes !== undefined;
+    if (stopped || ruleHas) {
+      const total = await upstream.ask(request, signal);
+      if (stopped) parts.stops.lift(request);
+      if (sizeHere !== undefined && (ruleHas || holdsBlob(claim, false)) && fits(sizeHere, total)) {
         await prove(request, sizeHere);
         return {
           ...hit(request, sizeHere),
           outcome: { verdict: 'revalidated', upstreamStatus: 200 },
         };
       }
-      if (request.method === 'HEAD') return headAnswer(digest, head);
     }
-    if (request.method === 'HEAD') {
-      if (running?.size !== undefined)
-        return { ...headAnswer(digest, running.size), outcome: { verdict: 'coalesced' } };
-      return headAnswer(digest, await headUpstream(request, signal));
-    }
-    const ended = parts.downloads.find(ownerOf(request), digest) === undefined;
-    if (ended && !stopped && (await stored.size(digest)) !== undefined) {
-      // Its download ended since the file was looked for: the bytes are here now.
-      return pullRuled(request, signal);
+    if (request.method === 'HEAD') return answerHead(request, claim, signal);
+    if (parts.downloads.find(ownerOf(request), request.digest) === undefined) {
+      // A download that ended since the claim was read has left its record.
+      const now = await findClaim(request);
+      if (now.held !== claim.held && (await stored.size(request.digest)) !== undefined)
+        return pullNow(request, signal);
     }
     return download(request, claim, signal);
+  }
+
+  /** What upstream says of a blob that is not this repository's yet: nothing that is here is told. */
+  async function answerHead(
+    request: BlobRequest & RuledRequest,
+    claim: BlobClaim,
+    signal: AbortSignal,
+  ): Promise<BlobAnswer> {
+    const { digest } = request;
+    const running = parts.downloads.find(ownerOf(request), digest);
+    if (running?.size !== undefined && isHere(running, request))
+      return headAnswer(digest, running.size, 'coalesced');
+    const named = possibleSize(digest, claim.namedBytes);
+    const said = await upstream.head(request, named !== undefined, signal);
+    return headAnswer(digest, named ?? said, 'miss');
   }
 
   async function download(
@@ -170,33 +217,54 @@ export function createBlobPuller(
     signal: AbortSignal,
   ): Promise<BlobAnswer> {
     const { digest } = request;
-    const expectedBytes = claim.size ?? heads.get(memoryKey(request, digest))?.size;
     try {
-      const { download: running, joined } = await parts.downloads.join(
-        downloadRequest(request, claim.named, expectedBytes),
-        signal,
-      );
-      const verdict = joined ? 'coalesced' : 'miss';
+      const { download: running, joined } = await join(request, claim, signal);
       return {
         digest,
         size: running.size,
         source: downloadSource(running),
-        outcome: { verdict, upstreamStatus: 200 },
+        outcome: { verdict: joined ? 'coalesced' : 'miss', upstreamStatus: 200 },
       };
     } catch (error) {
       if (!(error instanceof NoSpace) && !isStorageFailure(error)) throw error;
-      const size = expectedBytes ?? (await headUpstream(request, signal));
+      const size = expectedBytes(digest, claim) ?? (await upstream.ask(request, signal));
       const { rule, upstreamRepository } = request.target;
       const source = passThroughSource({ rule, upstreamRepository, digest }, size, parts.upstream);
       return { digest, size, source, outcome: { verdict: 'bypass', detail: 'storage full' } };
     }
   }
 
-  function downloadRequest(
-    request: RuledRequest & Pick<BlobRequest, 'digest' | 'stored'>,
-    named: boolean,
-    expectedBytes: number | undefined,
-  ) {
+  /**
+   * The download of the blob by this rule. One that another repository began is this one's too once upstream has answered a
+   * GET of it here; what it fails with there says nothing of here.
+   */
+  async function join(
+    request: RuledBlob,
+    claim: BlobClaim,
+    signal: AbortSignal,
+    background = false,
+  ): Promise<{ readonly download: Download; readonly joined: boolean }> {
+    const wanted = downloadRequest(request, claim);
+    const other = parts.downloads.find(wanted.owner, wanted.digest);
+    const isOthers = other !== undefined && !isHere(other, request);
+    let found: Awaited<ReturnType<Downloads['join']>>;
+    try {
+      found = await parts.downloads.join(wanted, signal, background);
+    } catch (error) {
+      if (!isOthers || !(error instanceof UpstreamFailure)) throw error;
+      await waitUnder(other.closed, signal);
+      found = await parts.downloads.join(wanted, signal, background);
+    }
+    const { download: running } = found;
+    if (isHere(running, request)) return found;
+    await upstream.ask(request, signal);
+    void running.closed.then(() => {
+      if (running.state === 'stored') void prove(request, running.size ?? 0);
+    });
+    return found;
+  }
+
+  function downloadRequest(request: RuledBlob, claim: BlobClaim): DownloadRequest {
     const { rule, upstreamRepository } = request.target;
     const { digest } = request;
     return {
@@ -204,54 +272,38 @@ export function createBlobPuller(
       rule,
       upstreamRepository,
       digest,
-      named,
-      expectedBytes,
+      expectedBytes: expectedBytes(digest, claim),
       onStored: async (size: number) => {
-        held.set(heldKey(request), { size, stamp: parts.changes.stamp(request) });
-        await parts.metadata.recordFetch({
-          ...repositoryKey(request),
-          rule: rule.prefix,
-          digest,
-          size,
-          private: isPrivate(request.target),
-          now: parts.clock.now(),
-        });
+        remember(request, size);
+        await parts.metadata.recordFetch({ ...recordOf(request), size });
         request.stored?.();
       },
     };
   }
 
-  /** One upstream HEAD for any number of askers, kept 60 s. The size, where upstream says it. */
-  async function headUpstream(
-    request: RuledRequest & { readonly digest: Digest },
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
-    const key = memoryKey(request, request.digest);
-    const known = heads.get(key);
-    if (known !== undefined && known.until > parts.clock.elapsed()) return known.size;
-    const { rule, upstreamRepository: repository } = request.target;
-    const { promise } = headFlights.join(`${key} ${rule.prefix}`, async () => {
-      const head = await askInTurn(rule.urls, parts.signal, (url) =>
-        parts.upstream.headBlob({ rule, url, repository }, request.digest, parts.signal),
-      );
-      heads.set(key, { size: head.size, until: parts.clock.elapsed() + headKnownForMs });
-      return head.size;
-    });
-    return waitUnder(promise, signal);
+  function remember(request: PullRequest & { readonly digest: Digest }, size: number): void {
+    const stamp = parts.changes.stamp(request);
+    held.set(heldKey(request), { size, stamp, pushed: false });
   }
 
+  function recordOf(request: RuledRequest & { readonly digest: Digest }) {
+    return {
+      ...repositoryKey(request),
+      rule: ruleIdentity(request.target.rule),
+      digest: request.digest,
+      private: isPrivate(request.target),
+      now: parts.clock.now(),
+    };
+  }
+
+  /** Upstream has answered a GET of it here, and its bytes are the rule's own. */
   async function prove(
     request: RuledRequest & { readonly digest: Digest },
     size: number,
   ): Promise<void> {
-    held.set(heldKey(request), { size, stamp: parts.changes.stamp(request) });
+    remember(request, size);
     try {
-      await parts.metadata.proveBlob({
-        ...repositoryKey(request),
-        digest: request.digest,
-        private: isPrivate(request.target),
-        now: parts.clock.now(),
-      });
+      await parts.metadata.proveBlob(recordOf(request));
     } catch (error) {
       parts.events.emit({ type: 'storageFailed', operation: 'proveBlob', message: String(error) });
     }
@@ -262,68 +314,67 @@ export function createBlobPuller(
     signal: AbortSignal,
     background = false,
   ): Promise<boolean> {
-    const claim = await parts.metadata.findBlobClaim(
-      repositoryKey(request),
-      request.target.rule.prefix,
-      request.digest,
-    );
-    const here = claim.ruleFetched || claim.proven;
-    if (here && (await stored.size(request.digest)) !== undefined) return false;
-    const { download: running } = await parts.downloads.join(
-      downloadRequest(request, claim.named, claim.size),
-      signal,
-      background,
-    );
+    const claim = await findClaim(request);
+    const size = stored.undamaged(request, claim, await stored.size(request.digest));
+    if (size !== undefined && holdsBlob(claim, false)) return false;
+    if (size !== undefined && claim.fetchedBytes !== undefined) {
+      if (fits(size, await upstream.ask(request, signal))) {
+        await prove(request, size);
+        return false;
+      }
+    }
+    const { download: running } = await join(request, claim, signal, background);
     if (!background) await attachWhileRunning(running, signal);
     await waitUnder(running.closed, signal);
     if (running.state === 'failed') throw running.error;
+    if (!isHere(running, request) && running.state === 'stored')
+      await prove(request, running.size ?? 0);
     return true;
-  }
-
-  async function hold(
-    request: RuledRequest & { readonly digest: Digest },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { digest, target } = request;
-    const key = repositoryKey(request);
-    const claim = await parts.metadata.findBlobClaim(key, target.rule.prefix, digest);
-    const size = await parts.blobs.size(digest);
-    if (size === undefined) return void (await fill(request, signal));
-    if (!claim.proven && !(claim.named && claim.ruleFetched)) await headUpstream(request, signal);
-    const now = parts.clock.now();
-    await parts.metadata.proveBlob({ ...key, digest, private: isPrivate(target), now });
   }
 
   return {
     pullBlob: pull,
     fill,
-    hold,
     clear: () => {
       held.clear();
-      heads.clear();
+      upstream.clear();
     },
   };
 }
 
-/** Somebody waits for the whole of it, as a push does: it goes before what nobody waits for, and does not pause. */
-async function attachWhileRunning(download: Download, signal: AbortSignal): Promise<void> {
-  download.attach(1);
-  try {
-    while (download.state === 'running') await download.changed(signal);
-  } finally {
-    download.attach(-1);
-  }
+/** The rule's identity is part of it: what was held under another is not. */
+function heldKey(request: PullRequest & { readonly digest: Digest }): string {
+  return memoryKey(request, `${identityOf(request.target) ?? ''} ${request.digest}`);
 }
 
-function heldKey(request: RuledRequest & { readonly digest: Digest }): string {
-  return memoryKey(request, `${request.target.rule.prefix} ${request.digest}`);
+/** A HEAD's no refuses no GET. */
+function negativeKey(request: BlobRequest): string {
+  const { digest, method } = request;
+  return memoryKey(request, method === 'HEAD' ? `HEAD ${digest}` : digest);
 }
 
-/** Registry and rule: whose partial and whose download it is. */
+/** Registry and rule, as whom and where it leads: whose partial and whose download it is. */
 function ownerOf(request: RuledRequest): string {
-  return `${request.registry} ${request.target.rule.prefix}`;
+  return `${request.registry} ${ruleIdentity(request.target.rule)}`;
 }
 
-function headAnswer(digest: Digest, size: number | undefined): BlobAnswer {
-  return { digest, size, source: undefined, outcome: { verdict: 'miss', upstreamStatus: 200 } };
+function isHere(running: Download, { target }: RuledRequest): boolean {
+  return running.request.upstreamRepository === target.upstreamRepository;
+}
+
+function expectedBytes(digest: Digest, claim: BlobClaim): number | undefined {
+  return possibleSize(digest, claim.fetchedBytes ?? claim.namedBytes);
+}
+
+/** Whether what upstream says of the blob's size, if anything, is that of the file. */
+function fits(size: number, total: number | undefined): boolean {
+  return total === undefined || total === size;
+}
+
+function headAnswer(
+  digest: Digest,
+  size: number | undefined,
+  verdict: 'miss' | 'coalesced',
+): BlobAnswer {
+  return { digest, size, source: undefined, outcome: { verdict, upstreamStatus: 200 } };
 }

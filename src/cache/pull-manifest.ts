@@ -19,6 +19,7 @@ import { stoppedFailure } from './repository-stops.ts';
 import type { TagResolver } from './resolve-tag.ts';
 import { SingleFlight, waitUnder } from './single-flight.ts';
 import { freshnessOf, freshOutcome, isOwn, ownOutcome } from './tag-freshness.ts';
+import { identityOf } from './whose-bytes.ts';
 import { askInTurn } from './upstream-sources.ts';
 
 const headsMax = 10_000;
@@ -127,10 +128,11 @@ export function createManifestPuller(
     error: unknown,
   ): Promise<void> {
     if (!(error instanceof UpstreamFailure)) return;
-    const { named } = await parts.metadata
-      .findBlobClaim(repositoryKey(request), '', digest)
-      .catch(() => ({ named: false }));
-    parts.negative.note(refusalKey(request, digest), named ? 'named' : 'digest', error);
+    const claim = await parts.metadata
+      .findBlobClaim(repositoryKey(request), identityOf(request.target), digest)
+      .catch(() => undefined);
+    const about = claim?.namedBytes === undefined ? 'digest' : 'named';
+    parts.negative.note(refusalKey(request, digest), about, error);
   }
 
   /** One upstream HEAD for a manifest that is not held, kept 60 s. */

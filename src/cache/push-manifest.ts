@@ -20,6 +20,7 @@ import { noRepository } from './push-target.ts';
 import type { PutManifestAnswer, Pushes } from './pushes.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
 import { storageAnswer } from './storage-answer.ts';
+import { identityOf } from './whose-bytes.ts';
 
 export interface PushManifestParts {
   readonly metadata: Metadata;
@@ -56,6 +57,7 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
         create,
         sparse,
         provenance: 'pushed',
+        rule: identityOf(request.target),
         now: parts.clock.now(),
       } as const;
       try {

@@ -102,7 +102,6 @@ export function createBlobPushes(
       });
     }
     const sealed = await file.seal(digest);
-    await dropDamaged(digest, sealed.size);
     await parts.blobs.adopt(sealed);
     const held = await parts.metadata.holdBlob({
       ...repositoryKey(request),
@@ -112,12 +111,6 @@ export function createBlobPushes(
     });
     if (held === 'noRepository') throw noRepository(request);
     return sealed.size;
-  }
-
-  /** A stored file of another length lost bytes behind our back: it gives way to the one that was just verified. */
-  async function dropDamaged(digest: Digest, size: number): Promise<void> {
-    const stored = await parts.blobs.size(digest);
-    if (stored !== undefined && stored !== size) await parts.blobs.delete(digest);
   }
 
   function tell(request: PullRequest, digest: Digest, bytes: number, startedAt: number): void {

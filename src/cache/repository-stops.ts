@@ -25,6 +25,15 @@ export function stoppedFailure(request: PullRequest): UpstreamFailure {
   });
 }
 
+/** Whether upstream's refusal is one that the rule stops a repository for. */
+export function isStopping({ target }: PullRequest, failure: unknown): boolean {
+  return (
+    target.rule?.onFailure.denied === 'stop' &&
+    failure instanceof UpstreamFailure &&
+    failure.kind === 'denied'
+  );
+}
+
 export function createRepositoryStops(
   metadata: Metadata,
   changes: RepositoryChanges,

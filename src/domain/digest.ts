@@ -28,6 +28,12 @@ export function isEmptyBlob(digest: Digest): boolean {
   return emptyBlobs.has(digest);
 }
 
+/** The size that somebody says a blob has, where it can be that: 0 is the empty blob's alone, which has no other. */
+export function possibleSize(digest: Digest, said: number | undefined): number | undefined {
+  if (isEmptyBlob(digest)) return 0;
+  return said === 0 ? undefined : said;
+}
+
 const emptyBlobs: ReadonlySet<string> = new Set([
   'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
   'sha512:cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e',

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ByteSource, ByteSpan, ByteStream } from '../domain/byte-source.ts';
+import type { RegistryKey } from '../domain/registry.ts';
 import type { Verdict } from '../domain/verdict.ts';
 
 /** What a handler sees of a request. */
@@ -44,6 +45,8 @@ export interface ReplyNote {
   /** Low cardinality: `manifest`, `blob`, `tags`, `referrers`, `base`, `api`, `health`, `metrics`, `none`. */
   readonly route: string;
   readonly rule?: string;
+  /** The registry that was asked, where it is not the home registry. */
+  readonly registry?: RegistryKey;
   readonly ns?: string;
   readonly repository?: string;
   /** The tag or digest as it was asked. */

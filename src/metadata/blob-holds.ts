@@ -3,27 +3,11 @@ import type { RegistryKey } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import { mutableTags } from '../domain/tag-mutability.ts';
 import type { RepositoryKey } from './metadata.ts';
-import { pointQuery } from './point-query.ts';
 import { addRepository, lockRepository, setPushed } from './repository-settings.ts';
 import type { Sql } from './schema.ts';
 
 interface BlobKey extends RepositoryKey {
   readonly digest: Digest;
-}
-
-const holdOfBlob = pointQuery((sql, slots: BlobKey) =>
-  sql
-    .selectFrom('repositories')
-    .innerJoin('repository_blobs as hold', 'hold.repository_id', 'repositories.id')
-    .select('hold.proven_at')
-    .where('repositories.registry', '=', slots.registry)
-    .where('repositories.name', '=', slots.repository)
-    .where('hold.digest', '=', slots.digest),
-);
-
-export async function holdsBlob(sql: Sql, key: RepositoryKey, digest: Digest): Promise<boolean> {
-  const { registry, repository } = key;
-  return (await holdOfBlob(sql, { registry, repository, digest })) !== undefined;
 }
 
 export async function findBlobHolders(
@@ -54,12 +38,29 @@ export async function holdBlob(
   // Another process made it meanwhile.
   if (id === undefined) return holdBlob(sql, input);
   await setPushed(sql, id);
+  await holdAsPushed(sql, id, [input.digest], input.now);
+  return 'held';
+}
+
+/** The repository holds the blobs as pushed from now on, whatever its rule comes to lead to. At most a batch of them. */
+export async function holdAsPushed(
+  sql: Sql,
+  repositoryId: number,
+  digests: readonly Digest[],
+  now: number,
+): Promise<void> {
   await sql
     .insertInto('repository_blobs')
-    .values({ repository_id: id, digest: input.digest, proven_at: input.now })
-    .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())
+    .values(
+      digests.map((digest) => ({ repository_id: repositoryId, digest, proven_at: now, pushed: 1 })),
+    )
+    .onConflict((conflict) =>
+      conflict
+        .columns(['repository_id', 'digest'])
+        .doUpdateSet({ pushed: 1 })
+        .where('repository_blobs.pushed', '=', 0),
+    )
     .execute();
-  return 'held';
 }
 
 export async function releaseBlob(sql: Sql, input: BlobKey): Promise<boolean> {

@@ -5,6 +5,8 @@ import { keepRepository } from './repositories.ts';
 import type { Sql } from './schema.ts';
 
 interface BlobInput extends RepositoryKey {
+  /** Identity of the rule through which the blob came. */
+  readonly rule: string;
   readonly digest: Digest;
   readonly private: boolean;
   readonly now: number;
@@ -20,42 +22,35 @@ const claimOfBlob = pointQuery(
         .selectFrom('repositories')
         .where('registry', '=', slots.registry)
         .where('name', '=', slots.repository);
+      const hold = repository
+        .innerJoin('repository_blobs as hold', 'hold.repository_id', 'repositories.id')
+        .where('hold.digest', '=', slots.digest);
       const some = repository
         .innerJoin('manifest_children', 'manifest_children.repository_id', 'repositories.id')
         .where('manifest_children.digest', '=', slots.digest)
-        .select([
-          'manifest_children.manifest_id',
-          'manifest_children.size',
-          'manifest_children.media_type',
-        ])
+        .select(['manifest_children.manifest_id', 'manifest_children.size'])
         .orderBy('manifest_children.manifest_id')
         .orderBy('manifest_children.position')
         .limit(namingsMax)
         .as('child');
-      const named = eb
-        .selectFrom(some)
-        .innerJoin('manifests', 'manifests.id', 'child.manifest_id')
-        .limit(1);
-      const naming = named.where('manifests.provenance', '=', 'cached');
       return [
-        naming.select('child.size').as('named_size'),
-        naming.select('child.media_type').as('media_type'),
-        named
-          .where('manifests.provenance', '<>', 'cached')
-          .select('child.manifest_id')
-          .as('pushed_by'),
-        repository
-          .innerJoin('repository_blobs as proof', 'proof.repository_id', 'repositories.id')
-          .where('proof.digest', '=', slots.digest)
-          .select('proof.proven_at')
-          .as('proven_at'),
+        eb
+          .selectFrom(some)
+          .innerJoin('manifests', 'manifests.id', 'child.manifest_id')
+          .where('manifests.provenance', '=', 'cached')
+          .where('manifests.rule', '=', slots.rule)
+          .select('child.size')
+          .limit(1)
+          .as('named_bytes'),
+        hold.select('hold.pushed').as('pushed'),
+        hold.select('hold.rule').as('rule'),
         eb
           .selectFrom('rule_blobs')
           .where('registry', '=', slots.registry)
           .where('rule', '=', slots.rule)
           .where('digest', '=', slots.digest)
           .select('size')
-          .as('fetched_size'),
+          .as('fetched_bytes'),
       ];
     }),
 );
@@ -63,31 +58,23 @@ const claimOfBlob = pointQuery(
 export async function findBlobClaim(
   sql: Sql,
   key: RepositoryKey,
-  rule: string,
+  rule: string | undefined,
   digest: Digest,
 ): Promise<BlobClaim> {
-  const row = await claimOfBlob(sql, {
-    registry: key.registry,
-    repository: key.repository,
-    rule,
-    digest,
-  });
-  const fetchedSize = row?.fetched_size ?? undefined;
-  const namedSize = row?.named_size ?? undefined;
-  const proven = typeof row?.proven_at === 'number';
+  const { registry, repository } = key;
+  const row = await claimOfBlob(sql, { registry, repository, rule: rule ?? '', digest });
+  const pushed = row?.pushed ?? undefined;
+  const fetched = pushed !== undefined && (rule === undefined || row?.rule === rule);
   return {
-    named: namedSize !== undefined,
-    size: fetchedSize ?? namedSize,
-    mediaType: row?.media_type ?? undefined,
-    ruleFetched: fetchedSize !== undefined,
-    proven,
-    ...(proven && row.pushed_by !== null ? { pushed: true } : {}),
+    held: pushed === 1 ? 'pushed' : fetched ? 'fetched' : undefined,
+    fetchedBytes: row?.fetched_bytes ?? undefined,
+    namedBytes: row?.named_bytes ?? undefined,
   };
 }
 
 export async function recordFetch(
   sql: Sql,
-  input: BlobInput & { readonly rule: string; readonly size: number },
+  input: BlobInput & { readonly size: number },
 ): Promise<void> {
   await sql
     .insertInto('rule_blobs')
@@ -107,7 +94,17 @@ export async function proveBlob(sql: Sql, input: BlobInput): Promise<void> {
   const repositoryId = await keepRepository(sql, input, input.private, input.now);
   await sql
     .insertInto('repository_blobs')
-    .values({ repository_id: repositoryId, digest: input.digest, proven_at: input.now })
-    .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())
+    .values({
+      repository_id: repositoryId,
+      digest: input.digest,
+      proven_at: input.now,
+      rule: input.rule,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['repository_id', 'digest'])
+        .doUpdateSet((eb) => ({ rule: eb.ref('excluded.rule') }))
+        .where('repository_blobs.rule', '<>', input.rule),
+    )
     .execute();
 }

@@ -1,7 +1,13 @@
 import type { Digest } from '../domain/digest.ts';
 import type { Descriptor, Manifest } from '../domain/manifest.ts';
-import type { Insertable } from 'kysely';
-import type { Provenance, RepositoryKey, StoredManifest, StoreManifestInput } from './metadata.ts';
+import type { ExpressionBuilder, ExpressionWrapper, Insertable, SqlBool } from 'kysely';
+import type {
+  Metadata,
+  Provenance,
+  RepositoryKey,
+  StoredManifest,
+  StoreManifestInput,
+} from './metadata.ts';
 import { pointQuery } from './point-query.ts';
 import { keepRepository } from './repositories.ts';
 import type { Schema, Sql } from './schema.ts';
@@ -26,7 +32,12 @@ const manifestByDigest = pointQuery((sql, slots: ManifestKey) =>
     .selectFrom('repositories')
     .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
     .innerJoin('manifest_contents', 'manifest_contents.digest', 'manifests.digest')
-    .select(['manifests.media_type', 'manifests.provenance', 'manifest_contents.bytes'])
+    .select([
+      'manifests.media_type',
+      'manifests.provenance',
+      'manifests.rule',
+      'manifest_contents.bytes',
+    ])
     .where('repositories.registry', '=', slots.registry)
     .where('repositories.name', '=', slots.repository)
     .where('manifests.digest', '=', slots.digest),
@@ -36,7 +47,7 @@ const manifestInfoByDigest = pointQuery((sql, slots: ManifestKey) =>
   sql
     .selectFrom('repositories')
     .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
-    .select(['manifests.media_type', 'manifests.size'])
+    .select(['manifests.media_type', 'manifests.size', 'manifests.provenance', 'manifests.rule'])
     .where('repositories.registry', '=', slots.registry)
     .where('repositories.name', '=', slots.repository)
     .where('manifests.digest', '=', slots.digest),
@@ -52,35 +63,36 @@ export async function findManifest(
     repository: key.repository,
     digest,
   });
-  return (
-    row && {
-      digest,
-      mediaType: row.media_type,
-      bytes: row.bytes,
-      ...(row.provenance === 'cached'
-        ? {}
-        : { provenance: row.provenance as Exclude<Provenance, 'cached'> }),
-    }
-  );
+  return row && { digest, mediaType: row.media_type, bytes: row.bytes, ...originOf(row) };
+}
+
+function originOf(row: {
+  readonly provenance: string;
+  readonly rule: string;
+}): Pick<StoredManifest, 'provenance' | 'rule'> {
+  if (row.provenance !== 'cached')
+    return { provenance: row.provenance as Exclude<Provenance, 'cached'> };
+  return row.rule === '' ? {} : { rule: row.rule };
 }
 
 export async function findManifestInfo(
   sql: Sql,
   key: RepositoryKey,
   digest: Digest,
-): Promise<{ readonly mediaType: string; readonly size: number } | undefined> {
+): ReturnType<Metadata['findManifestInfo']> {
   const row = await manifestInfoByDigest(sql, {
     registry: key.registry,
     repository: key.repository,
     digest,
   });
-  return row && { mediaType: row.media_type, size: row.size };
+  return row && { mediaType: row.media_type, size: row.size, ...originOf(row) };
 }
 
 export async function listReferrers(
   sql: Sql,
   key: RepositoryKey,
   subject: Digest,
+  rule: string | undefined,
 ): Promise<readonly Descriptor[]> {
   const rows = await sql
     .selectFrom('repositories')
@@ -95,6 +107,7 @@ export async function listReferrers(
     .where('repositories.registry', '=', key.registry)
     .where('repositories.name', '=', key.repository)
     .where('manifests.subject', '=', subject)
+    .$if(rule !== undefined, (query) => query.where((eb) => cameBy(eb, rule ?? '')))
     .orderBy('manifests.id')
     .limit(referrersMax)
     .execute();
@@ -154,7 +167,7 @@ export async function findChildren(
 /** The manifest as it was pulled, its children and its tag, all or nothing. */
 export async function storeManifest(sql: Sql, input: StoreManifestInput): Promise<void> {
   const repositoryId = await keepRepository(sql, input, input.private, input.now);
-  await addManifest(sql, repositoryId, input, 'cached');
+  await addManifest(sql, repositoryId, input, 'cached', input.rule);
   if (input.tag) {
     const { digest, mediaType, bytes } = input.manifest;
     await moveTag(
@@ -172,6 +185,7 @@ export async function addManifest(
   repositoryId: number,
   input: Pick<StoreManifestInput, 'manifest' | 'parsed' | 'now'>,
   provenance: Provenance,
+  rule = '',
 ): Promise<boolean> {
   const { digest, mediaType, bytes } = input.manifest;
   await sql
@@ -194,12 +208,38 @@ export async function addManifest(
       // What is cached was pulled; what is pushed was not, until it is.
       last_pulled_at: provenance === 'cached' ? input.now : 0,
       provenance,
+      rule,
     })
     .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())
     .returning('id')
     .executeTakeFirst();
   if (added) await addChildren(sql, repositoryId, added.id, input.parsed);
+  else if (rule !== '') await setRule(sql, repositoryId, digest, rule);
   return added !== undefined;
+}
+
+/** It came through another rule than before. */
+async function setRule(
+  sql: Sql,
+  repositoryId: number,
+  digest: Digest,
+  rule: string,
+): Promise<void> {
+  await sql
+    .updateTable('manifests')
+    .set({ rule })
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .where('rule', '<>', rule)
+    .execute();
+}
+
+/** Manifests that count under the rule of this identity: pushed ones, and those that came through it. */
+export function cameBy(
+  eb: ExpressionBuilder<Schema, 'manifests'>,
+  rule: string,
+): ExpressionWrapper<Schema, 'manifests', SqlBool> {
+  return eb.or([eb('manifests.provenance', '<>', 'cached'), eb('manifests.rule', '=', rule)]);
 }
 
 function annotationsOf(manifest: Manifest): string | null {

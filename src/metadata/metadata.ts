@@ -37,6 +37,8 @@ export interface StoredManifest {
   readonly bytes: Uint8Array;
   /** Absent: it came from upstream. */
   readonly provenance?: Exclude<Provenance, 'cached'>;
+  /** Identity of the rule through which it came; absent where it was pushed. */
+  readonly rule?: string;
 }
 
 export type TagStatus = 'ok' | 'gone' | 'denied' | 'unknown';
@@ -55,18 +57,18 @@ export interface StoredTag {
   readonly provenance: Provenance;
 }
 
-/** What is known of a blob in a repository: the two halves of "R holds B" (design.md §3, "Whose bytes"). */
+/** What is known of a blob in a repository, as it is asked for under one rule (design.md §3, "Whose bytes"). */
 export interface BlobClaim {
-  /** A manifest that was pulled into the repository names it (a pushed one's naming proves nothing); `size` is that descriptor's, or the fetched blob's where the rule fetched it. */
-  readonly named: boolean;
-  readonly size: number | undefined;
-  readonly mediaType: string | undefined;
-  /** This rule has once fetched the blob itself. */
-  readonly ruleFetched: boolean;
-  /** Upstream was asked for it in this very repository and had it, or it was pushed or mounted here. */
-  readonly proven: boolean;
-  /** Proven, and named by a manifest that was pushed here: it is ours, whatever upstream says. */
-  readonly pushed?: true;
+  /**
+   * How the repository came to hold it: `pushed` (or mounted), or `fetched`: its bytes came through the rule that asks, in
+   * this repository, or upstream showed by a GET that it is there. `undefined`: not held, whatever names it. Where no rule
+   * leads to the repository any more, whatever rule it came through counts.
+   */
+  readonly held: 'pushed' | 'fetched' | undefined;
+  /** Its bytes, where the rule that asks has fetched it whole and verified, in any repository. */
+  readonly fetchedBytes: number | undefined;
+  /** Its bytes as a manifest claims that came through the rule that asks. Proves nothing. */
+  readonly namedBytes: number | undefined;
 }
 
 export interface TagInput extends RepositoryKey {
@@ -82,6 +84,8 @@ export interface StoreManifestInput extends RepositoryKey {
   readonly manifest: StoredManifest;
   /** Children are indexed from it. */
   readonly parsed: Manifest;
+  /** Identity of the rule through which it came. */
+  readonly rule: string;
   readonly private: boolean;
   readonly now: number;
   /** Set or moved in the same transaction; its history gains the digest where it is new. */
@@ -117,29 +121,41 @@ export interface PullRow extends Omit<PullRecord, 'at' | 'count'> {
 export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposable {
   findRepository(key: RepositoryKey): Promise<StoredRepository | undefined>;
   findManifest(key: RepositoryKey, digest: Digest): Promise<StoredManifest | undefined>;
-  /** Type and size without the bytes. */
+  /** The same without the bytes; `size` is their number. */
   findManifestInfo(
     key: RepositoryKey,
     digest: Digest,
-  ): Promise<{ readonly mediaType: string; readonly size: number } | undefined>;
+  ): Promise<(Omit<StoredManifest, 'digest' | 'bytes'> & { readonly size: number }) | undefined>;
   findTag(key: RepositoryKey, tag: Tag): Promise<StoredTag | undefined>;
-  /** Tags after `after`, in byte order, at most `limit`. */
-  listTags(key: RepositoryKey, after: string, limit: number): Promise<readonly Tag[]>;
+  /** Tags after `after`, in byte order, at most `limit`: those that were pushed, and those read from one of the `sources`, from any where it is `undefined`. */
+  listTags(
+    key: RepositoryKey,
+    after: string,
+    limit: number,
+    sources: readonly string[] | undefined,
+  ): Promise<readonly Tag[]>;
   /** Every digest a tag has had, newest first, at most `limit`. */
   tagHistory(
     key: RepositoryKey,
     tag: Tag,
     limit: number,
   ): Promise<readonly { readonly digest: Digest; readonly seenAt: number }[]>;
-  /** Manifests of the repository whose subject is the digest. `artifactType` and annotations as the manifest says them. */
-  listReferrers(key: RepositoryKey, subject: Digest): Promise<readonly Descriptor[]>;
+  /**
+   * Manifests of the repository whose subject is the digest: those that were pushed, and those that came through the rule of
+   * this identity, through any where it is `undefined`. `artifactType` and annotations as the manifest says them.
+   */
+  listReferrers(
+    key: RepositoryKey,
+    subject: Digest,
+    rule: string | undefined,
+  ): Promise<readonly Descriptor[]>;
   /** What the stored manifest names: config and layers (with the size and type claimed) and child manifests. */
   findChildren(
     key: RepositoryKey,
     digest: Digest,
   ): Promise<readonly (Descriptor & { readonly role: 'manifest' | 'config' | 'layer' })[]>;
-  /** `rule` is the prefix of the rule asking. */
-  findBlobClaim(key: RepositoryKey, rule: string, digest: Digest): Promise<BlobClaim>;
+  /** `rule` is the identity of the rule that asks; `undefined` where none leads to the repository. */
+  findBlobClaim(key: RepositoryKey, rule: string | undefined, digest: Digest): Promise<BlobClaim>;
   /** Newest first, at most `limit`. */
   listPulls(limit: number): Promise<readonly PullRow[]>;
 
@@ -159,7 +175,7 @@ export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposa
   stopRepository(
     input: RepositoryKey & { readonly reason: string | undefined; readonly now: number },
   ): Promise<void>;
-  /** After adopt: the rule fetched the blob itself, in this repository (which it proves too). */
+  /** After adopt: the rule of this identity fetched the blob whole and verified, in this repository, which holds it now. */
   recordFetch(
     input: RepositoryKey & {
       readonly rule: string;
@@ -169,9 +185,10 @@ export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposa
       readonly now: number;
     },
   ): Promise<void>;
-  /** Upstream was asked for the blob in this repository and has it. */
+  /** The rule of this identity has fetched the blob elsewhere, and upstream has answered a GET of it in this repository, which holds it now. */
   proveBlob(
     input: RepositoryKey & {
+      readonly rule: string;
       readonly digest: Digest;
       readonly private: boolean;
       readonly now: number;

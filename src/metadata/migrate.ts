@@ -4,6 +4,7 @@ import { MetadataError } from './metadata-error.ts';
 import { up as pullCache } from './migrations/001-pull-cache.ts';
 import { up as registry } from './migrations/002-registry.ts';
 import { up as access } from './migrations/003-access.ts';
+import { up as whoseBytes } from './migrations/004-whose-bytes.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -18,6 +19,7 @@ const migrations: readonly Migration[] = [
   { version: 1, name: 'pull-cache', up: pullCache },
   { version: 2, name: 'registry', up: registry },
   { version: 3, name: 'access', up: access },
+  { version: 4, name: 'whose-bytes', up: whoseBytes },
 ];
 
 /** The schema that this Breakwater writes. */

@@ -8,11 +8,13 @@ import type { Sql } from './schema.ts';
 /** Digests that are told; a client that lacks more pushes these first. */
 const toldMax = 100;
 
-/** What a manifest names that is not held here, and blobs that are held by the rule alone. */
+/** What a manifest names that is not held here, and what is held as fetched alone. */
 export interface HeldContent {
   readonly missing: readonly Digest[];
-  /** Fetched by the repository's rule and named by a manifest that was pulled here. */
-  readonly ruleHeld: readonly Digest[];
+  /** Blobs that came through the repository's rule. */
+  readonly fetched: readonly Digest[];
+  /** Manifests that came through the repository's rule. */
+  readonly children: readonly Digest[];
 }
 
 /** `repositoryId` undefined: the repository is still to be made, and nothing is held. */
@@ -26,97 +28,101 @@ export async function findMissing(
     ...(config ? [config] : []),
     ...layers.filter((layer) => !livesElsewhere(layer)),
   ]);
-  const children = input.sparse ? [] : uniqueDigests(manifests);
-  const held = new Set<string>();
-  const ruleHeld: Digest[] = [];
+  const children = uniqueDigests(manifests);
+  // A type that nobody knows may be a blob's.
+  const maybeBlobs = uniqueDigests(
+    manifests.filter(({ mediaType }) => childKind(mediaType) === 'unknown'),
+  );
+  const held = { blobs: new Map<string, boolean>(), children: new Map<string, boolean>() };
   if (repositoryId !== undefined) {
-    for (const digests of batches(blobs)) {
-      await addProven(sql, repositoryId, digests, held);
-      const unproven = digests.filter((digest) => !held.has(digest));
-      for (const some of batches(unproven)) {
-        ruleHeld.push(...(await heldByRule(sql, repositoryId, input, some)));
-      }
-    }
-    for (const digests of batches(children)) await addManifests(sql, repositoryId, digests, held);
-    // A type that nobody knows may be a blob's.
-    const maybeBlobs = manifests.filter(
-      ({ mediaType, digest }) => childKind(mediaType) === 'unknown' && !held.has(digest),
-    );
-    for (const digests of batches(input.sparse ? [] : uniqueDigests(maybeBlobs)))
-      await addProven(sql, repositoryId, digests, held);
+    for (const digests of batches(blobs))
+      await addBlobs(sql, repositoryId, digests, input.rule, held.blobs);
+    for (const digests of batches(children))
+      await addManifests(sql, repositoryId, digests, input.rule, held.children);
+    for (const digests of batches(maybeBlobs))
+      await addBlobs(sql, repositoryId, digests, input.rule, held.blobs);
   }
-  for (const digest of ruleHeld) held.add(digest);
-  const required = input.sparse ? blobs.slice(0, config ? 1 : 0) : [...blobs, ...children];
-  const missing = required.filter((digest) => !held.has(digest));
-  return { missing: missing.slice(0, toldMax), ruleHeld };
+  const required = input.sparse ? blobs.slice(0, config ? 1 : 0) : blobs;
+  const missing = [
+    ...required.filter((digest) => !held.blobs.has(digest)),
+    ...(input.sparse
+      ? []
+      : children.filter((digest) => !held.children.has(digest) && !held.blobs.has(digest))),
+  ];
+  return {
+    missing: missing.slice(0, toldMax),
+    fetched: [...new Set([...blobs, ...maybeBlobs])].filter(
+      (digest) => held.blobs.get(digest) === false,
+    ),
+    children: children.filter((digest) => held.children.get(digest) === false),
+  };
 }
 
 function uniqueDigests(descriptors: readonly Descriptor[]): readonly Digest[] {
   return [...new Set(descriptors.map((one) => one.digest))];
 }
 
-async function addProven(
+/** Adds what is held, and whether it was pushed: `findBlobClaim` for many. A manifest's naming counts for nothing. */
+async function addBlobs(
   sql: Sql,
   repositoryId: number,
   digests: readonly Digest[],
-  held: Set<string>,
+  rule: string | undefined,
+  held: Map<string, boolean>,
 ): Promise<void> {
   const rows = await sql
     .selectFrom('repository_blobs')
-    .select('digest')
+    .select(['digest', 'pushed', 'rule'])
     .where('repository_id', '=', repositoryId)
     .where('digest', 'in', digests)
     .execute();
-  for (const row of rows) held.add(row.digest);
+  for (const row of rows) {
+    if (row.pushed === 1) held.set(row.digest, true);
+    else if (rule === undefined || row.rule === rule) held.set(row.digest, false);
+  }
 }
 
 async function addManifests(
   sql: Sql,
   repositoryId: number,
   digests: readonly Digest[],
-  held: Set<string>,
+  rule: string | undefined,
+  held: Map<string, boolean>,
 ): Promise<void> {
   const rows = await sql
     .selectFrom('manifests')
-    .select('digest')
+    .select(['digest', 'provenance', 'rule'])
     .where('repository_id', '=', repositoryId)
     .where('digest', 'in', digests)
     .execute();
-  for (const row of rows) held.add(row.digest);
+  for (const row of rows) {
+    if (row.provenance !== 'cached') held.set(row.digest, true);
+    else if (rule === undefined || row.rule === rule) held.set(row.digest, false);
+  }
 }
 
-/** A pushed manifest's naming counts for nothing: it may name, as a layer that lives elsewhere, what its pusher never had. */
-async function heldByRule(
+/** Blobs that these manifests of the repository name and that came through the rule, which the repository holds. */
+export async function heldBlobsOf(
   sql: Sql,
   repositoryId: number,
-  key: PutManifestInput,
-  digests: readonly Digest[],
+  manifests: readonly Digest[],
+  rule: string | undefined,
 ): Promise<readonly Digest[]> {
   const rows = await sql
-    .selectFrom('rule_blobs')
-    .select('rule_blobs.digest')
-    .distinct()
-    .where('rule_blobs.registry', '=', key.registry)
-    .where('rule_blobs.rule', 'in', prefixesOf(key.repository))
-    .where('rule_blobs.digest', 'in', digests)
-    .where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom('manifest_children as child')
-          .innerJoin('manifests', 'manifests.id', 'child.manifest_id')
-          .select('child.digest')
-          .where('child.repository_id', '=', repositoryId)
-          .whereRef('child.digest', '=', 'rule_blobs.digest')
-          .where('child.role', '<>', 'manifest')
-          .where('manifests.provenance', '=', 'cached'),
-      ),
+    .selectFrom('manifests')
+    .innerJoin('manifest_children as child', 'child.manifest_id', 'manifests.id')
+    .innerJoin('repository_blobs as hold', (join) =>
+      join
+        .onRef('hold.repository_id', '=', 'manifests.repository_id')
+        .onRef('hold.digest', '=', 'child.digest'),
     )
+    .select('child.digest')
+    .distinct()
+    .where('manifests.repository_id', '=', repositoryId)
+    .where('manifests.digest', 'in', manifests)
+    .where('child.role', '<>', 'manifest')
+    .where('hold.pushed', '=', 0)
+    .$if(rule !== undefined, (query) => query.where('hold.rule', '=', rule ?? ''))
     .execute();
   return rows.map((row) => row.digest as Digest);
-}
-
-/** Prefixes of all rules that can stand over the repository. */
-function prefixesOf(repository: string): readonly string[] {
-  const parts = repository.split('/');
-  return ['ROOT', ...parts.map((_, index) => parts.slice(0, index + 1).join('/'))];
 }

@@ -4,7 +4,9 @@ import type { TagMutability } from '../domain/tag-mutability.ts';
 import type { Tag } from '../domain/tag.ts';
 import { batches } from './batches.ts';
 import { addManifest } from './manifests.ts';
-import { findMissing } from './missing-content.ts';
+import { holdAsPushed } from './blob-holds.ts';
+import { findMissing, heldBlobsOf } from './missing-content.ts';
+import type { HeldContent } from './missing-content.ts';
 import type { PutManifestInput, PutManifestResult } from './registry-metadata.ts';
 import { addRepository, lockRepository, setPushed } from './repository-settings.ts';
 import type { Sql } from './schema.ts';
@@ -24,7 +26,7 @@ export async function putManifest(sql: Sql, input: PutManifestInput): Promise<Pu
     : new Map<Tag, KnownTag>();
   const fixed = repository && findImmutable(repository.tagMutability, known, input);
   if (fixed) return fixed;
-  const { missing, ruleHeld } = await findMissing(sql, repository?.id, input);
+  const { missing, fetched, children } = await findMissing(sql, repository?.id, input);
   if (missing.length > 0) return { kind: 'missing', digests: missing };
 
   const id = repository?.id ?? (await addRepository(sql, input, mutableTags, input.now));
@@ -33,7 +35,7 @@ export async function putManifest(sql: Sql, input: PutManifestInput): Promise<Pu
   await setPushed(sql, id);
   const added = await addManifest(sql, id, input, input.provenance);
   if (!added) await setProvenance(sql, id, input);
-  await holdAll(sql, id, ruleHeld, input.now);
+  await keepAsPushed(sql, id, { fetched, children }, input);
   for (const tag of input.tags) await pushTag(sql, id, tag, input);
   return {
     kind: 'stored',
@@ -93,18 +95,26 @@ async function setProvenance(
     .execute();
 }
 
-/** What the rule fetched for a manifest that was pulled is held by the one that is pushed. */
-async function holdAll(
+/**
+ * What a pushed manifest names and the repository's rule brought is pushed content from now on: it stays when the rule leads
+ * elsewhere. Of a child manifest what is held of its own blobs stays too.
+ */
+async function keepAsPushed(
   sql: Sql,
   repositoryId: number,
-  digests: readonly Digest[],
-  now: number,
+  { fetched, children }: Pick<HeldContent, 'fetched' | 'children'>,
+  input: PutManifestInput,
 ): Promise<void> {
-  for (const some of batches(digests)) {
+  for (const some of batches(fetched)) await holdAsPushed(sql, repositoryId, some, input.now);
+  for (const some of batches(children)) {
+    const blobs = await heldBlobsOf(sql, repositoryId, some, input.rule);
+    for (const digests of batches(blobs)) await holdAsPushed(sql, repositoryId, digests, input.now);
     await sql
-      .insertInto('repository_blobs')
-      .values(some.map((digest) => ({ repository_id: repositoryId, digest, proven_at: now })))
-      .onConflict((conflict) => conflict.columns(['repository_id', 'digest']).doNothing())
+      .updateTable('manifests')
+      .set({ provenance: input.provenance })
+      .where('repository_id', '=', repositoryId)
+      .where('digest', 'in', some)
+      .where('provenance', '=', 'cached')
       .execute();
   }
 }

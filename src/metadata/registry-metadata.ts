@@ -47,6 +47,8 @@ export interface PutManifestInput extends RepositoryKey {
   /** Whether an index may name manifests, and an image layers, that are not here. */
   readonly sparse: boolean;
   readonly provenance: Exclude<Provenance, 'cached'>;
+  /** Identity of the rule that leads to the repository: what came through it counts as held, and is pushed content from then on. `undefined`: none leads there, and any counts. */
+  readonly rule: string | undefined;
   readonly now: number;
 }
 
@@ -80,9 +82,7 @@ export interface RegistryMetadata {
     before: { readonly createdAt: number; readonly digest: string } | undefined,
     limit: number,
   ): Promise<readonly ImageRow[]>;
-  /** True where the repository holds the blob by a push, a mount or its own fetch: what a mount may take. */
-  holdsBlob(key: RepositoryKey, digest: Digest): Promise<boolean>;
-  /** Repositories of the registry that hold the blob so, in byte order, at most `limit`. */
+  /** Repositories of the registry that have come to hold the blob in any way, in byte order, at most `limit`; whether one still does, `findBlobClaim` says. */
   findBlobHolders(
     registry: RegistryKey,
     digest: Digest,

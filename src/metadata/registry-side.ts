@@ -1,4 +1,4 @@
-import { findBlobHolders, holdsBlob } from './blob-holds.ts';
+import { findBlobHolders } from './blob-holds.ts';
 import { dropAllDeleted } from './deleted-repositories.ts';
 import { listImages } from './images.ts';
 import type { RegistryMetadata } from './registry-metadata.ts';
@@ -14,7 +14,6 @@ export function createRegistrySide(read: Read, write: Write): RegistryMetadata {
     listTagRows: (key, after, limit) => read('tags', (sql) => listTagRows(sql, key, after, limit)),
     listImages: (key, before, limit) =>
       read('images', (sql) => listImages(sql, key, before, limit)),
-    holdsBlob: (key, digest) => read('a blob hold', (sql) => holdsBlob(sql, key, digest)),
     findBlobHolders: (registry, digest, limit) =>
       read('holders of a blob', (sql) => findBlobHolders(sql, registry, digest, limit)),
 

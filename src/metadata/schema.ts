@@ -31,6 +31,8 @@ export interface Schema {
     created_at: number;
     last_pulled_at: number;
     provenance: Generated<string>;
+    /** Identity of the rule through which it came last; empty: it was pushed, or came before this was recorded. */
+    rule: Generated<string>;
   };
   manifest_children: {
     manifest_id: number;
@@ -66,10 +68,17 @@ export interface Schema {
     digest: string;
     seen_at: number;
   };
-  /** Blobs that a rule has fetched itself. */
+  /** Blobs that a rule has fetched whole and verified, by the rule's identity. */
   rule_blobs: { registry: string; rule: string; digest: string; size: number; fetched_at: number };
-  /** Blobs that upstream had in this very repository, or that were pushed or mounted here. */
-  repository_blobs: { repository_id: number; digest: string; proven_at: number };
+  /** Blobs that were pushed or mounted here, or came through a rule in this very repository. */
+  repository_blobs: {
+    repository_id: number;
+    digest: string;
+    proven_at: number;
+    pushed: Generated<number>;
+    /** Identity of the rule through which it came last; empty where none did. */
+    rule: Generated<string>;
+  };
   pull_records: {
     id: Generated<number>;
     registry: string;

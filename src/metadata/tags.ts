@@ -63,10 +63,32 @@ export async function listTags(
   key: RepositoryKey,
   after: string,
   limit: number,
+  sources: readonly string[] | undefined,
 ): Promise<readonly Tag[]> {
   const { registry, repository } = key;
-  const rows = await tagsInOrder(sql, { registry, repository, after: textBefore(after), limit });
+  const from = { registry, repository, after: textBefore(after), limit };
+  const rows = await (sources === undefined
+    ? tagsInOrder(sql, from)
+    : tagsFrom(sql, from, sources));
   return rows.map((row) => row.tag as Tag);
+}
+
+function tagsFrom(
+  sql: Sql,
+  from: RepositoryKey & { readonly after: string; readonly limit: number },
+  sources: readonly string[],
+): Promise<readonly { readonly tag: string }[]> {
+  return sql
+    .selectFrom('repositories')
+    .innerJoin('tags', 'tags.repository_id', 'repositories.id')
+    .select('tags.tag')
+    .where('repositories.registry', '=', from.registry)
+    .where('repositories.name', '=', from.repository)
+    .where('tags.tag', '>', from.after)
+    .where((eb) => eb.or([eb('tags.provenance', '<>', 'cached'), eb('tags.source', 'in', sources)]))
+    .orderBy('tags.tag')
+    .limit(from.limit)
+    .execute();
 }
 
 const tagRowsInOrder = rowsQuery(

@@ -8,8 +8,11 @@ export interface BlobStore {
   size(digest: Digest): Promise<number | undefined>;
   /** `undefined` when the blob is not there. The caller owns the reader. */
   open(digest: Digest, span: ByteSpan | undefined): Promise<ByteReader | undefined>;
-  /** Takes a sealed spool file over: renamed into place, its folder synced before this resolves. A blob already there wins; the file is discarded. */
-  adopt(file: VerifiedFile): Promise<void>;
+  /**
+   * Takes a sealed file over: renamed into place, its folder synced before this resolves. A blob already there wins, unless
+   * its length is another or `replace` is set: then the file takes its place at once, and who reads the old one reads on.
+   */
+  adopt(file: VerifiedFile, replace?: boolean): Promise<void>;
   /** Idempotent; a blob that is not there is no error. */
   delete(digest: Digest): Promise<void>;
   /** Every blob, in no order; for upkeep alone: it walks the tree. */

@@ -26,14 +26,14 @@ export function createFileBlobs(context: FileBlobsContext, root: string): BlobSt
   return {
     size: async (digest) => (await files.stat(pathOf(digest)))?.size,
     open: (digest, span) => openBlob(context, pathOf(digest), span),
-    adopt: async (file) => {
+    adopt: async (file, replace = false) => {
       const takeover = takeoverOf(file);
       const folder = folderOf(file.digest);
       const path = pathOf(file.digest);
       await folders.ensure(join(root, algorithmOf(file.digest)));
       await folders.ensure(folder);
       const there = await files.stat(path);
-      if (there?.size !== file.size) {
+      if (replace || there?.size !== file.size) {
         try {
           await takeover.moveTo(path);
         } catch (error) {

@@ -46,9 +46,10 @@ function createMemoryBlobs(blobs: Map<string, Uint8Array>): BlobStore {
       }
       return readerOf(span === undefined ? bytes : bytes.subarray(span.start, span.end + 1));
     },
-    adopt: async (file) => {
+    adopt: async (file, replace = false) => {
       const takeover = takeoverOf(file);
-      if (!blobs.has(file.digest)) await takeover.moveTo(file.digest);
+      if (replace || blobs.get(file.digest)?.byteLength !== file.size)
+        await takeover.moveTo(file.digest);
       await takeover.settle();
     },
     delete: async (digest) => {

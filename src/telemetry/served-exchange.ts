@@ -1,3 +1,4 @@
+import type { RegistryKey } from '../domain/registry.ts';
 import type { Verdict } from '../domain/verdict.ts';
 
 /** What telemetry reads of a finished exchange; the http side's `Served` is one. */
@@ -15,6 +16,8 @@ export interface ServedExchange {
     readonly note: {
       readonly route: string;
       readonly rule?: string;
+      /** Absent: home. */
+      readonly registry?: RegistryKey;
       readonly ns?: string;
       readonly repository?: string;
       readonly reference?: string;

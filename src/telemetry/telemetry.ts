@@ -10,6 +10,7 @@ import type { ServedExchange } from './served-exchange.ts';
 import { createThrottle } from './throttle.ts';
 
 export interface TelemetryParts {
+  /** The home registry, whose pulls are those that name no other. */
   readonly registry: RegistryKey;
   readonly clock: Clock;
   readonly log: Log;
@@ -49,7 +50,7 @@ export function createTelemetry({
 /** Manifests are what images are counted by: a GET or a HEAD that was answered with one. Refusals and failures are in the metrics and the access log. */
 function recordPull(
   exchange: ServedExchange,
-  registry: RegistryKey,
+  home: RegistryKey,
   clock: Clock,
   pulls: PullRecorder,
 ): void {
@@ -64,7 +65,7 @@ function recordPull(
     return;
   if (reply.status >= 400 || (request.method !== 'GET' && request.method !== 'HEAD')) return;
   pulls.add({
-    registry,
+    registry: note.registry ?? home,
     clientAddress: request.clientAddress,
     ns: note.ns ?? '',
     image: `${note.repository}${note.reference.includes(':') ? '@' : ':'}${note.reference}`,

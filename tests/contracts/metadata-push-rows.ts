@@ -115,7 +115,7 @@ export const pushRows: readonly MetadataRow[] = [
       deepEqual(await metadata.tagHistory(input, tagOf('v1'), 10), [
         { digest: input.manifest.digest, seenAt: 1000 },
       ]);
-      deepEqual(await metadata.listTags(input, '', 10), ['latest', 'v1']);
+      deepEqual(await metadata.listTags(input, '', 10, undefined), ['latest', 'v1']);
     },
   },
   {
@@ -151,28 +151,28 @@ export const pushRows: readonly MetadataRow[] = [
     },
   },
   {
-    name: 'what the rule fetched for an image that was pulled here is held, and stays so',
+    name: 'what the rule brought here is held by the image that is pushed, and stays whatever the rule leads to',
     async run(metadata) {
       const pulled = manifestInput('quay.io/team/app', 'one', { tag: 'x' });
       await metadata.storeManifest(pulled);
       const input = pushInput('quay.io/team/app', 'one', { tags: ['mine'] });
       const blobs = blobsOf(input);
       for (const digest of blobs) {
-        // Fetched for a sibling: here it is named, and not proven.
-        await metadata.recordFetch({
-          ...keyOf('quay.io/team/other'),
-          rule: 'quay.io',
-          digest,
-          size: 5,
-          private: false,
-          now: 5,
-        });
+        // Fetched for a sibling: here it is named, and not held.
+        const fetched = { rule: 'samples', digest, size: 5, private: false, now: 5 };
+        await metadata.recordFetch({ ...keyOf('quay.io/team/other'), ...fetched });
+        equal((await metadata.findBlobClaim(input, 'samples', digest)).held, undefined);
       }
-      equal(await metadata.holdsBlob(input, blobs[0] ?? digestOf('')), false);
+      deepEqual(await metadata.putManifest(input), { kind: 'missing', digests: blobs });
+      for (const digest of blobs)
+        await metadata.proveBlob({ ...input, rule: 'samples', digest, private: false, now: 6 });
+      const led = { ...input, rule: 'elsewhere' };
+      deepEqual(await metadata.putManifest(led), { kind: 'missing', digests: blobs });
       const result = await metadata.putManifest(input);
       ok(result.kind === 'stored' && !result.added);
-      for (const digest of blobs) equal(await metadata.holdsBlob(input, digest), true);
-      equal((await metadata.putManifest(input)).kind, 'stored');
+      for (const digest of blobs)
+        equal((await metadata.findBlobClaim(input, 'elsewhere', digest)).held, 'pushed');
+      equal((await metadata.putManifest(led)).kind, 'stored');
     },
   },
   {
@@ -250,7 +250,7 @@ export const pushRows: readonly MetadataRow[] = [
         (await push(metadata, { ...signature, parsed: { ...signature.parsed, subject } })).kind,
         'stored',
       );
-      equal((await metadata.listReferrers(signature, subject.digest)).length, 1);
+      equal((await metadata.listReferrers(signature, subject.digest, undefined)).length, 1);
     },
   },
   {

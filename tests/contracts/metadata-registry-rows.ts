@@ -25,7 +25,6 @@ export const registryRows: readonly MetadataRow[] = [
       deepEqual(await metadata.listRepositories(home, { prefix: '', after: '', limit: 9 }), []);
       deepEqual(await metadata.listTagRows(key, '', 9), []);
       deepEqual(await metadata.listImages(key, undefined, 9), []);
-      equal(await metadata.holdsBlob(key, digest), false);
       deepEqual(await metadata.findBlobHolders(home, digest, 9), []);
       equal(await metadata.setTagMutability({ ...key, tagMutability: mutableTags }), false);
       equal(await metadata.setRepositoryPolicy({ ...key, text: '{}' }), false);
@@ -112,7 +111,7 @@ export const registryRows: readonly MetadataRow[] = [
       await metadata.storeManifest(manifestInput('quay.io/naming', 'one'));
       equal(await metadata.holdBlob({ ...keyOf('b/pushed'), ...blob, create: true }), 'held');
       equal(await metadata.holdBlob({ ...keyOf('b/pushed'), ...blob, create: false }), 'held');
-      await metadata.proveBlob({ ...keyOf('c/proven'), ...blob, private: false });
+      await metadata.proveBlob({ ...keyOf('c/proven'), ...blob, rule: 'c', private: false });
       const fetched = { ...keyOf('a/fetched'), ...blob, rule: 'a', size: 1, private: false };
       await metadata.recordFetch(fetched);
       const elsewhere = { ...keyOf('a/a'), registry: '111122223333/eu-west-1' as const };
@@ -120,13 +119,29 @@ export const registryRows: readonly MetadataRow[] = [
       const holders = ['a/fetched', 'b/pushed', 'c/proven'];
       deepEqual(await metadata.findBlobHolders(home, digest, 10), holders);
       deepEqual(await metadata.findBlobHolders(home, digest, 2), holders.slice(0, 2));
-      for (const holder of holders) equal(await metadata.holdsBlob(keyOf(holder), digest), true);
-      equal(await metadata.holdsBlob(keyOf('quay.io/naming'), digest), false);
+      const held = async (name: string, rule: string | undefined) =>
+        (await metadata.findBlobClaim(keyOf(name), rule, digest)).held;
+      for (const [name, rule, how] of [
+        ['a/fetched', 'a', 'fetched'],
+        ['a/fetched', 'led elsewhere', undefined],
+        ['a/fetched', undefined, 'fetched'],
+        ['b/pushed', 'any', 'pushed'],
+        ['b/pushed', undefined, 'pushed'],
+        ['c/proven', 'c', 'fetched'],
+        ['c/proven', 'a', undefined],
+        ['quay.io/naming', 'samples', undefined],
+        ['quay.io/naming', undefined, undefined],
+      ] as const)
+        equal(await held(name, rule), how, `${name} under ${rule}`);
+      await metadata.proveBlob({ ...keyOf('b/pushed'), ...blob, rule: 'b', private: false });
+      equal(await held('b/pushed', 'any'), 'pushed');
+      await metadata.proveBlob({ ...keyOf('c/proven'), ...blob, rule: 'd', private: false });
+      deepEqual([await held('c/proven', 'c'), await held('c/proven', 'd')], [undefined, 'fetched']);
       equal(await metadata.releaseBlob({ ...fetched }), true);
       equal(await metadata.releaseBlob({ ...fetched }), false);
-      equal(await metadata.holdsBlob(fetched, digest), false);
-      equal((await metadata.findBlobClaim(fetched, 'a', digest)).ruleFetched, true);
-      equal(await metadata.holdsBlob(keyOf('b/pushed'), digest), true);
+      const released = { held: undefined, fetchedBytes: 1, namedBytes: undefined };
+      deepEqual(await metadata.findBlobClaim(fetched, 'a', digest), released);
+      equal(await held('b/pushed', undefined), 'pushed');
     },
   },
   {
@@ -233,7 +248,7 @@ export const registryRows: readonly MetadataRow[] = [
       deepEqual(await metadata.listTagRows(input, '', 10), rows);
       deepEqual(await metadata.listTagRows(input, 'C', 1), rows.slice(1, 2));
       deepEqual(await metadata.listTagRows(input, 'a\0', 9), rows.slice(2));
-      deepEqual(await metadata.listTags(input, 'a\0b', 9), ['b']);
+      deepEqual(await metadata.listTags(input, 'a\0b', 9, undefined), ['b']);
     },
   },
   {
@@ -250,7 +265,7 @@ export const registryRows: readonly MetadataRow[] = [
       equal(await metadata.deleteManifest({ ...one, digest }), undefined);
       equal(await metadata.findManifest(one, digest), undefined);
       deepEqual(await metadata.findChildren(one, digest), []);
-      deepEqual(await metadata.listTags(one, '', 10), ['v2']);
+      deepEqual(await metadata.listTags(one, '', 10, undefined), ['v2']);
       deepEqual(await metadata.findManifest(elsewhere, digest), pushedManifest(one));
       deepEqual(await metadata.deleteManifest({ ...elsewhere, digest }), {
         tags: ['a', 'latest', 'v1'],
@@ -268,7 +283,7 @@ export const registryRows: readonly MetadataRow[] = [
       const tag = tagOf('v1');
       equal(await metadata.deleteTag({ ...input, tag }), input.manifest.digest);
       equal(await metadata.deleteTag({ ...input, tag }), undefined);
-      deepEqual(await metadata.listTags(input, '', 10), ['v2']);
+      deepEqual(await metadata.listTags(input, '', 10, undefined), ['v2']);
       deepEqual(await metadata.findManifest(input, input.manifest.digest), pushedManifest(input));
       await metadata.storeManifest(manifestInput('quay.io/app', 'upstream', { tag: 'v1' }));
       equal((await metadata.findTag(input, tag))?.provenance, 'cached');
@@ -308,7 +323,7 @@ export const registryRows: readonly MetadataRow[] = [
         now: 9,
       });
       equal((await metadata.findRepository(input))?.policy, undefined);
-      deepEqual(await metadata.listTags(input, '', 10), []);
+      deepEqual(await metadata.listTags(input, '', 10, undefined), []);
       deepEqual(await metadata.tagHistory(input, tagOf('v1'), 10), []);
       equal((await metadata.putManifest(input)).kind, 'missing');
       equal(await metadata.deleteRepository({ ...input, force: false }), 'deleted');

@@ -59,6 +59,7 @@ export function manifestInput(
       artifactType: undefined,
       annotations: undefined,
     },
+    rule: 'samples',
     private: false,
     now: 1000,
     ...(options.tag === undefined
@@ -88,6 +89,7 @@ export function pushInput(
     create: true,
     sparse: false,
     provenance: 'pushed',
+    rule: 'samples',
     now: options.now ?? 1000,
   };
 }

@@ -15,7 +15,7 @@ import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
 import type { PostgresCluster } from '../support/postgres.ts';
 import { postgresMissing, startPostgres } from '../support/postgres.ts';
 import { accessRows } from './metadata-access-rows.ts';
-import { checkFirstContent, makeFirstDatabase } from './metadata-first-version.ts';
+import { earlierVersions } from './metadata-earlier-versions.ts';
 import { pushRows } from './metadata-push-rows.ts';
 import { registryRows } from './metadata-registry-rows.ts';
 import type { MetadataRow } from './metadata-row.ts';
@@ -43,17 +43,15 @@ const pullRows: readonly MetadataRow[] = [
       equal(await metadata.findManifest(key, digestOf('a')), undefined);
       equal(await metadata.findManifestInfo(key, digestOf('a')), undefined);
       equal(await metadata.findTag(key, tagOf('1')), undefined);
-      deepEqual(await metadata.listTags(key, '', 10), []);
+      deepEqual(await metadata.listTags(key, '', 10, undefined), []);
       deepEqual(await metadata.tagHistory(key, tagOf('1'), 10), []);
-      deepEqual(await metadata.listReferrers(key, digestOf('a')), []);
+      deepEqual(await metadata.listReferrers(key, digestOf('a'), undefined), []);
       deepEqual(await metadata.findChildren(key, digestOf('a')), []);
       deepEqual(await metadata.listPulls(10), []);
       deepEqual(await metadata.findBlobClaim(key, 'docker.io', digestOf('a')), {
-        named: false,
-        size: undefined,
-        mediaType: undefined,
-        ruleFetched: false,
-        proven: false,
+        held: undefined,
+        fetchedBytes: undefined,
+        namedBytes: undefined,
       });
     },
   },
@@ -62,10 +60,12 @@ const pullRows: readonly MetadataRow[] = [
     async run(metadata) {
       const input = manifestInput('docker.io/library/nginx', 'one', { tag: '1.27' });
       await metadata.storeManifest(input);
-      deepEqual(await metadata.findManifest(input, input.manifest.digest), input.manifest);
+      const stored = { ...input.manifest, rule: 'samples' };
+      deepEqual(await metadata.findManifest(input, input.manifest.digest), stored);
       deepEqual(await metadata.findManifestInfo(input, input.manifest.digest), {
         mediaType: input.manifest.mediaType,
         size: input.manifest.bytes.byteLength,
+        rule: 'samples',
       });
       deepEqual(await metadata.findChildren(input, input.manifest.digest), [
         { role: 'config', ...input.parsed.config },
@@ -229,9 +229,16 @@ const pullRows: readonly MetadataRow[] = [
         await metadata.storeManifest(manifestInput('quay.io/a', 'one', { tag }));
       }
       const key = keyOf('quay.io/a');
-      deepEqual(await metadata.listTags(key, '', 10), ['B', '_x', 'a-1', 'a.1', 'a1', 'b']);
-      deepEqual(await metadata.listTags(key, '_x', 2), ['a-1', 'a.1']);
-      deepEqual(await metadata.listTags(key, 'aa', 10), ['b']);
+      deepEqual(await metadata.listTags(key, '', 10, undefined), [
+        'B',
+        '_x',
+        'a-1',
+        'a.1',
+        'a1',
+        'b',
+      ]);
+      deepEqual(await metadata.listTags(key, '_x', 2, undefined), ['a-1', 'a.1']);
+      deepEqual(await metadata.listTags(key, 'aa', 10, undefined), ['b']);
     },
   },
   {
@@ -256,7 +263,7 @@ const pullRows: readonly MetadataRow[] = [
         digest: input.manifest.digest,
         size: input.manifest.bytes.byteLength,
       });
-      deepEqual(await metadata.listReferrers(bare, subject.digest), [
+      deepEqual(await metadata.listReferrers(bare, subject.digest, undefined), [
         descriptor(bare),
         {
           ...descriptor(full),
@@ -264,7 +271,7 @@ const pullRows: readonly MetadataRow[] = [
           annotations: { 'org.x': 'ü "q"' },
         },
       ]);
-      deepEqual(await metadata.listReferrers(keyOf('quay.io/b'), subject.digest), []);
+      deepEqual(await metadata.listReferrers(keyOf('quay.io/b'), subject.digest, undefined), []);
     },
   },
   {
@@ -275,30 +282,23 @@ const pullRows: readonly MetadataRow[] = [
       await metadata.storeManifest(input);
       await metadata.recordFetch({
         ...input,
-        rule: 'private.test',
+        rule: 'samples',
         digest: blob,
-        size: 100,
+        size: 101,
         private: true,
         now: 5,
       });
-      deepEqual(await metadata.findBlobClaim(input, 'private.test', blob), {
-        named: true,
-        size: 100,
-        mediaType: input.parsed.layers[0]?.mediaType,
-        ruleFetched: true,
-        proven: true,
+      deepEqual(await metadata.findBlobClaim(input, 'samples', blob), {
+        held: 'fetched',
+        fetchedBytes: 101,
+        namedBytes: 100,
       });
       equal((await metadata.findRepository(input))?.private, true);
-      const nothing = {
-        named: false,
-        size: undefined,
-        mediaType: undefined,
-        ruleFetched: false,
-        proven: false,
-      };
+      const nothing = { held: undefined, fetchedBytes: undefined, namedBytes: undefined };
+      deepEqual(await metadata.findBlobClaim(input, 'led elsewhere', blob), nothing);
       deepEqual(await metadata.findBlobClaim(keyOf('docker.io/b'), 'docker.io', blob), nothing);
       const elsewhere = { ...input, registry: '111122223333/eu-west-1' as const };
-      deepEqual(await metadata.findBlobClaim(elsewhere, 'private.test', blob), nothing);
+      deepEqual(await metadata.findBlobClaim(elsewhere, 'samples', blob), nothing);
     },
   },
   {
@@ -308,19 +308,12 @@ const pullRows: readonly MetadataRow[] = [
       const layer = input.parsed.layers[0];
       ok(layer);
       await metadata.storeManifest(input);
-      const claim = await metadata.findBlobClaim(input, 'docker.io', layer.digest);
-      deepEqual(claim, {
-        named: true,
-        size: layer.size,
-        mediaType: layer.mediaType,
-        ruleFetched: false,
-        proven: false,
-      });
-      await metadata.proveBlob({ ...input, digest: layer.digest, private: false, now: 6 });
-      deepEqual(await metadata.findBlobClaim(input, 'docker.io', layer.digest), {
-        ...claim,
-        proven: true,
-      });
+      const claim = { held: undefined, fetchedBytes: undefined, namedBytes: layer.size };
+      deepEqual(await metadata.findBlobClaim(input, 'samples', layer.digest), claim);
+      const proof = { ...input, digest: layer.digest, private: false, now: 6 };
+      await metadata.proveBlob(proof);
+      const proven = { ...claim, held: 'fetched' };
+      deepEqual(await metadata.findBlobClaim(input, 'samples', layer.digest), proven);
     },
   },
   {
@@ -525,15 +518,17 @@ suite('metadata on PostgreSQL', { skip: postgresMissing() ?? false }, () => {
     await rejects(openPostgresMetadata(url), { name: 'MetadataError', reason: 'version' });
   });
 
-  test('of the first version is brought up to date, and what it holds was cached', async () => {
-    const url = await cluster.createDatabase();
-    const dialect = new PostgresDialect({ pool: new Pool({ connectionString: url }) });
-    const kysely = new Kysely<unknown>({ dialect });
-    await makeFirstDatabase(kysely, 'postgres');
-    await kysely.destroy();
-    await using metadata = await openPostgresMetadata(url);
-    await checkFirstContent(metadata);
-  });
+  for (const { what, make, check } of earlierVersions) {
+    test(`of ${what}`, async () => {
+      const url = await cluster.createDatabase();
+      const dialect = new PostgresDialect({ pool: new Pool({ connectionString: url }) });
+      const kysely = new Kysely<unknown>({ dialect });
+      await make(kysely, 'postgres');
+      await kysely.destroy();
+      await using metadata = await openPostgresMetadata(url);
+      await check(metadata);
+    });
+  }
 
   test('takes the same pushes and deletions from two processes at once: none fails', async () => {
     const url = await cluster.createDatabase();

@@ -16,7 +16,7 @@ import { homeRegistry } from '../../src/domain/registry.ts';
 import { parseRepositoryName } from '../../src/domain/repository-name.ts';
 import { createRuleSet } from '../../src/domain/rule-set.ts';
 import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
-import type { Metadata } from '../../src/metadata/metadata.ts';
+import type { Metadata, RepositoryKey } from '../../src/metadata/metadata.ts';
 import type { Event } from '../../src/ports/events.ts';
 import type { Upstream } from '../../src/ports/upstream.ts';
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts';
@@ -36,6 +36,8 @@ export interface CacheRig extends AsyncDisposable {
   request(name: string): PullRequest;
   /** As a reload with these rules does; `request` goes by the first ones. */
   reload(rules: readonly PullRule[]): void;
+  /** The same, and `request` goes by these. */
+  setRules(rules: readonly PullRule[]): void;
   manifest(
     name: string,
     reference: string,
@@ -85,13 +87,15 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
   const stored = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
   const metadata = options.around?.(stored) ?? stored;
   const events: Event[] = [];
-  const rules = createRuleSet(options.rules ?? [testRule()]);
+  let rules = createRuleSet(options.rules ?? [testRule()]);
   let inForce = options.rules ?? [testRule()];
   const limits = { ...testLimits, rules: () => inForce, ...options.limits };
   const told = { emit: (event: Event) => void events.push(event) };
   const client = options.client?.({ clock, events: told }) ?? upstream;
+  const ruleOf = ({ registry, repository }: RepositoryKey) =>
+    registry === homeRegistry ? rules.byPath(repository)?.rule : undefined;
   const cache = createCache(
-    { metadata, ...storage, upstream: client, clock, events: told },
+    { metadata, ...storage, upstream: client, clock, events: told, ruleOf },
     limits,
   );
   const signal = new AbortController().signal;
@@ -109,6 +113,11 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
     signal,
     request,
     reload: (next) => {
+      inForce = next;
+      cache.reset();
+    },
+    setRules: (next) => {
+      rules = createRuleSet(next);
       inForce = next;
       cache.reset();
     },

@@ -203,7 +203,7 @@ async function readImage(
   if (digest === undefined || info === undefined) return unknownImage(key, reference);
   const [children, referrers, history] = await Promise.all([
     metadata.findChildren(key, digest),
-    metadata.listReferrers(key, digest),
+    metadata.listReferrers(key, digest, undefined),
     tag === undefined ? [] : metadata.tagHistory(key, tag.tag, historyMax),
   ]);
   return {

@@ -96,7 +96,14 @@ function makePlan(route: Route, host: HostRegistry, parts: PlanParts): Plan {
   const rules = registry === home ? parts.rules : noRules;
   const asked = mirrored === undefined ? route : { ...route, ns: undefined };
   const target = resolveTarget(asked, rules, listener);
-  return { route, registry, ecr: host.ecr, target, note: noteOf(route, target) };
+  const note = noteOf(route, target);
+  return {
+    route,
+    registry,
+    ecr: host.ecr,
+    target,
+    note: registry === home ? note : { ...note, registry },
+  };
 }
 
 function noteOf(route: RepositoryRoute, target: PullTarget): ReplyNote {

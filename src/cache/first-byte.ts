@@ -1,0 +1,46 @@
+import type { Digest } from '../domain/digest.ts';
+import { isEmptyBlob } from '../domain/digest.ts';
+import type { PullRule } from '../domain/pull-rule.ts';
+import type { RepositoryName } from '../domain/repository-name.ts';
+import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { BlobBody, Upstream, UpstreamTarget } from '../ports/upstream.ts';
+import { askInTurn } from './upstream-sources.ts';
+
+/** Statuses that refuse a range and not the blob. */
+const rangeRefused: ReadonlySet<number> = new Set([400, 416, 501]);
+
+/**
+ * Asks upstream by a GET whether it has the blob in this very repository, for its first byte alone, and ends the answer there.
+ * The blob's size, where upstream says it. Throws the upstream's failure.
+ */
+export function askForFirstByte(
+  upstream: Upstream,
+  {
+    rule,
+    upstreamRepository: repository,
+    digest,
+  }: {
+    readonly rule: PullRule;
+    readonly upstreamRepository: RepositoryName;
+    readonly digest: Digest;
+  },
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  return askInTurn(rule.urls, signal, async (url) => {
+    await using body = await open(upstream, { rule, url, repository }, digest, signal);
+    return body.total;
+  });
+}
+
+function open(
+  upstream: Upstream,
+  target: UpstreamTarget,
+  digest: Digest,
+  signal: AbortSignal,
+): Promise<BlobBody> {
+  const range = isEmptyBlob(digest) ? {} : { range: { start: 0, end: 0 } };
+  return upstream.openBlob(target, digest, range, signal).catch((error: unknown) => {
+    if (!(error instanceof UpstreamFailure) || !rangeRefused.has(error.status ?? 0)) throw error;
+    return upstream.openBlob(target, digest, {}, signal);
+  });
+}

@@ -1,0 +1,34 @@
+import type { PullRule, PullTarget } from '../domain/pull-rule.ts';
+import { ruleIdentity } from '../domain/rule-identity.ts';
+import type { BlobClaim, RepositoryKey, StoredManifest } from '../metadata/metadata.ts';
+import type { PullRequest } from './cache.ts';
+import type { RuledRequest } from './fetch-manifest.ts';
+
+/** The rule that leads to a repository now; `undefined` where none does. */
+export type RuleOf = (key: RepositoryKey) => PullRule | undefined;
+
+/** Under which identity a repository's content is looked for; `undefined` where no rule leads to it. */
+export function identityOf({ rule }: Pick<PullTarget, 'rule'>): string | undefined {
+  return rule === undefined ? undefined : ruleIdentity(rule);
+}
+
+/**
+ * Whether a repository may give the blob out as it is here (design.md §3, "Whose bytes"). While its rule stops it, only what
+ * was pushed into it.
+ */
+export function holdsBlob({ held }: BlobClaim, stopped: boolean): boolean {
+  return held === 'pushed' || (held === 'fetched' && !stopped);
+}
+
+/** The same for a manifest of the repository: pushed, or come through the rule that leads there now. */
+export function holdsManifest(
+  { provenance, rule }: Pick<StoredManifest, 'provenance' | 'rule'>,
+  current: PullRule | undefined,
+): boolean {
+  return provenance !== undefined || current === undefined || rule === ruleIdentity(current);
+}
+
+/** Whether upstream may be asked for this request: a rule leads there, and who asks may import. */
+export function mayAsk<R extends PullRequest>(request: R): request is R & RuledRequest {
+  return request.target.rule !== undefined && request.heldOnly !== true;
+}

@@ -1,0 +1,27 @@
+import type { PullRule } from './pull-rule.ts';
+
+const identities = new WeakMap<PullRule, string>();
+
+/**
+ * Where a rule's content comes from, and as whom, as one text that stays the same over restarts and reloads: its prefix, the
+ * upstream it leads to, and its credential's name and user. Records of what came through a rule hang on it, so that a rule
+ * that leads elsewhere begins with nothing. A token that is renewed for the same user, a mirror, and settings of how it is
+ * fetched change nothing; the token itself is not in it.
+ */
+export function ruleIdentity(rule: PullRule): string {
+  const known = identities.get(rule);
+  if (known !== undefined) return known;
+  const upstream = `${rule.urls[0]?.origin ?? ''}/${rule.upstreamPrefix}`;
+  const identity = `${rule.prefix} ${upstream}${asWhom(rule)}`;
+  identities.set(rule, identity);
+  return identity;
+}
+
+/** Empty for a rule that asks as nobody. Begins with a space. */
+export function asWhom({ credential, clientCert }: PullRule): string {
+  const login =
+    credential === undefined
+      ? ''
+      : ` as ${encodeURIComponent(credential.name)}:${encodeURIComponent(credential.username)}`;
+  return clientCert === undefined ? login : `${login} with a certificate`;
+}
