@@ -304,6 +304,8 @@ suite('what a client waits for', () => {
     await until(() => rig.events.some((event) => event.type === 'throttled'));
     open();
     assertBytes(await readAll((await asks).source), other.bytes[0]!);
+    const ended = rig.events.filter((event) => event.type === 'downloadEnded');
+    assert.match(String(ended[0]?.error), /a client waits for its place/);
     await rig.cache.completion.idle();
     for (const digest of image.blobs) assert.ok(await isHeld(rig, 'up/app', digest));
   });
