@@ -49,11 +49,15 @@ export interface ReferrersAnswer {
 }
 
 /** What a pull can ask. Each throws `RegistryError`; none knows who is asking. */
+export interface ManifestRequest extends PullRequest {
+  readonly reference: Reference;
+  readonly method: 'GET' | 'HEAD';
+}
+
 export interface Cache {
-  pullManifest(
-    request: PullRequest & { readonly reference: Reference; readonly method: 'GET' | 'HEAD' },
-    signal: AbortSignal,
-  ): Promise<ManifestAnswer>;
+  /** What `pullManifest` would answer, where that needs no waiting: a fresh tag or a digest that is in memory. */
+  peekManifest(request: ManifestRequest): ManifestAnswer | undefined;
+  pullManifest(request: ManifestRequest, signal: AbortSignal): Promise<ManifestAnswer>;
   pullBlob(
     request: PullRequest & {
       readonly digest: Digest;

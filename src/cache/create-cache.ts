@@ -163,6 +163,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     referrers,
   ];
   return {
+    peekManifest: manifests.peekManifest,
     pullManifest: manifests.pullManifest,
     pullBlob: asOwn(own, blobPuller.pullBlob),
     listTags: asOwn(own, tagLister.listTags),

@@ -64,7 +64,8 @@ export function createManifestMemory(
 ): ManifestMemory {
   const manifests = new LRUCache<string, Remembered<StoredManifest>>({
     maxSize: manifestBytesMax,
-    sizeCalculation: ({ value }, key) => value.bytes.length + 512 + sizeOfKey(key),
+    // A reply that is made of one keeps its bytes as text beside them.
+    sizeCalculation: ({ value }, key) => 2 * value.bytes.length + 1024 + sizeOfKey(key),
   });
   const tags = new LRUCache<string, Remembered<StoredTag>>({
     maxSize: tagBytesMax,

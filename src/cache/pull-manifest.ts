@@ -8,7 +8,7 @@ import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { CacheOutcome } from '../domain/verdict.ts';
 import type { StoredManifest, StoredTag } from '../metadata/metadata.ts';
 import type { ManifestHead } from '../ports/upstream.ts';
-import type { Cache, ManifestAnswer, PullRequest } from './cache.ts';
+import type { Cache, ManifestAnswer, ManifestRequest, PullRequest } from './cache.ts';
 import type { ImageCompletion } from './complete-image.ts';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { isHeadsNo, saysAbsent } from './head-hints.ts';
@@ -33,12 +33,10 @@ export interface PullManifestParts extends FetchManifestParts {
   readonly completion: Pick<ImageCompletion, 'sent'>;
 }
 
-type ManifestRequest = Parameters<Cache['pullManifest']>[0];
-
 /** Manifests by tag and by digest: memory, metadata, then upstream, once for any number of pulls (design.md §3). */
 export function createManifestPuller(
   parts: PullManifestParts,
-): Pick<Cache, 'pullManifest'> & { clear(): void } {
+): Pick<Cache, 'peekManifest' | 'pullManifest'> & { clear(): void } {
   const heads = new LRUCache<string, { answer: ManifestAnswer; until: number }>(atMost(headsMax));
   const headFlights = new SingleFlight<ManifestHead | undefined>();
 
@@ -254,17 +252,18 @@ export function createManifestPuller(
   }
 
   return {
-    pullManifest: (request, signal) => warm(request) ?? pull(request, signal),
+    peekManifest: warm,
+    pullManifest: pull,
     clear: () => heads.clear(),
   };
 
-  /** The hot path: a fresh tag or a digest in memory, answered without another turn of the event loop. */
-  function warm(request: ManifestRequest): Promise<ManifestAnswer> | undefined {
+  /** The hot path: a fresh tag or a digest in memory. */
+  function warm(request: ManifestRequest): ManifestAnswer | undefined {
     const { rule } = request.target;
     if (rule === undefined || rule.onFailure.denied === 'stop') return undefined;
     if (request.reference.kind === 'digest') {
       const manifest = parts.memory.peekManifest(request, request.reference.digest);
-      return manifest && Promise.resolve(held(request, manifest, { verdict: 'hit' }));
+      return manifest && held(request, manifest, { verdict: 'hit' });
     }
     const tag = parts.memory.peekTag(request, request.reference.tag);
     if (tag === undefined) return undefined;
@@ -273,7 +272,7 @@ export function createManifestPuller(
     const manifest = parts.memory.peekManifest(request, tag.digest);
     if (manifest === undefined) return undefined;
     const outcome = freshness.kind === 'own' ? ownOutcome(tag) : freshOutcome(freshness.ttlSeconds);
-    return Promise.resolve(held(request, manifest, outcome));
+    return held(request, manifest, outcome);
   }
 }
 

@@ -62,6 +62,8 @@ export interface Reply {
   readonly headers: Readonly<Record<string, string>>;
   /** Never written for HEAD, 204 and 304; Content-Length is the writer's, from the body or the span, except for HEAD replies that set it. */
   readonly body?: string | Uint8Array | ByteSource;
+  /** `latin1`: each character of the string body is a byte, so that one that is sent again and again is made once. */
+  readonly encoding?: 'latin1';
   /** With a `ByteSource` and status 206: the span to send. */
   readonly span?: ByteSpan;
   readonly note: ReplyNote;

@@ -6,7 +6,7 @@ import type { Reply } from './reply.ts';
 import type { Timer } from './timer.ts';
 
 /** Bodies up to this many bytes go out as one string with their headers: one system call, no buffer of their own. */
-const joinedBytesMax = 16 * 1024;
+export const joinedBytesMax: number = 16 * 1024;
 /** A request body up to this many bytes that nobody read is passed over; beyond that the connection ends. */
 const unreadBytesMax = 64 * 1024;
 
@@ -46,10 +46,11 @@ export function createWriter(options: WriterOptions): Writer {
       exchange.bytes += sent;
       exchange.end(true);
     };
-    if (exchange.bodyUnread) return finishUnread(exchange, body, finished);
+    if (exchange.bodyUnread) return finishUnread(exchange, asBytes(reply, body), finished);
     if (body === undefined || length === 0) exchange.response.end(finished);
+    else if (reply.encoding !== undefined) exchange.response.end(body, reply.encoding, finished);
     else if (typeof body !== 'string' && body.length <= joinedBytesMax)
-      exchange.response.end(latin1(body), 'latin1', finished);
+      exchange.response.end(latin1Text(body), 'latin1', finished);
     else exchange.response.end(body, finished);
   };
 
@@ -126,7 +127,15 @@ function fieldsOf(
   return fields;
 }
 
-function latin1(body: Uint8Array): string {
+function asBytes(
+  { encoding }: Reply,
+  body: string | Uint8Array | undefined,
+): string | Uint8Array | undefined {
+  return encoding !== undefined && typeof body === 'string' ? Buffer.from(body, encoding) : body;
+}
+
+/** The body of a reply whose `encoding` is `latin1`. */
+export function latin1Text(body: Uint8Array): string {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
 }
 
@@ -136,11 +145,12 @@ function bodyless(status: number): boolean {
 
 /** Content-Length as it is to be sent; `undefined`: chunked, or a HEAD whose handler says it where it is known. */
 function lengthOf(reply: Reply, method: string): number | undefined {
-  const { body, status } = reply;
+  const { body, status, encoding } = reply;
   if (status === 204 || status === 304) return undefined;
   if (body === undefined && status === 416) return 0;
   if (body === undefined) return method === 'HEAD' ? undefined : 0;
-  if (typeof body === 'string') return Buffer.byteLength(body);
+  if (typeof body === 'string')
+    return encoding === undefined ? Buffer.byteLength(body) : body.length;
   if (body instanceof Uint8Array) return body.length;
   return reply.status === 206 && reply.span !== undefined
     ? reply.span.end - reply.span.start + 1

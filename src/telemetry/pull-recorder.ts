@@ -33,6 +33,9 @@ export interface PullCount {
   readonly count: number;
 }
 
+/** A row that still counts. */
+type Row = Omit<PullCount, 'at' | 'count'> & { at: number; count: number };
+
 export interface PullRecorderOptions {
   readonly clock: Clock;
   readonly record: (pulls: readonly PullCount[]) => Promise<void>;
@@ -51,7 +54,7 @@ export function createPullRecorder({
   prune,
   onFailure,
 }: PullRecorderOptions): PullRecorder {
-  const rows = new Map<string, PullCount>();
+  const rows = new Map<string, Row>();
   const rowsOfSource = new Map<string, number>();
   let characters = 0;
   /** Rows that may be new in the store since the oldest were last dropped. */
@@ -63,13 +66,13 @@ export function createPullRecorder({
   let resting = false;
   let disposed = false;
 
-  const count = (pull: PullCount, sourceRows: number): void => {
+  const count = (pull: Omit<PullCount, 'count'>, times: number, sourceRows: number): void => {
     const hour = Math.floor(pull.at / hourMs);
     const key = `${pull.registry}\n${hour}\n${pull.clientAddress}\n${pull.ns}\n${pull.image}\n${pull.digest}\n${pull.verdict}`;
     const known = rows.get(key);
     if (known !== undefined) {
-      const at = Math.max(known.at, pull.at);
-      rows.set(key, { ...pull, at, count: known.count + pull.count });
+      known.at = Math.max(known.at, pull.at);
+      known.count += times;
       return;
     }
     const source = sourceOf(pull.clientAddress);
@@ -79,7 +82,7 @@ export function createPullRecorder({
       dropped += 1;
       return;
     }
-    rows.set(key, pull);
+    rows.set(key, { ...pull, count: times });
     characters += key.length;
     rowsOfSource.set(source, ofSource + 1);
   };
@@ -106,7 +109,7 @@ export function createPullRecorder({
         await write(pulls.slice(from, from + rowsPerWrite));
       } catch (error) {
         resting = true;
-        pulls.slice(from).forEach((pull) => count(pull, rowsKeptMax));
+        pulls.slice(from).forEach((pull) => count(pull, pull.count, rowsKeptMax));
         onFailure('pulls could not be recorded; they are kept and tried again', error);
         break;
       }
@@ -135,7 +138,7 @@ export function createPullRecorder({
   let pruning = pruneLater(firstPruneAfterMs);
   return {
     add(pull) {
-      count({ ...pull, count: 1 }, rowsPerSource);
+      count(pull, 1, rowsPerSource);
       if (rows.size >= flushRows && !flushing && !resting) void start();
       else if (!flushing) arm();
     },

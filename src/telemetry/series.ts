@@ -150,10 +150,17 @@ function register(
   registry.registerMetric(metric as unknown as Metric);
 }
 
+/** Values by one label after another: the strings are few and known, and to join them would make a new one each time. */
+interface Branch<C> {
+  readonly branches: Map<string, Branch<C>>;
+  cell: C | undefined;
+}
+
 class Cells<L extends string, C> {
   readonly #names: readonly L[];
   readonly #create: (labels: Readonly<Record<L, string>>) => C;
-  readonly #cells = new Map<string, C>();
+  readonly #cells: C[] = [];
+  readonly #root: Branch<C> = { branches: new Map(), cell: undefined };
 
   constructor(names: readonly L[], create: (labels: Readonly<Record<L, string>>) => C) {
     this.#names = names;
@@ -162,21 +169,32 @@ class Cells<L extends string, C> {
   }
 
   of(values: readonly string[]): C {
-    const key = values.length === 1 ? (values[0] ?? '') : values.join('\n');
-    const known = this.#cells.get(key);
-    if (known !== undefined) return known;
-    if (this.#cells.size >= seriesMax && !values.every((value) => value === 'other')) {
+    let branch: Branch<C> | undefined = this.#root;
+    for (const value of values) branch = branch?.branches.get(value);
+    return branch?.cell ?? this.#add(values);
+  }
+
+  #add(values: readonly string[]): C {
+    if (this.#cells.length >= seriesMax && !values.every((value) => value === 'other')) {
       return this.of(this.#names.map(() => 'other'));
     }
     const labels = Object.fromEntries(
       this.#names.map((name, index) => [name, values[index] ?? '']),
     ) as Record<L, string>;
     const cell = this.#create(labels);
-    this.#cells.set(key, cell);
+    let branch = this.#root;
+    for (const value of values) {
+      let next = branch.branches.get(value);
+      if (next === undefined)
+        branch.branches.set(value, (next = { branches: new Map(), cell: undefined }));
+      branch = next;
+    }
+    branch.cell = cell;
+    this.#cells.push(cell);
     return cell;
   }
 
-  all(): C[] {
-    return [...this.#cells.values()];
+  all(): readonly C[] {
+    return this.#cells;
   }
 }

@@ -81,6 +81,7 @@ export function createFakeCache(): FakeCache {
       const { referrers } = held(repository);
       referrers.set(subject, [...(referrers.get(subject) ?? []), descriptor]);
     },
+    peekManifest: () => undefined,
     pullManifest: async (request): Promise<ManifestAnswer> => {
       const { target, reference, method } = request;
       const asked = reference.kind === 'tag' ? reference.tag : reference.digest;

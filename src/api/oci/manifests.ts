@@ -1,7 +1,9 @@
 import { formatContentRange } from '../../domain/byte-range.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
+import type { CacheOutcome } from '../../domain/verdict.ts';
 import type { Cache, ManifestAnswer } from '../../cache/cache.ts';
 import type { Incoming, Reply, ReplyNote } from '../../http/reply.ts';
+import { joinedBytesMax, latin1Text } from '../../http/writer.ts';
 import { entityTag, isUnchanged, requestedRange } from './conditions.ts';
 import { apiVersionHeader } from './errors.ts';
 import type { RepositoryPlan } from './plan.ts';
@@ -17,10 +19,11 @@ export async function pullManifest(
 ): Promise<Reply> {
   const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
   const { reference, ns } = plan.route;
-  const answer = await cache.pullManifest(
-    { registry: plan.registry, target: plan.target, heldOnly: plan.heldOnly, reference, method },
-    request.signal,
-  );
+  const { registry, target, heldOnly } = plan;
+  const asked = { registry, target, heldOnly, reference, method } as const;
+  const answer = cache.peekManifest(asked) ?? (await cache.pullManifest(asked, request.signal));
+  const whole = method === 'GET' && isUnconditional(request) ? wholeReply(plan, answer) : undefined;
+  if (whole !== undefined) return whole;
   const headers = manifestHeaders(answer, ns);
   const note: ReplyNote = { ...plan.note, digest: answer.digest, verdict: answer.outcome.verdict };
   if (isUnchanged(request, answer.digest)) return { status: 304, headers, note };
@@ -40,6 +43,54 @@ export async function pullManifest(
   const { start, end } = range.span;
   headers['Content-Range'] = formatContentRange(range.span, bytes.length);
   return { status: 206, headers, body: bytes.subarray(start, end + 1), note };
+}
+
+function isUnconditional({ headers }: Incoming): boolean {
+  return headers['if-none-match'] === undefined && headers.range === undefined;
+}
+
+interface WholeReply {
+  readonly plan: ReplyNote;
+  readonly answer: ManifestAnswer;
+  readonly reply: Reply;
+}
+
+/** The last reply made of a manifest, as long as its bytes are in memory: the next one is the same, but for another second of freshness. */
+const lastReplies = new WeakMap<Uint8Array, WholeReply>();
+
+/** `undefined` for a manifest that is too large to be kept as text too, or is not here. */
+function wholeReply(plan: ManifestPlan, answer: ManifestAnswer): Reply | undefined {
+  const { bytes } = answer;
+  if (bytes === undefined || bytes.length > joinedBytesMax) return undefined;
+  const last = lastReplies.get(bytes);
+  // The note is the plan's own: the same one means the same route, repository, reference and `ns`.
+  if (last !== undefined && last.plan === plan.note && isSame(last.answer, answer))
+    return last.reply;
+  const reply: Reply = {
+    status: 200,
+    headers: manifestHeaders(answer, plan.route.ns),
+    body: last?.reply.body ?? latin1Text(bytes),
+    encoding: 'latin1',
+    note: { ...plan.note, digest: answer.digest, verdict: answer.outcome.verdict },
+  };
+  lastReplies.set(bytes, { plan: plan.note, answer, reply });
+  return reply;
+}
+
+function isSame(one: ManifestAnswer, other: ManifestAnswer): boolean {
+  const [a, b] = [one.outcome, other.outcome];
+  return (
+    one.digest === other.digest &&
+    one.mediaType === other.mediaType &&
+    a.verdict === b.verdict &&
+    a.detail === b.detail &&
+    a.upstreamStatus === b.upstreamStatus &&
+    wholeSeconds(a) === wholeSeconds(b)
+  );
+}
+
+function wholeSeconds({ ttlSeconds }: CacheOutcome): number | undefined {
+  return ttlSeconds === undefined ? undefined : Math.trunc(ttlSeconds);
 }
 
 function manifestHeaders(answer: ManifestAnswer, ns: string | undefined): Record<string, string> {
