@@ -157,6 +157,33 @@ export async function measureRequests(
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]);
 }
 
+const wrkUnits: Readonly<Record<string, number>> = { B: 1, KB: 2 ** 10, MB: 2 ** 20, GB: 2 ** 30 };
+
+/** Bytes a second that `wrk` reads, headers too; it copies each, so that it is half of what is measured. Only where `wrk` is. */
+export async function measureWrkBytes(
+  processes: Processes,
+  job: Pick<ThroughputJob, 'host' | 'port' | 'path' | 'connections' | 'durationMs'>,
+): Promise<ThroughputResult> {
+  const child = processes.spawn({
+    name: 'wrk',
+    role: 'load',
+    command: 'wrk',
+    arguments: [
+      '-t1',
+      `-c${job.connections}`,
+      `-d${Math.max(1, Math.round(job.durationMs / 1000))}s`,
+      `http://${job.host}:${job.port}${job.path}`,
+    ],
+    capture: true,
+  });
+  const text = await child.output(job.durationMs + 20_000);
+  const [, seconds, amount, unit = ''] =
+    /requests in ([\d.]+)s, ([\d.]+)([KMG]?B) read/.exec(text) ?? [];
+  const failed = /Non-2xx or 3xx responses: (\d+)|Socket errors: .*/.exec(text);
+  if (failed !== null || seconds === undefined) throw new Error(`wrk: ${failed?.[0] ?? text}`);
+  return { bytes: Number(amount) * (wrkUnits[unit] ?? Number.NaN), seconds: Number(seconds) };
+}
+
 async function run(
   processes: Processes,
   command: string,

@@ -159,6 +159,16 @@ export function peakResidentBytes(pid: number): number {
   }
 }
 
+/** What is resident now; NaN where there is no /proc. */
+export function residentBytes(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
+
 /** User and system time of the process and its ended threads; NaN where there is no /proc. */
 export function cpuSeconds(pid: number): number {
   try {

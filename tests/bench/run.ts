@@ -9,6 +9,7 @@ import { makeCertificate } from './certificate.ts';
 import type { Bench, Figure, Peers, Row } from './figure.ts';
 import { authorisedManifest } from './figures/authorised-manifest.ts';
 import { fanIn, firstByte, limitedPull } from './figures/cold-pull.ts';
+import { idleMemory } from './figures/idle-memory.ts';
 import { killed } from './figures/killed.ts';
 import { coldMemory, warmMemory } from './figures/memory.ts';
 import { millionManifests } from './figures/million-manifests.ts';
@@ -36,6 +37,7 @@ const figures: readonly Figure[] = [
   wholeImage,
   upstreamRequests,
   coldMemory,
+  idleMemory,
   millionManifests,
   warmMemory,
   pushBlob,

@@ -3,6 +3,7 @@ import type { Bench, Figure, Row } from '../figure.ts';
 import { measureRequests } from '../load-job.ts';
 import { cpuSeconds } from '../processes.ts';
 import { pushImage } from '../push.ts';
+import { startBareNode } from '../systems/bare-node.ts';
 import { startDistribution } from '../systems/distribution.ts';
 import { startNginx } from '../systems/nginx.ts';
 import type { SyntheticImage } from '../synthetic-image.ts';
@@ -39,6 +40,7 @@ export const warmManifest: Figure = {
       ratios: [
         ...ratioOf(readings, 'breakwater', 'distribution', { atLeast: 8 }),
         ...ratioOf(readings, 'breakwater', 'distribution proxy', { atLeast: 60 }),
+        ...ratioOf(readings, 'breakwater', 'bare Node http', { atLeast: 0.75 }),
       ],
       notes: [
         `${image.manifest.length} bytes, ${connections} connections`,
@@ -71,7 +73,8 @@ async function startAll(bench: Bench, image: SyntheticImage): Promise<readonly S
   const systems: System[] = [];
   const breakwater = await bench.startBreakwater('manifest');
   await pullWhole(bench, breakwater, imagePaths(breakwater, image));
-  systems.push(breakwater);
+  const path = breakwater.path(image.repository, `manifests/${image.tag}`);
+  systems.push(breakwater, await startBareNode(processes, breakwater, path));
   const store = bench.folder('manifest-store');
   if (peers.distribution !== undefined) {
     const common = { binary: peers.distribution, processes, folder };
