@@ -25,10 +25,11 @@ export interface Memory<Value> {
 
 export function createMemory<Value>(options: MemoryOptions<Value>): Memory<Value> {
   const { clock, believeMs, keeps = () => true } = options;
+  // Each counts at least its share of the size, so that the size bounds their number too: `max` would make room for all at once.
+  const shareMin = Math.ceil(options.sizeMax / options.entriesMax);
   const kept = new LRUCache<string, { readonly value: Value; readonly readAt: number }>({
-    max: options.entriesMax,
     maxSize: options.sizeMax,
-    sizeCalculation: ({ value }) => options.sizeOf(value),
+    sizeCalculation: ({ value }) => Math.max(shareMin, options.sizeOf(value)),
   });
   const reading = new Map<string, Promise<Value>>();
 

@@ -35,7 +35,7 @@ export async function startBareNode(
     host: '127.0.0.1',
     port: Number(await child.firstLine(10_000)),
     tls: false,
-    path: original.path,
+    path: (repository, rest) => original.path(repository, rest),
     stop: () => child.stop(),
   };
 }
