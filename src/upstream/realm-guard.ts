@@ -1,5 +1,8 @@
-import { getDomain } from 'tldts';
+import { createRequire } from 'node:module';
+import type * as tldts from 'tldts';
 import type { Credential, PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
+
+const require = createRequire(import.meta.url);
 
 /**
  * The credential that may go to one of a rule's URLs. It belongs to the first; a mirror gets it only where it is the same
@@ -69,6 +72,8 @@ const ownServices: readonly (readonly [domain: string, service: RegExp])[] = [
 function isRelated(one: string, other: string): boolean {
   if (one === other) return true;
   if (isShared(one) || isShared(other)) return false;
+  // Two megabytes of names, which a server needs when it first meets two hosts.
+  const { getDomain } = require('tldts') as typeof tldts;
   const domain = getDomain(one, { allowPrivateDomains: true });
   return domain !== null && domain === getDomain(other, { allowPrivateDomains: true });
 }
