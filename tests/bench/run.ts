@@ -11,6 +11,7 @@ import { authorisedManifest } from './figures/authorised-manifest.ts';
 import { fanIn, firstByte, limitedPull } from './figures/cold-pull.ts';
 import { idleMemory } from './figures/idle-memory.ts';
 import { killed } from './figures/killed.ts';
+import { crowdMemory } from './figures/crowd-memory.ts';
 import { coldMemory, warmMemory } from './figures/memory.ts';
 import { millionManifests } from './figures/million-manifests.ts';
 import { pushBlob } from './figures/push-blob.ts';
@@ -40,6 +41,7 @@ const figures: readonly Figure[] = [
   idleMemory,
   millionManifests,
   warmMemory,
+  crowdMemory,
   pushBlob,
   pushImages,
   authorisedManifest,
