@@ -277,6 +277,17 @@ suite('telemetry', () => {
     });
   }
 
+  for (const registry of [undefined, '111122223333/eu-west-1'] as const) {
+    test(`a pull is booked in ${registry === undefined ? 'home' : 'the registry that was asked'}`, () => {
+      const { telemetry, pulls } = build('json');
+      telemetry.served(served('GET', 200, registry === undefined ? {} : { registry }));
+      deepEqual(
+        pulls.map((one) => one.registry),
+        [registry ?? homeRegistry],
+      );
+    });
+  }
+
   const arrived = {
     type: 'imageArrived',
     image: 'docker.io/library/nginx:1.27',

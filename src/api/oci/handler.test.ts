@@ -233,6 +233,20 @@ suite('7. One rule is chosen, or none', () => {
   }
 });
 
+suite('4. The registry that a host name chooses is told to the pull records', () => {
+  for (const [host, registry] of [
+    ['127.0.0.1', undefined],
+    ['000000000000.dkr.ecr.us-east-1.example.com', undefined],
+    ['000000000000.dkr.ecr.eu-west-1.example.com', '000000000000/eu-west-1'],
+  ] as const) {
+    test(`${host}: ${registry ?? 'home'}`, async () => {
+      await using server = await startPullServer();
+      await server.ask('/v2/team/app/manifests/1', { headers: { host } });
+      equal(server.served.at(-1)?.reply.note.registry, registry);
+    });
+  }
+});
+
 suite('9. What a credential fetched is not for everyone', () => {
   const row = { ...cachedRepository, private: true };
   const rule = ruleFor('docker.io', 'docker.io', credentialed);
