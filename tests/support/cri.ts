@@ -79,8 +79,10 @@ export async function startCri(t: TestContext, options: CriOptions): Promise<Cri
     await removeRunFolder(folder);
   });
   const env = { CRI_CONFIG_FILE: crictlConfig, CONTAINER_RUNTIME_ENDPOINT: `unix://${socket}` };
+  // In the node's own network, where what streams `exec` listens.
+  const [crictl, ...before] = [...(options.launcher ?? []), paths.crictl];
   const tryCrictl = (...more: readonly string[]): ReturnType<typeof runCommand> =>
-    runCommand(paths.crictl, ['--timeout', '60s', ...more], { env });
+    runCommand(crictl, [...before, '--timeout', '60s', ...more], { env });
   await eventually(
     'containerd answers',
     async () => (await tryCrictl('version')).code === 0,

@@ -13,6 +13,7 @@ import {
 import type { Architecture } from './debian-packages.ts';
 import { pushBlob, pushManifest, type PushedManifest } from './registry-push.ts';
 import { findRegistry } from './registry.ts';
+import { isSandboxed } from './sandbox.ts';
 import { toolsFolder, withLock } from './tools.ts';
 
 /** Raised whenever the content below changes. */
@@ -71,6 +72,8 @@ export async function loadCorpus(): Promise<Corpus | { readonly missing: string 
   const folder = join(toolsFolder(), `images-${version}`);
   const there = await readCorpus(folder);
   if (there !== undefined) return there;
+  if (isSandboxed())
+    return { missing: 'the images are not made, and a sandbox cannot fetch packages' };
   const registry = await findRegistry();
   if ('missing' in registry) return registry;
   return await withLock(`images-${version}`, async () => {

@@ -44,7 +44,7 @@ exit "$code"`;
  * before tests are declared. Answers why this machine can't, as the reason to skip them; `undefined` in the sandbox.
  */
 export function enterSandbox(): string | undefined {
-  if (process.env[insideKey] !== undefined) return undefined;
+  if (isSandboxed()) return undefined;
   const missing = whyNot();
   if (missing !== undefined) return missing;
   const env = { ...process.env, [insideKey]: `breakwater-test-${process.pid}` };
@@ -55,6 +55,11 @@ export function enterSandbox(): string | undefined {
     env,
   );
   return 'this Node cannot replace its process';
+}
+
+/** Whether this process is in a sandbox, from which nothing can be fetched. */
+export function isSandboxed(): boolean {
+  return process.env[insideKey] !== undefined;
 }
 
 /** The name of the cgroup under which everything of the sandbox must run. Only inside. */

@@ -12,6 +12,7 @@ import {
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isSandboxed } from './sandbox.ts';
 import { bundles, type Bundle, type BundleName, type BuiltTool } from './tool-builds.ts';
 
 export { runCommand, type CommandOptions, type CommandResult } from './run-command.ts';
@@ -105,6 +106,7 @@ export async function findBundle(
       )
     ).every(Boolean);
   if (await isThere()) return { folder };
+  if (isSandboxed()) return { missing: `${name} is not built, and a sandbox cannot fetch it` };
   for (const need of bundle.needs) {
     const tool = await findOnPath(need);
     if ('missing' in tool) return { missing: `${name} is not built and ${tool.missing}` };
