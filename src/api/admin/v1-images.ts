@@ -209,7 +209,8 @@ async function readImage(
   return {
     repository: key.repository,
     digest,
-    ...info,
+    mediaType: info.mediaType,
+    size: info.size,
     tag:
       tag === undefined
         ? null
