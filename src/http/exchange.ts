@@ -8,6 +8,10 @@ import { Progress } from './progress.ts';
 import type { Incoming, Reply, Served } from './reply.ts';
 import { createRequestBody, hasBody } from './request-body.ts';
 import type { RequestBody } from './request-body.ts';
+import type { WholeBodies, WholeBody } from './whole-bodies.ts';
+
+/** What Node keeps of a chunk beside its bytes: many small ones are dearer than one. */
+const chunkOverheadBytes = 256;
 
 /** What the exchanges of one connection share. */
 export interface Connection extends Peer {
@@ -23,6 +27,7 @@ export interface Connection extends Peer {
 export interface ExchangeOwner {
   readonly now: () => number;
   readonly clients: ClientRules;
+  readonly wholeBodies: WholeBodies;
   /** Called once at the exchange's end. */
   readonly ended: (exchange: Exchange, served: Served) => void;
 }
@@ -61,6 +66,7 @@ export class Exchange implements Incoming {
   #body: RequestBody | undefined;
   #abort: AbortController | undefined;
   #onClose: (() => void) | undefined;
+  #wholeBody: WholeBody | undefined;
 
   constructor(
     id: string,
@@ -146,13 +152,17 @@ export class Exchange implements Incoming {
 
   async readBody(bytesMax: number): Promise<Uint8Array> {
     if ((this.bodyBytes ?? 0) > bytesMax) throw tooLarge(bytesMax);
+    const place = this.#owner.wholeBodies.join(() => this.connection.socket.destroy());
+    this.#wholeBody = place;
     const chunks: Uint8Array[] = [];
     let length = 0;
     for await (const chunk of this.body) {
       length += chunk.length;
       if (length > bytesMax) throw tooLarge(bytesMax);
+      place.add(chunk.length + chunkOverheadBytes);
       chunks.push(chunk);
     }
+    place.complete();
     return Buffer.concat(chunks, length);
   }
 
@@ -206,6 +216,7 @@ export class Exchange implements Incoming {
   end(complete: boolean): void {
     if (this.#ended || this.#reply === undefined) return;
     this.#ended = true;
+    this.#wholeBody?.[Symbol.dispose]();
     const durationMs = this.#owner.now() - this.startedMs;
     this.#owner.ended(this, {
       request: this,

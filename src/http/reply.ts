@@ -36,7 +36,7 @@ export interface Incoming {
    * `sizeInvalid` never (Node counts Content-Length itself). At most once, and not beside `readBody`.
    */
   readonly body: ByteStream;
-  /** Reads a request's body whole; throws `requestTooLarge` beyond `bytesMax`. */
+  /** Reads a request's body whole; throws `requestTooLarge` beyond `bytesMax`, `unavailable` where bodies so read hold too much memory already. */
   readBody(bytesMax: number): Promise<Uint8Array>;
 }
 

@@ -19,6 +19,7 @@ import { progressLimits } from './progress.ts';
 import type { ProgressLimits } from './progress.ts';
 import type { Handler, Incoming, Reply, Served } from './reply.ts';
 import type { Timer } from './timer.ts';
+import { createWholeBodies } from './whole-bodies.ts';
 import { createWriter } from './writer.ts';
 
 /** PEM texts; what follows the server's certificate in `cert` goes out with it. */
@@ -145,6 +146,7 @@ function serve(
   const owner: ExchangeOwner = {
     now: () => timer.elapsed(),
     clients: options.clients,
+    wholeBodies: createWholeBodies(() => timer.elapsed()),
     ended: (exchange, served) => {
       const { socket, exchanges } = exchange.connection;
       exchanges.delete(exchange);
