@@ -5,11 +5,17 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { printChecks, runChecks } from './check.ts';
 import { emptyTally, runTestFiles, type Tally, type TestLimits } from './test-files.ts';
+import { buildsEndKey } from '../tests/support/tool-builds.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 const quick: TestLimits = { testMs: 120_000, fileMs: 300_000, concurrency: 2 };
 const real: TestLimits = { testMs: 600_000, fileMs: 1_200_000, concurrency: 2 };
+
+/** How long what the tests lack is built, beside them and before the last of them: what is not done then is skipped. */
+const buildsMs = 2_400_000;
+/** How long its end may take beyond that. */
+const buildsGraceMs = 120_000;
 
 interface Stage {
   readonly name: string;
@@ -69,9 +75,11 @@ async function check(tally: Tally): Promise<void> {
   }
 }
 
-/** Builds missing tools and the images in the background, at low priority; what can't be had is told by the tests that skip. */
+/** Builds missing tools and the images in the background, at low priority, for a bounded time; what can't be had is told by the tests that skip. */
 function prepareTools(): { done: Promise<void> } {
   const { promise, resolve } = Promise.withResolvers<void>();
+  // The tests read it as well, so that none of them starts a build later.
+  process.env[buildsEndKey] = String(Date.now() + buildsMs);
   const script = join(root, 'tests', 'support', 'prepare.ts');
   const child: ChildProcess = spawn(process.execPath, [script], {
     cwd: root,
@@ -79,6 +87,11 @@ function prepareTools(): { done: Promise<void> } {
   });
   child.on('error', () => resolve());
   child.on('close', () => resolve());
+  const late = setTimeout(() => {
+    child.kill('SIGTERM');
+    resolve();
+  }, buildsMs + buildsGraceMs);
+  void promise.then(() => clearTimeout(late));
   process.on('exit', () => child.kill('SIGTERM'));
   return { done: promise };
 }

@@ -21,17 +21,20 @@ export type BundleName =
   | 'runc'
   | 'crictl'
   | 'dockerd'
+  | 'buildkit'
   | 'zot';
 
 /** A program of a bundle. */
 export type BuiltTool =
-  | Exclude<BundleName, 'docker-debian' | 'cni'>
+  | Exclude<BundleName, 'docker-debian' | 'cni' | 'buildkit'>
   | 'docker-20.10'
   | 'dockerd-20.10'
   | 'runc-1.1'
   | 'bridge'
   | 'loopback'
-  | 'host-local';
+  | 'host-local'
+  | 'buildkitd'
+  | 'buildctl';
 
 export interface Bundle<Name extends string = BuiltTool> {
   /** Of the folder that keeps it: another version is another folder. */
@@ -43,8 +46,17 @@ export interface Bundle<Name extends string = BuiltTool> {
   readonly build: Build;
 }
 
+/** Names the moment, in milliseconds since the epoch, after which nothing is built any more: `npm test` sets it. */
+export const buildsEndKey = 'BREAKWATER_BUILDS_END';
 /** Of one build on a busy core. */
 const limitMs = 2_400_000;
+
+/** How long a build that starts now may take, in milliseconds; nothing may be built where it is 0. */
+export function buildTimeMs(): number {
+  const end = Number(process.env[buildsEndKey] ?? Number.POSITIVE_INFINITY);
+  return Math.max(0, Math.min(limitMs, end - Date.now()));
+}
+
 const distribution = 'github.com/distribution/distribution/v3/cmd';
 const containerd = 'github.com/containerd/containerd/v2/cmd';
 const plugins = 'github.com/containernetworking/plugins/plugins';
@@ -84,7 +96,13 @@ export const bundles: Readonly<Record<BundleName, Bundle>> = {
     { dockerd: `${moby}/cmd/dockerd` },
     { ldflags: `-X ${moby}/dockerversion.Version=29.0.0`, cgo: true },
   ),
-  // A peer of the benchmark alone.
+  buildkit: {
+    version: 'v0.34.2',
+    programs: { buildkitd: 'buildkitd', buildctl: 'buildctl' },
+    needs: ['go'],
+    build: buildBuildkit,
+  },
+  // A peer of the bench alone; `sync` is what makes it a pull-through cache.
   zot: install('v2.1.8', { zot: 'zotregistry.dev/zot/v2/cmd/zot' }, { tags: 'sync' }),
 };
 
@@ -120,16 +138,38 @@ function flagsOf({ ldflags = '', tags }: GoOptions): string[] {
 
 interface GoRun {
   readonly cgo?: true;
+  readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
 }
 
 async function go(args: readonly string[], run: GoRun): Promise<string | undefined> {
   const result = await runCommand('go', args, {
-    timeoutMs: limitMs,
+    timeoutMs: buildTimeMs(),
+    ...(run.cwd === undefined ? {} : { cwd: run.cwd }),
     env: { CGO_ENABLED: run.cgo === true ? '1' : '0', ...run.env },
   });
   if (result.code === 0) return undefined;
   return result.stderr.trimEnd().split('\n').at(-1)?.slice(0, 300) ?? 'go failed';
+}
+
+/** Its go.mod excludes versions, so that it can be built in its own folder alone. */
+async function buildBuildkit(into: string): Promise<string | undefined> {
+  const module = await moduleOf('github.com/moby/buildkit@v0.34.2');
+  if ('missing' in module) return module.missing;
+  const ldflags = '-X github.com/moby/buildkit/version.Version=v0.34.2';
+  const packages = ['./cmd/buildkitd', './cmd/buildctl'];
+  const args = ['build', ...flagsOf({ ldflags }), '-o', `${into}/`, ...packages];
+  return await go(args, { cwd: module.Dir });
+}
+
+async function moduleOf(
+  module: string,
+): Promise<{ readonly Dir: string } | { readonly missing: string }> {
+  const result = await runCommand('go', ['mod', 'download', '-json', module], {
+    timeoutMs: buildTimeMs(),
+  });
+  if (result.code !== 0) return { missing: result.stdout.slice(-300) || result.stderr.slice(-300) };
+  return JSON.parse(result.stdout) as { Dir: string };
 }
 
 /** Programs out of Debian's packages of a release, which need not be installed. */

@@ -13,7 +13,13 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isSandboxed } from './sandbox.ts';
-import { bundles, type Bundle, type BundleName, type BuiltTool } from './tool-builds.ts';
+import {
+  buildTimeMs,
+  bundles,
+  type Bundle,
+  type BundleName,
+  type BuiltTool,
+} from './tool-builds.ts';
 
 export { runCommand, type CommandOptions, type CommandResult } from './run-command.ts';
 
@@ -107,21 +113,33 @@ export async function findBundle(
     ).every(Boolean);
   if (await isThere()) return { folder };
   if (isSandboxed()) return { missing: `${name} is not built, and a sandbox cannot fetch it` };
+  const late = { missing: `${name} is not built, and the time for building is over` };
+  if (buildTimeMs() === 0) return late;
   for (const need of bundle.needs) {
     const tool = await findOnPath(need);
     if ('missing' in tool) return { missing: `${name} is not built and ${tool.missing}` };
   }
   const onceFailed = join(toolsFolder(), `${id}.failed`);
-  return await withLock(id, async () => {
+  const build = async (): Promise<{ readonly folder: string } | { readonly missing: string }> => {
     if (await isThere()) return { folder };
     const earlier = await recentFailure(onceFailed);
     if (earlier !== undefined) return { missing: earlier };
+    // Another process may have held the lock for long.
+    if (buildTimeMs() === 0) return late;
     const reason = await buildBundle(id, bundle, folder);
     if (reason === undefined) return { folder };
     await writeFile(onceFailed, JSON.stringify({ at: Date.now(), reason }));
     return { missing: reason };
-  });
+  };
+  try {
+    return await withLock(id, build, buildTimeMs());
+  } catch (error) {
+    if (error instanceof LockHeldError) return late;
+    throw error;
+  }
 }
+
+class LockHeldError extends Error {}
 
 async function recentFailure(file: string): Promise<string | undefined> {
   try {
@@ -159,13 +177,21 @@ async function isExecutable(path: string): Promise<boolean> {
   }
 }
 
-/** Runs `task` while no other process of this machine runs one of the same name; a dead holder's lock is taken over. */
-export async function withLock<T>(name: string, task: () => Promise<T>): Promise<T> {
+/**
+ * Runs `task` while no other process of this machine runs one of the same name; a dead holder's lock is taken over. Waits
+ * `limitMs` for another at most, and throws then.
+ */
+export async function withLock<T>(
+  name: string,
+  task: () => Promise<T>,
+  limitMs: number = lockLimitMs,
+): Promise<T> {
   const folder = join(toolsFolder(), `${name}.lock`);
   await mkdir(toolsFolder(), { recursive: true });
-  const giveUpAt = performance.now() + lockLimitMs;
+  const giveUpAt = performance.now() + limitMs;
   while (!(await takeLock(folder))) {
-    if (performance.now() > giveUpAt) throw new Error(`${folder} is held by another process`);
+    if (performance.now() > giveUpAt)
+      throw new LockHeldError(`${folder} is held by another process`);
     await delay(250);
   }
   try {
