@@ -26,7 +26,12 @@ function behind(headers: Headers, peer = '10.0.0.1', secure = false): readonly u
   return [client.address, client.secure, client.host, client.isLoopback];
 }
 
-const rows: readonly (readonly [name: string, headers: Headers, expected: readonly unknown[]])[] = [
+const rows: readonly (readonly [
+  name: string,
+  headers: Headers,
+  expected: readonly unknown[],
+  peer?: string,
+])[] = [
   ['no headers', {}, ['10.0.0.1', false, 'inner:5000', false]],
   ['one client', { 'x-forwarded-for': '203.0.113.9' }, ['203.0.113.9', false, 'inner:5000', false]],
   [
@@ -96,17 +101,36 @@ const rows: readonly (readonly [name: string, headers: Headers, expected: readon
     'somebody on this machine, by a name of this server',
     { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'registry.example.com:443' },
     ['127.0.0.1', false, 'registry.example.com:443', true],
+    '127.0.0.1',
+  ],
+  [
+    'somebody on the machine of a proxy elsewhere, or who says so to one that believes all of its network',
+    { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'registry.example.com:443' },
+    ['127.0.0.1', false, 'registry.example.com:443', false],
+  ],
+  [
+    'somebody on the machine of a proxy elsewhere, behind one on this machine',
+    { 'x-forwarded-for': '127.0.0.1, 10.1.1.1', host: 'localhost' },
+    ['127.0.0.1', false, 'localhost', false],
+    '127.0.0.1',
+  ],
+  [
+    'somebody on this machine behind two proxies on it',
+    { 'x-forwarded-for': '127.0.0.9, 127.0.0.1', host: 'localhost' },
+    ['127.0.0.9', false, 'localhost', true],
+    '::1',
   ],
   [
     'somebody on this machine, by a foreign name',
     { 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': 'evil.example' },
     ['127.0.0.1', false, 'evil.example', false],
+    '127.0.0.1',
   ],
 ];
 
 suite('a trusted proxy says who asks:', () => {
-  for (const [name, headers, expected] of rows)
-    test(name, () => deepEqual(behind(headers), expected));
+  for (const [name, headers, expected, peer] of rows)
+    test(name, () => deepEqual(behind(headers, peer), expected));
 
   test('a proxy that speaks TLS to us for a client that does not', () => {
     deepEqual(behind({ 'x-forwarded-proto': 'http' }, '10.0.0.1', true)[1], false);

@@ -68,7 +68,7 @@ export function isOwnHost(host: string | undefined, rules: ClientRules): boolean
 /**
  * The client behind a trusted proxy: the rightmost address of X-Forwarded-For that is no trusted proxy's, and of -Proto and -Host what
  * stands as far from the right, or the only value. What is absent or can't be read is the connection's own; a client whose address is
- * not told is not on this machine.
+ * not told is not on this machine, and one that a proxy elsewhere calls loopback is on that proxy's.
  */
 export function clientBehind(peer: Peer, { headers }: Head, rules: ClientRules): Client {
   const hop = clientHop(peer.clientAddress, headers['x-forwarded-for'], rules.trustedProxies());
@@ -79,7 +79,7 @@ export function clientBehind(peer: Peer, { headers }: Head, rules: ClientRules):
     address: hop.address,
     secure: proto === 'https' || (proto !== 'http' && peer.secure),
     host,
-    isLoopback: hop.isTold && isLoopbackAddress(hop.address) && isOwnHost(host, rules),
+    isLoopback: hop.isLocal && isLoopbackAddress(hop.address) && isOwnHost(host, rules),
   };
 }
 
@@ -87,8 +87,8 @@ interface Hop {
   readonly address: string;
   /** Its place in the list: 0 is the last one. */
   readonly fromRight: number;
-  /** False where the proxies do not say whom they ask for. */
-  readonly isTold: boolean;
+  /** The proxies say whom they ask for, and all of them are on this machine. */
+  readonly isLocal: boolean;
 }
 
 function clientHop(
@@ -97,11 +97,13 @@ function clientHop(
   trusted: readonly IpBlock[],
 ): Hop {
   const listed = listOf(header).slice(-hopsMax).toReversed();
-  let last: Hop = { address: peer, fromRight: 0, isTold: false };
+  let last: Hop = { address: peer, fromRight: 0, isLocal: false };
   for (const [fromRight, entry] of listed.entries()) {
     const address = addressIn(entry);
-    if (address === undefined) return { ...last, isTold: false };
-    last = { address, fromRight, isTold: true };
+    if (address === undefined) return { ...last, isLocal: false };
+    const by = last.address;
+    const isLocal = isLoopbackAddress(by) && (fromRight === 0 || last.isLocal);
+    last = { address, fromRight, isLocal };
     if (!isIn(address, trusted)) break;
   }
   return last;
