@@ -10,7 +10,7 @@ import type { Events } from '../ports/events.ts';
 import type { Spool, SpoolFile } from '../ports/spool.ts';
 import type { BlobDemand, Upstream } from '../ports/upstream.ts';
 import { fetchBytes } from './download-fetch.ts';
-import { askForFirstByte } from './first-byte.ts';
+import { askForFirstByte, isProof } from './first-byte.ts';
 import { bytesOf } from './piece-plan.ts';
 import type { SpaceGate } from './space-gate.ts';
 import { isStorageFailure } from './space-gate.ts';
@@ -288,8 +288,10 @@ export class Download {
 
   /** All bytes were here already: an earlier process had fetched them and died, maybe for another repository. */
   async #startComplete(): Promise<void> {
-    await askForFirstByte(this.parts.upstream, this.request, this.signal);
-    this.#start.resolve();
+    const first = await askForFirstByte(this.parts.upstream, this.request, this.signal);
+    if (isProof(first, this.#size) || this.#size === 0) return this.#start.resolve();
+    await this.file.reset();
+    if (this.#size !== undefined) await this.file.expect(this.#size);
   }
 
   async #fetchVerified(): Promise<void> {

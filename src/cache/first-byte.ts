@@ -9,9 +9,25 @@ import { askInTurn } from './upstream-sources.ts';
 /** Statuses that refuse a range and not the blob. */
 const rangeRefused: ReadonlySet<number> = new Set([400, 416, 501]);
 
+/** What a GET of a blob's first byte was answered. */
+export interface FirstByte {
+  /** The blob's size, where upstream says it. */
+  readonly total: number | undefined;
+  /** A 206: the range was understood. */
+  readonly isPart: boolean;
+}
+
+/**
+ * Whether the answer is one of a blob of this size. A page that a gateway sends with 200 in the place of a no has another
+ * length, or none, and is no part of anything.
+ */
+export function isProof({ total, isPart }: FirstByte, size: number | undefined): boolean {
+  return total === undefined ? isPart : total === size;
+}
+
 /**
  * Asks upstream by a GET whether it has the blob in this very repository, for its first byte alone, and ends the answer there.
- * The blob's size, where upstream says it. Throws the upstream's failure.
+ * Throws the upstream's failure.
  */
 export function askForFirstByte(
   upstream: Upstream,
@@ -25,10 +41,10 @@ export function askForFirstByte(
     readonly digest: Digest;
   },
   signal: AbortSignal,
-): Promise<number | undefined> {
+): Promise<FirstByte> {
   return askInTurn(rule.urls, signal, async (url) => {
     await using body = await open(upstream, { rule, url, repository }, digest, signal);
-    return body.total;
+    return { total: body.total, isPart: body.partial };
   });
 }
 

@@ -22,6 +22,7 @@ import { storageAnswer } from './storage-answer.ts';
 import { isStorageFailure } from './space-gate.ts';
 import { attachWhileRunning } from './attached-download.ts';
 import { createUpstreamBlobs } from './upstream-blobs.ts';
+import { isProof } from './first-byte.ts';
 import { holdsBlob, identityOf, mayAsk } from './whose-bytes.ts';
 
 const heldMax = 50_000;
@@ -176,9 +177,10 @@ export function createBlobPuller(
   ): Promise<BlobAnswer> {
     const ruleHas = sizeHere !== undefined && claim.fetchedBytes !== undefined;
     if (stopped || ruleHas) {
-      const total = await upstream.ask(request, signal);
-      if (stopped) parts.stops.lift(request);
-      if (sizeHere !== undefined && (ruleHas || holdsBlob(claim, false)) && fits(sizeHere, total)) {
+      const first = await upstream.ask(request, signal);
+      const proven = isProof(first, sizeHere ?? first.total);
+      if (stopped && proven) parts.stops.lift(request);
+      if (sizeHere !== undefined && (ruleHas || holdsBlob(claim, false)) && proven) {
         await prove(request, sizeHere);
         return {
           ...hit(request, sizeHere),
@@ -227,7 +229,9 @@ export function createBlobPuller(
       };
     } catch (error) {
       if (!(error instanceof NoSpace) && !isStorageFailure(error)) throw error;
-      const size = expectedBytes(digest, claim) ?? (await upstream.ask(request, signal));
+      const size =
+        expectedBytes(digest, claim) ??
+        possibleSize(digest, (await upstream.ask(request, signal)).total);
       const { rule, upstreamRepository } = request.target;
       const source = passThroughSource({ rule, upstreamRepository, digest }, size, parts.upstream);
       return { digest, size, source, outcome: { verdict: 'bypass', detail: 'storage full' } };
@@ -257,7 +261,11 @@ export function createBlobPuller(
     }
     const { download: running } = found;
     if (isHere(running, request)) return found;
-    await upstream.ask(request, signal);
+    if (!isProof(await upstream.ask(request, signal), running.size)) {
+      // Then it is fetched here, whole, once the other one has given its place.
+      await waitUnder(running.closed, signal);
+      return join(request, claim, signal, background);
+    }
     void running.closed.then(() => {
       if (running.state === 'stored') void prove(request, running.size ?? 0);
     });
@@ -316,9 +324,11 @@ export function createBlobPuller(
   ): Promise<boolean> {
     const claim = await findClaim(request);
     const size = stored.undamaged(request, claim, await stored.size(request.digest));
-    if (size !== undefined && holdsBlob(claim, false)) return false;
+    const stopped = await parts.stops.isStopped(request);
+    if (size !== undefined && holdsBlob(claim, stopped)) return false;
     if (size !== undefined && claim.fetchedBytes !== undefined) {
-      if (fits(size, await upstream.ask(request, signal))) {
+      if (isProof(await upstream.ask(request, signal), size)) {
+        if (stopped) parts.stops.lift(request);
         await prove(request, size);
         return false;
       }
@@ -364,11 +374,6 @@ function isHere(running: Download, { target }: RuledRequest): boolean {
 
 function expectedBytes(digest: Digest, claim: BlobClaim): number | undefined {
   return possibleSize(digest, claim.fetchedBytes ?? claim.namedBytes);
-}
-
-/** Whether what upstream says of the blob's size, if anything, is that of the file. */
-function fits(size: number, total: number | undefined): boolean {
-  return total === undefined || total === size;
 }
 
 function headAnswer(

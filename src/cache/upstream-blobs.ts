@@ -1,11 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
-import { possibleSize } from '../domain/digest.ts';
+import { isEmptyBlob, possibleSize } from '../domain/digest.ts';
 import { ruleIdentity } from '../domain/rule-identity.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
 import { askForFirstByte } from './first-byte.ts';
+import type { FirstByte } from './first-byte.ts';
 import { memoryKey } from './keys.ts';
 import { SingleFlight, waitUnder } from './single-flight.ts';
 import { askInTurn } from './upstream-sources.ts';
@@ -17,8 +18,8 @@ type BlobRequest = RuledRequest & { readonly digest: Digest };
 
 /** What upstream says of a blob, without its bytes; one question for any number of askers. */
 export interface UpstreamBlobs {
-  /** By a GET of its first byte: a yes shows that upstream has it in this repository. The size, where upstream says it. Throws its failure. */
-  ask(request: BlobRequest, signal: AbortSignal): Promise<number | undefined>;
+  /** By a GET of its first byte: an answer that `isProof` shows that upstream has it in this repository. Throws its failure. */
+  ask(request: BlobRequest, signal: AbortSignal): Promise<FirstByte>;
   /**
    * By a HEAD, which is a hint and shows nothing; a yes is kept for 60 s. `believed`: a manifest names the blob, so that a GET
    * has the last word on a no. Throws its failure.
@@ -32,17 +33,16 @@ export function createUpstreamBlobs(
 ): UpstreamBlobs {
   const heads = new LRUCache<string, { size: number | undefined; until: number }>(atMost(headsMax));
   const headFlights = new SingleFlight<number | undefined>();
-  const flights = new SingleFlight<number | undefined>();
+  const flights = new SingleFlight<FirstByte>();
 
   const ask: UpstreamBlobs['ask'] = (request, signal) => {
     const { digest } = request;
     const { rule, upstreamRepository } = request.target;
-    const { promise } = flights.join(keyOf(request), async () =>
-      possibleSize(
-        digest,
-        await askForFirstByte(parts.upstream, { rule, upstreamRepository, digest }, parts.signal),
-      ),
-    );
+    const { promise } = flights.join(keyOf(request), async () => {
+      const blob = { rule, upstreamRepository, digest };
+      const first = await askForFirstByte(parts.upstream, blob, parts.signal);
+      return isEmptyBlob(digest) ? { ...first, total: 0 } : first;
+    });
     return waitUnder(promise, signal);
   };
 
@@ -69,7 +69,7 @@ export function createUpstreamBlobs(
         return await waitUnder(promise, signal);
       } catch (error) {
         if (!believed || !isNo(error)) throw error;
-        return ask(request, signal);
+        return possibleSize(request.digest, (await ask(request, signal)).total);
       }
     },
     clear: () => heads.clear(),

@@ -111,6 +111,55 @@ suite('a blob that the rule has fetched in another repository', () => {
     });
   }
 
+  for (const [what, total] of [
+    ['of another length', 70],
+    ['of no length', undefined],
+    ['that is empty', 0],
+  ] as const) {
+    for (const running of [false, true]) {
+      test(`is not given out for a page ${what} with 200${running ? ', while it is on its way there' : ''}`, async () => {
+        await using rig = await createCacheRig();
+        rig.upstream.putBlob('app', layer);
+        const { promise, resolve } = Promise.withResolvers<void>();
+        if (!running) resolve();
+        rig.upstream.body = async function* (call, chunks) {
+          if (call.repository === 'app') await promise;
+          yield* chunks;
+        };
+        const page = rig.upstream.putBlob('fork', randomBytes(70));
+        const honest = { ...rig.upstream };
+        rig.upstream.openBlob = async (target, of, options, signal) => {
+          if (target.repository === 'app') return honest.openBlob(target, of, options, signal);
+          const body = await honest.openBlob(target, page, {}, signal);
+          return { ...body, total, partial: false, ranges: false };
+        };
+        const first = await rig.blob('up/app', digest);
+        if (!running) await readAll(first.source);
+        const second = rig.blob('up/fork', digest).then(({ source }) => readAll(source));
+        second.catch(() => {});
+        await until(() => rig.upstream.calls.some(({ repository }) => repository === 'fork'));
+        resolve();
+        const ended = second.then(
+          () => 'bytes',
+          () => 'none',
+        );
+        let said: string | undefined;
+        void ended.then((is) => (said = is));
+        await until(() => {
+          rig.clock.advance(1000);
+          return said !== undefined;
+        });
+        assert.equal(said, 'none');
+        const claim = await rig.metadata.findBlobClaim(
+          { registry: rig.request('up/fork').registry, repository: 'up/fork' as never },
+          undefined,
+          digest,
+        );
+        assert.equal(claim.held, undefined);
+      });
+    }
+  }
+
   test('fails there, and is fetched here all the same', async () => {
     await using rig = await createCacheRig();
     rig.upstream.putBlob('fork', layer);
