@@ -8,6 +8,7 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { PullRequest } from './cache.ts';
 import type { ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { repositoryKey } from './keys.ts';
+import type { RepositoryStops } from './repository-stops.ts';
 import type { BlobFiller } from './pull-blob.ts';
 import { isRuled } from './pull-manifest.ts';
 import { waitUnder } from './single-flight.ts';
@@ -34,6 +35,7 @@ export interface ContentCheck {
 export function createContentCheck(parts: {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
+  readonly stops: RepositoryStops;
   readonly filler: BlobFiller;
   readonly fetcher: ManifestFetcher;
   /** Ends with the server. */
@@ -48,7 +50,7 @@ export function createContentCheck(parts: {
       identityOf(request.target),
       blob.digest,
     );
-    if (!holdsBlob(claim, false)) return;
+    if (!holdsBlob(claim, await parts.stops.isStopped(request))) return;
     if (size !== undefined) throw wrongSize(blob, size);
     gone.push(blob.digest);
   }
@@ -56,6 +58,7 @@ export function createContentCheck(parts: {
   async function checkChild(request: PullRequest, child: Descriptor): Promise<void> {
     const held = await parts.metadata.findManifestInfo(repositoryKey(request), child.digest);
     if (held === undefined || !holdsManifest(held, request.target.rule)) return;
+    if (held.provenance === undefined && (await parts.stops.isStopped(request))) return;
     if (held.size !== child.size) throw wrongSize(child, held.size);
   }
 

@@ -1,5 +1,5 @@
 import type { PullTarget, UpstreamUrl } from '../domain/pull-rule.ts';
-import { asWhom } from '../domain/rule-identity.ts';
+import { asWhom, ruleIdentity } from '../domain/rule-identity.ts';
 import type { RepositoryKey } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
 
@@ -10,6 +10,15 @@ export function repositoryKey(request: PullRequest): RepositoryKey {
 /** A key of the in-process memories: registry and repository first. `subject` is a tag, a digest or a listing's name. */
 export function memoryKey(request: PullRequest, subject: string): string {
   return `${request.registry} ${request.target.repository} ${subject}`;
+}
+
+/**
+ * The same for what was read, or is being read, through the rule that leads there: after a reload nobody joins, or is answered
+ * from, what another rule's upstream says.
+ */
+export function ruledKey(request: PullRequest, subject: string): string {
+  const { rule } = request.target;
+  return memoryKey(request, rule === undefined ? subject : `${ruleIdentity(rule)} ${subject}`);
 }
 
 /** Where a tag was read: URL and path, and as whom where the rule has a credential. */

@@ -4,7 +4,7 @@ import type { Descriptor } from '../domain/manifest.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Cache, PullRequest, ReferrersAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
-import { memoryKey, repositoryKey } from './keys.ts';
+import { repositoryKey, ruledKey } from './keys.ts';
 import type { ListTurns } from './list-turns.ts';
 import { sizeOfDescriptors, sizeOfFailure, sizeOfKey } from './memory-size.ts';
 import { isRuled } from './pull-manifest.ts';
@@ -118,7 +118,8 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
   ): Promise<ReferrersAnswer> {
     const { subject } = request;
     const known = lists.get(keyOf(request, subject));
-    if (known !== undefined && known.freshUntil > parts.clock.elapsed())
+    const stopped = (await parts.stops.isStopped(request)) && !(await isPushed(request));
+    if (!stopped && known !== undefined && known.freshUntil > parts.clock.elapsed())
       return { descriptors: united(ours, known.descriptors), outcome: { verdict: 'hit' } };
     const kept = known?.descriptors ?? [];
     // Who has something to be served with waits for upstream no longer than a stale tag does.
@@ -128,7 +129,7 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
       return { descriptors: united(ours, descriptors), outcome };
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
-      if (isStopping(request, error) && !(await isPushed(request)))
+      if (stopped || (isStopping(request, error) && !(await isPushed(request))))
         throw answerOf(error, 'referrers');
       const descriptors = united(ours, kept);
       // That nothing is known is no list: it would say that the image is not signed.
@@ -147,7 +148,7 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
       failures.clear();
     },
     refresh: async (request, subject, signal) => {
-      const ofRepository = memoryKey(request, 'referrers ');
+      const ofRepository = ruledKey(request, 'referrers ');
       for (const [key, { descriptors }] of lists.entries())
         if (key.startsWith(ofRepository)) lists.set(key, { descriptors, freshUntil: 0 });
       await waitUnder(read(request, subject).promise, signal).catch((error: unknown) => {
@@ -171,7 +172,7 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
 }
 
 function keyOf(request: RuledRequest, subject: Digest): string {
-  return memoryKey(request, `referrers ${subject}`);
+  return ruledKey(request, `referrers ${subject}`);
 }
 
 /** Each digest once. Ours was read from the manifest itself; upstream's may say less, or something else. */

@@ -4,7 +4,7 @@ import { RegistryError } from '../domain/errors.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
 import type { Cache, PullRequest, TagsAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
-import { memoryKey, repositoryKey, sourceOf } from './keys.ts';
+import { repositoryKey, ruledKey, sourceOf } from './keys.ts';
 import type { ListTurns } from './list-turns.ts';
 import { sizeOfKey, sizeOfNames } from './memory-size.ts';
 import type { NegativeMemory } from './negative-memory.ts';
@@ -88,7 +88,7 @@ export function createTagLister(parts: Parts): TagLister {
     request: RuledRequest,
     signal: AbortSignal,
   ): Promise<{ tags: WholeList; verdict: 'hit' | 'miss' | 'coalesced' }> {
-    const key = memoryKey(request, 'tags');
+    const key = ruledKey(request, 'tags');
     const known = lists.get(key);
     if (known !== undefined && known.until > parts.clock.elapsed())
       return { ...known.list, verdict: 'hit' };
@@ -174,6 +174,8 @@ export function createTagLister(parts: Parts): TagLister {
   ): Promise<TagsAnswer> {
     const { n, last } = request;
     const isPushed = await isPushedTo(request);
+    const stopped = !isPushed && (await parts.stops.isStopped(request));
+    if (stopped) lists.delete(ruledKey(request, 'tags'));
     try {
       const read = whole(request, signal);
       const { staleBudgetMs } = request.target.rule;
@@ -187,10 +189,10 @@ export function createTagLister(parts: Parts): TagLister {
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
       if (last.startsWith(placeMark)) throw answerOf(error, 'tags');
-      if (isStopping(request, error) && !isPushed) throw answerOf(error, 'tags');
+      if (stopped || (isStopping(request, error) && !isPushed)) throw answerOf(error, 'tags');
       // What upstream has taken away is no list to fall back on.
       if (error.kind === 'notFound' || error.kind === 'denied')
-        lists.delete(memoryKey(request, 'tags'));
+        lists.delete(ruledKey(request, 'tags'));
       const ours = await ourPage(request, staleDetail(error.kind));
       if (ours.tags.length === 0 && last === '' && !isPushed) throw answerOf(error, 'tags');
       return ours;
@@ -202,7 +204,7 @@ export function createTagLister(parts: Parts): TagLister {
     request: PullRequest & { readonly n: number; readonly last: string },
     detail: string,
   ): Promise<TagsAnswer> {
-    const known = lists.get(memoryKey(request, 'tags'))?.list.tags ?? [];
+    const known = lists.get(ruledKey(request, 'tags'))?.list.tags ?? [];
     const ours = await page(request, known, request.n, request.last);
     return { ...ours, outcome: { verdict: 'stale', detail } };
   }
@@ -229,7 +231,7 @@ export function createTagLister(parts: Parts): TagLister {
   return {
     clear: () => lists.clear(),
     knowsUpstreamTag: (request, tag) => {
-      const known = lists.get(memoryKey(request, 'tags'));
+      const known = lists.get(ruledKey(request, 'tags'));
       if (known === undefined || known.until <= parts.clock.elapsed()) return false;
       return known.list.tags?.includes(tag) === true;
     },

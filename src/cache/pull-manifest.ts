@@ -12,7 +12,7 @@ import type { Cache, ManifestAnswer, ManifestRequest, PullRequest } from './cach
 import type { ImageCompletion } from './complete-image.ts';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { isHeadsNo, saysAbsent } from './head-hints.ts';
-import { memoryKey, repositoryKey } from './keys.ts';
+import { memoryKey, repositoryKey, ruledKey } from './keys.ts';
 import type { NegativeMemory } from './negative-memory.ts';
 import type { OwnRepositories } from './own-repositories.ts';
 import { stoppedFailure } from './repository-stops.ts';
@@ -139,7 +139,7 @@ export function createManifestPuller(
     digest: Digest,
     signal: AbortSignal,
   ): Promise<ManifestAnswer> {
-    const key = memoryKey(request, digest);
+    const key = ruledKey(request, digest);
     const known = heads.get(key);
     if (known !== undefined && known.until > parts.clock.elapsed()) {
       return { ...known.answer, outcome: { verdict: 'hit' } };

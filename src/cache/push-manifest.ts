@@ -19,6 +19,7 @@ import type { PushSettings, PushTarget } from './push-target.ts';
 import { noRepository } from './push-target.ts';
 import type { PutManifestAnswer, Pushes } from './pushes.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
+import type { RepositoryStops } from './repository-stops.ts';
 import { storageAnswer } from './storage-answer.ts';
 import { identityOf } from './whose-bytes.ts';
 
@@ -27,6 +28,7 @@ export interface PushManifestParts {
   readonly memory: ManifestMemory;
   readonly changes: RepositoryChanges;
   readonly check: ContentCheck;
+  readonly stops: RepositoryStops;
   readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
   readonly target: PushTarget;
   readonly settings: () => PushSettings;
@@ -91,13 +93,15 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
     put: PutManifestInput,
     gone: readonly Digest[],
   ): Promise<PutManifestResult> {
-    const { check } = parts;
+    const { check, metadata, stops } = parts;
+    const store = async (): Promise<PutManifestResult> =>
+      metadata.putManifest({ ...put, stopped: await stops.isStopped(request) });
     if (gone.length > 0 && !(await check.bringIn(request, put.parsed, gone)))
       return { kind: 'missing', digests: gone };
-    const result = await parts.metadata.putManifest(put);
+    const result = await store();
     if (result.kind !== 'missing') return result;
     const brought = await check.bringIn(request, put.parsed, result.digests);
-    return brought ? parts.metadata.putManifest(put) : result;
+    return brought ? store() : result;
   }
 
   /** The first pull after a push is a warm one. */

@@ -10,7 +10,7 @@ import type { ManifestHead, UpstreamTarget } from '../ports/upstream.ts';
 import { LRUCache } from 'lru-cache';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { isHeadsNo, saysAbsent } from './head-hints.ts';
-import { isPrivate, memoryKey, repositoryKey, sourceOf } from './keys.ts';
+import { isPrivate, repositoryKey, ruledKey, sourceOf } from './keys.ts';
 import { findOwnTag } from './manifest-memory.ts';
 import { sizeOfFailure, sizeOfKey } from './memory-size.ts';
 import { stoppedFailure } from './repository-stops.ts';
@@ -85,7 +85,7 @@ export function createTagResolver(
     tag: StoredTag,
     unreachable = false,
   ): { promise: Promise<Revalidation>; startedAt: number } {
-    const key = memoryKey(request, tag.tag);
+    const key = ruledKey(request, tag.tag);
     const { promise } = checks.join(unreachable ? `${key} by GET` : key, async () => {
       began.set(key, parts.clock.elapsed());
       try {
@@ -188,7 +188,7 @@ export function createTagResolver(
         return { tag, outcome: { verdict: 'hit', ttlSeconds: freshness.ttlSeconds } };
       if (await isKept(request, tag)) return { tag, outcome: immutableOutcome };
     }
-    const key = memoryKey(request, tag.tag);
+    const key = ruledKey(request, tag.tag);
     if (freshness.kind === 'foreign') {
       const recent = recentFailure(key);
       if (recent !== undefined) throw recent;
@@ -221,7 +221,7 @@ export function createTagResolver(
     const { kind, ttlSeconds } = freshness;
     if (kind === 'fresh') return { tag, outcome: { verdict: 'hit', ttlSeconds } };
     if (await isKept(request, tag)) return { tag, outcome: immutableOutcome };
-    const failure = recentFailure(memoryKey(request, tag.tag)) ?? failureSaidBy(tag, request);
+    const failure = recentFailure(ruledKey(request, tag.tag)) ?? failureSaidBy(tag, request);
     if (failure !== undefined) return afterFailure(request, tag, failure, ttlSeconds);
     return { tag, outcome: { verdict: 'stale', detail: 'not validated', ttlSeconds } };
   }
@@ -232,7 +232,7 @@ export function createTagResolver(
     signal: AbortSignal,
   ): Promise<StoredTag | undefined> {
     if (isOwn(tag) || (await isKept(request, tag))) return undefined;
-    const recent = recentFailure(memoryKey(request, tag.tag));
+    const recent = recentFailure(ruledKey(request, tag.tag));
     if (recent !== undefined) throw recent;
     const result = await waitUnder(check(request, tag, true).promise, signal);
     if (result.kind === 'failed') throw result.failure;
@@ -328,7 +328,7 @@ export function createTagResolver(
     resolveHeld,
     reread,
     learn: async (request, tag, signal) => {
-      const { promise, joined } = heads.join(memoryKey(request, tag), () => learnNow(request, tag));
+      const { promise, joined } = heads.join(ruledKey(request, tag), () => learnNow(request, tag));
       const stored = await waitUnder(promise, signal);
       if (isOwn(stored)) return { tag: stored, outcome: ownOutcome(stored) };
       const ttlSeconds = request.target.rule.freshForMs / 1000;

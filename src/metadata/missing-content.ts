@@ -36,11 +36,11 @@ export async function findMissing(
   const held = { blobs: new Map<string, boolean>(), children: new Map<string, boolean>() };
   if (repositoryId !== undefined) {
     for (const digests of batches(blobs))
-      await addBlobs(sql, repositoryId, digests, input.rule, held.blobs);
+      await addBlobs(sql, repositoryId, digests, input, held.blobs);
     for (const digests of batches(children))
-      await addManifests(sql, repositoryId, digests, input.rule, held.children);
+      await addManifests(sql, repositoryId, digests, input, held.children);
     for (const digests of batches(maybeBlobs))
-      await addBlobs(sql, repositoryId, digests, input.rule, held.blobs);
+      await addBlobs(sql, repositoryId, digests, input, held.blobs);
   }
   const required = input.sparse ? blobs.slice(0, config ? 1 : 0) : blobs;
   const missing = [
@@ -67,7 +67,7 @@ async function addBlobs(
   sql: Sql,
   repositoryId: number,
   digests: readonly Digest[],
-  rule: string | undefined,
+  { rule, stopped = false }: Pick<PutManifestInput, 'rule' | 'stopped'>,
   held: Map<string, boolean>,
 ): Promise<void> {
   const rows = await sql
@@ -78,7 +78,7 @@ async function addBlobs(
     .execute();
   for (const row of rows) {
     if (row.pushed === 1) held.set(row.digest, true);
-    else if (rule === undefined || row.rule === rule) held.set(row.digest, false);
+    else if (!stopped && (rule === undefined || row.rule === rule)) held.set(row.digest, false);
   }
 }
 
@@ -86,7 +86,7 @@ async function addManifests(
   sql: Sql,
   repositoryId: number,
   digests: readonly Digest[],
-  rule: string | undefined,
+  { rule, stopped = false }: Pick<PutManifestInput, 'rule' | 'stopped'>,
   held: Map<string, boolean>,
 ): Promise<void> {
   const rows = await sql
@@ -97,7 +97,7 @@ async function addManifests(
     .execute();
   for (const row of rows) {
     if (row.provenance !== 'cached') held.set(row.digest, true);
-    else if (rule === undefined || row.rule === rule) held.set(row.digest, false);
+    else if (!stopped && (rule === undefined || row.rule === rule)) held.set(row.digest, false);
   }
 }
 

@@ -49,6 +49,8 @@ export interface PutManifestInput extends RepositoryKey {
   readonly provenance: Exclude<Provenance, 'cached'>;
   /** Identity of the rule that leads to the repository: what came through it counts as held, and is pushed content from then on. `undefined`: none leads there, and any counts. */
   readonly rule: string | undefined;
+  /** The rule stops the repository: only what was pushed counts as held. */
+  readonly stopped?: boolean;
   readonly now: number;
 }
 
