@@ -1,5 +1,6 @@
 // How the programs that tests run are had where they are not installed: built with Go, or taken out of Debian's packages.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { openDebianPackages } from './debian-packages.ts';
 import { runCommand } from './run-command.ts';
 
@@ -22,11 +23,13 @@ export type BundleName =
   | 'crictl'
   | 'dockerd'
   | 'buildkit'
+  | 'etcd'
+  | 'kubernetes'
   | 'zot';
 
 /** A program of a bundle. */
 export type BuiltTool =
-  | Exclude<BundleName, 'docker-debian' | 'cni' | 'buildkit'>
+  | Exclude<BundleName, 'docker-debian' | 'cni' | 'buildkit' | 'kubernetes'>
   | 'docker-20.10'
   | 'dockerd-20.10'
   | 'runc-1.1'
@@ -34,7 +37,12 @@ export type BuiltTool =
   | 'loopback'
   | 'host-local'
   | 'buildkitd'
-  | 'buildctl';
+  | 'buildctl'
+  | 'kube-apiserver'
+  | 'kube-controller-manager'
+  | 'kube-scheduler'
+  | 'kubelet'
+  | 'kubectl';
 
 export interface Bundle<Name extends string = BuiltTool> {
   /** Of the folder that keeps it: another version is another folder. */
@@ -56,6 +64,16 @@ export function buildTimeMs(): number {
   const end = Number(process.env[buildsEndKey] ?? Number.POSITIVE_INFINITY);
   return Math.max(0, Math.min(limitMs, end - Date.now()));
 }
+
+const kubernetes = 'v1.36.3';
+
+const kubernetesCommands = {
+  'kube-apiserver': 'kube-apiserver',
+  'kube-controller-manager': 'kube-controller-manager',
+  'kube-scheduler': 'kube-scheduler',
+  kubelet: 'kubelet',
+  kubectl: 'kubectl',
+} as const;
 
 const distribution = 'github.com/distribution/distribution/v3/cmd';
 const containerd = 'github.com/containerd/containerd/v2/cmd';
@@ -101,6 +119,13 @@ export const bundles: Readonly<Record<BundleName, Bundle>> = {
     programs: { buildkitd: 'buildkitd', buildctl: 'buildctl' },
     needs: ['go'],
     build: buildBuildkit,
+  },
+  etcd: { version: 'v3.6.8', programs: { etcd: 'etcd' }, needs: ['go'], build: buildEtcd },
+  kubernetes: {
+    version: kubernetes,
+    programs: kubernetesCommands,
+    needs: ['go'],
+    build: buildKubernetes,
   },
   // A peer of the bench alone; `sync` is what makes it a pull-through cache.
   zot: install('v2.1.8', { zot: 'zotregistry.dev/zot/v2/cmd/zot' }, { tags: 'sync' }),
@@ -164,12 +189,78 @@ async function buildBuildkit(into: string): Promise<string | undefined> {
 
 async function moduleOf(
   module: string,
-): Promise<{ readonly Dir: string } | { readonly missing: string }> {
+): Promise<{ readonly Dir: string; readonly GoMod: string } | { readonly missing: string }> {
   const result = await runCommand('go', ['mod', 'download', '-json', module], {
     timeoutMs: buildTimeMs(),
   });
   if (result.code !== 0) return { missing: result.stdout.slice(-300) || result.stderr.slice(-300) };
-  return JSON.parse(result.stdout) as { Dir: string };
+  return JSON.parse(result.stdout) as { Dir: string; GoMod: string };
+}
+
+/** The server is a library: its own `main` is three lines. */
+async function buildEtcd(into: string): Promise<string | undefined> {
+  const main = `package main
+
+import (
+	"os"
+
+	"go.etcd.io/etcd/server/v3/etcdmain"
+)
+
+func main() { etcdmain.Main(os.Args) }
+`;
+  const mod = 'module realtools\ngo 1.26\nrequire go.etcd.io/etcd/server/v3 v3.6.8\n';
+  return await inModule(into, { 'go.mod': mod, 'main.go': main }, [
+    ['build', ...flagsOf({}), '-o', join(into, 'etcd'), '.'],
+  ]);
+}
+
+/** Kubernetes' go.mod replaces its staging modules by folders that its zip lacks: a module of our own by their releases. */
+async function buildKubernetes(into: string): Promise<string | undefined> {
+  const module = await moduleOf(`k8s.io/kubernetes@${kubernetes}`);
+  if ('missing' in module) return module.missing;
+  const staged = [...(await readFile(module.GoMod, 'utf8')).matchAll(/^\s*(k8s\.io\/\S+) => \./gm)];
+  const release = kubernetes.replace('v1.', 'v0.');
+  const replaced = staged.map(([, name = '']) => `replace ${name} => ${name} ${release}`);
+  const names = Object.keys(kubernetesCommands);
+  const imports = names.map((name) => `\t_ "k8s.io/kubernetes/cmd/${name}"`);
+  const version = 'k8s.io/component-base/version';
+  const [, minor = ''] = kubernetes.split('.');
+  const ldflags = `-X ${version}.gitVersion=${kubernetes} -X ${version}.gitMajor=1 -X ${version}.gitMinor=${minor}`;
+  return await inModule(
+    into,
+    {
+      'go.mod': `module realtools\ngo 1.26\nrequire k8s.io/kubernetes ${kubernetes}\n${replaced.join('\n')}\n`,
+      'tools.go': `//go:build tools\n\npackage tools\n\nimport (\n${imports.join('\n')}\n)\n`,
+    },
+    names.map((name) => [
+      'build',
+      ...flagsOf({ ldflags }),
+      '-o',
+      join(into, name),
+      `k8s.io/kubernetes/cmd/${name}`,
+    ]),
+  );
+}
+
+/** Runs Go in a module of these files, with a build cache of its own that goes with it: it takes gigabytes. */
+async function inModule(
+  into: string,
+  files: Readonly<Record<string, string>>,
+  runs: readonly (readonly string[])[],
+): Promise<string | undefined> {
+  const folder = await mkdtemp(`${into}.module-`);
+  try {
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    const env = { GOFLAGS: '-mod=mod', GOCACHE: join(folder, 'cache') };
+    for (const args of [['mod', 'tidy'], ...runs]) {
+      const reason = await go(args, { cwd: folder, env });
+      if (reason !== undefined) return reason;
+    }
+    return undefined;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** Programs out of Debian's packages of a release, which need not be installed. */
