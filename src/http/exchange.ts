@@ -10,8 +10,8 @@ import { createRequestBody, hasBody } from './request-body.ts';
 import type { RequestBody } from './request-body.ts';
 import type { WholeBodies, WholeBody } from './whole-bodies.ts';
 
-/** What Node keeps of a chunk beside its bytes: many small ones are dearer than one. */
-const chunkOverheadBytes = 256;
+/** A body that is read whole is gathered in blocks of this size: its chunks, which a client may send byte by byte, cost more than they hold. */
+const blockBytes = 16 * 1024;
 
 /** What the exchanges of one connection share. */
 export interface Connection extends Peer {
@@ -154,16 +154,24 @@ export class Exchange implements Incoming {
     if ((this.bodyBytes ?? 0) > bytesMax) throw tooLarge(bytesMax);
     const place = this.#owner.wholeBodies.join(() => this.connection.socket.destroy());
     this.#wholeBody = place;
-    const chunks: Uint8Array[] = [];
+    const blocks: Uint8Array[] = [];
+    let free: Uint8Array = new Uint8Array(0);
     let length = 0;
     for await (const chunk of this.body) {
       length += chunk.length;
       if (length > bytesMax) throw tooLarge(bytesMax);
-      place.add(chunk.length + chunkOverheadBytes);
-      chunks.push(chunk);
+      for (let rest = chunk; rest.length > 0;) {
+        // Also where nothing is added: the client has not stalled.
+        place.add(free.length === 0 ? blockBytes : 0);
+        if (free.length === 0) blocks.push((free = Buffer.allocUnsafeSlow(blockBytes)));
+        const part = rest.subarray(0, free.length);
+        free.set(part);
+        free = free.subarray(part.length);
+        rest = rest.subarray(part.length);
+      }
     }
     place.complete();
-    return Buffer.concat(chunks, length);
+    return Buffer.concat(blocks, length);
   }
 
   /** The reply that goes out; the last one set is what the log is told. */

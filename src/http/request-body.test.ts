@@ -430,3 +430,17 @@ test('bodies that are read whole share one memory; one that stalls goes once ano
   equal(await ask(), `<${8 * mebibyte}>`);
   await gone;
 });
+
+test('a body that is read whole takes no more memory for coming byte by byte', async () => {
+  const bytes = 300_000;
+  await using r = await rig(async (request) => {
+    const body = await request.readBody(bytes);
+    return reply(200, `<${body.length} ${body.every((byte) => byte === 0x78)}>`);
+  });
+  const client = await connected(r.port);
+  client.write(`PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  client.end(`${'1\r\nx\r\n'.repeat(bytes)}0\r\n\r\n`);
+  let answer = '';
+  for await (const chunk of client) answer += String(chunk);
+  match(answer, new RegExp(`<${bytes} true>`));
+});
