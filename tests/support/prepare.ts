@@ -5,6 +5,8 @@ import { bundles, type BundleName } from './tool-builds.ts';
 import { findBundle } from './tools.ts';
 
 setPriority(10);
+// Ends what builds as well.
+process.once('SIGTERM', () => process.exit(143));
 for (const name of Object.keys(bundles) as BundleName[]) {
   // Of the bench alone, which builds it itself.
   if (name === 'zot') continue;

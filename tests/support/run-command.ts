@@ -1,5 +1,5 @@
 // Programs that tests run to their end.
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 
 export interface CommandOptions {
   readonly cwd?: string;
@@ -16,7 +16,13 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs a program to its end; a non-zero exit is an answer, not an error. Killed after `timeoutMs` (120 s by default). */
+const running = new Set<ChildProcess>();
+
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Runs a program to its end; a non-zero exit is an answer, not an error. Killed after `timeoutMs` (120 s by default), or with this process. */
 export async function runCommand(
   path: string,
   args: readonly string[],
@@ -28,6 +34,7 @@ export async function runCommand(
     env: { ...process.env, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  running.add(child);
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (part: Buffer) => stdout.push(part));
@@ -45,6 +52,7 @@ export async function runCommand(
     });
   });
   const result = await promise;
+  running.delete(child);
   clearTimeout(deadline);
   return result;
 }

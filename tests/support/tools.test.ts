@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeRunFolder } from './run-folder.ts';
 import { buildsEndKey, bundles } from './tool-builds.ts';
@@ -25,4 +26,23 @@ test('Nothing is built once the time for building is over, nor waited for: the t
       missing: 'crane is not built, and the time for building is over',
     });
   });
+});
+
+test('A build removes what a killed one of the same version left, and nothing else.', async (t) => {
+  const path = process.env['PATH'] ?? '';
+  const folder = await makeRunFolder('tools');
+  const programs = await makeRunFolder('programs');
+  t.after(() => {
+    delete process.env['BREAKWATER_TOOLS'];
+    process.env['PATH'] = path;
+  });
+  process.env['BREAKWATER_TOOLS'] = folder;
+  process.env['PATH'] = `${programs}:${path}`;
+  const script = '#!/bin/sh\necho no network >&2\nexit 1\n';
+  await writeFile(join(programs, 'go'), script, { mode: 0o755 });
+  const id = `crane-${bundles.crane.version}`;
+  for (const name of [`${id}.building-abc`, `${id}.building-abc.module-def`, `${id}9.building-g`])
+    await mkdir(join(folder, name));
+  assert.deepEqual(await findTool('crane'), { missing: `${id} could not be built: no network` });
+  assert.deepEqual((await readdir(folder)).toSorted(), [`${id}.failed`, `${id}9.building-g`]);
 });

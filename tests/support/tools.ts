@@ -5,6 +5,7 @@ import {
   mkdir,
   mkdtemp,
   readFile,
+  readdir,
   rename,
   rm,
   writeFile,
@@ -150,12 +151,16 @@ async function recentFailure(file: string): Promise<string | undefined> {
   }
 }
 
-/** Builds beside `folder` and renames; returns why it could not. */
+/** Builds beside `folder` and renames; returns why it could not. Under the lock of `id`. */
 async function buildBundle(
   id: string,
   bundle: Bundle,
   folder: string,
 ): Promise<string | undefined> {
+  // What killed builds left: gigabytes. Nobody else builds it now.
+  for (const name of await readdir(toolsFolder()))
+    if (name.startsWith(`${id}.building-`))
+      await rm(join(toolsFolder(), name), { recursive: true, force: true });
   const temporary = await mkdtemp(`${folder}.building-`);
   try {
     console.error(`building ${id} (once per machine)`);
