@@ -5,6 +5,7 @@ import {
   createCacheRig,
   randomBytes,
   readAll,
+  testRule,
   until,
 } from '../../tests/support/cache-rig.ts';
 import { RegistryError } from '../domain/errors.ts';
@@ -34,6 +35,7 @@ suite('downloads that nobody reads', () => {
       const reader = await source!.open(undefined, rig.signal);
       await reader.read(new Uint8Array(1000));
       await reader[Symbol.asyncDispose]();
+      rig.clock.advance(1000);
     }
     const paused = (): boolean =>
       rig.events.some(
@@ -46,6 +48,57 @@ suite('downloads that nobody reads', () => {
     const again = await readAll((await rig.blob('up/app', digests[0] as string)).source);
     assertBytes(again, bytes[0] as Uint8Array);
     assert.ok(rig.upstream.bytesSent - sent < 100_000, 'the partial was taken up');
+  });
+
+  test('are not those of clients that were answered just now: each can read what it was promised', async () => {
+    await using rig = await createCacheRig({ limits: { connectionsPerBlob: 1 } });
+    const { gate, open } = gated();
+    const bytes = Array.from({ length: 17 }, (_, at) => randomBytes(200_000, at + 1));
+    const digests = bytes.map((blob) => rig.upstream.putBlob('app', blob));
+    rig.upstream.body = async function* (_call, chunks) {
+      let sent = 0;
+      for await (const chunk of chunks) {
+        if (sent > 0) await gate;
+        yield chunk;
+        sent += chunk.length;
+      }
+    };
+    const answers = [];
+    for (const digest of digests.slice(0, 16)) answers.push(await rig.blob('up/app', digest));
+    const last = rig.blob('up/app', digests[16] as string);
+    await until(() => rig.cache.downloads.count === 17);
+    const read = Promise.all(answers.map(({ source }) => readAll(source)));
+    open();
+    for (const [at, body] of (await read).entries()) assertBytes(body, bytes[at] as Uint8Array);
+    assertBytes(await readAll((await last).source), bytes[16] as Uint8Array);
+  });
+
+  test('a client whose download was paused before it began to read is told to come again', async () => {
+    const rules = [testRule({ maxConnections: 2 })];
+    await using rig = await createCacheRig({ rules, limits: { connectionsPerBlob: 1 } });
+    const { gate, open } = gated();
+    rig.upstream.body = async function* (_call, chunks) {
+      let sent = 0;
+      for await (const chunk of chunks) {
+        if (sent > 0) await gate;
+        yield chunk;
+        sent += chunk.length;
+      }
+    };
+    const [first, second, third] = [1, 2, 3].map((seed) =>
+      rig.upstream.putBlob('app', randomBytes(200_000, seed)),
+    );
+    const late = await rig.blob('up/app', first as string);
+    await rig.blob('up/app', second as string);
+    rig.clock.advance(1000);
+    const next = rig.blob('up/app', third as string);
+    await until(() => rig.cache.downloads.count === 3);
+    open();
+    await assert.rejects(
+      readAll(late.source),
+      (error) => error instanceof RegistryError && error.code === 'unavailable',
+    );
+    await next;
   });
 });
 

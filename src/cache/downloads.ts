@@ -11,14 +11,17 @@ const slowMs = 60_000;
 /** Between a client's answer and its first read nobody reads either. */
 const leftMs = 1000;
 
-/** Why a fill without clients ended; its partial is kept, and taken up when somebody asks again. */
-export class DownloadPaused extends Error {
+/**
+ * Why a fill without clients ended; its partial is kept, and taken up when somebody asks again. A client that was answered, and
+ * has not begun to read for want of a buffer, is told so.
+ */
+export class DownloadPaused extends RegistryError {
   override readonly name = 'DownloadPaused';
   /** It may be asked for again at once: it waits then until a place is free. */
   readonly again: boolean;
 
   constructor(message: string, again = false) {
-    super(message);
+    super('unavailable', message, { retryAfterMs: 1000 });
     this.again = again;
   }
 }
@@ -50,8 +53,7 @@ export interface Downloads extends AsyncDisposable {
 export function createDownloads(parts: DownloadParts, downloadsMax: number): Downloads {
   const running = new Map<string, Download>();
   const places = createDownloadPlaces(parts, downloadsMax, (upstream) => {
-    const before = parts.clock.elapsed() - leftMs;
-    const left = unreadOf(upstream).find((one) => one.leftAt <= before);
+    const [left] = unreadOf(upstream).filter(isLeft);
     left?.pause(new DownloadPaused('paused: a client waits for its place', true));
   });
   let ended = false;
@@ -96,11 +98,13 @@ export function createDownloads(parts: DownloadParts, downloadsMax: number): Dow
       (one) => one.readers === 0 && isRunning(one) && upstreamOf(one.request) === upstream,
     );
 
+  const isLeft = ({ leftAt }: Download): boolean => leftAt <= parts.clock.elapsed() - leftMs;
+
   /** A client's download begins: the oldest that nobody reads make room for it. Their partials are kept. */
   function pauseSurplus({ rule }: DownloadRequest, upstream: string): void {
     const unread = unreadOf(upstream);
     const max = unreadMax(rule);
-    for (const download of unread.slice(0, Math.max(0, unread.length - max)))
+    for (const download of unread.filter(isLeft).slice(0, Math.max(0, unread.length - max)))
       download.pause(new DownloadPaused(`paused: more than ${max} downloads have no client`, true));
   }
 
