@@ -14,6 +14,7 @@ import type { Digest } from '../domain/digest.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { mediaTypes } from '../domain/media-type.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
+import { createMemoryStorage } from '../storage/memory-storage.ts';
 
 const requested = (change: Partial<PullRule> = {}): PullRule =>
   testRule({ platforms: 'requested', ...change });
@@ -98,6 +99,27 @@ suite('an image whose manifest went out', () => {
     await rig.cache.completion.idle();
     assert.deepEqual(asked(rig), image.blobs);
     assert.equal(rig.upstream.openMax, 1, 'one of two is left to clients');
+  });
+
+  test('has not arrived where it could not be stored, and is asked for again a minute later', async () => {
+    const memory = createMemoryStorage();
+    let full = true;
+    const adopt: typeof memory.blobs.adopt = async (file, replace) => {
+      if (full) throw new Error('the volume is full');
+      await memory.blobs.adopt(file, replace);
+    };
+    const storage = { ...memory, blobs: { ...memory.blobs, adopt } };
+    await using rig = await createCacheRig({ rules: [requested()], storage });
+    const image = putImage(rig, [10, 20]);
+    const arrived = (): boolean => rig.events.some(({ type }) => type === 'imageArrived');
+    await rig.manifest('up/app', image.tag);
+    await rig.cache.completion.idle();
+    assert.equal(arrived(), false);
+    full = false;
+    rig.clock.advance(60_000);
+    await rig.manifest('up/app', image.tag);
+    await rig.cache.completion.idle();
+    assert.equal(arrived(), true);
   });
 
   test('leaves out layers that live elsewhere, and goes on behind them', async () => {

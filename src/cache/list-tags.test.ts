@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createCacheRig, testRule, type CacheRig } from '../../tests/support/cache-rig.ts';
+import { createCacheRig, testRule, until, type CacheRig } from '../../tests/support/cache-rig.ts';
 import { failure } from '../../tests/support/scripted-upstream.ts';
 import type { UpstreamUrl } from '../domain/pull-rule.ts';
 import { RegistryError } from '../domain/errors.ts';
@@ -51,6 +51,31 @@ async function all(rig: CacheRig): Promise<string[]> {
     last = answer.next ?? answer.tags.at(-1) ?? '';
   }
 }
+
+test('a known list is given out, stale, where the upstream’s other lists hang and no turn comes', async () => {
+  await using rig = await createCacheRig();
+  pageByToken(rig, numbered(3));
+  assert.deepEqual(await page(rig), numbered(3));
+  rig.clock.advance(60_000);
+  const hung = Promise.withResolvers<never>();
+  hung.promise.catch(() => {});
+  let hanging = 0;
+  rig.upstream.listTags = () => {
+    hanging += 1;
+    return hung.promise;
+  };
+  const others = ['up/b', 'up/c'].map((name) =>
+    rig.cache.listTags({ ...rig.request(name), n: 10, last: '' }, rig.signal).catch(() => {}),
+  );
+  await until(() => hanging === 2);
+  const waiting = rig.clock.pending;
+  const known = page(rig);
+  await until(() => rig.clock.pending > waiting);
+  rig.clock.advance(10_000);
+  assert.deepEqual(await known, numbered(3));
+  hung.reject(failure('network'));
+  await Promise.all(others);
+});
 
 suite('a part of upstream’s list is never the whole', () => {
   for (const count of [2500, 10_500]) {

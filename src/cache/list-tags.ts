@@ -5,6 +5,7 @@ import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
 import type { Cache, PullRequest, TagsAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
 import { repositoryKey, ruledKey, sourceOf } from './keys.ts';
+import { ListsBusy } from './list-turns.ts';
 import type { ListTurns } from './list-turns.ts';
 import { sizeOfKey, sizeOfNames } from './memory-size.ts';
 import type { NegativeMemory } from './negative-memory.ts';
@@ -187,6 +188,11 @@ export function createTagLister(parts: Parts): TagLister {
       if (tags === undefined) return await passedOn(request, n, last, signal);
       return { ...(await page(request, tags, n, last)), outcome: { verdict } };
     } catch (error) {
+      if (error instanceof ListsBusy && !stopped && !last.startsWith(placeMark)) {
+        const ours = await ourPage(request, 'too many lists');
+        if (ours.tags.length === 0 && last === '') throw error;
+        return ours;
+      }
       if (!(error instanceof UpstreamFailure)) throw error;
       if (last.startsWith(placeMark)) throw answerOf(error, 'tags');
       if (stopped || (isStopping(request, error) && !isPushed)) throw answerOf(error, 'tags');

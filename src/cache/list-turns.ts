@@ -6,9 +6,18 @@ const atOnceMax = 8;
 const ofHostMax = 2;
 const waitMs = 10_000;
 
+/** No turn came in time: upstream was not asked. */
+export class ListsBusy extends RegistryError {
+  override readonly name = 'ListsBusy';
+
+  constructor() {
+    super('unavailable', 'too many lists are being read', { retryAfterMs: 1000 });
+  }
+}
+
 /** Bounds how many upstream lists are in memory while they are read. */
 export interface ListTurns {
-  /** Runs `read` when its turn comes. Throws `unavailable` where that takes longer than 10 s. */
+  /** Runs `read` when its turn comes. Throws `ListsBusy` where that takes longer than 10 s. */
   run<T>(host: string, read: () => Promise<T>): Promise<T>;
 }
 
@@ -39,9 +48,7 @@ export function createListTurns(clock: Clock): ListTurns {
     waiting.add(one);
     using _late = clock.after(waitMs, () => {
       waiting.delete(one);
-      reject(
-        new RegistryError('unavailable', 'too many lists are being read', { retryAfterMs: 1000 }),
-      );
+      reject(new ListsBusy());
     });
     await promise;
   };

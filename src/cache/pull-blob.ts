@@ -336,9 +336,9 @@ export function createBlobPuller(
     const { download: running } = await join(request, claim, signal, background);
     if (!background) await attachWhileRunning(running, signal);
     await waitUnder(running.closed, signal);
-    if (running.state === 'failed') throw running.error;
-    if (!isHere(running, request) && running.state === 'stored')
-      await prove(request, running.size ?? 0);
+    // One that could not be stored served those who read it, and is not here.
+    if (running.state !== 'stored') throw running.error ?? new NoSpace();
+    if (!isHere(running, request)) await prove(request, running.size ?? 0);
     return true;
   }
 
