@@ -164,6 +164,15 @@ const tagged: readonly {
     referrers: 0,
   },
   {
+    title: 'one that is no manifest is none, and hides no other',
+    put: (rig, subject) => {
+      const { artifactType: _left, ...bare } = putReferrer(rig, subject);
+      const { digest } = rig.upstream.putManifest('app', 'no manifest' as never, 'text/plain');
+      return [{ mediaType: 'text/plain', digest, size: 13 }, bare];
+    },
+    referrers: 1,
+  },
+  {
     title: 'the platforms of an image are none',
     put: (rig, subject) => {
       const { artifactType: _left, ...bare } = putReferrer(rig, subject);

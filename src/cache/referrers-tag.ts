@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { algorithmOf, hexOf, type Digest } from '../domain/digest.ts';
-import type { Descriptor } from '../domain/manifest.ts';
+import { RegistryError } from '../domain/errors.ts';
+import type { Descriptor, Manifest } from '../domain/manifest.ts';
 import { parseManifest } from '../domain/manifest-parser.ts';
 import { parseTag } from '../domain/tag.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
@@ -53,8 +54,8 @@ export function createReferrersTagReader(parts: {
     one: Descriptor,
   ): Promise<readonly Descriptor[]> {
     const fetched = await get(target, { kind: 'digest', digest: one.digest });
-    if (fetched === undefined) return [];
-    const manifest = parseManifest(fetched.bytes, fetched.mediaType);
+    const manifest = fetched && readable(fetched);
+    if (manifest === undefined) return [];
     if (manifest.subject?.digest !== subject) return [];
     const { artifactType, annotations } = manifest;
     return [
@@ -97,4 +98,14 @@ export function createReferrersTagReader(parts: {
     kept.set(key, { referrers, bytes: index.bytes.length });
     return referrers;
   };
+}
+
+/** An entry that is no manifest is no referrer, and hides none of the others. */
+function readable({ bytes, mediaType }: FetchedManifest): Manifest | undefined {
+  try {
+    return parseManifest(bytes, mediaType);
+  } catch (error) {
+    if (error instanceof RegistryError) return undefined;
+    throw error;
+  }
 }

@@ -152,7 +152,9 @@ export class Exchange implements Incoming {
 
   async readBody(bytesMax: number): Promise<Uint8Array> {
     if ((this.bodyBytes ?? 0) > bytesMax) throw tooLarge(bytesMax);
-    const place = this.#owner.wholeBodies.join(() => this.connection.socket.destroy());
+    const place = this.#owner.wholeBodies.join(this.clientAddress, () =>
+      this.connection.socket.destroy(),
+    );
     this.#wholeBody = place;
     const blocks: Uint8Array[] = [];
     let free: Uint8Array = new Uint8Array(0);

@@ -4,65 +4,92 @@ import fc from 'fast-check';
 import { createWholeBodies } from './whole-bodies.ts';
 
 const isUnavailable = { code: 'unavailable' };
+/** One client has half of the 200 bytes. */
+const client = '192.0.2.1';
 
 suite('memory of request bodies that are read whole', () => {
   test('a body beyond the budget is refused while the others still come', () => {
-    const bodies = createWholeBodies(() => 0, 100);
-    bodies.join(() => {}).add(60);
-    throws(() => bodies.join(() => {}).add(41), isUnavailable);
+    const bodies = createWholeBodies(() => 0, 200);
+    bodies.join(client, () => {}).add(60);
+    throws(() => bodies.join(client, () => {}).add(41), isUnavailable);
   });
 
   test('a body that has ended gives its memory back', () => {
-    const bodies = createWholeBodies(() => 0, 100);
-    const first = bodies.join(() => {});
+    const bodies = createWholeBodies(() => 0, 200);
+    const first = bodies.join(client, () => {});
     first.add(60);
     first[Symbol.dispose]();
     first[Symbol.dispose]();
-    bodies.join(() => {}).add(100);
-    throws(() => bodies.join(() => {}).add(1), isUnavailable);
+    bodies.join(client, () => {}).add(100);
+    throws(() => bodies.join(client, () => {}).add(1), isUnavailable);
   });
 
   test('of those of which nothing came for 3 s the largest are cut, and no more than needed', () => {
     let now = 0;
     const cut: string[] = [];
-    const bodies = createWholeBodies(() => now, 100);
+    const bodies = createWholeBodies(() => now, 200);
     for (const [name, bytes] of [
       ['small', 10],
       ['large', 50],
       ['middle', 40],
     ] as const)
-      bodies.join(() => cut.push(name)).add(bytes);
+      bodies.join(client, () => cut.push(name)).add(bytes);
     now = 2999;
-    throws(() => bodies.join(() => {}).add(60), isUnavailable);
+    throws(() => bodies.join(client, () => {}).add(60), isUnavailable);
     now = 3000;
-    bodies.join(() => cut.push('new')).add(60);
+    bodies.join(client, () => cut.push('new')).add(60);
     deepEqual(cut, ['large', 'middle']);
   });
 
   test('a body that has come whole is not cut, however long it is worked on', () => {
     let now = 0;
-    const bodies = createWholeBodies(() => now, 100);
-    const whole = bodies.join(() => {
+    const bodies = createWholeBodies(() => now, 200);
+    const whole = bodies.join(client, () => {
       throw new Error('cut');
     });
     whole.add(100);
     whole.complete();
     now = 60_000;
-    throws(() => bodies.join(() => {}).add(1), isUnavailable);
+    throws(() => bodies.join(client, () => {}).add(1), isUnavailable);
+  });
+
+  test('a client that has its half cuts its own stalled bodies, and another one has room', () => {
+    let now = 0;
+    const cut: string[] = [];
+    const bodies = createWholeBodies(() => now, 200);
+    bodies.join('192.0.2.2', () => cut.push('other')).add(90);
+    bodies.join(client, () => cut.push('own')).add(100);
+    throws(() => bodies.join(client, () => {}).add(1), isUnavailable);
+    bodies.join('192.0.2.3', () => {}).add(10);
+    now = 3000;
+    bodies.join(client, () => {}).add(1);
+    deepEqual(cut, ['own']);
+  });
+
+  test('where all memory is taken, the stalled bodies of other clients are cut too', () => {
+    let now = 0;
+    const cut: string[] = [];
+    const bodies = createWholeBodies(() => now, 200);
+    for (const address of ['192.0.2.2', '192.0.2.3'])
+      bodies.join(address, () => cut.push(address)).add(100);
+    throws(() => bodies.join(client, () => {}).add(1), isUnavailable);
+    now = 3000;
+    bodies.join(client, () => {}).add(1);
+    deepEqual(cut, ['192.0.2.2']);
   });
 
   test('what is added to one that was cut counts no more', () => {
     let now = 0;
-    const bodies = createWholeBodies(() => now, 100);
-    const stalled = bodies.join(() => {});
+    const bodies = createWholeBodies(() => now, 200);
+    const stalled = bodies.join(client, () => {});
     stalled.add(100);
     now = 3000;
-    const next = bodies.join(() => {});
+    const next = bodies.join(client, () => {});
     next.add(100);
     stalled.add(50);
     stalled[Symbol.dispose]();
     next[Symbol.dispose]();
-    doesNotThrow(() => bodies.join(() => {}).add(100));
+    doesNotThrow(() => bodies.join(client, () => {}).add(100));
   });
 
   test('whatever comes and goes, the whole budget is there again once all have left', () => {
@@ -75,11 +102,11 @@ suite('memory of request bodies that are read whole', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         let now = 0;
-        const bodies = createWholeBodies(() => now, 100);
+        const bodies = createWholeBodies(() => now, 200);
         const open = new Map<number, ReturnType<typeof bodies.join>>();
         for (const { body, bytes, waitMs, ends } of steps) {
           now += waitMs;
-          const place = open.get(body) ?? bodies.join(() => open.delete(body));
+          const place = open.get(body) ?? bodies.join(client, () => open.delete(body));
           open.set(body, place);
           try {
             place.add(bytes);
@@ -93,7 +120,7 @@ suite('memory of request bodies that are read whole', () => {
           }
         }
         for (const place of open.values()) place[Symbol.dispose]();
-        bodies.join(() => {}).add(100);
+        bodies.join(client, () => {}).add(100);
       }),
     );
   });
