@@ -203,6 +203,10 @@ suite('behind nginx that is not named', { skip }, () => {
       assert.equal((await ask(port, guest, '/v2/up/app/manifests/latest', headers)).status, 401);
     }
     assert.equal(stage.seen.length, 0);
+    await eventually('all three are in the log, and the warning', () => {
+      const lines = breakwater.logs().match(/"route":"manifest"/g) ?? [];
+      return lines.length >= 3 && breakwater.logs().includes('a proxy on this machine');
+    });
     const warnings = breakwater.logs().match(/a proxy on this machine/g);
     assert.equal(warnings?.length, 1);
     assert.match(breakwater.logs(), /"setting":"trustedProxies"/);
