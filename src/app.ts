@@ -74,7 +74,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   const listeners: { now: Listeners | undefined } = { now: undefined };
 
   keepThreadsSmall();
-  await using folder = openDataFolder(dataDir);
+  await using folder = await openDataFolder(dataDir);
   await using metadata = await openSqliteMetadata(join(dataDir, 'metadata.sqlite'));
   await using pulls = createPullRecorder({
     clock,
@@ -184,7 +184,12 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     ended.signal,
   );
   // Whoever reads this may send SIGHUP or change the file at once.
-  await folder.writeRunRecord({ pid: process.pid, ...addresses });
+  await folder.writeRunRecord({
+    pid: process.pid,
+    ...addresses,
+    ...(config.publicUrl === '' ? {} : { publicUrl: config.publicUrl }),
+    ...(config.tls === undefined ? {} : { certFile: config.tls.certFile }),
+  });
   const { rules: served } = config;
   if (around.isTerminal) output.write(greetingOf(addresses, config));
   else log.info('serving', { ...addresses, data_dir: dataDir, rules: served.length });

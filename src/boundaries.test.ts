@@ -51,7 +51,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const ownedModules: Readonly<Record<string, readonly string[]>> = {
   kysely: ['metadata'],
   pg: ['metadata'],
-  'node:sqlite': ['metadata', 'app'],
+  // cli: whether a server holds the lock of its data folder.
+  'node:sqlite': ['metadata', 'app', 'cli'],
   // access: the keys of OIDC issuers, under their own CA.
   undici: ['upstream', 'cli', 'access'],
   commander: ['cli'],

@@ -5,7 +5,7 @@ import type { Config, ListenAddress } from '../config/config.ts';
 import type { Check } from './doctor-report.ts';
 import { failed, passed, warned } from './doctor-report.ts';
 import { inspectClock } from './doctor-clock.ts';
-import { readRunRecord } from './server-location.ts';
+import { readRunRecord } from './run-record.ts';
 
 /** Files besides the connections: database, blobs that are read, partials, upstream sockets. */
 const otherFiles = 2048;
@@ -18,15 +18,22 @@ export async function inspectRuntime(
   signal: AbortSignal,
 ): Promise<Check[]> {
   return [
-    inspectNode(process.versions.node),
-    inspectThreads(env['UV_THREADPOOL_SIZE']),
+    ...(await inspectNode(env)),
     inspectOpenFiles(await readLimits(), config.limits.connectionsMax),
     await inspectClock(config.rules, env, signal),
     ...(await inspectAddresses(config)),
   ];
 }
 
-function inspectNode(version: string): Check {
+/** What needs no configuration. */
+export function inspectNode(env: NodeJS.ProcessEnv): Promise<Check[]> {
+  return Promise.resolve([
+    judgeVersion(process.versions.node),
+    inspectThreads(env['UV_THREADPOOL_SIZE']),
+  ]);
+}
+
+function judgeVersion(version: string): Check {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const description = `Node ${version}`;
   if (major < 24 || (major === 24 && minor < 12))

@@ -1,11 +1,10 @@
 import type { UpstreamView, Listing } from '../domain/admin-view.ts';
-import type { Config } from '../config/config.ts';
 import type { Check } from './doctor-report.ts';
 import { failed, passed, warned } from './doctor-report.ts';
 import { exchange } from './http-exchange.ts';
 import { askServer } from './server-client.ts';
 import type { ServerOptions } from './server-location.ts';
-import { readRunRecord } from './server-location.ts';
+import { readRunRecord } from './run-record.ts';
 import type { Terminal } from './terminal.ts';
 
 const healthMs = 5000;
@@ -13,15 +12,18 @@ const apiMs = 10_000;
 
 /** The running server, where there is one: a server that is down is a warning. */
 export async function inspectServer(
-  config: Config,
-  options: ServerOptions,
+  options: ServerOptions & { readonly dataDir: string },
   terminal: Terminal,
 ): Promise<Check[]> {
   const signal = terminal.interrupted();
-  const record = await readRunRecord(config.dataDir);
+  const record = await readRunRecord(options.dataDir);
   if (record === undefined)
     return [
-      warned('is running', `no server runs on ${config.dataDir}`, 'start it with breakwater serve'),
+      warned(
+        'is running',
+        `no server runs on ${options.dataDir}`,
+        'start it with breakwater serve',
+      ),
     ];
   return [
     passed(`is running (pid ${record.pid}, ${record.listen})`),

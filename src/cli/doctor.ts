@@ -1,13 +1,12 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
-import { CommandFailure, interruption } from './command-failure.ts';
+import { interruption } from './command-failure.ts';
 import type { CommandContext, Inspection } from './command-context.ts';
 import { programOptions } from './command-context.ts';
-import { readConfig } from './config-reading.ts';
-import type { DoctorCategory } from './doctor-report.ts';
-import { failed, passed, renderCategory, renderStatus, reportOf } from './doctor-report.ts';
-import { inspectRuntime } from './doctor-runtime.ts';
+import type { Check, DoctorCategory } from './doctor-report.ts';
+import { failed, passed, renderCategory, renderStatus, reportOf, warned } from './doctor-report.ts';
+import { inspectNode, inspectRuntime } from './doctor-runtime.ts';
 import { inspectServer } from './doctor-server.ts';
 import { inspectStorage } from './doctor-storage.ts';
 import { inspectTls } from './doctor-tls.ts';
@@ -76,30 +75,42 @@ export function addDoctorCommand(program: Command, context: CommandContext): voi
     });
 }
 
-/** The categories one by one, as they are known. */
+/** The categories one by one, as they are known. What is wrong with the configuration ends none of the others. */
 async function* examine(
   options: DoctorOptions,
   context: CommandContext,
 ): AsyncGenerator<DoctorCategory> {
+  const { terminal, parts } = context;
   const wanted = (name: string): boolean => options.category?.includes(name) ?? true;
-  const signal = context.terminal.interrupted();
-  const { config, category } = await inspectConfig(options, context.terminal);
+  const signal = terminal.interrupted();
+  const { config, category } = await inspectConfig(options, terminal);
   if (wanted('config')) yield category;
-  if (config === undefined) return;
-  const inspections: readonly Inspection[] = [
-    {
-      categoryName: 'runtime',
-      inspect: () => inspectRuntime(config, context.terminal.env, signal),
-    },
-    { categoryName: 'tls', inspect: () => inspectTls(config) },
-    { categoryName: 'storage', inspect: () => inspectStorage(config) },
-    ...(await context.parts.inspections(config, context.terminal.env)),
-    { categoryName: 'server', inspect: () => inspectServer(config, options, context.terminal) },
-  ];
-  for (const inspection of inspections) {
-    if (!wanted(inspection.categoryName)) continue;
-    yield await inspect(inspection, signal);
-  }
+  const inspections: readonly Inspection[] =
+    config === undefined
+      ? [{ categoryName: 'runtime', inspect: () => inspectNode(terminal.env) }]
+      : [
+          { categoryName: 'runtime', inspect: () => inspectRuntime(config, terminal.env, signal) },
+          { categoryName: 'tls', inspect: () => inspectTls(config) },
+          { categoryName: 'storage', inspect: () => inspectStorage(config) },
+          ...(await parts.inspections(config, terminal.env)),
+          {
+            categoryName: 'server',
+            inspect: () => inspectServer({ ...options, dataDir: config.dataDir }, terminal),
+          },
+        ];
+  for (const inspection of inspections)
+    if (wanted(inspection.categoryName)) yield await inspect(inspection, signal);
+  const left = categoryNames.filter((name) => name !== 'config' && name !== 'runtime');
+  if (config === undefined && left.some(wanted))
+    yield { categoryName: 'not checked', checks: [notChecked(left.filter(wanted))] };
+}
+
+function notChecked(names: readonly string[]): Check {
+  return warned(
+    names.join(', '),
+    'the configuration says where to look, and cannot be read',
+    'mend it and run this again',
+  );
 }
 
 /** A category that breaks down is a failed check, never the end of the others. */
@@ -120,18 +131,18 @@ async function inspectConfig(
 ): Promise<{ readonly config: Config | undefined; readonly category: DoctorCategory }> {
   const categoryName = 'config';
   const from = options.config ?? 'defaults and environment';
-  try {
-    const config = await readConfig(options.config, terminal);
-    const builtin = config.rules.filter((rule) => rule.origin === 'builtin').length;
-    const checks = [
-      passed(`is valid (${from})`),
-      passed(`${config.rules.length} rules, ${builtin} of them built in`),
-    ];
-    return { config, category: { categoryName, checks } };
-  } catch (error) {
-    if (!(error instanceof CommandFailure)) throw error;
-    const told = error.problems.length > 0 ? error.problems : [error.because ?? error.message];
-    const checks = told.map((problem) => failed(`is valid (${from})`, problem, error.hint));
-    return { config: undefined, category: { categoryName, checks } };
-  }
+  const { readWhatHolds } = await import('../config/partial.ts');
+  const { env, cwd } = terminal;
+  const { config, error } = await readWhatHolds({ file: options.config, env, cwd });
+  const problems = (error?.message.split('\n') ?? []).map((problem) =>
+    failed(`is valid (${from})`, problem),
+  );
+  if (config === undefined) return { config, category: { categoryName, checks: problems } };
+  const builtin = config.rules.filter((rule) => rule.origin === 'builtin').length;
+  const rules = `${config.rules.length} rules, ${builtin} of them built in`;
+  const checks =
+    problems.length === 0
+      ? [passed(`is valid (${from})`), passed(rules)]
+      : [...problems, passed(`${rules}; the checks below go without what is wrong`)];
+  return { config, category: { categoryName, checks } };
 }

@@ -1,11 +1,13 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { Config, ListenAddress } from '../config/config.ts';
+import { parseListenAddress } from '../config/listen-address.ts';
+import type { Settings } from '../config/settings.ts';
 import type { CommandContext } from './command-context.ts';
-import { readConfig } from './config-reading.ts';
+import { readSomeSettings } from './config-reading.ts';
 import { printValue } from './output.ts';
-import { readRunRecord } from './server-location.ts';
+import { dialable, readRunRecord } from './run-record.ts';
+import type { Terminal } from './terminal.ts';
 
 const examples = `
 Examples:
@@ -36,7 +38,7 @@ export function addEnvCommand(program: Command, context: CommandContext): void {
     .addHelpText('after', examples)
     .action(async (options: EnvOptions) => {
       const { terminal } = context;
-      const variables = await environmentOf(await readConfig(options.config, terminal));
+      const variables = await environmentOf(options.config, terminal);
       if (options.output !== 'shell') return printValue(terminal, options.output, variables);
       const lines = Object.entries(variables).map(
         ([name, value]) => `export ${name}=${shellQuoted(value)}\n`,
@@ -48,21 +50,32 @@ export function addEnvCommand(program: Command, context: CommandContext): void {
 /** Where one of these is set, AWS clients look at no credentials file. */
 const hiding = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'];
 
-async function environmentOf(config: Config): Promise<Readonly<Record<string, string>>> {
-  const record = await readRunRecord(config.dataDir);
-  const endpoint = config.publicUrl || record?.listen || addressOf(config.listen, config);
+async function environmentOf(
+  file: string | undefined,
+  terminal: Terminal,
+): Promise<Readonly<Record<string, string>>> {
+  const keys = ['dataDir', 'publicUrl', 'listen', 'tls'] as const;
+  const settings = await readSomeSettings(keys, file, terminal);
+  const dataDir = resolve(terminal.cwd, settings.dataDir);
+  const running = await readRunRecord(dataDir);
   return {
-    AWS_SHARED_CREDENTIALS_FILE: join(config.dataDir, 'credentials'),
+    AWS_SHARED_CREDENTIALS_FILE: join(dataDir, 'credentials'),
     AWS_PROFILE: 'default',
-    AWS_ENDPOINT_URL: endpoint,
+    AWS_ENDPOINT_URL: settings.publicUrl || running?.listen || addressOf(settings),
   };
 }
 
-function addressOf(listen: ListenAddress, config: Config): string {
-  const everywhere = listen.host === '0.0.0.0' || listen.host === '::';
-  const host = everywhere ? '127.0.0.1' : listen.host;
-  const scheme = config.tls === undefined ? 'http' : 'https';
-  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${listen.port}`;
+/** Where a server with these settings is reached on this machine. */
+function addressOf({ listen, tls }: Pick<Settings, 'listen' | 'tls'>): string {
+  const { host = '', port = 0 } = parseListenAddress(listen) ?? {};
+  const scheme = tls.certFile === '' ? 'http' : 'https';
+  return dialable(`${scheme}://${hostInUrl(host)}:${port}`);
+}
+
+/** No host is every address. */
+function hostInUrl(host: string): string {
+  if (host === '') return '0.0.0.0';
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function shellQuoted(text: string): string {

@@ -49,9 +49,17 @@ export function addLoginCommand(program: Command, context: CommandContext): void
         terminal,
       );
       const file = dockerConfigFile(terminal.env);
-      const helper = await writeDockerLogin(file, location.url.host, pairOf(authorization));
-      remark(command, context, `${location.url.host}: ${who.principal}, written to ${file}`);
-      if (helper !== undefined)
+      const helpers = new Set<string>();
+      for (const host of location.hosts) {
+        const helper = await writeDockerLogin(file, host, pairOf(authorization));
+        if (helper !== undefined) helpers.add(helper);
+      }
+      remark(
+        command,
+        context,
+        `${location.hosts.join(', ')}: ${who.principal}, written to ${file}`,
+      );
+      for (const helper of helpers)
         remark(
           command,
           context,

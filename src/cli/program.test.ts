@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import type { RecordingTerminal } from '../../tests/support/recording-terminal.ts';
 import { createRecordingTerminal } from '../../tests/support/recording-terminal.ts';
+import type { ServedFolder } from '../../tests/support/served-folder.ts';
+import { serveFolder } from '../../tests/support/served-folder.ts';
 import type { ProgramParts } from './command-context.ts';
 import { failed, passed, warned } from './doctor-report.ts';
 import { runProgram } from './program.ts';
@@ -17,6 +19,7 @@ type Answer = (request: IncomingMessage, response: ServerResponse, body: string)
 
 let answer: Answer;
 let address = '';
+let served: ServedFolder;
 const requests: { method: string; url: string; authorization: string; body: string }[] = [];
 const server = createServer((request, response) => {
   let body = '';
@@ -34,28 +37,19 @@ before(async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { mkdirSync } = await import('node:fs');
-  mkdirSync(dataDir);
-  writeFileSync(
-    join(dataDir, 'credentials'),
-    '# ours\n[default]\naws_access_key_id = AKIATEST\naws_secret_access_key = s3cr=et\nregion = us-east-1\n',
-  );
-  writeRunRecord(process.pid);
+  served = await serveFolder(dataDir, 'AKIATEST:s3cr=et');
+  await served.record({ listen: address });
 });
-after(() => {
+after(async () => {
   server.closeAllConnections();
   server.close();
+  await served[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true });
 });
 beforeEach(() => {
   requests.length = 0;
   answer = (_request, response) => void response.writeHead(500).end();
 });
-
-function writeRunRecord(pid: number): void {
-  const record = { pid, listen: address, adminListen: address };
-  writeFileSync(join(dataDir, 'run.json'), JSON.stringify(record));
-}
 
 const parts: ProgramParts = {
   serve: () => Promise.resolve(0),
@@ -183,18 +177,6 @@ const rows: readonly Row[] = [
     words: () => ['explain', 'nginx', '--data-dir', join(folder, 'none')],
     exit: 5,
     err: /^error: the server is not running\ncause: .*run\.json.*\nhint: start it with breakwater serve/,
-  },
-  {
-    name: 'a server where nothing listens is 5',
-    words: () => at('rules', 'ls', '--server', 'http://127.0.0.1:1'),
-    exit: 5,
-    err: /^error: the server is not running\ncause: connect ECONNREFUSED/,
-  },
-  {
-    name: 'a server without its credentials is 4',
-    words: () => ['rules', 'ls', '--server', address, '--data-dir', folder],
-    exit: 4,
-    err: /^error: the credentials of the server are missing\n/,
   },
   {
     name: '--server that is no address is 2',
@@ -390,17 +372,6 @@ test('the request carries the key of the data folder, the query and the body', a
   ]);
 });
 
-test('a server whose process is gone is not asked, so that its key goes to nobody else', async () => {
-  writeRunRecord(2 ** 30);
-  try {
-    const { exit } = await run(at('rules', 'ls'));
-    assert.equal(exit, 5);
-    assert.equal(requests.length, 0);
-  } finally {
-    writeRunRecord(process.pid);
-  }
-});
-
 test('Ctrl-C while waiting is 130 and says nothing', async () => {
   const terminal = createRecordingTerminal({ cwd: folder });
   answer = () => terminal.interrupt();
@@ -497,6 +468,18 @@ suite('doctor', () => {
     const { exit, out } = await run(['doctor', '--config', 'bad.yaml']);
     assert.equal(exit, 1);
     assert.match(out, /× is valid \(bad\.yaml\)\n {4}bad\.yaml:1:9: listen/);
+    assert.match(out, /go without what is wrong\n[^]*√ \S+ is writable\n/);
+  });
+
+  test('what says nothing of where to look ends the checks that need it, not those of Node', async () => {
+    writeFileSync(join(folder, 'broken.yaml'), 'listen: [');
+    const { exit, out } = await run(['doctor', '--config', 'broken.yaml'], inspecting(passed('a')));
+    assert.equal(exit, 1);
+    assert.match(
+      out,
+      /× is valid[^]*√ Node [^]*not checked\n-+\n‼ tls, storage, database, upstreams, server\n/,
+    );
+    assert.doesNotMatch(out, /√ a\n/);
   });
 
   test('storage is looked at without leaving anything behind', async () => {

@@ -9,7 +9,7 @@ export function renderReference(program: Command): string {
     'Made from the help texts by `src/cli/reference.test.ts`; `UPDATE_GOLDEN=1 node --test src/cli/reference.test.ts` writes it anew.',
     '',
     'Data goes to stdout, everything else to stderr. Errors are lines beginning with `error:`, `cause:` and `hint:`; with `-o json` they',
-    'are one object, `{"error":{"code","message","cause","hint"}}`. From a checkout the command is `bin/breakwater.mjs`.',
+    'are one object, `{"error":{"code","message","cause","hint"}}`. In a checkout `breakwater` is `bin/breakwater.mjs`; README puts it on PATH.',
     '',
     ...commandsOf(program).flatMap((command) => [
       `## ${pathOf(command)}`,

@@ -16,6 +16,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { createRecordingTerminal } from '../../tests/support/recording-terminal.ts';
+import type { ServedFolder } from '../../tests/support/served-folder.ts';
+import { serveFolder } from '../../tests/support/served-folder.ts';
 import { runProgram } from './program.ts';
 
 interface Asked {
@@ -29,6 +31,7 @@ interface Asked {
 let answers: Readonly<Record<string, unknown>> = {};
 const asked: Asked[] = [];
 let address = '';
+let served: ServedFolder;
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-commands-'));
 const dataDir = join(folder, 'data');
 
@@ -61,17 +64,13 @@ before(async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  mkdirSync(dataDir);
-  writeFileSync(
-    join(dataDir, 'credentials'),
-    '[default]\naws_access_key_id = AKIATEST\naws_secret_access_key = s3cret\n',
-  );
-  const record = { pid: process.pid, listen: address, adminListen: address };
-  writeFileSync(join(dataDir, 'run.json'), JSON.stringify(record));
+  served = await serveFolder(dataDir, 'AKIATEST:s3cret');
+  await served.record({ listen: address });
 });
-after(() => {
+after(async () => {
   server.closeAllConnections();
   server.close();
+  await served[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true });
 });
 beforeEach(() => {
@@ -476,6 +475,10 @@ suite('login', () => {
   const file = (): string => join(home, '.docker', 'config.json');
   const config = (): unknown => JSON.parse(readFileSync(file(), 'utf8'));
   const host = (): string => new URL(address).host;
+  /** Both names of loopback, since docker looks for a login by the name that was typed. */
+  const hosts = (): string[] => [`localhost:${new URL(address).port}`, host()];
+  const auths = (auth: string): object =>
+    Object.fromEntries(hosts().map((each) => [each, { auth }]));
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   const login = (words: string[] = [], given: { input?: string; env?: NodeJS.ProcessEnv } = {}) =>
     run(['login', ...words], { ...given, env: { HOME: home, ...given.env } });
@@ -487,8 +490,8 @@ suite('login', () => {
   test('writes the key of the data folder, closed to others, and says where', async () => {
     const { exit, out, err } = await login();
     assert.deepEqual([exit, out], [0, '']);
-    assert.equal(err, `${host()}: arn:root, written to ${file()}\n`);
-    assert.deepEqual(config(), { auths: { [host()]: { auth: base64('AKIATEST:s3cret') } } });
+    assert.equal(err, `${hosts().join(', ')}: arn:root, written to ${file()}\n`);
+    assert.deepEqual(config(), { auths: auths(base64('AKIATEST:s3cret')) });
     assert.equal(statSync(file()).mode & 0o777, 0o600);
     assert.equal(statSync(join(home, '.docker')).mode & 0o777, 0o700);
     assert.deepEqual(readdirSync(join(home, '.docker')), ['config.json']);
@@ -508,7 +511,11 @@ suite('login', () => {
     symlinkSync(elsewhere, file());
     await login();
     assert.deepEqual(config(), {
-      auths: { other: { auth: 'eA==' }, [host()]: { email: 'e', auth: base64('AKIATEST:s3cret') } },
+      auths: {
+        ...auths(base64('AKIATEST:s3cret')),
+        other: { auth: 'eA==' },
+        [host()]: { email: 'e', auth: base64('AKIATEST:s3cret') },
+      },
       x: 1,
     });
     assert.equal(statSync(elsewhere).mode & 0o777, 0o600);
@@ -524,16 +531,16 @@ suite('login', () => {
     const words = ['--username', 'token', '--password-stdin'];
     await login(words, { input: 'bw_x_y\n' });
     assert.equal(asked.at(-1)?.authorization, `Basic ${base64('token:bw_x_y')}`);
-    assert.deepEqual(config(), { auths: { [host()]: { auth: base64('token:bw_x_y') } } });
+    assert.deepEqual(config(), { auths: auths(base64('token:bw_x_y')) });
     answers = { 'GET whoami': 401 };
     const refused = await login(words, { input: 'wrong' });
     assert.equal(refused.exit, 4);
-    assert.deepEqual(config(), { auths: { [host()]: { auth: base64('token:bw_x_y') } } });
+    assert.deepEqual(config(), { auths: auths(base64('token:bw_x_y')) });
   });
 
   test('a token of the environment is a password beside any name', async () => {
     await login([], { env: { BREAKWATER_TOKEN: 'bw_x_y' } });
-    assert.deepEqual(config(), { auths: { [host()]: { auth: base64('token:bw_x_y') } } });
+    assert.deepEqual(config(), { auths: auths(base64('token:bw_x_y')) });
   });
 
   for (const [name, words] of [

@@ -1,30 +1,29 @@
-import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { Config } from '../config/config.ts';
 import { CommandFailure } from './command-failure.ts';
-import { readConfig } from './config-reading.ts';
+import { readSomeSettings } from './config-reading.ts';
 import { basicOf, parseCredentialsFile } from './credentials-file.ts';
+import type { RunningServer } from './run-record.ts';
+import { readDataFile, readRunRecord } from './run-record.ts';
+import { hostsOf, isAddressOf, isLoopback } from './server-address.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface ServerOptions {
   readonly config?: string;
   readonly dataDir?: string;
   readonly server?: string;
-}
-
-/** What a running server wrote of itself. */
-export interface RunRecord {
-  readonly pid: number;
-  readonly listen: string;
-  readonly adminListen: string;
+  readonly insecure?: boolean;
 }
 
 export interface ServerLocation {
+  /** What is dialled. */
   readonly url: URL;
   /** The `Authorization` header. */
   readonly authorization: string;
+  /** PEM; the certificate that the server of the data folder shows. */
   readonly pinnedCertificate: string | undefined;
+  /** As clients may begin an image's name to mean this server: `localhost:5000`. */
+  readonly hosts: readonly string[];
 }
 
 /** Gives a command the options that say which server it talks to. */
@@ -32,94 +31,76 @@ export function addServerOptions(command: Command): Command {
   return command
     .option('--config <file>', 'the configuration of the server to talk to')
     .option('--data-dir <dir>', 'its data folder, instead of reading the configuration')
-    .option('--server <url>', 'its address, instead of the one in its data folder');
+    .option('--server <url>', 'another server, with a token in BREAKWATER_TOKEN')
+    .option('--insecure', 'send credentials over plain HTTP to another machine');
 }
 
 /**
- * Finds the server by its data folder, and the key there; a token in BREAKWATER_TOKEN is used instead of the key, and with
- * `--server` needs no data folder. Throws `SERVER_NOT_RUNNING` (5) or `CREDENTIALS_MISSING` (4).
+ * Finds the server by its data folder, and the key there; a token in BREAKWATER_TOKEN is used instead of the key. The key goes to
+ * the server that runs on the folder and to no other: `--server` is another one unless it is an address of that one.
+ * Throws `SERVER_NOT_RUNNING` (5), `CREDENTIALS_MISSING` (4) or `PLAIN_HTTP` (2).
  */
 export async function locateServer(
   options: ServerOptions,
   terminal: Terminal,
 ): Promise<ServerLocation> {
   const token = terminal.env['BREAKWATER_TOKEN'];
-  const server = await findServer(options, terminal);
-  if (token) return { ...server, authorization: `Bearer ${token}` };
-  const { dataDir } = await locateData(options, terminal);
-  return { ...server, authorization: await readAuthorization(dataDir) };
+  if (token) return { ...(await findServer(options, terminal)), authorization: `Bearer ${token}` };
+  const dataDir = await locateData(options, terminal);
+  const running = await readRunRecord(dataDir);
+  if (options.server !== undefined) {
+    const url = parseServer(options.server);
+    if (running === undefined || !isAddressOf(url, running))
+      throw otherServer(url, dataDir, running);
+  }
+  const location = await locationOf(running, dataDir);
+  const authorization = await readAuthorization(dataDir);
+  const { server } = options;
+  const asked = server === undefined ? {} : { hosts: [parseServer(server).host] };
+  return { ...location, ...asked, authorization };
 }
 
-/** Where the server is, whoever asks it; with `--server` no data folder is looked at. */
+/** Where the server is, for credentials that the caller has; with `--server` no data folder is looked at. */
 export async function findServer(
   options: ServerOptions,
   terminal: Terminal,
 ): Promise<Omit<ServerLocation, 'authorization'>> {
-  if (options.server !== undefined)
-    return { url: parseServer(options.server), pinnedCertificate: undefined };
-  const { dataDir, config } = await locateData(options, terminal);
-  const url = await runningAt(dataDir);
+  if (options.server === undefined) {
+    const dataDir = await locateData(options, terminal);
+    return locationOf(await readRunRecord(dataDir), dataDir);
+  }
+  const url = parseServer(options.server);
+  if (url.protocol === 'http:' && !isLoopback(url) && options.insecure !== true)
+    throw plainHttp(url);
+  return { url, pinnedCertificate: undefined, hosts: [url.host] };
+}
+
+async function locationOf(
+  running: RunningServer | undefined,
+  dataDir: string,
+): Promise<Omit<ServerLocation, 'authorization'>> {
+  if (running === undefined)
+    throw serverNotRunning(`${join(dataDir, 'run.json')} names no running server`);
+  const { listen, certFile } = running;
   return {
-    url,
-    pinnedCertificate: url.protocol === 'https:' ? await readCertificate(config) : undefined,
+    url: new URL(listen),
+    pinnedCertificate: certFile === undefined ? undefined : await readDataFile(certFile),
+    hosts: hostsOf(running),
   };
 }
 
-async function runningAt(dataDir: string): Promise<URL> {
-  const record = await readRunRecord(dataDir);
-  if (record !== undefined) return new URL(record.listen);
-  throw serverNotRunning(`${join(dataDir, 'run.json')} names no running server`);
-}
-
-/** The data folder, absolute; the configuration only where it had to be read. */
-export async function locateData(
-  options: ServerOptions,
-  terminal: Terminal,
-): Promise<{ readonly dataDir: string; readonly config: Config | undefined }> {
-  if (options.dataDir !== undefined)
-    return { dataDir: resolve(terminal.cwd, options.dataDir), config: undefined };
-  const config = await readConfig(options.config, terminal);
-  return { dataDir: config.dataDir, config };
-}
-
-/** `undefined` where no server runs on the folder: no record, or one whose process is gone. */
-export async function readRunRecord(dataDir: string): Promise<RunRecord | undefined> {
-  const text = await readOptional(join(dataDir, 'run.json'));
-  if (text === undefined) return undefined;
-  const record = parseRunRecord(text);
-  return record !== undefined && isAlive(record.pid) ? record : undefined;
-}
-
-function parseRunRecord(text: string): RunRecord | undefined {
-  try {
-    const { pid, listen, adminListen } = JSON.parse(text) as Partial<RunRecord>;
-    if (typeof pid !== 'number' || typeof listen !== 'string' || typeof adminListen !== 'string')
-      return undefined;
-    return { pid, listen: dialable(listen), adminListen: dialable(adminListen) };
-  } catch {
-    return undefined;
-  }
-}
-
-/** Every address is no address to connect to. Throws where the text is no URL. */
-function dialable(address: string): string {
-  const url = new URL(address);
-  if (url.hostname === '0.0.0.0') url.hostname = '127.0.0.1';
-  if (url.hostname === '[::]') url.hostname = '[::1]';
-  return url.origin;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
+/** The data folder, absolute. Nothing else of the configuration is looked at: what only a server needs may be missing here. */
+export async function locateData(options: ServerOptions, terminal: Terminal): Promise<string> {
+  const { cwd } = terminal;
+  if (options.dataDir !== undefined) return resolve(cwd, options.dataDir);
+  const hint = 'mend it, or name the data folder of the server with --data-dir';
+  const { dataDir } = await readSomeSettings(['dataDir'], options.config, terminal, hint);
+  return resolve(cwd, dataDir);
 }
 
 async function readAuthorization(dataDir: string): Promise<string> {
   const file = join(dataDir, 'credentials');
-  const text = await readOptional(file);
+  const text = await readDataFile(file);
   if (text === undefined)
     throw new CommandFailure('the credentials of the server are missing', {
       exit: 'forbidden',
@@ -137,27 +118,8 @@ async function readAuthorization(dataDir: string): Promise<string> {
   return basicOf(pair);
 }
 
-async function readOptional(file: string): Promise<string | undefined> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new CommandFailure(`${file} cannot be read`, {
-      exit: 'forbidden',
-      code: 'FILE_UNREADABLE',
-      because: message,
-      hint: 'run the command as the user that runs the server',
-      cause: error,
-    });
-  }
-}
-
-async function readCertificate(config: Config | undefined): Promise<string | undefined> {
-  return config?.tls === undefined ? undefined : readFile(config.tls.certFile, 'utf8');
-}
-
-function parseServer(text: string): URL {
+/** The value of `--server`. Throws `USAGE` (2) where it is no server's address. */
+export function parseServer(text: string): URL {
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol) && url.username === '') return url;
   throw new CommandFailure(`--server: not a server's address: ${text}`, {
@@ -167,11 +129,35 @@ function parseServer(text: string): URL {
   });
 }
 
+function otherServer(
+  url: URL,
+  dataDir: string,
+  running: RunningServer | undefined,
+): CommandFailure {
+  const runs =
+    running === undefined ? 'no server runs on it' : `its server is at ${running.listen}`;
+  return new CommandFailure(`no credentials for ${url.origin}`, {
+    exit: 'forbidden',
+    code: 'CREDENTIALS_MISSING',
+    because: `the key of ${dataDir} is sent to the server of that folder alone, and ${runs}`,
+    hint: 'set BREAKWATER_TOKEN to a token of that server, made there with breakwater token create',
+  });
+}
+
+function plainHttp(url: URL): CommandFailure {
+  return new CommandFailure(`${url.origin} is plain HTTP to another machine`, {
+    exit: 'usage',
+    code: 'PLAIN_HTTP',
+    because: 'who is on the way would read the credentials',
+    hint: 'use https://, or --insecure where that does not matter',
+  });
+}
+
 export function serverNotRunning(because: string): CommandFailure {
   return new CommandFailure('the server is not running', {
     exit: 'upstream',
     code: 'SERVER_NOT_RUNNING',
     because,
-    hint: 'start it with breakwater serve, or say where it is with --config, --data-dir or --server',
+    hint: 'start it with breakwater serve, or say where its data is with --data-dir, --config or BREAKWATER__DATA_DIR',
   });
 }

@@ -45,50 +45,93 @@ export async function loadConfig(options: LoadOptions): Promise<Config> {
 /** As `loadConfig`, with what `config print` and the watch of the files need besides. */
 export async function readConfig(options: LoadOptions): Promise<LoadedConfig> {
   const readFile = options.readFile ?? readSmallFile;
+  const written = await readWritten(options, readFile);
+  const { places, problems } = written;
+  if (written.input === undefined) throw new ConfigError(problems);
+  const checked = await checkInput(written.input, options, readFile);
+  const { settings, config } = checked;
+  const found = [
+    ...checked.findings.map((finding) => locate(finding, places)).toSorted(byLine),
+    ...problems,
+    ...checked.secretsProblems,
+  ];
+  if (settings === undefined || config === undefined || found.length > 0)
+    throw new ConfigError(found);
+  const main = options.file === undefined ? [] : [resolve(options.cwd, options.file)];
+  return {
+    config,
+    settings,
+    sourceOf: (path) => sourceOf(path, places),
+    files: [...new Set([...main, ...checked.files])],
+  };
+}
+
+/** What file and environment say together; no `input` where the file cannot be read as YAML. */
+export interface Written {
+  readonly input: unknown;
+  readonly places: Places;
+  /** Of the file as a whole, and of variables. */
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** Throws `ConfigError` where the file cannot be opened. */
+export async function readWritten(options: LoadOptions, readFile: FileReader): Promise<Written> {
   const source = await readSource(options, readFile);
   const { overrides, problems } = readEnvironment(options.env);
-  if (source.problems.length > 0) throw new ConfigError([...source.problems, ...problems]);
+  const places: Places = { file: options.file, source, overrides };
+  if (source.problems.length > 0)
+    return { input: undefined, places, problems: [...source.problems, ...problems] };
   const input = overrides.reduce<unknown>(
     (whole, override) => withValue(whole, override.path, override.value),
     source.value ?? {},
   );
-  const places: Places = { file: options.file, source, overrides };
+  return { input, places, problems };
+}
 
+/** An input as settings and configuration, as far as it goes: with findings about values there is no configuration. */
+export interface Checked {
+  readonly settings: Settings | undefined;
+  readonly config: Config | undefined;
+  readonly findings: readonly Finding[];
+  readonly secretsProblems: readonly ConfigProblem[];
+  /** Absolute; besides the configuration file itself. */
+  readonly files: readonly string[];
+}
+
+export async function checkInput(
+  input: unknown,
+  options: LoadOptions,
+  readFile: FileReader,
+): Promise<Checked> {
   const secrets = await secretsOf(input, options, readFile);
-  const checked = settingsSchema.safeParse(input);
+  const parsed = settingsSchema.safeParse(input);
   const findings = [
-    ...(checked.success ? [] : findingsOf(checked.error.issues, input, keysAt)),
+    ...(parsed.success ? [] : findingsOf(parsed.error.issues, input, keysAt)),
     ...crossCheck(
       input,
       secrets?.problems.length ? undefined : new Set(secrets?.credentials.keys()),
     ),
   ];
-  const found = [
-    ...findings.map((finding) => locate(finding, places)).toSorted(byLine),
-    ...problems,
-  ];
-  const all = [...found, ...(secrets?.problems ?? [])];
-  if (!checked.success || all.length > 0) throw new ConfigError(all);
-
-  const resolved = await resolveSettings(checked.data, {
+  const secretsProblems = secrets?.problems ?? [];
+  const files = secrets?.files ?? [];
+  if (!parsed.success || findings.length > 0)
+    return { settings: parsed.data, config: undefined, findings, secretsProblems, files };
+  const resolved = await resolveSettings(parsed.data, {
     cwd: options.cwd,
     credentials: secrets?.credentials ?? new Map(),
     readFile,
   });
-  if (resolved.findings.length > 0) {
-    throw new ConfigError(resolved.findings.map((finding) => locate(finding, places)));
-  }
-  const main = options.file === undefined ? [] : [resolve(options.cwd, options.file)];
   return {
-    config: resolved.config,
-    settings: checked.data,
-    sourceOf: (path) => sourceOf(path, places),
-    files: [...new Set([...main, ...(secrets?.files ?? []), ...resolved.files])],
+    settings: parsed.data,
+    config: resolved.findings.length > 0 ? undefined : resolved.config,
+    findings: resolved.findings,
+    secretsProblems,
+    files: [...files, ...resolved.files],
   };
 }
 
 /** Where each value of the merged input stands. */
-interface Places {
+export interface Places {
   readonly file: string | undefined;
   readonly source: YamlSource;
   readonly overrides: readonly Override[];
@@ -116,7 +159,8 @@ async function secretsOf(
   return await readSecrets({ file, path: resolve(options.cwd, file), env: options.env }, readFile);
 }
 
-function locate(finding: Finding, { file, source, overrides }: Places): ConfigProblem {
+/** A finding with file, line and column, or the variable. */
+export function locate(finding: Finding, { file, source, overrides }: Places): ConfigProblem {
   const { path, part, message } = finding;
   const key = formatKey(path);
   const override = overrides.find((candidate) => startsWith(path, candidate.path));

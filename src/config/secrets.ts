@@ -15,6 +15,7 @@ const secretCharactersMax = 65_536;
 const othersBits = 0o007;
 
 export interface Secrets {
+  /** Those without a problem. */
   readonly credentials: ReadonlyMap<string, Credential>;
   readonly problems: readonly ConfigProblem[];
   /** Absolute; what the secrets were read from. */
@@ -108,7 +109,8 @@ async function parseSecrets(
       if (message !== undefined) fault([name, field], 'value', message);
       else if ('text' in expanded) fields[field] = expanded.text;
     }
-    credentials.set(name, { name, ...fields });
+    if (fields.username !== '' && fields.accessToken !== '')
+      credentials.set(name, { name, ...fields });
   }
   return { credentials, problems, files };
 }
