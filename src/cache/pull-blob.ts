@@ -11,7 +11,7 @@ import type { Download, DownloadRequest } from './download.ts';
 import type { Downloads } from './downloads.ts';
 import { downloadSource } from './download-source.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
-import { isPrivate, memoryKey, repositoryKey } from './keys.ts';
+import { isPrivate, repositoryKey, ruledKey } from './keys.ts';
 import type { NegativeMemory } from './negative-memory.ts';
 import { passThroughSource } from './pass-through.ts';
 import type { RepairedBlobs } from './repaired-blobs.ts';
@@ -165,7 +165,7 @@ export function createBlobPuller(
   function refuseKnown(request: BlobRequest): void {
     const { digest, method } = request;
     const failure =
-      parts.negative.get(memoryKey(request, digest)) ??
+      parts.negative.get(ruledKey(request, digest)) ??
       (method === 'HEAD' ? parts.negative.get(negativeKey(request)) : undefined);
     if (failure !== undefined) throw answerOf(failure, 'blob', 'negative');
   }
@@ -354,13 +354,13 @@ export function createBlobPuller(
 
 /** The rule's identity is part of it: what was held under another is not. */
 function heldKey(request: PullRequest & { readonly digest: Digest }): string {
-  return memoryKey(request, `${identityOf(request.target) ?? ''} ${request.digest}`);
+  return ruledKey(request, request.digest);
 }
 
-/** A HEAD's no refuses no GET. */
+/** By the rule that was refused; a HEAD's no refuses no GET. */
 function negativeKey(request: BlobRequest): string {
   const { digest, method } = request;
-  return memoryKey(request, method === 'HEAD' ? `HEAD ${digest}` : digest);
+  return ruledKey(request, method === 'HEAD' ? `HEAD ${digest}` : digest);
 }
 
 /** Registry and rule, as whom and where it leads: whose partial and whose download it is. */

@@ -12,7 +12,7 @@ import type { Cache, ManifestAnswer, ManifestRequest, PullRequest } from './cach
 import type { ImageCompletion } from './complete-image.ts';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { isHeadsNo, saysAbsent } from './head-hints.ts';
-import { memoryKey, repositoryKey, ruledKey } from './keys.ts';
+import { repositoryKey, ruledKey } from './keys.ts';
 import type { NegativeMemory } from './negative-memory.ts';
 import type { OwnRepositories } from './own-repositories.ts';
 import { stoppedFailure } from './repository-stops.ts';
@@ -247,7 +247,7 @@ export function createManifestPuller(
   function refuseKnown(request: ManifestRequest, subject: Digest | Tag): void {
     const failure =
       parts.negative.get(refusalKey(request, subject)) ??
-      parts.negative.get(memoryKey(request, subject));
+      parts.negative.get(ruledKey(request, subject));
     if (failure !== undefined) throw answerOf(failure, 'manifest', 'negative');
   }
 
@@ -276,9 +276,9 @@ export function createManifestPuller(
   }
 }
 
-/** Where a refusal is remembered: a HEAD's apart. */
+/** Where a refusal is remembered, by the rule that was refused: a HEAD's apart. */
 function refusalKey(request: ManifestRequest, subject: Digest | Tag): string {
-  return memoryKey(request, request.method === 'HEAD' ? `HEAD ${subject}` : subject);
+  return ruledKey(request, request.method === 'HEAD' ? `HEAD ${subject}` : subject);
 }
 
 /** Upstream does not have the digest, does not give it, or has something else under it. */

@@ -3,7 +3,7 @@ import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import { atMost } from '../domain/entry-limit.ts';
 import type { Metadata } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
-import { memoryKey, repositoryKey } from './keys.ts';
+import { repositoryKey, ruledKey } from './keys.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
 
 const repositoriesMax = 20_000;
@@ -40,12 +40,12 @@ export function createRepositoryStops(
 ): RepositoryStops {
   const known = new LRUCache<string, { stopped: boolean; stamp: number }>(atMost(repositoriesMax));
   const put = (request: PullRequest, stopped: boolean, stamp = changes.stamp(request)): void =>
-    void known.set(memoryKey(request, ''), { stopped, stamp });
+    void known.set(ruledKey(request, ''), { stopped, stamp });
   return {
     isStopped: async (request) => {
       // Only a rule that says `stop` can stop a repository; for all others there is nothing to look up.
       if (request.target.rule?.onFailure.denied !== 'stop') return false;
-      const entry = known.get(memoryKey(request, ''));
+      const entry = known.get(ruledKey(request, ''));
       const stamp = changes.stamp(request);
       if (entry?.stamp === stamp) return entry.stopped;
       const stopped =

@@ -339,6 +339,64 @@ suite('a rule that leads elsewhere begins with nothing', () => {
     });
   });
 
+  const before = testRule({ credential });
+  const after = testRule({ credential: { ...credential, username: 'v' } });
+  for (const method of ['GET', 'HEAD'] as const) {
+    for (const what of ['blob', 'digest', 'tag'] as const) {
+      test(`a 404 that the old one waited for over the reload hides no ${what} from a ${method} of the new`, async () => {
+        await using rig = await createCacheRig({ rules: [before] });
+        const { promise, resolve } = Promise.withResolvers<void>();
+        rig.upstream.before = async () => {
+          await promise;
+          throw failure('notFound', 404);
+        };
+        const image = imageOf(layer);
+        const reference = what === 'tag' ? 'v1' : digestOf(bytesOf(image));
+        const ask = async (): Promise<unknown> =>
+          what === 'blob'
+            ? rig.blob('up/app', digest, method)
+            : rig.manifest('up/app', reference, method);
+        const old = assert.rejects(ask());
+        await until(() => rig.upstream.calls.length > 0);
+        rig.setRules([after]);
+        resolve();
+        await old;
+        rig.upstream.before = () => {};
+        rig.upstream.putBlob('app', layer);
+        rig.upstream.putManifest('app', image, mediaTypes.ociManifest, 'v1');
+        await ask();
+      });
+    }
+  }
+
+  test('a refusal that the old one waited for over the reload stops nothing of the new in this process', async () => {
+    const onFailure = { ...before.onFailure, denied: 'stop' } as const;
+    const stopping = { onFailure, freshForMs: 0 };
+    await using rig = await createCacheRig({ rules: [{ ...before, ...stopping }] });
+    rig.upstream.putBlob('app', layer);
+    rig.upstream.putManifest('app', imageOf(layer), mediaTypes.ociManifest, 'v1');
+    await rig.manifest('up/app', 'v1');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const refuse = (): never => {
+      throw failure('denied', 403);
+    };
+    let asked = 0;
+    rig.upstream.before = async () => {
+      asked += 1;
+      if (asked === 1) await promise.then(refuse);
+    };
+    const old = refused(rig.manifest('up/app', 'v1'), 'denied');
+    await until(() => asked === 1);
+    rig.setRules([{ ...after, ...stopping }]);
+    await rig.manifest('up/app', 'v1');
+    await pull(rig, 'up/app');
+    rig.upstream.before = refuse;
+    resolve();
+    await old;
+    rig.upstream.before = down;
+    assert.equal((await rig.blob('up/app', digest)).outcome.verdict, 'hit');
+  });
+
   test('what was pushed stays, with what the rule had brought of it', async () => {
     await using rig = await createCacheRig({ rules: [testRule({ push: true })] });
     rig.upstream.putBlob('app', layer);
