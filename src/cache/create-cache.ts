@@ -19,7 +19,7 @@ import { createReferrersLister, type ReferrersLister } from './list-referrers.ts
 import { createTagLister, type TagLister } from './list-tags.ts';
 import { createListTurns } from './list-turns.ts';
 import { createManifestMemory } from './manifest-memory.ts';
-import { createManifestPuller, isRuled } from './pull-manifest.ts';
+import { createManifestPuller } from './pull-manifest.ts';
 import {
   asOwn,
   createOwnRepositories,
@@ -37,7 +37,7 @@ import { createTagResolver, type TagResolver } from './resolve-tag.ts';
 import { createSpaceGate, type MinFree } from './space-gate.ts';
 import { createUpstreamPace } from './upstream-pace.ts';
 import { createUpstreamSources } from './upstream-sources.ts';
-import type { RuleOf } from './whose-bytes.ts';
+import { mayAsk, type RuleOf } from './whose-bytes.ts';
 
 export interface CacheParts {
   readonly metadata: Metadata;
@@ -169,7 +169,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     listTags: asOwn(own, tagLister.listTags),
     listReferrers: asOwn(own, referrers.listReferrers),
     refreshTag: asOwn(own, (request, tag, signal) =>
-      isRuled(request) ? tags.refresh(request, tag, signal) : Promise.reject(notRoots(request)),
+      mayAsk(request) ? tags.refresh(request, tag, signal) : Promise.reject(notRoots(request)),
     ),
     refreshReferrers: referrers.refresh,
     downloads,
@@ -191,12 +191,15 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
 
 /** Nothing of ROOT's completes an image of a repository that is our own. */
 function ofOwn(own: OwnRepositories, completion: ImageCompletion): Pick<ImageCompletion, 'sent'> {
+  const complete: ImageCompletion['sent'] = (request, manifest) => {
+    if (mayAsk(request)) completion.sent(request, manifest);
+  };
   return {
     sent: (request, manifest) => {
       const asked = own.of(request);
-      if (!(asked instanceof Promise)) return completion.sent(asked, manifest);
+      if (!(asked instanceof Promise)) return complete(asked, manifest);
       asked.then(
-        (known) => completion.sent(known, manifest),
+        (known) => complete(known, manifest),
         () => {},
       );
     },

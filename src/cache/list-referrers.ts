@@ -13,7 +13,7 @@ import { isStopping, stoppedFailure } from './repository-stops.ts';
 import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
 import { staleDetail } from './tag-freshness.ts';
 import { askInTurn } from './upstream-sources.ts';
-import { identityOf } from './whose-bytes.ts';
+import { countingRecords } from './whose-bytes.ts';
 
 /** Of all remembered lists; one is read of 16 MiB of JSON at most. */
 const listBytesMax = 32 * 1024 * 1024;
@@ -118,8 +118,8 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
   ): Promise<ReferrersAnswer> {
     const { subject } = request;
     const known = lists.get(keyOf(request, subject));
-    const stopped = (await parts.stops.isStopped(request)) && !(await isPushed(request));
-    if (!stopped && known !== undefined && known.freshUntil > parts.clock.elapsed())
+    const isStopped = await parts.stops.isStopped(request);
+    if (!isStopped && known !== undefined && known.freshUntil > parts.clock.elapsed())
       return { descriptors: united(ours, known.descriptors), outcome: { verdict: 'hit' } };
     const kept = known?.descriptors ?? [];
     // Who has something to be served with waits for upstream no longer than a stale tag does.
@@ -129,13 +129,21 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
       return { descriptors: united(ours, descriptors), outcome };
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
-      if (stopped || (isStopping(request, error) && !(await isPushed(request))))
-        throw answerOf(error, 'referrers');
-      const descriptors = united(ours, kept);
+      const stops = isStopped || isStopping(request, error);
+      if (stops && !(await isPushed(request))) throw answerOf(error, 'referrers');
+      const descriptors = stops ? await ourReferrers(request, true) : united(ours, kept);
       // That nothing is known is no list: it would say that the image is not signed.
       if (descriptors.length === 0) throw answerOf(error, 'referrers');
       return { descriptors, outcome: { verdict: 'stale', detail: staleDetail(error.kind) } };
     }
+  }
+
+  function ourReferrers(
+    request: PullRequest & { readonly subject: Digest },
+    stopped: boolean,
+  ): Promise<readonly Descriptor[]> {
+    const counting = countingRecords(request.target, stopped);
+    return parts.metadata.listReferrers(repositoryKey(request), request.subject, counting);
   }
 
   async function isPushed(request: PullRequest): Promise<boolean> {
@@ -156,12 +164,7 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
       });
     },
     listReferrers: async (request, signal) => {
-      const { subject, target } = request;
-      const ours = await parts.metadata.listReferrers(
-        repositoryKey(request),
-        subject,
-        identityOf(target),
-      );
+      const ours = await ourReferrers(request, await parts.stops.isStopped(request));
       if (isRuled(request) && request.heldOnly !== true) return listRuled(request, ours, signal);
       if ((await parts.stops.isStopped(request)) && !(await isPushed(request)))
         throw answerOf(stoppedFailure(request), 'referrers', 'negative');

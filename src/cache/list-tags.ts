@@ -4,7 +4,7 @@ import { RegistryError } from '../domain/errors.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
 import type { Cache, PullRequest, TagsAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
-import { repositoryKey, ruledKey, sourceOf } from './keys.ts';
+import { repositoryKey, ruledKey } from './keys.ts';
 import { ListsBusy } from './list-turns.ts';
 import type { ListTurns } from './list-turns.ts';
 import { sizeOfKey, sizeOfNames } from './memory-size.ts';
@@ -14,6 +14,7 @@ import { isStopping, stoppedFailure } from './repository-stops.ts';
 import { SingleFlight, waitUnder, waitWithin } from './single-flight.ts';
 import { askInTurn } from './upstream-sources.ts';
 import { staleDetail } from './tag-freshness.ts';
+import { countingRecords } from './whose-bytes.ts';
 
 const tagsReadMax = 10_000;
 /** Some give 20 to a page, whatever is asked for. */
@@ -106,11 +107,14 @@ export function createTagLister(parts: Parts): TagLister {
     return { tags: await waitUnder(promise, signal), verdict: joined ? 'coalesced' : 'miss' };
   }
 
-  /** Pushed ones, and those that were read where the rule leads now: others are not served before they are validated either. */
-  function ourTags(request: PullRequest, last: string, limit: number): Promise<readonly string[]> {
-    const { rule } = request.target;
-    const sources = rule?.urls.map((url) => sourceOf(url, request.target));
-    return parts.metadata.listTags(repositoryKey(request), last, limit, sources);
+  /** Pushed ones, and those that were read where the rule leads now while it doesn't stop the repository: others are not served either. */
+  async function ourTags(
+    request: PullRequest,
+    last: string,
+    limit: number,
+  ): Promise<readonly string[]> {
+    const counting = countingRecords(request.target, await parts.stops.isStopped(request));
+    return parts.metadata.listTags(repositoryKey(request), last, limit, counting);
   }
 
   /** `n` tags after `last` of a sorted list and of ours. */
@@ -175,8 +179,9 @@ export function createTagLister(parts: Parts): TagLister {
   ): Promise<TagsAnswer> {
     const { n, last } = request;
     const isPushed = await isPushedTo(request);
-    const stopped = !isPushed && (await parts.stops.isStopped(request));
-    if (stopped) lists.delete(ruledKey(request, 'tags'));
+    const isStopped = await parts.stops.isStopped(request);
+    const stopped = !isPushed && isStopped;
+    if (isStopped) lists.delete(ruledKey(request, 'tags'));
     try {
       const read = whole(request, signal);
       const { staleBudgetMs } = request.target.rule;

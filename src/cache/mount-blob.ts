@@ -5,10 +5,10 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { PullRequest } from './cache.ts';
-import { repositoryKey } from './keys.ts';
+import { holdPushed } from './hold-pushed.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
-import { noRepository } from './push-target.ts';
 import type { Pushes } from './pushes.ts';
+import type { RepositoryChanges } from './repository-changes.ts';
 import type { RepositoryStops } from './repository-stops.ts';
 import { storageAnswer } from './storage-answer.ts';
 import { holdsBlob, identityOf } from './whose-bytes.ts';
@@ -20,6 +20,7 @@ const sourcesMax = 100;
 export function createBlobMount(parts: {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
+  readonly changes: RepositoryChanges;
   readonly target: PushTarget;
   readonly ruleOf: RuleOf;
   readonly stops: RepositoryStops;
@@ -71,13 +72,7 @@ export function createBlobMount(parts: {
         await parts.target.require(request);
         const { digest, from } = request;
         if (!(await holds(request, from, digest))) return false;
-        const held = await metadata.holdBlob({
-          ...repositoryKey(request),
-          digest,
-          create: parts.settings().createOnPush,
-          now: parts.clock.now(),
-        });
-        if (held === 'noRepository') throw noRepository(request);
+        await holdPushed(parts, request, digest);
         return true;
       }),
   };

@@ -10,11 +10,12 @@ import type { RepositoryChanges } from './repository-changes.ts';
 const repositoriesMax = 20_000;
 
 /**
- * Repositories that ROOT has no say in: something was pushed there, so that the name is ours, and a tag that was not pushed is
- * no tag of whatever bears the same name at ROOT's upstream. What was pulled before stays readable.
+ * Repositories that nothing is fetched into by ROOT: something was pushed there, so that the name is ours, and a tag that was
+ * not pushed is no tag of whatever bears the same name at ROOT's upstream. What was pulled before is ROOT's still: readable
+ * while ROOT leads where it led then, and doesn't stop the repository.
  */
 export interface OwnRepositories {
-  /** The request, without its rule where that is ROOT and the repository is our own; without waiting where that is known. */
+  /** The request, asking for what is held alone where its rule is ROOT and the repository is our own; without waiting where that is known. */
   of<R extends PullRequest>(request: R): R | Promise<R>;
   clear(): void;
 }
@@ -23,7 +24,7 @@ export function createOwnRepositories(
   metadata: Pick<Metadata, 'findRepository'>,
   changes: RepositoryChanges,
 ): OwnRepositories {
-  /** With the stamp under which each was read, which every pushed manifest renews. */
+  /** With the stamp under which each was read, which the first push renews. */
   const known = new LRUCache<string, { readonly pushed: boolean; readonly stamp: number }>(
     atMost(repositoriesMax),
   );
@@ -32,7 +33,7 @@ export function createOwnRepositories(
     const row = await metadata.findRepository(repositoryKey(request));
     const pushed = row?.pushed === true;
     known.set(memoryKey(request, ''), { pushed, stamp });
-    return pushed ? withoutRule(request) : request;
+    return pushed ? heldOnly(request) : request;
   }
 
   return {
@@ -41,7 +42,7 @@ export function createOwnRepositories(
       const stamp = changes.stamp(request);
       const entry = known.get(memoryKey(request, ''));
       if (entry?.stamp !== stamp) return look(request, stamp);
-      return entry.pushed ? withoutRule(request) : request;
+      return entry.pushed ? heldOnly(request) : request;
     },
     clear: () => known.clear(),
   };
@@ -72,6 +73,7 @@ export function notRoots(request: PullRequest): RegistryError {
   );
 }
 
-function withoutRule<R extends PullRequest>(request: R): R {
-  return { ...request, target: { ...request.target, rule: undefined } };
+/** The rule stays: what it brought counts by its identity, and its stops hold. */
+function heldOnly<R extends PullRequest>(request: R): R {
+  return request.heldOnly === true ? request : { ...request, heldOnly: true };
 }

@@ -7,10 +7,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { UploadFile, UploadPlace, Uploads } from '../ports/uploads.ts';
 import type { PullRequest } from './cache.ts';
-import { repositoryKey } from './keys.ts';
+import { holdPushed } from './hold-pushed.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
-import { noRepository } from './push-target.ts';
 import type { Pushes, UploadState } from './pushes.ts';
+import type { RepositoryChanges } from './repository-changes.ts';
 import type { SpaceGate } from './space-gate.ts';
 import { storageAnswer } from './storage-answer.ts';
 import type { UploadBody } from './upload-body.ts';
@@ -24,6 +24,7 @@ export interface PushUploadParts {
   readonly uploads: Uploads;
   readonly blobs: BlobStore;
   readonly metadata: Metadata;
+  readonly changes: RepositoryChanges;
   readonly space: SpaceGate;
   readonly target: PushTarget;
   readonly settings: () => PushSettings;
@@ -103,13 +104,7 @@ export function createBlobPushes(
     }
     const sealed = await file.seal(digest);
     await parts.blobs.adopt(sealed);
-    const held = await parts.metadata.holdBlob({
-      ...repositoryKey(request),
-      digest,
-      create: parts.settings().createOnPush,
-      now: parts.clock.now(),
-    });
-    if (held === 'noRepository') throw noRepository(request);
+    await holdPushed(parts, request, digest);
     return sealed.size;
   }
 

@@ -13,6 +13,7 @@ import {
   descriptorOf,
   emptyJson,
   imageOf,
+  pushBlob,
   pushManifest,
   refused,
 } from '../../tests/support/push-rig.ts';
@@ -119,6 +120,51 @@ suite('lists of a repository that its rule stops are not those of a moment ago',
     }
   }
 });
+
+suite(
+  'lists of a stopped repository that something was pushed to name what was pushed alone',
+  () => {
+    const subject = { mediaType: mediaTypes.ociManifest, digest: image, size: 1 };
+    const artifact = imageOf(emptyJson, { subject });
+    const referrer = digestOf(bytesOf(artifact));
+    for (const heldOnly of [false, true]) {
+      for (const [how, said] of [
+        ['denies', failure('denied', 403)],
+        ['is away', failure('network')],
+      ] as const) {
+        test(`${heldOnly ? 'for who may import nothing, ' : ''}where upstream ${how}`, async () => {
+          const signed = imageOf(layer, { subject });
+          await using rig = await openStopped(async (opened) => {
+            opened.upstream.putManifest('app', signed, mediaTypes.ociManifest);
+            await opened.manifest(name, digestOf(bytesOf(signed)));
+            await opened.cache.listTags(
+              { ...opened.request(name), n: 10, last: '' },
+              opened.signal,
+            );
+            await opened.cache.listReferrers(
+              { ...opened.request(name), subject: image },
+              opened.signal,
+            );
+          });
+          await pushBlob(rig, name, emptyJson);
+          await pushBlob(rig, name, layer);
+          await put(rig, artifact);
+          rig.upstream.before = () => {
+            throw said;
+          };
+          const asked = { ...rig.request(name), heldOnly };
+          const { tags } = await rig.cache.listTags({ ...asked, n: 10, last: '' }, rig.signal);
+          assert.deepEqual(tags, ['mine']);
+          const listed = await rig.cache.listReferrers({ ...asked, subject: image }, rig.signal);
+          assert.deepEqual(
+            listed.descriptors.map((one) => one.digest),
+            [referrer],
+          );
+        });
+      }
+    }
+  },
+);
 
 suite('nobody joins what another rule asked before a reload', () => {
   const elsewhere = testRule({

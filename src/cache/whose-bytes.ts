@@ -1,8 +1,10 @@
 import type { PullRule, PullTarget } from '../domain/pull-rule.ts';
 import { ruleIdentity } from '../domain/rule-identity.ts';
+import type { Counting } from '../metadata/counting.ts';
 import type { BlobClaim, RepositoryKey, StoredManifest } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
 import type { RuledRequest } from './fetch-manifest.ts';
+import { sourceOf } from './keys.ts';
 
 /** The rule that leads to a repository now; `undefined` where none does. */
 export type RuleOf = (key: RepositoryKey) => PullRule | undefined;
@@ -10,6 +12,17 @@ export type RuleOf = (key: RepositoryKey) => PullRule | undefined;
 /** Under which identity a repository's content is looked for; `undefined` where no rule leads to it. */
 export function identityOf({ rule }: Pick<PullTarget, 'rule'>): string | undefined {
   return rule === undefined ? undefined : ruleIdentity(rule);
+}
+
+/**
+ * Which of a repository's records its lists show: those that a pull of what they name would be served from. While its rule
+ * stops it, only what was pushed; where no rule leads there, all (`undefined`).
+ */
+export function countingRecords(target: PullTarget, stopped: boolean): Counting | undefined {
+  const { rule } = target;
+  if (rule === undefined) return undefined;
+  if (stopped) return { rule: undefined, sources: [] };
+  return { rule: ruleIdentity(rule), sources: rule.urls.map((url) => sourceOf(url, target)) };
 }
 
 /**

@@ -31,15 +31,15 @@ export async function findBlobHolders(
 export async function holdBlob(
   sql: Sql,
   input: BlobKey & { readonly create: boolean; readonly now: number },
-): Promise<'held' | 'noRepository'> {
+): Promise<'first' | 'held' | 'noRepository'> {
   const repository = await lockRepository(sql, input);
   if (!repository && !input.create) return 'noRepository';
   const id = repository?.id ?? (await addRepository(sql, input, mutableTags, input.now));
   // Another process made it meanwhile.
   if (id === undefined) return holdBlob(sql, input);
-  await setPushed(sql, id);
+  const isFirst = (await setPushed(sql, id)) || repository === undefined;
   await holdAsPushed(sql, id, [input.digest], input.now);
-  return 'held';
+  return isFirst ? 'first' : 'held';
 }
 
 /** The repository holds the blobs as pushed from now on, whatever its rule comes to lead to. At most a batch of them. */

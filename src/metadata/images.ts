@@ -1,6 +1,8 @@
 import { sql as text } from 'kysely';
 import type { Digest } from '../domain/digest.ts';
 import type { Tag } from '../domain/tag.ts';
+import type { Counting } from './counting.ts';
+import { manifestCounts, tagCounts } from './counting.ts';
 import type { Provenance, RepositoryKey } from './metadata.ts';
 import { rowsQuery } from './point-query.ts';
 import type { ImageRow } from './registry-metadata.ts';
@@ -20,8 +22,10 @@ interface PageSlots extends RepositoryKey {
 /** Claimed sizes may add up to more than an integer holds. */
 const sizeSum = text<number>`sum(cast(blob.size as double precision))`;
 
-const imagesNewestFirst = rowsQuery((sql, slots: PageSlots) =>
-  sql
+const allImages = rowsQuery((sql, page: PageSlots) => imagesNewestFirst(sql, page, undefined));
+
+function imagesNewestFirst(sql: Sql, slots: PageSlots, counting: Counting | undefined) {
+  return sql
     .selectFrom('manifests as image')
     .where('image.repository_id', '=', (eb) =>
       eb
@@ -30,6 +34,7 @@ const imagesNewestFirst = rowsQuery((sql, slots: PageSlots) =>
         .where('registry', '=', slots.registry)
         .where('name', '=', slots.repository),
     )
+    .where(manifestCounts('image', counting))
     .where((eb) =>
       eb(
         eb.refTuple('image.created_at', 'image.digest'),
@@ -43,7 +48,9 @@ const imagesNewestFirst = rowsQuery((sql, slots: PageSlots) =>
           eb.exists(
             eb
               .selectFrom('manifest_children as child')
+              .innerJoin('manifests as index', 'index.id', 'child.manifest_id')
               .select('child.digest')
+              .where(manifestCounts('index', counting))
               .whereRef('child.repository_id', '=', 'image.repository_id')
               .whereRef('child.digest', '=', 'image.digest')
               .where('child.role', '=', 'manifest'),
@@ -54,7 +61,8 @@ const imagesNewestFirst = rowsQuery((sql, slots: PageSlots) =>
             .selectFrom('tags')
             .select('tags.tag')
             .whereRef('tags.repository_id', '=', 'image.repository_id')
-            .whereRef('tags.digest', '=', 'image.digest'),
+            .whereRef('tags.digest', '=', 'image.digest')
+            .where(tagCounts('tags', counting)),
         ),
       ]),
     )
@@ -85,6 +93,7 @@ const imagesNewestFirst = rowsQuery((sql, slots: PageSlots) =>
         )
         .whereRef('part.manifest_id', '=', 'image.id')
         .where('part.role', '=', 'manifest')
+        .where(manifestCounts('child', counting))
         .select((inner) =>
           inner.fn
             .max<number | null>(
@@ -100,36 +109,50 @@ const imagesNewestFirst = rowsQuery((sql, slots: PageSlots) =>
     ])
     .orderBy('image.created_at', 'desc')
     .orderBy('image.digest', 'desc')
-    .limit(slots.limit),
-);
+    .limit(slots.limit);
+}
 
-const tagsOfImage = rowsQuery(
-  (sql, slots: { readonly repositoryId: number; readonly digest: string }) =>
-    sql
-      .selectFrom('tags')
-      .select('tag')
-      .where('repository_id', '=', slots.repositoryId)
-      .where('digest', '=', slots.digest)
-      .orderBy('tag')
-      .limit(tagsPerImageMax),
-);
+interface ImageSlots {
+  readonly repositoryId: number;
+  readonly digest: string;
+}
+
+const allTagsOfImage = rowsQuery((sql, image: ImageSlots) => tagsOfImage(sql, image, undefined));
+
+function tagsOfImage(sql: Sql, slots: ImageSlots, counting: Counting | undefined) {
+  return sql
+    .selectFrom('tags')
+    .select('tag')
+    .where('repository_id', '=', slots.repositoryId)
+    .where('digest', '=', slots.digest)
+    .where(tagCounts('tags', counting))
+    .orderBy('tag')
+    .limit(tagsPerImageMax);
+}
 
 export async function listImages(
   sql: Sql,
   key: RepositoryKey,
   before: { readonly createdAt: number; readonly digest: string } | undefined,
   limit: number,
+  counting?: Counting,
 ): Promise<readonly ImageRow[]> {
-  const rows = await imagesNewestFirst(sql, {
+  const page = {
     registry: key.registry,
     repository: key.repository,
     createdAt: before?.createdAt ?? Number.MAX_SAFE_INTEGER,
     digest: before?.digest ?? '',
     limit: Math.min(limit, imagesMax),
-  });
+  };
+  const rows = await (counting === undefined
+    ? allImages(sql, page)
+    : imagesNewestFirst(sql, page, counting).execute());
   return Promise.all(
     rows.map(async (row) => {
-      const tags = await tagsOfImage(sql, { repositoryId: row.repository_id, digest: row.digest });
+      const image = { repositoryId: row.repository_id, digest: row.digest };
+      const tags = await (counting === undefined
+        ? allTagsOfImage(sql, image)
+        : tagsOfImage(sql, image, counting).execute());
       return {
         digest: row.digest as Digest,
         mediaType: row.media_type,

@@ -1,6 +1,6 @@
 import type { Digest } from '../domain/digest.ts';
 import type { Descriptor, Manifest } from '../domain/manifest.ts';
-import type { ExpressionBuilder, ExpressionWrapper, Insertable, SqlBool } from 'kysely';
+import type { Insertable } from 'kysely';
 import type {
   Metadata,
   Provenance,
@@ -8,6 +8,8 @@ import type {
   StoredManifest,
   StoreManifestInput,
 } from './metadata.ts';
+import type { Counting } from './counting.ts';
+import { manifestCounts } from './counting.ts';
 import { pointQuery } from './point-query.ts';
 import { keepRepository } from './repositories.ts';
 import type { Schema, Sql } from './schema.ts';
@@ -92,7 +94,7 @@ export async function listReferrers(
   sql: Sql,
   key: RepositoryKey,
   subject: Digest,
-  rule: string | undefined,
+  counting?: Counting,
 ): Promise<readonly Descriptor[]> {
   const rows = await sql
     .selectFrom('repositories')
@@ -107,7 +109,7 @@ export async function listReferrers(
     .where('repositories.registry', '=', key.registry)
     .where('repositories.name', '=', key.repository)
     .where('manifests.subject', '=', subject)
-    .$if(rule !== undefined, (query) => query.where((eb) => cameBy(eb, rule ?? '')))
+    .where(manifestCounts('manifests', counting))
     .orderBy('manifests.id')
     .limit(referrersMax)
     .execute();
@@ -232,14 +234,6 @@ async function setRule(
     .where('digest', '=', digest)
     .where('rule', '<>', rule)
     .execute();
-}
-
-/** Manifests that count under the rule of this identity: pushed ones, and those that came through it. */
-export function cameBy(
-  eb: ExpressionBuilder<Schema, 'manifests'>,
-  rule: string,
-): ExpressionWrapper<Schema, 'manifests', SqlBool> {
-  return eb.or([eb('manifests.provenance', '<>', 'cached'), eb('manifests.rule', '=', rule)]);
 }
 
 function annotationsOf(manifest: Manifest): string | null {

@@ -6,6 +6,7 @@ import type { Tag } from '../domain/tag.ts';
 import type { Verdict } from '../domain/verdict.ts';
 import type { TagMutability } from '../domain/tag-mutability.ts';
 import type { AccessMetadata } from './access-metadata.ts';
+import type { Counting } from './counting.ts';
 import type { RegistryMetadata } from './registry-metadata.ts';
 
 /** Where a row lives: every key begins with the registry. */
@@ -127,12 +128,12 @@ export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposa
     digest: Digest,
   ): Promise<(Omit<StoredManifest, 'digest' | 'bytes'> & { readonly size: number }) | undefined>;
   findTag(key: RepositoryKey, tag: Tag): Promise<StoredTag | undefined>;
-  /** Tags after `after`, in byte order, at most `limit`: those that were pushed, and those read from one of the `sources`, from any where it is `undefined`. */
+  /** Tags after `after`, in byte order, at most `limit`. */
   listTags(
     key: RepositoryKey,
     after: string,
     limit: number,
-    sources: readonly string[] | undefined,
+    counting?: Counting,
   ): Promise<readonly Tag[]>;
   /** Every digest a tag has had, newest first, at most `limit`. */
   tagHistory(
@@ -140,14 +141,11 @@ export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposa
     tag: Tag,
     limit: number,
   ): Promise<readonly { readonly digest: Digest; readonly seenAt: number }[]>;
-  /**
-   * Manifests of the repository whose subject is the digest: those that were pushed, and those that came through the rule of
-   * this identity, through any where it is `undefined`. `artifactType` and annotations as the manifest says them.
-   */
+  /** Manifests of the repository whose subject is the digest. `artifactType` and annotations as the manifest says them. */
   listReferrers(
     key: RepositoryKey,
     subject: Digest,
-    rule: string | undefined,
+    counting?: Counting,
   ): Promise<readonly Descriptor[]>;
   /** What the stored manifest names: config and layers (with the size and type claimed) and child manifests. */
   findChildren(

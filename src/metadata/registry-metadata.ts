@@ -4,6 +4,7 @@ import type { RegistryKey } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import type { Tag } from '../domain/tag.ts';
 import type { TagMutability } from '../domain/tag-mutability.ts';
+import type { Counting } from './counting.ts';
 import type { Provenance, RepositoryKey, StoredManifest, StoredRepository } from './metadata.ts';
 
 export interface RepositoryRow extends StoredRepository {
@@ -77,12 +78,18 @@ export interface RegistryMetadata {
     options: { readonly prefix: string; readonly after: string; readonly limit: number },
   ): Promise<readonly RepositoryRow[]>;
   /** In byte order of tags. */
-  listTagRows(key: RepositoryKey, after: string, limit: number): Promise<readonly TagRow[]>;
-  /** Newest first; `before` is the `createdAt` and digest of the last one seen. Children of a listed index are left out unless tagged. */
+  listTagRows(
+    key: RepositoryKey,
+    after: string,
+    limit: number,
+    counting?: Counting,
+  ): Promise<readonly TagRow[]>;
+  /** Newest first; `before` is the `createdAt` and digest of the last one seen. Children of an index are left out unless tagged, as are their sizes where they don't count. */
   listImages(
     key: RepositoryKey,
     before: { readonly createdAt: number; readonly digest: string } | undefined,
     limit: number,
+    counting?: Counting,
   ): Promise<readonly ImageRow[]>;
   /** Repositories of the registry that have come to hold the blob in any way, in byte order, at most `limit`; whether one still does, `findBlobClaim` says. */
   findBlobHolders(
@@ -115,14 +122,14 @@ export interface RegistryMetadata {
   ): Promise<{ readonly tags: readonly Tag[] } | undefined>;
   /** The digest that it named; `undefined` where there is no such tag. The manifest stays. */
   deleteTag(input: RepositoryKey & { readonly tag: Tag }): Promise<Digest | undefined>;
-  /** A blob that was pushed or mounted: the repository holds it. `noRepository` where it is missing and `create` is false. */
+  /** A blob that was pushed or mounted: the repository holds it. `first`: nothing was pushed there before, nor was it created. `noRepository` where it is missing and `create` is false. */
   holdBlob(
     input: RepositoryKey & {
       readonly digest: Digest;
       readonly create: boolean;
       readonly now: number;
     },
-  ): Promise<'held' | 'noRepository'>;
+  ): Promise<'first' | 'held' | 'noRepository'>;
   /** False where it was not held. A rule's own record of having fetched it stays. */
   releaseBlob(input: RepositoryKey & { readonly digest: Digest }): Promise<boolean>;
 }

@@ -11,9 +11,10 @@ export function createRegistrySide(read: Read, write: Write): RegistryMetadata {
   return {
     listRepositories: (registry, options) =>
       read('repositories', (sql) => listRepositories(sql, registry, options)),
-    listTagRows: (key, after, limit) => read('tags', (sql) => listTagRows(sql, key, after, limit)),
-    listImages: (key, before, limit) =>
-      read('images', (sql) => listImages(sql, key, before, limit)),
+    listTagRows: (key, after, limit, counting) =>
+      read('tags', (sql) => listTagRows(sql, key, after, limit, counting)),
+    listImages: (key, before, limit, counting) =>
+      read('images', (sql) => listImages(sql, key, before, limit, counting)),
     findBlobHolders: (registry, digest, limit) =>
       read('holders of a blob', (sql) => findBlobHolders(sql, registry, digest, limit)),
 

@@ -86,13 +86,16 @@ export async function addRepository(
   return row?.id;
 }
 
-export async function setPushed(sql: Sql, repositoryId: number): Promise<void> {
-  await sql
+/** False where something had been pushed there before. */
+export async function setPushed(sql: Sql, repositoryId: number): Promise<boolean> {
+  const row = await sql
     .updateTable('repositories')
     .set({ pushed: 1 })
     .where('id', '=', repositoryId)
     .where('pushed', '=', 0)
-    .execute();
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 export async function createRepository(

@@ -48,12 +48,12 @@ export function createMetadata({ sql, write, dispose }: MetadataSides): Metadata
     findManifestInfo: (key, digest) =>
       read('a manifest', (reader) => findManifestInfo(reader, key, digest)),
     findTag: (key, tag) => read('a tag', (reader) => findTag(reader, key, tag)),
-    listTags: (key, after, limit, sources) =>
-      read('tags', (reader) => listTags(reader, key, after, limit, sources)),
+    listTags: (key, after, limit, counting) =>
+      read('tags', (reader) => listTags(reader, key, after, limit, counting)),
     tagHistory: (key, tag, limit) =>
       read('the history of a tag', (reader) => tagHistory(reader, key, tag, limit)),
-    listReferrers: (key, subject, rule) =>
-      read('referrers', (reader) => listReferrers(reader, key, subject, rule)),
+    listReferrers: (key, subject, counting) =>
+      read('referrers', (reader) => listReferrers(reader, key, subject, counting)),
     findChildren: (key, digest) =>
       read('the children of a manifest', (reader) => findChildren(reader, key, digest)),
     findBlobClaim: (key, rule, digest) =>

@@ -3,6 +3,8 @@ import type { Tag } from '../domain/tag.ts';
 import type { Provenance, RepositoryKey, StoredTag, TagInput, TagStatus } from './metadata.ts';
 import type { TagRow } from './registry-metadata.ts';
 import { keepRepository } from './repositories.ts';
+import type { Counting } from './counting.ts';
+import { tagCounts } from './counting.ts';
 import { pointQuery, rowsQuery } from './point-query.ts';
 import { textBefore } from './text-order.ts';
 import type { Sql } from './schema.ts';
@@ -45,39 +47,14 @@ export async function findTag(
   );
 }
 
-const tagsInOrder = rowsQuery(
-  (sql, slots: RepositoryKey & { readonly after: string; readonly limit: number }) =>
-    sql
-      .selectFrom('repositories')
-      .innerJoin('tags', 'tags.repository_id', 'repositories.id')
-      .select('tags.tag')
-      .where('repositories.registry', '=', slots.registry)
-      .where('repositories.name', '=', slots.repository)
-      .where('tags.tag', '>', slots.after)
-      .orderBy('tags.tag')
-      .limit(slots.limit),
-);
-
-export async function listTags(
-  sql: Sql,
-  key: RepositoryKey,
-  after: string,
-  limit: number,
-  sources: readonly string[] | undefined,
-): Promise<readonly Tag[]> {
-  const { registry, repository } = key;
-  const from = { registry, repository, after: textBefore(after), limit };
-  const rows = await (sources === undefined
-    ? tagsInOrder(sql, from)
-    : tagsFrom(sql, from, sources));
-  return rows.map((row) => row.tag as Tag);
+interface TagsFrom extends RepositoryKey {
+  readonly after: string;
+  readonly limit: number;
 }
 
-function tagsFrom(
-  sql: Sql,
-  from: RepositoryKey & { readonly after: string; readonly limit: number },
-  sources: readonly string[],
-): Promise<readonly { readonly tag: string }[]> {
+const allTags = rowsQuery((sql, from: TagsFrom) => tagsInOrder(sql, from, undefined));
+
+function tagsInOrder(sql: Sql, from: TagsFrom, counting: Counting | undefined) {
   return sql
     .selectFrom('repositories')
     .innerJoin('tags', 'tags.repository_id', 'repositories.id')
@@ -85,42 +62,62 @@ function tagsFrom(
     .where('repositories.registry', '=', from.registry)
     .where('repositories.name', '=', from.repository)
     .where('tags.tag', '>', from.after)
-    .where((eb) => eb.or([eb('tags.provenance', '<>', 'cached'), eb('tags.source', 'in', sources)]))
+    .where(tagCounts('tags', counting))
     .orderBy('tags.tag')
-    .limit(from.limit)
-    .execute();
+    .limit(from.limit);
 }
 
-const tagRowsInOrder = rowsQuery(
-  (sql, slots: RepositoryKey & { readonly after: string; readonly limit: number }) =>
-    sql
-      .selectFrom('repositories')
-      .innerJoin('tags', 'tags.repository_id', 'repositories.id')
-      .select([
-        'tags.tag',
-        'tags.digest',
-        'tags.media_type',
-        'tags.size',
-        'tags.provenance',
-        'tags.source',
-        'tags.validated_at',
-        'tags.last_pulled_at',
-      ])
-      .where('repositories.registry', '=', slots.registry)
-      .where('repositories.name', '=', slots.repository)
-      .where('tags.tag', '>', slots.after)
-      .orderBy('tags.tag')
-      .limit(slots.limit),
-);
+export async function listTags(
+  sql: Sql,
+  key: RepositoryKey,
+  after: string,
+  limit: number,
+  counting?: Counting,
+): Promise<readonly Tag[]> {
+  const { registry, repository } = key;
+  const from = { registry, repository, after: textBefore(after), limit };
+  const rows = await (counting === undefined
+    ? allTags(sql, from)
+    : tagsInOrder(sql, from, counting).execute());
+  return rows.map((row) => row.tag as Tag);
+}
+
+const allTagRows = rowsQuery((sql, from: TagsFrom) => tagRowsInOrder(sql, from, undefined));
+
+function tagRowsInOrder(sql: Sql, from: TagsFrom, counting: Counting | undefined) {
+  return sql
+    .selectFrom('repositories')
+    .innerJoin('tags', 'tags.repository_id', 'repositories.id')
+    .select([
+      'tags.tag',
+      'tags.digest',
+      'tags.media_type',
+      'tags.size',
+      'tags.provenance',
+      'tags.source',
+      'tags.validated_at',
+      'tags.last_pulled_at',
+    ])
+    .where('repositories.registry', '=', from.registry)
+    .where('repositories.name', '=', from.repository)
+    .where('tags.tag', '>', from.after)
+    .where(tagCounts('tags', counting))
+    .orderBy('tags.tag')
+    .limit(from.limit);
+}
 
 export async function listTagRows(
   sql: Sql,
   key: RepositoryKey,
   after: string,
   limit: number,
+  counting?: Counting,
 ): Promise<readonly TagRow[]> {
   const { registry, repository } = key;
-  const rows = await tagRowsInOrder(sql, { registry, repository, after: textBefore(after), limit });
+  const from = { registry, repository, after: textBefore(after), limit };
+  const rows = await (counting === undefined
+    ? allTagRows(sql, from)
+    : tagRowsInOrder(sql, from, counting).execute());
   return rows.map((row) => ({
     tag: row.tag as Tag,
     digest: row.digest as Digest,

@@ -109,11 +109,15 @@ export const registryRows: readonly MetadataRow[] = [
       const digest = digestOf('layer base');
       const blob = { digest, now: 1 };
       await metadata.storeManifest(manifestInput('quay.io/naming', 'one'));
-      equal(await metadata.holdBlob({ ...keyOf('b/pushed'), ...blob, create: true }), 'held');
+      equal(await metadata.holdBlob({ ...keyOf('b/pushed'), ...blob, create: true }), 'first');
       equal(await metadata.holdBlob({ ...keyOf('b/pushed'), ...blob, create: false }), 'held');
       await metadata.proveBlob({ ...keyOf('c/proven'), ...blob, rule: 'c', private: false });
       const fetched = { ...keyOf('a/fetched'), ...blob, rule: 'a', size: 1, private: false };
       await metadata.recordFetch(fetched);
+      await metadata.storeManifest(manifestInput('d/pulled', 'one'));
+      for (const held of ['first', 'held'])
+        equal(await metadata.holdBlob({ ...keyOf('d/pulled'), ...blob, create: false }), held);
+      await metadata.releaseBlob({ ...keyOf('d/pulled'), digest });
       const elsewhere = { ...keyOf('a/a'), registry: '111122223333/eu-west-1' as const };
       await metadata.holdBlob({ ...elsewhere, ...blob, create: true });
       const holders = ['a/fetched', 'b/pushed', 'c/proven'];
