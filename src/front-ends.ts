@@ -22,6 +22,7 @@ import type { ClientRules } from './http/client.ts';
 import { isLoopbackAddress } from './http/loopback.ts';
 import type { Handler, Incoming, Reply, Served } from './http/reply.ts';
 import { createServer, type HttpServerOptions, type RunningServer } from './http/server.ts';
+import { createWholeBodies } from './http/whole-bodies.ts';
 import type { Metadata } from './metadata/metadata.ts';
 import type { BlobStore } from './ports/blob-store.ts';
 import type { Clock } from './ports/clock.ts';
@@ -61,6 +62,7 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
   const { clock } = parts;
   const config = parts.config();
   const buffers = createBodyBuffers(readBufferBudgetBytes, clock);
+  const wholeBodies = createWholeBodies(clock);
   const failed = (error: unknown, requestId: string): void => {
     parts.log.error('a request failed', { request_id: requestId, error: describe(error) });
   };
@@ -78,6 +80,7 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
         listen,
         connectionsMax: config.limits.connectionsMax,
         buffers,
+        wholeBodies,
         timer: clock,
         clients: clientRulesOf(parts),
         onServed: parts.onServed,

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { sourceOf } from '../domain/client-source.ts';
 import { RegistryError } from '../domain/errors.ts';
+import type { Holding } from '../domain/fair-memory.ts';
 import type { Client, ClientRules, Peer } from './client.ts';
 import { clientBehind, isForwarded, isOwnHost } from './client.ts';
 import { isLoopbackAddress } from './loopback.ts';
@@ -8,7 +10,7 @@ import { Progress } from './progress.ts';
 import type { Incoming, Reply, Served } from './reply.ts';
 import { createRequestBody, hasBody } from './request-body.ts';
 import type { RequestBody } from './request-body.ts';
-import type { WholeBodies, WholeBody } from './whole-bodies.ts';
+import type { WholeBodies } from './whole-bodies.ts';
 
 /** A body that is read whole is gathered in blocks of this size: its chunks, which a client may send byte by byte, cost more than they hold. */
 const blockBytes = 16 * 1024;
@@ -66,7 +68,8 @@ export class Exchange implements Incoming {
   #body: RequestBody | undefined;
   #abort: AbortController | undefined;
   #onClose: (() => void) | undefined;
-  #wholeBody: WholeBody | undefined;
+  #requestHeld: Holding | undefined;
+  #replyHeld: Holding | undefined;
 
   constructor(
     id: string,
@@ -152,10 +155,8 @@ export class Exchange implements Incoming {
 
   async readBody(bytesMax: number): Promise<Uint8Array> {
     if ((this.bodyBytes ?? 0) > bytesMax) throw tooLarge(bytesMax);
-    const place = this.#owner.wholeBodies.join(this.clientAddress, () =>
-      this.connection.socket.destroy(),
-    );
-    this.#wholeBody = place;
+    const holding = this.#hold('requests');
+    this.#requestHeld = holding;
     const blocks: Uint8Array[] = [];
     let free: Uint8Array = new Uint8Array(0);
     let length = 0;
@@ -164,7 +165,7 @@ export class Exchange implements Incoming {
       if (length > bytesMax) throw tooLarge(bytesMax);
       for (let rest = chunk; rest.length > 0;) {
         // Also where nothing is added: the client has not stalled.
-        place.add(free.length === 0 ? blockBytes : 0);
+        holding.add(free.length === 0 ? blockBytes : 0);
         if (free.length === 0) blocks.push((free = Buffer.allocUnsafeSlow(blockBytes)));
         const part = rest.subarray(0, free.length);
         free.set(part);
@@ -172,13 +173,21 @@ export class Exchange implements Incoming {
         rest = rest.subarray(part.length);
       }
     }
-    place.complete();
+    holding.complete();
     return Buffer.concat(blocks, length);
   }
 
   /** The reply that goes out; the last one set is what the log is told. */
   replyWith(reply: Reply): void {
     this.#reply = reply;
+  }
+
+  /** The reply's body is in memory until the exchange ends. Throws `unavailable` where such replies hold too much already. */
+  holdReply(body: string | Uint8Array, bytes: number): Holding {
+    const holding = this.#hold('replies');
+    this.#replyHeld = holding;
+    holding.add(bytes, typeof body === 'string' ? undefined : body);
+    return holding;
   }
 
   /** From now on there is something to send. */
@@ -216,6 +225,12 @@ export class Exchange implements Incoming {
     return true;
   }
 
+  #hold(which: keyof WholeBodies): Holding {
+    return this.#owner.wholeBodies[which].join(sourceOf(this.clientAddress), () =>
+      this.connection.socket.destroy(),
+    );
+  }
+
   #askForBody(): void {
     if (!this.expectsContinue || this.response.headersSent) return;
     this.expectsContinue = false;
@@ -226,7 +241,8 @@ export class Exchange implements Incoming {
   end(complete: boolean): void {
     if (this.#ended || this.#reply === undefined) return;
     this.#ended = true;
-    this.#wholeBody?.[Symbol.dispose]();
+    this.#requestHeld?.[Symbol.dispose]();
+    this.#replyHeld?.[Symbol.dispose]();
     const durationMs = this.#owner.now() - this.startedMs;
     this.#owner.ended(this, {
       request: this,

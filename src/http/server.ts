@@ -20,6 +20,7 @@ import type { ProgressLimits } from './progress.ts';
 import type { Handler, Incoming, Reply, Served } from './reply.ts';
 import type { Timer } from './timer.ts';
 import { createWholeBodies } from './whole-bodies.ts';
+import type { WholeBodies } from './whole-bodies.ts';
 import { createWriter } from './writer.ts';
 
 /** PEM texts; what follows the server's certificate in `cert` goes out with it. */
@@ -36,6 +37,8 @@ export interface HttpServerOptions {
   readonly connectionsMax: number;
   /** Shared by all listeners of a process. */
   readonly buffers: BodyBuffers;
+  /** The same; absent: this listener has its own. */
+  readonly wholeBodies?: WholeBodies;
   readonly timer: Timer;
   /** Told once for each exchange, when its last byte went out or its socket closed. Must not throw. */
   readonly onServed?: (served: Served) => void;
@@ -146,7 +149,7 @@ function serve(
   const owner: ExchangeOwner = {
     now: () => timer.elapsed(),
     clients: options.clients,
-    wholeBodies: createWholeBodies(() => timer.elapsed()),
+    wholeBodies: options.wholeBodies ?? createWholeBodies(timer),
     ended: (exchange, served) => {
       const { socket, exchanges } = exchange.connection;
       exchanges.delete(exchange);

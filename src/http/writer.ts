@@ -1,12 +1,19 @@
 import type { ByteSource } from '../domain/byte-source.ts';
 import type { BodySender } from './body.ts';
 import type { Exchange } from './exchange.ts';
+import { heldBody } from './held-body.ts';
 import { linger, passOver } from './linger.ts';
 import type { Reply } from './reply.ts';
 import type { Timer } from './timer.ts';
 
 /** Bodies up to this many bytes go out as one string with their headers: one system call, no buffer of their own. */
 export const joinedBytesMax: number = 16 * 1024;
+/**
+ * What is made whole and longer than this takes part in the memory of replies, and in the read buffers: a client that stops reading
+ * pins it, while the system takes in all of a shorter one. Behind other replies of its connection even a short one stays in memory.
+ */
+const freeBytesMax = 64 * 1024;
+const freeBytesMaxBehind = 4 * 1024;
 /** A request body up to this many bytes that nobody read is passed over; beyond that the connection ends. */
 const unreadBytesMax = 64 * 1024;
 
@@ -74,18 +81,19 @@ export function createWriter(options: WriterOptions): Writer {
   const writeSource = async (
     exchange: Exchange,
     reply: Reply,
-    source: ByteSource,
+    make: () => ByteSource,
   ): Promise<void> => {
     const span = reply.status === 206 ? reply.span : undefined;
-    const length = span === undefined ? source.size : span.end - span.start + 1;
     try {
+      const source = make();
+      const length = span === undefined ? source.size : span.end - span.start + 1;
       await bodies.send(exchange, source, span, () => head(exchange, reply, length));
     } catch (error) {
       if (exchange.closed || exchange.response.headersSent) {
         if (!exchange.closed) exchange.connection.socket.destroy();
         if (!exchange.isLeaving(error)) onBroken(error, exchange);
         exchange.end(false);
-      } else write(exchange, replyTo(error, exchange));
+      } else write(exchange, replyTo(error, exchange), true);
       return;
     }
     if (exchange.closed) return exchange.end(false);
@@ -93,7 +101,8 @@ export function createWriter(options: WriterOptions): Writer {
     exchange.response.end(() => exchange.end(true));
   };
 
-  const write: Writer = (exchange, reply) => {
+  /** `isFailure`: of the reply before. It is short, and goes out whatever memory is used. */
+  const write = (exchange: Exchange, reply: Reply, isFailure = false): void => {
     exchange.replyWith(reply);
     if (exchange.closed) return exchange.end(false);
     const { body } = reply;
@@ -101,13 +110,14 @@ export function createWriter(options: WriterOptions): Writer {
     const silent = exchange.method === 'HEAD' || bodyless(reply.status);
     try {
       if (silent || body === undefined) writeWhole(exchange, reply, undefined, length);
-      else if (typeof body === 'string' || body instanceof Uint8Array)
-        writeWhole(exchange, reply, body, length);
-      else void writeSource(exchange, reply, body);
+      else if (typeof body !== 'string' && !(body instanceof Uint8Array))
+        void writeSource(exchange, reply, () => body);
+      else if (isFailure || isFree(exchange, length)) writeWhole(exchange, reply, body, length);
+      else void writeSource(exchange, reply, () => hold(exchange, reply, body, length ?? 0));
     } catch (error) {
       onBroken(error, exchange);
       if (exchange.response.headersSent) exchange.connection.socket.destroy();
-      else write(exchange, replyTo(error, exchange));
+      else write(exchange, replyTo(error, exchange), true);
     }
   };
   return write;
@@ -137,6 +147,19 @@ function asBytes(
 /** The body of a reply whose `encoding` is `latin1`. */
 export function latin1Text(body: Uint8Array): string {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('latin1');
+}
+
+function isFree({ response }: Exchange, length = 0): boolean {
+  return length <= (response.socket === null ? freeBytesMaxBehind : freeBytesMax);
+}
+
+function hold(
+  exchange: Exchange,
+  { encoding }: Reply,
+  body: string | Uint8Array,
+  length: number,
+): ByteSource {
+  return heldBody(body, encoding, length, exchange.holdReply(body, length));
 }
 
 function bodyless(status: number): boolean {

@@ -1,33 +1,37 @@
-import { deepEqual, doesNotThrow, throws } from 'node:assert/strict';
+import { deepEqual, doesNotThrow, equal, throws } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { createWholeBodies } from './whole-bodies.ts';
+import { createFairMemory } from './fair-memory.ts';
+import type { FairMemory } from './fair-memory.ts';
 
-const isUnavailable = { code: 'unavailable' };
-/** One client has half of the 200 bytes. */
+const isFull = { message: 'full' };
+/** One source has half of the 200 bytes. */
 const client = '192.0.2.1';
 
-suite('memory of request bodies that are read whole', () => {
+const memoryAt = (now: () => number): FairMemory =>
+  createFairMemory({ maxBytes: 200, now, full: () => new Error('full') });
+
+suite('memory that sources share', () => {
   test('a body beyond the budget is refused while the others still come', () => {
-    const bodies = createWholeBodies(() => 0, 200);
+    const bodies = memoryAt(() => 0);
     bodies.join(client, () => {}).add(60);
-    throws(() => bodies.join(client, () => {}).add(41), isUnavailable);
+    throws(() => bodies.join(client, () => {}).add(41), isFull);
   });
 
   test('a body that has ended gives its memory back', () => {
-    const bodies = createWholeBodies(() => 0, 200);
+    const bodies = memoryAt(() => 0);
     const first = bodies.join(client, () => {});
     first.add(60);
     first[Symbol.dispose]();
     first[Symbol.dispose]();
     bodies.join(client, () => {}).add(100);
-    throws(() => bodies.join(client, () => {}).add(1), isUnavailable);
+    throws(() => bodies.join(client, () => {}).add(1), isFull);
   });
 
   test('of those of which nothing came for 3 s the largest are cut, and no more than needed', () => {
     let now = 0;
     const cut: string[] = [];
-    const bodies = createWholeBodies(() => now, 200);
+    const bodies = memoryAt(() => now);
     for (const [name, bytes] of [
       ['small', 10],
       ['large', 50],
@@ -35,7 +39,7 @@ suite('memory of request bodies that are read whole', () => {
     ] as const)
       bodies.join(client, () => cut.push(name)).add(bytes);
     now = 2999;
-    throws(() => bodies.join(client, () => {}).add(60), isUnavailable);
+    throws(() => bodies.join(client, () => {}).add(60), isFull);
     now = 3000;
     bodies.join(client, () => cut.push('new')).add(60);
     deepEqual(cut, ['large', 'middle']);
@@ -43,44 +47,87 @@ suite('memory of request bodies that are read whole', () => {
 
   test('a body that has come whole is not cut, however long it is worked on', () => {
     let now = 0;
-    const bodies = createWholeBodies(() => now, 200);
+    const bodies = memoryAt(() => now);
     const whole = bodies.join(client, () => {
       throw new Error('cut');
     });
     whole.add(100);
     whole.complete();
     now = 60_000;
-    throws(() => bodies.join(client, () => {}).add(1), isUnavailable);
+    throws(() => bodies.join(client, () => {}).add(1), isFull);
   });
 
-  test('a client that has its half cuts its own stalled bodies, and another one has room', () => {
+  test('a source that has its half cuts its own stalled bodies, and another one has room', () => {
     let now = 0;
     const cut: string[] = [];
-    const bodies = createWholeBodies(() => now, 200);
+    const bodies = memoryAt(() => now);
     bodies.join('192.0.2.2', () => cut.push('other')).add(90);
     bodies.join(client, () => cut.push('own')).add(100);
-    throws(() => bodies.join(client, () => {}).add(1), isUnavailable);
+    throws(() => bodies.join(client, () => {}).add(1), isFull);
     bodies.join('192.0.2.3', () => {}).add(10);
     now = 3000;
     bodies.join(client, () => {}).add(1);
     deepEqual(cut, ['own']);
   });
 
-  test('where all memory is taken, the stalled bodies of other clients are cut too', () => {
+  test('where all memory is taken, the stalled bodies of other sources are cut too', () => {
     let now = 0;
     const cut: string[] = [];
-    const bodies = createWholeBodies(() => now, 200);
+    const bodies = memoryAt(() => now);
     for (const address of ['192.0.2.2', '192.0.2.3'])
       bodies.join(address, () => cut.push(address)).add(100);
-    throws(() => bodies.join(client, () => {}).add(1), isUnavailable);
+    throws(() => bodies.join(client, () => {}).add(1), isFull);
     now = 3000;
     bodies.join(client, () => {}).add(1);
     deepEqual(cut, ['192.0.2.2']);
   });
 
+  test('one that moves, but for longer than 10 s, goes where its source has more than an equal part', () => {
+    let now = 0;
+    const cut: string[] = [];
+    const bodies = memoryAt(() => now);
+    const moving = ['192.0.2.2', '192.0.2.3'].flatMap((address) =>
+      [60, 40].map((bytes) => {
+        const one = bodies.join(address, () => cut.push(`${address} ${bytes}`));
+        one.add(bytes);
+        return one;
+      }),
+    );
+    const next = (): void => bodies.join(client, () => {}).add(60);
+    now = 9999;
+    for (const one of moving) one.add(0);
+    throws(next, isFull);
+    now = 10_000;
+    next();
+    deepEqual(cut, ['192.0.2.2 60']);
+    // All have less than a third of it now but one.
+    throws(() => bodies.join('192.0.2.4', () => {}).add(100), isFull);
+    deepEqual(cut, ['192.0.2.2 60', '192.0.2.3 60']);
+  });
+
+  test('what several hold counts once, for each source and in all, until the last of them leaves', () => {
+    const bodies = memoryAt(() => 0);
+    const manifest = {};
+    const holders = [client, client, '192.0.2.2', '192.0.2.3'].map((address) => {
+      const one = bodies.join(address, () => {});
+      one.add(90, manifest);
+      return one;
+    });
+    equal(bodies.usedBytes, 90);
+    throws(() => bodies.join(client, () => {}).add(11), isFull);
+    for (const one of holders.slice(1)) one[Symbol.dispose]();
+    equal(bodies.usedBytes, 90);
+    throws(() => bodies.join(client, () => {}).add(11), isFull);
+    bodies.join('192.0.2.2', () => {}).add(100);
+    throws(() => bodies.join('192.0.2.4', () => {}).add(11, {}), isFull);
+    holders[0]?.[Symbol.dispose]();
+    equal(bodies.usedBytes, 100);
+    bodies.join(client, () => {}).add(100);
+  });
+
   test('what is added to one that was cut counts no more', () => {
     let now = 0;
-    const bodies = createWholeBodies(() => now, 200);
+    const bodies = memoryAt(() => now);
     const stalled = bodies.join(client, () => {});
     stalled.add(100);
     now = 3000;
@@ -102,7 +149,7 @@ suite('memory of request bodies that are read whole', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
         let now = 0;
-        const bodies = createWholeBodies(() => now, 200);
+        const bodies = memoryAt(() => now);
         const open = new Map<number, ReturnType<typeof bodies.join>>();
         for (const { body, bytes, waitMs, ends } of steps) {
           now += waitMs;
