@@ -5,6 +5,7 @@ import { digestOf, failure } from '../../tests/support/scripted-upstream.ts';
 import type { Digest } from '../domain/digest.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Descriptor } from '../domain/manifest.ts';
+import { ListsBusy } from '../domain/lists-busy.ts';
 import { mediaTypes } from '../domain/media-type.ts';
 import { createRefresher } from './refresh.ts';
 import { createRuleSet } from '../domain/rule-set.ts';
@@ -88,6 +89,19 @@ suite('referrers are as fresh as a tag, and what is not known is no list', () =>
     rig.clock.advance(25 * 3_600_000);
     failing(rig, 'serverError', 503);
     assert.equal(await look(rig, subject), 'stale 1');
+  });
+
+  test('a list for which there is no room now leaves a known one standing, and is 503 where nothing is known', async () => {
+    await using rig = await createCacheRig();
+    const subject = putSubject(rig);
+    rig.upstream.referrers.set(subject, [putReferrer(rig, subject)]);
+    assert.equal(await look(rig, subject), 'miss 1');
+    rig.clock.advance(24 * 60 * 60_000);
+    rig.upstream.before = () => {
+      throw new ListsBusy();
+    };
+    assert.equal(await look(rig, subject), 'stale 1');
+    assert.equal(await look(rig, digestOf(Buffer.from('another'))), 'unavailable');
   });
 
   test('after a restart, a referrer that was pulled is a known one', async () => {

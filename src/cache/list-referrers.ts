@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Digest } from '../domain/digest.ts';
+import { ListsBusy } from '../domain/lists-busy.ts';
 import type { Descriptor } from '../domain/manifest.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Cache, PullRequest, ReferrersAnswer } from './cache.ts';
@@ -61,12 +62,10 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
     const { rule, upstreamRepository: repository } = request.target;
     return askInTurn(rule.urls, parts.signal, (url) => {
       const target = { rule, url, repository };
-      return parts.turns.run(
-        url.host,
-        async () =>
-          (await parts.upstream.listReferrers(target, subject, parts.signal)) ??
-          (await readTag(target, subject)),
-      );
+      return parts.turns.run(url.host, async (gather) => {
+        const listed = await parts.upstream.listReferrers(target, subject, parts.signal);
+        return listed ?? (await readTag(target, subject, gather));
+      });
     });
   }
 
@@ -128,6 +127,11 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
       const { descriptors, outcome } = await upstreamNow(request, subject, soon, signal);
       return { descriptors: united(ours, descriptors), outcome };
     } catch (error) {
+      if (error instanceof ListsBusy && !isStopped) {
+        const here = united(ours, kept);
+        if (here.length === 0) throw error;
+        return { descriptors: here, outcome: { verdict: 'stale', detail: 'too many lists' } };
+      }
       if (!(error instanceof UpstreamFailure)) throw error;
       const stops = isStopped || isStopping(request, error);
       if (stops && !(await isPushed(request))) throw answerOf(error, 'referrers');

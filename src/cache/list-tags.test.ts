@@ -64,10 +64,12 @@ test('a known list is given out, stale, where the upstream’s other lists hang 
     hanging += 1;
     return hung.promise;
   };
-  const others = ['up/b', 'up/c'].map((name) =>
-    rig.cache.listTags({ ...rig.request(name), n: 10, last: '' }, rig.signal).catch(() => {}),
+  const others = Array.from({ length: 16 }, (_, at) =>
+    rig.cache
+      .listTags({ ...rig.request(`up/b${at}`), n: 10, last: '' }, rig.signal)
+      .catch(() => {}),
   );
-  await until(() => hanging === 2);
+  await until(() => hanging === 16);
   const waiting = rig.clock.pending;
   const known = page(rig);
   await until(() => rig.clock.pending > waiting);

@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import { RegistryError } from '../domain/errors.ts';
+import { ListsBusy } from '../domain/lists-busy.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
 import type { Cache, PullRequest, TagsAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
 import { repositoryKey, ruledKey } from './keys.ts';
-import { ListsBusy } from './list-turns.ts';
 import type { ListTurns } from './list-turns.ts';
 import { sizeOfKey, sizeOfNames } from './memory-size.ts';
 import type { NegativeMemory } from './negative-memory.ts';
@@ -55,15 +55,20 @@ export function createTagLister(parts: Parts): TagLister {
   async function readWhole(request: RuledRequest): Promise<WholeList> {
     const { rule, upstreamRepository: repository } = request.target;
     return askInTurn(rule.urls, parts.signal, (url) =>
-      parts.turns.run(url.host, () => readPages({ rule, url, repository })),
+      parts.turns.run(url.host, (gather) => readPages({ rule, url, repository }, gather)),
     );
   }
 
-  async function readPages(target: UpstreamTarget): Promise<WholeList> {
+  async function readPages(
+    target: UpstreamTarget,
+    gather: (bytes: number) => void,
+  ): Promise<WholeList> {
     const tags = new Set<string>();
     const seen = new Set<string>();
     let answer = await firstPage(target);
     for (;;) {
+      if (answer.tags.length > tagsReadMax) return undefined;
+      gather(sizeOfNames(answer.tags));
       for (const tag of answer.tags) tags.add(tag);
       if (tags.size > tagsReadMax) return undefined;
       const { next } = answer;
@@ -146,7 +151,8 @@ export function createTagLister(parts: Parts): TagLister {
     let from = urls[0];
     const answer = await askInTurn(urls, signal, (url) => {
       from = url;
-      return parts.upstream.listTags({ rule, url, repository }, place, signal);
+      const target = { rule, url, repository };
+      return parts.turns.run(url.host, () => parts.upstream.listTags(target, place, signal));
     });
     const outcome = { verdict: 'bypass', upstreamStatus: 200 } as const;
     const host = from?.host ?? '';

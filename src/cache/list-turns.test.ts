@@ -5,7 +5,7 @@ import { createListTurns } from './list-turns.ts';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('two lists of a host are read at once, eight in all; who waits begins when one ends, however it ends', async () => {
+test('sixteen lists of a host are read at once, and however many of others; who waits begins when one ends, however it ends', async () => {
   const clock = createFakeClock();
   const turns = createListTurns(clock);
   const begun: string[] = [];
@@ -17,16 +17,17 @@ test('two lists of a host are read at once, eight in all; who waits begins when 
       ends.push(end);
       return end.promise;
     });
-  const all = 'aaabbccddee'.split('').map((host) => read(host).catch(() => undefined));
+  const slow = 'a'.repeat(18) + 'b'.repeat(18) + 'c'.repeat(18) + 'd'.repeat(18);
+  const all = [...slow, 'e'].map((host) => read(host).catch(() => undefined));
   await settled();
-  deepEqual(begun.join(''), 'aabbccdd');
-  ends[2]?.reject(new Error('upstream failed'));
+  deepEqual(begun.join(''), 'abcd'.replace(/./g, (host) => host.repeat(16)) + 'e');
+  ends[16]?.reject(new Error('upstream failed'));
   await settled();
-  equal(begun.join(''), 'aabbccdde');
+  equal(begun.join('').slice(65), 'b');
   ends[0]?.resolve();
   await settled();
-  equal(begun.join(''), 'aabbccddea');
-  while (begun.length < 11 || ends.length > 0) {
+  equal(begun.join('').slice(65), 'ba');
+  while (begun.length < all.length || ends.length > 0) {
     for (const end of ends.splice(0)) end.resolve();
     await settled();
   }
@@ -34,11 +35,36 @@ test('two lists of a host are read at once, eight in all; who waits begins when 
   equal(clock.pending, 0);
 });
 
+test('what lists gather is bounded: by host, in all, and one that stands still ends where another needs its room', async () => {
+  const mebibyte = 1024 * 1024;
+  const clock = createFakeClock();
+  const turns = createListTurns(clock);
+  const busy = { name: 'ListsBusy', code: 'unavailable' };
+  const end = Promise.withResolvers<void>();
+  const held = ['a', 'b'].map((host) =>
+    turns.run(host, async (gather) => {
+      gather(16 * mebibyte);
+      await end.promise;
+      if (host === 'a') gather(1);
+    }),
+  );
+  const gathering = (host: string, bytes: number): Promise<void> =>
+    turns.run(host, async (gather) => gather(bytes));
+  await rejects(gathering('a', 1), busy);
+  await rejects(gathering('c', 1), busy);
+  clock.advance(3000);
+  await gathering('c', 1);
+  end.resolve();
+  await rejects(held[0] ?? Promise.resolve(), busy);
+  await held[1];
+  await gathering('c', 16 * mebibyte);
+});
+
 test('a list whose turn does not come within ten seconds is 503, and takes no place later', async () => {
   const clock = createFakeClock();
   const turns = createListTurns(clock);
   const end = Promise.withResolvers<void>();
-  const held = [1, 2].map(() => turns.run('a', () => end.promise));
+  const held = Array.from({ length: 16 }, () => turns.run('a', () => end.promise));
   const late = rejects(
     turns.run('a', () => Promise.reject(new Error('it was read'))),
     { code: 'unavailable', retryAfterMs: 1000 },

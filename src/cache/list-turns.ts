@@ -1,35 +1,33 @@
-import { RegistryError } from '../domain/errors.ts';
+import { createFairMemory } from '../domain/fair-memory.ts';
+import { ListsBusy } from '../domain/lists-busy.ts';
 import type { Clock } from '../ports/clock.ts';
 
-/** Lists that are read at once, in all and from one host: each may take some 64 MiB until it is read and parsed. */
-const atOnceMax = 8;
-const ofHostMax = 2;
+/** Lists of one host that are read at once: half of the small requests that it is sent at a time, so that manifests find room. */
+const ofHostMax = 16;
 const waitMs = 10_000;
+/** What the lists that are being read have gathered, of all hosts together; those of one host have half of it. */
+const gatheredBytesMax = 32 * 1024 * 1024;
 
-/** No turn came in time: upstream was not asked. */
-export class ListsBusy extends RegistryError {
-  override readonly name = 'ListsBusy';
-
-  constructor() {
-    super('unavailable', 'too many lists are being read', { retryAfterMs: 1000 });
-  }
-}
-
-/** Bounds how many upstream lists are in memory while they are read. */
+/** Bounds how many lists an upstream is asked for at once, and how much they gather; a slow upstream holds up none of the others. */
 export interface ListTurns {
-  /** Runs `read` when its turn comes. Throws `ListsBusy` where that takes longer than 10 s. */
-  run<T>(host: string, read: () => Promise<T>): Promise<T>;
+  /**
+   * Runs `read` when its turn comes. Throws `ListsBusy` where that takes longer than 10 s. `gather` is told of bytes that the list
+   * keeps until it is read; it throws `ListsBusy` where there is no room for them.
+   */
+  run<T>(host: string, read: (gather: (bytes: number) => void) => Promise<T>): Promise<T>;
 }
 
 export function createListTurns(clock: Clock): ListTurns {
   const running = new Map<string, number>();
   const waiting = new Set<{ readonly host: string; readonly begin: () => void }>();
-  let all = 0;
+  const gathered = createFairMemory({
+    maxBytes: gatheredBytesMax,
+    now: () => clock.elapsed(),
+    full: () => new ListsBusy(),
+  });
 
-  const mayBegin = (host: string): boolean =>
-    all < atOnceMax && (running.get(host) ?? 0) < ofHostMax;
+  const mayBegin = (host: string): boolean => (running.get(host) ?? 0) < ofHostMax;
   const change = (host: string, by: 1 | -1): void => {
-    all += by;
     const left = (running.get(host) ?? 0) + by;
     if (left === 0) running.delete(host);
     else running.set(host, left);
@@ -58,7 +56,14 @@ export function createListTurns(clock: Clock): ListTurns {
       if (mayBegin(host)) change(host, 1);
       else await turn(host);
       try {
-        return await read();
+        let isCut = false;
+        using holding = gathered.join(host, () => {
+          isCut = true;
+        });
+        return await read((bytes) => {
+          if (isCut) throw new ListsBusy();
+          holding.add(bytes);
+        });
       } finally {
         change(host, -1);
         settle();

@@ -13,10 +13,11 @@ const keptBytesMax = 8 * 1024 * 1024;
 const lookedIntoMax = 100;
 const atOnceMax = 8;
 
-/** The referrers that a registry without the API keeps under the subject's tag; none where there is no such tag. */
+/** The referrers that a registry without the API keeps under the subject's tag; none where there is no such tag. `gather` as in `ListTurns`. */
 export type ReferrersTagReader = (
   target: UpstreamTarget,
   subject: Digest,
+  gather: (bytes: number) => void,
 ) => Promise<readonly Descriptor[]>;
 
 /**
@@ -87,13 +88,14 @@ export function createReferrersTagReader(parts: {
     return found;
   }
 
-  return async (target, subject) => {
+  return async (target, subject, gather) => {
     const tag = parseTag(`${algorithmOf(subject)}-${hexOf(subject).slice(0, 64)}`);
     const index = tag && (await get(target, { kind: 'tag', tag }));
     if (index === undefined || index.digest === subject) return [];
     const key = `${target.url.origin}/${target.repository} ${index.digest}`;
     const known = kept.get(key);
     if (known !== undefined) return known.referrers;
+    gather(index.bytes.length);
     const referrers = await referrersIn(index, target, subject);
     kept.set(key, { referrers, bytes: index.bytes.length });
     return referrers;

@@ -7,11 +7,15 @@ import { failure } from './failures.ts';
 /** Error bodies are read this far, in bytes. */
 const errorBytesMax = 65_536;
 
-/** The whole body, `bytesMax` at most: more is `tooLarge`, and the connection is ended before it is taken in. */
+/**
+ * The whole body, `bytesMax` at most: more is `tooLarge`, and the connection is ended before it is taken in. `taken` is told the
+ * bytes of each piece; what it throws ends the reading.
+ */
 export async function readWhole(
   answer: Answer,
   bytesMax: number,
   upstream: string,
+  taken?: (bytes: number) => void,
 ): Promise<Uint8Array> {
   const announced = contentLengthOf(answer);
   try {
@@ -24,6 +28,7 @@ export async function readWhole(
       chunk = await answer.body.read()
     ) {
       bytes += chunk.length;
+      taken?.(chunk.length);
       if (bytes > bytesMax) throw tooLarge(bytesMax, upstream);
       chunks.push(chunk);
     }

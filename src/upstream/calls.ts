@@ -1,3 +1,4 @@
+import type { FairMemory } from '../domain/fair-memory.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events, UpstreamRequestKind } from '../ports/events.ts';
@@ -19,6 +20,8 @@ export interface Calls {
   readonly asking: Asking;
   readonly quick: Lanes;
   readonly blobs: Lanes;
+  /** Of lists while they are read. */
+  readonly lists: FairMemory;
 }
 
 /** Requests for manifests, tags and the like that one host sees at a time. */

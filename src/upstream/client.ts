@@ -11,6 +11,7 @@ import { createDispatchers } from './dispatchers.ts';
 import { createResolver, type Lookup, systemLookup } from './dns.ts';
 import { createHosts } from './hosts.ts';
 import { createLanes } from './lanes.ts';
+import { createListMemory } from './list-memory.ts';
 import { getManifest, headManifest } from './manifests.ts';
 import { ping } from './ping.ts';
 import { createProxyChoice, type ProxyEnvironment } from './proxy.ts';
@@ -61,6 +62,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
     asking,
     quick: createLanes(),
     blobs: createLanes(),
+    lists: createListMemory(clock),
   };
   return {
     headManifest: (target, reference, signal) => headManifest(calls, target, reference, signal),

@@ -39,14 +39,24 @@ export async function decode(
   return decoded === bytes ? undefined : decoded;
 }
 
-/** A whole text, decoded where it was coded although that was not asked for. `bytesMax` bounds either. */
+/** A decoded text is in memory before its length is known. */
+const decodedBytesMax = 4 * 1024 * 1024;
+
+/**
+ * A whole text, decoded where it was coded although that was not asked for. `bytesMax` bounds it, 4 MiB what was decoded. `taken`
+ * as in `readWhole`; it is told of the decoded bytes as well.
+ */
 export async function readDecoded(
   answer: Answer,
   bytesMax: number,
   upstream: string,
+  taken?: (bytes: number) => void,
 ): Promise<Uint8Array> {
-  const bytes = await readWhole(answer, bytesMax, upstream);
-  return (await decode(answer, bytes, bytesMax)) ?? bytes;
+  const bytes = await readWhole(answer, bytesMax, upstream, taken);
+  const decoded = await decode(answer, bytes, Math.min(bytesMax, decodedBytesMax));
+  if (decoded === undefined) return bytes;
+  taken?.(decoded.length);
+  return decoded;
 }
 
 /** The last that was applied first. */

@@ -4,14 +4,18 @@ import type { Answer } from './exchange.ts';
 import { failure } from './failures.ts';
 import { isHtml } from './statuses.ts';
 
-/** A JSON object of bounded size, and how many bytes it took. Throws an `invalid` failure for anything else. */
+/**
+ * A JSON object of bounded size, and how many bytes it took. Throws an `invalid` failure for anything else, and what `taken` throws,
+ * which is told the bytes as they come.
+ */
 export async function readObject(
   answer: Answer,
   bytesMax: number,
   asked: string,
   upstream: string,
+  taken: (bytes: number) => void,
 ): Promise<{ readonly fields: Readonly<Record<string, unknown>>; readonly bytes: number }> {
-  const bytes = await readDecoded(answer, bytesMax, upstream);
+  const bytes = await readDecoded(answer, bytesMax, upstream, taken);
   let parsed: unknown;
   try {
     parsed = JSON.parse(Buffer.from(bytes).toString('utf8'));

@@ -1,4 +1,5 @@
 import { type Digest, parseDigest } from '../domain/digest.ts';
+import type { Holding } from '../domain/fair-memory.ts';
 import type { Descriptor } from '../domain/manifest.ts';
 import { mediaTypes } from '../domain/media-type.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
@@ -9,6 +10,7 @@ import { askAt, type Calls, ownPlace, received, small } from './calls.ts';
 import type { Answer } from './exchange.ts';
 import { failure } from './failures.ts';
 import { nextPlaceOf, readObject } from './json-answer.ts';
+import { readWithin } from './list-memory.ts';
 import { failureOfStatus } from './statuses.ts';
 
 const referrersMax = 10_000;
@@ -26,8 +28,13 @@ export function listReferrers(
   subject: Digest,
   signal: AbortSignal,
 ): Promise<readonly Descriptor[] | undefined> {
-  const { repository } = target;
-  return small(calls, target, signal, async (within) => {
+  const { repository, url } = target;
+  const { lists } = calls;
+  const read = async (
+    holding: Holding,
+    within: AbortSignal,
+  ): Promise<readonly Descriptor[] | undefined> => {
+    const taken = (bytes: number): void => holding.add(bytes);
     const found: Descriptor[] = [];
     const seen = new Set<string>();
     let place: Place | undefined = ownPlace(target, `/v2/${repository}/referrers/${subject}`);
@@ -36,7 +43,12 @@ export function listReferrers(
       const isFirst = seen.size === 0;
       seen.add(place.url.href);
       const bytesMax = Math.min(pageBytesMax, bytesLeft);
-      const page: Page | undefined = await readPage(calls, target, place, bytesMax, within);
+      const page: Page | undefined = await readPage(
+        { calls, target, taken },
+        place,
+        bytesMax,
+        within,
+      );
       if (page === undefined && isFirst) return undefined;
       if (page === undefined) throw brokenOff(target);
       bytesLeft -= page.bytes;
@@ -44,7 +56,14 @@ export function listReferrers(
       place = found.length < referrersMax ? page.next : undefined;
     }
     return found;
-  });
+  };
+  return small(calls, target, signal, (within) => readWithin(lists, url.host, within, read));
+}
+
+interface Reading {
+  readonly calls: Calls;
+  readonly target: UpstreamTarget;
+  readonly taken: (bytes: number) => void;
 }
 
 interface Page {
@@ -55,8 +74,7 @@ interface Page {
 
 /** `undefined` where there is no such API: by its status, or by an answer that is no index, as single-page applications give. */
 async function readPage(
-  calls: Calls,
-  target: UpstreamTarget,
+  { calls, target, taken }: Reading,
   from: Place,
   bytesMax: number,
   signal: AbortSignal,
@@ -71,7 +89,7 @@ async function readPage(
   }
   const asked = nameOf(target);
   if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
-  const read = await readIndex(answer, bytesMax, asked, url.host);
+  const read = await readIndex(answer, bytesMax, asked, url.host, taken);
   if (read === undefined) return undefined;
   received(calls, url.host, read.bytes);
   const descriptors = read.manifests.flatMap((entry: unknown) => readDescriptor(entry) ?? []);
@@ -83,9 +101,10 @@ async function readIndex(
   bytesMax: number,
   asked: string,
   upstream: string,
+  taken: (bytes: number) => void,
 ): Promise<{ readonly manifests: readonly unknown[]; readonly bytes: number } | undefined> {
   try {
-    const { fields, bytes } = await readObject(answer, bytesMax, asked, upstream);
+    const { fields, bytes } = await readObject(answer, bytesMax, asked, upstream, taken);
     const { manifests } = fields;
     return Array.isArray(manifests) ? { manifests, bytes } : undefined;
   } catch (error) {

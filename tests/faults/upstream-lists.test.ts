@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
+import { createFakeClock } from '../support/fake-clock.ts';
 import {
   createRig,
   digestOf,
@@ -8,6 +9,8 @@ import {
   manifestType,
   never,
   openStage,
+  type Stage,
+  type StageHandler,
   targetAt,
 } from '../support/upstream-stage.ts';
 
@@ -182,4 +185,32 @@ test('a blob’s HEAD costs one request and gives its size', async () => {
     stage.seen.map(({ method }) => method),
     ['HEAD'],
   );
+});
+
+test('lists that stand still with what they have brought hold up no list of another upstream for longer than 3 s', async () => {
+  const mebibyte = 1024 * 1024;
+  const page = (bytes: number): string => JSON.stringify({ tags: ['a'], more: 'x'.repeat(bytes) });
+  const standing: StageHandler = (_request, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' });
+    response.write(page(14 * mebibyte));
+  };
+  await using one = await openStage(standing);
+  await using two = await openStage(standing);
+  await using three = await openStage(standing);
+  await using other = await openStage((_request, response) => {
+    response.end(page(15 * mebibyte));
+  });
+  const clock = createFakeClock();
+  await using rig = createRig({ clock });
+  const list = (stage: Stage): Promise<string> =>
+    rig.upstream.listTags(targetAt(stage), {}, never).then(
+      ({ tags }) => tags.join(''),
+      ({ name, message }: Error) => `${name}: ${message}`,
+    );
+  const held = [one, two, three].map(list);
+  const until = Date.now() + 20_000;
+  while (!(await list(other)).startsWith('ListsBusy')) assert.ok(Date.now() < until);
+  clock.advance(3000);
+  assert.equal(await list(other), 'a');
+  assert.match(await Promise.race(held), /a list stood still while others were waiting/);
 });
