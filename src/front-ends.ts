@@ -246,6 +246,7 @@ function ociParts(
     visibleRepositories,
     tokens,
     audit,
+    made: cache.made,
     clock,
     failed,
   };

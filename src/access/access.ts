@@ -21,6 +21,8 @@ export interface Caller {
   readonly credentialScopes?: readonly Scope[];
   /** What it goes back to: `key/AKIA…`, `token/…`; absent for others. Never a secret. */
   readonly credential?: string;
+  /** When the principal was made, which tells it from an earlier one of its name; absent: the server's first administrator, anonymous. */
+  readonly madeAt?: number;
   /** Wall time, ms, where the credential itself ends; what is made with it ends then too. */
   readonly expiresAt?: number;
 }

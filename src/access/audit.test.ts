@@ -195,10 +195,15 @@ suite('the audit', () => {
     clock.advance(3_600_000);
     await settle();
     equal(pruned.length, 8);
+    const [, , , , { before } = { before: 0 }] = pruned;
+    clock.setNow(clock.now() + 1000 * 86_400_000);
+    clock.advance(3_600_000);
+    await settle();
+    equal(pruned[8]?.before, before + 3_600_000, 'a clock that is set forward makes nothing old');
     await audit[Symbol.asyncDispose]();
     clock.advance(3_600_000);
     await settle();
-    equal(pruned.length, 8);
+    equal(pruned.length, 12);
   });
 
   test('what cannot be written is kept, tried again, and bounded; the log hears of it once a time', async () => {

@@ -21,7 +21,7 @@ const firstPruneAfterMs = 300_000;
  * How long rows stay, and how many of a kind at most, the newest. What anonymous requests leave takes nothing from the rest, and
  * nothing takes from the changes.
  */
-const kept: readonly (Omit<AuditPruning, 'before'> & { readonly forMs: number })[] = [
+const kept: readonly (Pick<AuditPruning, 'kind' | 'rowsMax'> & { readonly forMs: number })[] = [
   { kind: 'anonymousDenial', forMs: 30 * dayMs, rowsMax: 100_000 },
   { kind: 'denial', forMs: 90 * dayMs, rowsMax: 500_000 },
   { kind: 'login', forMs: 90 * dayMs, rowsMax: 500_000 },
@@ -30,7 +30,6 @@ const kept: readonly (Omit<AuditPruning, 'before'> & { readonly forMs: number })
 
 export interface AuditRecorderOptions {
   readonly append: (rows: readonly NewAuditRow[]) => Promise<void>;
-  /** Drops what is older than `before`, and the oldest beyond `rowsMax`. */
   readonly prune: (input: AuditPruning) => Promise<void>;
   readonly clock: Clock;
   /** One line for the log each time rows could not be written or were dropped. */
@@ -107,9 +106,11 @@ export function createAuditRecorder(options: AuditRecorderOptions): AuditRecorde
 }
 
 function pruneHourly({ prune, clock, onFailure }: AuditRecorderOptions): Disposable {
+  const begunAt = clock.now() - clock.elapsed();
   const all = async (): Promise<void> => {
-    const now = clock.now();
-    for (const { forMs, ...rest } of kept) await prune({ ...rest, before: now - forMs });
+    // A clock that is set forward by mistake must not make everything old.
+    const now = Math.min(clock.now(), begunAt + clock.elapsed());
+    for (const { forMs, ...rest } of kept) await prune({ ...rest, before: now - forMs, now });
   };
   const later = (afterMs: number): Disposable =>
     clock.after(afterMs, () => {

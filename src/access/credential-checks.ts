@@ -116,6 +116,7 @@ async function checkKey(
       via: 'key',
       scopes: undefined,
       credential: `key/${id}`,
+      madeAt: found.madeAt,
     },
     used: { kind: 'key', id },
   };
@@ -150,6 +151,7 @@ async function checkNamedToken(
       via: 'token',
       scopes: limitsOf(row.scopes),
       credential: `token/${id}`,
+      madeAt: found.madeAt,
       ...(expiresAt === undefined ? {} : { expiresAt }),
     },
     used: { kind: 'token', id },
@@ -170,11 +172,19 @@ async function checkOidc(
   const speaker = await oidc.verify(text, issuer);
   if (speaker === undefined) return unknown(`not a token of ${issuer.issuer}`);
   if (speaker === 'expired') return outdated(`expired token of ${issuer.issuer}`);
+  if (speaker === 'early')
+    return outdated(`token of ${issuer.issuer} that begins later: the clocks differ`);
   const { account, name, expiresAt } = speaker;
   const found = await findPrincipal(metadata, account, name);
   if (found === undefined) return outdated(`${issuer.issuer} names no principal that is here`);
   return {
-    caller: { principal: found.principal, via: 'oidc', scopes: undefined, expiresAt },
+    caller: {
+      principal: found.principal,
+      via: 'oidc',
+      scopes: undefined,
+      madeAt: found.madeAt,
+      expiresAt,
+    },
     used: undefined,
   };
 }
@@ -188,15 +198,23 @@ async function checkOwnToken(
   const claims = await tokens.verify(kind, text);
   if (claims === undefined) return unknown(kind === 'ecr' ? 'wrong ECR password' : 'wrong token');
   if (claims === 'expired') return outdated('expired');
-  const { scopes, expiresAt } = claims;
+  const { scopes, madeAt, expiresAt } = claims;
   if (claims.subject === 'anonymous')
     return { caller: { principal: anonymous, via: kind, scopes, expiresAt }, used: undefined };
   const found = await findPrincipalByArn(metadata, claims.subject);
-  if (found === undefined || found.since > claims.issuedAt) return outdated('no such principal');
+  if (found === undefined || (madeAt !== undefined && madeAt !== found.madeAt))
+    return outdated('no such principal');
   const behind = await credentialBehind(claims, options);
   if (behind === undefined) return outdated('what it was made with is gone');
   return {
-    caller: { principal: found.principal, via: kind, scopes, expiresAt, ...behind },
+    caller: {
+      principal: found.principal,
+      via: kind,
+      scopes,
+      ...(madeAt === undefined ? {} : { madeAt }),
+      expiresAt,
+      ...behind,
+    },
     used: undefined,
   };
 }

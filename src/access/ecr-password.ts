@@ -16,7 +16,7 @@ export interface EcrPassword {
 
 /** A password for `AWS:<password>`: 12 hours, within the caller's own limits, and only as long as what it was made with is there. */
 export async function mintEcrPassword(
-  { principal, scopes, credential, expiresAt: end }: Caller,
+  { principal, scopes, credential, madeAt, expiresAt: end }: Caller,
   { tokens, clock }: { readonly tokens: OwnTokens; readonly clock: Clock },
 ): Promise<EcrPassword> {
   if (principal.kind === 'anonymous') throw new Error('there is no ECR password for nobody');
@@ -25,6 +25,7 @@ export async function mintEcrPassword(
   const password = await tokens.issue('ecr', {
     subject: describePrincipal(principal),
     credential,
+    madeAt,
     scopes,
     issuedAt,
     expiresAt,

@@ -452,6 +452,7 @@ suite('what is taken away stops at once', () => {
       principal: { kind: 'robot', ...owner },
       via: 'oidc',
       scopes: undefined,
+      madeAt: rig.clock.now(),
     };
     const { token } = await rig.tokenService.issueToken({ caller, scopes: [], service: 's' });
     equal(await who(`Bearer ${token}`), leaves);

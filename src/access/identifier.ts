@@ -27,7 +27,7 @@ export interface OpenIdentifier extends Identifier, AsyncDisposable {
 interface Remembered {
   readonly caller: Caller;
   readonly scheme: ShownCredentials['scheme'];
-  /** Wall time, ms. Past it, it is verified again. */
+  /** Monotonic ms, so that a clock that is set back makes nobody known for longer. Past it, it is verified again. */
   readonly until: number;
   /** Of a pair or a named token: the addresses that it was right from. */
   readonly addresses: Set<string> | undefined;
@@ -76,7 +76,8 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     const { caller, used } = checked;
     if (guessable) failures.right(shown, from);
     if (used !== undefined) use.touch(used);
-    const until = Math.min(clock.now() + rememberedMs, caller.expiresAt ?? Infinity);
+    const leftMs = Math.min(rememberedMs, (caller.expiresAt ?? Infinity) - clock.now());
+    const until = clock.elapsed() + leftMs;
     const addresses = guessable ? new Set([from.address]) : undefined;
     const size = 256 + ('token' in shown ? shown.token : shown.password).length;
     if (begunAt === age)
@@ -124,7 +125,7 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
   ): Caller | undefined => {
     if (authorization.length > authorizationCharactersMax) return undefined;
     const known = memory.get(keyOf(authorization));
-    if (known === undefined || known.until <= clock.now()) return undefined;
+    if (known === undefined || known.until <= clock.elapsed()) return undefined;
     if (basicOnly && known.scheme !== 'basic') return undefined;
     const { caller, addresses } = known;
     if (addresses === undefined || addresses.has(from.address)) return caller;

@@ -74,7 +74,9 @@ function claims(changes: Readonly<Record<string, unknown>> = {}): Record<string,
   };
 }
 
-async function verify(text: string): Promise<JwtSpeaker | 'expired' | 'unavailable' | undefined> {
+async function verify(
+  text: string,
+): Promise<JwtSpeaker | 'expired' | 'early' | 'unavailable' | undefined> {
   const found = oidc.issuerOf(text);
   if (found === undefined) return undefined;
   try {
@@ -117,7 +119,7 @@ suite('the claims of a JWT', () => {
     ['that ended', () => ({ exp: seconds(-31) }), 'expired'],
     ['without an end', () => ({ exp: undefined }), undefined],
     ['that begin within the leeway', () => ({ nbf: seconds(29) }), 'ci'],
-    ['that begin later', () => ({ nbf: seconds(31) }), undefined],
+    ['that begin later', () => ({ nbf: seconds(31) }), 'early'],
   ];
   for (const [name, changes, who] of rows) {
     test(`${name}: ${who ?? 'nobody'}`, async () => {

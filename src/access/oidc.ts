@@ -29,10 +29,10 @@ export interface Oidc {
   /** `undefined`: of no configured issuer, or no JWT. Nobody is asked for it. */
   issuerOf(text: string): JwtIssuer | undefined;
   /**
-   * `expired` only where the rest is right, `undefined` where anything else is not. Throws `unavailable` where the issuer's keys
-   * can't be had.
+   * `expired`, or `early` where it begins later by this server's clock, only where the rest is right; `undefined` where anything
+   * else is not. Throws `unavailable` where the issuer's keys can't be had.
    */
-  verify(text: string, issuer: JwtIssuer): Promise<JwtSpeaker | 'expired' | undefined>;
+  verify(text: string, issuer: JwtIssuer): Promise<JwtSpeaker | 'expired' | 'early' | undefined>;
 }
 
 const algorithms = [
@@ -103,6 +103,8 @@ export function createOidc({
           });
         }
         if (error instanceof errors.JWTExpired) return 'expired';
+        if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf')
+          return error.reason === 'check_failed' ? 'early' : undefined;
         // What is wrong with a key or a signature comes as either of these.
         if (error instanceof errors.JOSEError || error instanceof TypeError) return undefined;
         throw error;

@@ -15,6 +15,7 @@ const claims: OwnTokenClaims = {
   subject: 'arn:aws:iam::000000000000:user/dev',
   credential: 'key/AKIA',
   scopes: [{ repository: 'team/*', rights: ['pull'] }],
+  madeAt: 5,
   issuedAt: clock.now(),
   expiresAt: clock.now() + 900_000,
 };

@@ -15,13 +15,17 @@ export interface OwnTokenClaims {
   readonly subject: string;
   /** As in `Caller`. */
   readonly credential: string | undefined;
+  readonly madeAt: number | undefined;
   readonly scopes: readonly Scope[] | undefined;
   /** Wall times, ms; the end is that of its second. */
   readonly issuedAt: number;
   readonly expiresAt: number;
 }
 
-/** The compact JWTs that this server makes and takes back. */
+/**
+ * The compact JWTs that this server makes and takes back. They have no `nbf`: whoever verifies one made it, and a clock that
+ * was set back since must not refuse it.
+ */
 export interface OwnTokens {
   /** `service`: the host that it was asked for, told to whoever reads it. */
   issue(kind: OwnTokenKind, claims: OwnTokenClaims, service?: string): Promise<string>;
@@ -63,7 +67,6 @@ export function createOwnTokens({ signing, clock, secretOf }: OwnTokensOptions):
         .setAudience(service === undefined ? audience : [audience, service])
         .setSubject(claims.subject)
         .setIssuedAt(Math.floor(claims.issuedAt / 1000))
-        .setNotBefore(Math.floor(claims.issuedAt / 1000))
         .setExpirationTime(Math.ceil(claims.expiresAt / 1000))
         .setJti(randomText(lowerAlphabet, 16))
         .sign(newest.bytes);
@@ -114,9 +117,10 @@ function isSpeltOnce(text: string): boolean {
 }
 
 /** What is not among the registered claims. `access` is as in distribution's tokens; `ms` is the time of issue to the millisecond. */
-function bodyOf({ scopes, credential, issuedAt }: OwnTokenClaims): Record<string, unknown> {
+function bodyOf({ scopes, credential, issuedAt, madeAt }: OwnTokenClaims): Record<string, unknown> {
   return {
     ms: issuedAt,
+    ...(madeAt === undefined ? {} : { made: madeAt }),
     ...(credential === undefined ? {} : { cred: credential }),
     ...(scopes === undefined
       ? {}
@@ -132,7 +136,7 @@ function bodyOf({ scopes, credential, issuedAt }: OwnTokenClaims): Record<string
 
 /** The signature is ours: what stands in it was written by `bodyOf`. */
 function claimsOf(payload: Readonly<Record<string, unknown>>): OwnTokenClaims {
-  const { sub, exp, ms, cred, access } = payload;
+  const { sub, exp, ms, made, cred, access } = payload;
   return {
     subject: String(sub),
     credential: typeof cred === 'string' ? cred : undefined,
@@ -142,6 +146,7 @@ function claimsOf(payload: Readonly<Record<string, unknown>>): OwnTokenClaims {
           rights: actions,
         }))
       : undefined,
+    madeAt: typeof made === 'number' ? made : undefined,
     issuedAt: Number(ms),
     expiresAt: Number(exp) * 1000,
   };

@@ -5,8 +5,8 @@ import type { AccessMetadata } from '../metadata/access-metadata.ts';
 /** A principal that is there. */
 export interface FoundPrincipal {
   readonly principal: Exclude<Principal, { readonly kind: 'anonymous' }>;
-  /** Wall time, ms: what was made for an earlier one of the same name is not its own. */
-  readonly since: number;
+  /** Wall time, ms: what was made for an earlier one of the same name has another. To be compared as equal, never as earlier or later. */
+  readonly madeAt: number;
 }
 
 /** `name` undefined: the account's root, which is there as long as its account. */
@@ -18,11 +18,11 @@ export async function findPrincipal(
   if (name === undefined) {
     const row = await metadata.findAccount(account);
     if (row === undefined) return undefined;
-    return { principal: { kind: 'administrator', account }, since: row.createdAt };
+    return { principal: { kind: 'administrator', account }, madeAt: row.createdAt };
   }
   const row = await metadata.findPrincipal(account, name);
   if (row === undefined) return undefined;
-  return { principal: { kind: row.kind, account, name }, since: row.createdAt };
+  return { principal: { kind: row.kind, account, name }, madeAt: row.createdAt };
 }
 
 export async function findPrincipalByArn(

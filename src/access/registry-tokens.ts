@@ -40,7 +40,7 @@ export function createTokenService({
 }): TokenService {
   return {
     issueToken: async ({ caller, scopes, service }) => {
-      const { principal, credential } = caller;
+      const { principal, credential, madeAt } = caller;
       const issuedAt = clock.now();
       const longest = principal.kind === 'anonymous' ? anonymousLifetimeMs : lifetimeMs;
       const expiresAt = Math.min(issuedAt + longest, caller.expiresAt ?? Infinity);
@@ -49,6 +49,7 @@ export function createTokenService({
         {
           subject: describePrincipal(principal),
           credential,
+          madeAt,
           scopes: grantScopes(scopes, caller.scopes),
           issuedAt,
           expiresAt,

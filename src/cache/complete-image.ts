@@ -163,7 +163,7 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
   function withinQuota(rule: PullRule): boolean {
     const state = parts.upstream.state(upstreamOf(rule), rule);
     if (state === undefined) return true;
-    if (state.heldUntil !== undefined && state.heldUntil > parts.clock.now()) return false;
+    if (state.heldUntil !== undefined) return false;
     return state.limit === undefined || state.limit.remaining >= state.limit.limit * quotaShareMin;
   }
 

@@ -19,6 +19,7 @@ import { createReferrersLister, type ReferrersLister } from './list-referrers.ts
 import { createTagLister, type TagLister } from './list-tags.ts';
 import { createListTurns } from './list-turns.ts';
 import { createManifestMemory } from './manifest-memory.ts';
+import { createMadeRepositories, noteMade, type MadeRepositories } from './made-repositories.ts';
 import { createManifestPuller } from './pull-manifest.ts';
 import {
   asOwn,
@@ -74,6 +75,8 @@ export interface RunningCache extends Cache, AsyncDisposable {
   readonly completion: Pick<ImageCompletion, 'idle'>;
   readonly pushes: Pushes;
   readonly settings: RepositorySettings;
+  /** Repositories that pulls and pushes made. */
+  readonly made: Pick<MadeRepositories, 'take'>;
   readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
   /** Bodies of uploads that are being received. */
   readonly uploadBodies: { readonly count: number };
@@ -82,7 +85,9 @@ export interface RunningCache extends Cache, AsyncDisposable {
 }
 
 export function createCache(parts: CacheParts, limits: CacheLimits): RunningCache {
-  const { metadata, upstream, clock, events, spool } = parts;
+  const { upstream, clock, events, spool } = parts;
+  const made = createMadeRepositories(clock);
+  const metadata = noteMade(parts.metadata, made);
   const blobs = createRepairedBlobs(parts.blobs);
   const ended = new AbortController();
   const sources = createUpstreamSources(clock);
@@ -136,6 +141,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const referrers = createReferrersLister({ ...fetchParts, turns });
   const { pushes, bodies } = createPushes({
     ...parts,
+    metadata,
     blobs,
     stops,
     memory,
@@ -176,6 +182,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     completion,
     pushes,
     settings: createRepositorySettings({ metadata, changes }),
+    made,
     knowsUpstreamTag: tagLister.knowsUpstreamTag,
     uploadBodies: bodies,
     reset: () => {

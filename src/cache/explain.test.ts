@@ -101,6 +101,7 @@ const closed: UpstreamState = {
   heldUntil: undefined,
   lastSuccessAt: undefined,
   lastFailure: undefined,
+  last: undefined,
   limit: undefined,
 };
 
@@ -120,7 +121,7 @@ suite('explain says what a pull would do', () => {
     await using at = await open();
     at.state = { ...closed, heldUntil: at.rig.clock.now() + 1000 };
     assert.equal((await at.explain('up/app:1')).verdict.code, 'rateLimited');
-    at.state = { ...closed, heldUntil: at.rig.clock.now() };
+    at.state = closed;
     assert.equal((await at.explain('up/app:1')).verdict.code, 'fetch');
   });
 

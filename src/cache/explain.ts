@@ -85,7 +85,7 @@ export function createExplainer(parts: ExplainParts): Explain {
     const listed =
       reference.kind === 'tag' &&
       parts.knowsUpstreamTag({ registry: parts.registry, target }, reference.tag);
-    const verdict = forecastPull(found, now, probe?.ok === true || listed);
+    const verdict = forecastPull(found, probe?.ok === true || listed);
     return { ...found, verdict, probe };
   };
 }

@@ -32,7 +32,7 @@ export async function holdPushed(
     });
   } finally {
     // Of one that failed it is not known whether it was committed.
-    if (held === 'first' || held === undefined) parts.changes.note(request);
+    if (held === 'made' || held === 'first' || held === undefined) parts.changes.note(request);
   }
   if (held === 'noRepository') throw noRepository(request);
 }

@@ -6,15 +6,15 @@ export type Findings = Omit<Explanation, 'verdict' | 'probe'>;
 type Verdict = Explanation['verdict'];
 
 /**
- * What a pull now would do, from what was found. Pure; `now` is wall time in ms. `upstreamHas`: a probe, or a list of a
+ * What a pull now would do, from what was found. Pure. `upstreamHas`: a probe, or a list of a
  * moment ago, shows that upstream has what was asked for.
  */
-export function forecastPull(found: Findings, now: number, upstreamHas = false): Verdict {
+export function forecastPull(found: Findings, upstreamHas = false): Verdict {
   const manifestHeld = found.content.state !== 'absent';
   const provenance = found.tag?.provenance ?? 'cached';
   if (manifestHeld && provenance !== 'cached' && found.admission.allowed) {
     const hides = upstreamHas ? '; it hides the upstream’s tag of the same name' : '';
-    return fromCache(found, blockedBy(found, now), `the tag was ${provenance} here${hides}`);
+    return fromCache(found, blockedBy(found), `the tag was ${provenance} here${hides}`);
   }
   if (found.rule === null || found.upstream === null) return withoutRule(manifestHeld);
   if (!found.admission.allowed) return say('denied', `refused with 403: ${found.admission.reason}`);
@@ -23,7 +23,7 @@ export function forecastPull(found: Findings, now: number, upstreamHas = false):
       'stopped',
       `${found.upstream.url} is asked first and must admit it; otherwise refused with 403: ${found.stopped.reason}`,
     );
-  const blocked = blockedBy(found, now);
+  const blocked = blockedBy(found);
   const isTag = !found.reference.includes(':');
   if (!manifestHeld || (isTag && found.tag === null)) return toBeFetched(found, blocked);
   if (!isTag) return fromCache(found, blocked, 'digests never change');
@@ -35,10 +35,10 @@ interface Block {
   readonly why: string;
 }
 
-function blockedBy(found: Findings, now: number): Block | undefined {
+function blockedBy(found: Findings): Block | undefined {
   const limiter = found.limiter;
   if (limiter === null) return undefined;
-  if (limiter.heldUntil !== null && Date.parse(limiter.heldUntil) > now)
+  if (limiter.heldUntil !== null)
     return {
       code: 'rateLimited',
       why: `${limiter.upstream} limits us until ${limiter.heldUntil}`,

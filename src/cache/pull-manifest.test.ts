@@ -222,6 +222,10 @@ suite('a tag', () => {
     await rig.manifest('up/app', 'v1');
     rig.clock.setNow(rig.clock.now() - hour);
     assert.equal((await rig.manifest('up/app', 'v1')).outcome.verdict, 'revalidated');
+    rig.clock.setNow(rig.clock.now() - hour);
+    rig.upstream.before = down('network');
+    const { verdict, ttlSeconds } = (await rig.manifest('up/app', 'v1')).outcome;
+    assert.deepEqual([verdict, ttlSeconds], ['stale', 0], 'and has no age');
   });
 
   test('read from another source is never served until it was validated there', async () => {

@@ -252,7 +252,7 @@ async function lift(request: RuledRequest, parts: CheckParts): Promise<void> {
 async function unfailing(
   parts: CheckParts,
   operation: string,
-  write: () => Promise<void>,
+  write: () => Promise<unknown>,
 ): Promise<void> {
   try {
     await write();

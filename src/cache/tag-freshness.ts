@@ -24,8 +24,9 @@ export function freshnessOf(tag: StoredTag, request: PullRequest, now: number): 
   if (rule === undefined) return { kind: 'fresh', ttlSeconds: 0 };
   if (!rule.urls.some((url) => sourceOf(url, request.target) === tag.source))
     return { kind: 'foreign' };
-  const leftMs = tag.validatedAt + rule.freshForMs - now;
-  const fresh = leftMs > 0 && tag.validatedAt <= now && tag.status === 'ok';
+  const ageMs = now - tag.validatedAt;
+  const leftMs = ageMs < 0 ? 0 : rule.freshForMs - ageMs;
+  const fresh = leftMs > 0 && tag.status === 'ok';
   return { kind: fresh ? 'fresh' : 'stale', ttlSeconds: leftMs / 1000 };
 }
 

@@ -98,6 +98,7 @@ suite('upstreams', () => {
       heldUntil: undefined,
       lastSuccessAt: undefined,
       lastFailure: undefined,
+      last: undefined,
       limit,
     } as const;
     upstream.putManifest('ratelimitpreview/test', {}, 'application/json', 'latest');

@@ -1,4 +1,5 @@
 import type { RegistryKey } from '../domain/registry.ts';
+import type { Pruning } from './oldest-rows.ts';
 
 export interface AccountRow {
   /** Twelve digits. */
@@ -75,12 +76,9 @@ export interface AuditRow {
   readonly count: number;
 }
 
-/** Which rows of the audit are too many: those older than `before`, and the oldest beyond `rowsMax`. */
-export interface AuditPruning {
+export interface AuditPruning extends Pruning {
   /** `denial`: of those who are known. */
   readonly kind: 'anonymousDenial' | 'denial' | 'login' | 'change';
-  readonly before: number;
-  readonly rowsMax: number;
 }
 
 /** Accounts, principals, keys, tokens, policies and the audit. Writes are answered after their commit. */

@@ -4,6 +4,7 @@ import type { RawBuilder } from 'kysely';
 import { sql as fragment } from 'kysely';
 import type { AccessMetadata, AuditPruning, AuditRow } from './access-metadata.ts';
 import { batches } from './batches.ts';
+import { lastOldRow } from './oldest-rows.ts';
 import type { Sql } from './schema.ts';
 
 /** Rows in one list; the caller asks for the next. */
@@ -58,7 +59,7 @@ export async function appendAudit(sql: Sql, rows: readonly Omit<AuditRow, 'id'>[
   }
 }
 
-/** The conditions of the indexes `audit_…` by age, word for word: without values of their own, so that the indexes serve them. */
+/** The conditions of the indexes `audit_…` by kind, word for word: without values of their own, so that the indexes serve them. */
 const kinds: Readonly<Record<AuditPruning['kind'], RawBuilder<boolean>>> = {
   anonymousDenial: fragment`kind = 'denial' and principal = 'anonymous'`,
   denial: fragment`kind = 'denial' and principal <> 'anonymous'`,
@@ -67,27 +68,26 @@ const kinds: Readonly<Record<AuditPruning['kind'], RawBuilder<boolean>>> = {
 };
 
 /** Answers how many rows went, `auditPrunedMax` at most; the caller goes on until fewer do. */
-export async function pruneAudit(
-  sql: Sql,
-  { kind, before, rowsMax }: AuditPruning,
-): Promise<number> {
+export async function pruneAudit(sql: Sql, { kind, ...limits }: AuditPruning): Promise<number> {
   const { count } = await sql
     .selectFrom('audit')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where(kinds[kind])
     .executeTakeFirstOrThrow();
-  const beyond = Math.min(Math.max(count - rowsMax, 0), auditPrunedMax);
-  const oldest = sql
+  const beyond = Math.min(Math.max(count - limits.rowsMax, 0), auditPrunedMax);
+  const rows = await sql
     .selectFrom('audit')
-    .select('id')
+    .select(['id', 'at'])
     .where(kinds[kind])
-    .orderBy('at')
-    .orderBy('id');
-  const drop = async (some: typeof oldest): Promise<number> => {
-    const result = await sql.deleteFrom('audit').where('id', 'in', some).executeTakeFirst();
-    return Number(result.numDeletedRows);
-  };
-  const overflow = beyond === 0 ? 0 : await drop(oldest.limit(beyond));
-  if (overflow >= auditPrunedMax) return overflow;
-  return overflow + (await drop(oldest.where('at', '<', before).limit(auditPrunedMax - overflow)));
+    .orderBy('id')
+    .limit(auditPrunedMax)
+    .execute();
+  const last = Math.max(rows[beyond - 1]?.id ?? 0, lastOldRow(rows, limits) ?? 0);
+  if (last === 0) return 0;
+  const result = await sql
+    .deleteFrom('audit')
+    .where(kinds[kind])
+    .where('id', '<=', last)
+    .executeTakeFirst();
+  return Number(result.numDeletedRows);
 }

@@ -31,14 +31,15 @@ export async function findBlobHolders(
 export async function holdBlob(
   sql: Sql,
   input: BlobKey & { readonly create: boolean; readonly now: number },
-): Promise<'first' | 'held' | 'noRepository'> {
+): Promise<'made' | 'first' | 'held' | 'noRepository'> {
   const repository = await lockRepository(sql, input);
   if (!repository && !input.create) return 'noRepository';
   const id = repository?.id ?? (await addRepository(sql, input, mutableTags, input.now));
   // Another process made it meanwhile.
   if (id === undefined) return holdBlob(sql, input);
-  const isFirst = (await setPushed(sql, id)) || repository === undefined;
+  const isFirst = await setPushed(sql, id);
   await holdAsPushed(sql, id, [input.digest], input.now);
+  if (repository === undefined) return 'made';
   return isFirst ? 'first' : 'held';
 }
 

@@ -75,7 +75,7 @@ export async function findBlobClaim(
 export async function recordFetch(
   sql: Sql,
   input: BlobInput & { readonly size: number },
-): Promise<void> {
+): Promise<boolean> {
   await sql
     .insertInto('rule_blobs')
     .values({
@@ -87,11 +87,11 @@ export async function recordFetch(
     })
     .onConflict((conflict) => conflict.columns(['registry', 'rule', 'digest']).doNothing())
     .execute();
-  await proveBlob(sql, input);
+  return proveBlob(sql, input);
 }
 
-export async function proveBlob(sql: Sql, input: BlobInput): Promise<void> {
-  const repositoryId = await keepRepository(sql, input, input.private, input.now);
+export async function proveBlob(sql: Sql, input: BlobInput): Promise<boolean> {
+  const { id: repositoryId, made } = await keepRepository(sql, input, input.private, input.now);
   await sql
     .insertInto('repository_blobs')
     .values({
@@ -107,4 +107,5 @@ export async function proveBlob(sql: Sql, input: BlobInput): Promise<void> {
         .where('repository_blobs.rule', '<>', input.rule),
     )
     .execute();
+  return made;
 }

@@ -167,8 +167,8 @@ export async function findChildren(
 }
 
 /** The manifest as it was pulled, its children and its tag, all or nothing. */
-export async function storeManifest(sql: Sql, input: StoreManifestInput): Promise<void> {
-  const repositoryId = await keepRepository(sql, input, input.private, input.now);
+export async function storeManifest(sql: Sql, input: StoreManifestInput): Promise<boolean> {
+  const { id: repositoryId, made } = await keepRepository(sql, input, input.private, input.now);
   await addManifest(sql, repositoryId, input, 'cached', input.rule);
   if (input.tag) {
     const { digest, mediaType, bytes } = input.manifest;
@@ -179,6 +179,7 @@ export async function storeManifest(sql: Sql, input: StoreManifestInput): Promis
       input.now,
     );
   }
+  return made;
 }
 
 /** Adds the manifest and its children to the repository; false where it is there already. */

@@ -7,6 +7,7 @@ import type { Verdict } from '../domain/verdict.ts';
 import type { TagMutability } from '../domain/tag-mutability.ts';
 import type { AccessMetadata } from './access-metadata.ts';
 import type { Counting } from './counting.ts';
+import type { Pruning } from './oldest-rows.ts';
 import type { RegistryMetadata } from './registry-metadata.ts';
 
 /** Where a row lives: every key begins with the registry. */
@@ -157,9 +158,10 @@ export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposa
   /** Newest first, at most `limit`. */
   listPulls(limit: number): Promise<readonly PullRow[]>;
 
-  storeManifest(input: StoreManifestInput): Promise<void>;
-  /** A tag as a HEAD validated it, whose manifest may not be stored (yet). History gains the digest where it is new. */
-  setTag(input: TagInput & { readonly private: boolean }): Promise<void>;
+  /** True where it made the repository, as of the other writes of a pull that answer so. */
+  storeManifest(input: StoreManifestInput): Promise<boolean>;
+  /** A tag as a HEAD validated it, whose manifest may not be stored (yet). History gains the digest where it is new. True as above. */
+  setTag(input: TagInput & { readonly private: boolean }): Promise<boolean>;
   /** The same digest was seen again upstream: validatedAt, source, status ok. */
   validateTag(
     input: RepositoryKey & {
@@ -169,11 +171,11 @@ export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposa
     },
   ): Promise<void>;
   markTag(input: RepositoryKey & { readonly tag: Tag; readonly status: TagStatus }): Promise<void>;
-  /** Creates the repository row where it is missing. `reason` absent: the stop is lifted. */
+  /** `reason` absent: the stop is lifted. True where it made the repository. */
   stopRepository(
     input: RepositoryKey & { readonly reason: string | undefined; readonly now: number },
-  ): Promise<void>;
-  /** After adopt: the rule of this identity fetched the blob whole and verified, in this repository, which holds it now. */
+  ): Promise<boolean>;
+  /** After adopt: the rule of this identity fetched the blob whole and verified, in this repository, which holds it now. True where it made the repository. */
   recordFetch(
     input: RepositoryKey & {
       readonly rule: string;
@@ -182,8 +184,8 @@ export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposa
       readonly private: boolean;
       readonly now: number;
     },
-  ): Promise<void>;
-  /** The rule of this identity has fetched the blob elsewhere, and upstream has answered a GET of it in this repository, which holds it now. */
+  ): Promise<boolean>;
+  /** The rule of this identity has fetched the blob elsewhere, and upstream has answered a GET of it in this repository, which holds it now. True as above. */
   proveBlob(
     input: RepositoryKey & {
       readonly rule: string;
@@ -191,9 +193,8 @@ export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposa
       readonly private: boolean;
       readonly now: number;
     },
-  ): Promise<void>;
+  ): Promise<boolean>;
   /** Batched by the caller. Also sets the pull times of tags and manifests. */
   recordPulls(pulls: readonly PullRecord[]): Promise<void>;
-  /** Drops rows older than `before` and the oldest beyond `rowsMax`. */
-  prunePulls(input: { readonly before: number; readonly rowsMax: number }): Promise<void>;
+  prunePulls(input: Pruning): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { up as pullCache } from './migrations/001-pull-cache.ts';
 import { up as registry } from './migrations/002-registry.ts';
 import { up as access } from './migrations/003-access.ts';
 import { up as whoseBytes } from './migrations/004-whose-bytes.ts';
+import { up as auditOrder } from './migrations/005-audit-order.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -20,6 +21,7 @@ const migrations: readonly Migration[] = [
   { version: 2, name: 'registry', up: registry },
   { version: 3, name: 'access', up: access },
   { version: 4, name: 'whose-bytes', up: whoseBytes },
+  { version: 5, name: 'audit-order', up: auditOrder },
 ];
 
 /** The schema that this Breakwater writes. */

@@ -2,6 +2,8 @@ import type { Digest } from '../domain/digest.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import type { Verdict } from '../domain/verdict.ts';
 import type { PullRecord, PullRow } from './metadata.ts';
+import { lastOldRow } from './oldest-rows.ts';
+import type { Pruning } from './oldest-rows.ts';
 import type { Sql } from './schema.ts';
 
 const hourMs = 3_600_000;
@@ -157,32 +159,20 @@ async function touch(sql: Sql, touched: Touched): Promise<void> {
 }
 
 /** Answers how many rows went, `prunedMax` at most; the caller goes on until fewer do. */
-export async function prunePulls(
-  sql: Sql,
-  input: { readonly before: number; readonly rowsMax: number },
-): Promise<number> {
+export async function prunePulls(sql: Sql, limits: Pruning): Promise<number> {
   const { count } = await sql
     .selectFrom('pull_records')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .executeTakeFirstOrThrow();
-  const beyond = Math.min(Math.max(count - input.rowsMax, 0), prunedMax);
-  const overflow = beyond === 0 ? 0 : await deleteOldest(sql, beyond, undefined);
-  return (
-    overflow +
-    (overflow < prunedMax ? await deleteOldest(sql, prunedMax - overflow, input.before) : 0)
-  );
-}
-
-async function deleteOldest(sql: Sql, limit: number, before: number | undefined): Promise<number> {
-  const oldest = sql
+  const beyond = Math.min(Math.max(count - limits.rowsMax, 0), prunedMax);
+  const rows = await sql
     .selectFrom('pull_records')
-    .select('id')
-    .orderBy('last_at')
+    .select(['id', 'last_at as at'])
     .orderBy('id')
-    .limit(limit);
-  const result = await sql
-    .deleteFrom('pull_records')
-    .where('id', 'in', before === undefined ? oldest : oldest.where('last_at', '<', before))
-    .executeTakeFirst();
+    .limit(prunedMax)
+    .execute();
+  const last = Math.max(rows[beyond - 1]?.id ?? 0, lastOldRow(rows, limits) ?? 0);
+  if (last === 0) return 0;
+  const result = await sql.deleteFrom('pull_records').where('id', '<=', last).executeTakeFirst();
   return Number(result.numDeletedRows);
 }

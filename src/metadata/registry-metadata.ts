@@ -122,14 +122,14 @@ export interface RegistryMetadata {
   ): Promise<{ readonly tags: readonly Tag[] } | undefined>;
   /** The digest that it named; `undefined` where there is no such tag. The manifest stays. */
   deleteTag(input: RepositoryKey & { readonly tag: Tag }): Promise<Digest | undefined>;
-  /** A blob that was pushed or mounted: the repository holds it. `first`: nothing was pushed there before, nor was it created. `noRepository` where it is missing and `create` is false. */
+  /** A blob that was pushed or mounted: the repository holds it. `made`: this made the repository; `first`: nothing was pushed there before, nor was it created. `noRepository` where it is missing and `create` is false. */
   holdBlob(
     input: RepositoryKey & {
       readonly digest: Digest;
       readonly create: boolean;
       readonly now: number;
     },
-  ): Promise<'first' | 'held' | 'noRepository'>;
+  ): Promise<'made' | 'first' | 'held' | 'noRepository'>;
   /** False where it was not held. A rule's own record of having fetched it stays. */
   releaseBlob(input: RepositoryKey & { readonly digest: Digest }): Promise<boolean>;
 }

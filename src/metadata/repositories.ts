@@ -53,15 +53,18 @@ export function parseTagMutability(text: string | null): TagMutability {
   return text === null ? mutableTags : (JSON.parse(text) as TagMutability);
 }
 
-/** The id of the repository's row, made where it is missing. What was private stays so. */
+/** The repository's row, made where it is missing. What was private stays so. */
 export async function keepRepository(
   sql: Sql,
   key: RepositoryKey,
   isPrivate: boolean,
   now: number,
-): Promise<number> {
+): Promise<{ readonly id: number; readonly made: boolean }> {
   const known = await repositoryByName(sql, key);
-  if (known && (known.private === 1 || !isPrivate)) return known.id;
+  if (known) {
+    if (isPrivate && known.private !== 1) await setPrivate(sql, known.id);
+    return { id: known.id, made: false };
+  }
   const row = await sql
     .insertInto('repositories')
     .values({
@@ -72,26 +75,22 @@ export async function keepRepository(
       stopped_reason: null,
       created_at: now,
     })
-    .onConflict((conflict) =>
-      conflict.columns(['registry', 'name']).doUpdateSet((eb) => ({
-        private: eb
-          .case()
-          .when('excluded.private', '=', 1)
-          .then(1)
-          .else(eb.ref('repositories.private'))
-          .end(),
-      })),
-    )
+    .onConflict((conflict) => conflict.columns(['registry', 'name']).doNothing())
     .returning('id')
-    .executeTakeFirstOrThrow();
-  return row.id;
+    .executeTakeFirst();
+  // Another process made it meanwhile.
+  return row ? { id: row.id, made: true } : keepRepository(sql, key, isPrivate, now);
+}
+
+async function setPrivate(sql: Sql, id: number): Promise<void> {
+  await sql.updateTable('repositories').set({ private: 1 }).where('id', '=', id).execute();
 }
 
 export async function stopRepository(
   sql: Sql,
   input: RepositoryKey & { readonly reason: string | undefined; readonly now: number },
-): Promise<void> {
-  const id = await keepRepository(sql, input, false, input.now);
+): Promise<boolean> {
+  const { id, made } = await keepRepository(sql, input, false, input.now);
   await sql
     .updateTable('repositories')
     .set(
@@ -101,4 +100,5 @@ export async function stopRepository(
     )
     .where('id', '=', id)
     .execute();
+  return made;
 }

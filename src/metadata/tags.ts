@@ -152,9 +152,10 @@ export async function tagHistory(
 export async function setTag(
   sql: Sql,
   input: TagInput & { readonly private: boolean },
-): Promise<void> {
-  const repositoryId = await keepRepository(sql, input, input.private, input.validatedAt);
-  await moveTag(sql, repositoryId, input, input.validatedAt);
+): Promise<boolean> {
+  const { id, made } = await keepRepository(sql, input, input.private, input.validatedAt);
+  await moveTag(sql, id, input, input.validatedAt);
+  return made;
 }
 
 /** Sets the tag to a digest that upstream has just been seen to give it; one that did not come from upstream stays as it is. */

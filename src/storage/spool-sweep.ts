@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { errorCode } from './file-system.ts';
-import { readJournal } from './journal.ts';
+import { readJournal, writeJournal } from './journal.ts';
 import { removeFile } from './small-file.ts';
 import type { SpoolClaims } from './spool.ts';
 import type { SpoolContext } from './spool-file.ts';
@@ -30,7 +30,7 @@ export async function sweepSpool(
   for (const owner of await context.files.readdir(root)) {
     for (const leftover of await leftoversIn(context, root, owner)) {
       if (claims.open.has(leftover.base)) continue;
-      const partial = await weigh(context, leftover);
+      const partial = await weigh(context, claims, leftover);
       if (partial === undefined) await remove(context, claims, leftover);
       else {
         await removeTemporary(context, claims, leftover);
@@ -68,14 +68,25 @@ async function leftoversIn(
 }
 
 /** `undefined` for litter: data that no journal vouches for, a journal without data, or one out of its time. */
-async function weigh(context: SpoolContext, leftover: Leftover): Promise<Partial | undefined> {
+async function weigh(
+  context: SpoolContext,
+  claims: SpoolClaims,
+  leftover: Leftover,
+): Promise<Partial | undefined> {
   const { files, events, clock } = context;
-  const journal = await readJournal(files, events, `${leftover.base}.json`);
+  const path = `${leftover.base}.json`;
+  const journal = await readJournal(files, events, path);
   const part = await files.stat(`${leftover.base}.part`);
   if (journal === undefined || part === undefined) return undefined;
-  // A clock that was wrong once must not keep a partial for ever.
-  if (Math.abs(clock.now() - journal.updatedAt) > keptMs) return undefined;
-  return { ...leftover, updatedAt: journal.updatedAt, bytes: part.allocated };
+  const now = clock.now();
+  if (now - journal.updatedAt > keptMs) return undefined;
+  const updatedAt = Math.min(journal.updatedAt, now);
+  // The clock was set back since: its day begins now, so that it neither goes too early nor stays for ever.
+  if (updatedAt < journal.updatedAt)
+    await claimed(claims, leftover.base, () =>
+      writeJournal(files, events, path, { ...journal, updatedAt }),
+    );
+  return { ...leftover, updatedAt, bytes: part.allocated };
 }
 
 /** The journal first and for good: it must not come back beside a later file of the same name. */

@@ -39,7 +39,11 @@ type Row = Omit<PullCount, 'at' | 'count'> & { at: number; count: number };
 export interface PullRecorderOptions {
   readonly clock: Clock;
   readonly record: (pulls: readonly PullCount[]) => Promise<void>;
-  readonly prune: (input: { readonly before: number; readonly rowsMax: number }) => Promise<void>;
+  readonly prune: (input: {
+    readonly before: number;
+    readonly now: number;
+    readonly rowsMax: number;
+  }) => Promise<void>;
   readonly onFailure: (message: string, error: unknown) => void;
 }
 
@@ -54,6 +58,7 @@ export function createPullRecorder({
   prune,
   onFailure,
 }: PullRecorderOptions): PullRecorder {
+  const begunAt = clock.now() - clock.elapsed();
   const rows = new Map<string, Row>();
   const rowsOfSource = new Map<string, number>();
   let characters = 0;
@@ -88,7 +93,9 @@ export function createPullRecorder({
   };
   const dropOld = async (): Promise<void> => {
     try {
-      await prune({ before: clock.now() - keepMs, rowsMax: rowsStoredMax });
+      // A clock that is set forward by mistake must not make everything old.
+      const now = Math.min(clock.now(), begunAt + clock.elapsed());
+      await prune({ before: now - keepMs, now, rowsMax: rowsStoredMax });
       unpruned = 0;
     } catch (error) {
       onFailure('old pull records could not be dropped', error);

@@ -21,7 +21,7 @@ interface Recorded {
   readonly clock: FakeClock;
   readonly recorder: PullRecorder;
   readonly written: PullRecord[][];
-  readonly pruned: { readonly before: number; readonly rowsMax: number }[];
+  readonly pruned: { readonly before: number; readonly now: number; readonly rowsMax: number }[];
   readonly failures: string[];
   fail: boolean;
 }
@@ -173,9 +173,14 @@ suite('pull recorder', () => {
   test('old rows are dropped soon after the start and every hour', async () => {
     const { clock, pruned } = record();
     clock.advance(60_000);
-    deepEqual(pruned, [{ before: clock.now() - 30 * 24 * hourMs, rowsMax: 1_000_000 }]);
+    const now = clock.now();
+    const before = now - 30 * 24 * hourMs;
+    deepEqual(pruned, [{ before, now, rowsMax: 1_000_000 }]);
     clock.advance(2 * hourMs);
     equal(pruned.length, 3);
+    clock.setNow(clock.now() + 1000 * 24 * hourMs);
+    clock.advance(hourMs);
+    equal(pruned[3]?.before, before + 3 * hourMs, 'a clock that is set forward makes nothing old');
   });
 });
 

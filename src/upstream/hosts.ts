@@ -71,14 +71,21 @@ function createEntry(
   let limit: UpstreamLimit | undefined;
   let lastSuccessAt: number | undefined;
   let lastFailure: { readonly at: number; readonly message: string } | undefined;
+  let last: UpstreamState['last'];
   return {
     host: {
       name,
       breaker,
       holds,
       observe: (seen) => (limit = seen),
-      succeeded: () => (lastSuccessAt = clock.now()),
-      failed: (failure) => (lastFailure = { at: clock.now(), message: failure.message }),
+      succeeded: () => {
+        lastSuccessAt = clock.now();
+        last = 'success';
+      },
+      failed: (failure) => {
+        lastFailure = { at: clock.now(), message: failure.message };
+        last = 'failure';
+      },
     },
     state(credentialKey) {
       const held = holds.heldMs(credentialKey);
@@ -88,6 +95,7 @@ function createEntry(
         heldUntil: held > 0 ? clock.now() + held : undefined,
         lastSuccessAt,
         lastFailure,
+        last,
         limit,
       };
     },

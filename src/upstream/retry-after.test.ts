@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseRetryAfter, waitSaidIn } from './retry-after.ts';
+import { parseRetryAfter, sentAt, waitSaidIn } from './retry-after.ts';
 
 const now = Date.UTC(2026, 10, 20, 12, 0, 0);
 
@@ -109,3 +109,19 @@ test('no text makes the parser run long', () => {
   }
   assert.ok(performance.now() - started < 1000);
 });
+
+const sent = 'Fri, 20 Nov 2026 11:00:00 GMT';
+const answers: readonly (readonly [string, string | undefined, string, number | undefined])[] = [
+  [
+    'a date, by an upstream whose clock is an hour behind ours',
+    sent,
+    'Fri, 20 Nov 2026 11:00:30 GMT',
+    30_000,
+  ],
+  ['its own date in the past', sent, 'Fri, 20 Nov 2026 10:00:00 GMT', undefined],
+  ['a date without its own', undefined, 'Fri, 20 Nov 2026 12:00:30 GMT', 30_000],
+  ['a date beside one that cannot be read', 'yesterday', 'Fri, 20 Nov 2026 12:00:30 GMT', 30_000],
+  ['seconds', sent, '30', 30_000],
+];
+for (const [name, date, header, ms] of answers)
+  test(`of an answer: ${name}`, () => assert.equal(parseRetryAfter(header, sentAt(date, now)), ms));

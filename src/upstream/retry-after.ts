@@ -24,6 +24,11 @@ export function waitSaidIn(body: string): number | undefined {
   return text === undefined ? undefined : bounded(readAmounts(text)?.ms);
 }
 
+/** When the answer was sent, by its own `Date`: what its other dates are to be compared with, as the two clocks may differ. */
+export function sentAt(date: string | undefined, nowMs: number): number {
+  return readDate(date ?? '', 0) ?? nowMs;
+}
+
 function bounded(ms: number | undefined): number | undefined {
   return ms === undefined || !(ms > 0) ? undefined : Math.min(Math.ceil(ms), mostMs);
 }

@@ -5,7 +5,7 @@ import type { Answer } from './exchange.ts';
 import { headerOf } from './exchange.ts';
 import { failure } from './failures.ts';
 import type { Secrets } from './redaction.ts';
-import { parseRetryAfter } from './retry-after.ts';
+import { parseRetryAfter, sentAt } from './retry-after.ts';
 
 const messageCharactersMax = 200;
 
@@ -27,7 +27,10 @@ export async function failureOfStatus(
       : (discard(answer, clock), undefined);
   const retryAfterMs =
     kind === 'serverError'
-      ? parseRetryAfter(headerOf(answer, 'retry-after'), clock.now())
+      ? parseRetryAfter(
+          headerOf(answer, 'retry-after'),
+          sentAt(headerOf(answer, 'date'), clock.now()),
+        )
       : undefined;
   return failure(
     `${asked}: ${status}${said === undefined ? '' : ` ${said}`}`,

@@ -14,7 +14,7 @@ import type { Host, Hosts } from './hosts.ts';
 import type { Origin } from './origin.ts';
 import { readLimit } from './rate-limit.ts';
 import { secretsOf } from './redaction.ts';
-import { parseRetryAfter, waitSaidIn } from './retry-after.ts';
+import { parseRetryAfter, sentAt, waitSaidIn } from './retry-after.ts';
 
 /** One request to one host. */
 export interface Hop {
@@ -156,7 +156,10 @@ async function attempt(parts: WireParts, hop: Hop, signal: AbortSignal): Promise
 
 /** The wait that a 429 names in its header, else in its body, which ends here. */
 async function waitOf(answer: Answer, clock: Clock): Promise<number | undefined> {
-  const said = parseRetryAfter(headerOf(answer, 'retry-after'), clock.now());
+  const said = parseRetryAfter(
+    headerOf(answer, 'retry-after'),
+    sentAt(headerOf(answer, 'date'), clock.now()),
+  );
   if (said === undefined) return waitSaidIn(await readFront(answer, clock));
   discard(answer, clock);
   return said;

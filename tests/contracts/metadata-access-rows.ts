@@ -258,6 +258,7 @@ export const accessRows: readonly MetadataRow[] = [
   {
     name: 'rows of the audit are dropped by kind and age, the oldest beyond what is kept',
     async run(metadata) {
+      const now = 9;
       const row = (kind: string, principal: string, at: number): Omit<AuditRow, 'id'> => ({
         at,
         kind,
@@ -290,13 +291,13 @@ export const accessRows: readonly MetadataRow[] = [
             .join(''),
         );
       };
-      await metadata.pruneAudit({ kind: 'anonymousDenial', before: 2, rowsMax: 1 });
+      await metadata.pruneAudit({ kind: 'anonymousDenial', before: 2, now, rowsMax: 1 });
       deepEqual(await left(), ['4', '1234', '1234', '1234']);
-      await metadata.pruneAudit({ kind: 'denial', before: 3, rowsMax: 9 });
+      await metadata.pruneAudit({ kind: 'denial', before: 3, now, rowsMax: 9 });
       deepEqual(await left(), ['4', '34', '1234', '1234']);
-      await metadata.pruneAudit({ kind: 'login', before: 2, rowsMax: 4 });
+      await metadata.pruneAudit({ kind: 'login', before: 2, now, rowsMax: 4 });
       deepEqual(await left(), ['4', '34', '234', '1234']);
-      await metadata.pruneAudit({ kind: 'change', before: 0, rowsMax: 2 });
+      await metadata.pruneAudit({ kind: 'change', before: 0, now, rowsMax: 2 });
       deepEqual(await left(), ['4', '34', '234', '34']);
     },
   },
@@ -317,7 +318,8 @@ export const accessRows: readonly MetadataRow[] = [
         count: 1,
       }));
       await metadata.appendAudit(rows);
-      await metadata.pruneAudit({ kind: 'change', before: 10_098, rowsMax: 10_099 });
+      const now = 20_000;
+      await metadata.pruneAudit({ kind: 'change', before: 10_098, now, rowsMax: 10_099 });
       const left = await metadata.listAudit({ account: undefined, before: undefined, limit: 99 });
       deepEqual(
         left.map(({ at }) => at),

@@ -104,12 +104,41 @@ export const registryRows: readonly MetadataRow[] = [
     },
   },
   {
+    name: 'a write of a pull or a push answers true where it made the repository, and then no more',
+    async run(metadata) {
+      const digest = digestOf('layer base');
+      const own = { digest, rule: 'r', private: false, now: 1 };
+      const tag = { tag: tagOf('v1'), digest, mediaType: 'm', size: 1, source: 's' };
+      const writes: readonly (readonly [string, (name: string) => Promise<unknown>])[] = [
+        ['storeManifest', (name) => metadata.storeManifest(manifestInput(name, 'one'))],
+        [
+          'setTag',
+          (name) => metadata.setTag({ ...keyOf(name), ...tag, validatedAt: 1, private: true }),
+        ],
+        ['stop', (name) => metadata.stopRepository({ ...keyOf(name), reason: 'no', now: 1 })],
+        ['fetch', (name) => metadata.recordFetch({ ...keyOf(name), ...own, size: 1 })],
+        ['prove', (name) => metadata.proveBlob({ ...keyOf(name), ...own })],
+        [
+          'hold',
+          async (name) =>
+            (await metadata.holdBlob({ ...keyOf(name), digest, create: true, now: 1 })) === 'made',
+        ],
+      ];
+      for (const [name, write] of writes) {
+        equal(await write(`quay.io/${name}`), true, name);
+        for (const [again, repeated] of writes)
+          equal(await repeated(`quay.io/${name}`), false, `${again} after ${name}`);
+        equal((await metadata.findRepository(keyOf(`quay.io/${name}`)))?.private, true);
+      }
+    },
+  },
+  {
     name: 'a blob is held where it was pushed, mounted or fetched, not where it is named, until released',
     async run(metadata) {
       const digest = digestOf('layer base');
       const blob = { digest, now: 1 };
       await metadata.storeManifest(manifestInput('quay.io/naming', 'one'));
-      equal(await metadata.holdBlob({ ...keyOf('b/pushed'), ...blob, create: true }), 'first');
+      equal(await metadata.holdBlob({ ...keyOf('b/pushed'), ...blob, create: true }), 'made');
       equal(await metadata.holdBlob({ ...keyOf('b/pushed'), ...blob, create: false }), 'held');
       await metadata.proveBlob({ ...keyOf('c/proven'), ...blob, rule: 'c', private: false });
       const fetched = { ...keyOf('a/fetched'), ...blob, rule: 'a', size: 1, private: false };

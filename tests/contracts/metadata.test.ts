@@ -381,11 +381,15 @@ const pullRows: readonly MetadataRow[] = [
         verdict: 'miss',
       } as const;
       await metadata.recordPulls(
-        Array.from({ length: 1200 }, (_, index) => ({ ...pull, image: `a:${index}`, at: index })),
+        Array.from({ length: 1200 }, (_, index) => ({
+          ...pull,
+          image: `a:${1000 + index}`,
+          at: index,
+        })),
       );
-      await metadata.prunePulls({ before: 100, rowsMax: 2000 });
+      await metadata.prunePulls({ before: 100, now: 1200, rowsMax: 2000 });
       equal((await metadata.listPulls(2000)).length, 1100);
-      await metadata.prunePulls({ before: 0, rowsMax: 10 });
+      await metadata.prunePulls({ before: 0, now: 1200, rowsMax: 10 });
       deepEqual(
         (await metadata.listPulls(2000)).map((row) => row.lastAt),
         [1199, 1198, 1197, 1196, 1195, 1194, 1193, 1192, 1191, 1190],

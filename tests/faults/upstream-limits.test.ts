@@ -54,6 +54,22 @@ test('T25: a 429 is rateLimited, holds every further request, and ends with Retr
   assert.equal(rig.upstream.state(target.url.host)?.heldUntil, undefined);
 });
 
+test('what came last is told by its order, also where the clock was set back', async () => {
+  await using stage = await openStage((_request, response, count) => {
+    if (count > 1) sendManifest(response);
+    else response.writeHead(429, { 'retry-after': '1' }).end();
+  });
+  await using rig = createRig();
+  const target = targetAt(stage);
+  const last = (): string | undefined => rig.upstream.state(target.url.host)?.last;
+  await failureOf(rig.upstream.headManifest(target, latest, never));
+  assert.equal(last(), 'failure');
+  rig.clock.advance(1000);
+  rig.clock.setNow(rig.clock.now() - 3_600_000);
+  await rig.upstream.headManifest(target, latest, never);
+  assert.equal(last(), 'success');
+});
+
 test('T26: the abuse limiter’s plain "Too Many Requests" is no other thing', async () => {
   await using stage = await openStage((_request, response) =>
     response.writeHead(429, { 'content-type': 'text/html' }).end('Too Many Requests (HAP429)'),

@@ -294,6 +294,7 @@ async function serve(
     visibleRepositories: { list: none } as never,
     tokens: { issueToken: none },
     audit,
+    made: rig.cache.made,
     clock,
     failed: (error) => failures.push(error),
   });

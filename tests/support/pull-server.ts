@@ -9,6 +9,10 @@ import {
   ociErrorReply,
   type OciSettings,
 } from '../../src/api/oci/handler.ts';
+import {
+  createMadeRepositories,
+  type MadeRepositories,
+} from '../../src/cache/made-repositories.ts';
 import { builtinRules, ruleDefaults } from '../../src/domain/builtin-rules.ts';
 import { RegistryError } from '../../src/domain/errors.ts';
 import { normalizeHost } from '../../src/domain/host-name.ts';
@@ -35,6 +39,8 @@ export interface PullServer extends AsyncDisposable {
   readonly cache: FakeCache;
   readonly pushes: FakePushes;
   readonly clock: FakeClock;
+  /** What the fake cache and the fake pushes say that they made. */
+  readonly made: MadeRepositories;
   readonly served: Served[];
   readonly failures: unknown[];
   readonly audited: AuditEntry[];
@@ -89,6 +95,7 @@ export async function startPullServer(
   const cache = createFakeCache();
   const pushes = createFakePushes();
   const clock = createFakeClock();
+  const made = createMadeRepositories(clock);
   const served: Served[] = [];
   const failures: unknown[] = [];
   const audited: AuditEntry[] = [];
@@ -138,6 +145,7 @@ export async function startPullServer(
       },
     },
     audit,
+    made,
     clock,
     failed: (error) => failures.push(error),
   });
@@ -156,6 +164,7 @@ export async function startPullServer(
     cache,
     pushes,
     clock,
+    made,
     served,
     failures,
     audited,

@@ -83,10 +83,7 @@ function ruleEndpoints(parts: CacheParts): readonly Endpoint[] {
       operator: true,
       input: nothing,
       output: listOf(outputs.rule),
-      answer: async () => {
-        const now = parts.clock.now();
-        return listing(rulesNow().map((rule) => viewRule(rule, parts.upstream, now)));
-      },
+      answer: async () => listing(rulesNow().map((rule) => viewRule(rule, parts.upstream))),
     }),
     endpoint({
       method: 'POST',
@@ -105,7 +102,7 @@ function ruleEndpoints(parts: CacheParts): readonly Endpoint[] {
       operator: true,
       input: nothing,
       output: listOf(outputs.upstream),
-      answer: async () => listing(viewUpstreams(rulesNow(), parts.upstream, parts.clock.now())),
+      answer: async () => listing(viewUpstreams(rulesNow(), parts.upstream)),
     }),
   ];
 }

@@ -14,7 +14,7 @@ const pingMs = 15_000;
 const pingsAtOnce = 8;
 
 /** A rule without its secrets. */
-export function viewRule(rule: PullRule, upstream: Upstream, now: number): RuleView {
+export function viewRule(rule: PullRule, upstream: Upstream): RuleView {
   const [first, ...mirrors] = rule.urls;
   return {
     prefix: rule.prefix,
@@ -28,16 +28,12 @@ export function viewRule(rule: PullRule, upstream: Upstream, now: number): RuleV
     platforms: typeof rule.platforms === 'string' ? [rule.platforms] : rule.platforms,
     allow: rule.allow,
     deny: rule.deny,
-    state: conditionOf(upstream.state(first?.host ?? '', rule), now),
+    state: conditionOf(upstream.state(first?.host ?? '', rule)),
   };
 }
 
 /** Every host that a rule reads from, mirrors too, in the rules' order. */
-export function viewUpstreams(
-  rules: readonly PullRule[],
-  upstream: Upstream,
-  now: number,
-): UpstreamView[] {
+export function viewUpstreams(rules: readonly PullRule[], upstream: Upstream): UpstreamView[] {
   const prefixes = new Map<string, string[]>();
   for (const rule of rules)
     for (const { host } of rule.urls) {
@@ -50,7 +46,7 @@ export function viewUpstreams(
     return {
       ...(explainLimiter(state) ?? neverAsked(host)),
       upstream: host,
-      state: conditionOf(state, now),
+      state: conditionOf(state),
       rules: users,
     };
   });
@@ -67,14 +63,12 @@ function neverAsked(upstream: string): NonNullable<ReturnType<typeof explainLimi
   };
 }
 
-function conditionOf(state: UpstreamState | undefined, now: number): UpstreamCondition {
+function conditionOf(state: UpstreamState | undefined): UpstreamCondition {
   if (state === undefined) return 'unknown';
-  if (state.heldUntil !== undefined && state.heldUntil > now) return 'rateLimited';
+  if (state.heldUntil !== undefined) return 'rateLimited';
   if (state.breaker === 'open') return 'breakerOpen';
-  const failedAt = state.lastFailure?.at ?? -Infinity;
-  const succeededAt = state.lastSuccessAt ?? -Infinity;
-  if (failedAt > succeededAt) return 'failing';
-  return succeededAt === -Infinity ? 'unknown' : 'ok';
+  if (state.last === 'failure') return 'failing';
+  return state.last === undefined ? 'unknown' : 'ok';
 }
 
 /** Asks every URL of the rules (or of the one with `prefix`) for `/v2/`, eight at once. Throws `nameUnknown` for an unknown prefix. */

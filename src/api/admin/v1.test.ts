@@ -365,6 +365,7 @@ suite('what is answered', () => {
                 heldUntil: undefined,
                 lastSuccessAt: 0,
                 lastFailure: { at: 1000, message: 'refused' },
+                last: 'failure',
                 limit,
               }
             : undefined,

@@ -5,6 +5,7 @@ import { actions } from '../../domain/access-action.ts';
 import type { Action } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Gate } from './gate.ts';
 import type { RepositoryPlan } from './plan.ts';
 import { deletedReply, deleteManifest, pushManifest } from './push-manifest.ts';
@@ -26,6 +27,7 @@ export interface ChangeParts {
   readonly gate: Gate;
   readonly told: ToldChanges;
   readonly authorizer: Pick<PolicyAuthorizer, 'forget'>;
+  readonly clock: Clock;
 }
 
 /** A request that changes something, with what every step of it needs. */
@@ -33,6 +35,8 @@ interface Work extends ChangeParts {
   readonly plan: RepositoryPlan;
   readonly caller: Caller;
   readonly request: Incoming;
+  /** When it began, monotonic ms. */
+  readonly since: number;
 }
 
 const wholeBlobActions: readonly Action[] = [
@@ -50,7 +54,7 @@ export async function changeContent(
 ): Promise<Reply> {
   const { pushes } = parts;
   const { route, registry, target } = plan;
-  const work: Work = { ...parts, plan, caller, request };
+  const work: Work = { ...parts, plan, caller, request, since: parts.clock.elapsed() };
   switch (route.kind) {
     case 'uploads':
       return beginUpload(work, { ...plan, route });
@@ -59,9 +63,9 @@ export async function changeContent(
     case 'manifest': {
       const own = { ...plan, route };
       if (request.method === 'PUT') {
-        const made = await admit(work, [actions.putManifest], true);
+        await admit(work, [actions.putManifest], true);
         const mayImport = () => parts.gate.mayImport(plan, caller, request);
-        return pushed(work, actions.putManifest, made, () =>
+        return pushed(work, actions.putManifest, () =>
           pushManifest(pushes, own, request, mayImport),
         );
       }
@@ -84,11 +88,11 @@ export async function changeContent(
 async function beginUpload(work: Work, plan: StartPlan): Promise<Reply> {
   const { pushes, gate, caller, request } = work;
   if (isWholeBlob(plan.route, request)) {
-    const made = await admit(work, wholeBlobActions, true);
-    return pushed(work, actions.finishUpload, made, () => pushBlob(pushes, plan, caller, request));
+    await admit(work, wholeBlobActions, true);
+    return pushed(work, actions.finishUpload, () => pushBlob(pushes, plan, caller, request));
   }
-  const made = await admit(work, [actions.startUpload], true);
-  return pushed(work, actions.startUpload, made, async () => {
+  await admit(work, [actions.startUpload], true);
+  return pushed(work, actions.startUpload, async () => {
     await pushes.requirePush(plan);
     const mounts = {
       allowed: () => gate.mayDo(plan, caller, request, wholeBlobActions),
@@ -108,8 +112,8 @@ async function changeUpload(work: Work, plan: UploadPlan): Promise<Reply> {
         return appendUpload(pushes, plan, request);
       });
     case 'PUT': {
-      const made = await admit(work, [actions.appendUpload, actions.finishUpload], true);
-      return pushed(work, actions.finishUpload, made, () => finishUpload(pushes, plan, request));
+      await admit(work, [actions.appendUpload, actions.finishUpload], true);
+      return pushed(work, actions.finishUpload, () => finishUpload(pushes, plan, request));
     }
     case 'DELETE':
       await admit(work, [actions.appendUpload], false);
@@ -120,22 +124,17 @@ async function changeUpload(work: Work, plan: UploadPlan): Promise<Reply> {
   }
 }
 
-/** True where the change makes the repository. */
+/** `makes`: the change may make the repository. */
 function admit(
   { gate, plan, caller, request }: Work,
   wanted: readonly Action[],
   makes: boolean,
-): Promise<boolean> {
+): Promise<void> {
   return gate.admit(plan, caller, request, { actions: wanted, makes });
 }
 
 /** A push whose rights are settled. Nobody is answered by what was known of the repository before its commit. */
-async function pushed(
-  work: Work,
-  action: Action,
-  made: boolean,
-  push: () => Promise<Change>,
-): Promise<Reply> {
+async function pushed(work: Work, action: Action, push: () => Promise<Change>): Promise<Reply> {
   const { plan, told } = work;
   const change = await refusing(work, action, async () => {
     requireAllowed(plan.route, plan.target);
@@ -145,7 +144,7 @@ async function pushed(
       work.authorizer.forget(plan.registry, plan.target.repository);
     }
   });
-  if (made && change.digest !== undefined) await told.made(work, -Infinity, 'push');
+  if (change.digest !== undefined) told.made(work, work.since, 'push');
   // A mount completes what it begins.
   told.changed(work, change.from === undefined ? action : actions.finishUpload, change);
   return change.reply;

@@ -30,13 +30,13 @@ export interface Gate {
     caller: Caller,
     request: Incoming,
   ): boolean | Promise<boolean>;
-  /** Settles when all of the actions are allowed, and making the repository too where it is missing and `makes` is set: true is answered then. */
+  /** Settles when all of the actions are allowed, and making the repository too where it is missing and `makes` is set. */
   admit(
     plan: RepositoryPlan,
     caller: Caller,
     request: Incoming,
     options: { readonly actions: readonly Action[]; readonly makes: boolean },
-  ): Promise<boolean>;
+  ): Promise<void>;
   /** Whether all of the actions are allowed, silently: for what can be done in a lesser way. */
   mayDo(
     plan: RepositoryPlan,
@@ -124,12 +124,11 @@ export function createGate(options: GateOptions): Gate {
     admit: async (plan, caller, request, { actions: wanted, makes }) => {
       for (const action of wanted)
         await requireRights(plan, questionOf(plan, caller, request, action));
-      if (!makes) return false;
+      if (!makes) return;
       const { registry, target } = plan;
       const row = await metadata.findRepository({ registry, repository: target.repository });
-      if (row !== undefined) return false;
-      await requireRights(plan, questionOf(plan, caller, request, actions.createRepository));
-      return true;
+      if (row === undefined)
+        await requireRights(plan, questionOf(plan, caller, request, actions.createRepository));
     },
     mayDo: async (plan, caller, request, wanted) => {
       for (const action of wanted) {

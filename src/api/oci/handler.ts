@@ -3,6 +3,7 @@ import type { PolicyAuthorizer } from '../../access/authorizer.ts';
 import type { TokenService } from '../../access/registry-tokens.ts';
 import type { VisibleRepositories } from '../../access/visible-repositories.ts';
 import type { Cache } from '../../cache/cache.ts';
+import type { MadeRepositories } from '../../cache/made-repositories.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/principal.ts';
@@ -52,7 +53,8 @@ export interface OciParts {
   readonly visibleRepositories: VisibleRepositories;
   readonly tokens: TokenService;
   readonly audit: Audit;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly made: Pick<MadeRepositories, 'take'>;
+  readonly clock: Clock;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;
 }
@@ -239,8 +241,8 @@ async function answerPull(
     told.refused(asked, pullActionOf(plan.route), error);
     throw error;
   }
-  const since = parts.clock.now();
-  const stored = (): void => void told.made(asked, since, 'pull');
+  const since = parts.clock.elapsed();
+  const stored = (): void => told.made(asked, since, 'pull');
   try {
     const reply = await pull(
       parts.cache,

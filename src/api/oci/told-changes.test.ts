@@ -3,7 +3,6 @@ import { suite, test } from 'node:test';
 import type { AuditEntry } from '../../access/access.ts';
 import { sha256 } from '../../../tests/support/fake-cache.ts';
 import type { HttpAnswer, HttpQuestion } from '../../../tests/support/http-exchange.ts';
-import { eventually } from '../../../tests/support/process.ts';
 import {
   administratorHeader,
   cachedRepository,
@@ -13,6 +12,7 @@ import {
 import type { PullServer } from '../../../tests/support/pull-server.ts';
 import { mediaTypes } from '../../domain/media-type.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import { homeRegistry } from '../../domain/registry.ts';
 import type { RepositoryName } from '../../domain/repository-name.ts';
 
 const team = 'team/app';
@@ -30,8 +30,9 @@ function ask(server: PullServer, path: string, question: HttpQuestion = {}): Pro
 async function start(...args: Parameters<typeof startPullServer>): Promise<PullServer> {
   const server = await startPullServer(...args);
   server.pushes.committing = (repository) => {
-    const row = { ...pushed, createdAt: server.clock.now() };
-    if (!server.repositories.has(repository)) server.repositories.set(repository, row);
+    if (server.repositories.has(repository)) return;
+    server.repositories.set(repository, { ...pushed, createdAt: server.clock.now() });
+    server.made.note({ registry: homeRegistry, repository });
   };
   return server;
 }
@@ -134,21 +135,22 @@ suite('the audit is told of a repository that is made', () => {
   const path = `/v2/${name}/manifests/latest`;
   const rule = ruleFor('docker.io', 'docker.io');
 
-  /** A server whose cache answers a manifest so, the repository being made at that moment, or one second ago. */
-  async function pulled(verdict: 'miss' | 'hit', agoMs: number): Promise<PullServer> {
+  /** A server whose cache says that it missed a manifest, the repository having been made at that moment, or a second before. */
+  async function pulled(agoMs: number, setClockBackMs = 0): Promise<PullServer> {
     const server = await start([rule]);
     server.clock.advance(5000);
     server.cache.addManifest(name, 'latest', mediaTypes.ociManifest, '{}');
-    server.cache.outcome = { verdict };
-    const createdAt = server.clock.now() - agoMs;
-    server.repositories.set(name, { ...cachedRepository, createdAt });
+    server.cache.outcome = { verdict: 'miss' };
+    server.repositories.set(name, { ...cachedRepository, createdAt: server.clock.now() });
+    server.made.note({ registry: homeRegistry, repository: name as RepositoryName });
+    server.clock.advance(agoMs);
+    server.clock.setNow(server.clock.now() - setClockBackMs);
     equal((await server.ask(path)).status, 200);
     return server;
   }
 
   test('by a first pull, whoever pulls', async () => {
-    await using server = await pulled('miss', 0);
-    await eventually('the audit is told', () => server.audited.length > 0);
+    await using server = await pulled(0);
     const [entry] = server.audited;
     deepEqual(
       [entry?.principal, entry?.action, entry?.resource, entry?.detail],
@@ -159,10 +161,32 @@ suite('the audit is told of a repository that is made', () => {
     equal(server.audited.length, 1);
   });
 
-  test('not by a later pull', async () => {
-    await using server = await pulled('miss', 1000);
-    await ask(server, '/v2/');
-    deepEqual(server.audited, []);
+  const later: readonly (readonly [name: string, setClockBackMs: number])[] = [
+    ['not by a later pull', 0],
+    ['nor by one after the clock was set back beyond its making', 3_600_000],
+  ];
+  for (const [title, setClockBackMs] of later)
+    test(title, async () => {
+      await using server = await pulled(1000, setClockBackMs);
+      await ask(server, '/v2/');
+      deepEqual(server.audited, []);
+    });
+
+  test('by a first pull during which the clock was set back', async () => {
+    await using server = await start([rule]);
+    server.cache.addManifest(name, 'latest', mediaTypes.ociManifest, '{}');
+    server.cache.outcome = { verdict: 'miss' };
+    const pullManifest = server.cache.pullManifest.bind(server.cache);
+    server.cache.pullManifest = async (request, signal) => {
+      server.clock.setNow(server.clock.now() - 60_000);
+      server.made.note({ registry: homeRegistry, repository: name as RepositoryName });
+      return pullManifest(request, signal);
+    };
+    equal((await server.ask(path)).status, 200);
+    deepEqual(
+      server.audited.map(({ action }) => action),
+      ['ecr:CreateRepository'],
+    );
   });
 });
 

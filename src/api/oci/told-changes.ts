@@ -1,6 +1,5 @@
-import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
 import type { Audit, AuditEntry, Caller } from '../../access/access.ts';
+import type { MadeRepositories } from '../../cache/made-repositories.ts';
 import { actions } from '../../domain/access-action.ts';
 import type { Action } from '../../domain/access-action.ts';
 import type { Digest } from '../../domain/digest.ts';
@@ -9,7 +8,6 @@ import { describePrincipal } from '../../domain/principal.ts';
 import type { RepositoryName } from '../../domain/repository-name.ts';
 import type { Tag } from '../../domain/tag.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
-import type { Metadata } from '../../metadata/metadata.ts';
 import type { RepositoryPlan } from './plan.ts';
 
 /** One request as the audit knows it. */
@@ -34,26 +32,18 @@ export interface ToldChanges {
   changed(asked: Asked, action: Action, change: Change): void;
   /** A refusal that no policy decided: by a rule's settings, of another site's page. Any other error is passed over. */
   refused(asked: Asked, action: string, error: unknown): void;
-  /**
-   * Tells of the repository where it was made since the moment, wall time in ms, once however many requests made it together.
-   * Never throws.
-   */
-  made(asked: Asked, since: number, by: 'push' | 'pull'): Promise<void>;
+  /** Tells of the repository where it was made since the moment, monotonic ms, once however many requests made it together. */
+  made(asked: Asked, since: number, by: 'push' | 'pull'): void;
 }
 
 export interface ToldChangesParts {
   readonly audit: Audit;
-  readonly metadata: Pick<Metadata, 'findRepository'>;
-  readonly failed: (error: unknown, requestId: string) => void;
+  readonly made: Pick<MadeRepositories, 'take'>;
 }
 
-const toldMax = 10_000;
 const tagsCharactersMax = 2048;
 
-export function createToldChanges({ audit, metadata, failed }: ToldChangesParts): ToldChanges {
-  /** When a repository that was told of was made. */
-  const told = new LRUCache<string, number>(atMost(toldMax));
-
+export function createToldChanges({ audit, made }: ToldChangesParts): ToldChanges {
   return {
     changed: (asked, action, { digest, tags = [], from }) => {
       if (digest === undefined) return;
@@ -67,20 +57,11 @@ export function createToldChanges({ audit, metadata, failed }: ToldChangesParts)
       const detail = { because: typeof because === 'string' ? because : error.message };
       audit.record(entryOf(asked, action, { kind: 'denial', outcome: 'denied', detail }));
     },
-    made: async (asked, since, by) => {
+    made: (asked, since, by) => {
       const { registry, target } = asked.plan;
-      try {
-        const key = { registry, repository: target.repository };
-        const row = await metadata.findRepository(key);
-        if (row === undefined || row.createdAt < since) return;
-        const name = `${registry} ${target.repository}`;
-        if (told.get(name) === row.createdAt) return;
-        told.set(name, row.createdAt);
-        const what = { kind: 'change', outcome: 'allowed', detail: { by } } as const;
-        audit.record(entryOf(asked, actions.createRepository, what));
-      } catch (error) {
-        failed(error, asked.request.id);
-      }
+      if (!made.take({ registry, repository: target.repository }, since)) return;
+      const what = { kind: 'change', outcome: 'allowed', detail: { by } } as const;
+      audit.record(entryOf(asked, actions.createRepository, what));
     },
   };
 }
