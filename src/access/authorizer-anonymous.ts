@@ -1,6 +1,7 @@
 import { actions } from '../domain/access-action.ts';
 import type { AccessDecision } from '../domain/policy.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
+import { asksAsSomebody } from '../domain/pull-rule.ts';
 import type { StoredRepository } from '../metadata/metadata.ts';
 import type { Question, Verdict } from './access.ts';
 
@@ -52,11 +53,11 @@ export function admitAnonymous(
     : no(`anonymousImport is ${settings.anonymousImport}`);
 }
 
-/** Once private a repository stays so when its rule loses the credential, or is gone. */
+/** Once private a repository stays so when its rule loses the credential or the client certificate, or is gone. */
 function isPrivate(rule: PullRule | undefined, row: StoredRepository | undefined): boolean {
-  const credential = rule?.credential !== undefined;
-  if (credential && rule.anonymousPull) return false;
-  return credential || row?.private === true;
+  const isSomebody = rule !== undefined && asksAsSomebody(rule);
+  if (isSomebody && rule.anonymousPull) return false;
+  return isSomebody || row?.private === true;
 }
 
 function yes(because: string): Verdict {

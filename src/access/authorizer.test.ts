@@ -121,6 +121,7 @@ const rule = (credential: boolean, anonymousPull: boolean): PullRule =>
     anonymousPull,
   }) as PullRule;
 
+const clientCert = { cert: 'c', key: 'k' };
 const allowEveryone = policyText({
   Effect: 'Allow',
   Principal: '*',
@@ -164,6 +165,7 @@ suite('what anonymous may read', () => {
       { private: true },
       false,
     ],
+    ['T32: a rule with a client certificate', { ...rule(false, false), clientCert }, {}, false],
     ['a credential that only raises limits', rule(true, true), {}, true],
     [
       'private content whose rule now says anonymousPull: true beside its credential',

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { CacheRig, RigOptions } from '../../tests/support/cache-rig.ts';
-import { createCacheRig, readAll, testRule, until } from '../../tests/support/cache-rig.ts';
+import {
+  createCacheRig,
+  randomBytes,
+  readAll,
+  testRule,
+  until,
+} from '../../tests/support/cache-rig.ts';
+import { pushBlob } from '../../tests/support/push-rig.ts';
 import { digestOf, failure } from '../../tests/support/scripted-upstream.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Explanation } from '../domain/explanation.ts';
@@ -252,6 +259,18 @@ suite('explain says what a pull would do', () => {
     assert.doesNotMatch(JSON.stringify(found), /very-secret/);
     await using shared = await open({ rules: [testRule({ credential, anonymousPull: true })] });
     assert.equal((await shared.explain('up/app:1')).access.anonymous, true);
+  });
+
+  test('a client certificate makes it the administrator’s too, and a push nobody’s but whom a policy lets in', async () => {
+    const clientCert = { cert: 'c', key: 'k', holder: 'h' };
+    await using at = await open({ rules: [testRule({ clientCert, anonymousPull: false })] });
+    assert.equal((await at.explain('up/app:1')).access.anonymous, false);
+    await using shared = await open({
+      rules: [testRule({ clientCert, anonymousPull: true, push: true })],
+    });
+    assert.equal((await shared.explain('up/app:1')).access.anonymous, true);
+    await pushBlob(shared.rig, 'up/app', randomBytes(9));
+    assert.equal((await shared.explain('up/app:1')).access.anonymous, false);
   });
 
   test('the walk of an endless index ends at its bound', async () => {

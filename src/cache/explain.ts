@@ -8,6 +8,7 @@ import type {
 } from '../domain/explanation.ts';
 import { isAllowed } from '../domain/name-pattern.ts';
 import type { PullRule, PullTarget } from '../domain/pull-rule.ts';
+import { asksAsSomebody } from '../domain/pull-rule.ts';
 import type { Reference } from '../domain/reference.ts';
 import { formatReference } from '../domain/reference.ts';
 import type { RegistryKey } from '../domain/registry.ts';
@@ -120,19 +121,23 @@ function explainAdmission(target: PullTarget, reference: Reference): Explanation
     : { allowed: false, reason: "the rule's allow and deny patterns refuse it" };
 }
 
-/** Says in words what `mayPull` of `access/` decides for an anonymous client. */
+/** Says in words what `access/authorizer-anonymous` decides of a pull, policies and `anonymousPull` of the server apart. */
 function explainAccess(
   rule: PullRule | undefined,
   stored: StoredRepository | undefined,
 ): Explanation['access'] {
-  if (rule?.credential !== undefined)
-    return rule.anonymousPull
-      ? { anonymous: true, reason: 'the rule has a credential and says anonymousPull: true' }
-      : { anonymous: false, reason: "what the rule's credential fetches is the administrator's" };
+  const isSomebody = rule !== undefined && asksAsSomebody(rule);
+  if (isSomebody && !rule.anonymousPull)
+    return {
+      anonymous: false,
+      reason: "what the rule's credential fetches is the administrator's",
+    };
+  if (!isSomebody && stored?.private === true)
+    return { anonymous: false, reason: 'what is held was fetched with a credential' };
   if (stored?.pushed === true)
     return { anonymous: false, reason: 'something was pushed here; a policy may say otherwise' };
-  if (stored?.private === true)
-    return { anonymous: false, reason: 'what is held was fetched with a credential' };
+  if (isSomebody)
+    return { anonymous: true, reason: 'the rule has a credential and says anonymousPull: true' };
   return { anonymous: true, reason: 'no credential is involved' };
 }
 

@@ -1,4 +1,5 @@
 import type { PullTarget, UpstreamUrl } from '../domain/pull-rule.ts';
+import { asksAsSomebody } from '../domain/pull-rule.ts';
 import { asWhom, ruleIdentity } from '../domain/rule-identity.ts';
 import type { RepositoryKey } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
@@ -26,7 +27,7 @@ export function sourceOf(url: UpstreamUrl, { rule, upstreamRepository }: PullTar
   return `${url.origin}/${upstreamRepository}${rule === undefined ? '' : asWhom(rule)}`;
 }
 
-/** True while what was fetched may be shown only to whom the rule's credential belongs (design.md §5, `anonymousPull`). */
-export function isPrivate(target: PullTarget): boolean {
-  return target.rule?.credential !== undefined && !target.rule.anonymousPull;
+/** True while what was fetched may be shown only to whom the rule's credential or certificate belongs (design.md §5, `anonymousPull`). */
+export function isPrivate({ rule }: PullTarget): boolean {
+  return rule !== undefined && asksAsSomebody(rule) && !rule.anonymousPull;
 }

@@ -272,6 +272,16 @@ suite('a rule that leads elsewhere begins with nothing', () => {
       before: { credential },
       after: { credential: { ...credential, username: 'v' } },
     },
+    {
+      what: 'another account’s token under the same user',
+      before: { credential: { ...credential, account: 'a' } },
+      after: { credential: { ...credential, account: 'b' } },
+    },
+    {
+      what: 'another holder’s client certificate',
+      before: { clientCert: { cert: 'c', key: 'k', holder: 'a' } },
+      after: { clientCert: { cert: 'd', key: 'l', holder: 'b' } },
+    },
   ];
   for (const { what, before, after } of rows) {
     test(`${what}: neither blob, manifest, tag, list nor referrer is served that upstream does not have`, async () => {
@@ -309,6 +319,18 @@ suite('a rule that leads elsewhere begins with nothing', () => {
       assertBytes(await pull(rig, 'up/app'), layer);
     });
   }
+
+  test('what a client certificate fetched stays private once its rule is gone', async () => {
+    const clientCert = { cert: 'c', key: 'k', holder: 'a' };
+    for (const anonymousPull of [false, true]) {
+      await using rig = await createCacheRig({ rules: [testRule({ clientCert, anonymousPull })] });
+      rig.upstream.putBlob('app', layer);
+      await pull(rig, 'up/app');
+      const { registry, target } = rig.request('up/app');
+      const row = await rig.metadata.findRepository({ registry, repository: target.repository });
+      assert.equal(row?.private, !anonymousPull);
+    }
+  });
 
   test('what has arrived of a blob under the old rule is not given out under the new', async () => {
     await using rig = await createCacheRig({ limits: { connectionsPerBlob: 1 } });

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { certificateHolder } from './account-in-secret.ts';
 import type { Config } from './config.ts';
 import { ConfigError, formatProblem } from './config-error.ts';
 import { loadConfig } from './load.ts';
@@ -28,6 +29,17 @@ function makeCertificates(): string | false {
       ];
       const request = ['req', '-x509', '-subj', `/CN=${name}`, '-days', '2', '-out', `${name}.crt`];
       execFileSync(openssl, [...request, ...key], { cwd: folder, stdio: 'pipe' });
+    }
+    for (const [name, subject] of [
+      ['one-renewed', '/CN=one'],
+      ['nobody', '/'],
+      ['nobody-else', '/'],
+    ] as const) {
+      const signed = ['-key', 'one.key', '-days', '9', '-out', `${name}.crt`];
+      execFileSync(openssl, ['req', '-x509', '-subj', subject, ...signed], {
+        cwd: folder,
+        stdio: 'pipe',
+      });
     }
     const locked = ['ec', '-in', 'one.key', '-aes128', '-passout', 'pass:x', '-out', 'locked.key'];
     execFileSync(openssl, locked, { cwd: folder, stdio: 'pipe' });
@@ -63,6 +75,27 @@ test("a rule's certificates are read when the configuration is", { skip }, async
   assert.equal(rule?.ca, readFileSync(join(folder, 'bundle.crt'), 'utf8'));
   assert.equal(rule.clientCert?.cert, readFileSync(join(folder, 'one.crt'), 'utf8'));
   assert.equal(rule.clientCert.key, readFileSync(join(folder, 'one.key'), 'utf8'));
+});
+
+test(
+  'what a client certificate fetched is not for everyone, unless the rule says so',
+  { skip },
+  async () => {
+    const pair = 'clientCert: {certFile: one.crt, keyFile: one.key}';
+    for (const [more, open] of [
+      [pair, false],
+      [`anonymousPull: true, ${pair}`, true],
+    ] as const)
+      assert.equal((await load(ruled(more))).rules[0]?.anonymousPull, open);
+  },
+);
+
+test('a renewed client certificate has the same holder, another one has another', { skip }, () => {
+  const holder = (name: string): string =>
+    certificateHolder(readFileSync(join(folder, `${name}.crt`), 'utf8'));
+  assert.equal(holder('one'), holder('one-renewed'));
+  const others = ['two', 'nobody', 'nobody-else'].map(holder);
+  assert.equal(new Set([holder('one'), ...others]).size, 4);
 });
 
 test("the listener's certificate is named by absolute paths", { skip }, async () => {

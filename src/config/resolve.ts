@@ -4,6 +4,7 @@ import { normalizeHost } from '../domain/host-name.ts';
 import { parseIpBlock } from '../domain/ip-address.ts';
 import type { Credential, PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
 import { canonicalPrefix } from '../domain/rule-set.ts';
+import { certificateHolder } from './account-in-secret.ts';
 import type { Config, ListenAddress, OidcIssuer } from './config.ts';
 import { parseDuration } from './duration.ts';
 import type { FileReader } from './file-reader.ts';
@@ -111,6 +112,7 @@ async function resolveRule(
 ): Promise<PullRule> {
   const urls = [rule.upstream, ...rule.mirrors].map(url);
   const credential = rule.credential === '' ? undefined : options.credentials.get(rule.credential);
+  const isSomebody = credential !== undefined || rule.clientCert.certFile !== '';
   return {
     prefix: canonicalPrefix(rule.prefix),
     origin: 'file',
@@ -118,7 +120,7 @@ async function resolveRule(
     upstreamHost: normalizeHost(urls[0]?.host ?? ''),
     upstreamPrefix: rule.upstreamPrefix,
     credential,
-    anonymousPull: rule.anonymousPull ?? credential === undefined,
+    anonymousPull: rule.anonymousPull ?? !isSomebody,
     freshForMs: milliseconds(rule.freshFor),
     staleBudgetMs: milliseconds(rule.staleBudget),
     onFailure: rule.onFailure,
@@ -171,7 +173,7 @@ function createPemLoader({ readFile }: ResolveOptions): PemLoader {
         ...path,
         'keyFile',
       ]);
-      return key === undefined ? undefined : { cert, key };
+      return key === undefined ? undefined : { cert, key, holder: certificateHolder(cert) };
     },
   };
 }

@@ -56,7 +56,7 @@ const rule = z.strictObject(
     credential: value.credentialName('The name of a secret in secretsFile.').default(''),
     anonymousPull: value
       .flag(
-        'Whether anyone may pull what the credential fetched. Default: true without a credential, else false.',
+        'Whether anyone may pull what the credential or client certificate fetched. Default: true without either, else false.',
       )
       .optional(),
     freshFor: value

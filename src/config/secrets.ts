@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Credential } from '../domain/pull-rule.ts';
+import { accountInSecret } from './account-in-secret.ts';
 import type { ConfigProblem } from './config-error.ts';
 import { formatKey } from './config-error.ts';
 import type { FileReader } from './file-reader.ts';
@@ -109,8 +110,10 @@ async function parseSecrets(
       if (message !== undefined) fault([name, field], 'value', message);
       else if ('text' in expanded) fields[field] = expanded.text;
     }
-    if (fields.username !== '' && fields.accessToken !== '')
-      credentials.set(name, { name, ...fields });
+    if (fields.username !== '' && fields.accessToken !== '') {
+      const account = accountInSecret(fields.username, fields.accessToken);
+      credentials.set(name, { name, ...fields, ...(account === undefined ? {} : { account }) });
+    }
   }
   return { credentials, problems, files };
 }

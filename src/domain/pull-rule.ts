@@ -16,6 +16,8 @@ export interface Credential {
   readonly name: string;
   readonly username: string;
   readonly accessToken: string;
+  /** Tells apart whose the token is where the user name is a fixed word; no part of the token. */
+  readonly account?: string;
 }
 
 export type FailureAction = 'keep' | 'stop';
@@ -43,11 +45,29 @@ export interface PullRule {
   readonly allowHosts: readonly string[];
   /** PEM text; absent: the system's roots. */
   readonly ca: string | undefined;
-  readonly clientCert: { readonly cert: string; readonly key: string } | undefined;
+  readonly clientCert:
+    | {
+        readonly cert: string;
+        readonly key: string;
+        /** Tells apart whose it is; the same for a renewed one. */
+        readonly holder?: string;
+      }
+    | undefined;
   readonly maxConnections: number;
 }
 
-/** The same prefix leading to the same place with the same credential; mirrors and times may differ. */
+/** True where the upstream may give it what it gives not to everyone: it shows a credential or a client certificate. */
+export function asksAsSomebody({
+  credential,
+  clientCert,
+}: Pick<PullRule, 'credential' | 'clientCert'>): boolean {
+  return credential !== undefined || clientCert !== undefined;
+}
+
+/**
+ * The same prefix leading to the same place with the same credential, to the letter of its token: what is under way may go on.
+ * Mirrors and times may differ. Whose content it is, is `ruleIdentity`'s to say.
+ */
 export function isSameSource(one: PullRule, other: PullRule): boolean {
   const { credential } = one;
   return (
@@ -55,7 +75,8 @@ export function isSameSource(one: PullRule, other: PullRule): boolean {
     one.urls[0]?.origin === other.urls[0]?.origin &&
     one.upstreamPrefix === other.upstreamPrefix &&
     credential?.username === other.credential?.username &&
-    credential?.accessToken === other.credential?.accessToken
+    credential?.accessToken === other.credential?.accessToken &&
+    one.clientCert?.cert === other.clientCert?.cert
   );
 }
 

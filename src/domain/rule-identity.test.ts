@@ -6,6 +6,7 @@ import { ruleIdentity } from './rule-identity.ts';
 
 const at = (host: string) => ({ origin: `https://${host}`, host, plain: false });
 const credential = { name: 'ecr-pullthroughcache/hub', username: 'ann', accessToken: 't0ken' };
+const certificate = { cert: 'c', key: 'k', holder: 'ann' };
 const rule: PullRule = {
   ...ruleDefaults,
   prefix: 'hub',
@@ -43,10 +44,23 @@ suite('the identity of a rule', () => {
       change: { credential: { ...credential, accessToken: 'n' } },
       same: true,
     },
-    { what: 'a client certificate', change: { clientCert: { cert: 'c', key: 'k' } }, same: false },
+    {
+      what: 'an account that only the token says',
+      change: { credential: { ...credential, account: 'a' } },
+      same: false,
+    },
+    { what: 'a client certificate', change: { clientCert: certificate }, same: false },
     { what: 'who may read', change: { anonymousPull: true }, same: true },
     { what: 'how fresh it is kept', change: { freshForMs: 1 }, same: true },
   ];
+  test('stays with a renewed client certificate, and changes with another holder', () => {
+    const one = { ...rule, credential: undefined, clientCert: certificate };
+    const renewed = { ...certificate, cert: 'd' };
+    const others = { ...certificate, holder: 'bob' };
+    assert.equal(ruleIdentity({ ...one, clientCert: renewed }), ruleIdentity(one));
+    assert.notEqual(ruleIdentity({ ...one, clientCert: others }), ruleIdentity(one));
+  });
+
   for (const { what, change, same } of rows) {
     test(`${same ? 'stays with' : 'changes with'} ${what}`, () => {
       assert.equal(ruleIdentity({ ...rule, ...change }) === ruleIdentity(rule), same);

@@ -4,9 +4,9 @@ const identities = new WeakMap<PullRule, string>();
 
 /**
  * Where a rule's content comes from, and as whom, as one text that stays the same over restarts and reloads: its prefix, the
- * upstream it leads to, and its credential's name and user. Records of what came through a rule hang on it, so that a rule
- * that leads elsewhere begins with nothing. A token that is renewed for the same user, a mirror, and settings of how it is
- * fetched change nothing; the token itself is not in it.
+ * upstream it leads to, its credential's name, user and account, and the holder of its client certificate. Records of what
+ * came through a rule hang on it, so that a rule that leads elsewhere begins with nothing. A token or a certificate that is
+ * renewed for the same account, a mirror, and settings of how it is fetched change nothing; neither token nor key is in it.
  */
 export function ruleIdentity(rule: PullRule): string {
   const known = identities.get(rule);
@@ -19,9 +19,10 @@ export function ruleIdentity(rule: PullRule): string {
 
 /** Empty for a rule that asks as nobody. Begins with a space. */
 export function asWhom({ credential, clientCert }: PullRule): string {
-  const login =
-    credential === undefined
-      ? ''
-      : ` as ${encodeURIComponent(credential.name)}:${encodeURIComponent(credential.username)}`;
-  return clientCert === undefined ? login : `${login} with a certificate`;
+  const certificate =
+    clientCert === undefined ? '' : ` with the certificate of ${clientCert.holder ?? ''}`;
+  if (credential === undefined) return certificate;
+  const { name, username, account } = credential;
+  const login = ` as ${encodeURIComponent(name)}:${encodeURIComponent(username)}`;
+  return `${login}${account === undefined ? '' : ` of ${account}`}${certificate}`;
 }
