@@ -26,6 +26,7 @@ import { createMetrics } from './telemetry/metrics.ts';
 import { createPullRecorder } from './telemetry/pull-recorder.ts';
 import { createTelemetry } from './telemetry/telemetry.ts';
 import { keepTlsFresh } from './tls-files.ts';
+import { watchUnforeseenErrors } from './unforeseen-errors.ts';
 import { createUpstream } from './upstream/client.ts';
 
 const sweepEveryMs = 3_600_000;
@@ -42,10 +43,12 @@ export async function serve(config: Config, options: ServeOptions): Promise<numb
   const isTerminal = process.stdout.isTTY;
   await using output = createLogOutput(fileSink(1), clock);
   const log = createLog({ output, clock, format: isTerminal ? 'text' : 'json', level: 'info' });
-  using stop = listenForStop(clock, () => {
+  const endNow = (): void => {
     output.flushSync();
     process.exit(1);
-  });
+  };
+  using _unforeseen = watchUnforeseenErrors(log, endNow);
+  using stop = listenForStop(clock, endNow);
   try {
     await run(config, options, { clock, log, output, isTerminal, asked: stop.asked });
     return 0;

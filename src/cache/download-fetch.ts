@@ -149,7 +149,12 @@ async function openFirst(fetcher: Fetcher): Promise<Opened> {
     span = plan.claim([], parts.pieceBytes, parts.pieceBytes, []);
   try {
     const whole = span === undefined || (span.start === 0 && span.end + 1 === size);
-    const body = whole ? await open(fetcher, {}) : await openRange(fetcher, span as ByteSpan);
+    let body = whole ? await open(fetcher, {}) : await openRange(fetcher, span as ByteSpan);
+    if (body.partial && body.total === undefined && size === undefined) {
+      // `0-99/*`: a piece that does not say of how much; the end of the whole is known by its coming.
+      await body[Symbol.asyncDispose]();
+      body = await open(fetcher, {});
+    }
     try {
       await download.announce(body.total, url.host);
     } catch (error) {

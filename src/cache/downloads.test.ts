@@ -102,6 +102,19 @@ suite('downloads that nobody reads', () => {
   });
 });
 
+test('pieces that do not say of how much they are (`0-99/*`) are no blob: it comes whole', async () => {
+  await using rig = await createCacheRig({ limits: { connectionsPerBlob: 4, pieceBytes: 10_000 } });
+  const bytes = randomBytes(25_000, 1);
+  const digest = rig.upstream.putBlob('app', bytes);
+  rig.upstream.says = { digest: true, size: false, total: false };
+  const open = rig.upstream.openBlob.bind(rig.upstream);
+  rig.upstream.openBlob = async (...asked) => {
+    const body = await open(...asked);
+    return body.partial ? { ...body, total: undefined } : body;
+  };
+  assertBytes(await readAll((await rig.blob('up/app', digest)).source), bytes);
+});
+
 suite('limits.downloads', () => {
   test('a download beyond it waits ten seconds, then is 503 with Retry-After', async () => {
     await using rig = await createCacheRig({ limits: { downloadsMax: 1 } });

@@ -11,7 +11,10 @@ const upstreamsMax = 1000;
 const pairsMin = 2;
 const uselessForMs = 600_000;
 
-/** Which upstreams answer HEAD of a manifest by a no, or without a digest, where GET has it: their tags are checked by GET. */
+/**
+ * Which upstreams answer HEAD of a manifest by a no (a 5xx too), or without a digest, where GET has it: their tags are checked by GET.
+ * For 10 min, then HEAD is tried once more: a GET counts as a pull where pulls are limited, and upstreams are mended.
+ */
 export interface HeadHints {
   isUseless(url: UpstreamUrl): boolean;
   /** HEAD named the digest. */

@@ -21,7 +21,7 @@ type Headers = Readonly<Record<string, string>>;
 
 function behind(headers: Headers, peer = '10.0.0.1', secure = false): readonly unknown[] {
   const head = { headers: { host: 'inner:5000', ...headers }, httpVersion: '1.1' };
-  const connection = { clientAddress: peer, secure, isTrusted: true };
+  const connection = { clientAddress: peer, secure };
   const client = clientBehind(connection, head, proxies);
   return [client.address, client.secure, client.host, client.isLoopback];
 }

@@ -19,8 +19,6 @@ export interface Peer {
   readonly clientAddress: string;
   /** Over TLS. */
   readonly secure: boolean;
-  /** One of `trustedProxies`: its headers say who the client is. */
-  readonly isTrusted: boolean;
 }
 
 /** Who sent a request, as a trusted proxy says. */

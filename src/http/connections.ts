@@ -21,12 +21,7 @@ export interface Connections {
 /** How often slow clients are looked for. */
 const sweepMs = 5000;
 
-/** `isTrusted`: whether an address is that of a trusted proxy; asked once a connection. */
-export function createConnections(
-  timer: Timer,
-  limits: ProgressLimits,
-  isTrusted: (address: string) => boolean,
-): Connections {
+export function createConnections(timer: Timer, limits: ProgressLimits): Connections {
   const open = new Map<Socket, Connection>();
   const gone = Promise.withResolvers<void>();
   let stopping = false;
@@ -57,7 +52,6 @@ export function createConnections(
         socket,
         clientAddress,
         secure,
-        isTrusted: isTrusted(clientAddress),
         ownHost: undefined,
         ends: false,
         exchanges: new Set(),

@@ -4,7 +4,7 @@ import { sourceOf } from '../domain/client-source.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Holding } from '../domain/fair-memory.ts';
 import type { Client, ClientRules, Peer } from './client.ts';
-import { clientBehind, isForwarded, isOwnHost } from './client.ts';
+import { clientBehind, isForwarded, isOwnHost, isTrustedProxy } from './client.ts';
 import { isLoopbackAddress } from './loopback.ts';
 import { Progress } from './progress.ts';
 import type { Incoming, Reply, Served } from './reply.ts';
@@ -65,6 +65,7 @@ export class Exchange implements Incoming {
   #reply: Reply | undefined;
   #ended = false;
   #client: Client | undefined;
+  #trusted: boolean | undefined;
   #body: RequestBody | undefined;
   #abort: AbortController | undefined;
   #onClose: (() => void) | undefined;
@@ -101,11 +102,11 @@ export class Exchange implements Incoming {
   }
 
   get host(): string | undefined {
-    return this.connection.isTrusted ? this.#told?.host : this.headers.host;
+    return this.#isTrusted ? this.#told?.host : this.headers.host;
   }
 
   get isProxied(): boolean {
-    return !this.connection.isTrusted && isForwarded(this.request);
+    return !this.#isTrusted && isForwarded(this.request);
   }
 
   get isLoopback(): boolean {
@@ -209,9 +210,14 @@ export class Exchange implements Incoming {
     this.#onClose?.();
   }
 
+  /** By the configuration in force now, and the same for all of the request: proxies keep connections open over many reloads. */
+  get #isTrusted(): boolean {
+    return (this.#trusted ??= isTrustedProxy(this.connection.clientAddress, this.#owner.clients));
+  }
+
   /** What a trusted proxy says. */
   get #told(): Client | undefined {
-    if (!this.connection.isTrusted) return undefined;
+    if (!this.#isTrusted) return undefined;
     return (this.#client ??= clientBehind(this.connection, this.request, this.#owner.clients));
   }
 

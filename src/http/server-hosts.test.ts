@@ -1,4 +1,6 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '../../tests/support/fake-clock.ts';
 import { exchangeRaw } from '../../tests/support/http-exchange.ts';
@@ -14,7 +16,7 @@ interface Rig extends AsyncDisposable {
   readonly served: Served[];
 }
 
-async function rig(...trusted: readonly string[]): Promise<Rig> {
+async function rig(trusted: readonly string[] = []): Promise<Rig> {
   const clock = createFakeClock();
   const seen: Incoming[] = [];
   const served: Served[] = [];
@@ -149,7 +151,7 @@ suite('who asks is told to the handler:', () => {
   ];
   for (const [name, trusted, lines, expected] of rows) {
     test(name, async () => {
-      await using r = await rig(...trusted);
+      await using r = await rig(trusted);
       equal(await ask(r.server, [...lines, close]), 204);
       const [seen] = r.seen;
       const told = Object.fromEntries(
@@ -158,6 +160,24 @@ suite('who asks is told to the handler:', () => {
       deepEqual(told, expected);
     });
   }
+
+  test('a proxy that is named, or no longer, while its connection goes on counts from the next request on', async () => {
+    const trusted: string[] = [];
+    await using r = await rig(trusted);
+    const forwarded = 'GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.9\r\n';
+    const socket = connect(r.server.port, '127.0.0.1');
+    const asked = async (): Promise<string | undefined> => {
+      socket.write(`${forwarded}\r\n`);
+      await once(socket, 'data');
+      return r.seen.at(-1)?.clientAddress;
+    };
+    equal(await asked(), '127.0.0.1');
+    trusted.push('127.0.0.1');
+    equal(await asked(), '203.0.113.9');
+    trusted.pop();
+    equal(await asked(), '127.0.0.1');
+    socket.destroy();
+  });
 
   test('a foreign name behind one of ours on a connection that goes on', async () => {
     await using r = await rig();

@@ -8,7 +8,7 @@ import { createSecureContext } from 'node:tls';
 import { createBodySender } from './body.ts';
 import type { BodyBuffers } from './body-buffers.ts';
 import type { ClientRules } from './client.ts';
-import { isTrustedProxy, noClientRules } from './client.ts';
+import { noClientRules } from './client.ts';
 import { createConnections } from './connections.ts';
 import type { Connections } from './connections.ts';
 import { Exchange } from './exchange.ts';
@@ -98,9 +98,7 @@ export async function createServer(options: HttpServerOptions): Promise<RunningS
   const { timer } = options;
   const names = createCertificateNames(options.tls);
   const clients = withNames(options.clients ?? noClientRules, names);
-  const connections = createConnections(timer, options.progress ?? progressLimits, (address) =>
-    isTrustedProxy(address, clients),
-  );
+  const connections = createConnections(timer, options.progress ?? progressLimits);
   const secure = secured !== undefined;
   server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) =>
     connections.add(socket, secure),

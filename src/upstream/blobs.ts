@@ -1,4 +1,5 @@
 import type { Digest } from '../domain/digest.ts';
+import type { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type {
   BlobBody,
   BlobDemand,
@@ -67,7 +68,8 @@ export async function openBlob(
   }
 }
 
-function enter(
+/** Throws where a client waits for the blob and no connection comes free; what nobody waits for takes all the time that others need. */
+async function enter(
   calls: Calls,
   { rule, url }: UpstreamTarget,
   demand: BlobDemand | undefined,
@@ -80,7 +82,25 @@ function enter(
     },
     waits: () => throttled(calls, url.host),
   };
-  return calls.blobs.enter(url.host, entry, signal);
+  const late = new AbortController();
+  let wasWanted = entry.wanted;
+  let timer: Disposable;
+  const step = (): void => {
+    if (wasWanted && entry.wanted) late.abort(noConnection(url.host));
+    wasWanted = entry.wanted;
+    timer = calls.clock.after(deadlinesMs.laneStep, step);
+  };
+  timer = calls.clock.after(deadlinesMs.laneStep, step);
+  try {
+    return await calls.blobs.enter(url.host, entry, AbortSignal.any([signal, late.signal]));
+  } finally {
+    timer[Symbol.dispose]();
+  }
+}
+
+function noConnection(host: string): UpstreamFailure {
+  const message = `${host}: no connection came free`;
+  return failure(message, 'timeout', 'totalTimeout', host);
 }
 
 /** The port's `offerPlaces`. */

@@ -8,8 +8,8 @@ export interface Holds {
   heldMs(credentialKey?: string): number;
   /** Holds for `ms`, else for 1 s, doubling to 60 s with each hold in a row; answers how long it is held now. */
   hold(credentialKey: string, ms: number | undefined): number;
-  /** An answer other than 429 came: the next hold begins at 1 s again. */
-  answered(credentialKey: string): void;
+  /** An answer other than 429 came to what was sent at `sentAt` (monotonic ms): where that was after the last hold, the next one begins at 1 s again. */
+  answered(credentialKey: string, sentAt: number): void;
   clear(): void;
 }
 
@@ -19,6 +19,8 @@ const mostMs = 60_000;
 
 interface Hold {
   until: number;
+  /** When it was last held: answers to what was sent before say nothing of it. */
+  heldAt: number;
   nextMs: number;
 }
 
@@ -33,8 +35,9 @@ export function createHolds(clock: Clock): Holds {
       return Math.max(...[...holds.values()].map(leftOf));
     },
     hold(credentialKey, ms) {
-      const hold = holds.get(credentialKey) ?? { until: 0, nextMs: firstMs };
+      const hold = holds.get(credentialKey) ?? { until: 0, heldAt: 0, nextMs: firstMs };
       holds.set(credentialKey, hold);
+      hold.heldAt = clock.elapsed();
       const leftMs = leftOf(hold);
       if (ms === undefined && leftMs === 0) {
         hold.until = clock.elapsed() + hold.nextMs;
@@ -42,9 +45,9 @@ export function createHolds(clock: Clock): Holds {
       } else if (ms !== undefined && ms > leftMs) hold.until = clock.elapsed() + ms;
       return leftOf(hold);
     },
-    answered(credentialKey) {
+    answered(credentialKey, sentAt) {
       const hold = holds.size === 0 ? undefined : holds.peek(credentialKey);
-      if (hold !== undefined) hold.nextMs = firstMs;
+      if (hold !== undefined && sentAt > hold.heldAt) hold.nextMs = firstMs;
     },
     clear: () => holds.clear(),
   };

@@ -24,6 +24,7 @@ const headers: readonly (readonly [string, string | undefined, number | undefine
   ['an IMF date', 'Fri, 20 Nov 2026 12:02:00 GMT', 120_000],
   ['an RFC 850 date', 'Friday, 20-Nov-26 12:00:10 GMT', 10_000],
   ['an asctime date', 'Fri Nov 20 12:00:10 2026 GMT', 10_000],
+  ['a moment of RFC 3339', '2026-11-20T12:00:10Z', 10_000],
   ['a date in the past', 'Fri, 20 Nov 2026 11:00:00 GMT', undefined],
   ['a date far ahead', 'Fri, 20 Nov 2099 12:00:00 GMT', 900_000],
   ['a negative number', '-5', undefined],
@@ -47,11 +48,15 @@ const bodies: readonly (readonly [string, string, number | undefined])[] = [
   ['a sentence without a unit', 'retry in 5, please', 5000],
   ['a number in a field', '{"retry_after": 5}', 5000],
   ['a text in a field', '{"retryAfter":"1m30s"}', 90_000],
+  ['a moment in a field', '{"retry_after":"2026-11-20T12:00:10Z"}', 10_000],
+  ['a moment with an offset', '{"retry_after":"2026-11-20T13:00:10.5+01:00"}', 10_500],
+  ['a moment without one', 'retry after 2026-11-20 12:00:10', 10_000],
+  ['a moment that is past', '{"retry_after":"2026-11-19T12:00:10Z"}', undefined],
   ['no number', 'retry after the moon has set', undefined],
   ['nothing', '', undefined],
 ];
 for (const [name, body, expected] of bodies) {
-  test(`the wait in a 429’s body: ${name}`, () => assert.equal(waitSaidIn(body), expected));
+  test(`the wait in a 429’s body: ${name}`, () => assert.equal(waitSaidIn(body, now), expected));
 }
 
 test('a wait read from any text is a whole number of milliseconds between 1 and 15 min, or none', () => {
@@ -66,8 +71,8 @@ test('a wait read from any text is a whole number of milliseconds between 1 and 
     fc.property(text, (said) => {
       for (const ms of [
         parseRetryAfter(said, now),
-        waitSaidIn(said),
-        waitSaidIn(`retry-after: ${said}`),
+        waitSaidIn(said, now),
+        waitSaidIn(`retry-after: ${said}`, now),
       ]) {
         if (ms !== undefined) assert.ok(Number.isSafeInteger(ms) && ms >= 1 && ms <= 900_000);
       }
@@ -90,7 +95,7 @@ test('a duration as Go formats it is read, in a header and in a message', () => 
       // A tenth of a millisecond more may come of binary fractions, and is rounded up.
       assert.ok(Math.abs(parseRetryAfter(text, now)! - total) <= 1);
       assert.equal(
-        waitSaidIn(message(`retry-after: ${text}, allowed: 5/minute`)),
+        waitSaidIn(message(`retry-after: ${text}, allowed: 5/minute`), now),
         parseRetryAfter(text, now),
       );
     }),
@@ -105,7 +110,7 @@ test('no text makes the parser run long', () => {
     'retry-after:'.repeat(90_000),
   ]) {
     parseRetryAfter(text, now);
-    waitSaidIn(text);
+    waitSaidIn(text, now);
   }
   assert.ok(performance.now() - started < 1000);
 });

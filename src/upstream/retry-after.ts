@@ -3,7 +3,7 @@ const textCharactersMax = 4096;
 const epochSecondsFrom = 1_000_000_000;
 
 /**
- * Milliseconds to stay away, 15 min at most: seconds or a date (RFC 9110 §10.2.3), an epoch in seconds, or a duration as Go
+ * Milliseconds to stay away, 15 min at most: seconds or a date (RFC 9110 §10.2.3, or as RFC 3339), an epoch in seconds, or a duration as Go
  * writes it (`985.86µs`, `1m30s`). `undefined` where it is absent, can't be read, or has passed.
  */
 export function parseRetryAfter(header: string | undefined, nowMs: number): number | undefined {
@@ -16,12 +16,24 @@ export function parseRetryAfter(header: string | undefined, nowMs: number): numb
 
 /**
  * The wait that an error body names in its text or in a field: `retry-after: 985.86µs` (GHCR), `try again in 30 seconds`,
- * `"retry_after": 5`.
+ * `"retry_after": 5`, `"retry_after": "2026-11-29T12:00:00Z"`.
  */
-export function waitSaidIn(body: string): number | undefined {
+export function waitSaidIn(body: string, nowMs: number): number | undefined {
   const said = /(?:retry|try[ _-]again)[ _-]?(?:after|in)["']?\s{0,8}[:=]?\s{0,8}["']?(.{1,80})/isu;
   const text = said.exec(body.slice(0, textCharactersMax))?.[1];
-  return text === undefined ? undefined : bounded(readAmounts(text)?.ms);
+  if (text === undefined) return undefined;
+  const ms = readIsoDate(text, nowMs) ?? readAmounts(text)?.ms;
+  return bounded(ms);
+}
+
+const isoDate =
+  /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(Z|[+-]\d{2}:?\d{2})?/i;
+
+/** RFC 3339; without an offset it is UTC. */
+function readIsoDate(text: string, nowMs: number): number | undefined {
+  const [, day, time, offset = 'Z'] = isoDate.exec(text) ?? [];
+  const at = Date.parse(`${day}T${time}${offset}`);
+  return Number.isNaN(at) ? undefined : at - nowMs;
 }
 
 /** When the answer was sent, by its own `Date`: what its other dates are to be compared with, as the two clocks may differ. */
@@ -38,7 +50,7 @@ function secondsOrEpoch(value: number, nowMs: number): number {
 }
 
 function readDate(text: string, nowMs: number): number | undefined {
-  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return undefined;
+  if (!/^[A-Z][a-z]{2,8},? /.test(text)) return readIsoDate(text, nowMs);
   const at = Date.parse(text);
   return Number.isNaN(at) ? undefined : at - nowMs;
 }

@@ -51,12 +51,21 @@ export function isIdentityToken(credential: Credential | undefined): boolean {
   return credential !== undefined && identityTokenUsers.has(credential.username.toLowerCase());
 }
 
-/** `undefined`: the token service takes no POST. Throws `UpstreamFailure`. */
+/** Statuses by which a token service says that it has no such method. */
+const lacksMethod: ReadonlySet<number> = new Set([404, 405, 501]);
+
+/** What a token service answered to OAuth2's POST; where it gave no token, the failure that it would be. */
+export type PostAnswer = { readonly issued: IssuedToken } | { readonly refused: UpstreamFailure };
+
+/**
+ * Any 4xx but 429 may mean the POST and not the token: GCR answers 404, Docker Hub 405, Artifactory 401, ACR 400 in some forms, gateways
+ * 403, 406 and 415. Throws `UpstreamFailure` for what says nothing of either.
+ */
 export async function fetchByPost(
   parts: TokenParts,
   request: TokenRequest,
   signal: AbortSignal,
-): Promise<IssuedToken | undefined> {
+): Promise<PostAnswer> {
   const { service, scope, credential } = request;
   const form = new URLSearchParams({
     grant_type: 'refresh_token',
@@ -66,14 +75,33 @@ export async function fetchByPost(
     refresh_token: credential?.accessToken ?? '',
   });
   const url = realmUrl(request);
-  return await readAnswer(parts, request, url, signal, async (within) => {
+  let refused: UpstreamFailure | undefined;
+  const issued = await readAnswer(parts, request, url, signal, async (within) => {
     const answer = await follow(parts, request, url, form.toString(), within);
-    const isMissing = answer.status === 404 || answer.status === 405 || answer.status === 501;
+    const { status } = answer;
     // A redirect that turns a POST into a GET leaves the form behind.
-    if (!isMissing && !isRedirect(answer.status)) return answer;
+    const isNo = isRedirect(status) || (status >= 400 && status < 500) || status === 501;
+    if (!isNo) return answer;
     discard(answer, parts.clock);
+    refused = tokenRefused(request, url, status);
     return undefined;
   });
+  return issued === undefined ? { refused: refused! } : { issued };
+}
+
+/** By GET what the POST was refused. Throws the POST's failure where the token service has no GET. */
+export async function fetchByGetAfter(
+  refused: UpstreamFailure,
+  parts: TokenParts,
+  request: TokenRequest,
+  signal: AbortSignal,
+): Promise<IssuedToken> {
+  try {
+    return await fetchByGet(parts, request, signal);
+  } catch (error) {
+    const lacksGet = error instanceof UpstreamFailure && lacksMethod.has(error.status ?? 0);
+    throw lacksGet && !lacksMethod.has(refused.status ?? 0) ? refused : error;
+  }
 }
 
 /** Throws `UpstreamFailure`. */
@@ -113,7 +141,16 @@ async function readAnswer(
   discard(answer, parts.clock);
   if (credential !== undefined || status === 401)
     parts.events.emit({ type: 'authFailed', upstream });
-  throw failure(`${asked}: ${status}`, 'denied', 'tokenRefused', upstream, { status });
+  throw tokenRefused({ origin }, url, status);
+}
+
+function tokenRefused(
+  { origin }: Pick<TokenRequest, 'origin'>,
+  url: URL,
+  status: number,
+): UpstreamFailure {
+  const message = `token of ${secretsOf(origin.rule).redact(url.host)}: ${status}`;
+  return failure(message, 'denied', 'tokenRefused', origin.url.host, { status });
 }
 
 /**

@@ -5,6 +5,7 @@ import { createSharedFlights } from './shared-flight.ts';
 import type { IssuedToken } from './token-answer.ts';
 import {
   fetchByGet,
+  fetchByGetAfter,
   fetchByPost,
   isIdentityToken,
   type TokenParts,
@@ -68,9 +69,11 @@ export function createTokenSource(parts: TokenParts): TokenSource {
   ): Promise<IssuedToken> => {
     const lacksPost = withoutPost;
     if (isIdentityToken(request.credential) && !lacksPost.has(login)) {
-      const issued = await fetchByPost(parts, request, signal);
-      if (issued !== undefined) return issued;
+      const answer = await fetchByPost(parts, request, signal);
+      if ('issued' in answer) return answer.issued;
+      const issued = await fetchByGetAfter(answer.refused, parts, request, signal);
       lacksPost.set(login, true);
+      return issued;
     }
     return await fetchByGet(parts, request, signal);
   };

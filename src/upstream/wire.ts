@@ -53,9 +53,11 @@ export interface WireParts {
 /** A hold this short is waited for instead of refused: GHCR puts requests off by microseconds. */
 const waitedMsMax = 250;
 
-type Outcome =
+/** `sentAt` in monotonic ms. */
+type Outcome = { readonly sentAt: number } & (
   | { readonly answer: Answer; readonly limitedMs: number | undefined }
-  | { readonly error: unknown };
+  | { readonly error: unknown }
+);
 
 export function createWire(parts: WireParts): Wire {
   const { clock, events, hosts } = parts;
@@ -104,7 +106,19 @@ async function sendTwice(parts: WireParts, hop: Hop, signal: AbortSignal): Promi
   if ('answer' in first) discard(first.answer, clock);
   // The same pass: a probe of a half-open breaker stays one.
   if (waitMs > 0) await pause(clock, waitMs, signal);
-  return await attempt(parts, { ...hop, firstByteMs: leftMs }, signal);
+  const second = await attempt(parts, { ...hop, firstByteMs: leftMs }, signal);
+  // A no says more than that nothing came in what time was left for the repeat.
+  const isNews = 'answer' in second || !isTimeout(second.error) || signal.aborted;
+  return isNews || 'error' in first ? second : { ...first, answer: withoutBody(first.answer) };
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof UpstreamFailure && error.kind === 'timeout';
+}
+
+/** Its body was passed over. */
+function withoutBody(answer: Answer): Answer {
+  return { ...answer, body: { read: async () => undefined, destroy: () => {} } };
 }
 
 /** `undefined`: what came is final. */
@@ -142,7 +156,8 @@ async function attempt(parts: WireParts, hop: Hop, signal: AbortSignal): Promise
     const request = { ...hop, headers: headersOf(hop), upstream, secrets };
     const answer = await exchange(dispatcher, request, clock, signal);
     tell(answer.status);
-    return { answer, limitedMs: answer.status === 429 ? await waitOf(answer, clock) : undefined };
+    const limitedMs = answer.status === 429 ? await waitOf(answer, clock) : undefined;
+    return { sentAt: startedAt, answer, limitedMs };
   } catch (error) {
     const failed =
       error instanceof AddressRefused
@@ -150,17 +165,15 @@ async function attempt(parts: WireParts, hop: Hop, signal: AbortSignal): Promise
         : error;
     // What the guard refused was never sent.
     if (!(failed instanceof UpstreamFailure) || failed.reason !== 'addressRefused') tell(undefined);
-    return { error: failed };
+    return { sentAt: startedAt, error: failed };
   }
 }
 
 /** The wait that a 429 names in its header, else in its body, which ends here. */
 async function waitOf(answer: Answer, clock: Clock): Promise<number | undefined> {
-  const said = parseRetryAfter(
-    headerOf(answer, 'retry-after'),
-    sentAt(headerOf(answer, 'date'), clock.now()),
-  );
-  if (said === undefined) return waitSaidIn(await readFront(answer, clock));
+  const saidAt = sentAt(headerOf(answer, 'date'), clock.now());
+  const said = parseRetryAfter(headerOf(answer, 'retry-after'), saidAt);
+  if (said === undefined) return waitSaidIn(await readFront(answer, clock), saidAt);
   discard(answer, clock);
   return said;
 }
@@ -206,7 +219,7 @@ function settle(
   observeLimit(hop, host, answer, { clock, events });
   if (answer.status < 400 || answer.status === 404) host.succeeded();
   if (answer.status !== 429) {
-    host.holds.answered(key);
+    host.holds.answered(key, outcome.sentAt);
     return answer;
   }
   const retryAfterMs = host.holds.hold(key, limitedMs);

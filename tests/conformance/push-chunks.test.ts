@@ -137,6 +137,18 @@ suite('Pushing a blob in chunks', () => {
     });
   }
 
+  for (const range of ['bytes 0-1023/*', 'bytes 0-1023/3067', '0-1023/*', 'Bytes  0-1023']) {
+    test(`HTTP's own form of the range, its total known or not, is taken: ${range}`, async () => {
+      const location = await client.begin(freshRepository());
+      const answer = await client.ask('PATCH', location, {
+        headers: { 'Content-Range': range },
+        body: bytes.subarray(0, 1024),
+      });
+      equal(answer.status, 202, answer.text);
+      await assertFinishes(await assertStatus(locationOf(answer), 1024), 1024);
+    });
+  }
+
   for (const [name, end] of [
     ['longer', 2000],
     ['shorter', 500],

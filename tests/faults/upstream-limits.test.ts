@@ -315,6 +315,31 @@ test('blobs wait for one of maxConnections in order, a further piece does not wa
   );
 });
 
+for (const [wanted, until] of [
+  [true, 'no connection came free'],
+  [false, 'waits'],
+] as const) {
+  test(`a blob that ${wanted ? 'a client' : 'nobody'} waits for, and that gets no connection for two minutes: ${until}`, async () => {
+    await using stage = await openStage((_request, response) => {
+      response.writeHead(200, { 'content-length': '1000' }).write('x');
+    });
+    await using rig = createRig();
+    const target = targetAt(stage, { maxConnections: 1 });
+    await using _first = await rig.upstream.openBlob(target, digest, {}, never);
+    const leaving = new AbortController();
+    const demand = { wanted };
+    const second = rig.upstream.openBlob(target, digest, { demand }, leaving.signal).then(
+      () => 'came',
+      ({ message }: Error) => message,
+    );
+    rig.clock.advance(59_999);
+    rig.clock.advance(1);
+    rig.clock.advance(60_000);
+    leaving.abort(new Error('waits'));
+    assert.match(await second, new RegExp(until));
+  });
+}
+
 test('a blob that fails to open gives its place back', async () => {
   await using stage = await openStage((_request, response) => response.writeHead(404).end());
   await using rig = createRig();

@@ -97,6 +97,20 @@ test('what fails twice has failed, and its 503 keeps its Retry-After', async () 
   assert.equal(rig.of('upstreamFailed').length, 1);
 });
 
+test('a repeat that gets no answer in what time is left hides nothing of the 503 before it', async () => {
+  const repeated = Promise.withResolvers<void>();
+  await using stage = await openStage((_request, response, count) => {
+    if (count === 1) response.writeHead(503, { 'retry-after': '7' }).end();
+    else repeated.resolve();
+  });
+  await using rig = createRig();
+  const failing = failureOf(gets['manifest']!(rig.upstream, targetAt(stage)));
+  await repeated.promise;
+  rig.clock.advance(10_000);
+  const failed = await failing;
+  assert.deepEqual([failed.kind, failed.status, failed.retryAfterMs], ['serverError', 503, 7000]);
+});
+
 test('a GET that failed twice is one failure of the five that open a breaker', async () => {
   await using stage = await openStage((_request, response) => response.writeHead(502).end());
   await using rig = createRig();
@@ -197,6 +211,23 @@ test('a 429 without a duration holds 1 s, doubling to 60 s, and an answer begins
   await ask();
   limited = true;
   assert.equal((await failureOf(ask())).retryAfterMs, 1000);
+});
+
+test('an answer to what was sent before a hold is no news of it: the next hold is twice as long', async () => {
+  const slow = Promise.withResolvers<ServerResponse>();
+  await using stage = await openStage((request, response) => {
+    if (request.url?.includes('/manifests/') === true) response.writeHead(429).end();
+    else slow.resolve(response);
+  });
+  await using rig = createRig();
+  const ask = () => failureOf(rig.upstream.getManifest(targetAt(stage), latest, undefined, never));
+  const before = rig.upstream.listTags(targetAt(stage), {}, never);
+  const response = await slow.promise;
+  assert.equal((await ask()).retryAfterMs, 1000);
+  response.end('{"tags":[]}');
+  await before;
+  rig.clock.advance(1000);
+  assert.equal((await ask()).retryAfterMs, 2000);
 });
 
 test('429s that were on their way together are one hold', async () => {

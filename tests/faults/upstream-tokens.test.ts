@@ -231,7 +231,7 @@ for (const username of [zero, '<token>']) {
   });
 }
 
-for (const status of [404, 405, 301]) {
+for (const status of [400, 401, 403, 404, 405, 406, 415, 501, 301]) {
   test(`a token service that answers ${status} to POST is asked by GET, and by GET alone later`, async () => {
     await using stage = await openRegistry((request, response) => {
       if (request.method === 'POST') response.writeHead(status, { location: '/elsewhere' }).end();
@@ -251,16 +251,29 @@ for (const status of [404, 405, 301]) {
   });
 }
 
-test('a refused identity token is refused, and is not tried in another form', async () => {
-  await using stage = await openRegistry((_request, response) => response.writeHead(401).end('{}'));
-  await using rig = createRig();
-  const target = targetAt(stage, { credential: identity(zero) });
-  assert.equal(
-    (await failureOf(rig.upstream.headManifest(target, latest, never))).reason,
-    'tokenRefused',
-  );
-  assert.equal(stage.seen.length, 2);
-});
+for (const [post, get, status] of [
+  [401, 401, 401],
+  [400, 403, 403],
+  [400, 404, 400],
+  [405, 404, 404],
+] as const) {
+  test(`an identity token that is refused by ${post} to POST and ${get} to GET is refused by ${status}, and both ask once`, async () => {
+    await using stage = await openRegistry((request, response) =>
+      response.writeHead(request.method === 'POST' ? post : get).end('{}'),
+    );
+    await using rig = createRig();
+    const target = targetAt(stage, { credential: identity(zero) });
+    for (let times = 0; times < 2; times += 1) {
+      const failed = await failureOf(rig.upstream.headManifest(target, latest, never));
+      assert.deepEqual([failed.reason, failed.status], ['tokenRefused', status]);
+    }
+    const asked = stage.seen.filter(({ path }) => !path.startsWith('/v2/'));
+    assert.deepEqual(
+      asked.map(({ method }) => method),
+      ['POST', 'GET'],
+    );
+  });
+}
 
 test('T29: an identity token goes to no other host, not by a redirect either', async () => {
   await using stage = await openRegistry((_request, response, port) =>

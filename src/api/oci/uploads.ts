@@ -230,11 +230,13 @@ function hasBody(request: Incoming): boolean {
   return request.headers['transfer-encoding'] !== undefined || (request.bodyBytes ?? 0) > 0;
 }
 
-/** `0-1023`, both ends included; also in HTTP's own form, `bytes 0-1023/*`. */
+/** `0-1023`, both ends included; also in HTTP's own form, `bytes 0-1023/*`, whose total says nothing that the upload's end does not. */
 function chunkRange(request: Incoming): ChunkRange | undefined {
   const header = request.headers['content-range'];
   if (header === undefined) return undefined;
-  const match = /^(?:bytes[ =])?(\d{1,15})-(\d{1,15})(?:\/(?:\d{1,15}|\*))?$/.exec(header.trim());
+  const match = /^(?:bytes(?:=|[ \t]+))?(\d{1,15})-(\d{1,15})(?:\/(?:\d{1,15}|\*))?$/i.exec(
+    header.trim(),
+  );
   const start = Number(match?.[1]);
   const end = Number(match?.[2]);
   if (match !== null && start <= end) return { start, end };
