@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { printChecks, runChecks } from './check.ts';
 import { emptyTally, runTestFiles, type Tally, type TestLimits } from './test-files.ts';
 import { buildsEndKey } from '../tests/support/tool-builds.ts';
+import { imagesName, toolNeeds } from '../tests/support/tool-needs.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -36,11 +37,8 @@ async function main(patterns: readonly string[]): Promise<void> {
   const started = performance.now();
   const tally = emptyTally();
   const chosen = stages.map((stage) => ({ stage, files: filesOf(stage, patterns) }));
-  const real = chosen.some(({ files }) =>
-    files.some((file) => /tests\/(real|faults)\//.test(file)),
-  );
   if (patterns.length === 0) await check(tally);
-  const preparing = real ? prepareTools() : undefined;
+  const preparing = prepareTools(chosen.flatMap(({ files }) => files));
   for (const { stage, files } of chosen) {
     if (files.length === 0) continue;
     if (stage.name === 'real') await preparing?.done;
@@ -75,13 +73,19 @@ async function check(tally: Tally): Promise<void> {
   }
 }
 
-/** Builds missing tools and the images in the background, at low priority, for a bounded time; what can't be had is told by the tests that skip. */
-function prepareTools(): { done: Promise<void> } {
+/**
+ * Builds what these files need and the machine lacks, tools and images, in the background, at low priority, for a bounded time; what
+ * can't be had is told by the tests that skip. `undefined` where they need nothing.
+ */
+function prepareTools(files: readonly string[]): { done: Promise<void> } | undefined {
+  const needs = toolNeeds(files.filter((file) => /tests\/(real|faults)\//.test(file)));
+  const wanted = [...needs.bundles, ...(needs.images ? [imagesName] : [])];
+  if (wanted.length === 0) return undefined;
   const { promise, resolve } = Promise.withResolvers<void>();
   // The tests read it as well, so that none of them starts a build later.
   process.env[buildsEndKey] = String(Date.now() + buildsMs);
   const script = join(root, 'tests', 'support', 'prepare.ts');
-  const child: ChildProcess = spawn(process.execPath, [script], {
+  const child: ChildProcess = spawn(process.execPath, [script, ...wanted], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],
   });
