@@ -39,7 +39,12 @@ test('another secret of the administrator, of the same id, ends what was made wi
     openAccessControl({
       config: () => config,
       metadata,
-      administrator: { accessKeyId, secretAccessKey, region: '', endpointUrl: '', file: '' },
+      administrator: {
+        file: '',
+        pair: () => ({ accessKeyId, secretAccessKey }),
+        rotate: () => Promise.reject(new Error('nobody rotates here')),
+        reopen: async () => false,
+      },
       clock,
       log: silentLog,
       audited: nothing,

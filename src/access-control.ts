@@ -1,7 +1,7 @@
 import type { Audit, AuditEntry } from './access/access.ts';
 import { createAuditRecorder } from './access/audit.ts';
 import { createAuthorizer, type PolicyAuthorizer } from './access/authorizer.ts';
-import type { Credentials } from './access/credentials.ts';
+import type { Administrator } from './access/administrator.ts';
 import { createIdentifier, type OpenIdentifier } from './access/identifier.ts';
 import type { Identities } from './access/identities.ts';
 import { openKeyStore } from './access/key-store.ts';
@@ -23,7 +23,7 @@ import type { Log } from './telemetry/log.ts';
 export interface AccessControlParts {
   readonly config: () => Config;
   readonly metadata: Metadata;
-  readonly administrator: Credentials;
+  readonly administrator: Administrator;
   readonly clock: Clock;
   readonly log: Log;
   /** Each entry as it is told, for the metrics. */
@@ -40,7 +40,7 @@ export interface AccessControl extends AsyncDisposable {
   readonly ownTokens: OwnTokens;
   readonly tokens: TokenService;
   readonly audit: Audit;
-  /** After a reload: rules, anonymous settings and issuers may be others. */
+  /** After a reload, and where the administrator's pair is another: rules, anonymous settings and issuers may be others too. */
   reset(): void;
 }
 
@@ -65,8 +65,10 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
   const ownTokens = createOwnTokens({
     signing: keys.signing,
     clock,
-    secretOf: (credential) =>
-      credential === `key/${administrator.accessKeyId}` ? administrator.secretAccessKey : undefined,
+    secretOf: (credential) => {
+      const { accessKeyId, secretAccessKey } = administrator.pair();
+      return credential === `key/${accessKeyId}` ? secretAccessKey : undefined;
+    },
   });
   const oidc = createOidc({
     issuers: () => config().oidc,
@@ -85,7 +87,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     keys,
     tokens: ownTokens,
     oidc,
-    administrator,
+    administrator: administrator.pair,
     home,
     clock,
     audit,
@@ -97,6 +99,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
   const identities = await openIdentities({
     metadata,
     keys,
+    administrator,
     home,
     clock,
     audit,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { openAccessControl } from './access-control.ts';
 import { addressesOf, greetingOf, ownHosts, urlOf } from './addresses.ts';
 import type { HealthCheck } from './api/admin/health.ts';
-import { openCredentials } from './access/credentials.ts';
+import { openAdministrator, type Administrator } from './access/administrator.ts';
 import { createCache } from './cache/create-cache.ts';
 import { readVersion } from './cli/version.ts';
 import type { Config } from './config/config.ts';
@@ -123,10 +123,11 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
       pushSettings: () => config,
     },
   );
-  const endpointUrl =
-    config.publicUrl === '' ? urlOf(config.listen, config.listen.port, config) : config.publicUrl;
-  const { region } = registryOf(home);
-  const administrator = await openCredentials(dataDir, { region, endpointUrl });
+  const administrator = await openAdministrator(dataDir, {
+    region: registryOf(home).region,
+    endpointUrl: () => endpointUrl(config, listeners.now),
+    onChange: () => access.reset(),
+  });
   await using access = await openAccessControl({
     config: () => config,
     metadata,
@@ -154,7 +155,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   });
   listeners.now = open;
   const addresses = addressesOf(config, open);
-  await openCredentials(dataDir, { region, endpointUrl: config.publicUrl || addresses.listen });
+  await administrator.reopen();
 
   const ended = new AbortController();
   using _spool = sweepOften(clock, () => storage.spool.sweep(), log);
@@ -175,6 +176,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
       load: { file: options.configFile, env: options.env, cwd: process.cwd() },
       log,
       current: () => config,
+      reopen: () => reopenCredentials(administrator, log),
       apply: (next) => {
         config = keepingRestartOnly(config, next);
         rules = createRuleSet(config.rules);
@@ -209,6 +211,29 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   });
   if (config.shutdownDelayMs > 0) await pause(config.shutdownDelayMs);
   await drain(open, config.drainMs, log);
+}
+
+/** Of `dataDir/credentials`: the port is the listener's once there is one. */
+function endpointUrl(config: Config, listeners: Listeners | undefined): string {
+  if (config.publicUrl !== '') return config.publicUrl;
+  return listeners === undefined
+    ? urlOf(config.listen, config.listen.port, config)
+    : addressesOf(config, listeners).listen;
+}
+
+/** What an operator changed in `dataDir/credentials`, or removed. */
+async function reopenCredentials(administrator: Administrator, log: Log): Promise<void> {
+  try {
+    if (await administrator.reopen())
+      log.info("the administrator's key is another now, and the old one is refused", {
+        access_key_id: administrator.pair().accessKeyId,
+        file: administrator.file,
+      });
+  } catch (error) {
+    log.error("the administrator's key was not read again, the old one stays in force", {
+      error: error instanceof Error ? error.message : String(error),
+    });
+  }
 }
 
 /** Running pulls finish within the drain; what is left is cut. The admin listener answers to the end. */

@@ -29,6 +29,8 @@ export interface ReloadParts {
   readonly log: Log;
   /** The configuration in force. */
   readonly current: () => Config;
+  /** Reads again what lies beside the configuration. Never throws. */
+  readonly reopen: () => Promise<void>;
   /** Puts a checked configuration in force. */
   readonly apply: (config: Config) => void;
   readonly onResult: (successful: boolean) => void;
@@ -37,6 +39,7 @@ export interface ReloadParts {
 /** Reads the configuration again: a bad one keeps the old in force and says what is wrong, with line and column. */
 export async function reload(parts: ReloadParts): Promise<void> {
   const { log } = parts;
+  await parts.reopen();
   try {
     const { config } = await readConfig(parts.load);
     const before = parts.current();

@@ -6,7 +6,7 @@ import type { AccessMetadata } from '../metadata/access-metadata.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Caller, Scope } from './access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
-import type { Credentials } from './credentials.ts';
+import type { KeyPair } from './credentials.ts';
 import { ecrUserName } from './ecr-password.ts';
 import type { KeyStore } from './key-store.ts';
 import { hashOfToken, idOfToken } from './named-token.ts';
@@ -38,7 +38,8 @@ export interface CredentialChecksOptions {
   readonly metadata: AccessMetadata;
   readonly keys: KeyStore;
   readonly homeAccount: string;
-  readonly administrator: Pick<Credentials, 'accessKeyId' | 'secretAccessKey'>;
+  /** The pair of `dataDir/credentials`, which may become another. */
+  readonly administrator: () => KeyPair;
   readonly tokens: OwnTokens;
   readonly oidc: Oidc;
   readonly clock: Clock;
@@ -51,7 +52,7 @@ export function createCredentialChecks(options: CredentialChecksOptions): Creden
   return async (shown) => {
     const secret = shown.scheme === 'basic' ? shown.password : shown.token;
     const username = shown.scheme === 'basic' ? shown.username : undefined;
-    if (username === options.administrator.accessKeyId)
+    if (username === options.administrator().accessKeyId)
       return await checkKey(username, secret, options);
     if (idOfToken(secret) !== undefined) return await checkNamedToken(secret, options);
     const issuer = options.oidc.issuerOf(secret);
@@ -69,7 +70,7 @@ export async function areSigned(
 ): Promise<boolean> {
   const secret = shown.scheme === 'basic' ? shown.password : shown.token;
   const username = shown.scheme === 'basic' ? shown.username : undefined;
-  if (username === administrator.accessKeyId) return false;
+  if (username === administrator().accessKeyId) return false;
   const issuer = oidc.issuerOf(secret);
   if (issuer !== undefined) return (await oidc.verify(secret, issuer)) !== undefined;
   if (username !== undefined && username !== ecrUserName) return false;
@@ -94,8 +95,9 @@ async function checkKey(
   secret: string,
   { administrator, homeAccount, metadata, keys }: CredentialChecksOptions,
 ): Promise<CheckedCredentials> {
-  if (id === administrator.accessKeyId) {
-    if (!sameSecret(secret, administrator.secretAccessKey)) return wrongSecret();
+  const { accessKeyId, secretAccessKey } = administrator();
+  if (id === accessKeyId) {
+    if (!sameSecret(secret, secretAccessKey)) return wrongSecret();
     const principal: Principal = { kind: 'administrator', account: homeAccount };
     return {
       caller: { principal, via: 'key', scopes: undefined, credential: `key/${id}` },
@@ -232,7 +234,7 @@ async function credentialBehind(
     arnOf(
       name === undefined ? { kind: 'administrator', account } : { kind: 'user', account, name },
     );
-  if (credential === `key/${administrator.accessKeyId}`)
+  if (credential === `key/${administrator().accessKeyId}`)
     return isOwner(homeAccount, undefined) ? { credential } : undefined;
   if (credential.startsWith('key/')) {
     const row = await metadata.findAccessKey(id);

@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import { readPrivateFile, writePrivateFile } from './private-file.ts';
 import { mixedAlphabet, randomText, upperAlphabet } from './random-text.ts';
 
-/** The administrator's key pair, which is also user and password, and where it is used. */
-export interface Credentials {
+export interface KeyPair {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+}
+
+/** The administrator's key pair, which is also user and password, and where it is used. */
+export interface Credentials extends KeyPair {
   readonly region: string;
   readonly endpointUrl: string;
   /** Absolute where `dataDir` is. */
@@ -28,12 +31,7 @@ export async function openCredentials(
   const file = join(dataDir, 'credentials');
   const text = await readPrivateFile(file, fileBytesMax);
   if (text === undefined) {
-    const credentials: Credentials = {
-      accessKeyId: `AKIA${randomText(upperAlphabet, 16)}`,
-      secretAccessKey: randomText(mixedAlphabet, 40),
-      ...options,
-      file,
-    };
+    const credentials: Credentials = { ...newKeyPair(), ...options, file };
     await mkdir(dataDir, { recursive: true, mode: 0o700 });
     await writePrivateFile(dataDir, file, format(credentials));
     return credentials;
@@ -52,6 +50,26 @@ export async function openCredentials(
   return kept;
 }
 
+/** As AWS makes them. */
+export function newKeyPair(): KeyPair {
+  return {
+    accessKeyId: `AKIA${randomText(upperAlphabet, 16)}`,
+    secretAccessKey: randomText(mixedAlphabet, 40),
+  };
+}
+
+/** Writes the pair in the place of the one of the default profile; all else that stands in the file stays. Throws as `openCredentials`. */
+export async function replaceKeyPair(dataDir: string, pair: KeyPair): Promise<void> {
+  const file = join(dataDir, 'credentials');
+  const text = await readPrivateFile(file, fileBytesMax);
+  if (text === undefined) throw new Error(`${file} is missing`);
+  const { keyLine, secretLine } = parse(text, file);
+  const lines = text.split('\n');
+  lines[keyLine] = `aws_access_key_id = ${pair.accessKeyId}`;
+  lines[secretLine] = `aws_secret_access_key = ${pair.secretAccessKey}`;
+  await writePrivateFile(dataDir, file, lines.join('\n'));
+}
+
 function format(credentials: Credentials): string {
   return [
     "# Breakwater's administrator: for AWS_SHARED_CREDENTIALS_FILE, and user and password for registry clients.",
@@ -64,9 +82,10 @@ function format(credentials: Credentials): string {
   ].join('\n');
 }
 
-interface Profile {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
+interface Profile extends KeyPair {
+  /** Indexes of their lines. */
+  readonly keyLine: number;
+  readonly secretLine: number;
   readonly region: string | undefined;
   readonly endpointUrl: string | undefined;
   /** Index of the line; of `[default]` where there is no `endpoint_url`. */
@@ -99,14 +118,14 @@ function parse(text: string, file: string): Profile {
       `${file}: the profile [default] is missing; remove the file to have a new one written`,
     );
   const endpoint = values.get('endpoint_url');
+  const key = values.get('aws_access_key_id');
+  const secret = values.get('aws_secret_access_key');
   return {
-    accessKeyId: required(
-      values.get('aws_access_key_id')?.value,
-      /^\w{3,128}$/,
-      `${file}: aws_access_key_id of [default]`,
-    ),
+    keyLine: key?.line ?? header,
+    secretLine: secret?.line ?? header,
+    accessKeyId: required(key?.value, /^\w{3,128}$/, `${file}: aws_access_key_id of [default]`),
     secretAccessKey: required(
-      values.get('aws_secret_access_key')?.value,
+      secret?.value,
       /^[!-~]{16,256}$/,
       `${file}: aws_secret_access_key of [default]`,
     ),

@@ -115,6 +115,66 @@ suite('principals', () => {
 });
 
 suite('access keys', () => {
+  const ids = async (): Promise<readonly string[]> =>
+    (await rig.identities.listAccessKeys(dev)).map(({ id }) => id);
+  const told = (): readonly unknown[] =>
+    rig.audited.map(({ action, resource, detail }) => [action, resource, detail['accessKeyId']]);
+
+  test('are rotated: a new one beside the old, which then is deleted', async () => {
+    const old = await rig.identities.createAccessKey(dev, rig.author);
+    const made = await rig.identities.rotateAccessKey({ ...dev, revoke: false }, rig.author);
+    deepEqual([made?.kept, made?.revoked, made?.file], [[old?.key.id], [], undefined]);
+    deepEqual(await ids(), [old?.key.id, made?.key.id]);
+    const third = rig.identities.rotateAccessKey({ ...dev, revoke: false }, rig.author);
+    await rejects(third, { code: 'conflict' });
+  });
+
+  test('are replaced where they leaked, all at once', async () => {
+    const before = await ids();
+    equal(before.length, 2);
+    rig.audited.length = 0;
+    const made = await rig.identities.rotateAccessKey({ ...dev, revoke: true }, rig.author);
+    deepEqual([made?.kept, made?.revoked.toSorted()], [[], before.toSorted()]);
+    deepEqual(await ids(), [made?.key.id]);
+    deepEqual(told(), [
+      ['iam:DeleteAccessKey', 'dev', before[1]],
+      ['iam:CreateAccessKey', 'dev', made?.key.id],
+      ['iam:DeleteAccessKey', 'dev', before[0]],
+    ]);
+    await rig.identities.deleteAccessKey({ ...dev, id: made?.key.id ?? '' }, rig.author);
+  });
+
+  test('of the home account’s root are another pair in the file of credentials', async () => {
+    const root = { account: homeAccount, name: undefined };
+    const old = rig.administrator;
+    const who = (pair: typeof old): Promise<string> =>
+      Promise.resolve(
+        rig.identifier.identify(basic(pair.accessKeyId, pair.secretAccessKey), rig.from(), {
+          mirror: false,
+        }),
+      ).then(
+        ({ principal }) => principal.kind,
+        (error: { readonly code: string }) => error.code,
+      );
+    equal(await who(old), 'administrator');
+    const other = await rig.identities.createAccessKey(root, rig.author);
+    rig.audited.length = 0;
+    const made = await rig.identities.rotateAccessKey({ ...root, revoke: false }, rig.author);
+    deepEqual(
+      [made?.revoked, made?.kept, made?.file],
+      [[old.accessKeyId], [other?.key.id], 'credentials'],
+    );
+    deepEqual(told(), [
+      ['iam:CreateAccessKey', 'root', made?.key.id],
+      ['iam:DeleteAccessKey', 'root', old.accessKeyId],
+    ]);
+    equal(await who(old), 'unauthorized');
+    equal(await who(rig.administrator), 'administrator');
+    equal(rig.administrator.secretAccessKey, made?.secret);
+    const again = await rig.identities.rotateAccessKey({ ...root, revoke: true }, rig.author);
+    deepEqual([again?.revoked.at(1), again?.kept], [other?.key.id, []]);
+  });
+
   test('are two at most, and a third needs one deleted', async () => {
     const keys = [
       await rig.identities.createAccessKey(dev, rig.author),

@@ -19,6 +19,15 @@ export interface NewAccessKey {
   readonly secret: string;
 }
 
+export interface RotatedAccessKey extends NewAccessKey {
+  /** Ids of keys that are refused from now on. */
+  readonly revoked: readonly string[];
+  /** Ids of its owner's other keys, which are still good. */
+  readonly kept: readonly string[];
+  /** The server's file that holds the new pair; absent: none does. */
+  readonly file?: string;
+}
+
 /** Without its sealed secret. */
 export type AccessKey = Omit<AccessKeyRow, 'sealedSecret'>;
 
@@ -65,6 +74,14 @@ export interface Identities {
 
   listAccessKeys(owner: PrincipalKey): Promise<readonly AccessKey[]>;
   createAccessKey(owner: PrincipalKey, author: Author): Promise<NewAccessKey | undefined>;
+  /**
+   * A new key beside the old one, or with `revoke` in the place of all that the owner has. The home account's root gets another
+   * pair in `dataDir/credentials`, whose old one is refused at once; `revoke` takes its other keys too.
+   */
+  rotateAccessKey(
+    input: PrincipalKey & { readonly revoke: boolean },
+    author: Author,
+  ): Promise<RotatedAccessKey | undefined>;
   /** False too where the key is another principal's. */
   deleteAccessKey(input: PrincipalKey & { readonly id: string }, author: Author): Promise<boolean>;
 

@@ -1,28 +1,32 @@
 import { describePrincipal, isAccountId, isPrincipalName } from '../domain/principal.ts';
 import { identityActions } from '../domain/identity-action.ts';
+import type { IdentityAction } from '../domain/identity-action.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { RegistryKey } from '../domain/registry.ts';
 import { registryKey, registryOf } from '../domain/registry.ts';
 import type { AccessKeyRow, AccessMetadata, TokenRow } from '../metadata/access-metadata.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Audit } from './access.ts';
+import type { Administrator } from './administrator.ts';
 import type {
   AccessKey,
   Author,
   Identities,
   NewAccessKey,
   PrincipalKey,
+  RotatedAccessKey,
   Token,
 } from './identities.ts';
 import { tokenLifetime } from './identities.ts';
+import { newKeyPair } from './credentials.ts';
 import type { KeyStore } from './key-store.ts';
 import { newNamedToken } from './named-token.ts';
-import { mixedAlphabet, randomText, upperAlphabet } from './random-text.ts';
 import { parseScope, scopesMax } from './scopes.ts';
 
 export interface IdentitiesOptions {
   readonly metadata: AccessMetadata;
   readonly keys: KeyStore;
+  readonly administrator: Pick<Administrator, 'pair' | 'rotate' | 'file'>;
   /** Its account is made where it is missing; its root's first key stands in `dataDir/credentials` and is not listed. */
   readonly home: RegistryKey;
   readonly clock: Clock;
@@ -94,7 +98,10 @@ function accountChanges(options: IdentitiesOptions): AccountChanges {
   };
 }
 
-type KeyChanges = Pick<Identities, 'listAccessKeys' | 'createAccessKey' | 'deleteAccessKey'>;
+type KeyChanges = Pick<
+  Identities,
+  'listAccessKeys' | 'createAccessKey' | 'rotateAccessKey' | 'deleteAccessKey'
+>;
 
 function keyChanges(options: IdentitiesOptions): KeyChanges {
   const { metadata } = options;
@@ -102,20 +109,54 @@ function keyChanges(options: IdentitiesOptions): KeyChanges {
     listAccessKeys: async ({ account, name }) =>
       (await metadata.listAccessKeys(account, name)).map(shownKey),
     createAccessKey: (owner, author) => createAccessKey(options, owner, author),
+    rotateAccessKey: (input, author) => rotateAccessKey(options, input, author),
     deleteAccessKey: async ({ account, name, id }, author) => {
       const row = await metadata.findAccessKey(id);
       if (row?.account !== account || row.name !== name) return false;
-      if (!(await metadata.deleteAccessKey({ id }))) return false;
-      const resource = nameOf({ account, name });
-      changed(options, author, {
-        action: identityActions.deleteAccessKey,
-        resource,
-        account,
-        detail: { accessKeyId: id },
-      });
-      return true;
+      return await deleteAccessKey(options, { account, name, id }, author);
     },
   };
+}
+
+async function deleteAccessKey(
+  options: IdentitiesOptions,
+  { id, ...owner }: PrincipalKey & { readonly id: string },
+  author: Author,
+): Promise<boolean> {
+  if (!(await options.metadata.deleteAccessKey({ id }))) return false;
+  keyChanged(options, author, identityActions.deleteAccessKey, owner, id);
+  return true;
+}
+
+async function rotateAccessKey(
+  options: IdentitiesOptions,
+  { revoke, ...owner }: PrincipalKey & { readonly revoke: boolean },
+  author: Author,
+): Promise<RotatedAccessKey | undefined> {
+  const { metadata, administrator, home, clock } = options;
+  const before = await metadata.listAccessKeys(owner.account, owner.name);
+  const revoked: string[] = [];
+  const take = async (ids: readonly string[]): Promise<void> => {
+    for (const id of ids)
+      if (await deleteAccessKey(options, { ...owner, id }, author)) revoked.push(id);
+  };
+  const ids = before.map(({ id }) => id);
+  if (owner.name === undefined && owner.account === registryOf(home).account) {
+    const old = administrator.pair().accessKeyId;
+    const { accessKeyId: id, secretAccessKey: secret } = await administrator.rotate();
+    keyChanged(options, author, identityActions.createAccessKey, owner, id);
+    keyChanged(options, author, identityActions.deleteAccessKey, owner, old);
+    if (revoke) await take(ids);
+    const key = { id, ...owner, active: true, createdAt: clock.now(), lastUsedAt: undefined };
+    const kept = revoke ? [] : ids;
+    return { key, secret, revoked: [old, ...revoked], kept, file: administrator.file };
+  }
+  // Room for the new one first; the last old one goes once it is there.
+  if (revoke) await take(ids.slice(keysMax - 1));
+  const made = await createAccessKey(options, owner, author);
+  if (made === undefined) return undefined;
+  if (revoke) await take(ids.slice(0, keysMax - 1));
+  return { ...made, revoked, kept: revoke ? [] : ids };
 }
 
 async function createAccessKey(
@@ -125,8 +166,7 @@ async function createAccessKey(
 ): Promise<NewAccessKey | undefined> {
   const { metadata, keys, clock } = options;
   if (!(await hasRoot(metadata, { account, name }))) return undefined;
-  const id = `AKIA${randomText(upperAlphabet, 16)}`;
-  const secret = randomText(mixedAlphabet, 40);
+  const { accessKeyId: id, secretAccessKey: secret } = newKeyPair();
   const row: AccessKeyRow = {
     id,
     account,
@@ -142,12 +182,7 @@ async function createAccessKey(
   if (outcome === 'limit') {
     throw new RegistryError('conflict', `${resource} has ${keysMax} access keys; delete one first`);
   }
-  changed(options, author, {
-    action: identityActions.createAccessKey,
-    resource,
-    account,
-    detail: { accessKeyId: id },
-  });
+  keyChanged(options, author, identityActions.createAccessKey, { account, name }, id);
   return { key: shownKey(row), secret };
 }
 
@@ -258,6 +293,22 @@ function changed({ home, audit, onChange }: IdentitiesOptions, author: Author, i
     address: author.from.address,
     requestId: author.from.requestId,
     detail: it.detail ?? {},
+  });
+}
+
+function keyChanged(
+  options: IdentitiesOptions,
+  author: Author,
+  action: IdentityAction,
+  owner: PrincipalKey,
+  id: string,
+): void {
+  const { account } = owner;
+  changed(options, author, {
+    action,
+    resource: nameOf(owner),
+    account,
+    detail: { accessKeyId: id },
   });
 }
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { IdentityPolicyView, PolicyValidation } from '../domain/access-view.ts';
+import type { IdentityPolicyView, PolicyRemark, PolicyValidation } from '../domain/access-view.ts';
 import type { Listing } from '../domain/admin-view.ts';
 import { CommandFailure } from './command-failure.ts';
 import type { CommandContext } from './command-context.ts';
@@ -126,8 +126,11 @@ function addSetCommand(policy: Command, context: CommandContext): void {
     .addHelpText('after', setExamples)
     .action(async (options: Options & { readonly file?: string }) => {
       const { path, query } = policyPlace(options, { named: true });
-      const body = { ...query, policy: await readText(options.file, context.terminal) };
+      const policy = await readText(options.file, context.terminal);
+      const { warnings } = await validate({ kind: kindOf(options), policy }, options, context);
+      const body = { ...query, policy };
       await askServer({ method: 'PUT', path, body, deadlineMs }, options, context.terminal);
+      for (const each of warnings) remark(command, context, `warning: ${sentenceOf(each)}`);
       remark(command, context, 'set; it holds for the next request');
     });
 }
@@ -165,12 +168,8 @@ function addValidateCommand(policy: Command, context: CommandContext): void {
         options: ServerOptions & OutputOptions & { readonly file?: string; readonly kind: string },
       ) => {
         const { terminal } = context;
-        const body = { kind: options.kind, policy: await readText(options.file, terminal) };
-        const found = await askServer<PolicyValidation>(
-          { method: 'POST', path: 'policies/validate', body, deadlineMs },
-          options,
-          terminal,
-        );
+        const policy = await readText(options.file, terminal);
+        const found = await validate({ kind: options.kind, policy }, options, context);
         const { output } = options;
         if (output === 'json' || output === 'yaml') {
           await printValue(terminal, output, found);
@@ -178,16 +177,33 @@ function addValidateCommand(policy: Command, context: CommandContext): void {
           return;
         }
         if (!found.valid) throw invalid(found);
+        for (const each of found.warnings) remark(command, context, `warning: ${sentenceOf(each)}`);
         terminal.out('valid\n');
       },
     );
 }
 
+function validate(
+  body: { readonly kind: string; readonly policy: string },
+  options: ServerOptions,
+  { terminal }: CommandContext,
+): Promise<PolicyValidation> {
+  const request = { method: 'POST', path: 'policies/validate', body, deadlineMs } as const;
+  return askServer<PolicyValidation>(request, options, terminal);
+}
+
+function kindOf({ user, registry }: PolicyPlaceOptions): string {
+  if (user !== undefined) return 'identity';
+  return registry === undefined ? 'repository' : 'registry';
+}
+
+function sentenceOf({ field, value, what, fix }: PolicyRemark): string {
+  const where = field === '' ? 'the policy' : field;
+  return `${where}${value === '' ? '' : ` ${value}`}: ${what}; ${fix}`;
+}
+
 function invalid({ problems }: PolicyValidation): CommandFailure {
-  const told = problems.map(({ field, value, what, fix }) => {
-    const where = field === '' ? 'the policy' : field;
-    return `${where}${value === '' ? '' : ` ${value}`}: ${what}; ${fix}`;
-  });
+  const told = problems.map(sentenceOf);
   return new CommandFailure('the policy is invalid', {
     exit: 'usage',
     code: 'POLICY_INVALID',

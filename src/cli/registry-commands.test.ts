@@ -170,6 +170,21 @@ const rows: readonly Row[] = [
     out: /^ACCESS-KEY-ID +SECRET-ACCESS-KEY +USER\nAKIANEW +the-secret +ci\n$/,
   },
   {
+    name: 'user keys rotate says what becomes of the old keys',
+    words: 'user keys rotate --user ci',
+    answers: { 'POST access-keys/rotate': { ...key, revoked: [], kept: ['AKIAOLD'], file: null } },
+    sent: { user: 'ci', revoke: false },
+    out: /AKIANEW/,
+    err: /AKIAOLD is still good\. Once nothing uses it: breakwater user keys rm AKIAOLD --user ci/,
+  },
+  {
+    name: 'user keys rotate of the administrator says where the pair stands',
+    words: 'user keys rotate --revoke',
+    answers: { 'POST access-keys/rotate': { ...key, revoked: ['OLD'], kept: [], file: '/d/c' } },
+    sent: { revoke: true },
+    err: /The pair stands in \/d\/c on the server\.\nOLD is refused from now on\./,
+  },
+  {
     name: 'user keys rm names key and user',
     words: 'user keys rm AKIANEW --user ci',
     answers: { 'DELETE access-keys': 204 },
@@ -206,16 +221,20 @@ const rows: readonly Row[] = [
     err: /^revoked build\n$/,
   },
   {
-    name: 'policy set reads stdin',
+    name: 'policy set reads stdin, and warns of what is said in vain',
     words: 'policy set --repository team/app',
     input: '{"a": 1}\n',
-    answers: { 'PUT repository-policy': {} },
+    answers: {
+      'POST policies/validate': { warnings: [{ field: 'F', value: 'v', what: 'is', fix: 'w' }] },
+      'PUT repository-policy': {},
+    },
     sent: { repository: 'team/app', policy: '{"a": 1}\n' },
+    err: /^warning: F v: is; w\nset;/,
   },
   {
     name: 'policy set reads a file as aws names it',
     words: 'policy set --registry --file file://policy.json',
-    answers: { 'PUT registry-policy': {} },
+    answers: { 'POST policies/validate': { warnings: [] }, 'PUT registry-policy': {} },
     sent: { policy: '{"from": "file"}' },
   },
   {
@@ -272,6 +291,7 @@ const rows: readonly Row[] = [
           { field: 'Statement', value: '', what: 'is missing', fix: 'add it' },
           { field: 'Version', value: '"1"', what: 'is none', fix: 'write 2012-10-17' },
         ],
+        warnings: [],
       },
     },
     sent: { kind: 'identity', policy: '{}' },

@@ -1,5 +1,9 @@
 import type { Command } from 'commander';
-import type { AccessKeyView, NewAccessKeyView } from '../domain/access-view.ts';
+import type {
+  AccessKeyView,
+  NewAccessKeyView,
+  RotatedAccessKeyView,
+} from '../domain/access-view.ts';
 import type { Listing } from '../domain/admin-view.ts';
 import type { CommandContext } from './command-context.ts';
 import { remark } from './command-context.ts';
@@ -25,6 +29,18 @@ Examples:
   breakwater user keys ls --user ci
 `;
 
+const rotateExamples = `
+Examples:
+  # A second key for a user; the old one stays until it is deleted
+  breakwater user keys rotate --user ci
+
+  # A key that leaked: the new one takes the place of all others at once
+  breakwater user keys rotate --user ci --revoke
+
+  # The administrator's own pair, in dataDir/credentials
+  breakwater user keys rotate
+`;
+
 const removeExamples = `
 Examples:
   breakwater user keys rm AKIAIOSFODNN7EXAMPLE --user ci
@@ -41,6 +57,7 @@ export function addKeysCommand(user: Command, context: CommandContext): void {
     )
     .helpCommand(false);
   addCreateCommand(keys, context);
+  addRotateCommand(keys, context);
   addListCommand(keys, context);
   addRemoveCommand(keys, context);
 }
@@ -58,16 +75,43 @@ function addCreateCommand(keys: Command, context: CommandContext): void {
         options,
         context.terminal,
       );
-      await printOne(context.terminal, options, made, {
-        name: keyLook.name,
-        columns: [
-          { header: 'ACCESS-KEY-ID', value: (each) => each.accessKeyId },
-          { header: 'SECRET-ACCESS-KEY', value: (each) => each.secretAccessKey },
-          { header: 'USER', value: (each) => each.user ?? '-' },
-        ],
-      });
+      await printOne(context.terminal, options, made, newKeyLook);
       remark(command, context, 'The secret is not shown again.');
     });
+}
+
+function addRotateCommand(keys: Command, context: CommandContext): void {
+  const command = keys
+    .command('rotate')
+    .summary('make a key that takes the place of another')
+    .description(
+      "Makes a new key and shows its secret, this once. Without --user it is the caller's; the server's first administrator gets another pair in dataDir/credentials, and the old one is refused at once.",
+    );
+  addServerOptions(addOwnerOptions(addOutputOptions(command)))
+    .option('--revoke', "delete the owner's other keys, with all that was made with them")
+    .addHelpText('after', rotateExamples)
+    .action(async (options: Options & OutputOptions & { readonly revoke?: boolean }) => {
+      const body = { ...ownerOf(options), revoke: options.revoke === true };
+      const made = await askServer<RotatedAccessKeyView>(
+        { method: 'POST', path: 'access-keys/rotate', body, deadlineMs },
+        options,
+        context.terminal,
+      );
+      await printOne(context.terminal, options, made, newKeyLook);
+      for (const line of afterRotation(made)) remark(command, context, line);
+    });
+}
+
+/** What is to be done with the old keys. */
+function afterRotation({ user, revoked, kept, file }: RotatedAccessKeyView): readonly string[] {
+  const owner = user === null ? '' : ` --user ${user}`;
+  return [
+    file === null ? 'The secret is not shown again.' : `The pair stands in ${file} on the server.`,
+    ...revoked.map((id) => `${id} is refused from now on.`),
+    ...kept.map(
+      (id) => `${id} is still good. Once nothing uses it: breakwater user keys rm ${id}${owner}`,
+    ),
+  ];
 }
 
 function addListCommand(keys: Command, context: CommandContext): void {
@@ -104,6 +148,15 @@ function addRemoveCommand(keys: Command, context: CommandContext): void {
       await forEach(ids, command, context, { act, done: 'deleted' });
     });
 }
+
+const newKeyLook: Look<NewAccessKeyView> = {
+  name: (each) => each.accessKeyId,
+  columns: [
+    { header: 'ACCESS-KEY-ID', value: (each) => each.accessKeyId },
+    { header: 'SECRET-ACCESS-KEY', value: (each) => each.secretAccessKey },
+    { header: 'USER', value: (each) => each.user ?? '-' },
+  ],
+};
 
 const keyLook: Look<AccessKeyView> = {
   name: (each) => each.accessKeyId,

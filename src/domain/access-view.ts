@@ -51,6 +51,15 @@ export interface NewAccessKeyView extends AccessKeyView {
   readonly secretAccessKey: string;
 }
 
+export interface RotatedAccessKeyView extends NewAccessKeyView {
+  /** Ids that are refused from now on. */
+  readonly revoked: readonly string[];
+  /** Ids of the owner's other keys, which are still good. */
+  readonly kept: readonly string[];
+  /** The server's own file that holds the pair; `null`: none does. */
+  readonly file: string | null;
+}
+
 export interface NewAccountView extends AccountView {
   readonly key: NewAccessKeyView;
 }
@@ -94,14 +103,18 @@ export interface RegistryPolicyView {
   readonly policy: string;
 }
 
+export interface PolicyRemark {
+  readonly field: string;
+  readonly value: string;
+  readonly what: string;
+  readonly fix: string;
+}
+
 export interface PolicyValidation {
   readonly valid: boolean;
-  readonly problems: readonly {
-    readonly field: string;
-    readonly value: string;
-    readonly what: string;
-    readonly fix: string;
-  }[];
+  readonly problems: readonly PolicyRemark[];
+  /** What it says in vain; none where it is not valid. */
+  readonly warnings: readonly PolicyRemark[];
 }
 
 export interface TagMutabilityView {

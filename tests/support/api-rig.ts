@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditEntry, Caller, Identifier } from '../../src/access/access.ts';
+import { newKeyPair } from '../../src/access/credentials.ts';
 import { createAuthorizer } from '../../src/access/authorizer.ts';
 import { openKeyStore } from '../../src/access/key-store.ts';
 import { openIdentities } from '../../src/access/open-identities.ts';
@@ -74,9 +75,18 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
     settings: () => ({ ...registries, anonymousPull: true, anonymousImport: 'loopback' }),
   });
   const keys = await openKeyStore(folder, clock);
+  let administrator = newKeyPair();
   const identities = await openIdentities({
     metadata,
     keys,
+    administrator: {
+      file: '/data/credentials',
+      pair: () => administrator,
+      rotate: async () => {
+        administrator = newKeyPair();
+        return administrator;
+      },
+    },
     home: homeRegistry,
     clock,
     audit,

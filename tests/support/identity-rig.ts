@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditEntry, RequestFrom } from '../../src/access/access.ts';
+import { newKeyPair, type KeyPair } from '../../src/access/credentials.ts';
 import { createIdentifier, type OpenIdentifier } from '../../src/access/identifier.ts';
 import type { Author, Identities } from '../../src/access/identities.ts';
 import { openKeyStore, type KeyStore } from '../../src/access/key-store.ts';
@@ -25,7 +26,7 @@ export interface IdentityRig extends AsyncDisposable {
   readonly tokenService: TokenService;
   readonly identities: Identities;
   readonly identifier: OpenIdentifier;
-  readonly administrator: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly administrator: KeyPair;
   readonly author: Author;
   /** What was told to the audit, in its order. */
   readonly audited: AuditEntry[];
@@ -42,7 +43,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
   const metadata = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
   const keys = await openKeyStore(folder, clock);
   const tokens = createOwnTokens({ signing: keys.signing, clock });
-  const administrator = {
+  let administrator: KeyPair = {
     accessKeyId: 'AKIAEXAMPLE',
     secretAccessKey: 's3cret:with:colons',
   };
@@ -63,7 +64,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     },
     keys,
     home: homeRegistry,
-    administrator,
+    administrator: () => administrator,
     tokens,
     oidc: createOidc({ issuers: () => live.issuers, clock, keysFailed: () => {} }),
     clock,
@@ -72,6 +73,14 @@ export async function openIdentityRig(): Promise<IdentityRig> {
   const identities = await openIdentities({
     metadata,
     keys,
+    administrator: {
+      file: 'credentials',
+      pair: () => administrator,
+      rotate: async () => {
+        administrator = newKeyPair();
+        return administrator;
+      },
+    },
     home: homeRegistry,
     clock,
     audit,
@@ -92,7 +101,9 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     tokenService: createTokenService({ tokens, clock }),
     identities,
     identifier,
-    administrator,
+    get administrator() {
+      return administrator;
+    },
     author: { principal: { kind: 'administrator', account: homeAccount }, from: from() },
     audited,
     get pause() {

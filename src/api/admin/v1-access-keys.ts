@@ -12,7 +12,10 @@ import { unknownOwner } from './v1-users.ts';
 
 export interface AccessKeyParts {
   readonly admission: Admission;
-  readonly identities: Pick<Identities, 'listAccessKeys' | 'createAccessKey' | 'deleteAccessKey'>;
+  readonly identities: Pick<
+    Identities,
+    'listAccessKeys' | 'createAccessKey' | 'rotateAccessKey' | 'deleteAccessKey'
+  >;
 }
 
 const owned = { user: fields.user, account: fields.account };
@@ -45,6 +48,25 @@ export function accessKeyEndpoints({ admission, identities }: AccessKeyParts): r
         const made = await identities.createAccessKey(owner, asker.author);
         if (made === undefined) throw unknownOwner(owner);
         return viewNewAccessKey(made);
+      },
+    }),
+    endpoint({
+      method: 'POST',
+      path: 'access-keys/rotate',
+      summary:
+        "Makes a new access key beside the old one, or in its place; the server's first administrator gets another pair in dataDir/credentials",
+      created: true,
+      input: z.strictObject({ ...owned, revoke: z.boolean().optional() }),
+      output: outputs.rotatedAccessKey,
+      answer: async ({ input: { revoke = false, ...input }, ...asker }) => {
+        const owner = admission.owner(input, asker);
+        await admission.requireIdentity(asker, identityActions.createAccessKey, owner);
+        if (revoke || owner.name === undefined)
+          await admission.requireIdentity(asker, identityActions.deleteAccessKey, owner);
+        const rotated = await identities.rotateAccessKey({ ...owner, revoke }, asker.author);
+        if (rotated === undefined) throw unknownOwner(owner);
+        const { revoked, kept, file = null } = rotated;
+        return { ...viewNewAccessKey(rotated), revoked, kept, file };
       },
     }),
     endpoint({

@@ -197,7 +197,14 @@ suite('policies', () => {
       as: 'ann',
       body: { kind: 'repository', policy: allowAnn },
     });
-    assert.deepEqual(fine.json, { valid: true, problems: [] });
+    assert.deepEqual(fine.json, { valid: true, problems: [], warnings: [] });
+    const vain = await api.ask('POST policies/validate', {
+      body: { kind: 'repository', policy: allowAnn.replace('BatchGetImage', 'GetImage') },
+    });
+    assert.deepEqual(
+      [vain.json.valid, vain.json.warnings[0].fix],
+      [true, 'write ecr:BatchGetImage'],
+    );
     const query = { repository: 'team/app' };
     assert.equal((await api.ask('GET repository-policy', { query })).status, 404);
   });

@@ -72,6 +72,7 @@ const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
   ['GET users'],
   ['POST access-keys', { body: { user: 'ann' } }],
   ['GET access-keys', { query: { user: 'ann' } }],
+  ['POST access-keys/rotate', { body: { user: 'ann' } }],
   ['DELETE access-keys', { query: { user: 'ann', id: '<accessKeyId>' } }],
   ['POST tokens', { body: { user: 'ann', name: 't', scopes: ['repository:*:pull'] } }],
   ['GET tokens', { query: { user: 'ann' } }],

@@ -10,6 +10,7 @@ import type {
   ImageDetailView,
   ImageView,
   NewAccessKeyView,
+  RotatedAccessKeyView,
   NewAccountView,
   NewTokenView,
   PolicyValidation,
@@ -74,6 +75,13 @@ export const newAccessKey: z.ZodType<NewAccessKeyView> = z.strictObject({
   ...keyFields,
   secretAccessKey: text,
 });
+export const rotatedAccessKey: z.ZodType<RotatedAccessKeyView> = z.strictObject({
+  ...keyFields,
+  secretAccessKey: text,
+  revoked: z.array(text),
+  kept: z.array(text),
+  file: text.nullable(),
+});
 export const newAccount: z.ZodType<NewAccountView> = z.strictObject({
   ...accountFields,
   key: newAccessKey,
@@ -108,9 +116,11 @@ export const registryPolicy: z.ZodType<RegistryPolicyView> = z.strictObject({
   region: text,
   policy: text,
 });
+const policyRemark = z.strictObject({ field: text, value: text, what: text, fix: text });
 export const policyValidation: z.ZodType<PolicyValidation> = z.strictObject({
   valid: z.boolean(),
-  problems: z.array(z.strictObject({ field: text, value: text, what: text, fix: text })),
+  problems: z.array(policyRemark),
+  warnings: z.array(policyRemark),
 });
 
 export const repository: z.ZodType<RepositoryView> = z.strictObject({

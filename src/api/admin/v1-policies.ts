@@ -1,10 +1,12 @@
 import * as z from 'zod';
 import type { Policies } from '../../access/policies.ts';
-import type { IdentityPolicyView } from '../../domain/access-view.ts';
+import type { IdentityPolicyView, PolicyRemark } from '../../domain/access-view.ts';
 import { actions } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { identityActions } from '../../domain/identity-action.ts';
-import { policyProblems } from '../../domain/policy-parser.ts';
+import { parsePolicy, policyProblems } from '../../domain/policy-parser.ts';
+import type { PolicyProblem } from '../../domain/policy-problem.ts';
+import { policyWarnings } from '../../domain/policy-warnings.ts';
 import { registryOf } from '../../domain/registry.ts';
 import type { IdentityPolicyRow } from '../../metadata/access-metadata.ts';
 import type { Admission } from './v1-admission.ts';
@@ -26,7 +28,7 @@ export function policyEndpoints(parts: PolicyParts): readonly Endpoint[] {
     endpoint({
       method: 'POST',
       path: 'policies/validate',
-      summary: 'Everything that is wrong with the text of a policy',
+      summary: 'Everything that is wrong with the text of a policy, and what it says in vain',
       input: z.strictObject({
         kind: z.enum(['identity', 'repository', 'registry']),
         policy: fields.policy,
@@ -34,16 +36,19 @@ export function policyEndpoints(parts: PolicyParts): readonly Endpoint[] {
       output: outputs.policyValidation,
       answer: async ({ input }) => {
         const problems = policyProblems(input.policy, input.kind);
-        return {
-          valid: problems.length === 0,
-          problems: problems.map(({ field, value, what, fix }) => ({ field, value, what, fix })),
-        };
+        const valid = problems.length === 0;
+        const warnings = valid ? policyWarnings(parsePolicy(input.policy, input.kind)) : [];
+        return { valid, problems: problems.map(viewRemark), warnings: warnings.map(viewRemark) };
       },
     }),
     ...identityPolicyEndpoints(parts),
     ...repositoryPolicyEndpoints(parts),
     ...registryPolicyEndpoints(parts),
   ];
+}
+
+function viewRemark({ field, value, what, fix }: PolicyProblem): PolicyRemark {
+  return { field, value, what, fix };
 }
 
 const userFields = {
