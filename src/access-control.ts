@@ -87,7 +87,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     keys,
     tokens: ownTokens,
     oidc,
-    administrator: administrator.pair,
+    administrator: () => administrator.pair(),
     home,
     clock,
     audit,
