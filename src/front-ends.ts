@@ -225,6 +225,7 @@ function mainHandler(
     publicUrl: () => parts.config().publicUrl,
     pushes: cache.pushes,
     settings: cache.settings,
+    counting: cache.counting,
   });
   const oci = createOciHandler(ociParts(parts, failed));
   return (request) => (request.path.startsWith('/api/') ? api(request) : oci(request));

@@ -16,6 +16,8 @@ export interface WalkInput {
   /** The rule that leads to the repository; absent where none does any more. */
   readonly rule: PullRule | undefined;
   readonly digest: Digest;
+  /** The rule stops the repository: of a pushed manifest only what was pushed is to be had. */
+  readonly stopped?: boolean;
 }
 
 type State = ExplainedContent['state'];
@@ -123,7 +125,7 @@ async function isHere(
 ): Promise<boolean> {
   if ((await from.blobs.size(digest)) === undefined) return false;
   const claim = await from.metadata.findBlobClaim(input.key, identityOf(input), digest);
-  return holdsBlob(claim, false);
+  return holdsBlob(claim, input.stopped === true);
 }
 
 /** False for attestations, which carry `unknown/unknown`. */

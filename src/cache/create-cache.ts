@@ -38,7 +38,7 @@ import { createTagResolver, type TagResolver } from './resolve-tag.ts';
 import { createSpaceGate, type MinFree } from './space-gate.ts';
 import { createUpstreamPace } from './upstream-pace.ts';
 import { createUpstreamSources } from './upstream-sources.ts';
-import { mayAsk, type RuleOf } from './whose-bytes.ts';
+import { countingRecords, mayAsk, type CountRecords, type RuleOf } from './whose-bytes.ts';
 
 export interface CacheParts {
   readonly metadata: Metadata;
@@ -78,6 +78,7 @@ export interface RunningCache extends Cache, AsyncDisposable {
   /** Repositories that pulls and pushes made. */
   readonly made: Pick<MadeRepositories, 'take'>;
   readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
+  readonly counting: CountRecords;
   /** Bodies of uploads that are being received. */
   readonly uploadBodies: { readonly count: number };
   /** Forgets refusals, failed checks and all that was read from metadata: after a reload or a credential's change. */
@@ -184,6 +185,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     settings: createRepositorySettings({ metadata, changes }),
     made,
     knowsUpstreamTag: tagLister.knowsUpstreamTag,
+    counting: async (request) => countingRecords(request.target, await stops.isStopped(request)),
     uploadBodies: bodies,
     reset: () => {
       for (const one of memories) one.clear();

@@ -1,6 +1,4 @@
-import type { Digest } from '../domain/digest.ts';
 import type {
-  ExplainedContent,
   ExplainedLimiter,
   ExplainedProbe,
   ExplainedTag,
@@ -61,10 +59,16 @@ export function createExplainer(parts: ExplainParts): Explain {
     const now = parts.clock.now();
     const stored = await parts.metadata.findRepository(key);
     const isOwn = stored?.pushed === true && located.target.rule?.prefix === rootPrefix;
-    const target = isOwn ? { ...located.target, rule: undefined } : located.target;
-    const { rule } = target;
+    const { target } = located;
+    // Of a repository of our own ROOT is not asked; what it brought still counts by it.
+    const rule = isOwn ? undefined : target.rule;
     const tag =
       reference.kind === 'tag' ? await parts.metadata.findTag(key, reference.tag) : undefined;
+    const digest = reference.kind === 'digest' ? reference.digest : tag?.digest;
+    const info = digest && (await parts.metadata.findManifestInfo(key, digest));
+    const isPushed = info?.provenance !== undefined;
+    const stopped = explainStop(target.rule, stored);
+    const held = { key, rule: target.rule, digest, stopped: stopped !== null && isPushed };
     const found = {
       image: request.image,
       repository: target.repository,
@@ -72,10 +76,11 @@ export function createExplainer(parts: ExplainParts): Explain {
       rule: rule === undefined ? null : explainRule(rule),
       upstream: rule === undefined ? null : explainUpstream(rule, target),
       admission: explainAdmission(target, reference),
-      access: explainAccess(rule, stored),
-      stopped: explainStop(rule, stored),
+      access: explainAccess(target.rule, stored),
+      stopped,
       tag: tag === undefined ? null : await explainTag(parts, key, target, { tag, stored }, now),
-      content: await explainContent(parts, key, rule, reference, tag, signal),
+      content:
+        digest === undefined ? nothingHeld : await walkContent({ ...held, digest }, parts, signal),
       limiter:
         rule === undefined
           ? null
@@ -86,7 +91,8 @@ export function createExplainer(parts: ExplainParts): Explain {
     const listed =
       reference.kind === 'tag' &&
       parts.knowsUpstreamTag({ registry: parts.registry, target }, reference.tag);
-    const verdict = forecastPull(found, probe?.ok === true || listed);
+    const upstreamHas = probe?.ok === true || listed;
+    const verdict = forecastPull(found, { upstreamHas, isPushed });
     return { ...found, verdict, probe };
   };
 }
@@ -173,19 +179,6 @@ async function explainTag(
     provenance: tag.provenance,
     historyCount: (await parts.metadata.tagHistory(key, tag.tag, historyCountMax)).length,
   };
-}
-
-async function explainContent(
-  parts: ExplainParts,
-  key: RepositoryKey,
-  rule: PullRule | undefined,
-  reference: Reference,
-  tag: StoredTag | undefined,
-  signal: AbortSignal,
-): Promise<ExplainedContent> {
-  const digest: Digest | undefined = reference.kind === 'digest' ? reference.digest : tag?.digest;
-  if (digest === undefined) return nothingHeld;
-  return walkContent({ key, rule, digest }, parts, signal);
 }
 
 /** An upstream's state as the API shows it; `null` where it was never asked. */

@@ -7,24 +7,29 @@ type Verdict = Explanation['verdict'];
 
 /**
  * What a pull now would do, from what was found. Pure. `upstreamHas`: a probe, or a list of a
- * moment ago, shows that upstream has what was asked for.
+ * moment ago, shows that upstream has what was asked for. `isPushed`: the manifest that is held was pushed.
  */
-export function forecastPull(found: Findings, upstreamHas = false): Verdict {
+export function forecastPull(
+  found: Findings,
+  { upstreamHas, isPushed }: { readonly upstreamHas: boolean; readonly isPushed: boolean },
+): Verdict {
   const manifestHeld = found.content.state !== 'absent';
   const provenance = found.tag?.provenance ?? 'cached';
   if (manifestHeld && provenance !== 'cached' && found.admission.allowed) {
     const hides = upstreamHas ? '; it hides the upstream’s tag of the same name' : '';
     return fromCache(found, blockedBy(found), `the tag was ${provenance} here${hides}`);
   }
-  if (found.rule === null || found.upstream === null) return withoutRule(manifestHeld);
   if (!found.admission.allowed) return say('denied', `refused with 403: ${found.admission.reason}`);
+  const isTag = !found.reference.includes(':');
+  if (manifestHeld && !isTag && isPushed)
+    return fromCache(found, blockedBy(found), 'it was pushed here');
+  if (found.rule === null || found.upstream === null) return withoutRule(found, manifestHeld);
   if (found.stopped !== null)
     return say(
       'stopped',
       `${found.upstream.url} is asked first and must admit it; otherwise refused with 403: ${found.stopped.reason}`,
     );
   const blocked = blockedBy(found);
-  const isTag = !found.reference.includes(':');
   if (!manifestHeld || (isTag && found.tag === null)) return toBeFetched(found, blocked);
   if (!isTag) return fromCache(found, blocked, 'digests never change');
   return ofTag(found, blocked);
@@ -51,8 +56,10 @@ function blockedBy(found: Findings): Block | undefined {
   return undefined;
 }
 
-function withoutRule(manifestHeld: boolean): Verdict {
-  if (manifestHeld)
+function withoutRule(found: Findings, manifestHeld: boolean): Verdict {
+  if (manifestHeld && found.stopped !== null)
+    return say('stopped', `refused with 403: ${found.stopped.reason}`);
+  if (manifestHeld && found.tag?.sourceChanged !== true)
     return say(
       'hit',
       'served from the cache; no rule leads here any more, so it is never refreshed',

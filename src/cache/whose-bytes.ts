@@ -1,7 +1,7 @@
 import type { PullRule, PullTarget } from '../domain/pull-rule.ts';
 import { ruleIdentity } from '../domain/rule-identity.ts';
 import type { Counting } from '../metadata/counting.ts';
-import type { BlobClaim, RepositoryKey, StoredManifest } from '../metadata/metadata.ts';
+import type { BlobClaim, RepositoryKey, StoredManifest, StoredTag } from '../metadata/metadata.ts';
 import type { PullRequest } from './cache.ts';
 import type { RuledRequest } from './fetch-manifest.ts';
 import { sourceOf } from './keys.ts';
@@ -23,6 +23,26 @@ export function countingRecords(target: PullTarget, stopped: boolean): Counting 
   if (rule === undefined) return undefined;
   if (stopped) return { rule: undefined, sources: [] };
   return { rule: ruleIdentity(rule), sources: rule.urls.map((url) => sourceOf(url, target)) };
+}
+
+/** `countingRecords`, by what the cache knows of the repository's stop. */
+export type CountRecords = (request: PullRequest) => Promise<Counting | undefined>;
+
+/** Whether a stored tag is among them. */
+export function tagCountsFor(
+  { provenance, source }: Pick<StoredTag, 'provenance' | 'source'>,
+  counting: Counting | undefined,
+): boolean {
+  return counting === undefined || provenance !== 'cached' || counting.sources.includes(source);
+}
+
+/** The same for a stored manifest. */
+export function manifestCountsFor(
+  { provenance, rule }: Pick<StoredManifest, 'provenance' | 'rule'>,
+  counting: Counting | undefined,
+): boolean {
+  if (counting === undefined || provenance !== undefined) return true;
+  return counting.rule !== undefined && rule === counting.rule;
 }
 
 /**

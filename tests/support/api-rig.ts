@@ -14,6 +14,8 @@ import { createApiHandler } from '../../src/api/admin/v1.ts';
 import { createDeletions } from '../../src/cache/delete-content.ts';
 import { createRepositoryChanges } from '../../src/cache/repository-changes.ts';
 import { createRepositorySettings } from '../../src/cache/repository-settings.ts';
+import { createRepositoryStops } from '../../src/cache/repository-stops.ts';
+import { countingRecords } from '../../src/cache/whose-bytes.ts';
 import { RegistryError } from '../../src/domain/errors.ts';
 import type { Explanation } from '../../src/domain/explanation.ts';
 import type { Principal } from '../../src/domain/principal.ts';
@@ -93,6 +95,7 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
     onChange: () => authorizer.reset(),
   });
   const changes = createRepositoryChanges();
+  const stops = createRepositoryStops(metadata, changes);
   const registries = { registryId: home, regions: ['us-east-1', 'eu-west-1'] };
   const version = { version: '1.2.3', node: '26.0.0' };
   const limited: Limited = { scopes: undefined, via: 'key' };
@@ -124,6 +127,7 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
       events: { emit: () => {} },
     }),
     settings: createRepositorySettings({ metadata, changes }),
+    counting: async (request) => countingRecords(request.target, await stops.isStopped(request)),
     upstream: createScriptedUpstream(),
     metadata,
     clock,

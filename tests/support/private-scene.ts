@@ -1,28 +1,18 @@
 // Bytes of every origin behind one server, asked for by every kind of caller over real HTTP, beside upstreams that lie.
-import { anonymousCaller } from '../../src/access/access.ts';
-import type { Caller } from '../../src/access/access.ts';
-import { createAuthorizer } from '../../src/access/authorizer.ts';
-import { createOciHandler, ociErrorReply } from '../../src/api/oci/handler.ts';
 import { ruleDefaults } from '../../src/domain/builtin-rules.ts';
 import type { Digest } from '../../src/domain/digest.ts';
 import { mediaTypes } from '../../src/domain/media-type.ts';
-import type { Principal } from '../../src/domain/principal.ts';
 import type { PullRule } from '../../src/domain/pull-rule.ts';
-import { createRuleSet } from '../../src/domain/rule-set.ts';
-import { createBodyBuffers } from '../../src/http/body-buffers.ts';
-import { createServer } from '../../src/http/server.ts';
 import type { BlobBody, BlobLocation, Upstream, UpstreamTarget } from '../../src/ports/upstream.ts';
 import { createCacheRig, randomBytes, readAll, testRule, until } from './cache-rig.ts';
 import type { CacheRig } from './cache-rig.ts';
-import { exchange } from './http-exchange.ts';
 import type { HttpAnswer, HttpQuestion } from './http-exchange.ts';
+import { servePrivately } from './private-front.ts';
+import type { CallerName } from './private-front.ts';
 import { bytesOf, descriptorOf, imageOf, pushBlob, pushManifest } from './push-rig.ts';
 import { emptyJson } from './push-rig.ts';
 import { createScriptedUpstream, digestOf, failure } from './scripted-upstream.ts';
 import type { ScriptedUpstream } from './scripted-upstream.ts';
-
-export const callerNames = ['nobody', 'local', 'importer', 'denied', 'other account'] as const;
-export type CallerName = (typeof callerNames)[number];
 
 export const origins = [
   'pushed',
@@ -73,7 +63,6 @@ const prefixes: Record<Origin, string> = {
   'rule without its credential': 'bared',
   stopped: 'stop',
 };
-const account = '000000000000';
 /** What the liar says that every blob has. */
 export const liarsBytes = 4242;
 export const liar = 'evil/x';
@@ -88,6 +77,9 @@ const credentialed: Partial<PullRule> = {
   anonymousPull: false,
 };
 
+/** What a manifest names is asked for once it has gone out: so it is for those that name what is not theirs. */
+const completed: Partial<PullRule> = { platforms: 'all' };
+
 function rulesOf(phase: 'before' | 'after'): PullRule[] {
   const later = phase === 'after';
   const stop = { onFailure: { ...ruleDefaults.onFailure, denied: 'stop' } } as const;
@@ -95,9 +87,9 @@ function rulesOf(phase: 'before' | 'after'): PullRule[] {
     ? []
     : [ruleTo('gone', 'gone.test'), ruleTo('gonecred', 'gonecred.test', credentialed)];
   return [
-    ruleTo('docker.io', 'docker.io'),
-    ruleTo('cred', 'cred.test', credentialed),
-    ruleTo('other', 'other.test'),
+    ruleTo('docker.io', 'docker.io', completed),
+    ruleTo('cred', 'cred.test', { ...credentialed, ...completed }),
+    ruleTo('other', 'other.test', completed),
     ruleTo('led', later ? 'honest.test' : 'led.test'),
     ruleTo('liarled', later ? 'evil.test' : 'liarled.test'),
     ruleTo('bared', 'bared.test', later ? {} : credentialed),
@@ -131,7 +123,8 @@ export async function setPrivateScene(): Promise<PrivateScene> {
   rig.clock.advance(25 * 3_600_000);
   await rig.manifest('stop/pub/app', stopped?.tag ?? '').catch(() => {});
   rig.setRules(rulesOf('after'));
-  const served = await serve(rig);
+  const held = Object.values(prefixes).map((prefix) => `${prefix}/pub/app`);
+  const served = await servePrivately(rig, rulesOf('after'), held);
   // Downloads that a liar leaves hanging pause between their attempts.
   const turning = setInterval(() => rig.clock.advance(50), 2);
   return {
@@ -218,6 +211,7 @@ async function nameFromElsewhere(
       await rig.manifest(repository, tag);
     }
   }
+  await rig.cache.completion.idle();
   return places.map(({ repository }) => repository);
 }
 
@@ -256,95 +250,4 @@ function dispatching(hostOf: (host: string) => ScriptedUpstream): Upstream {
     state: () => undefined,
     reset: () => {},
   };
-}
-
-async function serve(
-  rig: CacheRig,
-): Promise<Pick<PrivateScene, 'ask' | 'failures'> & { close(): Promise<void> }> {
-  const failures: unknown[] = [];
-  const audit = { record: (): void => {} };
-  const { metadata, clock } = rig;
-  const settings = {
-    registryId: account,
-    regions: ['us-east-1'],
-    anonymousPull: true,
-    anonymousImport: 'loopback' as boolean | 'loopback',
-    publicUrl: '',
-  };
-  const none = (): never => {
-    throw new Error('nobody asks for this here');
-  };
-  const handler = createOciHandler({
-    rules: () => rules,
-    settings: () => settings,
-    cache: rig.cache,
-    pushes: rig.cache.pushes,
-    metadata,
-    identifier: { identify: (header) => callerOf(header) },
-    authorizer: createAuthorizer({
-      metadata: {
-        findRepository: (key) => metadata.findRepository(key),
-        findRegistryPolicy: async () => undefined,
-        listIdentityPolicies: async (_account, principal) => policiesOf(principal),
-      },
-      settings: () => settings,
-      clock,
-      audit,
-    }),
-    visibleRepositories: { list: none } as never,
-    tokens: { issueToken: none },
-    audit,
-    made: rig.cache.made,
-    clock,
-    failed: (error) => failures.push(error),
-  });
-  const rules = createRuleSet(rulesOf('after'));
-  const server = await createServer({
-    handler,
-    listen: { host: '127.0.0.1', port: 0 },
-    connectionsMax: 100,
-    buffers: createBodyBuffers(4 * 1024 * 1024, clock),
-    timer: clock,
-    onServed: () => {},
-    onError: () => {},
-    replyTo: ociErrorReply,
-  });
-  return {
-    failures,
-    ask: (caller, path, question = {}) => {
-      settings.anonymousImport = caller === 'nobody' ? false : 'loopback';
-      const known = caller !== 'nobody' && caller !== 'local';
-      const authorization = known ? { authorization: `Basic ${caller}` } : {};
-      return exchange(server.port, path, {
-        ...question,
-        headers: { ...authorization, ...question.headers },
-      });
-    },
-    close: async () => {
-      await server.cut();
-    },
-  };
-}
-
-function callerOf(header: string | undefined): Caller {
-  const name = header?.replace('Basic ', '');
-  if (name === undefined) return anonymousCaller;
-  const principal: Principal =
-    name === 'other account'
-      ? { kind: 'administrator', account: '111111111111' }
-      : { kind: 'user', account, name };
-  return { principal, via: 'key', scopes: undefined };
-}
-
-function policiesOf(principal: string) {
-  const allow = { Effect: 'Allow', Action: 'ecr:*', Resource: '*' };
-  const hidden = [...Object.values(prefixes).map((prefix) => `${prefix}/pub/app`), 'mine/importer'];
-  const deny = {
-    Effect: 'Deny',
-    Action: 'ecr:*',
-    Resource: hidden.map((name) => `arn:aws:ecr:us-east-1:${account}:repository/${name}`),
-  };
-  const Statement = principal === 'denied' ? [allow, deny] : [allow];
-  const text = JSON.stringify({ Version: '2012-10-17', Statement });
-  return [{ account, principal, name: 'inline', text, updatedAt: 0 }];
 }

@@ -3,8 +3,10 @@ import type { Action } from '../../domain/access-action.ts';
 import { actions } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { IdentityAction } from '../../domain/identity-action.ts';
+import { isAllowed } from '../../domain/name-pattern.ts';
 import { describePrincipal } from '../../domain/principal.ts';
 import type { PullTarget } from '../../domain/pull-rule.ts';
+import type { Reference } from '../../domain/reference.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/registry.ts';
 import { homeRegionOf, homeRegistryOf, registryKey, registryOf } from '../../domain/registry.ts';
 import type { RepositoryName } from '../../domain/repository-name.ts';
@@ -49,6 +51,10 @@ export interface Admission {
     registry: RegistryKey,
     target?: PullTarget,
   ): Promise<void>;
+  /** The operator, who cleans up: shown what no pull is given, too. */
+  isOperator(asker: Asker): boolean;
+  /** Whether the rule's patterns let the asker know of it, as they would a pull; the operator knows of all. */
+  admits(asker: Asker, place: Place, reference?: Reference): boolean;
   /** `row`: where it has just been read. */
   maySee(
     asker: Asker,
@@ -120,6 +126,11 @@ export function createAdmission(options: AdmissionOptions): Admission {
     registry,
     ruleOf,
     maySee,
+    isOperator: ({ caller }) => isOperator(caller, home()),
+    admits: ({ caller }, { target: { rule, upstreamRepository } }, reference) =>
+      rule === undefined ||
+      isOperator(caller, home()) ||
+      isAllowed(rule, upstreamRepository, reference),
     place(asked, asker) {
       const key = registry(asked, asker);
       const target =

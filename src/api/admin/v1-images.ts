@@ -2,17 +2,22 @@ import * as z from 'zod';
 import type { Audit } from '../../access/access.ts';
 import type { PolicyAuthorizer } from '../../access/authorizer.ts';
 import type { Pushes } from '../../cache/pushes.ts';
+import type { CountRecords } from '../../cache/whose-bytes.ts';
+import { manifestCountsFor, tagCountsFor } from '../../cache/whose-bytes.ts';
 import { actions } from '../../domain/access-action.ts';
 import type { ImageDetailView, ImageView, TagView } from '../../domain/access-view.ts';
+import type { Digest } from '../../domain/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Descriptor } from '../../domain/manifest.ts';
 import type { Reference } from '../../domain/reference.ts';
 import { formatReference, parseReference } from '../../domain/reference.ts';
+import type { Tag } from '../../domain/tag.ts';
 import { parseTag } from '../../domain/tag.ts';
+import type { Counting } from '../../metadata/counting.ts';
 import type { Metadata, RepositoryKey, StoredTag } from '../../metadata/metadata.ts';
 import type { ImageRow, TagRow } from '../../metadata/registry-metadata.ts';
 import type { Admission, Place } from './v1-admission.ts';
-import type { Endpoint } from './v1-endpoint.ts';
+import type { Asker, Endpoint } from './v1-endpoint.ts';
 import { endpoint } from './v1-endpoint.ts';
 import { fields } from './v1-input.ts';
 import * as outputs from './v1-outputs.ts';
@@ -33,6 +38,8 @@ export interface ImageParts {
     | 'listReferrers'
   >;
   readonly pushes: Pick<Pushes, 'deleteManifest'>;
+  /** The cache's own: which records a pull would be served from. */
+  readonly counting: CountRecords;
   readonly authorizer: Pick<PolicyAuthorizer, 'forget'>;
   readonly audit: Audit;
 }
@@ -46,12 +53,16 @@ const where = {
 };
 const page = { limit: fields.limit, cursor: fields.cursor };
 
-/** What a repository holds, without asking upstream. */
+/**
+ * What a repository holds, without asking upstream. Whoever may see it is shown what a pull would be given: nothing that came
+ * through a rule which leads elsewhere now, or that its rule stops or does not admit. The operator is shown all of it.
+ */
 export function imageEndpoints(parts: ImageParts): readonly Endpoint[] {
   return [...listEndpoints(parts), ...oneImageEndpoints(parts)];
 }
 
-function listEndpoints({ admission, metadata }: ImageParts): readonly Endpoint[] {
+function listEndpoints(parts: ImageParts): readonly Endpoint[] {
+  const { admission, metadata } = parts;
   return [
     endpoint({
       method: 'GET',
@@ -63,8 +74,9 @@ function listEndpoints({ admission, metadata }: ImageParts): readonly Endpoint[]
         const place = admission.place(input, asker);
         await admission.require(asker, actions.listTags, place);
         const key = await heldKey(metadata, place);
+        const counting = await countingFor(parts, asker, place);
         const after = readCursor(input.cursor, 1)?.[0] ?? '';
-        const rows = await metadata.listTagRows(key, after, input.limit + 1);
+        const rows = await metadata.listTagRows(key, after, input.limit + 1, counting);
         return pageOf(rows, input.limit, { view: viewTag, keyOf: ({ tag }) => [tag] });
       },
     }),
@@ -78,7 +90,9 @@ function listEndpoints({ admission, metadata }: ImageParts): readonly Endpoint[]
         const place = admission.place(input, asker);
         await admission.require(asker, actions.describeImages, place);
         const key = await heldKey(metadata, place);
-        const rows = await metadata.listImages(key, readBefore(input.cursor), input.limit + 1);
+        const counting = await countingFor(parts, asker, place);
+        const before = readBefore(input.cursor);
+        const rows = await metadata.listImages(key, before, input.limit + 1, counting);
         return pageOf(rows, input.limit, {
           view: viewImage,
           keyOf: ({ createdAt, digest }) => [String(createdAt), digest],
@@ -118,7 +132,8 @@ function oneImageEndpoints(parts: ImageParts): readonly Endpoint[] {
         const reference = readReference(input.reference);
         const place = admission.place(input, asker);
         await admission.require(asker, actions.describeImages, place);
-        return readImage(metadata, await heldKey(metadata, place), reference);
+        const counting = await countingFor(parts, asker, place, reference);
+        return readImage(metadata, await heldKey(metadata, place), reference, counting);
       },
     }),
     endpoint({
@@ -146,6 +161,21 @@ function oneImageEndpoints(parts: ImageParts): readonly Endpoint[] {
       },
     }),
   ];
+}
+
+/** Throws `denied` where the rule's patterns do; `undefined`: all records count. */
+async function countingFor(
+  { admission, counting }: ImageParts,
+  asker: Asker,
+  place: Place,
+  reference?: Reference,
+): Promise<Counting | undefined> {
+  if (admission.isOperator(asker)) return undefined;
+  if (admission.admits(asker, place, reference)) return counting(place);
+  const { rule, upstreamRepository: repository } = place.target;
+  throw new RegistryError('denied', `the rule ${rule?.prefix} does not allow this`, {
+    detail: { rule: rule?.prefix, repository, field: 'allow, deny' },
+  });
 }
 
 async function heldKey(
@@ -196,15 +226,17 @@ async function readImage(
   metadata: ImageParts['metadata'],
   key: RepositoryKey,
   reference: Reference,
+  counting: Counting | undefined,
 ): Promise<ImageDetailView> {
   const tag = reference.kind === 'tag' ? await findTag(metadata, key, reference) : undefined;
+  if (tag !== undefined && !tagCountsFor(tag, counting)) return unknownImage(key, reference);
   const digest = reference.kind === 'tag' ? tag?.digest : reference.digest;
-  const info = digest && (await metadata.findManifestInfo(key, digest));
+  const info = digest && (await findCounting(metadata, key, digest, counting));
   if (digest === undefined || info === undefined) return unknownImage(key, reference);
   const [children, referrers, history] = await Promise.all([
     metadata.findChildren(key, digest),
-    metadata.listReferrers(key, digest, undefined),
-    tag === undefined ? [] : metadata.tagHistory(key, tag.tag, historyMax),
+    metadata.listReferrers(key, digest, counting),
+    tag === undefined ? [] : readHistory(metadata, key, tag.tag, counting),
   ]);
   return {
     repository: key.repository,
@@ -217,7 +249,7 @@ async function readImage(
         : {
             name: tag.tag,
             provenance: tag.provenance,
-            source: tag.source || null,
+            source: placeOf(tag),
             validatedAt: isoTime(tag.validatedAt),
             history: history.map((seen) => ({
               digest: seen.digest,
@@ -240,6 +272,36 @@ async function readImage(
   };
 }
 
+/** Where it was read; as whom is nobody's business. */
+function placeOf({ source }: Pick<StoredTag, 'source'>): string | null {
+  return source.split(' ', 1)[0] || null;
+}
+
+async function findCounting(
+  metadata: Pick<Metadata, 'findManifestInfo'>,
+  key: RepositoryKey,
+  digest: Digest,
+  counting: Counting | undefined,
+): ReturnType<Metadata['findManifestInfo']> {
+  const info = await metadata.findManifestInfo(key, digest);
+  return info !== undefined && manifestCountsFor(info, counting) ? info : undefined;
+}
+
+/** Those digests that it has had and that count. */
+async function readHistory(
+  metadata: Pick<Metadata, 'findManifestInfo' | 'tagHistory'>,
+  key: RepositoryKey,
+  tag: Tag,
+  counting: Counting | undefined,
+): ReturnType<Metadata['tagHistory']> {
+  const seen = await metadata.tagHistory(key, tag, historyMax);
+  if (counting === undefined) return seen;
+  const found = await Promise.all(
+    seen.map(({ digest }) => findCounting(metadata, key, digest, counting)),
+  );
+  return seen.filter((_, at) => found[at] !== undefined);
+}
+
 function platformOf({ platform }: Descriptor): string | null {
   if (platform === undefined) return null;
   return [platform.os, platform.architecture, platform.variant]
@@ -254,7 +316,7 @@ function viewTag(row: TagRow): TagView {
     mediaType: row.mediaType,
     size: row.size,
     provenance: row.provenance,
-    source: row.source || null,
+    source: placeOf(row),
     validatedAt: isoTime(row.validatedAt),
     lastPulledAt: isoTimeOrNull(row.lastPulledAt),
   };

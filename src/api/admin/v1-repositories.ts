@@ -69,7 +69,13 @@ function listEndpoints(parts: RepositoryParts): readonly Endpoint[] {
             prefix: input.prefix,
             after: readCursor(input.cursor, 1)?.[0] ?? '',
             limit: input.limit,
-            isVisible: (row) => admission.maySee(asker, registry, row.name, row),
+            isVisible: (row) => {
+              const where = { repository: row.name, ...registryOf(registry) };
+              return (
+                admission.admits(asker, admission.place(where, asker)) &&
+                admission.maySee(asker, registry, row.name, row)
+              );
+            },
           },
           request.signal,
         );

@@ -92,6 +92,7 @@ function open(change: Partial<ApiParts> = {}) {
     publicUrl: () => '',
     pushes: unused,
     settings: unused,
+    counting: unused,
     rules: () => createRuleSet([testRule(), secretRule]),
     explain: (request) => Promise.resolve(request as unknown as Explanation),
     refresh: (image) =>

@@ -9,6 +9,7 @@ import type { Explain } from '../../cache/explain.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import type { Refresh } from '../../cache/refresh.ts';
 import type { RepositorySettings } from '../../cache/repository-settings.ts';
+import type { CountRecords } from '../../cache/whose-bytes.ts';
 import type { VersionView } from '../../domain/admin-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RegistrySettings } from '../../domain/registry.ts';
@@ -61,6 +62,7 @@ export interface ApiParts {
   readonly refresh: Refresh;
   readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository' | 'deleteManifest'>;
   readonly settings: RepositorySettings;
+  readonly counting: CountRecords;
   readonly upstream: Upstream;
   readonly metadata: Pick<
     Metadata,
