@@ -8,7 +8,7 @@ import {
   testRule,
   until,
 } from '../../tests/support/cache-rig.ts';
-import { pushBlob } from '../../tests/support/push-rig.ts';
+import { imageOf, pushBlob, pushImage } from '../../tests/support/push-rig.ts';
 import { digestOf, failure } from '../../tests/support/scripted-upstream.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Explanation } from '../domain/explanation.ts';
@@ -271,6 +271,51 @@ suite('explain says what a pull would do', () => {
     assert.equal((await shared.explain('up/app:1')).access.anonymous, true);
     await pushBlob(shared.rig, 'up/app', randomBytes(9));
     assert.equal((await shared.explain('up/app:1')).access.anonymous, false);
+  });
+
+  test('of a stopped repository what was pushed is served, by digest too, and what came is not', async () => {
+    const onFailure = { ...testRule().onFailure, denied: 'stop' } as const;
+    await using at = await open({
+      rules: [testRule({ push: true, freshForMs: 0, onFailure })],
+    });
+    const { rig } = at;
+    const image = rig.upstream.putManifest('app', imageOf(layer), mediaTypes.ociManifest, 'v1');
+    await rig.manifest('up/app', 'v1');
+    rig.upstream.before = () => {
+      throw failure('denied', 403);
+    };
+    await assert.rejects(rig.manifest('up/app', 'v1'));
+    const mine = await pushImage(rig, 'up/app', 'mine', randomBytes(9));
+    for (const [of, code] of [
+      [`@${mine}`, 'hit'],
+      [':mine', 'hit'],
+      [`@${image.digest}`, 'stopped'],
+      [':v1', 'stopped'],
+    ] as const)
+      assert.equal((await at.explain(`up/app${of}`)).verdict.code, code, of);
+  });
+
+  test('what ROOT brought is forecast as it is served once something was pushed there', async () => {
+    const root = testRule({ prefix: 'ROOT' });
+    await using at = await open({ rules: [root] });
+    at.rig.upstream.putManifest('team/app', imageOf(layer), mediaTypes.ociManifest, 'v1');
+    await at.rig.manifest('team/app', 'v1');
+    await pushImage(at.rig, 'team/app', 'mine', randomBytes(9));
+    const found = await at.explain('team/app:v1');
+    assert.deepEqual([found.rule, found.verdict.code], [null, 'hit']);
+    const urls = [{ origin: 'http://there', host: 'there', plain: true }];
+    at.rig.setRules([{ ...root, urls }]);
+    const elsewhere = createExplainer({
+      ...at.rig,
+      ...at.rig.storage,
+      registry: homeRegistry,
+      rules: () => createRuleSet([{ ...root, urls }]),
+      ownHosts: () => new Set(),
+      knowsUpstreamTag: at.rig.cache.knowsUpstreamTag,
+    });
+    const asked = { image: 'team/app:v1', probe: false };
+    assert.equal((await elsewhere(asked, at.rig.signal)).verdict.code, 'noRule');
+    await assert.rejects(at.rig.manifest('team/app', 'v1'));
   });
 
   test('the walk of an endless index ends at its bound', async () => {

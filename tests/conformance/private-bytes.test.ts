@@ -151,7 +151,7 @@ function assertNothing(answer: HttpAnswer, one: Treasure, place: string, what: s
   assert.ok(!text.includes(one.referrer), `${what}: what refers to it`);
   if (/\/(tags\/list|referrers\/)/.test(what)) return;
   // A remembered no is a hit too.
-  if (status < 400) assert.doesNotMatch(`${headers['cache-status']}`, /; hit/, `${what}: a hit`);
+  if (status < 400) assert.doesNotMatch(String(headers['cache-status']), /; hit/, `${what}: a hit`);
   if (place === liar || one.origin === 'rule led to a liar') {
     const said = headers['content-length'];
     const lies = status < 400 && [undefined, '1', '200', String(liarsBytes)].includes(said);

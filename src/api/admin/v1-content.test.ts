@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { home, openApi, otherAccount } from '../../../tests/support/api-rig.ts';
 import type { ApiRig } from '../../../tests/support/api-rig.ts';
-import { push, pushInput } from '../../../tests/contracts/metadata-samples.ts';
+import { manifestInput, push, pushInput } from '../../../tests/contracts/metadata-samples.ts';
+import { testRule } from '../../../tests/support/cache-rig.ts';
+import { ruleIdentity } from '../../domain/rule-identity.ts';
+import { createRuleSet } from '../../domain/rule-set.ts';
+import type { Tag } from '../../domain/tag.ts';
+import type { ApiParts } from './v1.ts';
 
 const allowAnn = JSON.stringify({
   Version: '2012-10-17',
@@ -17,8 +22,8 @@ const allowAnn = JSON.stringify({
 });
 
 /** `team/app` and `team/secret`, made by hand; ann is a user who may nothing yet. */
-async function openWithRepositories(): Promise<ApiRig> {
-  const api = await openApi();
+async function openWithRepositories(change: Partial<ApiParts> = {}): Promise<ApiRig> {
+  const api = await openApi(change);
   await api.ask('POST users', { body: { name: 'ann' } });
   for (const repository of ['team/app', 'team/secret'])
     assert.equal((await api.ask('POST repositories', { body: { repository } })).status, 201);
@@ -270,6 +275,52 @@ suite('images', () => {
       (await api.ask('GET image', { query: { ...query, reference: 'a b' } })).status,
       400,
     );
+  });
+
+  test('what the rule denies, and what it brought from elsewhere, is the operator’s alone to see', async () => {
+    const rule = testRule({ deny: ['app:secret-*', 'hidden'] });
+    await using api = await openWithRepositories({ rules: () => createRuleSet([rule]) });
+    const mine = { rule: ruleIdentity(rule), source: 'http://upstream/app' };
+    const theirs = { rule: 'another', source: 'http://another/app' };
+    const store = (of: string, tag: string, from: typeof mine) => {
+      const input = manifestInput(`up/${of}`, `${tag} ${from.rule}`, { tag });
+      const at = { tag: tag as Tag, source: from.source, validatedAt: 1 };
+      return api.metadata.storeManifest({ ...input, rule: from.rule, tag: at });
+    };
+    await store('app', '1', theirs);
+    await store('app', '1', mine);
+    await store('app', '2', theirs);
+    await store('app', 'secret-1', mine);
+    await store('hidden', '1', mine);
+    await allow(api, 'up/app');
+    await allow(api, 'up/hidden');
+    const query = { repository: 'up/app' };
+    const seen = async (as: string) => {
+      const image = { as, query: { ...query, reference: '1' } };
+      const list = { as, query: { prefix: 'up/' } };
+      return {
+        images: (await api.ask('GET images', { as, query })).json.items.length,
+        history: (await api.ask('GET image', image)).json.tag.history.length,
+        secret: (await api.ask('GET image', { as, query: { ...query, reference: 'secret-1' } }))
+          .status,
+        hidden: (await api.ask('GET tags', { as, query: { repository: 'up/hidden' } })).status,
+        names: names((await api.ask('GET repositories', list)).json.items),
+      };
+    };
+    assert.deepEqual(await seen('ann'), {
+      images: 2,
+      history: 1,
+      secret: 403,
+      hidden: 403,
+      names: ['up/app'],
+    });
+    assert.deepEqual(await seen('admin'), {
+      images: 4,
+      history: 2,
+      secret: 200,
+      hidden: 200,
+      names: ['up/app', 'up/hidden'],
+    });
   });
 
   test('a tag is deleted alone, an image with its tags; both are told', async () => {
