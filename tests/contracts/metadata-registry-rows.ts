@@ -2,6 +2,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import fc from 'fast-check';
 import { mutableTags } from '../../src/domain/tag-mutability.ts';
 import type { ImageRow } from '../../src/metadata/registry-metadata.ts';
+import { countingRows } from './metadata-counting-rows.ts';
 import type { MetadataRow } from './metadata-row.ts';
 import {
   digestOf,
@@ -17,6 +18,7 @@ import {
 
 /** Repositories with their settings, lists, and what is deleted. */
 export const registryRows: readonly MetadataRow[] = [
+  ...countingRows,
   {
     name: 'in a repository that is missing nothing is listed, set or deleted',
     async run(metadata) {
@@ -246,52 +248,6 @@ export const registryRows: readonly MetadataRow[] = [
       const images = await metadata.listImages(input, undefined, 10);
       equal(images.length, 2);
       for (const image of images) ok(image.size >= 2000 * Number.MAX_SAFE_INTEGER * 0.999);
-    },
-  },
-  {
-    name: 'lists leave out what does not count: what another rule brought, with its tags and sizes',
-    async run(metadata) {
-      const name = 'quay.io/app';
-      const subject = digestOf('subject');
-      const brought = async (rule: string) => {
-        const input = manifestInput(name, rule, { tag: rule });
-        const tag = input.tag && { ...input.tag, source: `https://${rule}` };
-        const parsed = { ...input.parsed, subject: { mediaType: 'm', digest: subject, size: 1 } };
-        await metadata.storeManifest({ ...input, parsed, rule, ...(tag && { tag }) });
-        return input;
-      };
-      const ours = await brought('ours');
-      const theirs = await brought('theirs');
-      const index = indexInput(name, [theirs]);
-      await metadata.storeManifest({ ...manifestInput(name, ''), ...index, rule: 'ours' } as never);
-      const pushed = pushInput(name, 'pushed', { tags: ['pushed'], now: 2000 });
-      await push(metadata, pushed);
-      const digests = (...inputs: (typeof ours | typeof index)[]) =>
-        inputs.map(({ manifest }) => manifest.digest).sort();
-      for (const [counting, tags, images, referrers] of [
-        [undefined, ['ours', 'pushed', 'theirs'], digests(ours, theirs, index, pushed), 2],
-        [
-          { rule: 'ours', sources: ['https://ours'] },
-          ['ours', 'pushed'],
-          digests(ours, index, pushed),
-          1,
-        ],
-        [{ rule: undefined, sources: [] }, ['pushed'], digests(pushed), 0],
-      ] as const) {
-        deepEqual(await metadata.listTags(pushed, '', 9, counting), tags);
-        const rows = await metadata.listTagRows(pushed, '', 9, counting);
-        deepEqual(
-          rows.map(({ tag }) => tag),
-          tags,
-        );
-        const listed = await metadata.listImages(pushed, undefined, 9, counting);
-        deepEqual(listed.map(({ digest }) => digest).sort(), images);
-        deepEqual(listed.flatMap((image) => image.tags).sort(), tags);
-        equal((await metadata.listReferrers(pushed, subject, counting)).length, referrers);
-        const sized = listed.find(({ digest }) => digest === index.manifest.digest);
-        const own = index.manifest.bytes.byteLength;
-        if (sized !== undefined) equal(sized.size > own, counting === undefined);
-      }
     },
   },
   {
