@@ -12,6 +12,7 @@ import { homeRegistryOf, registryOf } from './domain/registry.ts';
 import { createRuleSet } from './domain/rule-set.ts';
 import { collectWhenIdle, keepThreadsSmall, processMemory } from './idle-memory.ts';
 import { openListeners, type Listeners } from './front-ends.ts';
+import { importWarning } from './import-warning.ts';
 import { openSqliteMetadata } from './metadata/sqlite.ts';
 import type { Clock } from './ports/clock.ts';
 import { plainHttpWarning } from './plain-http-warning.ts';
@@ -75,6 +76,14 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   let certificateEnd: number | undefined;
   const home = homeRegistryOf(config);
   const listeners: { now: Listeners | undefined } = { now: undefined };
+
+  let toldImports: string | undefined;
+  const tellImports = (): void => {
+    const closed = importWarning(config);
+    if (closed !== undefined && closed !== toldImports)
+      log.warn(closed, { setting: 'anonymousImport' });
+    toldImports = closed;
+  };
 
   keepThreadsSmall();
   await using folder = await openDataFolder(dataDir);
@@ -183,6 +192,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
         upstream.reset();
         cache.reset();
         access.reset();
+        tellImports();
       },
       onResult: (successful) => metrics.configReloaded(successful, clock.now()),
     },
@@ -200,6 +210,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   else log.info('serving', { ...addresses, data_dir: dataDir, rules: served.length });
   const warning = plainHttpWarning(config);
   if (warning !== undefined) log.warn(warning, { setting: 'listen' });
+  tellImports();
 
   using _memory = collectWhenIdle({ clock, ...processMemory() });
   const signal = await asked;

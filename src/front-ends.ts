@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { AccessControl } from './access-control.ts';
 import { mintEcrPassword } from './access/ecr-password.ts';
+import { createExplainFor } from './api/admin/explain-callers.ts';
 import { createHealthHandler, type HealthCheck } from './api/admin/health.ts';
 import { createApiHandler } from './api/admin/v1.ts';
 import { problemReply } from './api/admin/v1-problem.ts';
@@ -20,7 +21,7 @@ import type { RuleSet } from './domain/rule-set.ts';
 import { createBodyBuffers } from './http/body-buffers.ts';
 import type { ClientRules } from './http/client.ts';
 import { isLoopbackAddress } from './http/loopback.ts';
-import type { Handler, Incoming, Reply, Served } from './http/reply.ts';
+import type { Handler, Incoming, Reply, ReplyNote, Served } from './http/reply.ts';
 import { createServer, type HttpServerOptions, type RunningServer } from './http/server.ts';
 import { createWholeBodies } from './http/whole-bodies.ts';
 import type { Metadata } from './metadata/metadata.ts';
@@ -197,15 +198,21 @@ function mainHandler(
     clock,
     version,
     failed,
-    explain: createExplainer({
-      registry,
-      rules,
+    explain: createExplainFor({
+      explain: createExplainer({
+        registry,
+        rules,
+        metadata,
+        blobs,
+        upstream,
+        clock,
+        ownHosts,
+        knowsUpstreamTag: cache.knowsUpstreamTag,
+      }),
+      authorizer,
       metadata,
-      blobs,
-      upstream,
-      clock,
-      ownHosts,
-      knowsUpstreamTag: cache.knowsUpstreamTag,
+      rules,
+      home: () => registry,
     }),
     refresh: createRefresher({
       registry,
@@ -253,10 +260,10 @@ function ociParts(
   };
 }
 
-function errorReply(error: unknown, request: Incoming): Reply {
+function errorReply(error: unknown, request: Incoming, note?: ReplyNote): Reply {
   return request.path.startsWith('/api/')
     ? problemReply(error, request.id)
-    : ociErrorReply(error, request);
+    : ociErrorReply(error, request, note);
 }
 
 /** A body that could not be finished: the client saw its socket close short of the length it was told. */

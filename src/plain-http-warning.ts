@@ -11,7 +11,7 @@ export function plainHttpWarning({
   tls,
   publicUrl,
 }: Pick<Config, 'listen' | 'tls' | 'publicUrl'>): string | undefined {
-  if (tls !== undefined || isLoopback(listen.host)) return undefined;
+  if (tls !== undefined || isLoopbackListener(listen.host)) return undefined;
   if (publicUrl.toLowerCase().startsWith('https://')) return undefined;
   return (
     `listen: ${formatListenAddress(listen)} speaks plain HTTP beyond this machine, so passwords and tokens can be read on the way; ` +
@@ -24,7 +24,7 @@ loopback.addSubnet('127.0.0.0', 8);
 loopback.addAddress('::1', 'ipv6');
 
 /** An empty host is every address; a name other than localhost may be any. */
-function isLoopback(host: string): boolean {
+export function isLoopbackListener(host: string): boolean {
   const version = isIP(host);
   if (version === 0) return host.toLowerCase() === 'localhost';
   return loopback.check(host, version === 4 ? 'ipv4' : 'ipv6');

@@ -1,6 +1,7 @@
 import { RegistryError } from '../domain/errors.ts';
 import type { ImageName } from '../domain/image-name.ts';
 import { parseImageName } from '../domain/image-name.ts';
+import { hostInName } from '../domain/no-rule.ts';
 import type { PullTarget } from '../domain/pull-rule.ts';
 import type { Reference } from '../domain/reference.ts';
 import { parseReference } from '../domain/reference.ts';
@@ -53,7 +54,14 @@ function findTarget(
   if (ownHosts.has(image.host)) return rules.byPath(path);
   const byPath = rules.byPath(written);
   if (byPath?.rule !== undefined && byPath.rule.prefix !== rootPrefix) return byPath;
-  return rules.byHost(image.host, image.repository) ?? byPath;
+  return rules.byHost(image.host, image.repository) ?? behindOtherName(path, rules) ?? byPath;
+}
+
+/** As clients elsewhere name this server, by an address that it does not know as its own, with a registry's host behind it. */
+function behindOtherName(path: string, rules: RuleSet): PullTarget | undefined {
+  if (hostInName(path) === undefined) return undefined;
+  const target = rules.byPath(path);
+  return target?.rule?.prefix === rootPrefix ? undefined : target;
 }
 
 /** The name itself: content of a removed rule may still be held under it. */

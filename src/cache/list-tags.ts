@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { ListsBusy } from '../domain/lists-busy.ts';
+import { noRuleText } from '../domain/no-rule.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../ports/upstream.ts';
 import type { Cache, PullRequest, TagsAnswer } from './cache.ts';
 import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
@@ -240,9 +241,11 @@ export function createTagLister(parts: Parts): TagLister {
       (await parts.metadata.findRepository(repositoryKey(request))) !== undefined;
     const detail = isRuled(request) ? 'held only' : 'no rule';
     if (isHere) return { ...ours, outcome: { verdict: 'hit', detail } };
-    throw new RegistryError('nameUnknown', 'repository unknown', {
-      detail: { name: request.target.repository },
-    });
+    const { repository } = request.target;
+    const message = isRuled(request)
+      ? 'repository unknown'
+      : `not here, and ${noRuleText(repository)}`;
+    throw new RegistryError('nameUnknown', message, { detail: { name: repository } });
   }
 
   return {

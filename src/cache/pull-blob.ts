@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
 import { possibleSize } from '../domain/digest.ts';
+import { noRuleText } from '../domain/no-rule.ts';
 import { ruleIdentity } from '../domain/rule-identity.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { BlobClaim, Metadata } from '../metadata/metadata.ts';
@@ -158,7 +159,7 @@ export function createBlobPuller(
       digest,
       request.heldOnly === true
         ? 'not here, and nothing new may be fetched'
-        : 'not here, and no rule leads here',
+        : `not here, and ${noRuleText(request.target.repository)}`,
     );
   }
 

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
 import { RegistryError } from '../domain/errors.ts';
+import { noRuleText } from '../domain/no-rule.ts';
 import type { Reference } from '../domain/reference.ts';
 import type { Tag } from '../domain/tag.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
@@ -75,7 +76,7 @@ export function createManifestPuller(
     const manifest =
       digest === undefined ? undefined : await parts.memory.findManifest(request, digest);
     if (manifest === undefined)
-      throw unknownManifest(reference, 'not here, and no rule leads to this repository');
+      throw unknownManifest(reference, `not here, and ${noRuleText(request.target.repository)}`);
     const detail = tag !== undefined && isOwn(tag) ? tag.provenance : 'no rule';
     return held(request, manifest, { verdict: 'hit', detail });
   }

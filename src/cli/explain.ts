@@ -21,9 +21,14 @@ Examples:
   # Ask upstream too, with one HEAD
   breakwater explain nginx --probe
 
+  # What would a node get, and a user?
+  breakwater explain registry.k8s.io/pause:3.10 --as anonymous --from 192.0.2.7
+  breakwater explain team/app:1 --as ci
+
   # Is it all here?
   breakwater explain registry.k8s.io/pause:3.10 -o json | jq -r .content.state
 
+With --as or --from it ends with 4 where they would not get the image.
 With --probe it ends with 3 where upstream lacks the image, with 4 where it denies it, with 5 where it cannot be asked.
 `;
 
@@ -32,18 +37,29 @@ export function addExplainCommand(program: Command, context: CommandContext): vo
     .command('explain <image>')
     .summary('say what a pull of an image would do, and why')
     .description(
-      'Says which rule leads to an image, what is held of it, what limits upstream, and what a pull now would do. Upstream is asked only with --probe.',
+      'Says what a pull of an image would get, here and on another machine, which rule leads to it, what is held of it, and what limits upstream. Upstream is asked only with --probe.',
     )
-    .option('--probe', 'ask upstream with one HEAD');
+    .option('--probe', 'ask upstream with one HEAD')
+    .option('--as <principal>', 'for whom: a name, an ARN, root, or anonymous, as it is without')
+    .option(
+      '--from <address>',
+      'as if pulled from there; without it, from this machine and from another',
+    );
   addServerOptions(addOutputOptions(command))
     .addHelpText('after', examples)
-    .action(async (image: string, options: OutputOptions & ServerOptions & { probe?: boolean }) => {
+    .action(async (image: string, options: Options) => {
       const { terminal } = context;
+      const { as, from } = options;
       const found = await askServer<Explanation>(
         {
           method: 'GET',
           path: 'explain',
-          query: { image, ...(options.probe === true ? { probe: 'true' } : {}) },
+          query: {
+            image,
+            ...(options.probe === true ? { probe: 'true' } : {}),
+            ...(as === undefined ? {} : { as }),
+            ...(from === undefined ? {} : { from }),
+          },
           deadlineMs,
         },
         options,
@@ -54,8 +70,20 @@ export function addExplainCommand(program: Command, context: CommandContext): vo
       if (output === 'json' || output === 'yaml') await printValue(terminal, output, found);
       else if (output === 'name') terminal.out(`${nameOf(found)}\n`);
       else terminal.out(renderExplanation(found, { wide: output === 'wide', paint }));
-      context.end(exitOf(found));
+      const isAsked = as !== undefined || from !== undefined;
+      context.end(isAsked && isRefused(found) ? 'forbidden' : exitOf(found));
     });
+}
+
+interface Options extends OutputOptions, ServerOptions {
+  readonly probe?: boolean;
+  readonly as?: string;
+  readonly from?: string;
+}
+
+/** From anywhere that was asked about. */
+function isRefused({ callers = [] }: Explanation): boolean {
+  return callers.some(({ status }) => status >= 400);
 }
 
 function nameOf(found: Explanation): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ExplainedTag, Explanation } from '../domain/explanation.ts';
+import type { ExplainedCaller, ExplainedTag, Explanation } from '../domain/explanation.ts';
 import { renderExplanation } from './explanation-text.ts';
 
 const tag: ExplainedTag = {
@@ -17,7 +17,7 @@ const tag: ExplainedTag = {
   historyCount: 1,
 };
 
-function textOf(change: Partial<ExplainedTag>): string {
+function textOf(change: Partial<ExplainedTag>, callers: readonly ExplainedCaller[] = []): string {
   const found: Explanation = {
     image: 'up/a:1',
     repository: 'up/a',
@@ -40,6 +40,7 @@ function textOf(change: Partial<ExplainedTag>): string {
     },
     limiter: null,
     verdict: { code: 'hit', text: 'served' },
+    callers,
     probe: null,
   };
   return renderExplanation(found, { wide: false, paint: (_style, text) => text });
@@ -56,6 +57,23 @@ test('a cached tag is shown with when it was validated and until when it is fres
 
 test('a stale tag is shown with since when', () => {
   assert.match(textOf({ fresh: false }), /, stale since 2026-01-02T00:00:00.000Z$/m);
+});
+
+test('its first lines say what callers would get, by the status that their client shows', () => {
+  const callers = [
+    { as: 'anonymous', from: 'this machine', status: 200, text: 'fetched and kept' },
+    { as: 'anonymous', from: 'another machine', status: 401, text: 'not held' },
+  ];
+  const [, first, second, third = ''] = textOf({}, callers).split('\n');
+  assert.equal(
+    first?.replaceAll(/ +/g, ' '),
+    'pull 200 for anonymous from this machine: fetched and kept',
+  );
+  assert.equal(
+    second?.replaceAll(/ +/g, ' '),
+    'pull 401 for anonymous from another machine: not held',
+  );
+  assert.match(third, /^verdict /);
 });
 
 test('an immutable tag is shown with when it was validated, and that it stays', () => {

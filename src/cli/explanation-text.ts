@@ -16,6 +16,7 @@ export function renderExplanation(found: Explanation, look: ExplanationLook): st
   const { paint, wide } = look;
   const separator = found.reference.includes(':') ? '@' : ':';
   const rows: Row[] = [
+    ...callerRows(found),
     ['verdict', `${found.verdict.code}: ${found.verdict.text}`],
     ...ruleRows(found),
     ...tagRows(found),
@@ -26,6 +27,14 @@ export function renderExplanation(found: Explanation, look: ExplanationLook): st
   const aligned = alignRows(rows.map(([key, value]) => [key, printable(value)]));
   const colored = aligned.replaceAll(/^\S+/gm, (key) => paint('dim', key));
   return `${paint('bold', `${found.repository}${separator}${found.reference}`)}\n${colored}`;
+}
+
+/** What they would get, by the status that their client shows. */
+function callerRows({ callers = [] }: Explanation): Row[] {
+  return callers.map(({ as, from, status, text }) => [
+    'pull',
+    `${status} for ${as} from ${from}: ${text}`,
+  ]);
 }
 
 function ruleRows(found: Explanation): Row[] {

@@ -46,6 +46,8 @@ export interface ErrorOptionsOf {
   /** Sent as Retry-After, rounded up to whole seconds. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
+  /** Why, for the operator's log alone: which statement or setting decided. Never sent. */
+  readonly because?: string;
   /** How the cache came to this answer, for `Cache-Status`; absent where it was not asked. */
   readonly outcome?: CacheOutcome;
 }
@@ -57,6 +59,7 @@ export class RegistryError extends Error {
   readonly detail: Readonly<Record<string, unknown>> | undefined;
   readonly retryAfterMs: number | undefined;
   readonly outcome: CacheOutcome | undefined;
+  readonly because: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptionsOf = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -64,5 +67,18 @@ export class RegistryError extends Error {
     this.detail = options.detail;
     this.retryAfterMs = options.retryAfterMs;
     this.outcome = options.outcome;
+    this.because = options.because;
+  }
+
+  /** The same error in other words. */
+  reworded(message: string): RegistryError {
+    const { detail, retryAfterMs, outcome, because, cause } = this;
+    return new RegistryError(this.code, message, {
+      ...(detail === undefined ? {} : { detail }),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+      ...(outcome === undefined ? {} : { outcome }),
+      ...(because === undefined ? {} : { because }),
+      cause,
+    });
   }
 }

@@ -18,13 +18,29 @@ export interface Explanation {
   readonly tag: ExplainedTag | null;
   readonly content: ExplainedContent;
   readonly limiter: ExplainedLimiter | null;
+  /** For the callers that were asked about; without any, for who may have it fetched. */
   readonly verdict: { readonly code: PullForecast; readonly text: string };
+  /** What callers would get; absent where only the image was looked at. */
+  readonly callers?: readonly ExplainedCaller[];
   /** Only where it was asked for. */
   readonly probe: ExplainedProbe | null;
 }
 
+/** What one caller would get of a pull now. */
+export interface ExplainedCaller {
+  /** An ARN, or `anonymous`. */
+  readonly as: string;
+  /** An IP address, `this machine` or `another machine`. */
+  readonly from: string;
+  /** Of the answer that decides whether they get the image. */
+  readonly status: number;
+  readonly text: string;
+}
+
 /** What a pull now would do. */
 export type PullForecast =
+  /** By what the caller may; the rest are the rule's and the upstream's doing. */
+  | 'refused'
   | 'noRule'
   | 'denied'
   | 'stopped'

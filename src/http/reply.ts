@@ -53,13 +53,17 @@ export interface ReplyNote {
   readonly reference?: string;
   readonly digest?: string;
   readonly verdict?: Verdict;
-  /** Who asked, as the audit has it; absent for anonymous. */
+  /** Who asked, as the audit has it; absent for anonymous, unless it was refused something. */
   readonly principal?: string;
+  /** Why it was refused or failed, for whoever runs the server. */
+  readonly reason?: string;
 }
 
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  /** Printable ASCII that is put behind the status in the status line: some clients print nothing else of an answer without a body. */
+  readonly statusText?: string;
   /** Never written for HEAD, 204 and 304; Content-Length is the writer's, from the body or the span, except for HEAD replies that set it. */
   readonly body?: string | Uint8Array | ByteSource;
   /** `latin1`: each character of the string body is a byte, so that one that is sent again and again is made once. */
@@ -69,8 +73,7 @@ export interface Reply {
   readonly note: ReplyNote;
 }
 
-/** Answers at once where nothing has to be waited for. */
-export type Handler = (request: Incoming) => Reply | Promise<Reply>;
+export type Handler = (request: Incoming) => Promise<Reply>;
 
 /** A finished exchange, told once when the last byte went out or the socket closed. */
 export interface Served {

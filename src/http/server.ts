@@ -17,7 +17,7 @@ import { badHost, hostProblem, refuse } from './bad-request.ts';
 import { createCertificateNames, withNames } from './certificate-names.ts';
 import { progressLimits } from './progress.ts';
 import type { ProgressLimits } from './progress.ts';
-import type { Handler, Incoming, Reply, Served } from './reply.ts';
+import type { Handler, Incoming, Reply, Served, ReplyNote } from './reply.ts';
 import type { Timer } from './timer.ts';
 import { createWholeBodies } from './whole-bodies.ts';
 import type { WholeBodies } from './whole-bodies.ts';
@@ -44,8 +44,8 @@ export interface HttpServerOptions {
   readonly onServed?: (served: Served) => void;
   /** What a handler threw, or a body that broke after its headers. Must not throw. */
   readonly onError?: (error: unknown, request: Incoming) => void;
-  /** The reply to an error thrown by a handler or by a body before its first byte; without it a plain 500. */
-  readonly replyTo?: (error: unknown, request: Incoming) => Reply;
+  /** The reply to an error thrown by a handler, or by a body before its first byte: then with the note of the reply it was to be. Without it a plain 500. */
+  readonly replyTo?: (error: unknown, request: Incoming, note?: ReplyNote) => Reply;
   /** Absent: nobody stands before it, and it has no names. */
   readonly clients?: ClientRules;
   readonly bodyWaitMs?: number;
@@ -155,8 +155,8 @@ function serve(
       onServed?.(served);
     },
   };
-  const replyTo = (error: unknown, exchange: Exchange): Reply =>
-    options.replyTo?.(error, exchange) ?? internalError;
+  const replyTo = (error: unknown, exchange: Exchange, note?: ReplyNote): Reply =>
+    options.replyTo?.(error, exchange, note) ?? internalError;
   const waitMs = options.bodyWaitMs ?? 10_000;
   const write = createWriter({
     bodies: createBodySender({ buffers: options.buffers, waitMs, timer }),
@@ -187,14 +187,11 @@ function serve(
       onError?.(error, exchange);
       write(exchange, replyTo(error, exchange));
     };
-    let reply: Reply | Promise<Reply>;
     try {
-      reply = handler(exchange);
+      handler(exchange).then((reply) => write(exchange, reply), failed);
     } catch (error) {
-      return failed(error);
+      failed(error);
     }
-    if (reply instanceof Promise) reply.then((settled) => write(exchange, settled), failed);
-    else write(exchange, reply);
   };
   server.on('request', (request, response) => answer(request, response, false));
   server.on('checkContinue', (request, response) => answer(request, response, true));

@@ -1,9 +1,10 @@
+import { STATUS_CODES } from 'node:http';
 import type { ByteSource } from '../domain/byte-source.ts';
 import type { BodySender } from './body.ts';
 import type { Exchange } from './exchange.ts';
 import { heldBody } from './held-body.ts';
 import { linger, passOver } from './linger.ts';
-import type { Reply } from './reply.ts';
+import type { Reply, ReplyNote } from './reply.ts';
 import type { Timer } from './timer.ts';
 
 /** Bodies up to this many bytes go out as one string with their headers: one system call, no buffer of their own. */
@@ -24,7 +25,7 @@ export interface WriterOptions {
   readonly bodies: BodySender;
   readonly timer: Timer;
   /** What is answered to an error that comes before the first byte of a body, or instead of a reply. */
-  readonly replyTo: (error: unknown, exchange: Exchange) => Reply;
+  readonly replyTo: (error: unknown, exchange: Exchange, note: ReplyNote) => Reply;
   /** True once the server stops: replies then say `Connection: close`. */
   readonly closing: () => boolean;
   /** A body broke after its headers were sent, or a reply could not be written. */
@@ -36,7 +37,10 @@ export function createWriter(options: WriterOptions): Writer {
 
   const head = (exchange: Exchange, reply: Reply, length: number | undefined): void => {
     const ends = closing() || (exchange.bodyUnread && !smallUnread(exchange));
-    exchange.response.writeHead(reply.status, fieldsOf(exchange.id, reply, length, ends));
+    const fields = fieldsOf(exchange.id, reply, length, ends);
+    if (reply.statusText === undefined) exchange.response.writeHead(reply.status, fields);
+    else
+      exchange.response.writeHead(reply.status, phraseOf(reply.status, reply.statusText), fields);
   };
 
   /** Headers and body in one go; `body` is left out where only its length is told. */
@@ -93,7 +97,7 @@ export function createWriter(options: WriterOptions): Writer {
         if (!exchange.closed) exchange.connection.socket.destroy();
         if (!exchange.isLeaving(error)) onBroken(error, exchange);
         exchange.end(false);
-      } else write(exchange, replyTo(error, exchange), true);
+      } else write(exchange, replyTo(error, exchange, reply.note), true);
       return;
     }
     if (exchange.closed) return exchange.end(false);
@@ -117,10 +121,15 @@ export function createWriter(options: WriterOptions): Writer {
     } catch (error) {
       onBroken(error, exchange);
       if (exchange.response.headersSent) exchange.connection.socket.destroy();
-      else write(exchange, replyTo(error, exchange), true);
+      else write(exchange, replyTo(error, exchange, reply.note), true);
     }
   };
   return write;
+}
+
+/** `503 Service Unavailable: upstream cannot be reached` (RFC 9112 §4: a reason phrase means nothing to clients but text). */
+function phraseOf(status: number, text: string): string {
+  return `${STATUS_CODES[status] ?? 'Error'}: ${text}`;
 }
 
 /** Names and values in turn, which Node sends as they are. */

@@ -6,6 +6,7 @@ import type { ServedExchange } from './served-exchange.ts';
 /** Query parameters that may be shown; all others may hold secrets. */
 const shown: ReadonlySet<string> = new Set(['ns', 'n', 'last', 'artifactType']);
 const queryCharactersMax = 2048;
+const reasonCharactersMax = 1024;
 
 /** One JSON line a request. */
 export interface AccessLog {
@@ -46,6 +47,7 @@ function lineOf(
   line += `,"status":${reply.status},"bytes":${bytes},"dur_ms":${Math.round(durationMs * 1000) / 1000}`;
   if (note.verdict !== undefined) line += `,"cache":"${note.verdict}"`;
   if (note.principal !== undefined) line += `,"principal":${jsonText(note.principal)}`;
+  if (note.reason !== undefined) line += `,"reason":${jsonText(note.reason, reasonCharactersMax)}`;
   if (note.rule !== undefined) line += `,"rule":${jsonText(note.rule)}`;
   line += `,"client_ip":${jsonText(request.clientAddress)}`;
   const agent = request.headers['user-agent'];

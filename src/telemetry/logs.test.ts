@@ -86,6 +86,12 @@ suite('access log', () => {
     );
   });
 
+  test('a refusal says who was refused and why', () => {
+    const reason = 'no statement of a policy allows ecr:BatchGetImage to "ann"';
+    const line = lineOf(exchange({}, { principal: 'anonymous', reason }));
+    deepEqual([line['principal'], line['reason']], ['anonymous', reason]);
+  });
+
   test('no query parameter but the known ones is shown, and no header but User-Agent', () => {
     const headers = { 'user-agent': 'x', authorization: 'Basic c2VjcmV0', cookie: 'secret' };
     const output = collecting();

@@ -8,7 +8,10 @@ export interface ServedExchange {
     readonly method: string;
     /** Raw, after the `?`. */
     readonly query: string;
-    readonly headers: { readonly 'user-agent'?: string | undefined };
+    readonly headers: {
+      readonly 'user-agent'?: string | undefined;
+      readonly authorization?: string | undefined;
+    };
     readonly clientAddress: string;
   };
   readonly reply: {
@@ -23,8 +26,10 @@ export interface ServedExchange {
       readonly reference?: string;
       readonly digest?: string;
       readonly verdict?: Verdict;
-      /** Who asked, as the audit has it; absent for anonymous. */
+      /** Who asked, as the audit has it; absent for anonymous, unless it was refused something. */
       readonly principal?: string;
+      /** Why it was refused or failed. */
+      readonly reason?: string;
     };
   };
   readonly bytes: number;

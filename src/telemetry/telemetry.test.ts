@@ -307,6 +307,41 @@ suite('telemetry', () => {
     match(text(), /^\d\d:\d\d:\d\d docker\.io\/library\/nginx:1\.27 {2}67\.3 MB {2}2\.1 s\n$/);
   });
 
+  const refused = (status: number, authorization?: string): ServedExchange => {
+    const exchange = served('GET', status, {});
+    const { verdict: _none, ...note } = exchange.reply.note;
+    const why = { principal: 'anonymous', reason: 'anonymousImport is loopback' };
+    return {
+      ...exchange,
+      request: {
+        ...exchange.request,
+        headers: authorization === undefined ? {} : { authorization },
+      },
+      reply: { status, note: { ...note, ...why } },
+    };
+  };
+  for (const [name, exchange, told] of [
+    ['who was refused what and why', refused(401, 'Bearer x'), true],
+    ['who may not', refused(403), true],
+    ['no request that is to learn where tokens are had', refused(401), false],
+    [
+      'no failure of an upstream, which is told by itself',
+      served('GET', 503, { verdict: 'error', reason: 'x' }),
+      false,
+    ],
+    ['nothing of what went well', served('GET', 200, {}), false],
+  ] as const)
+    test(`at a terminal a person reads ${name}`, () => {
+      const { telemetry, text } = build('text');
+      telemetry.served(exchange);
+      telemetry.served(exchange);
+      if (!told) return equal(text(), '');
+      match(
+        text(),
+        /^\S+ warn: cache: \S+ was refused docker\.io\/library\/nginx:1\.27 with 40[13]: anonymous: anonymousImport is loopback\n$/,
+      );
+    });
+
   test('in JSON it has its digest, bytes and duration too', () => {
     const { telemetry, text, counted } = build('json');
     telemetry.emit(arrived);

@@ -41,7 +41,8 @@ export function createTelemetry({
     },
     served(exchange) {
       metrics.served(exchange);
-      accessLog?.served(exchange);
+      if (accessLog === undefined) tellRefusal(exchange, tell);
+      else accessLog.served(exchange);
       recordPull(exchange, registry, clock, pulls);
     },
   };
@@ -73,6 +74,23 @@ function recordPull(
     verdict: note.verdict,
     at: clock.now(),
   });
+}
+
+/** Where requests are not logged a person still reads whom the server turned away, and why; what upstream did is told by events. */
+function tellRefusal({ request, reply }: ServedExchange, tell: Tell): void {
+  const { status, note } = reply;
+  if (status < 400 || note.verdict !== undefined || note.reason === undefined) return;
+  // Clients ask without credentials first, to learn where tokens are had.
+  if (status === 401 && request.headers.authorization === undefined) return;
+  const { repository, reference = '', principal = 'who asked', reason } = note;
+  const between = reference === '' ? '' : reference.includes(':') ? '@' : ':';
+  const what = repository === undefined ? note.route : `${repository}${between}${reference}`;
+  tell(
+    `refused ${status} ${what} ${request.clientAddress}`,
+    'warn',
+    `${request.clientAddress} was refused ${what} with ${status}: ${principal}: ${reason}`,
+    {},
+  );
 }
 
 type Tell = (key: string, level: LogLevel, message: string, fields: LogFields) => void;

@@ -223,6 +223,7 @@ function send(
         const bytes = Buffer.concat(chunks);
         resolve({
           status: answer.statusCode ?? 0,
+          statusText: answer.statusMessage ?? '',
           headers: answer.headers,
           bytes,
           text: bytes.toString(),

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { stringify } from 'yaml';
-import { findCriTools, startCri, type Cri } from './cri.ts';
+import { findCriTools, startCri, type Cri, type CriOptions } from './cri.ts';
 import { eventually, startProcess } from './process.ts';
 import { makeRunFolder, removeRunFolder } from './run-folder.ts';
 import { makeCgroup, run } from './sandbox.ts';
@@ -64,10 +64,14 @@ export function makeNodeNetwork(): void {
   run('bash', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
 }
 
-/** Starts a cluster whose nodes ask `mirror` for every image, and waits until they are ready. Ends with the test. */
+export interface ClusterOptions extends Pick<CriOptions, 'mirror' | 'hostsDir'> {
+  readonly nodes: number;
+}
+
+/** Starts a cluster whose nodes ask `mirror` for every image, or whom `hostsDir` says, and waits until they are ready. Ends with the test. */
 export async function startCluster(
   t: TestContext,
-  options: { readonly nodes: number; readonly mirror: string },
+  { nodes: count, ...hosts }: ClusterOptions,
 ): Promise<Cluster> {
   const tools = await findClusterTools();
   if ('missing' in tools) throw new Error(tools.missing);
@@ -97,9 +101,9 @@ export async function startCluster(
   );
   startControllers(paths, kubeconfig, start);
   const nodes: Node[] = [];
-  for (let n = 1; n <= options.nodes; n += 1) {
+  for (let n = 1; n <= count; n += 1) {
     const launcher = await makeNodeNamespaces(t, n);
-    const cri = await startCri(t, { mirror: options.mirror, subnet: `10.98.${n}.0/24`, launcher });
+    const cri = await startCri(t, { ...hosts, subnet: `10.98.${n}.0/24`, launcher });
     if (cri === undefined) throw new Error('the tools of a node are gone');
     const name = `n${n}`;
     const config = join(cri.folder, 'kubelet.yaml');
@@ -257,8 +261,8 @@ function addressOf(n: number): string {
   return `10.97.0.${10 + n}`;
 }
 
-/** A node's network and mounts; answers what runs a command in them. */
-async function makeNodeNamespaces(t: TestContext, n: number): Promise<readonly string[]> {
+/** Another machine of the network: namespaces of its own; answers what runs a command in them. */
+export async function makeNodeNamespaces(t: TestContext, n: number): Promise<readonly string[]> {
   const flags = ['--net', '--mount', '--propagation', 'private', 'sleep', 'infinity'];
   const holder = startProcess('unshare', flags);
   t.after(() => holder.stop('SIGKILL'));
@@ -276,7 +280,7 @@ async function makeNodeNamespaces(t: TestContext, n: number): Promise<readonly s
   inNode('ip', 'link', 'set', 'eth0', 'up');
   inNode('ip', 'route', 'add', 'default', 'via', hostAddress);
   inNode('bash', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward');
-  run('ip', 'route', 'add', `10.98.${n}.0/24`, 'via', addressOf(n));
+  run('ip', 'route', 'replace', `10.98.${n}.0/24`, 'via', addressOf(n));
   for (const path of [
     '/run/containerd',
     '/run/netns',

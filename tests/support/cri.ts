@@ -6,19 +6,27 @@ import { programFolder } from './docker.ts';
 import { eventually, startProcess, type Running } from './process.ts';
 import { makeRunFolder, removeRunFolder } from './run-folder.ts';
 import { unmountBelow } from './sandbox.ts';
-import { findTools, runCommand } from './tools.ts';
+import { findTools, runCommand, type CommandResult } from './tools.ts';
 
 export interface Cri {
   readonly folder: string;
   readonly socket: string;
   readonly daemon: Running;
+  /** What runs `crictl`, in a shell. */
+  readonly command: string;
+  /** Where a `hosts.toml` for each registry lies. */
+  readonly hostsDir: string;
   /** `crictl ARGS`; throws where it fails. */
   crictl(...args: readonly string[]): Promise<string>;
+  /** The same; any exit is an answer. */
+  try(...args: readonly string[]): Promise<CommandResult>;
 }
 
 export interface CriOptions {
-  /** Asked in place of every registry, with `?ns=`. */
-  readonly mirror: string;
+  /** Asked in place of every registry, with `?ns=`; absent: `hostsDir` is the test's to fill. */
+  readonly mirror?: string;
+  /** Absent: a folder of its own. */
+  readonly hostsDir?: string;
   /** The addresses of pods. */
   readonly subnet: string;
   /** Put before each command: to run it in a node's own namespaces. */
@@ -66,9 +74,10 @@ export async function startCri(t: TestContext, options: CriOptions): Promise<Cri
   const path = await programFolder(folder, names, paths);
   const socket = join(folder, 'containerd.sock');
   const config = join(folder, 'containerd.toml');
-  await writeFile(config, containerdConfig(folder, dirname(paths.bridge)));
+  const { hostsDir = join(folder, 'certs.d'), mirror } = options;
+  await writeFile(config, containerdConfig(folder, dirname(paths.bridge), hostsDir));
   await writeNetwork(folder, options.subnet);
-  await writeMirror(folder, options.mirror);
+  if (mirror !== undefined) await writeMirror(hostsDir, mirror);
   const crictlConfig = join(folder, 'crictl.yaml');
   await writeFile(crictlConfig, '');
   const [program, ...args] = [...(options.launcher ?? []), paths.containerd, '--config', config];
@@ -92,6 +101,14 @@ export async function startCri(t: TestContext, options: CriOptions): Promise<Cri
     folder,
     socket,
     daemon,
+    command: [
+      'env',
+      ...Object.entries(env).map(([name, value]) => `${name}="${value}"`),
+      crictl,
+      ...before,
+    ].join(' '),
+    hostsDir,
+    try: tryCrictl,
     async crictl(...more) {
       const result = await tryCrictl(...more);
       if (result.code === 0) return result.stdout.trim();
@@ -102,7 +119,7 @@ export async function startCri(t: TestContext, options: CriOptions): Promise<Cri
   };
 }
 
-function containerdConfig(folder: string, plugins: string): string {
+function containerdConfig(folder: string, plugins: string, hostsDir: string): string {
   const socket = join(folder, 'containerd.sock');
   return `version = 3
 root = "${join(folder, 'root')}"
@@ -114,7 +131,7 @@ state = "${join(folder, 'state')}"
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "${pauseImage}"
 [plugins."io.containerd.cri.v1.images".registry]
-  config_path = "${join(folder, 'certs.d')}"
+  config_path = "${hostsDir}"
 [plugins."io.containerd.cri.v1.runtime"]
   # Root of a test machine may lack CAP_SYS_RESOURCE, which lowering a score takes.
   restrict_oom_score_adj = true
@@ -141,8 +158,8 @@ async function writeNetwork(folder: string, subnet: string): Promise<void> {
   );
 }
 
-async function writeMirror(folder: string, url: string): Promise<void> {
-  const hosts = join(folder, 'certs.d', '_default');
+async function writeMirror(hostsDir: string, url: string): Promise<void> {
+  const hosts = join(hostsDir, '_default');
   await mkdir(hosts, { recursive: true });
   await writeFile(
     join(hosts, 'hosts.toml'),

@@ -34,17 +34,27 @@ export const dockerKinds: readonly DockerKind[] = [
 
 export interface Docker {
   readonly daemon: Running;
+  /** What runs its command line, in a shell. */
+  readonly command: string;
   /** `docker ARGS`; any exit is an answer. */
   try(args: readonly string[], input?: string): Promise<CommandResult>;
   /** Its output; throws where it fails. */
   run(...args: readonly string[]): Promise<string>;
 }
 
-/** Starts a daemon with this mirror of Docker Hub; it ends with the test. Nothing, and a skip said aloud, where a tool is missing. */
+export interface DockerOptions {
+  /** Keys of `daemon.json`. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** Put before each command: to run it on another machine of the network. */
+  readonly launcher?: readonly string[];
+}
+
+/** Starts a daemon with this mirror of Docker Hub, if any; it ends with the test. Nothing, and a skip said aloud, where a tool is missing. */
 export async function startDocker(
   t: TestContext,
   kind: DockerKind,
-  hubMirror: string,
+  hubMirror: string | undefined,
+  { settings = {}, launcher = [] }: DockerOptions = {},
 ): Promise<Docker | undefined> {
   const names = [kind.dockerd, kind.runc, 'containerd', 'containerd-shim-runc-v2'] as const;
   const tools = await findTools('docker-20.10', ...names);
@@ -60,7 +70,8 @@ export async function startDocker(
   await writeFile(
     config,
     JSON.stringify({
-      'registry-mirrors': [hubMirror],
+      ...(hubMirror === undefined ? {} : { 'registry-mirrors': [hubMirror] }),
+      ...settings,
       ...(kind.dockerd === 'dockerd' ? { features } : {}),
     }),
   );
@@ -68,7 +79,8 @@ export async function startDocker(
   flags.push('--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'));
   flags.push('--cgroup-parent', `/${sandboxName()}`);
   flags.push('--bridge', 'none', '--iptables=false', '--ip6tables=false', '--userland-proxy=false');
-  const daemon = startProcess(tools.paths[kind.dockerd], flags, { env: { PATH: path } });
+  const [dockerd = '', ...rest] = [...launcher, tools.paths[kind.dockerd], ...flags];
+  const daemon = startProcess(dockerd, rest, { env: { PATH: path } });
   t.after(async () => {
     await daemon.stop('SIGTERM', 20_000);
     unmountBelow(folder);
@@ -78,8 +90,10 @@ export async function startDocker(
   const env = { DOCKER_HOST: socket, DOCKER_CONFIG: join(folder, 'client'), HOME: folder };
   const attempt = (args: readonly string[], input = ''): Promise<CommandResult> =>
     runCommand(tools.paths['docker-20.10'], args, { env, input });
+  const settled = Object.entries(env).map(([name, value]) => `${name}="${value}"`);
   return {
     daemon,
+    command: `env ${settled.join(' ')} "${tools.paths['docker-20.10']}"`,
     try: attempt,
     async run(...args) {
       const result = await attempt(args);

@@ -4,6 +4,8 @@ import { connect } from 'node:net';
 
 export interface HttpAnswer {
   readonly status: number;
+  /** What stands behind the status. */
+  readonly statusText: string;
   readonly headers: IncomingHttpHeaders;
   readonly bytes: Buffer;
   readonly text: string;
@@ -46,6 +48,7 @@ export function exchange(
         const bytes = Buffer.concat(chunks);
         resolve({
           status: answer.statusCode ?? 0,
+          statusText: answer.statusMessage ?? '',
           headers: answer.headers,
           bytes,
           text: bytes.toString(),

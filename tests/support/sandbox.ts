@@ -73,22 +73,23 @@ export function sandboxName(): string {
 export function prepareSandbox(): void {
   run('ip', 'link', 'set', 'lo', 'up');
   for (const path of hidden) {
-    if (path === '/var/log') {
-      run('mount', '-t', 'tmpfs', 'tmpfs', path);
-      continue;
-    }
-    // Shows what the machine has there, and keeps changes to itself.
-    const changes = join('/tmp', `${sandboxName()}${path.replaceAll('/', '-')}`);
-    mkdirSync(changes);
-    run('mount', '-t', 'tmpfs', 'tmpfs', changes);
-    const [upper, work] = [join(changes, 'upper'), join(changes, 'work')];
-    mkdirSync(upper);
-    mkdirSync(work);
-    const layers = `lowerdir=${path},upperdir=${upper},workdir=${work}`;
-    run('mount', '-t', 'overlay', 'overlay', '-o', layers, path);
-    run('umount', '--lazy', changes);
-    rmdirSync(changes);
+    if (path === '/var/log') run('mount', '-t', 'tmpfs', 'tmpfs', path);
+    else keepChanges(path);
   }
+}
+
+/** From here on the folder shows what the machine has there, and keeps what is changed in it to the sandbox. */
+export function keepChanges(path: string): void {
+  const changes = join('/tmp', `${sandboxName()}${path.replaceAll('/', '-')}`);
+  mkdirSync(changes);
+  run('mount', '-t', 'tmpfs', 'tmpfs', changes);
+  const [upper, work] = [join(changes, 'upper'), join(changes, 'work')];
+  mkdirSync(upper);
+  mkdirSync(work);
+  const layers = `lowerdir=${path},upperdir=${upper},workdir=${work}`;
+  run('mount', '-t', 'overlay', 'overlay', '-o', layers, path);
+  run('umount', '--lazy', changes);
+  rmdirSync(changes);
 }
 
 /** What an engine left mounted in its folder, so that the folder can be removed. */

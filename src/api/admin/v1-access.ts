@@ -6,17 +6,15 @@ import type { Action } from '../../domain/access-action.ts';
 import { actions } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { identityActions } from '../../domain/identity-action.ts';
-import type { Principal } from '../../domain/principal.ts';
-import { anonymous, isPrincipalName, parsePrincipalArn } from '../../domain/principal.ts';
 import type { AuditRow } from '../../metadata/access-metadata.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
-import type { Admission, Owner } from './v1-admission.ts';
+import type { Admission } from './v1-admission.ts';
 import type { Endpoint } from './v1-endpoint.ts';
 import { endpoint } from './v1-endpoint.ts';
 import { fields } from './v1-input.ts';
+import { findNamed, readPrincipalName } from './v1-named-principal.ts';
 import * as outputs from './v1-outputs.ts';
 import { isoTime, pageOf, readCursor } from './v1-page.ts';
-import { unknownOwner } from './v1-users.ts';
 
 export interface AccessParts {
   readonly admission: Admission;
@@ -53,7 +51,7 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
         repository: fields.repository,
         account: fields.account,
         region: fields.region,
-        sourceIp: z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address' }).optional(),
+        sourceIp: fields.address,
       }),
       output: outputs.accessDecision,
       answer: async ({ input, ...asker }) => {
@@ -65,7 +63,7 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
         if (named !== undefined)
           await admission.requireIdentity(asker, identityActions.simulatePolicy, named);
         const caller: Caller = {
-          principal: named === undefined ? anonymous : await readPrincipal(parts, named),
+          principal: await findNamed(parts, named),
           via: 'key',
           scopes: undefined,
         };
@@ -103,37 +101,6 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
       },
     }),
   ];
-}
-
-/** An ARN, `root`, or the name of a user of the asker's account; `undefined`: anonymous. */
-function readPrincipalName(text: string, account: string): Owner | undefined {
-  if (text === 'anonymous') return undefined;
-  const named = parsePrincipalArn(text) ?? {
-    account,
-    name: text === 'root' ? undefined : text,
-  };
-  if (named.name === undefined || isPrincipalName(named.name)) return named;
-  throw new RegistryError('requestInvalid', 'principal: not a principal', {
-    detail: {
-      field: 'principal',
-      hint: `write a user's name, arn:aws:iam::${account}:user/NAME, root or anonymous`,
-    },
-  });
-}
-
-/** It must be there. */
-async function readPrincipal(
-  { identities, metadata }: AccessParts,
-  owner: Owner,
-): Promise<Principal> {
-  const { account, name } = owner;
-  if (name === undefined) {
-    if ((await metadata.findAccount(account)) === undefined) throw unknownOwner(owner);
-    return { kind: 'administrator', account };
-  }
-  const row = await identities.findPrincipal(account, name);
-  if (row === undefined) throw unknownOwner(owner);
-  return { kind: row.kind, account: row.account, name: row.name };
 }
 
 function readActions(text: string): readonly Action[] {

@@ -142,15 +142,18 @@ export function createAdmission(options: AdmissionOptions): Admission {
       const { repository, rule } = target;
       const verdict = await authorizer.may(ask(asker, { action, registry: key, repository, rule }));
       if (verdict.allowed) return;
-      if (await maySee(asker, key, repository)) throw refused(action);
+      const { because } = verdict;
+      if (await maySee(asker, key, repository)) throw refused(action, because);
       throw new RegistryError('nameUnknown', 'repository unknown', {
         detail: { name: repository },
+        because,
       });
     },
     async requireInRegistry(asker, action, key, target) {
       const repository = target?.repository;
       const question = ask(asker, { action, registry: key, repository, rule: undefined });
-      if (!(await authorizer.may(question)).allowed) throw refused(action);
+      const verdict = await authorizer.may(question);
+      if (!verdict.allowed) throw refused(action, verdict.because);
     },
     async requireIdentity(asker, action, { account, name }) {
       if (isForRegistryClients(asker.caller)) {
@@ -168,7 +171,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
           resource: arnOfOwner({ account, name }),
         }),
       );
-      if (!verdict.allowed) throw refused(action);
+      if (!verdict.allowed) throw refused(action, verdict.because);
     },
     owner: ownerOf,
   };
@@ -238,8 +241,9 @@ function ownTarget(name: string): PullTarget {
   return { rule: undefined, repository, upstreamRepository: repository };
 }
 
-function refused(action: string): RegistryError {
+function refused(action: string, because: string): RegistryError {
   return new RegistryError('denied', `${action} is not allowed`, {
+    because,
     detail: {
       action,
       hint: action.startsWith('ecr:')

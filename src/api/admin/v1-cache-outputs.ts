@@ -142,8 +142,10 @@ export const explanation: z.ZodType<Explanation> = z.strictObject({
     truncated: z.boolean(),
   }),
   limiter: z.strictObject(limiterFields).nullable(),
+  callers: z.array(z.strictObject({ as: text, from: text, status: z.int(), text })).exactOptional(),
   verdict: z.strictObject({
     code: z.enum([
+      'refused',
       'noRule',
       'denied',
       'stopped',

@@ -1,25 +1,28 @@
 import * as z from 'zod';
-import type { Explain } from '../../cache/explain.ts';
 import type { Refresh } from '../../cache/refresh.ts';
 import type { PullView, VersionView } from '../../domain/admin-view.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import type { Metadata, PullRow } from '../../metadata/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Upstream } from '../../ports/upstream.ts';
+import type { Identities } from '../../access/identities.ts';
+import type { ExplainFor } from './explain-callers.ts';
 import * as outputs from './v1-cache-outputs.ts';
 import type { Endpoint } from './v1-endpoint.ts';
 import { endpoint } from './v1-endpoint.ts';
 import { fields, nothing } from './v1-input.ts';
 import { listOf } from './v1-outputs.ts';
+import { readPrincipal } from './v1-named-principal.ts';
 import { listing } from './v1-page.ts';
 import { verifyRules, viewRule, viewUpstreams } from './v1-rules.ts';
 
 export interface CacheParts {
   readonly rules: () => RuleSet;
-  readonly explain: Explain;
+  readonly explain: ExplainFor;
+  readonly identities: Pick<Identities, 'findPrincipal'>;
   readonly refresh: Refresh;
   readonly upstream: Upstream;
-  readonly metadata: Pick<Metadata, 'listPulls'>;
+  readonly metadata: Pick<Metadata, 'listPulls' | 'findAccount'>;
   readonly clock: Clock;
   readonly version: VersionView;
 }
@@ -39,9 +42,23 @@ function imageEndpoints(parts: CacheParts): readonly Endpoint[] {
       path: 'explain',
       summary: 'What a pull of an image would do, and why',
       operator: true,
-      input: z.strictObject({ image: fields.image, probe: fields.flag }),
+      input: z.strictObject({
+        image: fields.image,
+        probe: fields.flag,
+        as: fields.reference.optional(),
+        from: fields.address,
+      }),
       output: outputs.explanation,
-      answer: ({ input, request }) => parts.explain(input, request.signal),
+      answer: async ({ input: { image, probe, as, from }, request, principal }) =>
+        parts.explain(
+          {
+            image,
+            probe,
+            ...(as === undefined ? {} : { as: await readPrincipal(parts, as, principal.account) }),
+            ...(from === undefined ? {} : { from }),
+          },
+          request.signal,
+        ),
     }),
     endpoint({
       method: 'POST',

@@ -28,6 +28,7 @@ export const fields: {
   readonly name: Text;
   readonly repository: Text;
   readonly reference: Text;
+  readonly address: z.ZodType<string | undefined>;
   readonly policy: Text;
   readonly tagMutability: z.ZodType<TagMutability>;
 } = {
@@ -52,6 +53,7 @@ export const fields: {
   name: text(128),
   repository: text(255),
   reference: text(512),
+  address: z.union([z.ipv4(), z.ipv6()], { error: 'must be an IP address' }).optional(),
   policy: text(policyTextCharactersMax),
   tagMutability: z.strictObject({
     mode: z.enum(tagMutabilities),

@@ -39,8 +39,8 @@ const problems = {
 
 const authenticateHeader = { 'www-authenticate': 'Basic realm="breakwater", charset="UTF-8"' };
 
-/** The reply of an error; anything that is no `RegistryError` is `internal` and tells nothing of itself. */
-export function problemReply(error: unknown, requestId: string): Reply {
+/** The reply of an error, with who asked for the log; anything that is no `RegistryError` is `internal` and tells nothing of itself. */
+export function problemReply(error: unknown, requestId: string, principal?: string): Reply {
   const known =
     error instanceof RegistryError ? error : new RegistryError('internal', 'see the log');
   const row = problems[known.code];
@@ -58,7 +58,11 @@ export function problemReply(error: unknown, requestId: string): Reply {
         : { 'retry-after': String(Math.ceil(known.retryAfterMs / 1000)) }),
     },
     body: `${JSON.stringify(problemOf(known, row, requestId))}\n`,
-    note: { route: 'api' },
+    note: {
+      route: 'api',
+      reason: known.because ?? known.message,
+      ...(principal === undefined ? {} : { principal }),
+    },
   };
 }
 

@@ -5,13 +5,13 @@ import type { Identities } from '../../access/identities.ts';
 import type { Policies } from '../../access/policies.ts';
 import { requestFrom } from '../../access/request-from.ts';
 import type { VisibleRepositories } from '../../access/visible-repositories.ts';
-import type { Explain } from '../../cache/explain.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import type { Refresh } from '../../cache/refresh.ts';
 import type { RepositorySettings } from '../../cache/repository-settings.ts';
 import type { CountRecords } from '../../cache/whose-bytes.ts';
 import type { VersionView } from '../../domain/admin-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import { describePrincipal } from '../../domain/principal.ts';
 import type { RegistrySettings } from '../../domain/registry.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import { crossSiteReason } from '../../http/cross-site.ts';
@@ -19,6 +19,7 @@ import type { Handler, Incoming, Reply } from '../../http/reply.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Upstream } from '../../ports/upstream.ts';
+import type { ExplainFor } from './explain-callers.ts';
 import { accessEndpoints } from './v1-access.ts';
 import { accessKeyEndpoints } from './v1-access-keys.ts';
 import { accountEndpoints } from './v1-accounts.ts';
@@ -58,7 +59,7 @@ export interface ApiParts {
   /** Without a trailing slash; empty: the request's Host. */
   readonly publicUrl: () => string;
   readonly rules: () => RuleSet;
-  readonly explain: Explain;
+  readonly explain: ExplainFor;
   readonly refresh: Refresh;
   readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository' | 'deleteManifest'>;
   readonly settings: RepositorySettings;
@@ -92,16 +93,17 @@ export function createApiHandler(parts: ApiParts): Handler {
   const table = createTable(parts, admission);
   const routes = routesOf(table);
   return async (request) => {
+    let asker: Asker | undefined;
     try {
-      const asker = await identify(request, parts);
+      asker = await identify(request, parts);
       refuseOtherSites(request, asker, { ...parts, admission });
       const chosen = chooseEndpoint(routes, request);
       refuseCredential(chosen, asker, { ...parts, admission });
-      return jsonReply(chosen.status, await chosen.answer(request, asker));
+      return jsonReply(chosen.status, await chosen.answer(request, asker), asker);
     } catch (error) {
       if (!(error instanceof RegistryError) || error.code === 'internal')
         parts.failed(error, request.id);
-      return problemReply(error, request.id);
+      return problemReply(error, request.id, asker && describePrincipal(asker.principal));
     }
   };
 }
@@ -215,7 +217,7 @@ function operatorOnly(): RegistryError {
   });
 }
 
-function jsonReply(status: number, value: unknown): Reply {
+function jsonReply(status: number, value: unknown, { principal }: Asker): Reply {
   return {
     status,
     headers: {
@@ -224,6 +226,6 @@ function jsonReply(status: number, value: unknown): Reply {
       ...(status === 204 ? {} : { 'content-type': 'application/json' }),
     },
     ...(status === 204 ? {} : { body: `${JSON.stringify(value)}\n` }),
-    note: { route: 'api' },
+    note: { route: 'api', principal: describePrincipal(principal) },
   };
 }

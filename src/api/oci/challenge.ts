@@ -17,6 +17,12 @@ export function serviceOf(request: Incoming, publicUrl: string): string {
   return hostPattern.test(host) ? host.toLowerCase() : unnamedHost;
 }
 
+/** RFC 6750 §3: printable ASCII without quotes and backslashes. */
+export interface TokenError {
+  readonly error: string;
+  readonly description?: string;
+}
+
 /** The one challenge of a 401: where tokens are had, and for what (distribution's token specification; RFC 6750 §3). */
 export function bearerChallenge(
   request: Incoming,
@@ -24,13 +30,19 @@ export function bearerChallenge(
   options: {
     /** What a token should be asked for, scopes between spaces; empty for nothing in particular. */
     readonly scope: string;
-    readonly insufficient: boolean;
+    /** Says of a token that was shown that it is not enough, and why. */
+    readonly tokenError: TokenError | undefined;
   },
 ): string {
   const service = serviceOf(request, publicUrl);
   const parts = [`realm="${baseUrlOf(request, publicUrl)}/v2/token"`, `service="${service}"`];
   if (options.scope !== '') parts.push(`scope="${options.scope}"`);
-  if (options.insufficient) parts.push('error="insufficient_scope"');
+  const { tokenError } = options;
+  if (tokenError !== undefined) {
+    parts.push(`error="${tokenError.error}"`);
+    if (tokenError.description !== undefined)
+      parts.push(`error_description="${tokenError.description}"`);
+  }
   return `Bearer ${parts.join(',')}`;
 }
 

@@ -71,7 +71,14 @@ export function errorReply(
   if (status === 405) headers['Allow'] = typeof allow === 'string' ? allow : 'GET, HEAD';
   const detail = known.detail === undefined ? {} : { detail: known.detail };
   const body = `${JSON.stringify({ errors: [{ code, message: known.message, ...detail }] })}\n`;
-  return { status, headers, body, note: { ...verdictOf(known), ...note } };
+  return { status, headers, body, note: { ...verdictOf(known), reason: reasonOf(known), ...note } };
+}
+
+/** For the access log: what decided, or what upstream failed with; else what the client is told. */
+function reasonOf(error: RegistryError): string {
+  const { because, cause, message } = error;
+  if (because !== undefined) return because;
+  return cause instanceof UpstreamFailure ? cause.message : message;
 }
 
 function internal(requestId: string): RegistryError {

@@ -1,17 +1,11 @@
 import { anonymousCaller } from '../../access/access.ts';
-import type {
-  Authorizer,
-  Caller,
-  Identifier,
-  PullRights,
-  Question,
-  Verdict,
-} from '../../access/access.ts';
+import type { Authorizer, Caller, Identifier, Question, Verdict } from '../../access/access.ts';
 import { requestFrom } from '../../access/request-from.ts';
 import { actions } from '../../domain/access-action.ts';
 import type { Action, ScopeRight } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { isAllowed } from '../../domain/name-pattern.ts';
+import { hostInName, noRuleForHost } from '../../domain/no-rule.ts';
 import type { PullTarget } from '../../domain/pull-rule.ts';
 import { registryOf } from '../../domain/registry.ts';
 import type { RegistryKey } from '../../domain/registry.ts';
@@ -107,7 +101,7 @@ export function createGate(options: GateOptions): Gate {
 
   const requireRights = async (plan: RepositoryPlan, question: Question): Promise<void> => {
     const verdict = await authorizer.may(question);
-    if (!verdict.allowed) await refuse(options, plan, question);
+    if (!verdict.allowed) await refuse(options, plan, { question, verdict });
   };
 
   return {
@@ -120,10 +114,17 @@ export function createGate(options: GateOptions): Gate {
       identifier.identify(authorization, requestFrom(request), { mirror: false }),
     admitPull: (plan, caller, request) => {
       const question = questionOf(plan, caller, request, pullActionOf(plan.route));
-      const rights = rightsToPull(options, question, request.method);
-      const settle = (known: PullRights): boolean | Promise<boolean> =>
-        known.pulls.allowed ? mayImport(options, question, known) : refuse(options, plan, question);
-      return rights instanceof Promise ? rights.then(settle) : settle(rights);
+      const verdict = pullVerdict(options, question, request.method);
+      if (verdict instanceof Promise) {
+        return verdict.then((settled) =>
+          settled.allowed
+            ? mayImport(options, question)
+            : refuse(options, plan, { question, verdict: settled }),
+        );
+      }
+      return verdict.allowed
+        ? mayImport(options, question)
+        : refuse(options, plan, { question, verdict });
     },
     admit: async (plan, caller, request, { actions: wanted, makes }) => {
       for (const action of wanted)
@@ -157,75 +158,141 @@ export function createGate(options: GateOptions): Gate {
         },
       );
     },
-    notImported: async (plan, caller, request) => {
-      const question = questionOf(plan, caller, request, actions.importUpstream);
-      await authorizer.may(question);
-      if (listener === 'main' && caller.principal.kind === 'anonymous')
-        return new RegistryError('unauthorized', 'authentication is needed to fetch what is new');
-      const { registry, target } = plan;
-      const row = await metadata.findRepository({ registry, repository: target.repository });
-      if (row === undefined) return repositoryUnknown(plan);
-      return new RegistryError('manifestUnknown', 'Requested image not found');
-    },
+    notImported: (plan, caller, request) => notImported(options, plan, caller, request),
   };
+}
+
+interface Refusal {
+  readonly question: Question;
+  readonly verdict: Verdict;
 }
 
 /** Throws what a caller without the right is told: no more than it may see. */
 async function refuse(
-  { listener, authorizer, metadata, home }: GateOptions,
+  options: GateOptions,
   plan: RepositoryPlan,
-  question: Question,
+  { question, verdict: { because } }: Refusal,
 ): Promise<never> {
-  if (listener === 'hub') throw new RegistryError('nameUnknown', 'repository unknown');
+  const { listener, authorizer } = options;
+  if (listener === 'hub') throw new RegistryError('nameUnknown', 'repository unknown', { because });
   const { caller, action } = question;
-  const { account } = registryOf(plan.registry);
-  if (caller.principal.kind === 'anonymous') {
-    // A mirror asks for a registry by its host: one that is not here is no secret.
-    const foreign = plan.route.ns !== undefined && plan.registry !== home();
-    if (foreign && (await metadata.findAccount(account)) === undefined)
-      throw new RegistryError('nameUnknown', 'no such registry');
-    throw new RegistryError('unauthorized', 'authentication is needed for this');
-  }
   if (caller.scopes !== undefined && caller.via === 'bearer') {
     const unlimited = { ...question, caller: withoutRequestScopes(caller) };
     if ((await authorizer.explain(unlimited)).allowed) {
       throw new RegistryError('unauthorized', 'the token was not made for this', {
         detail: { error: 'insufficient_scope', action },
+        because,
       });
     }
   }
+  const host = hostWithoutRule(plan, options.home());
+  if (caller.principal.kind === 'anonymous')
+    throw await refuseAnonymous(options, plan, caller, because);
   const reads = { ...question, action: actions.getManifest };
   const visible = action !== actions.getManifest && (await authorizer.explain(reads)).allowed;
-  if (!visible) throw repositoryUnknown(plan);
+  if (!visible) throw host === undefined ? repositoryUnknown(plan, because) : noRule(host, because);
   throw new RegistryError('denied', `${action} is not allowed here`, {
     detail: { action, repository: plan.target.repository },
+    because,
   });
+}
+
+/** The same for what is hidden and for what is not there. */
+async function refuseAnonymous(
+  { metadata, home }: GateOptions,
+  plan: RepositoryPlan,
+  caller: Caller,
+  because: string,
+): Promise<RegistryError> {
+  // A mirror asks for a registry by its host: one that is not here is no secret.
+  const foreign = plan.route.ns !== undefined && plan.registry !== home();
+  if (foreign && (await metadata.findAccount(registryOf(plan.registry).account)) === undefined)
+    return new RegistryError('nameUnknown', 'no such registry', { because });
+  const host = hostWithoutRule(plan, home());
+  if (host === undefined) return loginNeeded(caller, 'authentication is needed for this', because);
+  // Who has shown nothing yet may have a login for a repository of such a name.
+  return caller.via === 'bearer'
+    ? noRule(host, because)
+    : loginNeeded(caller, noRuleForHost(host), because);
+}
+
+/** A 401 for anonymous. No other token helps one that has shown an anonymous token: clients that are told so stop, and say it. */
+function loginNeeded(caller: Caller, message: string, because: string): RegistryError {
+  const anonymousToken = { detail: { error: 'insufficient_scope', principal: 'anonymous' } };
+  return new RegistryError('unauthorized', message, {
+    ...(caller.via === 'bearer' ? anonymousToken : {}),
+    because,
+  });
+}
+
+function noRule(host: string, because: string): RegistryError {
+  return new RegistryError('nameUnknown', noRuleForHost(host), { detail: { host }, because });
+}
+
+/** The registry that a pull means by its name and no rule leads to. Under such a name one may push. */
+function hostWithoutRule(
+  { route, registry, target }: RepositoryPlan,
+  home: RegistryKey,
+): string | undefined {
+  const pulls = route.kind !== 'uploads' && route.kind !== 'upload';
+  if (!pulls || registry !== home || target.rule !== undefined) return undefined;
+  return hostInName(target.repository);
+}
+
+async function notImported(
+  { listener, authorizer, metadata }: GateOptions,
+  plan: RepositoryPlan<ContentRoute>,
+  caller: Caller,
+  request: Incoming,
+): Promise<RegistryError> {
+  const imports = await authorizer.may(questionOf(plan, caller, request, actions.importUpstream));
+  const { because } = imports.allowed
+    ? await authorizer.may(questionOf(plan, caller, request, actions.createRepository))
+    : imports;
+  if (listener === 'main' && caller.principal.kind === 'anonymous')
+    return loginNeeded(
+      caller,
+      'authentication is needed to fetch what is new (anonymousImport)',
+      because,
+    );
+  const { registry, target } = plan;
+  const row = await metadata.findRepository({ registry, repository: target.repository });
+  if (row === undefined) return repositoryUnknown(plan, because);
+  return new RegistryError('manifestUnknown', 'Requested image not found', { because });
 }
 
 /** Whether what is new may be fetched. Missing rights to import are no denial: what is held is still served. */
 function mayImport(
-  { metadata }: GateOptions,
-  { registry, repository, rule }: Question,
-  { imports, makes }: PullRights,
+  { authorizer, metadata }: GateOptions,
+  question: Question,
 ): boolean | Promise<boolean> {
+  const { registry, repository, rule } = question;
   if (rule === undefined || repository === undefined) return true;
-  if (!imports.allowed) return false;
-  if (makes.allowed) return true;
-  return metadata.findRepository({ registry, repository }).then((row) => row !== undefined);
+  const imports = authorizer.explain({ ...question, action: actions.importUpstream });
+  const makes = authorizer.explain({ ...question, action: actions.createRepository });
+  if (!(imports instanceof Promise) && !(makes instanceof Promise)) {
+    if (!imports.allowed) return false;
+    if (makes.allowed) return true;
+  }
+  return (async () => {
+    if (!(await imports).allowed) return false;
+    if ((await makes).allowed) return true;
+    return (await metadata.findRepository({ registry, repository })) !== undefined;
+  })();
 }
 
 /** HEAD of a blob is either right's; only the last one refused is a denial. */
-function rightsToPull(
+function pullVerdict(
   { authorizer }: GateOptions,
   question: Question,
   method: string,
-): PullRights | Promise<PullRights> {
-  if (question.action !== actions.getBlob || method !== 'HEAD')
-    return authorizer.pullRights(question);
+): Verdict | Promise<Verdict> {
+  if (question.action !== actions.getBlob || method !== 'HEAD') return authorizer.may(question);
   const reads = authorizer.explain(question);
-  const settle = ({ allowed }: Verdict): PullRights | Promise<PullRights> =>
-    authorizer.pullRights(allowed ? question : { ...question, action: actions.checkBlob });
-  return reads instanceof Promise ? reads.then(settle) : settle(reads);
+  const checks = { ...question, action: actions.checkBlob };
+  if (reads instanceof Promise)
+    return reads.then((verdict) => (verdict.allowed ? verdict : authorizer.may(checks)));
+  return reads.allowed ? reads : authorizer.may(checks);
 }
 
 /** A registry token's own scopes left out: the limits of the credential behind it stay. */
@@ -273,12 +340,13 @@ function questionOf(
 /** Reads the same for what is hidden and for what is not there (ECR's words, which its users search for). */
 export function repositoryUnknown(
   plan: Pick<RepositoryPlan, 'registry' | 'target'>,
+  because?: string,
 ): RegistryError {
   const { account } = registryOf(plan.registry);
   const { repository } = plan.target;
   return new RegistryError(
     'nameUnknown',
     `The repository with name '${repository}' does not exist in the registry with id '${account}'`,
-    { detail: { repository, registryId: account } },
+    { detail: { repository, registryId: account }, ...(because === undefined ? {} : { because }) },
   );
 }

@@ -11,21 +11,20 @@ import type { RegistrySettings } from '../../domain/registry.ts';
 import { homeRegistryOf } from '../../domain/registry.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import { crossSiteReason } from '../../http/cross-site.ts';
-import type { Handler, Incoming, Reply } from '../../http/reply.ts';
+import type { Handler, Incoming, Reply, ReplyNote } from '../../http/reply.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { baseReply, homeReply } from './base.ts';
 import { pullBlob } from './blobs.ts';
 import { catalogReply } from './catalog.ts';
 import { changeContent } from './change.ts';
-import { errorReply } from './errors.ts';
 import { createGate, pullActionOf } from './gate.ts';
 import type { Gate } from './gate.ts';
-import { isManifestPlan, pullManifest, warmManifest } from './manifests.ts';
+import { pullManifest } from './manifests.ts';
 import { createPlanner, isRepositoryPlan } from './plan.ts';
 import type { Plan, Planner, RepositoryPlan } from './plan.ts';
 import { listReferrers } from './referrers.ts';
-import { refusalReply } from './refusal.ts';
+import { answered, namingImage, refusalReply } from './refusal.ts';
 import type { ContentRoute } from './route.ts';
 import { listTags } from './tags.ts';
 import { requireAllowed } from './target.ts';
@@ -70,8 +69,8 @@ export function createHubMirrorHandler(parts: OciParts): Handler {
 }
 
 /** The reply to what broke before a body's first byte, for the server's `replyTo`. */
-export function ociErrorReply(error: unknown, request: Incoming): Reply {
-  return errorReply(error, request.id);
+export function ociErrorReply(error: unknown, request: Incoming, note?: ReplyNote): Reply {
+  return answered(namingImage(error, note), request, note);
 }
 
 function createHandler(parts: OciParts, listener: Listener): Handler {
@@ -83,58 +82,31 @@ function createHandler(parts: OciParts, listener: Listener): Handler {
     targetOf: (repository) => parts.rules().byPath(repository),
   });
   const answering = { ...parts, gate, told: createToldChanges(parts) };
-  /** What was thrown, at once or later, as the client sees it. */
-  const refuse = (error: unknown, plan: Plan | undefined, request: Incoming): Reply => {
-    if (!(error instanceof RegistryError) || error.code === 'internal')
-      parts.failed(error, request.id);
-    return refusalReply(error, request, plan, {
-      listener,
-      publicUrl: parts.settings().publicUrl,
-    });
-  };
-  return (request) => {
+  return async (request) => {
     let plan: Plan | undefined;
+    let caller: Caller | undefined;
     try {
       plan = readRequest(request, planner, listener);
-      const reply = isRepositoryPlan(plan)
-        ? answerRepository(answering, plan, request)
-        : answerService(parts, gate, plan, request, listener);
-      return reply instanceof Promise
-        ? reply.catch((error: unknown) => refuse(error, plan, request))
-        : reply;
+      if (!isRepositoryPlan(plan)) return await answerService(parts, gate, plan, request, listener);
+      const { route } = plan;
+      const known = gate.identify(request, { mirror: route.ns !== undefined, ecr: plan.ecr });
+      caller = known instanceof Promise ? await known : known;
+      if (isWrite(request))
+        refuseOtherSites({ plan, caller, request }, parts.settings().publicUrl, answering.told);
+      const reply = isPull(plan, request)
+        ? await answerPull(answering, plan, caller, request)
+        : await changeContent(answering, plan, caller, request);
+      return signed(reply, caller);
     } catch (error) {
-      return refuse(error, plan, request);
+      if (!(error instanceof RegistryError) || error.code === 'internal')
+        parts.failed(error, request.id);
+      return refusalReply(error, request, plan, {
+        listener,
+        publicUrl: parts.settings().publicUrl,
+        caller,
+      });
     }
   };
-}
-
-/** At once where who asks, their rights and the content are known. */
-function answerRepository(
-  parts: RepositoryParts,
-  plan: RepositoryPlan,
-  request: Incoming,
-): Reply | Promise<Reply> {
-  const from = { mirror: plan.route.ns !== undefined, ecr: plan.ecr };
-  const caller = parts.gate.identify(request, from);
-  return caller instanceof Promise
-    ? caller.then((known) => answerCaller(parts, plan, known, request))
-    : answerCaller(parts, plan, caller, request);
-}
-
-function answerCaller(
-  parts: RepositoryParts,
-  plan: RepositoryPlan,
-  caller: Caller,
-  request: Incoming,
-): Reply | Promise<Reply> {
-  if (isWrite(request))
-    refuseOtherSites({ plan, caller, request }, parts.settings().publicUrl, parts.told);
-  const reply = isPull(plan, request)
-    ? answerPull(parts, plan, caller, request)
-    : changeContent(parts, plan, caller, request);
-  return reply instanceof Promise
-    ? reply.then((known) => signed(known, caller))
-    : signed(reply, caller);
 }
 
 function isWrite({ method }: Incoming): boolean {
@@ -249,67 +221,46 @@ async function answerService(
   }
 }
 
-interface RepositoryParts extends OciParts {
+interface PullParts extends Pick<OciParts, 'cache' | 'clock'> {
   readonly gate: Gate;
   readonly told: ToldChanges;
 }
 
-function answerPull(
-  parts: RepositoryParts,
+async function answerPull(
+  parts: PullParts,
   plan: RepositoryPlan<ContentRoute>,
   caller: Caller,
   request: Incoming,
-): Reply | Promise<Reply> {
-  const imports = parts.gate.admitPull(plan, caller, request);
+): Promise<Reply> {
+  const { gate, told } = parts;
+  const admitted = gate.admitPull(plan, caller, request);
+  const imports = admitted instanceof Promise ? await admitted : admitted;
   const asked = { plan, caller, request };
-  return imports instanceof Promise
-    ? imports.then((known) => answerAdmitted(parts, asked, known))
-    : answerAdmitted(parts, asked, imports);
-}
-
-/** `imports`: what is not held may be fetched for this caller. */
-function answerAdmitted(
-  parts: RepositoryParts,
-  asked: AskedPull,
-  imports: boolean,
-): Reply | Promise<Reply> {
-  const { plan, request } = asked;
   try {
     requireAllowed(plan.route, plan.target);
   } catch (error) {
-    parts.told.refused(asked, pullActionOf(plan.route), error);
+    told.refused(asked, pullActionOf(plan.route), error);
     throw error;
   }
-  const allowed = imports ? plan : { ...plan, heldOnly: true };
-  const warm = isManifestPlan(allowed) ? warmManifest(parts.cache, allowed, request) : undefined;
-  return warm ?? answerByCache(parts, asked, allowed);
-}
-
-interface AskedPull extends Asked {
-  readonly plan: RepositoryPlan<ContentRoute>;
-}
-
-/** `allowed`: the plan of what was asked, with what its caller may have. */
-async function answerByCache(
-  parts: RepositoryParts,
-  asked: AskedPull,
-  allowed: RepositoryPlan<ContentRoute>,
-): Promise<Reply> {
-  const { plan, caller, request } = asked;
   const since = parts.clock.elapsed();
-  const stored = (): void => parts.told.made(asked, since, 'pull');
+  const stored = (): void => told.made(asked, since, 'pull');
   try {
-    const reply = await pull(parts.cache, allowed, request, stored);
+    const reply = await pull(
+      parts.cache,
+      imports ? plan : { ...plan, heldOnly: true },
+      request,
+      stored,
+    );
     if (plan.target.rule !== undefined && wasAsked(reply)) stored();
     return reply;
   } catch (error) {
     const unheld =
-      allowed.heldOnly === true &&
+      !imports &&
       error instanceof RegistryError &&
       (error.code === 'manifestUnknown' ||
         error.code === 'blobUnknown' ||
         error.code === 'nameUnknown');
-    throw unheld ? await parts.gate.notImported(plan, caller, request) : error;
+    throw unheld ? await gate.notImported(plan, caller, request) : namingImage(error, plan.note);
   }
 }
 

@@ -1,6 +1,10 @@
+import type { Caller } from '../../access/access.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import type { Incoming, Reply } from '../../http/reply.ts';
+import { describePrincipal } from '../../domain/principal.ts';
+import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { Incoming, Reply, ReplyNote } from '../../http/reply.ts';
 import { basicChallenge, bearerChallenge } from './challenge.ts';
+import type { TokenError } from './challenge.ts';
 import { errorReply } from './errors.ts';
 import { rightsOf } from './gate.ts';
 import { isRepositoryPlan } from './plan.ts';
@@ -13,21 +17,27 @@ export function refusalReply(
   error: unknown,
   request: Incoming,
   plan: Plan | undefined,
-  options: { readonly listener: Listener; readonly publicUrl: string },
+  options: {
+    readonly listener: Listener;
+    readonly publicUrl: string;
+    /** Absent: the credentials were refused, or the request before them. */
+    readonly caller: Caller | undefined;
+  },
 ): Reply {
   const known = pushedTagError(error, request);
   const repository = plan !== undefined && isRepositoryPlan(plan) ? plan : undefined;
-  const reply = errorReply(known, request.id, repository?.note);
+  const reply = answered(known, request, { ...repository?.note, ...askedBy(options.caller) });
   const headers: Record<string, string> = { ...reply.headers };
   if (reply.status === 401 && options.listener === 'main') {
-    const insufficient =
-      known instanceof RegistryError && known.detail?.['error'] === 'insufficient_scope';
     const source = known instanceof RegistryError ? known.detail?.['source'] : undefined;
     const scope = plan === undefined ? '' : scopesOf(plan, request.method, source).join(' ');
     const basic = plan?.ecr === true || plan?.route.kind === 'token';
     headers['WWW-Authenticate'] = basic
       ? basicChallenge(request, options.publicUrl)
-      : bearerChallenge(request, options.publicUrl, { scope, insufficient });
+      : bearerChallenge(request, options.publicUrl, {
+          scope,
+          tokenError: tokenErrorOf(known, request.method),
+        });
   }
   if (repository === undefined) return { ...reply, headers };
   const { route } = repository;
@@ -37,6 +47,58 @@ export function refusalReply(
     Object.assign(headers, uploadHeaders({ route }, { id: route.id, size }));
   }
   return { ...reply, headers };
+}
+
+function askedBy(caller: Caller | undefined): Pick<ReplyNote, 'principal'> {
+  return caller === undefined ? {} : { principal: describePrincipal(caller.principal) };
+}
+
+/**
+ * The error, and for clients that print the status line alone the reason in it: of a HEAD, which has no body (containerd, and Docker with
+ * its store), and of 5xx (Docker 20.10 to 28).
+ */
+export function answered(
+  error: unknown,
+  request: Pick<Incoming, 'id' | 'method'>,
+  note: Partial<ReplyNote> = {},
+): Reply {
+  const reply = errorReply(error, request.id, { route: 'none', ...note });
+  if (!(error instanceof RegistryError)) return reply;
+  const silent = request.method === 'HEAD' || reply.status >= 500;
+  return silent ? { ...reply, statusText: asciiLine(error.message) } : reply;
+}
+
+/** What an upstream is the cause of, and what waiting may help against, names the image that `explain` says more of. */
+export function namingImage(error: unknown, note: ReplyNote | undefined): unknown {
+  if (!(error instanceof RegistryError) || note?.rule === undefined) return error;
+  const waits = error.code === 'tooManyRequests' || error.code === 'unavailable';
+  if (!waits && !(error.cause instanceof UpstreamFailure)) return error;
+  const { repository = '', reference = '' } = note;
+  const between = reference === '' ? '' : reference.includes(':') ? '@' : ':';
+  return error.reworded(`${error.message}; breakwater explain ${repository}${between}${reference}`);
+}
+
+/**
+ * Why the shown token is not enough. Where another token would help, clients look for the bare code. Where none would, since it is
+ * anonymous itself that may not, they print: Docker 20.10, podman and skopeo the description in place of the body, containerd and
+ * Docker's containerd store the error alone, of what has no body to show.
+ */
+function tokenErrorOf(error: unknown, method: string): TokenError | undefined {
+  if (!(error instanceof RegistryError) || error.detail?.['error'] !== insufficientScope)
+    return undefined;
+  if (error.detail['principal'] !== 'anonymous') return { error: insufficientScope };
+  const description = asciiLine(error.message);
+  return method === 'GET'
+    ? { error: insufficientScope, description }
+    : { error: `${insufficientScope}: ${description}`, description };
+}
+
+const insufficientScope = 'insufficient_scope';
+const lineCharactersMax = 300;
+
+/** As a status line and a quoted parameter can hold it. */
+function asciiLine(text: string): string {
+  return text.slice(0, lineCharactersMax).replaceAll(/[^ !#-[\]-~]/g, '?');
 }
 
 /** What a client should ask a token for; a mount's source has to be read, whether the client names it or it was found. */

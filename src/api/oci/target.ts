@@ -1,6 +1,7 @@
 import { RegistryError } from '../../domain/errors.ts';
 import { dockerHub, normalizeHost } from '../../domain/host-name.ts';
 import { isAllowed } from '../../domain/name-pattern.ts';
+import { noRuleForHost, noRuleText } from '../../domain/no-rule.ts';
 import type { PullTarget } from '../../domain/pull-rule.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
 import { canonicalName } from '../../domain/rule-set.ts';
@@ -50,10 +51,10 @@ function heldTarget(name: string): PullTarget | undefined {
 }
 
 function unknown(asked: AskedName): never {
-  throw new RegistryError('nameUnknown', 'no rule leads there', {
+  const { ns } = asked;
+  const message = ns === undefined ? noRuleText(lookupName(asked)) : noRuleForHost(ns);
+  throw new RegistryError('nameUnknown', message, {
     detail:
-      asked.ns === undefined
-        ? { name: lookupName(asked) }
-        : { name: asked.name, ns: asked.ns.slice(0, 255) },
+      ns === undefined ? { name: lookupName(asked) } : { name: asked.name, ns: ns.slice(0, 255) },
   });
 }

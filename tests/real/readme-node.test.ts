@@ -1,0 +1,205 @@
+// README's steps for other machines, as they stand there: a Docker and a Kubernetes node, each in a network of its own.
+import assert from 'node:assert/strict';
+import { appendFile, copyFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { parse } from 'yaml';
+import {
+  clusterMissing,
+  hostAddress,
+  makeNodeNamespaces,
+  makeNodeNetwork,
+  startCluster,
+  workload,
+  type Cluster,
+} from '../support/cluster.ts';
+import { commandLine } from '../support/command-line.ts';
+import { dockerKinds, startDocker } from '../support/docker.ts';
+import { checkout, stepsUnder } from '../support/documented-steps.ts';
+import { pushPauseImage } from '../support/pause-image.ts';
+import { eventually } from '../support/process.ts';
+import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
+import { enterSandbox, keepChanges, prepareSandbox } from '../support/sandbox.ts';
+import { setScene, type Scene } from '../support/scene.ts';
+import { runCommand } from '../support/tools.ts';
+
+const skip = (await clusterMissing()) ?? enterSandbox();
+if (skip === undefined) {
+  prepareSandbox();
+  keepChanges('/etc');
+  makeNodeNetwork();
+}
+
+const image = 'docker.io/library/busybox:1.36';
+const pause = 'registry.k8s.io/pause:3.10.1';
+const refusal = 'authentication is needed to fetch what is new (anonymousImport)';
+const [serverBlock] = stepsUnder('README.md', '### From another machine');
+const dockerBlock = stepsUnder('README.md', '### From another machine')[1];
+const nodeBlocks = stepsUnder('README.md', '### A Kubernetes node');
+
+/** Runs a block in a folder, where `ca.crt` lies; programs by these names are what is said. */
+async function follow(
+  folder: string,
+  text: string,
+  programs: Readonly<Record<string, string>> = {},
+): Promise<string> {
+  const functions = Object.entries(programs).map(([name, run]) => `${name}() { ${run} "$@"; }`);
+  const file = join(folder, 'block.sh');
+  await writeFile(file, ['set -eu', ...functions, text].join('\n'));
+  const { code, stdout, stderr } = await runCommand('/bin/bash', [file], { cwd: folder });
+  assert.equal(code, 0, `${text}\n${stdout}\n${stderr}`);
+  return stdout;
+}
+
+/** What the steps write into the configuration; the server is started by the scene. */
+async function configured(folder: string): Promise<Record<string, unknown>> {
+  const text = serverBlock?.text ?? '';
+  assert.match(text, /^npm start -- --config breakwater\.yaml$/m);
+  const program = `"${process.execPath}" "${join(checkout, 'bin', 'breakwater.mjs')}"`;
+  await follow(folder, text.replace(/^npm start.*$/m, ''), { breakwater: program });
+  await copyFile(join(folder, 'tls', 'ca.crt'), join(folder, 'ca.crt'));
+  return parse(await readFile(join(folder, 'breakwater.yaml'), 'utf8')) as Record<string, unknown>;
+}
+
+interface Stage extends Scene {
+  readonly folder: string;
+  /** The whole configuration, with what README says of `anonymousImport` or without. */
+  settings(imports: boolean): Record<string, unknown>;
+}
+
+async function setStage(t: TestContext, imports: boolean): Promise<Stage | undefined> {
+  const folder = await makeRunFolder('readme');
+  t.after(() => removeRunFolder(folder));
+  await appendFile('/etc/hosts', `\n${hostAddress} cache.example.com\n`);
+  const shown = await configured(folder);
+  assert.equal(shown['anonymousImport'], true);
+  let settings: Stage['settings'] = () => ({});
+  const scene = await setScene(t, {
+    config: ({ url: upstream }) => {
+      const rules = ['docker.io', 'registry.k8s.io'].map((prefix) => ({ prefix, upstream }));
+      const { anonymousImport, ...rest } = shown;
+      settings = (open) => ({
+        ...rest,
+        ...(open ? { anonymousImport } : {}),
+        defaultRules: false,
+        rules,
+      });
+      return settings(imports);
+    },
+  });
+  if (scene === undefined) return undefined;
+  if (scene.corpus.origin !== 'debian') {
+    t.skip('the images hold no programs that run');
+    return undefined;
+  }
+  await pushPauseImage(scene.registry.url, scene.corpus);
+  return { ...scene, folder, settings };
+}
+
+for (const kind of dockerKinds.slice(0, 2))
+  test(`${kind.name} on another machine pulls by README’s steps.`, { skip }, async (t) => {
+    const s = await setStage(t, true);
+    if (s === undefined) return;
+    const launcher = await makeNodeNamespaces(t, 1);
+    const docker = await startDocker(t, kind, undefined, { launcher });
+    if (docker === undefined) return;
+    const text = dockerBlock?.text.replace('docker.io/library/nginx', image) ?? '';
+    const output = await follow(s.folder, text, { docker: docker.command });
+    assert.match(output, /Status: Downloaded newer image for cache\.example\.com:5000\//);
+    assert.doesNotMatch(s.breakwater.logs(), /is reached by other machines, but/);
+  });
+
+test(
+  'A Kubernetes node pulls by README’s steps, and says what is missing before.',
+  { skip },
+  async (t) => {
+    // As it is by default: the node is refused, and both ends say why.
+    const s = await setStage(t, false);
+    if (s === undefined) return;
+    assert.match(
+      s.breakwater.logs(),
+      /listen: 0\.0\.0\.0:5000 is reached by other machines, but nothing new is fetched/,
+    );
+    const shell = nodeBlocks.filter(({ language }) => language === 'sh').map(({ text }) => text);
+    const [hosts = '', pull = '', explain = ''] = shell;
+    await follow(s.folder, hosts);
+    const cluster = await startCluster(t, { nodes: 1, hostsDir: '/etc/containerd/certs.d' });
+    const [node] = cluster.nodes;
+    assert.ok(node !== undefined);
+    const config = await readFile(join(node.cri.folder, 'containerd.toml'), 'utf8');
+    const shown = nodeBlocks.find(({ text }) => text.includes('config_path'))?.text ?? '';
+    for (const line of shown.trim().split('\n')) assert.ok(config.includes(line.trim()), line);
+
+    await cluster.apply(workload('Deployment', 'one', image));
+    const events = await untilRefused(cluster);
+    assert.ok(events.includes(refusal), events);
+    const line = s.breakwater
+      .logs()
+      .split('\n')
+      .find((each) => each.includes('"status":401'));
+    assert.match(line ?? '', /"principal":"anonymous","reason":"anonymousImport is loopback"/);
+    const run = commandLine(s.breakwater);
+    const asked = await run.run('explain', pause, '--as', 'anonymous', '--from', '10.97.0.11');
+    assert.match(
+      asked.stdout,
+      /^pull +401 for anonymous from 10\.97\.0\.11: not held, and anonymousImport is loopback/m,
+    );
+    assert.equal(asked.code, 4);
+
+    // With the setting that README names the same pod starts by itself.
+    await s.breakwater.configure(s.settings(true));
+    await cluster.kubectl(['wait', '--for=condition=Available', 'deploy/one', '--timeout=120s']);
+    await follow(s.folder, pull, { crictl: node.cri.command });
+    await eventually('all of the image is held', async () =>
+      /^content +complete/m.test(await run.print('explain', pause)),
+    );
+    const program = `"${process.execPath}" "${join(checkout, 'bin', 'breakwater.mjs')}"`;
+    const text = explain.replace('--from', `--data-dir "${s.breakwater.dataDir}" --from`);
+    const answer = await follow(s.folder, text, { breakwater: program });
+    assert.match(answer, /^pull +200 for anonymous from 192\.0\.2\.7: /m);
+
+    // With a key in the header a node fetches where anonymous may not.
+    await s.breakwater.configure(s.settings(false));
+    await writeHeader(run);
+    await eventually('the key is asked for', async () => {
+      const { code } = await node.cri.try('pull', 'docker.io/library/hello:1');
+      return code === 0;
+    });
+    assert.match(
+      s.breakwater.logs(),
+      /"repo":"docker\.io\/library\/hello".*"status":200.*"principal":"arn:aws:iam::000000000000:user\/nodes"/,
+    );
+  },
+);
+
+/** The events of what failed, once there is one of a pull: the pause image's comes first. */
+async function untilRefused(cluster: Cluster): Promise<string> {
+  const path = 'jsonpath={range .items[?(@.type=="Warning")]}{.message}{"\\n"}{end}';
+  return await eventually(
+    'kubelet says why it could not pull',
+    async () => {
+      const said = await cluster.kubectl(['get', 'events', '-o', path]);
+      return /pull(?:ing)? image/.test(said) ? said : undefined;
+    },
+    90_000,
+  );
+}
+
+/** A robot with the policy that README names, and its key in the header of Docker Hub's `hosts.toml`. */
+async function writeHeader(run: ReturnType<typeof commandLine>): Promise<void> {
+  const policy = join(checkout, 'examples', 'policies', 'nodes-may-import.json');
+  await run.print('user', 'create', 'nodes', '--robot');
+  await run.print('policy', 'set', '--user', 'nodes', '--name', 'import', '--file', policy);
+  const key = await run.json<{ readonly accessKeyId: string; readonly secretAccessKey: string }>(
+    'user',
+    'keys',
+    'create',
+    '--user',
+    'nodes',
+  );
+  const pair = Buffer.from(`${key.accessKeyId}:${key.secretAccessKey}`).toString('base64');
+  const header = nodeBlocks.find(({ text }) => text.includes('.header]'))?.text ?? '';
+  assert.match(header, /"Basic \S+"/);
+  const file = '/etc/containerd/certs.d/docker.io/hosts.toml';
+  await appendFile(file, header.replace(/"Basic \S+"/, `"Basic ${pair}"`));
+}
