@@ -33,8 +33,7 @@ if (skip === undefined) {
 const image = 'docker.io/library/busybox:1.36';
 const pause = 'registry.k8s.io/pause:3.10.1';
 const refusal = 'authentication is needed to fetch what is new (anonymousImport)';
-const [serverBlock] = stepsUnder('README.md', '### From another machine');
-const dockerBlock = stepsUnder('README.md', '### From another machine')[1];
+const [serverBlock, dockerBlock, mirrorBlock] = stepsUnder('README.md', '### From another machine');
 const nodeBlocks = stepsUnder('README.md', '### A Kubernetes node');
 
 /** Runs a block in a folder, where `ca.crt` lies; programs by these names are what is said. */
@@ -80,6 +79,7 @@ async function setStage(t: TestContext, imports: boolean): Promise<Stage | undef
       const { anonymousImport, ...rest } = shown;
       settings = (open) => ({
         ...rest,
+        hubMirrorListen: '0.0.0.0:5002',
         ...(open ? { anonymousImport } : {}),
         defaultRules: false,
         rules,
@@ -101,11 +101,14 @@ for (const kind of dockerKinds.slice(0, 2))
     const s = await setStage(t, true);
     if (s === undefined) return;
     const launcher = await makeNodeNamespaces(t, 1);
-    const docker = await startDocker(t, kind, undefined, { launcher });
+    const mirrors = JSON.parse(mirrorBlock?.text ?? '') as Record<string, unknown>;
+    const docker = await startDocker(t, kind, undefined, { launcher, settings: mirrors });
     if (docker === undefined) return;
     const text = dockerBlock?.text.replace('docker.io/library/nginx', image) ?? '';
     const output = await follow(s.folder, text, { docker: docker.command });
     assert.match(output, /Status: Downloaded newer image for cache\.example\.com:5000\//);
+    await docker.run('pull', 'busybox:1.36');
+    assert.match(s.breakwater.logs(), /"repo":"docker\.io\/library\/busybox".*"ua":"docker/);
     assert.doesNotMatch(s.breakwater.logs(), /is reached by other machines, but/);
   });
 

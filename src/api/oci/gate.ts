@@ -257,6 +257,13 @@ async function notImported(
     );
   const { registry, target } = plan;
   const row = await metadata.findRepository({ registry, repository: target.repository });
+  // Docker writes it into its log before it goes on to Docker Hub itself.
+  if (listener === 'hub') {
+    const message = 'not here yet, and nothing new is fetched for other machines (anonymousImport)';
+    return new RegistryError(row === undefined ? 'nameUnknown' : 'manifestUnknown', message, {
+      because,
+    });
+  }
   if (row === undefined) return repositoryUnknown(plan, because);
   return new RegistryError('manifestUnknown', 'Requested image not found', { because });
 }

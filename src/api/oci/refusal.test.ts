@@ -147,6 +147,21 @@ suite('a name that begins with a host and that no rule leads to', () => {
   });
 });
 
+test('the Hub listener says to other machines that nothing is fetched for them', async () => {
+  await using server = await startPullServer([ruleFor('docker.io', 'registry-1.docker.io')], 'hub');
+  server.settings = { ...server.settings, anonymousImport: false };
+  for (const [row, code] of [
+    [undefined, 'NAME_UNKNOWN'],
+    [cachedRepository, 'MANIFEST_UNKNOWN'],
+  ] as const) {
+    if (row !== undefined) server.repositories.set('docker.io/library/redis', row);
+    const name = row === undefined ? 'nginx' : 'redis';
+    const answer = await server.ask(`/v2/library/${name}/manifests/1`);
+    deepEqual([answer.status, codeOf(answer)], [404, code]);
+    match(messageOf(answer), /^not here yet, and nothing new is fetched for other machines/);
+  }
+});
+
 suite('a failure names the image to explain', () => {
   const failure = (kind: UpstreamFailure['kind']): Error =>
     answerOf(new UpstreamFailure('it said no', { kind, reason: 'status', upstream: 'u' }), 'blob');

@@ -8,7 +8,7 @@ export interface Cause {
   readonly title: string;
   /** The first line under it. */
   readonly todo: string;
-  /** `mirror`: a node pulls the image by its own name, and has the server as a mirror. */
+  /** `mirror`: the image is pulled by its own name, and the server is a mirror of its registry. */
   readonly does: 'pull' | 'push' | 'login' | 'mirror';
   readonly server: ServerName;
   /** Below the server's address. */
@@ -69,8 +69,8 @@ export const causes: readonly Cause[] = [
   },
   {
     id: 'mirror-passed-over',
-    title: 'A node pulls past Breakwater, from the public registry',
-    todo: 'Read `trying next host` in containerd’s log (`journalctl -u containerd`): it says what Breakwater answered, and that cause is on this page. Without such a line containerd does not read the `hosts.toml`: `config_path` must be one path.',
+    title: 'It goes past Breakwater, to the public registry itself',
+    todo: 'Read in the log of containerd or Docker (`journalctl -u containerd`, `-u docker`) what Breakwater answered before it went on; that cause is on this page. Where the log has no such line, it does not know of the mirror: `config_path` must be one path, and `registry-mirrors` is for Docker Hub alone.',
     does: 'mirror',
     server: 'closed',
     image: 'docker.io/library/busybox:1.36',

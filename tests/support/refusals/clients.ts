@@ -4,7 +4,7 @@ import { mkdir, writeFile, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { startCri } from '../cri.ts';
-import { startDocker, type DockerKind } from '../docker.ts';
+import { startDocker, type Docker, type DockerKind } from '../docker.ts';
 import { eventually } from '../process.ts';
 import { makeRunFolder, removeRunFolder } from '../run-folder.ts';
 import { findTools, runCommand, type CommandResult } from '../tools.ts';
@@ -29,7 +29,7 @@ export async function dockerClient(
   stage: RefusalStage,
   kind: DockerKind,
 ): Promise<Provoke | undefined> {
-  const docker = await startDocker(t, kind, undefined, {
+  const docker = await startDocker(t, kind, stage.hubMirror, {
     launcher: stage.launcher,
     settings: { 'insecure-registries': stage.plainHosts },
   });
@@ -37,7 +37,7 @@ export async function dockerClient(
   const login = (host: string, { user, password }: Login): Promise<CommandResult> =>
     docker.try(['login', '-u', user, '--password-stdin', host], password);
   return async (cause) => {
-    if (cause.does === 'mirror') return undefined;
+    if (cause.does === 'mirror') return await passedOver(docker, cause.image);
     const host = stage.hostOf(cause);
     if (cause.does === 'login') return await login(host, wrong);
     if (cause.speaks === 'trusted') await trust(stage, cause, '/etc/docker/certs.d');
@@ -53,6 +53,20 @@ export async function dockerClient(
       if (cause.as !== undefined) await docker.try(['logout', host]);
     }
   };
+}
+
+/** What Docker logs of its mirror when it goes on to Docker Hub itself, which is out of reach here. */
+async function passedOver(docker: Docker, image: string): Promise<CommandResult> {
+  const from = docker.daemon.output().length;
+  const result = await docker.try(['pull', image]);
+  const line = await eventually(
+    'dockerd logs it',
+    () =>
+      /time=.*msg="(?:trying next host|Attempting next endpoint).*/.exec(
+        docker.daemon.output().slice(from),
+      )?.[0],
+  );
+  return { ...result, stderr: line };
 }
 
 /** `ctr` and `crictl` of one containerd, and what it logs meanwhile; with a `hosts.toml` for each cause's server. */

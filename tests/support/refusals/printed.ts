@@ -62,8 +62,9 @@ function fileOf(client: ClientName): URL {
   return new URL(`./printed/${client}.json`, import.meta.url);
 }
 
+/** What Docker prints, or a line of its log. */
 function wholeText(text: string): string {
-  return text.trim();
+  return fieldsOf(/^time=.*/.exec(text)?.[0] ?? '')['msg'] ?? text.trim();
 }
 
 function lastLine(text: string, pattern: RegExp): string {

@@ -22,7 +22,11 @@ const ports: Readonly<Record<ServerName, number>> = {
   nothing: 5009,
 };
 
+const hubMirrorPort = 5004;
+
 export interface RefusalStage {
+  /** What Docker has as a mirror of Docker Hub: `closed` again. */
+  readonly hubMirror: string;
   readonly scene: Scene;
   /** Runs a command on the other machine. */
   readonly launcher: readonly string[];
@@ -66,7 +70,12 @@ export async function setRefusalStage(t: TestContext): Promise<RefusalStage | un
   run('ip', 'addr', 'replace', `${otherAddress}/24`, 'dev', 'br-nodes');
   const rules = [{ prefix: 'docker.io', upstream: scene.front.url }];
   const closed = await startBreakwater({
-    config: { listen: `:${ports.closed}`, defaultRules: false, rules },
+    config: {
+      listen: `:${ports.closed}`,
+      hubMirrorListen: `:${hubMirrorPort}`,
+      defaultRules: false,
+      rules,
+    },
   });
   t.after(() => closed.close());
   const folder = await mkdtemp('/tmp/bw-refusals-');
@@ -88,6 +97,7 @@ export async function setRefusalStage(t: TestContext): Promise<RefusalStage | un
   const user = await makeUser(scene.breakwater, administrator);
   const launcher = await makeNodeNamespaces(t, 1);
   return {
+    hubMirror: `http://${hostAddress}:${hubMirrorPort}`,
     scene,
     launcher,
     caFile,
