@@ -80,10 +80,22 @@ export interface Verdict {
   readonly because: string;
 }
 
+/** What a pull needs to know at once. */
+export interface PullRights {
+  /** Of what was asked itself. */
+  readonly pulls: Verdict;
+  /** Whether what is not held may be fetched for it, as far as its repository is there … */
+  readonly imports: Verdict;
+  /** … and whether the repository may be made where it is not. */
+  readonly makes: Verdict;
+}
+
 /** May they. Every front-end asks it, before the cache. */
 export interface Authorizer {
   /** Without waiting where all that is needed is in memory. Denials are audited. */
   may(question: Question): Verdict | Promise<Verdict>;
+  /** The answer of `may`, and beside it those of `explain` to what a pull may bring with it; each is looked up no more than once. */
+  pullRights(question: Question): PullRights | Promise<PullRights>;
   /**
    * The same without an audit entry, for listings that leave out and for `access can`. `row`: the repository's, where it has just
    * been read; nothing is read or kept for it then.

@@ -98,10 +98,7 @@ export function createFacts(
   });
   const repositoryOf = (key: string): ReturnType<typeof repositories.get> =>
     isMissing(key) ? undefined : repositories.get(key);
-  /** One request asks several questions in one turn of the event loop: about the same rows, which are looked up once. */
-  let asked: { readonly question: Question; readonly facts: Facts } | undefined;
   const forget = (key: string): void => {
-    asked = undefined;
     missing.delete(key);
     repositories.forget(key);
   };
@@ -138,20 +135,8 @@ export function createFacts(
     },
   });
 
-  const forgetAsked = (): void => {
-    asked = undefined;
-  };
-  const knownOf = ({ caller, registry, repository }: Question): Facts | undefined =>
-    asked?.question.caller === caller &&
-    asked.question.registry === registry &&
-    asked.question.repository === repository
-      ? asked.facts
-      : undefined;
-
   return {
     gather(question, row) {
-      const known = row === undefined ? knownOf(question) : undefined;
-      if (known !== undefined) return known;
       const { caller, registry, repository } = question;
       const { principal } = caller;
       const one =
@@ -167,11 +152,7 @@ export function createFacts(
           : noPolicies;
       if (one instanceof Promise || two instanceof Promise || three instanceof Promise)
         return Promise.all([one, two, three]).then((all) => factsOf(...all));
-      const facts = factsOf(one, two, three);
-      if (row !== undefined) return facts;
-      if (asked === undefined) queueMicrotask(forgetAsked);
-      asked = { question, facts };
-      return facts;
+      return factsOf(one, two, three);
     },
     noteUse({ action, registry, repository }, facts) {
       if (repository === undefined || !pushes.has(action)) return;
@@ -182,7 +163,6 @@ export function createFacts(
     },
     forget: (registry, repository) => forget(keyOf(registry, repository)),
     reset() {
-      asked = undefined;
       missing.clear();
       repositories.clear();
       registries.clear();

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../domain/entry-limit.ts';
 import { actions } from '../domain/access-action.ts';
+import type { Action } from '../domain/access-action.ts';
 import type { AccessDecision } from '../domain/policy.ts';
 import { evaluatePolicies } from '../domain/policy-evaluator.ts';
 import { arnOf, describePrincipal } from '../domain/principal.ts';
@@ -9,7 +10,7 @@ import { registryOf, repositoryArn } from '../domain/registry.ts';
 import type { RepositoryName } from '../domain/repository-name.ts';
 import type { Clock } from '../ports/clock.ts';
 import { anonymousCaller } from './access.ts';
-import type { Audit, Authorizer, Question, Verdict } from './access.ts';
+import type { Audit, Authorizer, PullRights, Question, Verdict } from './access.ts';
 import type { AnonymousSettings } from './authorizer-anonymous.ts';
 import { admitAnonymous } from './authorizer-anonymous.ts';
 import { conditionContext } from './authorizer-context.ts';
@@ -18,7 +19,7 @@ import type { Facts, PolicyMetadata } from './authorizer-facts.ts';
 import { createFacts } from './authorizer-facts.ts';
 import { admitScopes } from './authorizer-scopes.ts';
 
-const verdictsMax = 20_000;
+const decisionsMax = 20_000;
 
 export interface AuthorizerOptions {
   readonly metadata: PolicyMetadata;
@@ -33,41 +34,32 @@ export interface PolicyAuthorizer extends Authorizer {
   forget(registry: RegistryKey, repository: RepositoryName): void;
 }
 
-/** Facts by their numbers alone, so that what is forgotten of them is let go. */
-interface Remembered {
-  readonly repository: number;
-  readonly registryPolicy: number;
-  readonly identity: number;
-  readonly verdict: Verdict;
-}
-
 /** Decides by policies that are kept in memory; a decision made of the same rows is not made twice. */
 export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
   const { settings, clock, audit } = options;
   const rows = createFacts(options.metadata, clock, () => settings().regions);
-  const verdicts = new LRUCache<string, Remembered>(atMost(verdictsMax));
   const numberOf = numberObjects();
+  const judgeNow = (question: Question, facts: Facts): Verdict =>
+    judge(question, facts, settings(), clock.now());
+  const decide = rememberDecisions(judgeNow, numberOf);
+  const decidePull = rememberDecisions(
+    (question, facts) => judgePull(question, (asked) => judgeNow(asked, facts)),
+    numberOf,
+  );
+  const deny = (question: Question, verdict: Verdict): void =>
+    audit.record(denialOf(question, verdict));
 
-  const decide = (question: Question, facts: Facts): Verdict => {
-    if (!facts.steady) return judge(question, facts, settings(), clock.now());
-    const key = verdictKey(question, numberOf);
-    const known = verdicts.get(key);
-    if (known !== undefined && isOf(known, facts)) return known.verdict;
-    const verdict = judge(question, facts, settings(), clock.now());
-    verdicts.set(key, {
-      repository: facts.repository?.number ?? 0,
-      registryPolicy: facts.registryPolicy.number,
-      identity: facts.identity.number,
-      verdict,
-    });
-    return verdict;
+  const pullRights = (question: Question, facts: Facts): PullRights => {
+    const rights = decidePull.of(question, facts);
+    if (!rights.pulls.allowed) deny(question, rights.pulls);
+    return rights;
   };
   const ask = (
     question: Question,
     told: (verdict: Verdict, facts: Facts | undefined) => void,
   ): Verdict | Promise<Verdict> => {
     const answer = (facts: Facts): Verdict => {
-      const verdict = decide(question, facts);
+      const verdict = decide.of(question, facts);
       told(verdict, facts);
       return verdict;
     };
@@ -82,23 +74,74 @@ export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
   return {
     may: (question) =>
       ask(question, (verdict, facts) => {
-        if (!verdict.allowed) audit.record(denialOf(question, verdict));
+        if (!verdict.allowed) deny(question, verdict);
         else if (facts !== undefined) rows.noteUse(question, facts);
       }),
+    pullRights(question) {
+      const outside = admitScopes(question);
+      if (outside !== undefined) {
+        deny(question, outside);
+        return { pulls: outside, imports: outside, makes: outside };
+      }
+      const facts = rows.gather(question);
+      return facts instanceof Promise
+        ? facts.then((gathered) => pullRights(question, gathered))
+        : pullRights(question, facts);
+    },
     explain(question, row) {
       if (row === undefined) return ask(question, () => {});
       const outside = admitScopes(question);
       if (outside !== undefined) return outside;
       // A listing asks about each repository once: what is remembered for pulls stays so.
-      const answer = (facts: Facts): Verdict => judge(question, facts, settings(), clock.now());
       const facts = rows.gather(question, row);
-      return facts instanceof Promise ? facts.then(answer) : answer(facts);
+      return facts instanceof Promise
+        ? facts.then((gathered) => judgeNow(question, gathered))
+        : judgeNow(question, facts);
     },
     forget: (registry, repository) => rows.forget(registry, repository),
     reset() {
       rows.reset();
-      verdicts.clear();
+      decide.clear();
+      decidePull.clear();
     },
+  };
+}
+
+/** Facts by their numbers alone, so that what is forgotten of them is let go. */
+interface Remembered<Decision> {
+  readonly repository: number;
+  readonly registryPolicy: number;
+  readonly identity: number;
+  readonly decision: Decision;
+}
+
+interface Decisions<Decision> {
+  of(question: Question, facts: Facts): Decision;
+  clear(): void;
+}
+
+/** What was decided of the same rows is not decided again, unless a condition looks at what changes from request to request. */
+function rememberDecisions<Decision extends object>(
+  decide: (question: Question, facts: Facts) => Decision,
+  numberOf: (object: object | undefined) => number,
+): Decisions<Decision> {
+  const remembered = new LRUCache<string, Remembered<Decision>>(atMost(decisionsMax));
+  return {
+    of(question, facts) {
+      if (!facts.steady) return decide(question, facts);
+      const key = decisionKey(question, numberOf);
+      const known = remembered.get(key);
+      if (known !== undefined && isOf(known, facts)) return known.decision;
+      const decision = decide(question, facts);
+      remembered.set(key, {
+        repository: facts.repository?.number ?? 0,
+        registryPolicy: facts.registryPolicy.number,
+        identity: facts.identity.number,
+        decision,
+      });
+      return decision;
+    },
+    clear: () => remembered.clear(),
   };
 }
 
@@ -115,14 +158,17 @@ function numberObjects(): (object: object | undefined) => number {
 }
 
 /** All that a decision depends on beside the facts, where no condition looks at more. */
-function verdictKey(
+function decisionKey(
   { caller, action, registry, repository, resource, rule, from }: Question,
   numberOf: (object: object | undefined) => number,
 ): string {
   return `${numberOf(caller)} ${numberOf(rule)} ${action} ${registry} ${repository ?? ''} ${resource ?? ''} ${from.address} ${from.secure} ${from.isLoopback}`;
 }
 
-function isOf(known: Remembered, { repository, registryPolicy, identity }: Facts): boolean {
+function isOf(
+  known: Remembered<unknown>,
+  { repository, registryPolicy, identity }: Facts,
+): boolean {
   return (
     known.repository === (repository?.number ?? 0) &&
     known.registryPolicy === registryPolicy.number &&
@@ -139,6 +185,18 @@ const policyActions: ReadonlySet<string> = new Set([
   actions.putRegistryPolicy,
   actions.deleteRegistryPolicy,
 ]);
+
+/** Who may not pull is asked about nothing else. */
+function judgePull(question: Question, judgeOne: (question: Question) => Verdict): PullRights {
+  const beside = (action: Action): Verdict => {
+    const asked = { ...question, action };
+    return admitScopes(asked) ?? judgeOne(asked);
+  };
+  const pulls = judgeOne(question);
+  const imports = pulls.allowed ? beside(actions.importUpstream) : pulls;
+  const makes = imports.allowed ? beside(actions.createRepository) : imports;
+  return { pulls, imports, makes };
+}
 
 function judge(
   question: Question,

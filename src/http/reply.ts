@@ -73,7 +73,8 @@ export interface Reply {
   readonly note: ReplyNote;
 }
 
-export type Handler = (request: Incoming) => Promise<Reply>;
+/** Answers at once where nothing has to be waited for. */
+export type Handler = (request: Incoming) => Reply | Promise<Reply>;
 
 /** A finished exchange, told once when the last byte went out or the socket closed. */
 export interface Served {

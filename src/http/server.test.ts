@@ -342,9 +342,12 @@ suite('server', () => {
   }
 
   test('pipelined requests are answered in their order', async () => {
-    await using r = await rig(async ({ path, query }) => {
-      if (path === '/slow') await new Promise((resolve) => setTimeout(resolve, 20));
-      return ok200(`${path}?${query};`);
+    // Only the first has to be waited for.
+    await using r = await rig(({ path, query }) => {
+      const reply = ok200(`${path}?${query};`);
+      return path === '/slow'
+        ? new Promise((resolve) => setTimeout(() => resolve(reply), 20))
+        : reply;
     });
     const text = await exchangeRaw(
       r.port,

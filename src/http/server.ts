@@ -187,11 +187,14 @@ function serve(
       onError?.(error, exchange);
       write(exchange, replyTo(error, exchange));
     };
+    let reply: Reply | Promise<Reply>;
     try {
-      handler(exchange).then((reply) => write(exchange, reply), failed);
+      reply = handler(exchange);
     } catch (error) {
-      failed(error);
+      return failed(error);
     }
+    if (reply instanceof Promise) reply.then((settled) => write(exchange, settled), failed);
+    else write(exchange, reply);
   };
   server.on('request', (request, response) => answer(request, response, false));
   server.on('checkContinue', (request, response) => answer(request, response, true));

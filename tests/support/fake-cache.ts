@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { BlobAnswer, Cache, ManifestAnswer, PullRequest } from '../../src/cache/cache.ts';
+import type {
+  BlobAnswer,
+  Cache,
+  ManifestAnswer,
+  ManifestRequest,
+  PullRequest,
+} from '../../src/cache/cache.ts';
 import type { ByteSource } from '../../src/domain/byte-source.ts';
 import { parseDigest } from '../../src/domain/digest.ts';
 import type { Digest } from '../../src/domain/digest.ts';
@@ -18,6 +24,8 @@ export interface FakeCache extends Cache {
   /** Thrown by every call while set. */
   failure: Error | undefined;
   outcome: CacheOutcome;
+  /** While true manifests that are held are in memory: they are answered without waiting, and no call is recorded. */
+  warm: boolean;
   /** While true blobs don't say their size. */
   sizeUnknown: boolean;
   /** Blobs end, by an error, after so many bytes. */
@@ -57,12 +65,27 @@ export function createFakeCache(): FakeCache {
     if (fake.failure !== undefined) throw fake.failure;
   };
 
+  const answerOf = (request: ManifestRequest): ManifestAnswer | undefined => {
+    const { target, reference, method } = request;
+    const asked = reference.kind === 'tag' ? reference.tag : reference.digest;
+    const found = held(target.repository).manifests.get(asked);
+    return (
+      found && {
+        ...found,
+        size: found.bytes.length,
+        bytes: method === 'GET' ? found.bytes : undefined,
+        outcome: fake.outcome,
+      }
+    );
+  };
+
   const fake: FakeCache = {
     calls: [],
     heldOnly: [],
     readers: { opened: 0, closed: 0 },
     failure: undefined,
     outcome: { verdict: 'hit' },
+    warm: false,
     sizeUnknown: false,
     breakAfter: undefined,
     addManifest: (repository, tag, mediaType, text) => {
@@ -81,19 +104,14 @@ export function createFakeCache(): FakeCache {
       const { referrers } = held(repository);
       referrers.set(subject, [...(referrers.get(subject) ?? []), descriptor]);
     },
-    peekManifest: () => undefined,
+    peekManifest: (request) => (fake.warm ? answerOf(request) : undefined),
     pullManifest: async (request): Promise<ManifestAnswer> => {
       const { target, reference, method } = request;
       const asked = reference.kind === 'tag' ? reference.tag : reference.digest;
       called(`manifest ${method} ${target.repository} ${asked}`, request);
-      const found = held(target.repository).manifests.get(asked);
-      if (found === undefined) throw new RegistryError('manifestUnknown', 'manifest unknown');
-      return {
-        ...found,
-        size: found.bytes.length,
-        bytes: method === 'GET' ? found.bytes : undefined,
-        outcome: fake.outcome,
-      };
+      const answer = answerOf(request);
+      if (answer === undefined) throw new RegistryError('manifestUnknown', 'manifest unknown');
+      return answer;
     },
     pullBlob: async (request): Promise<BlobAnswer> => {
       const { target, digest, method } = request;

@@ -21,7 +21,7 @@ function ask(
   query = '',
   method = 'GET',
   over: Partial<Incoming> = {},
-): Promise<Reply> {
+): Reply | Promise<Reply> {
   const request: Incoming = {
     id: '1',
     method,

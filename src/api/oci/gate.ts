@@ -1,5 +1,12 @@
 import { anonymousCaller } from '../../access/access.ts';
-import type { Authorizer, Caller, Identifier, Question, Verdict } from '../../access/access.ts';
+import type {
+  Authorizer,
+  Caller,
+  Identifier,
+  PullRights,
+  Question,
+  Verdict,
+} from '../../access/access.ts';
 import { requestFrom } from '../../access/request-from.ts';
 import { actions } from '../../domain/access-action.ts';
 import type { Action, ScopeRight } from '../../domain/access-action.ts';
@@ -114,17 +121,12 @@ export function createGate(options: GateOptions): Gate {
       identifier.identify(authorization, requestFrom(request), { mirror: false }),
     admitPull: (plan, caller, request) => {
       const question = questionOf(plan, caller, request, pullActionOf(plan.route));
-      const verdict = pullVerdict(options, question, request.method);
-      if (verdict instanceof Promise) {
-        return verdict.then((settled) =>
-          settled.allowed
-            ? mayImport(options, question)
-            : refuse(options, plan, { question, verdict: settled }),
-        );
-      }
-      return verdict.allowed
-        ? mayImport(options, question)
-        : refuse(options, plan, { question, verdict });
+      const rights = rightsToPull(options, question, request.method);
+      const settle = (known: PullRights): boolean | Promise<boolean> =>
+        known.pulls.allowed
+          ? mayImport(options, question, known)
+          : refuse(options, plan, { question, verdict: known.pulls });
+      return rights instanceof Promise ? rights.then(settle) : settle(rights);
     },
     admit: async (plan, caller, request, { actions: wanted, makes }) => {
       for (const action of wanted)
@@ -270,36 +272,28 @@ async function notImported(
 
 /** Whether what is new may be fetched. Missing rights to import are no denial: what is held is still served. */
 function mayImport(
-  { authorizer, metadata }: GateOptions,
-  question: Question,
+  { metadata }: GateOptions,
+  { registry, repository, rule }: Question,
+  { imports, makes }: PullRights,
 ): boolean | Promise<boolean> {
-  const { registry, repository, rule } = question;
   if (rule === undefined || repository === undefined) return true;
-  const imports = authorizer.explain({ ...question, action: actions.importUpstream });
-  const makes = authorizer.explain({ ...question, action: actions.createRepository });
-  if (!(imports instanceof Promise) && !(makes instanceof Promise)) {
-    if (!imports.allowed) return false;
-    if (makes.allowed) return true;
-  }
-  return (async () => {
-    if (!(await imports).allowed) return false;
-    if ((await makes).allowed) return true;
-    return (await metadata.findRepository({ registry, repository })) !== undefined;
-  })();
+  if (!imports.allowed) return false;
+  if (makes.allowed) return true;
+  return metadata.findRepository({ registry, repository }).then((row) => row !== undefined);
 }
 
 /** HEAD of a blob is either right's; only the last one refused is a denial. */
-function pullVerdict(
+function rightsToPull(
   { authorizer }: GateOptions,
   question: Question,
   method: string,
-): Verdict | Promise<Verdict> {
-  if (question.action !== actions.getBlob || method !== 'HEAD') return authorizer.may(question);
+): PullRights | Promise<PullRights> {
+  if (question.action !== actions.getBlob || method !== 'HEAD')
+    return authorizer.pullRights(question);
   const reads = authorizer.explain(question);
-  const checks = { ...question, action: actions.checkBlob };
-  if (reads instanceof Promise)
-    return reads.then((verdict) => (verdict.allowed ? verdict : authorizer.may(checks)));
-  return reads.allowed ? reads : authorizer.may(checks);
+  const settle = ({ allowed }: Verdict): PullRights | Promise<PullRights> =>
+    authorizer.pullRights(allowed ? question : { ...question, action: actions.checkBlob });
+  return reads instanceof Promise ? reads.then(settle) : settle(reads);
 }
 
 /** A registry token's own scopes left out: the limits of the credential behind it stay. */

@@ -20,7 +20,7 @@ import { catalogReply } from './catalog.ts';
 import { changeContent } from './change.ts';
 import { createGate, pullActionOf } from './gate.ts';
 import type { Gate } from './gate.ts';
-import { pullManifest } from './manifests.ts';
+import { isManifestPlan, pullManifest, warmManifest } from './manifests.ts';
 import { createPlanner, isRepositoryPlan } from './plan.ts';
 import type { Plan, Planner, RepositoryPlan } from './plan.ts';
 import { listReferrers } from './referrers.ts';
@@ -81,32 +81,66 @@ function createHandler(parts: OciParts, listener: Listener): Handler {
     home: () => homeRegistryOf(parts.settings()),
     targetOf: (repository) => parts.rules().byPath(repository),
   });
-  const answering = { ...parts, gate, told: createToldChanges(parts) };
-  return async (request) => {
+  const refuse: Refuse = (error, plan, request, caller) => {
+    if (!(error instanceof RegistryError) || error.code === 'internal')
+      parts.failed(error, request.id);
+    return refusalReply(error, request, plan, {
+      listener,
+      publicUrl: parts.settings().publicUrl,
+      caller,
+    });
+  };
+  const answering = { ...parts, gate, told: createToldChanges(parts), refuse };
+  return (request) => {
     let plan: Plan | undefined;
-    let caller: Caller | undefined;
     try {
       plan = readRequest(request, planner, listener);
-      if (!isRepositoryPlan(plan)) return await answerService(parts, gate, plan, request, listener);
-      const { route } = plan;
-      const known = gate.identify(request, { mirror: route.ns !== undefined, ecr: plan.ecr });
-      caller = known instanceof Promise ? await known : known;
-      if (isWrite(request))
-        refuseOtherSites({ plan, caller, request }, parts.settings().publicUrl, answering.told);
-      const reply = isPull(plan, request)
-        ? await answerPull(answering, plan, caller, request)
-        : await changeContent(answering, plan, caller, request);
-      return signed(reply, caller);
+      const reply = isRepositoryPlan(plan)
+        ? answerRepository(answering, plan, request)
+        : answerService(parts, gate, plan, request, listener);
+      return reply instanceof Promise
+        ? reply.catch((error: unknown) => refuse(error, plan, request, undefined))
+        : reply;
     } catch (error) {
-      if (!(error instanceof RegistryError) || error.code === 'internal')
-        parts.failed(error, request.id);
-      return refusalReply(error, request, plan, {
-        listener,
-        publicUrl: parts.settings().publicUrl,
-        caller,
-      });
+      return refuse(error, plan, request, undefined);
     }
   };
+}
+
+/** At once where who asks, their rights and the content are known. */
+function answerRepository(
+  parts: RepositoryParts,
+  plan: RepositoryPlan,
+  request: Incoming,
+): Reply | Promise<Reply> {
+  const from = { mirror: plan.route.ns !== undefined, ecr: plan.ecr };
+  const caller = parts.gate.identify(request, from);
+  return caller instanceof Promise
+    ? caller.then((known) => answerCaller(parts, plan, known, request))
+    : answerCaller(parts, plan, caller, request);
+}
+
+function answerCaller(
+  parts: RepositoryParts,
+  plan: RepositoryPlan,
+  caller: Caller,
+  request: Incoming,
+): Reply | Promise<Reply> {
+  try {
+    if (isWrite(request))
+      refuseOtherSites({ plan, caller, request }, parts.settings().publicUrl, parts.told);
+    const reply = isPull(plan, request)
+      ? answerPull(parts, plan, caller, request)
+      : changeContent(parts, plan, caller, request);
+    return reply instanceof Promise
+      ? reply.then(
+          (known) => signed(known, caller),
+          (error: unknown) => parts.refuse(error, plan, request, caller),
+        )
+      : signed(reply, caller);
+  } catch (error) {
+    return parts.refuse(error, plan, request, caller);
+  }
 }
 
 function isWrite({ method }: Incoming): boolean {
@@ -221,46 +255,78 @@ async function answerService(
   }
 }
 
-interface PullParts extends Pick<OciParts, 'cache' | 'clock'> {
+/** What was thrown, at once or later, as the client sees it; without a caller where it was not known yet who asks. */
+type Refuse = (
+  error: unknown,
+  plan: Plan | undefined,
+  request: Incoming,
+  caller: Caller | undefined,
+) => Reply;
+
+interface RepositoryParts extends OciParts {
   readonly gate: Gate;
+  readonly refuse: Refuse;
   readonly told: ToldChanges;
 }
 
-async function answerPull(
-  parts: PullParts,
+function answerPull(
+  parts: RepositoryParts,
   plan: RepositoryPlan<ContentRoute>,
   caller: Caller,
   request: Incoming,
-): Promise<Reply> {
-  const { gate, told } = parts;
-  const admitted = gate.admitPull(plan, caller, request);
-  const imports = admitted instanceof Promise ? await admitted : admitted;
+): Reply | Promise<Reply> {
+  const imports = parts.gate.admitPull(plan, caller, request);
   const asked = { plan, caller, request };
+  return imports instanceof Promise
+    ? imports.then((known) => answerAdmitted(parts, asked, known))
+    : answerAdmitted(parts, asked, imports);
+}
+
+/** `imports`: what is not held may be fetched for this caller. */
+function answerAdmitted(
+  parts: RepositoryParts,
+  asked: AskedPull,
+  imports: boolean,
+): Reply | Promise<Reply> {
+  const { plan, request } = asked;
   try {
     requireAllowed(plan.route, plan.target);
   } catch (error) {
-    told.refused(asked, pullActionOf(plan.route), error);
+    parts.told.refused(asked, pullActionOf(plan.route), error);
     throw error;
   }
+  const allowed = imports ? plan : { ...plan, heldOnly: true };
+  const warm = isManifestPlan(allowed) ? warmManifest(parts.cache, allowed, request) : undefined;
+  return warm ?? answerByCache(parts, asked, allowed);
+}
+
+interface AskedPull extends Asked {
+  readonly plan: RepositoryPlan<ContentRoute>;
+}
+
+/** `allowed`: the plan of what was asked, with what its caller may have. */
+async function answerByCache(
+  parts: RepositoryParts,
+  asked: AskedPull,
+  allowed: RepositoryPlan<ContentRoute>,
+): Promise<Reply> {
+  const { plan, caller, request } = asked;
   const since = parts.clock.elapsed();
-  const stored = (): void => told.made(asked, since, 'pull');
+  const stored = (): void => parts.told.made(asked, since, 'pull');
   try {
-    const reply = await pull(
-      parts.cache,
-      imports ? plan : { ...plan, heldOnly: true },
-      request,
-      stored,
-    );
+    const reply = await pull(parts.cache, allowed, request, stored);
     if (plan.target.rule !== undefined && wasAsked(reply)) stored();
     return reply;
   } catch (error) {
     const unheld =
-      !imports &&
+      allowed.heldOnly === true &&
       error instanceof RegistryError &&
       (error.code === 'manifestUnknown' ||
         error.code === 'blobUnknown' ||
         error.code === 'nameUnknown');
-    throw unheld ? await gate.notImported(plan, caller, request) : namingImage(error, plan.note);
+    throw unheld
+      ? await parts.gate.notImported(plan, caller, request)
+      : namingImage(error, plan.note);
   }
 }
 

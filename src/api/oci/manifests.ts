@@ -1,7 +1,7 @@
 import { formatContentRange } from '../../domain/byte-range.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
-import type { Cache, ManifestAnswer } from '../../cache/cache.ts';
+import type { Cache, ManifestAnswer, ManifestRequest } from '../../cache/cache.ts';
 import type { Incoming, Reply, ReplyNote } from '../../http/reply.ts';
 import { joinedBytesMax, latin1Text } from '../../http/writer.ts';
 import { entityTag, isUnchanged, requestedRange } from './conditions.ts';
@@ -11,18 +11,46 @@ import type { ContentRoute } from './route.ts';
 
 export type ManifestPlan = RepositoryPlan<Extract<ContentRoute, { readonly kind: 'manifest' }>>;
 
+export function isManifestPlan(plan: RepositoryPlan<ContentRoute>): plan is ManifestPlan {
+  return plan.route.kind === 'manifest';
+}
+
 /** A manifest by tag or digest: its exact bytes under its own type, whatever `Accept` says (distribution-spec, "Pulling manifests"). */
 export async function pullManifest(
   cache: Cache,
   plan: ManifestPlan,
   request: Incoming,
 ): Promise<Reply> {
-  const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
-  const { reference, ns } = plan.route;
-  const { registry, target, heldOnly } = plan;
-  const asked = { registry, target, heldOnly, reference, method } as const;
-  const answer = cache.peekManifest(asked) ?? (await cache.pullManifest(asked, request.signal));
-  const whole = method === 'GET' && isUnconditional(request) ? wholeReply(plan, answer) : undefined;
+  return replyOf(
+    plan,
+    await cache.pullManifest(questionOf(plan, request), request.signal),
+    request,
+  );
+}
+
+/** The same where the answer is in memory; `undefined` where it is not. */
+export function warmManifest(
+  cache: Cache,
+  plan: ManifestPlan,
+  request: Incoming,
+): Reply | undefined {
+  const answer = cache.peekManifest(questionOf(plan, request));
+  return answer && replyOf(plan, answer, request);
+}
+
+function questionOf(
+  { registry, target, heldOnly, route }: ManifestPlan,
+  { method }: Incoming,
+): ManifestRequest {
+  const { reference } = route;
+  return { registry, target, heldOnly, reference, method: method === 'HEAD' ? 'HEAD' : 'GET' };
+}
+
+function replyOf(plan: ManifestPlan, answer: ManifestAnswer, request: Incoming): Reply {
+  const { method } = request;
+  const { ns } = plan.route;
+  const whole =
+    method !== 'HEAD' && isUnconditional(request) ? wholeReply(plan, answer) : undefined;
   if (whole !== undefined) return whole;
   const headers = manifestHeaders(answer, ns);
   const note: ReplyNote = { ...plan.note, digest: answer.digest, verdict: answer.outcome.verdict };
