@@ -40,19 +40,3 @@ export function ownHosts(config: Config, listeners: Listeners | undefined): Read
   const url = URL.parse(config.publicUrl);
   return new Set(url === null ? hosts : [...hosts, url.host.toLowerCase()]);
 }
-
-/** What a person at a terminal reads: where to pull from. */
-export function greetingOf(addresses: Addresses, config: Config): string {
-  const host = new URL(addresses.listen).host;
-  const lines = [
-    `Breakwater serves on ${addresses.listen}  (health and metrics on ${addresses.adminListen})`,
-    '',
-    `  docker pull ${host}/docker.io/library/nginx`,
-    `  skopeo copy ${config.tls === undefined ? '--src-tls-verify=false ' : ''}docker://${host}/registry.k8s.io/pause:3.10 dir:pause`,
-    '',
-    `Any of these names comes through: ${config.rules.map((rule) => rule.prefix).join(', ')}`,
-    `Stored in ${config.dataDir}; Ctrl-C stops. Images appear below as they arrive.`,
-    '',
-  ];
-  return `${lines.join('\n')}\n`;
-}

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openAccessControl } from './access-control.ts';
-import { addressesOf, greetingOf, ownHosts, urlOf } from './addresses.ts';
+import { addressesOf, ownHosts, urlOf } from './addresses.ts';
 import type { HealthCheck } from './api/admin/health.ts';
 import { openAdministrator, type Administrator } from './access/administrator.ts';
 import { createCache } from './cache/create-cache.ts';
@@ -10,6 +10,7 @@ import { openDataFolder } from './data-folder.ts';
 import { parseDigest } from './domain/digest.ts';
 import { homeRegistryOf, registryOf } from './domain/registry.ts';
 import { createRuleSet } from './domain/rule-set.ts';
+import { greetingOf } from './greeting.ts';
 import { collectWhenIdle, keepThreadsSmall, processMemory } from './idle-memory.ts';
 import { openListeners, type Listeners } from './front-ends.ts';
 import { importWarning } from './import-warning.ts';
@@ -198,6 +199,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     },
     ended.signal,
   );
+  metrics.configReloaded(true, clock.now());
   // Whoever reads this may send SIGHUP or change the file at once.
   await folder.writeRunRecord({
     pid: process.pid,

@@ -87,6 +87,52 @@ suite('a request names one host:', () => {
   });
 });
 
+suite('the id of a request is', () => {
+  const own = /^[\da-f]{12}-[\da-z]+$/;
+  const hex = 'ab'.repeat(16);
+  const trace = `traceparent: 00-${hex}-${'cd'.repeat(8)}-01`;
+  const rows: readonly (readonly [name: string, lines: readonly string[], id: string | RegExp])[] =
+    [
+      ['its own where no proxy names it', [], own],
+      ['what a trusted proxy says', ['X-Request-Id: 7f3c-9.a_b:c/+=@'], '7f3c-9.a_b:c/+=@'],
+      ['of 128 characters', [`X-Request-Id: ${'a'.repeat(128)}`], 'a'.repeat(128)],
+      ['its own where that is longer', [`X-Request-Id: ${'a'.repeat(129)}`], own],
+      ['its own where that is empty', ['X-Request-Id:'], own],
+      ['its own where that has a space', ['X-Request-Id: a b'], own],
+      ['its own where that has a quote', ['X-Request-Id: a"b'], own],
+      ['its own where there are two', ['X-Request-Id: a', 'X-Request-Id: b'], own],
+      ['trace and parent of a traceparent', [trace], `${hex}-${'cd'.repeat(8)}`],
+      ['the id where both are there', [trace, 'X-Request-Id: mine'], 'mine'],
+      [
+        'the trace where the id is no good',
+        [trace, 'X-Request-Id: a b'],
+        `${hex}-${'cd'.repeat(8)}`,
+      ],
+      ['its own where the trace is all zeros', [trace.replace(hex, '0'.repeat(32))], own],
+      ['its own where the trace is of another version', [trace.replace('00-', '01-')], own],
+      ['its own where the trace is in capitals', [trace.replaceAll('ab', 'AB')], own],
+    ];
+  for (const [name, lines, id] of rows)
+    test(name, async () => {
+      await using r = await rig(['127.0.0.1']);
+      const text = await exchangeRaw(
+        r.server.port,
+        ['GET / HTTP/1.1', 'Host: a', ...lines, close, '', ''].join('\r\n'),
+      );
+      const answered = /^x-request-id: (.*)$/im.exec(text)?.[1] ?? '';
+      if (typeof id === 'string') equal(answered, id);
+      else match(answered, id);
+      equal(r.seen[0]?.id, answered, 'the handler knows it by the same');
+    });
+
+  test('its own, whatever a client that is no trusted proxy says', async () => {
+    await using r = await rig(['192.0.2.1']);
+    const head = ['GET / HTTP/1.1', 'Host: a', 'X-Request-Id: mine', trace, close];
+    await ask(r.server, head);
+    match(r.seen[0]?.id ?? '', own);
+  });
+});
+
 suite('who asks is told to the handler:', () => {
   const rows: readonly (readonly [
     name: string,

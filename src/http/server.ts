@@ -1,4 +1,4 @@
-import { X509Certificate, createPrivateKey, randomBytes } from 'node:crypto';
+import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { createServer as createPlainServer } from 'node:http';
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
@@ -8,16 +8,17 @@ import { createSecureContext } from 'node:tls';
 import { createBodySender } from './body.ts';
 import type { BodyBuffers } from './body-buffers.ts';
 import type { ClientRules } from './client.ts';
-import { noClientRules } from './client.ts';
+import { isTrustedProxy, noClientRules } from './client.ts';
 import { createConnections } from './connections.ts';
 import type { Connections } from './connections.ts';
 import { Exchange } from './exchange.ts';
-import type { ExchangeOwner } from './exchange.ts';
+import type { Connection, ExchangeOwner } from './exchange.ts';
 import { badHost, hostProblem, refuse } from './bad-request.ts';
 import { createCertificateNames, withNames } from './certificate-names.ts';
 import { progressLimits } from './progress.ts';
 import type { ProgressLimits } from './progress.ts';
 import type { Handler, Incoming, Reply, Served, ReplyNote } from './reply.ts';
+import { createIds, givenId, isNamed } from './request-id.ts';
 import type { Timer } from './timer.ts';
 import { createWholeBodies } from './whole-bodies.ts';
 import type { WholeBodies } from './whole-bodies.ts';
@@ -174,7 +175,8 @@ function serve(
     if (connection === undefined) return void request.socket.destroy();
     // A request behind one that ends its connection is not answered.
     if (!connection.socket.writable || connection.ends) return;
-    const exchange = new Exchange(nextId(), connection, request, response, owner);
+    const id = idOf(request, connection, owner.clients) ?? nextId();
+    const exchange = new Exchange(id, connection, request, response, owner);
     exchange.expectsContinue = expectsContinue;
     connection.exchanges.add(exchange);
     if (connection.exchanges.size > pipelinedMax) return void request.socket.destroy();
@@ -209,11 +211,14 @@ function serve(
   });
 }
 
-/** Unique in this process and, by a random beginning, beyond it. */
-function createIds(): () => string {
-  const prefix = randomBytes(6).toString('hex');
-  let count = 0;
-  return () => `${prefix}-${(count++).toString(36)}`;
+/** What a trusted proxy calls the request. */
+function idOf(
+  { headers }: IncomingMessage,
+  connection: Connection,
+  clients: ClientRules,
+): string | undefined {
+  const named = isNamed(headers) && isTrustedProxy(connection.clientAddress, clients);
+  return named ? givenId(headers) : undefined;
 }
 
 function createEnding(

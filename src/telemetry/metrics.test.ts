@@ -219,12 +219,13 @@ suite('metrics', () => {
     });
   }
 
-  test('every name is in /metrics with help and type, and the names are those of operations documents', async () => {
+  test('every name is in /metrics with help and type', async () => {
     const metrics = create();
     const text = await metrics.scrape();
-    for (const name of metrics.names)
+    const names = metrics.described.map(({ name }) => name);
+    for (const name of names)
       match(text, new RegExp(`^# TYPE ${name} (counter|gauge|histogram)$`, 'm'));
-    deepEqual(metrics.names.map((name) => name.replace('breakwater_', '')).toSorted(), [
+    deepEqual(names.map((name) => name.replace('breakwater_', '')).toSorted(), [
       'audit_entries_total',
       'build_info',
       'cache_requests_total',

@@ -24,13 +24,20 @@ export interface Metrics {
   /** The text of `/metrics`. */
   scrape(): Promise<string>;
   /** Every metric of Breakwater's own, without the suffixes of histograms. */
-  readonly names: readonly string[];
+  readonly described: readonly MetricDescription[];
   served(exchange: ServedExchange): void;
   emit(event: Event): void;
   /** `at`: wall ms. */
   configReloaded(successful: boolean, at: number): void;
   /** What the audit was told. */
   audited(kind: string, outcome: string): void;
+}
+
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  readonly labels: readonly string[];
 }
 
 const methods: ReadonlySet<string> = new Set([
@@ -62,10 +69,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
   return {
     contentType: registry.contentType,
     scrape: () => registry.metrics(),
-    names: registry
+    described: registry
       .getMetricsAsArray()
-      .map((metric: MetricObject) => metric.name)
-      .filter((name) => name.startsWith(namePrefix)),
+      .map((metric) => metric as MetricObject & MetricDescription)
+      .filter(({ name }) => name.startsWith(namePrefix))
+      .map(({ name, type, help, labels }) => ({ name, type, help, labels })),
     served(exchange) {
       const { request, reply, bytes, durationMs } = exchange;
       const { route } = reply.note;

@@ -136,6 +136,7 @@ function register(
   const metric = {
     name: shape.name,
     help: shape.help,
+    labels: shape.labels,
     type,
     aggregator: 'sum',
     reset: () => {},

@@ -1,7 +1,13 @@
+import { deepEqual } from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { get as httpsGet } from 'node:https';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { Metadata } from '../../src/metadata/metadata.ts';
 import type { Event } from '../../src/ports/events.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createUpstream } from '../../src/upstream/client.ts';
 import {
   createCacheRig,
@@ -10,7 +16,10 @@ import {
   until,
   type CacheRig,
 } from '../support/cache-rig.ts';
+import { rulesOnly, startBreakwater } from '../support/breakwater.ts';
+import { createTestAuthority } from '../support/certificates.ts';
 import { bytesOf, emptyJson, imageOf, pushImage } from '../support/push-rig.ts';
+import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
 import { digestOf, openStage, ruleOf, secret } from '../support/upstream-stage.ts';
 
 const layer = randomBytes(100_000);
@@ -62,6 +71,7 @@ const rows: Readonly<Record<Event['type'], Row>> = {
       scene.instead = (_request, response) => {
         response.setHeader('ratelimit-limit', '100;w=21600');
         response.setHeader('ratelimit-remaining', '99;w=21600');
+        response.setHeader('ratelimit-reset', '3600');
         return false;
       };
       await pullImage(scene);
@@ -128,6 +138,16 @@ const rows: Readonly<Record<Event['type'], Row>> = {
   },
 };
 
+/** Fed by all that the rows below tell. */
+const metrics = createMetrics({
+  version: '',
+  commit: '',
+  requestsInFlight: () => 0,
+  uploadsInFlight: () => 0,
+  certificateEnd: () => undefined,
+  space: () => Promise.reject(new Error('nobody asks')),
+});
+
 suite('production tells', () => {
   for (const [type, row] of Object.entries(rows)) {
     test(`${type} when ${row.when}`, async () => {
@@ -153,12 +173,50 @@ suite('production tells', () => {
       try {
         await row.run(Object.assign(scene, { rig }));
         await until(() => rig.events.some((event) => event.type === type), type);
+        for (const event of rig.events) metrics.emit(event);
       } finally {
         for (const client of clients) await client[Symbol.asyncDispose]();
       }
     });
   }
 });
+
+test('every metric is fed by what production tells, or by a server that runs', async (t) => {
+  const authority = await createTestAuthority();
+  const { cert, key } = await authority.issue(['127.0.0.1']);
+  const folder = await makeRunFolder('metrics');
+  t.after(() => removeRunFolder(folder));
+  const tls = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
+  await writeFile(tls.certFile, cert);
+  await writeFile(tls.keyFile, key, { mode: 0o600 });
+  await using stage = await openStage(registry);
+  const rule = { prefix: 'up', upstream: `http://127.0.0.1:${stage.port}`, platforms: 'none' };
+  const breakwater = await startBreakwater({ config: { ...rulesOnly(rule), tls } });
+  t.after(() => breakwater.close());
+  const get = async (path: string, auth?: string): Promise<void> => {
+    const asked = httpsGet(`${breakwater.url}/v2/${path}`, { ca: authority.ca, auth });
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    await once(answer, 'end');
+  };
+  await get('up/app/manifests/one');
+  await get('up/app/manifests/one', 'nobody:wrong');
+  const scraped = await (await fetch(`${breakwater.adminUrl}/metrics`)).text();
+  const fed = new Set([...samplesIn(scraped), ...samplesIn(await metrics.scrape())]);
+  deepEqual(
+    metrics.described.map(({ name }) => name).filter((name) => !fed.has(name)),
+    [],
+  );
+});
+
+/** The metrics that have a sample in a text of `/metrics`, histograms without their suffixes. */
+function samplesIn(text: string): readonly string[] {
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('breakwater_'))
+    .map((line) => line.replace(/[{ ].*$/, ''))
+    .flatMap((name) => [name, name.replace(/_(?:bucket|sum|count)$/, '')]);
+}
 
 /** `app` with the tag `one`; anything else is 404. */
 function registry({ method, url = '' }: IncomingMessage, response: ServerResponse): void {

@@ -33,6 +33,7 @@ export type FoundTool =
   | 'docker-registry'
   | 'nginx'
   | 'bash'
+  | 'sqlite3'
   | 'curl'
   | 'wrk'
   | 'unshare'
