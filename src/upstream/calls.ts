@@ -103,7 +103,7 @@ export function tellFailure(calls: Calls, upstream: string, error: unknown): voi
   calls.events.emit({ type: 'upstreamFailed', upstream, kind, reason, message });
   // An absence is an answer; a hold and an open breaker are consequences, their causes are told already.
   if (kind !== 'notFound' && kind !== 'rateLimited' && reason !== 'breakerOpen')
-    calls.hosts.of(upstream).failed(error);
+    calls.hosts.of(upstream, upstream).failed(error);
 }
 
 export function throttled(calls: Calls, upstream: string): void {

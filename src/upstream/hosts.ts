@@ -18,9 +18,11 @@ export interface Host {
 }
 
 export interface Hosts {
-  of(name: string): Host;
-  /** Says that a rule names this host: of other hosts, which upstreams choose, telemetry is told nothing. */
-  claim(name: string): void;
+  /**
+   * `of` is the host of a rule's URL, `name` the one that is asked for it. Where an upstream's redirects and realms lead is known
+   * apart for each upstream: it chooses the paths that are asked there, and what fails by them stops nobody else.
+   */
+  of(name: string, of: string): Host;
   /** With a credential's key: as far as that one is held. */
   state(name: string, credentialKey?: string): UpstreamState | undefined;
   /** Forgets breakers and holds; quotas and last answers stay. */
@@ -35,28 +37,27 @@ interface Entry {
 
 const hostsMax = 1000;
 
-/** `changed` is told when the breaker of a claimed host opens, half-opens or closes. */
+/** `changed` is told when the breaker of a rule's own host opens, half-opens or closes: of those that upstreams choose telemetry learns nothing. */
 export function createHosts(
   clock: Clock,
   changed: (host: string, state: BreakerState) => void,
 ): Hosts {
   const entries = new LRUCache<string, Entry>(atMost(hostsMax));
-  const claimed = new LRUCache<string, true>(atMost(hostsMax));
-  const tell = (name: string, state: BreakerState): void => {
-    if (claimed.has(name)) changed(name, state);
-  };
+  const elsewhere = new LRUCache<string, Entry>(atMost(hostsMax));
+  const untold = (): void => {};
   return {
-    of(name) {
-      const kept = entries.get(name);
+    of(name, of) {
+      const own = name === of;
+      const [known, key] = own ? [entries, name] : [elsewhere, `${of} ${name}`];
+      const kept = known.get(key);
       if (kept !== undefined) return kept.host;
-      const entry = createEntry(name, clock, tell);
-      entries.set(name, entry);
+      const entry = createEntry(name, clock, own ? changed : untold);
+      known.set(key, entry);
       return entry.host;
     },
-    claim: (name) => void claimed.set(name, true),
     state: (name, credentialKey) => entries.peek(name)?.state(credentialKey),
     reset() {
-      for (const entry of entries.values()) entry.forget();
+      for (const entry of [...entries.values(), ...elsewhere.values()]) entry.forget();
     },
   };
 }

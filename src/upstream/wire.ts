@@ -63,7 +63,7 @@ export function createWire(parts: WireParts): Wire {
   const { clock, events, hosts } = parts;
 
   const heldMs = (host: string, origin: Origin): number =>
-    hosts.of(host).holds.heldMs(credentialKeyOf(origin));
+    hosts.of(host, origin.url.host).holds.heldMs(credentialKeyOf(origin));
   const assertNotHeld = (name: string, origin: Origin): void => {
     const waitMs = heldMs(name, origin);
     if (waitMs <= waitedMsMax) return;
@@ -80,8 +80,7 @@ export function createWire(parts: WireParts): Wire {
     assertNotHeld,
     async send(hop, signal) {
       signal.throwIfAborted();
-      hosts.claim(hop.origin.url.host);
-      const host = hosts.of(hop.url.host);
+      const host = hosts.of(hop.url.host, hop.origin.url.host);
       assertNotHeld(host.name, hop.origin);
       const waitMs = heldMs(host.name, hop.origin);
       if (waitMs > 0) await pause(clock, waitMs, signal);

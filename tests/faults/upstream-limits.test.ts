@@ -239,6 +239,34 @@ test('T42: a redirect’s target that fails rests alone, and telemetry gets no l
   assert.deepEqual(new Set(named), new Set([target.url.host]));
 });
 
+/** What `evil.liar.net` has asked of `registry.vendor.com`, and how that answers it. */
+const leads: readonly (readonly [name: string, by: 'redirect' | 'realm', status: number])[] = [
+  ['a redirect to where it fails', 'redirect', 500],
+  ['a redirect to where it asks for peace', 'redirect', 429],
+  ['a realm that fails', 'realm', 500],
+  ['a realm that asks for peace', 'realm', 429],
+];
+for (const [name, by, status] of leads) {
+  test(`T42: ${name}, named by another upstream, keeps nobody from a registry`, async () => {
+    await using stage = await openStage((request, response) => {
+      const place = `http://registry.vendor.com:${stage.port}/odd`;
+      if (request.url?.startsWith('/odd') === true)
+        response.writeHead(status, { 'retry-after': '600' }).end();
+      else if (request.headers.host?.startsWith('registry.vendor.com') === true)
+        sendManifest(response);
+      else if (by === 'redirect') response.writeHead(307, { location: place }).end();
+      else response.writeHead(401, { 'www-authenticate': `Bearer realm="${place}"` }).end();
+    });
+    await using rig = createRig();
+    const liar = targetOf(ruleOf(`http://evil.liar.net:${stage.port}`));
+    for (let count = 0; count < 5; count += 1)
+      await failureOf(rig.upstream.getManifest(liar, latest, undefined, never));
+    const honest = targetAt(stage);
+    await rig.upstream.getManifest(honest, latest, undefined, never);
+    assert.equal(rig.upstream.state(honest.url.host)?.heldUntil, undefined);
+  });
+}
+
 for (const status of [400, 403, 404, 410, 418]) {
   test(`T42: answers of ${status} never open the breaker`, async () => {
     await using stage = await openStage((_request, response) => response.writeHead(status).end());
