@@ -23,7 +23,7 @@ const imports: ReadonlySet<string> = new Set([actions.importUpstream, actions.cr
 
 /**
  * What anonymous may, which everybody may whom nothing denies it: read what no credential fetched and nobody pushed, read
- * what was pushed where its policy allows everyone, and import where the address may (design.md §6).
+ * what was pushed where its policy allows everyone, and import where the address may (ARCHITECTURE.md, "Registries, accounts and rights").
  */
 export function admitAnonymous(
   question: Question,

@@ -13,7 +13,7 @@ const regionAt = 3;
 
 /**
  * The document where a region that is no registry of its own is home: what names such a region means home beside it, in resources and
- * in `aws:RequestedRegion` (design.md §6). A wildcard that fits one: wherever more is denied by it, and where it fits no other region of
+ * in `aws:RequestedRegion` (ARCHITECTURE.md, "Registries, accounts and rights"). A wildcard that fits one: wherever more is denied by it, and where it fits no other region of
  * this server.
  */
 export function inRegions(document: PolicyDocument, regions: Regions): PolicyDocument {

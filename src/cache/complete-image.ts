@@ -27,7 +27,7 @@ const retryAfterMs = 60_000;
 /** Below this share of an upstream's pull quota, no manifest is fetched that nobody asked for. */
 const quotaShareMin = 0.2;
 
-/** Fetches in the background what an image needs to be whole (design.md §3, "Completeness"). */
+/** Fetches in the background what an image needs to be whole (ARCHITECTURE.md, "Whole images"). */
 export interface ImageCompletion extends AsyncDisposable {
   /** A manifest went out to a GET. Costs one look-up when it was seen before. */
   sent(request: PullRequest, manifest: StoredManifest): void;

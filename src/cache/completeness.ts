@@ -117,7 +117,7 @@ export const nothingHeld: ExplainedContent = {
   truncated: false,
 };
 
-/** Bytes there, and the right to give them out under this name (design.md §3, "Whose bytes"). */
+/** Bytes there, and the right to give them out under this name (ARCHITECTURE.md, "Whose bytes"). */
 async function isHere(
   input: WalkInput,
   digest: Digest,

@@ -53,7 +53,7 @@ export class NoSpace extends Error {
 export type DownloadState = 'running' | 'verified' | 'stored' | 'kept' | 'overflow' | 'failed';
 
 /**
- * One fetch of one blob for any number of readers (design.md §3, "Downloads"). It belongs to the cache: readers come and go.
+ * One fetch of one blob for any number of readers (ARCHITECTURE.md, "Downloads"). It belongs to the cache: readers come and go.
  * `running` → `verified` (hash right; last bytes go out) → `stored` (adopted; the blob store serves) or `kept` (could not be
  * stored; this file serves until its readers are gone). `overflow`: the disk filled up. `failed`: readers get the error.
  */

@@ -31,7 +31,7 @@ export function unreadMax({ maxConnections }: PullRule): number {
   return Math.min(unreadMost, maxConnections - Math.max(1, Math.floor(maxConnections / 8)));
 }
 
-/** All downloads under way: one per owner and digest (design.md §3, "Downloads"). */
+/** All downloads under way: one per owner and digest (ARCHITECTURE.md, "Downloads"). */
 export interface Downloads extends AsyncDisposable {
   /**
    * The running download of (`owner`, digest), or a new one, once upstream has answered it; `joined` says whether it ran

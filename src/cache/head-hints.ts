@@ -40,7 +40,7 @@ export function createHeadHints(clock: Clock): HeadHints {
   };
 }
 
-/** A registry's answer to a HEAD that is no manifest: any status but 429. It refuses no GET (design.md §3, "HEAD is a hint"). */
+/** A registry's answer to a HEAD that is no manifest: any status but 429. It refuses no GET (ARCHITECTURE.md, "Registries as they are"). */
 export function isHeadsNo(error: unknown): error is UpstreamFailure {
   return (
     error instanceof UpstreamFailure &&

@@ -27,7 +27,7 @@ export function sourceOf(url: UpstreamUrl, { rule, upstreamRepository }: PullTar
   return `${url.origin}/${upstreamRepository}${rule === undefined ? '' : asWhom(rule)}`;
 }
 
-/** True while what was fetched may be shown only to whom the rule's credential or certificate belongs (design.md §5, `anonymousPull`). */
+/** True while what was fetched may be shown only to whom the rule's credential or certificate belongs (`anonymousPull`). */
 export function isPrivate({ rule }: PullTarget): boolean {
   return rule !== undefined && asksAsSomebody(rule) && !rule.anonymousPull;
 }

@@ -42,7 +42,7 @@ export interface ReferrersLister extends Pick<Cache, 'listReferrers'> {
   clear(): void;
 }
 
-/** Referrers of upstream and of ours together, fresh like a tag (design.md §3, "Referrers"). */
+/** Referrers of upstream and of ours together, fresh like a tag (ARCHITECTURE.md, "Lists"). */
 export function createReferrersLister(parts: Parts): ReferrersLister {
   const lists = new LRUCache<string, KnownList>({
     maxSize: listBytesMax,

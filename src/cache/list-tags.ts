@@ -45,7 +45,7 @@ export interface TagLister extends Pick<Cache, 'listTags'> {
   clear(): void;
 }
 
-/** Tags of upstream and of ours together (design.md §3, "tags/list"). */
+/** Tags of upstream and of ours together (ARCHITECTURE.md, "Lists"). */
 export function createTagLister(parts: Parts): TagLister {
   const lists = new LRUCache<string, { list: { tags: WholeList }; until: number }>({
     maxSize: listBytesMax,

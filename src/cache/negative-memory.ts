@@ -19,7 +19,7 @@ const notFoundMs: Readonly<Record<NegativeReference, number>> = {
   named: namedNotFoundMs,
 };
 
-/** Remembers for a short while that upstream said no, so that a loop of pulls costs it nothing (design.md §3, "Numbers and statuses"). */
+/** Remembers for a short while that upstream said no, so that a loop of pulls costs it nothing (ARCHITECTURE.md, "Numbers and statuses"). */
 export interface NegativeMemory {
   /** The failure remembered for the key, if it still holds. */
   get(key: string): UpstreamFailure | undefined;

@@ -68,7 +68,7 @@ interface Found {
   readonly stopped: boolean;
 }
 
-/** Blobs: ours where this repository holds them (design.md §3, "Whose bytes"), else upstream is asked, once for any number of pulls. */
+/** Blobs: ours where this repository holds them (ARCHITECTURE.md, "Whose bytes"), else upstream is asked, once for any number of pulls. */
 export function createBlobPuller(
   parts: PullBlobParts,
 ): Pick<Cache, 'pullBlob'> & BlobFiller & { clear(): void } {

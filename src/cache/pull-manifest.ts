@@ -34,7 +34,7 @@ export interface PullManifestParts extends FetchManifestParts {
   readonly completion: Pick<ImageCompletion, 'sent'>;
 }
 
-/** Manifests by tag and by digest: memory, metadata, then upstream, once for any number of pulls (design.md §3). */
+/** Manifests by tag and by digest: memory, metadata, then upstream, once for any number of pulls (ARCHITECTURE.md, "Tags"). */
 export function createManifestPuller(
   parts: PullManifestParts,
 ): Pick<Cache, 'peekManifest' | 'pullManifest'> & { clear(): void } {

@@ -11,7 +11,7 @@ export interface PushSettings {
   readonly sparseIndexes: boolean;
 }
 
-/** Whether a repository takes pushes (design.md §6, "Pushes"). Each throws `denied` or `nameUnknown`. */
+/** Whether a repository takes pushes (ARCHITECTURE.md, "Registries, accounts and rights"). Each throws `denied` or `nameUnknown`. */
 export interface PushTarget {
   /** By the rule alone. */
   requireRule(request: PullRequest): void;

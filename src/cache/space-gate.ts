@@ -8,7 +8,7 @@ const measuredForMs = 1000;
 export type MinFree = { readonly share: number } | { readonly bytes: number };
 
 /**
- * Whether the volume can take what is to be written (design.md §3, "Space"). Room is reserved for bytes that are here: a size that a
+ * Whether the volume can take what is to be written (ARCHITECTURE.md, "Space"). Room is reserved for bytes that are here: a size that a
  * client or an upstream only claims keeps nobody else out.
  */
 export interface SpaceGate {

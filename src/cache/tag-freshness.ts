@@ -17,7 +17,7 @@ export type Freshness =
   /** Read from another URL or path than the rule has now: never served until validated, not even where it is immutable. */
   | { readonly kind: 'foreign' };
 
-/** Decides with the wall clock, since `validatedAt` outlives the process; a time in the future is stale (design.md §3, "Tags"). */
+/** Decides with the wall clock, since `validatedAt` outlives the process; a time in the future is stale (ARCHITECTURE.md, "Tags"). */
 export function freshnessOf(tag: StoredTag, request: PullRequest, now: number): Freshness {
   if (isOwn(tag)) return { kind: 'own' };
   const rule = request.target.rule;

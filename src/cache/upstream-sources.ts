@@ -9,7 +9,7 @@ const restFirstMs = 1000;
 const restMaxMs = 60_000;
 const restsMax = 10_000;
 
-/** Which of a rule's URLs may be asked for a digest: one that gave wrong bytes rests 1 s, doubling to 60 s (design.md §3). */
+/** Which of a rule's URLs may be asked for a digest: one that gave wrong bytes rests 1 s, doubling to 60 s. */
 export interface UpstreamSources {
   /** The rule's URLs in order, without those that rest for this digest. */
   awake(rule: PullRule, digest: Digest): readonly UpstreamUrl[];

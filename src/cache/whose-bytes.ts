@@ -46,7 +46,7 @@ export function manifestCountsFor(
 }
 
 /**
- * Whether a repository may give the blob out as it is here (design.md §3, "Whose bytes"). While its rule stops it, only what
+ * Whether a repository may give the blob out as it is here (ARCHITECTURE.md, "Whose bytes"). While its rule stops it, only what
  * was pushed into it.
  */
 export function holdsBlob({ held }: BlobClaim, stopped: boolean): boolean {

@@ -1,7 +1,7 @@
 import type { IpBlock } from '../domain/ip-address.ts';
 import type { PullRule } from '../domain/pull-rule.ts';
 
-/** Parsed once at start and at each reload; every unit in the name (design.md §5). */
+/** Parsed once at start and at each reload; every unit in the name. */
 export interface Config {
   readonly listen: ListenAddress;
   readonly adminListen: ListenAddress;

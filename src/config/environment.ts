@@ -21,7 +21,7 @@ export function variableName(path: readonly string[]): string {
   return variablePrefix + parts.join('__');
 }
 
-/** What the environment sets (design.md §5); `BREAKWATER_…` is Kubernetes' and of no concern. */
+/** What the environment sets; `BREAKWATER_…` is Kubernetes' and of no concern. */
 export function readEnvironment(env: Readonly<Record<string, string | undefined>>): {
   readonly overrides: readonly Override[];
   readonly problems: readonly ConfigProblem[];

@@ -1,6 +1,6 @@
 import type { FailureAction } from '../domain/pull-rule.ts';
 
-/** The configuration as it is written, checked and complete: texts with units, defaults filled in (design.md §5). */
+/** The configuration as it is written, checked and complete: texts with units, defaults filled in. */
 export interface Settings {
   readonly listen: string;
   readonly adminListen: string;

@@ -28,7 +28,7 @@ export function formatSize(bytes: number): string {
   return `${bytes}B`;
 }
 
-/** The least free space that is ever asked for (design.md §5). */
+/** The least free space that is ever asked for. */
 export const minFreeBytesMin: number = 2 ** 30;
 
 /** A share of a volume, `5%` as 0.05, or bytes, never under 1 GiB. */

@@ -1,4 +1,4 @@
-/** The actions that requests map to (design.md §6); policies may name any other too, as ECR has more. */
+/** The actions that requests map to (docs/access.md, "Actions and resources"); policies may name any other too, as ECR has more. */
 export const actions = {
   getManifest: 'ecr:BatchGetImage',
   getBlob: 'ecr:GetDownloadUrlForLayer',

@@ -1,7 +1,7 @@
 import { dockerHub } from './host-name.ts';
 import type { PullRule } from './pull-rule.ts';
 
-/** What a rule is where its author says nothing (design.md §5). */
+/** What a rule is where its author says nothing. */
 export const ruleDefaults: Omit<PullRule, 'prefix' | 'origin' | 'urls' | 'upstreamHost'> = {
   upstreamPrefix: '',
   credential: undefined,
@@ -41,7 +41,7 @@ const hosts = [
   'cgr.dev',
 ];
 
-/** The rules that need no configuration (design.md §4). */
+/** The rules that need no configuration. */
 export const builtinRules: readonly PullRule[] = hosts.map((prefix) => {
   const host = prefix === dockerHub ? dockerHubRegistry : prefix;
   return {

@@ -20,7 +20,7 @@ export interface Arrival {
   wait(): Promise<void>;
 }
 
-/** Bytes that are opened only when they go out (design.md §2): a stored blob or a growing download. */
+/** Bytes that are opened only when they go out: a stored blob or a growing download. */
 export interface ByteSource {
   /** `undefined`: not known yet; sent chunked, ranges not served. */
   readonly size: number | undefined;

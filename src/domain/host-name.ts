@@ -1,7 +1,7 @@
 /** The host that Docker Hub's images are named by; every spelling of it becomes this one. */
 export const dockerHub = 'docker.io';
 
-/** One registry under several names (design.md §4, "Aliases share one repository"). */
+/** One registry under several names (ARCHITECTURE.md, "Rules and names"). */
 const identical: ReadonlyMap<string, string> = new Map([
   ['index.docker.io', dockerHub],
   ['registry-1.docker.io', dockerHub],

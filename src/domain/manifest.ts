@@ -9,7 +9,7 @@ export interface Descriptor {
   readonly artifactType?: string;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly platform?: Platform;
-  /** Present on layers whose bytes live elsewhere; never fetched (design.md §4). */
+  /** Present on layers whose bytes live elsewhere; never fetched. */
   readonly urls?: readonly string[];
 }
 
@@ -41,5 +41,5 @@ export function livesElsewhere({ urls = [], mediaType }: Descriptor): boolean {
   return urls.length > 0 || /\.(?:foreign|nondistributable)\./.test(mediaType);
 }
 
-/** Bytes (design.md §2). */
+/** Bytes. */
 export const manifestBytesMax: number = 4 * 1024 * 1024;

@@ -27,7 +27,7 @@ function parseNamePattern(pattern: string): NamePattern {
 }
 
 /**
- * Whether a rule's `allow` and `deny` let this through (design.md §4); deny wins, an empty `allow` is all. Blobs and lists come
+ * Whether a rule's `allow` and `deny` let this through (ARCHITECTURE.md, "Rules and names"); deny wins, an empty `allow` is all. Blobs and lists come
  * without a reference. A pull by tag goes on by digest, so an `allow` of tags admits its repository's digests and blobs;
  * a `deny` of tags denies these tags alone.
  */

@@ -22,7 +22,7 @@ export interface Credential {
 
 export type FailureAction = 'keep' | 'stop';
 
-/** A rule: a prefix of local repository names and the upstream it stands for (design.md §4, §5). */
+/** A rule: a prefix of local repository names and the upstream it stands for (ARCHITECTURE.md, "Rules and names"). */
 export interface PullRule {
   /** Without slashes at its ends; `ROOT` catches what no other prefix matches. */
   readonly prefix: string;
@@ -38,7 +38,7 @@ export interface PullRule {
   readonly staleBudgetMs: number;
   readonly onFailure: Readonly<Record<Exclude<FailureKind, 'invalid'>, FailureAction>>;
   readonly platforms: 'none' | 'requested' | 'all' | readonly string[];
-  /** Whether clients may push under the prefix; ROOT refuses nothing, whatever this says (design.md §6). */
+  /** Whether clients may push under the prefix; ROOT refuses nothing, whatever this says. */
   readonly push: boolean;
   readonly allow: readonly string[];
   readonly deny: readonly string[];

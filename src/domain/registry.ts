@@ -1,4 +1,4 @@
-/** One registry: an account in a region. Every metadata and cache key begins with it (design.md §6). */
+/** One registry: an account in a region. Every metadata and cache key begins with it (ARCHITECTURE.md, "Registries, accounts and rights"). */
 export interface Registry {
   /** Twelve digits. */
   readonly account: string;

@@ -3,7 +3,7 @@ import type { PullRule, PullTarget } from './pull-rule.ts';
 import type { RepositoryName } from './repository-name.ts';
 import { parseRepositoryName } from './repository-name.ts';
 
-/** The rules in force, asked by path or by host; the one place that chooses a rule (design.md §4). */
+/** The rules in force, asked by path or by host; the one place that chooses a rule (ARCHITECTURE.md, "Rules and names"). */
 export interface RuleSet {
   readonly rules: readonly PullRule[];
   /** For a name of ours, `docker.io/nginx`: longest prefix, `ROOT` last, aliases applied; `undefined`: no rule leads there (the caller may still hold content of a removed rule under the canonical name). */

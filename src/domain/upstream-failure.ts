@@ -66,7 +66,7 @@ export class UpstreamFailure extends Error {
 }
 
 /**
- * What a client is told of an upstream's failure (design.md §3, "Numbers and statuses"); `subject` says what was asked,
+ * What a client is told of an upstream's failure (ARCHITECTURE.md, "Numbers and statuses"); `subject` says what was asked,
  * `verdict` whether upstream was asked for this answer or its no was remembered.
  */
 export function answerOf(

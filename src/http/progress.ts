@@ -1,4 +1,4 @@
-/** A body that moves slower than this over a whole window, while there is something to move, is cut (design.md §2). */
+/** A body that moves slower than this over a whole window, while there is something to move, is cut. */
 export interface ProgressLimits {
   readonly windowMs: number;
   readonly bytesPerSecondMin: number;

@@ -19,7 +19,7 @@ export interface RepositoryKey {
 export interface StoredRepository {
   /** True once anything in it was fetched with a credential under a rule without `anonymousPull: true`. */
   readonly private: boolean;
-  /** Set while `stop` on 401/403 holds the repository, digests too (design.md §3, "Tags"). */
+  /** Set while `stop` on 401/403 holds the repository, digests too (ARCHITECTURE.md, "Tags"). */
   readonly stopped: { readonly at: number; readonly reason: string } | undefined;
   readonly createdAt: number;
   /** True once anything was pushed into it, or it was made by hand: not for anonymous unless a policy says so. */
@@ -59,7 +59,7 @@ export interface StoredTag {
   readonly provenance: Provenance;
 }
 
-/** What is known of a blob in a repository, as it is asked for under one rule (design.md §3, "Whose bytes"). */
+/** What is known of a blob in a repository, as it is asked for under one rule (ARCHITECTURE.md, "Whose bytes"). */
 export interface BlobClaim {
   /**
    * How the repository came to hold it: `pushed` (or mounted), or `fetched`: its bytes came through the rule that asks, in

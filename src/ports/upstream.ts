@@ -114,7 +114,7 @@ export interface UpstreamState {
 
 /**
  * Registries that are pulled from. Each call asks one URL of a rule and throws `UpstreamFailure` when it can't be had; every call
- * has its own deadlines (design.md §3) besides the caller's signal. Manifests and tokens never queue behind blobs.
+ * has its own deadlines (ARCHITECTURE.md, "Numbers and statuses") besides the caller's signal. Manifests and tokens never queue behind blobs.
  */
 export interface Upstream {
   headManifest(

@@ -6,7 +6,7 @@ export type AddressClass = 'public' | 'private' | 'loopback' | 'never';
 /** What a hop may dial: `any` for the host that the operator wrote, else the widest class besides `public`. */
 export type Admission = 'any' | 'loopback' | 'private' | 'public';
 
-/** An address that a redirect or a realm must not lead to (design.md §4, "Where a rule leads"). */
+/** An address that a redirect or a realm must not lead to (ARCHITECTURE.md, "Where a rule leads"). */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused';
   /** What DNS answered, for the operator alone; empty where nothing was looked up. */

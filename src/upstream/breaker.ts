@@ -21,7 +21,7 @@ const failuresMax = 5;
 const firstRestMs = 1000;
 const restMsMax = 30_000;
 
-/** Opens after 5 consecutive failures, for 1 s doubling to 30 s; then one probe decides (design.md §3). */
+/** Opens after 5 consecutive failures, for 1 s doubling to 30 s; then one probe decides (ARCHITECTURE.md, "Numbers and statuses"). */
 export function createBreaker(clock: Clock, changed: (state: BreakerState) => void): Breaker {
   let state: BreakerState = 'closed';
   let failures = 0;

@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock.ts';
 
-/** Milliseconds (design.md §3, "Numbers and statuses"). `connect` covers DNS and TLS. */
+/** Milliseconds (ARCHITECTURE.md, "Numbers and statuses"). `connect` covers DNS and TLS. */
 export const deadlinesMs = {
   dns: 2000,
   connect: 5000,

@@ -41,7 +41,7 @@ export function forOperators({ message, cause }: UpstreamFailure): string {
   return addresses.length === 0 ? message : `${message}: ${addresses.slice(0, 8).join(', ')}`;
 }
 
-/** Whether a breaker counts it: connect, timeout and 5xx failures; not 4xx, 429 and bad bytes (design.md §3). */
+/** Whether a breaker counts it: connect, timeout and 5xx failures; not 4xx, 429 and bad bytes. */
 export function breaksUpstream(failed: UpstreamFailure): boolean {
   if (failed.reason === 'breakerOpen') return false;
   return failed.kind === 'network' || failed.kind === 'timeout' || failed.kind === 'serverError';

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../domain/entry-limit.ts';
 import type { Clock } from '../ports/clock.ts';
 
-/** How long a host asked not to be asked, apart for each credential: one account's limit stops no other (design.md §3). */
+/** How long a host asked not to be asked, apart for each credential: one account's limit stops no other. */
 export interface Holds {
   /** Milliseconds until the credential may be shown again; 0 when it is not held. Without one: of whichever is held longest. */
   heldMs(credentialKey?: string): number;

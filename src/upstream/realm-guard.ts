@@ -6,7 +6,7 @@ const require = createRequire(import.meta.url);
 
 /**
  * The credential that may go to one of a rule's URLs. It belongs to the first; a mirror gets it only where it is the same
- * host, shares its registrable domain or is in `allowHosts` (design.md §4).
+ * host, shares its registrable domain or is in `allowHosts` (ARCHITECTURE.md, "Where a rule leads").
  */
 export function credentialFor(rule: PullRule, url: UpstreamUrl): Credential | undefined {
   const first = rule.urls[0] ?? url;

@@ -1,4 +1,4 @@
-// Nobody reads what is not theirs: every way in, for every caller, of bytes of every origin (design.md §3, "Whose bytes").
+// Nobody reads what is not theirs: every way in, for every caller, of bytes of every origin (ARCHITECTURE.md, "Whose bytes").
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { HttpAnswer, HttpQuestion } from '../support/http-exchange.ts';

@@ -13,7 +13,7 @@ export interface HealthCheck {
 export interface HealthParts {
   /** The process and its event loop. */
   readonly live: readonly HealthCheck[];
-  /** Whether pulls can be served: an upstream's outage and a full disk are no reason (design.md §5, §8). */
+  /** Whether pulls can be served: an upstream's outage and a full disk are no reason. */
   readonly ready: readonly HealthCheck[];
   readonly startup: readonly HealthCheck[];
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;

@@ -45,7 +45,7 @@ const wholeBlobActions: readonly Action[] = [
   actions.finishUpload,
 ];
 
-/** Pushes and deletions, after the rights for them (design.md §6, "Actions"). What was changed, or refused by a rule, is told to the audit. */
+/** Pushes and deletions, after the rights for them (docs/access.md, "Actions and resources"). What was changed, or refused by a rule, is told to the audit. */
 export async function changeContent(
   parts: ChangeParts,
   plan: RepositoryPlan,

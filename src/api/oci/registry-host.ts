@@ -14,7 +14,7 @@ const ecrMark = /\.dkr\.ecr/i;
 const hostsMax = 1000;
 const hostCharactersMax = 300;
 
-/** A host of the form `<account>.dkr.ecr.<region>.<domain>` selects a registry; a region that is no registry of its own is home (design.md §6). */
+/** A host of the form `<account>.dkr.ecr.<region>.<domain>` selects a registry; a region that is no registry of its own is home (ARCHITECTURE.md, "Registries, accounts and rights"). */
 export function registryOfEcrHost(
   host: string,
   { regions, registryId }: RegistrySettings,

@@ -5,7 +5,7 @@ import { parseReference } from '../../domain/reference.ts';
 import type { Reference } from '../../domain/reference.ts';
 import { parseRepositoryName, repositoryNameCharactersMax } from '../../domain/repository-name.ts';
 
-/** The most names in one page, and the page where `n` is absent (design.md §3). */
+/** The most names in one page, and the page where `n` is absent. */
 export const pageMax = 10_000;
 
 /** A host at the name's head may carry a port: `docker.io:443/library/nginx`. */
