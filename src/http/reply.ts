@@ -53,8 +53,6 @@ export interface ReplyNote {
   readonly reference?: string;
   readonly digest?: string;
   readonly verdict?: Verdict;
-  /** Who asked, as the audit has it; absent for anonymous, unless it was refused something. */
-  readonly principal?: string;
   /** Why it was refused or failed, for whoever runs the server. */
   readonly reason?: string;
 }
@@ -71,6 +69,10 @@ export interface Reply {
   /** With a `ByteSource` and status 206: the span to send. */
   readonly span?: ByteSpan;
   readonly note: ReplyNote;
+  /** Who asked, as the audit has it; absent for anonymous, unless it was refused something. */
+  readonly principal?: string;
+  /** The note will be told again, the same object each time: what is made of it may be kept as long as it lives. */
+  readonly repeats?: boolean;
 }
 
 /** Answers at once where nothing has to be waited for. */

@@ -1,11 +1,11 @@
 import { write as writeFile, writeSync } from 'node:fs';
 import type { Clock } from '../ports/clock.ts';
+import { LogLines, pieceBytes } from './log-lines.ts';
 
-/** Characters that are gathered before a write, and how long they may wait for more. */
-const gatherCharacters = 65_536;
+/** How long less than a piece may wait for more. */
 const gatherMs = 100;
-/** Characters that wait for a slow reader; further lines are dropped and counted. */
-const pendingCharactersMax = 16 * 1024 * 1024;
+/** What waits for a slow reader; further lines are dropped and counted. */
+const pendingBytesMax = 16 * 1024 * 1024;
 const retryMs = 10;
 const closeTimeoutMs = 5000;
 
@@ -33,9 +33,9 @@ export function fileSink(fd: number): LogSink {
   };
 }
 
-/** Gathers lines and writes them in large pieces, so that a line costs a concatenation. */
+/** Gathers lines and writes them in large pieces. */
 export function createLogOutput(sink: LogSink, clock: Clock): LogOutput {
-  let gathered = '';
+  const gathered = new LogLines();
   let writing: Uint8Array | undefined;
   let timer: Disposable | undefined;
   let pumping: Promise<void> | undefined;
@@ -52,14 +52,13 @@ export function createLogOutput(sink: LogSink, clock: Clock): LogOutput {
       lines: dropped,
     };
     dropped = 0;
-    gathered += `${JSON.stringify(notice)}\n`;
+    gathered.add(`${JSON.stringify(notice)}\n`);
   };
   const pump = async (): Promise<void> => {
-    while (gathered !== '' && (closing || gathered.length >= gatherCharacters)) {
+    while (gathered.bytes > 0 && (closing || gathered.bytes >= pieceBytes)) {
       noticeDropped();
-      writing = Buffer.from(gathered);
-      const lines = gathered;
-      gathered = '';
+      const piece = gathered.take();
+      writing = piece;
       while (writing !== undefined && writing.length > 0) {
         try {
           const written = await sink.write(writing);
@@ -67,7 +66,7 @@ export function createLogOutput(sink: LogSink, clock: Clock): LogOutput {
         } catch (error) {
           if (isBusy(error)) await wait(clock, retryMs);
           else {
-            dropped += countLines(lines);
+            dropped += countLines(piece);
             break;
           }
         }
@@ -80,7 +79,7 @@ export function createLogOutput(sink: LogSink, clock: Clock): LogOutput {
     timer = undefined;
     pumping ??= pump().finally(() => {
       pumping = undefined;
-      if (gathered !== '') arm();
+      if (gathered.bytes > 0) arm();
     });
   };
   const arm = (): void => {
@@ -98,19 +97,21 @@ export function createLogOutput(sink: LogSink, clock: Clock): LogOutput {
   };
   return {
     write(lines) {
-      if (gathered.length + (writing?.length ?? 0) + lines.length > pendingCharactersMax) {
+      if (gathered.bytes + (writing?.length ?? 0) + lines.length > pendingBytesMax) {
         dropped += 1;
         return;
       }
-      gathered += lines;
-      if (gathered.length >= gatherCharacters) start();
+      gathered.add(lines);
+      if (gathered.bytes >= pieceBytes) start();
       else arm();
     },
     flushSync() {
       noticeDropped();
-      const rest = Buffer.concat([writing ?? new Uint8Array(), Buffer.from(gathered)]);
+      const pieces = [writing ?? new Uint8Array()];
+      for (let piece = gathered.take(); piece !== undefined; piece = gathered.take())
+        pieces.push(piece);
+      const rest = Buffer.concat(pieces);
       writing = undefined;
-      gathered = '';
       try {
         for (let at = 0; at < rest.length;) at += sink.writeSync(rest.subarray(at));
       } catch {
@@ -121,7 +122,7 @@ export function createLogOutput(sink: LogSink, clock: Clock): LogOutput {
       closing = true;
       const { promise: expired, resolve } = Promise.withResolvers<boolean>();
       using _deadline = clock.after(closeTimeoutMs, () => resolve(true));
-      while (gathered !== '' || writing) {
+      while (gathered.bytes > 0 || writing) {
         start();
         if (await Promise.race([pumping, expired])) break;
       }
@@ -134,8 +135,10 @@ function isBusy(error: unknown): boolean {
   return (error as NodeJS.ErrnoException).code === 'EAGAIN';
 }
 
-function countLines(text: string): number {
-  return text.split('\n').length - 1;
+const newline = 10;
+
+function countLines(piece: Uint8Array | undefined): number {
+  return piece?.reduce((count, byte) => (byte === newline ? count + 1 : count), 0) ?? 0;
 }
 
 function wait(clock: Clock, ms: number): Promise<void> {

@@ -88,7 +88,8 @@ suite('access log', () => {
 
   test('a refusal says who was refused and why', () => {
     const reason = 'no statement of a policy allows ecr:BatchGetImage to "ann"';
-    const line = lineOf(exchange({}, { principal: 'anonymous', reason }));
+    const refused = exchange({}, { reason });
+    const line = lineOf({ ...refused, reply: { ...refused.reply, principal: 'anonymous' } });
     deepEqual([line['principal'], line['reason']], ['anonymous', reason]);
   });
 
@@ -117,6 +118,46 @@ suite('access log', () => {
           [id, agent, repository, reference],
         );
       }),
+    );
+  });
+
+  test('lines of a note that is told again differ in what each request has of its own alone', () => {
+    const note = {
+      route: 'manifest',
+      rule: 'docker.io',
+      repository: 'a"b',
+      reference: '1',
+      digest: 'sha256:aa',
+      verdict: 'hit',
+    } as const;
+    const output = collecting();
+    const clock = createFakeClock(now);
+    const log = createAccessLog(output, clock);
+    const alone: string[] = [];
+    const users = [undefined, 'arn:aws:iam::000000000000:user/ann', undefined, 'x'];
+    for (const [index, principal] of users.entries()) {
+      const { request, reply, ...rest } = exchange({ id: `id-${index}`, query: `n=${index}` });
+      const told = { ...reply, note, ...(principal === undefined ? {} : { principal }) };
+      log.served({ ...rest, request, reply: { ...told, repeats: true } });
+      const once = collecting();
+      createAccessLog(once, clock).served({ ...rest, request, reply: told });
+      alone.push(once.text());
+      clock.advance(index === 0 ? 0 : 957);
+    }
+    equal(output.text(), alone.join(''));
+    deepEqual(
+      output
+        .text()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { principal?: string; time: string })
+        .map(({ principal, time }) => [principal, time.slice(-6)]),
+      [
+        [undefined, '7.042Z'],
+        [users[1], '7.042Z'],
+        [undefined, '7.999Z'],
+        [users[3], '8.956Z'],
+      ],
     );
   });
 

@@ -26,11 +26,13 @@ export interface ServedExchange {
       readonly reference?: string;
       readonly digest?: string;
       readonly verdict?: Verdict;
-      /** Who asked, as the audit has it; absent for anonymous, unless it was refused something. */
-      readonly principal?: string;
       /** Why it was refused or failed. */
       readonly reason?: string;
     };
+    /** Who asked, as the audit has it; absent for anonymous, unless it was refused something. */
+    readonly principal?: string;
+    /** The note is one that is told again and again, the same object each time. */
+    readonly repeats?: boolean;
   };
   readonly bytes: number;
   readonly durationMs: number;

@@ -282,6 +282,27 @@ suite('telemetry', () => {
     });
   }
 
+  test('of a note that is told again each request counts as what it is', () => {
+    const { telemetry, pulls } = build('json');
+    const { note } = served('GET', 200, { digest }).reply;
+    const rows = [
+      ['GET', 200, 'a'],
+      ['HEAD', 304, 'b'],
+      ['GET', 404, 'c'],
+      ['POST', 200, 'd'],
+      ['GET', 200, 'e'],
+    ] as const;
+    for (const [method, status, clientAddress] of rows) {
+      const { request, ...rest } = served(method, status, {});
+      const reply = { status, note, repeats: true };
+      telemetry.served({ ...rest, request: { ...request, clientAddress }, reply });
+    }
+    deepEqual(
+      pulls.map(({ clientAddress, image, digest: of }) => [clientAddress, image, of]),
+      ['a', 'b', 'e'].map((client) => [client, 'docker.io/library/nginx:1.27', digest]),
+    );
+  });
+
   for (const registry of [undefined, '111122223333/eu-west-1'] as const) {
     test(`a pull is booked in ${registry === undefined ? 'home' : 'the registry that was asked'}`, () => {
       const { telemetry, pulls } = build('json');
@@ -310,14 +331,14 @@ suite('telemetry', () => {
   const refused = (status: number, authorization?: string): ServedExchange => {
     const exchange = served('GET', status, {});
     const { verdict: _none, ...note } = exchange.reply.note;
-    const why = { principal: 'anonymous', reason: 'anonymousImport is loopback' };
+    const reason = 'anonymousImport is loopback';
     return {
       ...exchange,
       request: {
         ...exchange.request,
         headers: authorization === undefined ? {} : { authorization },
       },
-      reply: { status, note: { ...note, ...why } },
+      reply: { status, note: { ...note, reason }, principal: 'anonymous' },
     };
   };
   for (const [name, exchange, told] of [

@@ -5,7 +5,8 @@ import type { Event, Events } from '../ports/events.ts';
 import type { AccessLog } from './access-log.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import type { PullRecorder } from './pull-recorder.ts';
+import { perNote } from './note-memory.ts';
+import type { PullCount, PullRecorder } from './pull-recorder.ts';
 import type { ServedExchange } from './served-exchange.ts';
 import { createThrottle } from './throttle.ts';
 
@@ -34,6 +35,7 @@ export function createTelemetry({
   accessLog,
 }: TelemetryParts): Telemetry {
   const tell = createThrottle(log.of('cache'), clock);
+  const pullOf = perNote((note) => pulledBy(note, registry));
   return {
     emit(event) {
       metrics.emit(event);
@@ -43,46 +45,43 @@ export function createTelemetry({
       metrics.served(exchange);
       if (accessLog === undefined) tellRefusal(exchange, tell);
       else accessLog.served(exchange);
-      recordPull(exchange, registry, clock, pulls);
+      const pull = isPull(exchange) ? pullOf(exchange.reply) : undefined;
+      if (pull === undefined) return;
+      pulls.add({ ...pull, clientAddress: exchange.request.clientAddress, at: clock.now() });
     },
   };
 }
 
-/** Manifests are what images are counted by: a GET or a HEAD that was answered with one. Refusals and failures are in the metrics and the access log. */
-function recordPull(
-  exchange: ServedExchange,
+type Told = ServedExchange['reply'];
+
+/** What of a pull follows from the note. Manifests are what images are counted by: `undefined` for any other. */
+function pulledBy(
+  { route, verdict, repository, reference, ...note }: Told['note'],
   home: RegistryKey,
-  clock: Clock,
-  pulls: PullRecorder,
-): void {
-  const { request, reply } = exchange;
-  const { note } = reply;
-  if (
-    note.route !== 'manifest' ||
-    note.verdict === undefined ||
-    note.repository === undefined ||
-    note.reference === undefined
-  )
-    return;
-  if (reply.status >= 400 || (request.method !== 'GET' && request.method !== 'HEAD')) return;
-  pulls.add({
+): Omit<PullCount, 'clientAddress' | 'at' | 'count'> | undefined {
+  if (route !== 'manifest' || verdict === undefined) return undefined;
+  if (repository === undefined || reference === undefined) return undefined;
+  return {
     registry: note.registry ?? home,
-    clientAddress: request.clientAddress,
     ns: note.ns ?? '',
-    image: `${note.repository}${note.reference.includes(':') ? '@' : ':'}${note.reference}`,
+    image: `${repository}${reference.includes(':') ? '@' : ':'}${reference}`,
     digest: note.digest === undefined ? undefined : parseDigest(note.digest),
-    verdict: note.verdict,
-    at: clock.now(),
-  });
+    verdict,
+  };
+}
+
+/** A GET or a HEAD that was answered with a manifest. Refusals and failures are in the metrics and the access log. */
+function isPull({ request, reply }: ServedExchange): boolean {
+  return reply.status < 400 && (request.method === 'GET' || request.method === 'HEAD');
 }
 
 /** Where requests are not logged a person still reads whom the server turned away, and why; what upstream did is told by events. */
 function tellRefusal({ request, reply }: ServedExchange, tell: Tell): void {
-  const { status, note } = reply;
+  const { status, note, principal = 'who asked' } = reply;
   if (status < 400 || note.verdict !== undefined || note.reason === undefined) return;
   // Clients ask without credentials first, to learn where tokens are had.
   if (status === 401 && request.headers.authorization === undefined) return;
-  const { repository, reference = '', principal = 'who asked', reason } = note;
+  const { repository, reference = '', reason } = note;
   const between = reference === '' ? '' : reference.includes(':') ? '@' : ':';
   const what = repository === undefined ? note.route : `${repository}${between}${reference}`;
   tell(

@@ -58,11 +58,8 @@ export function problemReply(error: unknown, requestId: string, principal?: stri
         : { 'retry-after': String(Math.ceil(known.retryAfterMs / 1000)) }),
     },
     body: `${JSON.stringify(problemOf(known, row, requestId))}\n`,
-    note: {
-      route: 'api',
-      reason: known.because ?? known.message,
-      ...(principal === undefined ? {} : { principal }),
-    },
+    note: { route: 'api', reason: known.because ?? known.message },
+    ...(principal === undefined ? {} : { principal }),
   };
 }
 

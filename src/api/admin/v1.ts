@@ -226,6 +226,7 @@ function jsonReply(status: number, value: unknown, { principal }: Asker): Reply 
       ...(status === 204 ? {} : { 'content-type': 'application/json' }),
     },
     ...(status === 204 ? {} : { body: `${JSON.stringify(value)}\n` }),
-    note: { route: 'api', principal: describePrincipal(principal) },
+    note: { route: 'api' },
+    principal: describePrincipal(principal),
   };
 }

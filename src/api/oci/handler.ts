@@ -169,7 +169,7 @@ function fromOtherSite(because: string): RegistryError {
 /** The log is told who asked. */
 function signed(reply: Reply, { principal }: Caller): Reply {
   if (principal.kind === 'anonymous') return reply;
-  return { ...reply, note: { ...reply.note, principal: describePrincipal(principal) } };
+  return { ...reply, principal: describePrincipal(principal) };
 }
 
 /** Methods by what is asked; the Hub listener is pulled from alone. */

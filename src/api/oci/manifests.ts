@@ -80,7 +80,7 @@ function isUnconditional({ headers }: Incoming): boolean {
 interface WholeReply {
   readonly plan: ReplyNote;
   readonly answer: ManifestAnswer;
-  readonly reply: Reply;
+  reply: Reply;
 }
 
 /** The last reply made of a manifest, as long as its bytes are in memory: the next one is the same, but for another second of freshness. */
@@ -92,14 +92,21 @@ function wholeReply(plan: ManifestPlan, answer: ManifestAnswer): Reply | undefin
   if (bytes === undefined || bytes.length > joinedBytesMax) return undefined;
   const last = lastReplies.get(bytes);
   // The note is the plan's own: the same one means the same route, repository, reference and `ns`.
-  if (last !== undefined && last.plan === plan.note && isSame(last.answer, answer))
+  const again = last?.plan === plan.note && last.reply.note.digest === answer.digest;
+  if (again && isSame(last.answer, answer)) {
+    if (last.reply.repeats !== true) last.reply = { ...last.reply, repeats: true };
     return last.reply;
+  }
+  const { digest, outcome } = answer;
+  const { verdict } = outcome;
+  const repeats = again && last.reply.note.verdict === verdict;
   const reply: Reply = {
     status: 200,
     headers: manifestHeaders(answer, plan.route.ns),
     body: last?.reply.body ?? latin1Text(bytes),
     encoding: 'latin1',
-    note: { ...plan.note, digest: answer.digest, verdict: answer.outcome.verdict },
+    note: repeats ? last.reply.note : { ...plan.note, digest, verdict },
+    repeats,
   };
   lastReplies.set(bytes, { plan: plan.note, answer, reply });
   return reply;

@@ -227,8 +227,8 @@ suite('the note for the access log', () => {
     test(`says who was refused, and why: ${who}`, async () => {
       await using server = await start();
       const answer = await server.ask(path, { headers });
-      const note = server.served[0]?.reply.note;
-      deepEqual([note?.principal, note?.reason], [principal, reason]);
+      const reply = server.served[0]?.reply;
+      deepEqual([reply?.principal, reply?.note.reason], [principal, reason]);
       if (who !== 'wrong credentials') doesNotMatch(answer.text, /policy|is false/);
     });
 
@@ -249,7 +249,7 @@ suite('the note for the access log', () => {
     server.cache.addManifest('docker.io/library/nginx', '1.27', mediaTypes.ociManifest, '{}');
     server.repositories.set('docker.io/library/nginx', cachedRepository);
     equal((await server.ask(hub)).status, 200);
-    const note = server.served[0]?.reply.note;
-    deepEqual([note?.principal, note?.reason], [undefined, undefined]);
+    const reply = server.served[0]?.reply;
+    deepEqual([reply?.principal, reply?.note.reason], [undefined, undefined]);
   });
 });

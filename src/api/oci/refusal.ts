@@ -26,7 +26,11 @@ export function refusalReply(
 ): Reply {
   const known = pushedTagError(error, request);
   const repository = plan !== undefined && isRepositoryPlan(plan) ? plan : undefined;
-  const reply = answered(known, request, { ...repository?.note, ...askedBy(options.caller) });
+  const { caller } = options;
+  const reply = {
+    ...answered(known, request, repository?.note),
+    ...(caller && { principal: describePrincipal(caller.principal) }),
+  };
   const headers: Record<string, string> = { ...reply.headers };
   if (reply.status === 401 && options.listener === 'main') {
     const source = known instanceof RegistryError ? known.detail?.['source'] : undefined;
@@ -47,10 +51,6 @@ export function refusalReply(
     Object.assign(headers, uploadHeaders({ route }, { id: route.id, size }));
   }
   return { ...reply, headers };
-}
-
-function askedBy(caller: Caller | undefined): Pick<ReplyNote, 'principal'> {
-  return caller === undefined ? {} : { principal: describePrincipal(caller.principal) };
 }
 
 /**

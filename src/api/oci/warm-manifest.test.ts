@@ -21,6 +21,8 @@ async function prepared(...args: Parameters<typeof startPullServer>): Promise<Pu
   return server;
 }
 
+const alice = 'arn:aws:iam::000000000000:user/alice';
+
 /** The headers that say something of the answer, and not of the moment. */
 function toldBy({ headers }: HttpAnswer): Record<string, unknown> {
   const names = Object.keys(headers).filter((name) => name !== 'date' && name !== 'x-request-id');
@@ -52,8 +54,39 @@ suite('A manifest in memory is answered as any other', () => {
       equal(server.cache.calls.length, calls);
       const notes = server.served.map(({ reply }) => reply.note);
       deepEqual(notes, [notes[0], notes[0], notes[0]]);
+      const users = new Set(server.served.map(({ reply }) => reply.principal));
+      deepEqual([...users], [name.startsWith('a user') ? alice : undefined]);
     });
   }
+
+  test('its note is one object from the second answer on, whatever is left of its freshness', async () => {
+    await using server = await prepared();
+    server.cache.warm = true;
+    const user = { headers: { Authorization: userHeader('alice') } };
+    for (const ttlSeconds of [9, 9, 9, 8, 7]) {
+      server.cache.outcome = { verdict: 'hit', ttlSeconds };
+      await server.ask(path, ttlSeconds === 8 ? user : {});
+    }
+    const replies = server.served.map(({ reply }) => reply);
+    deepEqual(
+      replies.map(({ repeats }) => repeats === true),
+      [false, true, true, true, true],
+    );
+    equal(new Set(replies.map(({ note }) => note)).size, 1);
+    equal(replies.at(-1)?.headers['Cache-Status'], 'Breakwater; hit; ttl=7');
+  });
+
+  test('asked by tag and by digest in turn it has two notes, and none is one to keep', async () => {
+    await using server = await prepared();
+    const digest = server.cache.addManifest(nginx, 'latest', mediaTypes.ociManifest, text);
+    server.cache.warm = true;
+    const references = ['latest', digest, 'latest', digest];
+    for (const reference of references) await server.ask(`/v2/${nginx}/manifests/${reference}`);
+    deepEqual(
+      server.served.map(({ reply }) => [reply.note.reference, reply.repeats]),
+      references.map((reference) => [reference, false]),
+    );
+  });
 
   test('whom no policy lets in is refused, and the audit told each time', async () => {
     await using server = await prepared([ruleFor('docker.io', 'docker.io', credentialed)]);
