@@ -29,6 +29,16 @@ test('docs/operations.md lists every metric with its meaning and labels (UPDATE_
   equal(readFileSync(page, 'utf8'), wanted, 'UPDATE_GOLDEN=1 writes it anew');
 });
 
+test('docs/operations.md asks for no metric that is not there', () => {
+  const text = readFileSync(page, 'utf8');
+  const there = new Set(described.map(({ name }) => name));
+  const asked = Array.from(text.matchAll(/\bbreakwater_\w+/g), ([name]) => name);
+  deepEqual(
+    asked.filter((name) => !there.has(name)),
+    [],
+  );
+});
+
 test('docs/operations.md says what each label holds', () => {
   const text = readFileSync(page, 'utf8');
   const labels = new Set(described.flatMap((each) => each.labels));

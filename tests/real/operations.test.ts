@@ -1,9 +1,11 @@
 // How a server ends, reloads and speaks TLS, as an operator sees it.
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeCertificate } from '../bench/certificate.ts';
+import { basicOf, credentialsOf, startBreakwater } from '../support/breakwater.ts';
 import { eventually } from '../support/process.ts';
 import { ask, askBlob, askManifest } from '../support/pull.ts';
 import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
@@ -100,6 +102,40 @@ test('A changed rule is in force by itself; a bad file keeps the old one and say
   await s.breakwater.configure({ defaultRules: false, rules: [{ ...rule, freshfor: '1h' }] });
   await eventually('the slip is told', () => /freshfor.*freshFor/.test(s.breakwater.logs()));
   assert.equal((await askManifest(url, path, '1.36')).status, 200);
+});
+
+test("SIGHUP takes up the administrator's pair from dataDir/credentials: written by hand, removed, or spoilt.", async (t) => {
+  const breakwater = await startBreakwater();
+  t.after(() => breakwater.close());
+  const file = join(breakwater.dataDir, 'credentials');
+  const status = async (authorization: string): Promise<number> => {
+    const answer = await fetch(`${breakwater.url}/v2/`, { headers: { authorization } });
+    await answer.bytes();
+    return answer.status;
+  };
+  const reread = async (told: RegExp): Promise<void> => {
+    const before = breakwater.logs().length;
+    process.kill(breakwater.pid, 'SIGHUP');
+    await eventually('it is told', () => told.test(breakwater.logs().slice(before)));
+  };
+  const first = await basicOf(breakwater);
+  const { secret } = await credentialsOf(breakwater);
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replace(secret, 'a-secret-of-ones-own-16'));
+  assert.equal(await status(first), 200, 'nothing is read before it is told to');
+  await reread(/is another now, and the old one is refused/);
+  assert.equal(await status(first), 401);
+  const byHand = await basicOf(breakwater);
+  assert.equal(await status(byHand), 200);
+
+  await writeFile(file, 'spoilt');
+  await reread(/was not read again, the old one stays in force/);
+  assert.equal(await status(byHand), 200);
+
+  await rm(file);
+  await reread(/is another now/);
+  assert.equal(await status(byHand), 401);
+  assert.equal(await status(await basicOf(breakwater)), 200);
 });
 
 test('With tls.certFile and keyFile the registry speaks TLS 1.2 or newer, with the bytes and ranges of plain HTTP.', async (t) => {

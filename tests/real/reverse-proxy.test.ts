@@ -105,7 +105,8 @@ const told = `
       proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-Host $http_host;
       proxy_set_header X-Forwarded-Proto https;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;`;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Request-Id $request_id;`;
 
 let stage: Stage;
 let breakwater: Breakwater;
@@ -161,6 +162,18 @@ suite('behind nginx that is named in trustedProxies', { skip }, () => {
     assert.equal(line?.['client_ip'], worker);
   });
 
+  test('answer and log have the id that nginx gave the request, not what the client calls it', async () => {
+    const named = { 'user-agent': 'naming', 'x-request-id': 'mine' };
+    const { headers } = await ask(port, worker, '/v2/', named);
+    const id = String(headers['x-request-id']);
+    assert.match(id, /^[\da-f]{32}$/);
+    const [line] = await eventually('it is logged', () => {
+      const lines = logged('naming');
+      return Promise.resolve(lines.length > 0 ? lines : undefined);
+    });
+    assert.equal(line?.['request_id'], id);
+  });
+
   test('the challenge names the public host and scheme', async () => {
     const { status, headers } = await ask(port, worker, '/v2/');
     assert.equal(status, 401);
@@ -207,6 +220,7 @@ suite('behind nginx that is not named', { skip }, () => {
       const lines = breakwater.logs().match(/"route":"manifest"/g) ?? [];
       return lines.length >= 3 && breakwater.logs().includes('a proxy on this machine');
     });
+    assert.doesNotMatch(breakwater.logs(), /"request_id":"[\da-f]{32}"/, 'nor is its id taken');
     const warnings = breakwater.logs().match(/a proxy on this machine/g);
     assert.equal(warnings?.length, 1);
     assert.match(breakwater.logs(), /"setting":"trustedProxies"/);
