@@ -86,6 +86,7 @@ export class Download {
   /** The blob's first bytes while they are on their way to the disk, so that the first of them goes out without a detour. */
   #head: Uint8Array = new Uint8Array(0);
   #start: { resolve: () => void; reject: (error: unknown) => void };
+  #announced = false;
 
   constructor(request: DownloadRequest, parts: DownloadParts) {
     this.request = request;
@@ -183,9 +184,15 @@ export class Download {
     for (const { host } of this.request.rule.urls) this.parts.upstream.reconsider(host);
   }
 
-  /** Upstream's word on the size: checked, and told to the spool; `started` resolves. Throws `NoSpace` where it can't fit. */
+  /**
+   * Upstream's word on the size: checked, and told to the spool; `started` resolves. Throws `NoSpace` where it can't fit. Where
+   * there is none nothing ties what came before to what comes now: it begins anew, and shows no reader the former bytes.
+   */
   async announce(total: number | undefined, host: string): Promise<void> {
     if (total !== undefined) await this.#setSize(total, host);
+    else if (!this.#announced && this.#size === undefined && this.arrivedBytes > 0)
+      await this.file.reset();
+    this.#announced = true;
     this.#start.resolve();
   }
 

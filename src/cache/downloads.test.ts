@@ -115,6 +115,35 @@ test('pieces that do not say of how much they are (`0-99/*`) are no blob: it com
   assertBytes(await readAll((await rig.blob('up/app', digest)).source), bytes);
 });
 
+test('what an earlier download left is shown to nobody where upstream begins anew without a size', async () => {
+  await using rig = await createCacheRig({ limits: { connectionsPerBlob: 1 } });
+  const bytes = randomBytes(200_000, 1);
+  const digest = rig.upstream.putBlob('app', bytes);
+  rig.upstream.says = { digest: true, size: false, total: false };
+  rig.upstream.body = async function* (_call, chunks) {
+    let sent = 0;
+    for await (const chunk of chunks) {
+      if (sent >= 100_000) throw new Error('cut');
+      yield chunk;
+      sent += chunk.length;
+    }
+  };
+  const broken = await rig.blob('up/app', digest);
+  await assert.rejects(readAll(broken.source));
+  await until(() => rig.cache.downloads.count === 0);
+  const { gate, open } = gated();
+  rig.upstream.body = async function* (_call, chunks) {
+    await gate;
+    yield* chunks;
+  };
+  const again = await rig.blob('up/app', digest);
+  await using reader = await again.source!.open({ start: 0, end: 999 }, rig.signal);
+  const isShown = reader.arrival?.isHere();
+  open();
+  assert.equal(isShown, false);
+  assertBytes(await readAll(again.source), bytes);
+});
+
 suite('limits.downloads', () => {
   test('a download beyond it waits ten seconds, then is 503 with Retry-After', async () => {
     await using rig = await createCacheRig({ limits: { downloadsMax: 1 } });
