@@ -94,6 +94,7 @@ suite('the rights of a pull at once', () => {
     allowed: readonly string[],
     caller: Caller,
     expected: readonly boolean[],
+    under?: PullRule | undefined,
   ])[] = [
     ['who may do all', everything, user(), [true, true, true]],
     ['who may make no repository', bringing, user(), [true, true, false]],
@@ -107,6 +108,13 @@ suite('the rights of a pull at once', () => {
       [false, false, false],
     ],
     [
+      'a credential for pulls where no rule leads: a pull makes nothing there',
+      everything,
+      user([pullScope]),
+      [true, true, false],
+      undefined,
+    ],
+    [
       'a credential for pushes alone',
       everything,
       user([{ ...pullScope, rights: ['push'] }]),
@@ -114,12 +122,12 @@ suite('the rights of a pull at once', () => {
     ],
     ['nobody where nobody may pull', everything, nobody, [false, false, false]],
   ];
-  for (const [name, allowed, caller, expected] of rows) {
+  for (const [name, allowed, caller, expected, ...under] of rows) {
     for (const readsRequests of [false, true]) {
       const how = readsRequests ? ', by a policy that reads each request' : '';
       test(`${name}${how}: as one by one, and a refusal is told each time`, async () => {
         const { authorizer, denials } = start(allowed, { readsRequests });
-        const asked = question(caller);
+        const asked = { ...question(caller), rule: under.length === 0 ? rule : under[0] };
         deepEqual(await oneByOne(authorizer, asked), expected);
         for (let time = 1; time <= 2; time += 1) {
           deepEqual(shown(await authorizer.pullRights(asked)), expected);
