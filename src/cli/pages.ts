@@ -25,17 +25,27 @@ export function addLimitOption(command: Command, standard?: number): Command {
   );
 }
 
-/** A list of the API with its pages put together; `next` is the cursor of what was left. */
+/** What of a list is wanted. */
+export interface Wanted<Item> {
+  /** The list is not read beyond the first for which it is true. */
+  readonly isPast: (item: Item) => boolean;
+  readonly fits: (item: Item) => boolean;
+}
+
+/** A list of the API with its pages put together, or what is wanted of it; `next` is the cursor of what was left. */
 export async function askPages<Item>(
   request: {
     readonly path: string;
     readonly query?: Readonly<Record<string, string>>;
+    /** Absent: all. */
+    readonly wanted?: Wanted<Item> | undefined;
   },
   options: ServerOptions & LimitOptions,
   terminal: Terminal,
 ): Promise<Listing<Item>> {
   const location = await locateServer(options, terminal);
   const limit = options.limit ?? itemsMax;
+  const { wanted } = request;
   const items: Item[] = [];
   let next: string | null = null;
   do {
@@ -45,7 +55,7 @@ export async function askPages<Item>(
         path: request.path,
         query: {
           ...request.query,
-          limit: String(Math.min(pageItemsMax, limit - items.length)),
+          limit: String(wanted ? pageItemsMax : Math.min(pageItemsMax, limit - items.length)),
           ...(next === null ? {} : { cursor: next }),
         },
         deadlineMs: pageMs,
@@ -53,8 +63,11 @@ export async function askPages<Item>(
       location,
       terminal,
     );
-    items.push(...page.items);
-    next = page.next;
+    const past = wanted ? page.items.findIndex((item) => wanted.isPast(item)) : -1;
+    const read = past < 0 ? page.items : page.items.slice(0, past);
+    const fitting = wanted ? read.filter((item) => wanted.fits(item)) : read;
+    items.push(...fitting.slice(0, limit - items.length));
+    next = past < 0 ? page.next : null;
   } while (next !== null && items.length < limit);
   return { items, next };
 }
