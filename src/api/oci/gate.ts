@@ -187,9 +187,9 @@ async function refuse(
       });
     }
   }
-  const host = hostWithoutRule(plan, options.home());
+  const host = hostWithoutRule(plan, action, options.home());
   if (caller.principal.kind === 'anonymous')
-    throw await refuseAnonymous(options, plan, caller, because);
+    throw await refuseAnonymous(options, plan, { caller, host, because });
   const reads = { ...question, action: actions.getManifest };
   const visible = action !== actions.getManifest && (await authorizer.explain(reads)).allowed;
   if (!visible) throw host === undefined ? repositoryUnknown(plan, because) : noRule(host, because);
@@ -203,14 +203,16 @@ async function refuse(
 async function refuseAnonymous(
   { metadata, home }: GateOptions,
   plan: RepositoryPlan,
-  caller: Caller,
-  because: string,
+  {
+    caller,
+    host,
+    because,
+  }: { readonly caller: Caller; readonly host: string | undefined; readonly because: string },
 ): Promise<RegistryError> {
   // A mirror asks for a registry by its host: one that is not here is no secret.
   const foreign = plan.route.ns !== undefined && plan.registry !== home();
   if (foreign && (await metadata.findAccount(registryOf(plan.registry).account)) === undefined)
     return new RegistryError('nameUnknown', 'no such registry', { because });
-  const host = hostWithoutRule(plan, home());
   if (host === undefined) return loginNeeded(caller, 'authentication is needed for this', because);
   // Who has shown nothing yet may have a login for a repository of such a name.
   return caller.via === 'bearer'
@@ -233,13 +235,20 @@ function noRule(host: string, because: string): RegistryError {
 
 /** The registry that a pull means by its name and no rule leads to. Under such a name one may push. */
 function hostWithoutRule(
-  { route, registry, target }: RepositoryPlan,
+  { registry, target }: RepositoryPlan,
+  action: Question['action'],
   home: RegistryKey,
 ): string | undefined {
-  const pulls = route.kind !== 'uploads' && route.kind !== 'upload';
-  if (!pulls || registry !== home || target.rule !== undefined) return undefined;
+  if (!pullActions.has(action) || registry !== home || target.rule !== undefined) return undefined;
   return hostInName(target.repository);
 }
+
+const pullActions: ReadonlySet<Question['action']> = new Set([
+  actions.getManifest,
+  actions.getBlob,
+  actions.checkBlob,
+  actions.listTags,
+]);
 
 async function notImported(
   { listener, authorizer, metadata }: GateOptions,

@@ -127,10 +127,18 @@ suite('a name that begins with a host and that no rule leads to', () => {
 
   test('may be pushed to, and is asked for a login then', async () => {
     await using server = await start();
-    const answer = await server.ask('/v2/lscr.io/linuxserver/nginx/blobs/uploads/', {
-      method: 'POST',
-    });
-    deepEqual([answer.status, messageOf(answer)], [401, 'authentication is needed for this']);
+    const headers = await withAnonymousToken(
+      server,
+      'repository:lscr.io/linuxserver/nginx:pull,push',
+    );
+    for (const [method, path] of [
+      ['POST', '/v2/lscr.io/linuxserver/nginx/blobs/uploads/'],
+      ['PUT', unruled],
+      ['DELETE', unruled],
+    ] as const) {
+      const answer = await server.ask(path, { method, headers });
+      deepEqual([answer.status, messageOf(answer)], [401, 'authentication is needed for this']);
+    }
   });
 
   test('is said of an ns too', async () => {

@@ -1,7 +1,7 @@
 // Every cause for which a client gets no image: what is done about it, and how a test brings it about.
 
-/** Servers of the stage: `closed` as it is by default, `open` to imports, `tls` with a certificate of a CA that clients don't know, and `nothing`, where none listens. */
-export type ServerName = 'closed' | 'open' | 'tls' | 'nothing';
+/** Servers of the stage: `closed` as it is by default, `open` to imports, `locked` to whoever does not log in, `tls` with a certificate of a CA that clients don't know, and `nothing`, where none listens. */
+export type ServerName = 'closed' | 'open' | 'locked' | 'tls' | 'nothing';
 
 export interface Cause {
   readonly id: string;
@@ -41,6 +41,15 @@ export const causes: readonly Cause[] = [
     otherAddress: true,
   },
   {
+    id: 'http-to-https',
+    title: 'The client speaks plain HTTP, Breakwater TLS',
+    todo: 'Write `https://CACHE:5000` where the client has `http://`, or take `--plain-http` away, and give it the CA.',
+    does: 'pull',
+    server: 'tls',
+    image: 'docker.io/library/busybox:1.36',
+    speaks: 'http',
+  },
+  {
     id: 'unknown-authority',
     title: 'The client does not trust the certificate',
     todo: 'Give the client the CA, `tls/ca.crt` of `breakwater tls init`; where each looks for it, the command says.',
@@ -73,6 +82,14 @@ export const causes: readonly Cause[] = [
     todo: 'Read in the log of containerd or Docker (`journalctl -u containerd`, `-u docker`) what Breakwater answered before it went on; that cause is on this page. Where the log has no such line, it does not know of the mirror: `config_path` must be one path, and `registry-mirrors` is for Docker Hub alone.',
     does: 'mirror',
     server: 'closed',
+    image: 'docker.io/library/busybox:1.36',
+  },
+  {
+    id: 'anonymous-off',
+    title: 'Nobody pulls without a login here',
+    todo: 'Log in, `docker login CACHE:5000`, or set `anonymousPull: true`.',
+    does: 'pull',
+    server: 'locked',
     image: 'docker.io/library/busybox:1.36',
   },
   {

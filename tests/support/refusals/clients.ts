@@ -38,6 +38,8 @@ export async function dockerClient(
     docker.try(['login', '-u', user, '--password-stdin', host], password);
   return async (cause) => {
     if (cause.does === 'mirror') return await passedOver(docker, cause.image);
+    // It tries TLS first, whatever it is told of a registry.
+    if (cause.speaks === 'http') return undefined;
     const host = stage.hostOf(cause);
     if (cause.does === 'login') return await login(host, wrong);
     if (cause.speaks === 'trusted') await trust(stage, cause, '/etc/docker/certs.d');
@@ -177,7 +179,7 @@ export async function plainClients(
   };
   return {
     async podman(cause) {
-      if (cause.does === 'mirror') return undefined;
+      if (cause.does === 'mirror' || cause.speaks === 'http') return undefined;
       const host = stage.hostOf(cause);
       await trusted(cause);
       const flags = isPlain(cause) ? ['--tls-verify=false'] : [];
@@ -215,7 +217,7 @@ export async function plainClients(
       ]);
     },
     async skopeo(cause) {
-      if (cause.does === 'mirror') return undefined;
+      if (cause.does === 'mirror' || cause.speaks === 'http') return undefined;
       const host = stage.hostOf(cause);
       await trusted(cause);
       const verify = isPlain(cause) ? 'false' : 'true';
@@ -239,7 +241,7 @@ export async function plainClients(
       return await command(paths.skopeo, [...flags, ...creds, ...places]);
     },
     async crane(cause) {
-      if (cause.does === 'mirror') return undefined;
+      if (cause.does === 'mirror' || cause.speaks === 'http') return undefined;
       const host = stage.hostOf(cause);
       const flags = isPlain(cause) ? ['--insecure'] : [];
       const ca: Record<string, string> =

@@ -14,7 +14,7 @@ Whoever runs Breakwater traces a refusal from either end:
 breakwater explain docker.io/library/busybox:1.36 --as anonymous --from 192.0.2.7
 
 # Who was refused what, and by which statement or setting: principal and reason stand in the access log, one JSON line a request
-breakwater serve --config breakwater.yaml | jq -c 'select(.status >= 400) | {client_ip, repo, reference, status, principal, reason}'
+journalctl -u breakwater -o cat | jq -c 'select(.kind == "access" and .status >= 400) | {client_ip, repo, reference, status, principal, reason}'
 
 # The same from the audit, where a policy, a setting or a rule refused
 breakwater audit ls -o wide
@@ -23,7 +23,8 @@ breakwater audit ls -o wide
 Every answer carries its request's id, \`X-Request-Id\`, which is \`request_id\` in the log and the audit. Reasons that only the operator may know are in the log alone: to a
 caller without the right, what is hidden reads like what is not there.
 
-A HEAD has no body, so its reason stands where clients look: behind the status in the status line, and in the challenge of a 401. What containerd is told with a 404 it writes into its own log alone.
+A HEAD has no body, so its reason stands where clients look: behind the status in the status line, and in the challenge of a 401. What containerd is told with a 404 it writes into its own log alone;
+Docker 29 prints nothing of what it is told with a 401. At a terminal Breakwater itself writes a line for whom it refuses.
 `;
 
 export function renderPage(): string {

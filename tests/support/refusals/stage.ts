@@ -18,6 +18,7 @@ const otherAddress = '10.97.0.2';
 const ports: Readonly<Record<ServerName, number>> = {
   closed: 5000,
   open: 5002,
+  locked: 5006,
   tls: 5443,
   nothing: 5009,
 };
@@ -78,6 +79,10 @@ export async function setRefusalStage(t: TestContext): Promise<RefusalStage | un
     },
   });
   t.after(() => closed.close());
+  const locked = await startBreakwater({
+    config: { listen: `:${ports.locked}`, defaultRules: false, rules, anonymousPull: false },
+  });
+  t.after(() => locked.close());
   const folder = await mkdtemp('/tmp/bw-refusals-');
   t.after(() => rm(folder, { recursive: true, force: true }));
   const authority = await createTestAuthority();
@@ -106,6 +111,7 @@ export async function setRefusalStage(t: TestContext): Promise<RefusalStage | un
     plainHosts: [
       `${hostAddress}:${ports.closed}`,
       `${hostAddress}:${ports.open}`,
+      `${hostAddress}:${ports.locked}`,
       `${hostAddress}:${ports.nothing}`,
     ],
     administrator,
