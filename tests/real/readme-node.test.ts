@@ -1,6 +1,6 @@
 // README's steps for other machines, as they stand there: a Docker and a Kubernetes node, each in a network of its own.
 import assert from 'node:assert/strict';
-import { appendFile, copyFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { parse } from 'yaml';
@@ -15,13 +15,12 @@ import {
 } from '../support/cluster.ts';
 import { commandLine } from '../support/command-line.ts';
 import { dockerKinds, startDocker } from '../support/docker.ts';
-import { checkout, stepsUnder } from '../support/documented-steps.ts';
+import { breakwaterCommand, checkout, follow, stepsUnder } from '../support/documented-steps.ts';
 import { pushPauseImage } from '../support/pause-image.ts';
 import { eventually } from '../support/process.ts';
 import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
 import { enterSandbox, keepChanges, prepareSandbox } from '../support/sandbox.ts';
 import { setScene, type Scene } from '../support/scene.ts';
-import { runCommand } from '../support/tools.ts';
 
 const skip = (await clusterMissing()) ?? enterSandbox();
 if (skip === undefined) {
@@ -36,26 +35,11 @@ const refusal = 'authentication is needed to fetch what is new (anonymousImport)
 const [serverBlock, dockerBlock, mirrorBlock] = stepsUnder('README.md', '### From another machine');
 const nodeBlocks = stepsUnder('README.md', '### A Kubernetes node');
 
-/** Runs a block in a folder, where `ca.crt` lies; programs by these names are what is said. */
-async function follow(
-  folder: string,
-  text: string,
-  programs: Readonly<Record<string, string>> = {},
-): Promise<string> {
-  const functions = Object.entries(programs).map(([name, run]) => `${name}() { ${run} "$@"; }`);
-  const file = join(folder, 'block.sh');
-  await writeFile(file, ['set -eu', ...functions, text].join('\n'));
-  const { code, stdout, stderr } = await runCommand('/bin/bash', [file], { cwd: folder });
-  assert.equal(code, 0, `${text}\n${stdout}\n${stderr}`);
-  return stdout;
-}
-
 /** What the steps write into the configuration; the server is started by the scene. */
 async function configured(folder: string): Promise<Record<string, unknown>> {
   const text = serverBlock?.text ?? '';
   assert.match(text, /^npm start -- --config breakwater\.yaml$/m);
-  const program = `"${process.execPath}" "${join(checkout, 'bin', 'breakwater.mjs')}"`;
-  await follow(folder, text.replace(/^npm start.*$/m, ''), { breakwater: program });
+  await follow(folder, text.replace(/^npm start.*$/m, ''), { breakwater: breakwaterCommand });
   await copyFile(join(folder, 'tls', 'ca.crt'), join(folder, 'ca.crt'));
   return parse(await readFile(join(folder, 'breakwater.yaml'), 'utf8')) as Record<string, unknown>;
 }
@@ -129,9 +113,9 @@ test(
     const cluster = await startCluster(t, { nodes: 1, hostsDir: '/etc/containerd/certs.d' });
     const [node] = cluster.nodes;
     assert.ok(node !== undefined);
-    const config = await readFile(join(node.cri.folder, 'containerd.toml'), 'utf8');
     const shown = nodeBlocks.find(({ text }) => text.includes('config_path'))?.text ?? '';
-    for (const line of shown.trim().split('\n')) assert.ok(config.includes(line.trim()), line);
+    for (const line of shown.trim().split('\n'))
+      assert.ok(node.cri.config.includes(line.trim()), line);
 
     await cluster.apply(workload('Deployment', 'one', image));
     const events = await untilRefused(cluster);
@@ -156,9 +140,8 @@ test(
     await eventually('all of the image is held', async () =>
       /^content +complete/m.test(await run.print('explain', pause)),
     );
-    const program = `"${process.execPath}" "${join(checkout, 'bin', 'breakwater.mjs')}"`;
     const text = explain.replace('--from', `--data-dir "${s.breakwater.dataDir}" --from`);
-    const answer = await follow(s.folder, text, { breakwater: program });
+    const answer = await follow(s.folder, text, { breakwater: breakwaterCommand });
     assert.match(answer, /^pull +200 for anonymous from 192\.0\.2\.7: /m);
 
     // With a key in the header a node fetches where anonymous may not.

@@ -12,6 +12,8 @@ export interface Cri {
   readonly folder: string;
   readonly socket: string;
   readonly daemon: Running;
+  /** The text of containerd's `config.toml`. */
+  readonly config: string;
   /** What runs `crictl`, in a shell. */
   readonly command: string;
   /** Where a `hosts.toml` for each registry lies. */
@@ -75,7 +77,8 @@ export async function startCri(t: TestContext, options: CriOptions): Promise<Cri
   const socket = join(folder, 'containerd.sock');
   const config = join(folder, 'containerd.toml');
   const { hostsDir = join(folder, 'certs.d'), mirror } = options;
-  await writeFile(config, containerdConfig(folder, dirname(paths.bridge), hostsDir));
+  const configText = containerdConfig(folder, dirname(paths.bridge), hostsDir);
+  await writeFile(config, configText);
   await writeNetwork(folder, options.subnet);
   if (mirror !== undefined) await writeMirror(hostsDir, mirror);
   const crictlConfig = join(folder, 'crictl.yaml');
@@ -101,6 +104,7 @@ export async function startCri(t: TestContext, options: CriOptions): Promise<Cri
     folder,
     socket,
     daemon,
+    config: configText,
     command: [
       'env',
       ...Object.entries(env).map(([name, value]) => `${name}="${value}"`),
