@@ -39,6 +39,11 @@ for (const [client, output, essence] of [
     'TIME retrying EOF\nError: GET x: DENIED: no; map[a:b c:map[]]\n',
     'Error: GET x: DENIED: no',
   ],
+  [
+    'crane',
+    'Error: Get "https://x/v2/": tls: x509: unknown; Get "http://x/v2/": EOF',
+    'Error: Get "https://x/v2/": tls: x509: unknown',
+  ],
 ] as const)
   test(`of what ${client} prints stays ${JSON.stringify(essence)}`, () => {
     assert.equal(essenceOf[client](output), essence);

@@ -34,9 +34,12 @@ export const essenceOf: Readonly<Record<ClientName, (text: string) => string>> =
   },
   podman: (text) => /^Error: [\s\S]*/m.exec(text)?.[0] ?? text,
   skopeo: (text) => fieldsOf(lastLine(text, /level=fatal/))['msg'] ?? text,
-  // It shows our error's detail too, which names places and moments.
+  // It shows our error's detail too, which names places and moments, and what it met when it tried plain HTTP after TLS.
   crane: (text) =>
-    (/^Error: [\s\S]*/m.exec(text)?.[0] ?? text).trim().replace(/; map\[[\s\S]*\]$/, ''),
+    (/^Error: [\s\S]*/m.exec(text)?.[0] ?? text)
+      .trim()
+      .replace(/; map\[[\s\S]*\]$/, '')
+      .replace(/(x509: [^;]*); GET "?http:[\s\S]*$/i, '$1'),
 };
 
 /** What a client that failed printed; `undefined` where it went another way and did not fail. */
