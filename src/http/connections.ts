@@ -6,7 +6,7 @@ import type { Timer } from './timer.ts';
 /** The open connections of one listener, and what ends them. */
 export interface Connections {
   /** An exchange is told when its socket closes. */
-  readonly add: (socket: Socket, secure: boolean) => void;
+  readonly add: (socket: Socket, secure: boolean) => Connection;
   readonly of: (socket: Socket) => Connection | undefined;
   /** Requests whose replies are not out. */
   readonly inFlight: () => number;
@@ -58,6 +58,7 @@ export function createConnections(timer: Timer, limits: ProgressLimits): Connect
       };
       open.set(socket, connection);
       socket.once('close', () => closed(connection));
+      return connection;
     },
     of: (socket) => open.get(socket),
     inFlight: () => {

@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok, throws } from 'node:assert/strict';
 import { Agent, request } from 'node:https';
+import { connect as connectPlain } from 'node:net';
 import { after, before, suite, test } from 'node:test';
 import { connect } from 'node:tls';
 import type { ConnectionOptions, TLSSocket } from 'node:tls';
@@ -24,12 +25,13 @@ const handler: Handler = async ({ method, secure, body }) => {
   return { status: 200, headers: {}, body: String(secure), note };
 };
 
-function listen(tls?: TlsPair): Promise<RunningServer> {
+function listen(tls?: TlsPair, handshakeMs?: number): Promise<RunningServer> {
   const clock = createFakeClock();
   return createServer({
     handler,
     listen: { host: '127.0.0.1', port: 0 },
     ...(tls === undefined ? {} : { tls }),
+    ...(handshakeMs === undefined ? {} : { handshakeMs }),
     connectionsMax: 20,
     buffers: createBodyBuffers(bufferBytesMax, clock),
     timer: clock,
@@ -123,6 +125,23 @@ suite('a listener that speaks TLS', () => {
       server.setTls(first);
       throws(() => server.setTls(pair()));
       match((await get(fresh)).names, /first/);
+    });
+  }
+
+  const unshaken: readonly (readonly [name: string, sent: string])[] = [
+    ['says nothing', ''],
+    ['begins a handshake and leaves it there', '\x16\x03\x01\x02\x00\x01'],
+  ];
+  for (const [name, sent] of unshaken) {
+    test(`a client that ${name} is cut off when the handshake has lasted too long`, async (t) => {
+      const impatient = await listen(first, 100);
+      t.after(() => impatient.cut());
+      const socket = connectPlain({ host: '127.0.0.1', port: impatient.port });
+      t.after(() => socket.destroy());
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      socket.on('error', () => {});
+      socket.resume().write(Buffer.from(sent, 'latin1'));
+      await closed;
     });
   }
 

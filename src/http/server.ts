@@ -9,6 +9,7 @@ import { createBodySender } from './body.ts';
 import type { BodyBuffers } from './body-buffers.ts';
 import type { ClientRules } from './client.ts';
 import { isTrustedProxy, noClientRules } from './client.ts';
+import { createConnectionPlaces } from './connection-places.ts';
 import { createConnections } from './connections.ts';
 import type { Connections } from './connections.ts';
 import { Exchange } from './exchange.ts';
@@ -35,6 +36,7 @@ export interface HttpServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** Present: this listener speaks TLS. */
   readonly tls?: TlsPair;
+  /** Shared out by client address. */
   readonly connectionsMax: number;
   /** Shared by all listeners of a process. */
   readonly buffers: BodyBuffers;
@@ -50,6 +52,8 @@ export interface HttpServerOptions {
   /** Absent: nobody stands before it, and it has no names. */
   readonly clients?: ClientRules;
   readonly bodyWaitMs?: number;
+  /** How long a TLS handshake may take; 10 s. */
+  readonly handshakeMs?: number;
   readonly progress?: ProgressLimits;
 }
 
@@ -92,17 +96,23 @@ const minVersion = 'TLSv1.2';
 export async function createServer(options: HttpServerOptions): Promise<RunningServer> {
   const secured =
     options.tls &&
-    createSecureServer({ ...serverOptions, ...options.tls, minVersion, handshakeTimeout: 10_000 });
+    createSecureServer({
+      ...serverOptions,
+      ...options.tls,
+      minVersion,
+      handshakeTimeout: options.handshakeMs ?? 10_000,
+    });
   const server: Server = secured ?? createPlainServer(serverOptions);
-  server.maxConnections = options.connectionsMax;
   server.timeout = 0;
   const { timer } = options;
   const names = createCertificateNames(options.tls);
   const clients = withNames(options.clients ?? noClientRules, names);
   const connections = createConnections(timer, options.progress ?? progressLimits);
   const secure = secured !== undefined;
+  const places = createConnectionPlaces(options.connectionsMax);
+  server.on('connection', places.take);
   server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) =>
-    connections.add(socket, secure),
+    places.settle(connections.add(socket, secure)),
   );
   serve(server, { ...options, clients }, connections);
   const bound = Promise.withResolvers<void>();
@@ -201,7 +211,10 @@ function serve(
   server.on('request', (request, response) => answer(request, response, false));
   server.on('checkContinue', (request, response) => answer(request, response, true));
   server.on('clientError', (error, socket) => {
-    const [first, second] = connections.of(socket as Socket)?.exchanges ?? [];
+    const connection = connections.of(socket as Socket);
+    // In a TLS handshake nobody can be answered: an answer would wait for the handshake's end, and so would the connection.
+    if (connection === undefined) return void socket.destroy();
+    const [first, second] = connection.exchanges;
     // Bytes of ours may be out already, or are still to come for the requests before.
     if (second !== undefined || first?.response.headersSent === true) socket.destroy();
     else {
