@@ -5,6 +5,7 @@ import type { HealthCheck } from './api/admin/health.ts';
 import { openAdministrator, type Administrator } from './access/administrator.ts';
 import { createCache } from './cache/create-cache.ts';
 import { readVersion } from './cli/version.ts';
+import { tellClockSteps } from './clock-steps.ts';
 import type { Config } from './config/config.ts';
 import { openDataFolder } from './data-folder.ts';
 import { parseDigest } from './domain/digest.ts';
@@ -214,6 +215,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   if (warning !== undefined) log.warn(warning, { setting: 'listen' });
   tellImports();
 
+  using _steps = tellClockSteps(clock, log);
   using _memory = collectWhenIdle({ clock, ...processMemory() });
   const signal = await asked;
   draining = true;
