@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { errorText } from './domain/error-text.ts';
 import { openAccessControl } from './access-control.ts';
 import { addressesOf, ownHosts, urlOf } from './addresses.ts';
 import type { HealthCheck } from './api/admin/health.ts';
@@ -56,7 +57,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<numb
     await run(config, options, { clock, log, output, isTerminal, asked: stop.asked });
     return 0;
   } catch (error) {
-    log.error(error instanceof Error ? error.message : String(error), { logger: 'serve' });
+    log.error(errorText(error), { logger: 'serve' });
     return 1;
   }
 }
@@ -89,7 +90,9 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
 
   keepThreadsSmall();
   await using folder = await openDataFolder(dataDir);
-  await using metadata = await openSqliteMetadata(join(dataDir, 'metadata.sqlite'));
+  await using metadata = await openSqliteMetadata(join(dataDir, 'metadata.sqlite'), {
+    onFailure: ({ message }) => log.error(message, { logger: 'metadata' }),
+  });
   await using pulls = createPullRecorder({
     clock,
     record: (records) => metadata.recordPulls(records),

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { errorText } from './domain/error-text.ts';
 import type { AccessControl } from './access-control.ts';
 import { mintEcrPassword } from './access/ecr-password.ts';
 import { createExplainFor } from './api/admin/explain-callers.ts';
@@ -28,6 +29,7 @@ import type { Metadata } from './metadata/metadata.ts';
 import type { BlobStore } from './ports/blob-store.ts';
 import type { Clock } from './ports/clock.ts';
 import type { Upstream } from './ports/upstream.ts';
+import { createRefusalLog } from './refused-connections.ts';
 import type { Log } from './telemetry/log.ts';
 
 const readBufferBudgetBytes = 48 * 1024 * 1024;
@@ -68,6 +70,7 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
     parts.log.error('a request failed', { request_id: requestId, error: describe(error) });
   };
   const oci = ociParts(parts, failed);
+  const tellRefused = createRefusalLog(parts.log, clock);
   const opened: RunningServer[] = [];
   const open = async (
     setting: string,
@@ -85,6 +88,7 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
         timer: clock,
         clients: clientRulesOf(parts),
         onServed: parts.onServed,
+        onRefused: (refused) => tellRefused(setting, refused),
         onError: (error, request) => brokenBody(parts.log, error, request),
         replyTo: errorReply,
         ...extra,
@@ -277,5 +281,5 @@ function brokenBody(log: Log, error: unknown, request: Incoming): void {
 }
 
 function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return error instanceof Error ? `${error.name}: ${errorText(error)}` : String(error);
 }

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { errorText } from './domain/error-text.ts';
+import { fetchKeys, KeyFetchFailure } from './access/key-fetch.ts';
 import type { Inspection } from './cli/command-context.ts';
 import type { Check } from './cli/doctor-report.ts';
 import { failed, passed, warned } from './cli/doctor-report.ts';
@@ -35,7 +37,38 @@ export function createInspections(config: Config, env: NodeJS.ProcessEnv): reado
         return inspectUpstreams(config.rules, upstream, signal);
       },
     },
+    { categoryName: 'issuers', inspect: () => inspectIssuers(config.oidc) },
   ];
+}
+
+/** Fetches each issuer's keys as the server does when a JWT of it comes. */
+export async function inspectIssuers(issuers: Config['oidc']): Promise<readonly Check[]> {
+  if (issuers.length === 0) return [passed('no issuer is configured (oidc)')];
+  return await Promise.all(issuers.map(inspectIssuer));
+}
+
+async function inspectIssuer(issuer: Config['oidc'][number]): Promise<Check> {
+  const description = `the keys of ${issuer.issuer} can be had`;
+  try {
+    await fetchKeys(issuer);
+    return passed(description);
+  } catch (error) {
+    if (!(error instanceof KeyFetchFailure)) throw error;
+    const { url, status, contentType, message } = error;
+    const answer = [status, contentType].filter((part) => part !== undefined).join(', ');
+    const told = `${url}${answer === '' ? '' : ` answered ${answer}`}: ${message}`;
+    return failed(description, told, issuerHint(status, message));
+  }
+}
+
+function issuerHint(status: number | undefined, message: string): string {
+  if (status === 401 || status === 403)
+    return 'let anonymous read it; in Kubernetes bind system:service-account-issuer-discovery to system:unauthenticated';
+  if (/certificate|self-signed/i.test(message))
+    return "name its certificate authority in the issuer's caFile";
+  return status === undefined
+    ? 'check the address, the resolver and the firewall; no proxy is used'
+    : "check the issuer's address, or name its key set in jwksUrl";
 }
 
 /** Beside a running server too: reading never waits for its writes. */
@@ -46,7 +79,7 @@ function inspectDatabase(file: string): Check {
     database.prepare('SELECT count(*) FROM sqlite_schema').get();
     return passed(`${file} opens`);
   } catch (error) {
-    return failed(`${file} opens`, error instanceof Error ? error.message : String(error));
+    return failed(`${file} opens`, errorText(error));
   }
 }
 
@@ -143,7 +176,7 @@ async function inspectLimit(
 
 function messageOf(error: unknown, deadline: AbortSignal): string {
   if (deadline.aborted && error === deadline.reason) return `no answer within ${askMs / 1000} s`;
-  return error instanceof Error ? error.message : String(error);
+  return errorText(error);
 }
 
 const reasonHints: Partial<Record<FailureReason, string>> = {

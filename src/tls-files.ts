@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { errorText } from './domain/error-text.ts';
 import { readSmallFile } from './config/file-reader.ts';
 import { readCertificates, readPrivateKey } from './config/pem.ts';
 import { watchConfig } from './config/watch.ts';
@@ -62,7 +63,7 @@ export async function keepTlsFresh(
       onResult(true, notAfterMs());
     } catch (error) {
       log.error('certificate not reloaded, the old one stays in force', {
-        error: error instanceof Error ? error.message : String(error),
+        error: errorText(error),
       });
       onResult(false, notAfterMs());
     }

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { get as getSecure } from 'node:https';
 import type { JSONWebKeySet } from 'jose';
 import { createLocalJWKSet } from 'jose';
+import { errorText } from '../domain/error-text.ts';
 
 export interface KeySetPlace {
   /** As the `iss` claim has it. */
@@ -129,7 +130,7 @@ function parseObject(text: string): Readonly<Record<string, unknown>> | undefine
 /** Of a connection that could not be made, or broke: `ECONNREFUSED`, a certificate's error, the deadline. */
 function reasonOf(error: unknown, signal: AbortSignal): string {
   if (signal.aborted) return `there was no whole answer within ${timeoutMs / 1000} s`;
-  return error instanceof Error ? error.message : String(error);
+  return errorText(error);
 }
 
 /** On a connection of its own: it is asked every ten minutes. */

@@ -99,7 +99,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const stops = createRepositoryStops(metadata, changes);
   const immutable = createImmutableTags(metadata, changes);
   const memory = createManifestMemory(metadata, changes);
-  const space = createSpaceGate(blobs, limits.minFree, clock);
+  const space = createSpaceGate({ blobs, clock, events }, limits.minFree);
   const fetchParts = {
     upstream,
     metadata,

@@ -12,6 +12,7 @@ import { createFakeClock } from '../../tests/support/fake-clock.ts';
 import { heldBody, pushBlob } from '../../tests/support/push-rig.ts';
 import { createScriptedUpstream } from '../../tests/support/scripted-upstream.ts';
 import type { Digest } from '../domain/digest.ts';
+import type { Event } from '../ports/events.ts';
 import { createMemoryStorage } from '../storage/memory-storage.ts';
 import { createSpaceGate } from './space-gate.ts';
 
@@ -145,7 +146,11 @@ test('bytes written since the volume was last measured are taken off what is fre
   const disk = volume();
   disk.freeBytes = gibibyte + 100;
   const clock = createFakeClock();
-  const gate = createSpaceGate(disk.storage.blobs, { bytes: 0 }, clock);
+  const told: Event[] = [];
+  const gate = createSpaceGate(
+    { blobs: disk.storage.blobs, clock, events: { emit: (event) => void told.push(event) } },
+    { bytes: 0 },
+  );
   const first = await gate.reserve(60);
   assert.equal(await gate.reserve(60), undefined);
   first?.written();
@@ -158,4 +163,11 @@ test('bytes written since the volume was last measured are taken off what is fre
   assert.equal(await gate.fits(40), true);
   clock.advance(1001);
   assert.equal(await gate.fits(100), true);
+  assert.deepEqual(told.at(-1), {
+    type: 'spaceLow',
+    freeBytes: gibibyte + 40,
+    minFreeBytes: gibibyte,
+    wantedBytes: 1,
+  });
+  assert.equal(told.length, 3);
 });

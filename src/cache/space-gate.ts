@@ -1,5 +1,6 @@
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Events } from '../ports/events.ts';
 
 const gibibyte = 1024 ** 3;
 const measuredForMs = 1000;
@@ -18,28 +19,42 @@ export interface SpaceGate {
   reserve(bytes: number): Promise<SpaceReservation | undefined>;
 }
 
+export interface SpaceGateParts {
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  readonly events: Events;
+}
+
 export interface SpaceReservation extends Disposable {
   /** All of the reserved bytes are on the disk now. */
   written(): void;
 }
 
-export function createSpaceGate(blobs: BlobStore, minFree: MinFree, clock: Clock): SpaceGate {
+/** Each refusal is told as `spaceLow`. */
+export function createSpaceGate(
+  { blobs, clock, events }: SpaceGateParts,
+  minFree: MinFree,
+): SpaceGate {
   let reserved = 0;
   let measured: { at: number; freeBytes: number; totalBytes: number } | undefined;
 
-  /** How many bytes are left above the watermark; what was written since the last measurement is taken off it. */
-  async function room(): Promise<number> {
+  /** Whether so many bytes leave enough free; what was written since the last measurement is taken off it. */
+  async function fits(bytes: number): Promise<boolean> {
     if (measured === undefined || clock.elapsed() - measured.at > measuredForMs) {
       measured = { at: clock.elapsed(), ...(await blobs.space()) };
     }
-    const asked = 'share' in minFree ? minFree.share * measured.totalBytes : minFree.bytes;
-    return measured.freeBytes - reserved - Math.max(asked, gibibyte);
+    const { freeBytes, totalBytes } = measured;
+    const asked = 'share' in minFree ? minFree.share * totalBytes : minFree.bytes;
+    const minFreeBytes = Math.max(asked, gibibyte);
+    const isEnough = bytes <= freeBytes - reserved - minFreeBytes;
+    if (!isEnough) events.emit({ type: 'spaceLow', freeBytes, minFreeBytes, wantedBytes: bytes });
+    return isEnough;
   }
 
   return {
-    fits: async (bytes) => bytes <= (await room()),
+    fits,
     reserve: async (bytes) => {
-      if (bytes > (await room())) return undefined;
+      if (!(await fits(bytes))) return undefined;
       reserved += bytes;
       let left = bytes;
       const release = (): void => {

@@ -1,3 +1,4 @@
+import { errorText } from '../domain/error-text.ts';
 import type { ExitName } from './exit-codes.ts';
 import { exitCodes } from './exit-codes.ts';
 
@@ -40,10 +41,10 @@ export function toFailure(error: unknown): CommandFailure {
     return new CommandFailure(String(error), { exit: 'failure', code: 'FAILED' });
   const code = (error as NodeJS.ErrnoException).code;
   const hint = code === undefined ? undefined : systemHints[code];
-  return new CommandFailure(error.message, {
+  return new CommandFailure(errorText(error), {
     exit: 'failure',
     code: code ?? 'FAILED',
-    ...(error.cause instanceof Error ? { because: error.cause.message } : {}),
+    ...(error.cause instanceof Error ? { because: errorText(error.cause) } : {}),
     ...(hint === undefined ? {} : { hint }),
     cause: error,
   });

@@ -1,3 +1,4 @@
+import { errorText } from '../domain/error-text.ts';
 import type { UpstreamView, Listing } from '../domain/admin-view.ts';
 import type { Check } from './doctor-report.ts';
 import { failed, passed, warned } from './doctor-report.ts';
@@ -43,7 +44,7 @@ async function inspectReadiness(adminListen: string, signal: AbortSignal): Promi
     return failed(description, `/readyz answered ${answer.status}: ${answer.text.slice(0, 200)}`);
   } catch (error) {
     signal.throwIfAborted();
-    return failed(description, `${adminListen}/readyz: ${messageOf(error)}`);
+    return failed(description, `${adminListen}/readyz: ${errorText(error)}`);
   }
 }
 
@@ -59,7 +60,7 @@ async function inspectUpstreamStates(options: ServerOptions, terminal: Terminal)
     return [passed(description), ...items.flatMap(checkUpstream)];
   } catch (error) {
     terminal.interrupted().throwIfAborted();
-    return [failed(description, messageOf(error))];
+    return [failed(description, errorText(error))];
   }
 }
 
@@ -78,8 +79,4 @@ function checkUpstream(view: UpstreamView): Check[] {
   if (view.limit !== null && view.limit.remaining * 10 < view.limit.limit)
     return [warned(description, `${view.limit.remaining} of ${view.limit.limit} pulls are left`)];
   return [];
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

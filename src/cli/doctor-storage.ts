@@ -1,6 +1,7 @@
 import { mkdtemp, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { errorText } from '../domain/error-text.ts';
 import type { Check } from './doctor-report.ts';
 import { failed, passed, warned } from './doctor-report.ts';
 
@@ -36,7 +37,7 @@ async function inspectWriting(folder: string): Promise<Check[]> {
   try {
     trial = await mkdtemp(join(folder, '.doctor-'));
   } catch (error) {
-    return [failed(`${folder} is writable`, (error as Error).message, ownerHint)];
+    return [failed(`${folder} is writable`, errorText(error), hintOf(error))];
   }
   try {
     const ms = await writeDurably(trial);
@@ -49,13 +50,18 @@ async function inspectWriting(folder: string): Promise<Check[]> {
         : passed(sync),
     ];
   } catch (error) {
-    return [failed('files are written, synced and renamed', (error as Error).message, ownerHint)];
+    return [failed('files are written, synced and renamed', errorText(error), hintOf(error))];
   } finally {
     await rm(trial, { recursive: true, force: true });
   }
 }
 
-const ownerHint = 'give the folder to the user that runs the server, on a writable volume';
+function hintOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'ENOSPC' || code === 'EDQUOT'
+    ? 'make room on the volume'
+    : 'give the folder to the user that runs the server, on a writable volume';
+}
 
 /** Milliseconds that both syncs took. */
 async function writeDurably(folder: string): Promise<number> {

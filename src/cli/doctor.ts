@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
+import { errorText } from '../domain/error-text.ts';
 import type { Config } from '../config/config.ts';
 import { interruption } from './command-failure.ts';
 import type { CommandContext, Inspection } from './command-context.ts';
@@ -21,6 +22,7 @@ const categoryNames = [
   'storage',
   'database',
   'upstreams',
+  'issuers',
   'server',
 ] as const;
 
@@ -47,9 +49,9 @@ interface DoctorOptions {
 export function addDoctorCommand(program: Command, context: CommandContext): void {
   const command = program
     .command('doctor')
-    .summary('check configuration, storage, upstreams, clock and limits')
+    .summary('check configuration, storage, upstreams, issuers, clock and limits')
     .description(
-      'Checks what the server needs: the configuration, Node and its limits, the clock, the data folder, every upstream, and the server itself where it runs. Works with the server down.',
+      'Checks what the server needs: the configuration, Node and its limits, the clock, the data folder, every upstream, every issuer, and the server itself where it runs. Works with the server down.',
     )
     .option('--config <file>', 'the configuration to check')
     .addOption(new Option('--category <name...>', 'only these checks').choices(categoryNames))
@@ -84,7 +86,8 @@ async function* examine(
   const wanted = (name: string): boolean => options.category?.includes(name) ?? true;
   const signal = terminal.interrupted();
   const { config, category } = await inspectConfig(options, terminal);
-  if (wanted('config')) yield category;
+  // What is wrong with it is left out of the others, and must not look as if it were not there.
+  if (wanted('config') || category.checks.some(({ result }) => result === 'error')) yield category;
   const inspections: readonly Inspection[] =
     config === undefined
       ? [{ categoryName: 'runtime', inspect: () => inspectNode(terminal.env) }]
@@ -120,7 +123,7 @@ async function inspect(inspection: Inspection, signal: AbortSignal): Promise<Doc
     return { categoryName, checks: await inspection.inspect(signal) };
   } catch (error) {
     if (signal.aborted) throw interruption();
-    const message = error instanceof Error ? error.message : String(error);
+    const message = errorText(error);
     return { categoryName, checks: [failed('can be checked', message)] };
   }
 }

@@ -247,6 +247,13 @@ const rows: readonly Row[] = [
     err: /^error: the server answered 502\ncause: <h1>Bad<\/h1>\n$/,
   },
   {
+    name: "an answer in the registry's form is told by its message",
+    words: () => at('rules', 'ls'),
+    answer: () => json({ errors: [{ code: 'UNSUPPORTED', message: 'this port speaks TLS' }] }, 400),
+    exit: 2,
+    err: /^error: the server answered 400\ncause: this port speaks TLS\n$/,
+  },
+  {
     name: 'an answer that is no JSON is 5',
     words: () => at('rules', 'ls'),
     answer: () => (_request, response) => void response.end('hello'),
@@ -471,13 +478,20 @@ suite('doctor', () => {
     assert.match(out, /go without what is wrong\n[^]*√ \S+ is writable\n/);
   });
 
+  test('an invalid configuration is told, whatever is asked for', async () => {
+    const words = ['doctor', '--config', 'bad.yaml', '--category', 'tls'];
+    const { exit, out } = await run(words);
+    assert.equal(exit, 1);
+    assert.match(out, /^config\n[^]*bad\.yaml:1:9: listen[^]*\ntls\n/);
+  });
+
   test('what says nothing of where to look ends the checks that need it, not those of Node', async () => {
     writeFileSync(join(folder, 'broken.yaml'), 'listen: [');
     const { exit, out } = await run(['doctor', '--config', 'broken.yaml'], inspecting(passed('a')));
     assert.equal(exit, 1);
     assert.match(
       out,
-      /× is valid[^]*√ Node [^]*not checked\n-+\n‼ tls, storage, database, upstreams, server\n/,
+      /× is valid[^]*√ Node [^]*not checked\n-+\n‼ tls, storage, database, upstreams, issuers, server\n/,
     );
     assert.doesNotMatch(out, /√ a\n/);
   });

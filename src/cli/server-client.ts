@@ -1,3 +1,4 @@
+import { errorText } from '../domain/error-text.ts';
 import type { Problem } from '../domain/admin-view.ts';
 import { CommandFailure, interruption } from './command-failure.ts';
 import type { ExitName } from './exit-codes.ts';
@@ -67,13 +68,12 @@ async function send(
   } catch (error) {
     if (interrupted.aborted) throw interruption();
     if (deadline.aborted) throw tooSlow(location.url, request.deadlineMs);
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ECONNREFUSED')
-      throw serverNotRunning(message || `nothing listens at ${url.host}`);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ECONNREFUSED') throw serverNotRunning(errorText(error));
     throw new CommandFailure(`the server at ${location.url.origin} cannot be reached`, {
       exit: 'upstream',
       code: 'SERVER_UNREACHABLE',
-      because: message,
+      because: errorText(error),
       ...(/CERT|SIGNATURE|ISSUER/.test(code ?? '') ? { hint: certificateHint } : {}),
       cause: error,
     });
@@ -81,7 +81,7 @@ async function send(
 }
 
 const certificateHint =
-  'name its certificate authority with NODE_EXTRA_CA_CERTS=FILE; beside the server, --config alone knows its certificate';
+  'name its certificate authority with NODE_EXTRA_CA_CERTS=FILE; beside the server leave out --server: its certificate is known there';
 
 function tooSlow(url: URL, deadlineMs: number): CommandFailure {
   return new CommandFailure(`the server at ${url.origin} did not answer in time`, {
@@ -98,7 +98,7 @@ function failureOf(answer: Answer): CommandFailure {
     return new CommandFailure(`the server answered ${answer.status}`, {
       exit,
       code: `HTTP_${answer.status}`,
-      because: answer.text.slice(0, 200).trim() || 'an empty answer',
+      because: registryMessage(answer) ?? (answer.text.slice(0, 200).trim() || 'an empty answer'),
     });
   const because = problem.cause === undefined ? undefined : describeCause(problem.cause);
   const hint = problem.hint ?? (answer.status === 500 ? internalHint(problem) : undefined);
@@ -110,12 +110,24 @@ function failureOf(answer: Answer): CommandFailure {
   });
 }
 
+/** Of an answer in the registry API's form. */
+function registryMessage({ contentType, text }: Answer): string | undefined {
+  if (!contentType.startsWith('application/json')) return undefined;
+  try {
+    const { errors } = JSON.parse(text) as { readonly errors?: readonly { message?: unknown }[] };
+    const message = errors?.[0]?.message;
+    return typeof message === 'string' ? message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function internalHint(problem: Problem): string {
   return `the server's log says more; look for request id ${problem.requestId}`;
 }
 
 function describeCause(cause: Readonly<Record<string, unknown>>): string | undefined {
-  const { message, upstream } = cause;
+  const { message = cause['cause'], upstream } = cause;
   if (typeof message !== 'string') return undefined;
   return typeof upstream === 'string' && !message.includes(upstream)
     ? `${upstream}: ${message}`

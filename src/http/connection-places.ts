@@ -17,7 +17,11 @@ interface Place {
   connection: Connection | undefined;
 }
 
-export function createConnectionPlaces(connectionsMax: number): ConnectionPlaces {
+/** `full` is told whose connection was closed. */
+export function createConnectionPlaces(
+  connectionsMax: number,
+  full: (clientAddress: string) => void,
+): ConnectionPlaces {
   const places = new Map<string, Place>();
   /** In the order in which they came. */
   const bySource = new Map<string, Set<Place>>();
@@ -66,7 +70,10 @@ export function createConnectionPlaces(connectionsMax: number): ConnectionPlaces
       if (mine === undefined) bySource.set(place.source, new Set([place]));
       else mine.add(place);
       socket.once('close', () => leave(key, place));
-      if (places.size > connectionsMax) end(surplus(place));
+      if (places.size <= connectionsMax) return;
+      const closed = surplus(place);
+      full(closed.socket.remoteAddress ?? '');
+      end(closed);
     },
     settle: (connection) => {
       const place = places.get(keyOf(connection.socket));

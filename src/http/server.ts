@@ -19,6 +19,13 @@ import { createCertificateNames, withNames } from './certificate-names.ts';
 import { progressLimits } from './progress.ts';
 import type { ProgressLimits } from './progress.ts';
 import type { Handler, Incoming, Reply, Served, ReplyNote } from './reply.ts';
+import {
+  answerPlainHttp,
+  handshakeRefusal,
+  keepAddress,
+  parserRefusal,
+  type RefusedConnection,
+} from './refused-connection.ts';
 import { createIds, givenId, isNamed } from './request-id.ts';
 import type { Timer } from './timer.ts';
 import { createWholeBodies } from './whole-bodies.ts';
@@ -45,6 +52,8 @@ export interface HttpServerOptions {
   readonly timer: Timer;
   /** Told once for each exchange, when its last byte went out or its socket closed. Must not throw. */
   readonly onServed?: (served: Served) => void;
+  /** Told of connections that came to nothing. Must not throw. */
+  readonly onRefused?: (refused: RefusedConnection) => void;
   /** What a handler threw, or a body that broke after its headers. Must not throw. */
   readonly onError?: (error: unknown, request: Incoming) => void;
   /** The reply to an error thrown by a handler, or by a body before its first byte: then with the note of the reply it was to be. Without it a plain 500. */
@@ -109,11 +118,18 @@ export async function createServer(options: HttpServerOptions): Promise<RunningS
   const clients = withNames(options.clients ?? noClientRules, names);
   const connections = createConnections(timer, options.progress ?? progressLimits);
   const secure = secured !== undefined;
-  const places = createConnectionPlaces(options.connectionsMax);
+  const places = createConnectionPlaces(options.connectionsMax, (clientAddress) =>
+    options.onRefused?.({
+      clientAddress,
+      reason: 'full',
+      message: `${options.connectionsMax} are open`,
+    }),
+  );
   server.on('connection', places.take);
   server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) =>
     places.settle(connections.add(socket, secure)),
   );
+  if (secure) refuseHandshakes(server, connections, options);
   serve(server, { ...options, clients }, connections);
   const bound = Promise.withResolvers<void>();
   server.once('error', bound.reject);
@@ -121,7 +137,9 @@ export async function createServer(options: HttpServerOptions): Promise<RunningS
   await bound.promise;
   server.off('error', bound.reject);
   // Accepting can fail later, when the process is out of descriptors; those running go on.
-  server.on('error', () => undefined);
+  server.on('error', ({ message }) =>
+    options.onRefused?.({ clientAddress: '', reason: 'accept', message }),
+  );
   const { address, port } = server.address() as AddressInfo;
   return {
     address,
@@ -212,8 +230,10 @@ function serve(
   server.on('checkContinue', (request, response) => answer(request, response, true));
   server.on('clientError', (error, socket) => {
     const connection = connections.of(socket as Socket);
-    // In a TLS handshake nobody can be answered: an answer would wait for the handshake's end, and so would the connection.
+    // In a TLS handshake nobody can be answered here: an answer would wait for the handshake's end, and so would the connection.
     if (connection === undefined) return void socket.destroy();
+    const refused = parserRefusal(error, connection.clientAddress);
+    if (refused !== undefined) options.onRefused?.(refused);
     const [first, second] = connection.exchanges;
     // Bytes of ours may be out already, or are still to come for the requests before.
     if (second !== undefined || first?.response.headersSent === true) socket.destroy();
@@ -221,6 +241,22 @@ function serve(
       first?.close();
       refuse(error, socket as Socket);
     }
+  });
+}
+
+/** Tells of handshakes that fail, and answers plain HTTP in words. */
+function refuseHandshakes(
+  server: Server,
+  connections: Connections,
+  { onRefused }: HttpServerOptions,
+): void {
+  server.on('connection', keepAddress);
+  // Before Node's own listener, which ends the socket.
+  server.prependListener('tlsClientError', (error: Error, socket: Socket) => {
+    if (connections.of(socket) !== undefined) return;
+    const refused = handshakeRefusal(error, socket);
+    if (refused?.reason === 'plainHttp') answerPlainHttp(socket);
+    if (refused !== undefined) onRefused?.(refused);
   });
 }
 

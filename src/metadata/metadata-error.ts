@@ -7,6 +7,8 @@ export type MetadataErrorReason =
   | 'version'
   /** The writing side died; whether the write was committed is not known. */
   | 'crashed'
+  /** The volume has no room for a write. */
+  | 'full'
   /** The database refused or could not be read; see `cause`. */
   | 'failed';
 
@@ -21,7 +23,12 @@ export class MetadataError extends Error {
   }
 }
 
-/** The message of anything thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** The codes of SQLite (`SQLITE_FULL`), PostgreSQL (`disk_full`) and the system for a volume without room. */
+const fullCodes: ReadonlySet<unknown> = new Set([13, '53100', 'ENOSPC', 'EDQUOT']);
+
+/** What a write that the database refused is rejected with. */
+export function refusalReason(error: unknown): 'full' | 'failed' {
+  if (!(error instanceof Error)) return 'failed';
+  const { errcode, code } = error as { readonly errcode?: unknown; readonly code?: unknown };
+  return fullCodes.has(errcode) || fullCodes.has(code) ? 'full' : 'failed';
 }

@@ -2,7 +2,8 @@ import type { KyselyPlugin } from 'kysely';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Pool, types } from 'pg';
 import { dropAllDeleted } from './deleted-repositories.ts';
-import { messageOf, MetadataError } from './metadata-error.ts';
+import { errorText } from '../domain/error-text.ts';
+import { MetadataError, refusalReason } from './metadata-error.ts';
 import type { Metadata } from './metadata.ts';
 import { migrate } from './migrate.ts';
 import type { Schema } from './schema.ts';
@@ -54,7 +55,7 @@ export async function openPostgresMetadata(
     await plain.destroy();
     throw error instanceof MetadataError
       ? error
-      : new MetadataError('failed', `PostgreSQL: ${messageOf(error)}`, error);
+      : new MetadataError('failed', `PostgreSQL: ${errorText(error)}`, error);
   }
   const kysely = (options.plugins ?? []).reduce(
     (instance, plugin) => instance.withPlugin(plugin),
@@ -105,7 +106,11 @@ function createInPlaceWrites(kysely: Kysely<Schema>): {
           .execute((transaction) => runWrite(transaction, name, input));
       } catch (error) {
         if (attempt < attemptsMax && repeatable.has((error as { code?: unknown }).code)) continue;
-        throw new MetadataError('failed', `metadata: a write failed: ${messageOf(error)}`, error);
+        throw new MetadataError(
+          refusalReason(error),
+          `metadata: a write failed: ${errorText(error)}`,
+          error,
+        );
       }
     }
   };

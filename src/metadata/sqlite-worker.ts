@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { messageOf, MetadataError } from './metadata-error.ts';
+import { errorText } from '../domain/error-text.ts';
+import { MetadataError } from './metadata-error.ts';
 import type { WriteOutcome, WriteRequest } from './sqlite-writer.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
 
@@ -48,7 +49,7 @@ async function serve(
   } catch (error) {
     const reason =
       error instanceof MetadataError && error.reason === 'version' ? 'version' : 'failed';
-    tell({ type: 'failed', reason, message: messageOf(error) });
+    tell({ type: 'failed', reason, message: errorText(error) });
     port.close();
     return;
   }
@@ -84,7 +85,7 @@ async function serve(
     try {
       writer.close();
     } catch (cause) {
-      error = messageOf(cause);
+      error = errorText(cause);
     }
     tell({ type: 'closed', error });
     port.close();

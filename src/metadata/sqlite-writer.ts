@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
-import { messageOf } from './metadata-error.ts';
+import { errorText } from '../domain/error-text.ts';
+import { refusalReason } from './metadata-error.ts';
 import { migrate } from './migrate.ts';
 import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
 import type { Schema } from './schema.ts';
@@ -17,7 +18,7 @@ export interface WriteRequest {
 
 export type WriteOutcome =
   | { readonly ok: true; readonly output: unknown }
-  | { readonly ok: false; readonly message: string };
+  | { readonly ok: false; readonly message: string; readonly reason: 'full' | 'failed' };
 
 /** The connection that writes to a SQLite file. Lives in the write thread; in tests also without one. */
 export interface SqliteWriter {
@@ -94,12 +95,12 @@ async function runGroup(
     execute('begin immediate');
     for (const request of batch.slice(first)) {
       outcomes.push(await runOne(connection, request));
-      if (!database.isTransaction) throw new Error(failureOf(outcomes.at(-1)));
+      if (!database.isTransaction) throw new TransactionLost(outcomes.at(-1));
     }
     execute('commit');
   } catch (error) {
     if (database.isTransaction) database.exec('rollback');
-    const failed: WriteOutcome = { ok: false, message: messageOf(error) };
+    const failed = error instanceof TransactionLost ? error.outcome : failureOf(error);
     const end = outcomes.length === first ? batch.length : outcomes.length;
     outcomes.length = first;
     while (outcomes.length < end) outcomes.push(failed);
@@ -120,10 +121,22 @@ async function runOne(
       database.exec('rollback to one');
       database.exec('release one');
     }
-    return { ok: false, message: messageOf(error) };
+    return failureOf(error);
   }
 }
 
-function failureOf(outcome: WriteOutcome | undefined): string {
-  return outcome && !outcome.ok ? outcome.message : 'the transaction was lost';
+type Failure = Extract<WriteOutcome, { ok: false }>;
+
+function failureOf(error: unknown): Failure {
+  return { ok: false, message: errorText(error), reason: refusalReason(error) };
+}
+
+/** SQLite gave the whole transaction up with a write that failed. */
+class TransactionLost extends Error {
+  readonly outcome: Failure;
+
+  constructor(outcome: WriteOutcome | undefined) {
+    super('the transaction was lost');
+    this.outcome = outcome === undefined || outcome.ok ? failureOf(this) : outcome;
+  }
 }

@@ -3,7 +3,8 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import { dropAllDeleted } from './deleted-repositories.ts';
-import { messageOf, MetadataError } from './metadata-error.ts';
+import { errorText } from '../domain/error-text.ts';
+import { MetadataError } from './metadata-error.ts';
 import type { Metadata } from './metadata.ts';
 import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
 import type { Schema } from './schema.ts';
@@ -30,7 +31,7 @@ export async function openSqliteMetadata(
     await mkdir(dirname(file), { recursive: true, mode: 0o700 });
     await (await open(file, 'a', 0o600)).close();
   } catch (error) {
-    throw new MetadataError('failed', `${file}: ${messageOf(error)}`, error);
+    throw new MetadataError('failed', `${file}: ${errorText(error)}`, error);
   }
   const thread = await startWriteThread(file, options.onFailure ?? (() => {}));
   let reader: DatabaseSync;
@@ -40,7 +41,7 @@ export async function openSqliteMetadata(
     reader.exec('pragma cache_size = -16384');
   } catch (error) {
     await thread[Symbol.asyncDispose]();
-    throw new MetadataError('failed', `${file}: ${messageOf(error)}`, error);
+    throw new MetadataError('failed', `${file}: ${errorText(error)}`, error);
   }
   return metadataOn(reader, thread);
 }

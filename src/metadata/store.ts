@@ -1,7 +1,8 @@
 import { createAccessSide } from './access-side.ts';
 import { findBlobClaim } from './blobs.ts';
 import { findChildren, findManifest, findManifestInfo, listReferrers } from './manifests.ts';
-import { messageOf, MetadataError } from './metadata-error.ts';
+import { errorText } from '../domain/error-text.ts';
+import { MetadataError } from './metadata-error.ts';
 import type { Metadata } from './metadata.ts';
 import { listPulls, prunedMax } from './pulls.ts';
 import { createRegistrySide } from './registry-side.ts';
@@ -34,7 +35,7 @@ export function createMetadata({ sql, write, dispose }: MetadataSides): Metadata
     } catch (error) {
       throw new MetadataError(
         'failed',
-        `metadata: reading ${what} failed: ${messageOf(error)}`,
+        `metadata: reading ${what} failed: ${errorText(error)}`,
         error,
       );
     }

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
-import { messageOf, MetadataError } from './metadata-error.ts';
+import { errorText } from '../domain/error-text.ts';
+import { MetadataError } from './metadata-error.ts';
 import type { FromWorker, ToWorker } from './sqlite-worker.ts';
 import type { Write, WriteInput, WriteName } from './writes.ts';
 
@@ -101,7 +102,7 @@ export class WriteThread implements AsyncDisposable {
       end(
         new MetadataError(
           'crashed',
-          `the metadata's write thread failed: ${messageOf(error)}`,
+          `the metadata's write thread failed: ${errorText(error)}`,
           error,
         ),
       ),
@@ -125,7 +126,10 @@ export class WriteThread implements AsyncDisposable {
     for (const [id, outcome] of answers) {
       const one = this.#settle(id);
       if (outcome.ok) one?.resolve(outcome.output);
-      else one?.reject(new MetadataError('failed', `metadata: a write failed: ${outcome.message}`));
+      else
+        one?.reject(
+          new MetadataError(outcome.reason, `metadata: a write failed: ${outcome.message}`),
+        );
     }
   }
 

@@ -82,7 +82,15 @@ export type Event =
       /** Absent for a repository. */
       readonly digest: Digest | undefined;
     }
-  | { readonly type: 'storageFailed'; readonly operation: string; readonly message: string };
+  | { readonly type: 'storageFailed'; readonly operation: string; readonly message: string }
+  /** Something was not kept, or not taken, since too little of the volume would stay free. */
+  | {
+      readonly type: 'spaceLow';
+      readonly freeBytes: number;
+      /** What `cache.minFree` keeps free. */
+      readonly minFreeBytes: number;
+      readonly wantedBytes: number;
+    };
 
 export type UpstreamRequestKind = 'manifest' | 'blob' | 'tags' | 'referrers' | 'token' | 'ping';
 

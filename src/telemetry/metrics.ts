@@ -356,6 +356,8 @@ function eventCounter(registry: Registry): (event: Event) => void {
       case 'storageFailed':
         return cache.storageErrors.add(1, event.operation);
       case 'imageArrived':
+      // The free space is a gauge of its own.
+      case 'spaceLow':
         return undefined;
     }
   };

@@ -35,11 +35,13 @@ export function createTelemetry({
   accessLog,
 }: TelemetryParts): Telemetry {
   const tell = createThrottle(log.of('cache'), clock);
+  const tellRarely = createThrottle(log.of('cache'), clock, rarelyMs);
   const pullOf = perNote((note) => pulledBy(note, registry));
   return {
     emit(event) {
       metrics.emit(event);
-      logEvent(event, log, tell);
+      if (event.type === 'spaceLow') tellSpace(event, tellRarely);
+      else logEvent(event, log, tell);
     },
     served(exchange) {
       metrics.served(exchange);
@@ -94,8 +96,23 @@ function tellRefusal({ request, reply }: ServedExchange, tell: Tell): void {
 
 type Tell = (key: string, level: LogLevel, message: string, fields: LogFields) => void;
 
+type SpaceLow = Extract<Event, { type: 'spaceLow' }>;
+
+/** A state that lasts, told again where an operator has not heard. */
+const rarelyMs = 3_600_000;
+
+function tellSpace({ freeBytes, minFreeBytes, wantedBytes }: SpaceLow, tell: Tell): void {
+  const numbers = `${formatBytes(freeBytes)} are free, ${formatBytes(wantedBytes)} were to be written, and cache.minFree keeps ${formatBytes(minFreeBytes)}`;
+  tell(
+    'spaceLow',
+    'warn',
+    `the volume is short of space (${numbers}): what is pulled streams through and is not kept, and pushes are refused`,
+    { free_bytes: freeBytes, wanted_bytes: wantedBytes, min_free_bytes: minFreeBytes },
+  );
+}
+
 /** What an operator wants to read; what happens at every request is for the metrics alone. */
-function logEvent(event: Event, log: Log, tell: Tell): void {
+function logEvent(event: Exclude<Event, SpaceLow>, log: Log, tell: Tell): void {
   const { type, ...fields } = event;
   switch (event.type) {
     case 'upstreamFailed':

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import type { Metadata } from '../../src/metadata/metadata.ts';
 import type { Event } from '../../src/ports/events.ts';
+import type { Storage } from '../../src/storage/file-storage.ts';
+import { createMemoryStorage } from '../../src/storage/memory-storage.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createUpstream } from '../../src/upstream/client.ts';
 import {
@@ -37,6 +39,7 @@ interface Row {
   readonly when: string;
   readonly credential?: true;
   readonly platforms?: 'requested';
+  readonly full?: true;
   readonly around?: (metadata: Metadata) => Metadata;
   readonly run: (scene: Scene) => Promise<unknown>;
 }
@@ -136,6 +139,7 @@ const rows: Readonly<Record<Event['type'], Row>> = {
     }),
     run: pullImage,
   },
+  spaceLow: { when: 'a blob is pulled to a full volume', full: true, run: pullLayer },
 };
 
 /** Fed by all that the rows below tell. */
@@ -168,6 +172,7 @@ suite('production tells', () => {
           clients.push(client);
           return client;
         },
+        ...(row.full === undefined ? {} : { storage: fullStorage() }),
         ...(row.around === undefined ? {} : { around: row.around }),
       });
       try {
@@ -216,6 +221,12 @@ function samplesIn(text: string): readonly string[] {
     .filter((line) => line.startsWith('breakwater_'))
     .map((line) => line.replace(/[{ ].*$/, ''))
     .flatMap((name) => [name, name.replace(/_(?:bucket|sum|count)$/, '')]);
+}
+
+function fullStorage(): Storage {
+  const storage = createMemoryStorage();
+  const space = () => Promise.resolve({ freeBytes: 0, totalBytes: 1024 ** 4 });
+  return { ...storage, blobs: { ...storage.blobs, space } };
 }
 
 /** `app` with the tag `one`; anything else is 404. */

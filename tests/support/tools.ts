@@ -37,6 +37,7 @@ export type FoundTool =
   | 'curl'
   | 'wrk'
   | 'unshare'
+  | 'nsenter'
   | 'go'
   | 'apt-get'
   | 'dpkg-deb'

@@ -1,3 +1,4 @@
+import { errorText } from '../../domain/error-text.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { isMisdirected } from '../../http/loopback.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
@@ -100,7 +101,7 @@ async function run(
     await Promise.race([check(signal), late.promise]);
     return { name };
   } catch (error) {
-    return { name, problem: error instanceof Error ? error.message : String(error) };
+    return { name, problem: errorText(error) };
   }
 }
 

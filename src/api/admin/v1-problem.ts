@@ -42,7 +42,7 @@ const authenticateHeader = { 'www-authenticate': 'Basic realm="breakwater", char
 /** The reply of an error, with who asked for the log; anything that is no `RegistryError` is `internal` and tells nothing of itself. */
 export function problemReply(error: unknown, requestId: string, principal?: string): Reply {
   const known =
-    error instanceof RegistryError ? error : new RegistryError('internal', 'see the log');
+    error instanceof RegistryError ? error : new RegistryError('internal', 'an internal error');
   const row = problems[known.code];
   const allow = known.detail?.['allow'];
   return {

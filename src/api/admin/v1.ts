@@ -38,6 +38,7 @@ import { imageEndpoints } from './v1-images.ts';
 import { nothing } from './v1-input.ts';
 import { openApiOf } from './v1-openapi.ts';
 import { policyEndpoints } from './v1-policies.ts';
+import { asStorageError } from '../../cache/storage-answer.ts';
 import { problemReply } from './v1-problem.ts';
 import { repositoryEndpoints } from './v1-repositories.ts';
 import { tokenEndpoints } from './v1-tokens.ts';
@@ -103,7 +104,11 @@ export function createApiHandler(parts: ApiParts): Handler {
     } catch (error) {
       if (!(error instanceof RegistryError) || error.code === 'internal')
         parts.failed(error, request.id);
-      return problemReply(error, request.id, asker && describePrincipal(asker.principal));
+      return problemReply(
+        asStorageError(error),
+        request.id,
+        asker && describePrincipal(asker.principal),
+      );
     }
   };
 }

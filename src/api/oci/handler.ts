@@ -5,6 +5,7 @@ import type { VisibleRepositories } from '../../access/visible-repositories.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { MadeRepositories } from '../../cache/made-repositories.ts';
 import type { Pushes } from '../../cache/pushes.ts';
+import { asStorageError } from '../../cache/storage-answer.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/principal.ts';
 import type { RegistrySettings } from '../../domain/registry.ts';
@@ -84,7 +85,7 @@ function createHandler(parts: OciParts, listener: Listener): Handler {
   const refuse: Refuse = (error, plan, request, caller) => {
     if (!(error instanceof RegistryError) || error.code === 'internal')
       parts.failed(error, request.id);
-    return refusalReply(error, request, plan, {
+    return refusalReply(asStorageError(error), request, plan, {
       listener,
       publicUrl: parts.settings().publicUrl,
       caller,
