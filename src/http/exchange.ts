@@ -5,6 +5,7 @@ import { RegistryError } from '../domain/errors.ts';
 import type { Holding } from '../domain/fair-memory.ts';
 import type { Client, ClientRules, Peer } from './client.ts';
 import { clientBehind, isForwarded, isOwnHost, isTrustedProxy } from './client.ts';
+import { crossSiteReason } from './cross-site.ts';
 import { isLoopbackAddress } from './loopback.ts';
 import { Progress } from './progress.ts';
 import type { Incoming, Reply, Served } from './reply.ts';
@@ -110,7 +111,9 @@ export class Exchange implements Incoming {
   }
 
   get isLoopback(): boolean {
-    return this.#told?.isLoopback ?? this.#isDirectLoopback();
+    const isHere = this.#told?.isLoopback ?? this.#isDirectLoopback();
+    // A page of another site can make a browser on this machine ask for anything by GET.
+    return isHere && crossSiteReason(this, '') === undefined;
   }
 
   get signal(): AbortSignal {

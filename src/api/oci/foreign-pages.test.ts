@@ -70,7 +70,7 @@ suite('a write that a foreign page makes is refused', () => {
   });
 });
 
-suite('loopback has its rights by address and by Host', () => {
+suite('loopback has its rights by address and by Host, and gives none to foreign pages', () => {
   const rows: readonly (readonly [
     name: string,
     headers: Readonly<Record<string, string>>,
@@ -89,6 +89,11 @@ suite('loopback has its rights by address and by Host', () => {
     ['a proxy that is not known', { Host: 'localhost', 'X-Forwarded-For': '203.0.113.9' }, false],
     ['a proxy that says Via', { Host: 'localhost', Via: '1.1 p' }, false],
     ['a proxy that says Forwarded', { Host: 'localhost', Forwarded: 'for=1.2.3.4' }, false],
+    ['a person in a browser', { Host: 'localhost', 'Sec-Fetch-Site': 'none' }, true],
+    ['a page of this server', { Host: 'localhost', 'Sec-Fetch-Site': 'same-origin' }, true],
+    ['a page of another site', { Host: 'localhost', 'Sec-Fetch-Site': 'cross-site' }, false],
+    ['a page of another port', { Host: '127.0.0.1', 'Sec-Fetch-Site': 'same-site' }, false],
+    ['a script of another site', { Host: 'localhost', Origin: 'http://evil.example' }, false],
   ];
   for (const [name, headers, may] of rows) {
     test(`${name} ${may ? 'may' : 'may not'} import and list as anonymous`, async () => {
