@@ -93,7 +93,7 @@ function outdated(why: string): RefusedCredentials {
 async function checkKey(
   id: string,
   secret: string,
-  { administrator, homeAccount, metadata, keys }: CredentialChecksOptions,
+  { administrator, homeAccount, metadata, keys, clock }: CredentialChecksOptions,
 ): Promise<CheckedCredentials> {
   const { accessKeyId, secretAccessKey } = administrator();
   if (id === accessKeyId) {
@@ -110,6 +110,8 @@ async function checkKey(
   if (expected === undefined) return outdated('its stored secret cannot be opened');
   if (!sameSecret(secret, expected)) return wrongSecret();
   if (!row.active) return outdated('inactive key');
+  const { expiresAt } = row;
+  if (expiresAt !== undefined && expiresAt <= clock.now()) return outdated('expired key');
   const found = await findPrincipal(metadata, row.account, row.name);
   if (found === undefined) return outdated('no such principal');
   return {
@@ -119,6 +121,7 @@ async function checkKey(
       scopes: undefined,
       credential: `key/${id}`,
       madeAt: found.madeAt,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
     },
     used: { kind: 'key', id },
   };
@@ -238,7 +241,8 @@ async function credentialBehind(
     return isOwner(homeAccount, undefined) ? { credential } : undefined;
   if (credential.startsWith('key/')) {
     const row = await metadata.findAccessKey(id);
-    return row?.active === true && isOwner(row.account, row.name) ? { credential } : undefined;
+    if (row?.active !== true || !isOwner(row.account, row.name)) return undefined;
+    return row.expiresAt !== undefined && row.expiresAt <= clock.now() ? undefined : { credential };
   }
   const row = await metadata.findToken(id);
   if (row === undefined || !isOwner(row.account, row.principal)) return undefined;

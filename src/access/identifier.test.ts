@@ -463,6 +463,25 @@ suite('what is taken away stops at once', () => {
     await rig.identities.deletePrincipal(owner, rig.author);
   });
 
+  test('of a key that ends: it, and all that was made with it', async () => {
+    await rig.identities.createPrincipal({ ...owner, kind: 'robot' }, rig.author);
+    const made = await rig.identities.createAccessKey(
+      { ...owner, lifetimeMs: 120_000 },
+      rig.author,
+    );
+    const key = basic(made?.key.id ?? '', made?.secret ?? '');
+    const caller = await callerOf(key);
+    equal(caller.expiresAt, rig.clock.now() + 120_000);
+    const { token } = await rig.tokenService.issueToken({ caller, scopes: [], service: 's' });
+    const { password } = await mintEcrPassword(caller, rig);
+    const all = [key, `Bearer ${token}`, basic('AWS', password)];
+    rig.clock.advance(119_999);
+    for (const each of all) equal(await who(each), leaves);
+    rig.clock.advance(1);
+    for (const each of all) equal(await who(each), 'unauthorized');
+    await rig.identities.deletePrincipal(owner, rig.author);
+  });
+
   test('by another process within a minute', async () => {
     const headers = await made();
     equal(await who(headers.token), leaves);

@@ -144,6 +144,26 @@ suite('access keys', () => {
     await rig.identities.deleteAccessKey({ ...dev, id: made?.key.id ?? '' }, rig.author);
   });
 
+  test('end where they are made to', async () => {
+    const lifetimeMs = 90 * 86_400_000;
+    const made = await rig.identities.createAccessKey({ ...dev, lifetimeMs }, rig.author);
+    equal(made?.key.expiresAt, rig.clock.now() + lifetimeMs);
+    const rotated = await rig.identities.rotateAccessKey(
+      { ...dev, revoke: true, lifetimeMs: 60_000 },
+      rig.author,
+    );
+    equal(rotated?.key.expiresAt, rig.clock.now() + 60_000);
+    const root = { account: homeAccount, name: undefined };
+    for (const wrong of [
+      rig.identities.createAccessKey({ ...dev, lifetimeMs: 59_999 }, rig.author),
+      rig.identities.rotateAccessKey({ ...dev, revoke: true, lifetimeMs: 1e12 }, rig.author),
+      rig.identities.rotateAccessKey({ ...root, revoke: true, lifetimeMs }, rig.author),
+    ])
+      await rejects(wrong, { code: 'requestInvalid' });
+    deepEqual(await ids(), [rotated?.key.id], 'what is refused takes no key away');
+    await rig.identities.deleteAccessKey({ ...dev, id: rotated?.key.id ?? '' }, rig.author);
+  });
+
   test('of the home account’s root are another pair in the file of credentials', async () => {
     const root = { account: homeAccount, name: undefined };
     const old = rig.administrator;

@@ -73,13 +73,17 @@ export interface Identities {
   ): Promise<boolean>;
 
   listAccessKeys(owner: PrincipalKey): Promise<readonly AccessKey[]>;
-  createAccessKey(owner: PrincipalKey, author: Author): Promise<NewAccessKey | undefined>;
+  /** Without `lifetimeMs` the key has no end. */
+  createAccessKey(
+    input: PrincipalKey & { readonly lifetimeMs?: number | undefined },
+    author: Author,
+  ): Promise<NewAccessKey | undefined>;
   /**
    * A new key beside the old one, or with `revoke` in the place of all that the owner has. The home account's root gets another
-   * pair in `dataDir/credentials`, whose old one is refused at once; `revoke` takes its other keys too.
+   * pair in `dataDir/credentials`, whose old one is refused at once; `revoke` takes its other keys too. That pair can have no end: `requestInvalid`.
    */
   rotateAccessKey(
-    input: PrincipalKey & { readonly revoke: boolean },
+    input: PrincipalKey & { readonly revoke: boolean; readonly lifetimeMs?: number | undefined },
     author: Author,
   ): Promise<RotatedAccessKey | undefined>;
   /** False too where the key is another principal's. */
@@ -102,7 +106,7 @@ export interface Identities {
   ): Promise<boolean>;
 }
 
-/** How long a token may live. */
+/** How long a token may live, and a key that has an end. */
 export const tokenLifetime: {
   readonly leastMs: number;
   readonly defaultMs: number;

@@ -248,7 +248,7 @@ suite('no guess is', () => {
     const owner = await robot('restored');
     const id = 'AKIARESTORED';
     const sealedSecret = `v1.goneaaaa.${'A'.repeat(80)}`;
-    const times = { createdAt: rig.clock.now(), lastUsedAt: undefined };
+    const times = { createdAt: rig.clock.now(), expiresAt: undefined, lastUsedAt: undefined };
     await rig.metadata.createAccessKey({ ...owner, ...times, id, sealedSecret, active: true });
     const address = newAddress();
     for (let n = 0; n < 30; n += 1) equal(await who(basic(id, `x${n}`), address), 'unauthorized');

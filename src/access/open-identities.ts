@@ -108,7 +108,7 @@ function keyChanges(options: IdentitiesOptions): KeyChanges {
   return {
     listAccessKeys: async ({ account, name }) =>
       (await metadata.listAccessKeys(account, name)).map(shownKey),
-    createAccessKey: (owner, author) => createAccessKey(options, owner, author),
+    createAccessKey: (input, author) => createAccessKey(options, input, author),
     rotateAccessKey: (input, author) => rotateAccessKey(options, input, author),
     deleteAccessKey: async ({ account, name, id }, author) => {
       const row = await metadata.findAccessKey(id);
@@ -130,7 +130,7 @@ async function deleteAccessKey(
 
 async function rotateAccessKey(
   options: IdentitiesOptions,
-  { revoke, ...owner }: PrincipalKey & { readonly revoke: boolean },
+  { revoke, lifetimeMs, ...owner }: Parameters<Identities['rotateAccessKey']>[0],
   author: Author,
 ): Promise<RotatedAccessKey | undefined> {
   const { metadata, administrator, home, clock } = options;
@@ -142,18 +142,26 @@ async function rotateAccessKey(
   };
   const ids = before.map(({ id }) => id);
   if (owner.name === undefined && owner.account === registryOf(home).account) {
+    if (lifetimeMs !== undefined)
+      throw new RegistryError(
+        'requestInvalid',
+        'the pair of dataDir/credentials can have no end: nobody could make another one',
+        { detail: { field: 'expiresInSeconds' } },
+      );
     const old = administrator.pair().accessKeyId;
     const { accessKeyId: id, secretAccessKey: secret } = await administrator.rotate();
     keyChanged(options, author, identityActions.createAccessKey, owner, id);
     keyChanged(options, author, identityActions.deleteAccessKey, owner, old);
     if (revoke) await take(ids);
-    const key = { id, ...owner, active: true, createdAt: clock.now(), lastUsedAt: undefined };
+    const never = { expiresAt: undefined, lastUsedAt: undefined };
+    const key = { id, ...owner, active: true, createdAt: clock.now(), ...never };
     const kept = revoke ? [] : ids;
     return { key, secret, revoked: [old, ...revoked], kept, file: administrator.file };
   }
+  checkLifetime(lifetimeMs);
   // Room for the new one first; the last old one goes once it is there.
   if (revoke) await take(ids.slice(keysMax - 1));
-  const made = await createAccessKey(options, owner, author);
+  const made = await createAccessKey(options, { ...owner, lifetimeMs }, author);
   if (made === undefined) return undefined;
   if (revoke) await take(ids.slice(0, keysMax - 1));
   return { ...made, revoked, kept: revoke ? [] : ids };
@@ -161,10 +169,12 @@ async function rotateAccessKey(
 
 async function createAccessKey(
   options: IdentitiesOptions,
-  { account, name }: PrincipalKey,
+  { account, name, lifetimeMs }: Parameters<Identities['createAccessKey']>[0],
   author: Author,
 ): Promise<NewAccessKey | undefined> {
   const { metadata, keys, clock } = options;
+  checkLifetime(lifetimeMs);
+  const createdAt = clock.now();
   if (!(await hasRoot(metadata, { account, name }))) return undefined;
   const { accessKeyId: id, secretAccessKey: secret } = newKeyPair();
   const row: AccessKeyRow = {
@@ -173,7 +183,8 @@ async function createAccessKey(
     name,
     sealedSecret: keys.seal(secret, id),
     active: true,
-    createdAt: clock.now(),
+    createdAt,
+    expiresAt: lifetimeMs === undefined ? undefined : createdAt + lifetimeMs,
     lastUsedAt: undefined,
   };
   const outcome = await metadata.createAccessKey(row);
@@ -260,9 +271,12 @@ function checkToken(name: string, scopes: readonly string[], lifetimeMs: number 
     require(parseScope(scope) !==
       undefined, 'scopes', 'each as repository:team/*:pull,push,delete');
   }
+  checkLifetime(lifetimeMs);
+}
+
+function checkLifetime(ms: number | undefined): void {
   const { leastMs, mostMs } = tokenLifetime;
-  const ms = lifetimeMs ?? tokenLifetime.defaultMs;
-  const good = Number.isSafeInteger(ms) && ms >= leastMs && ms <= mostMs;
+  const good = ms === undefined || (Number.isSafeInteger(ms) && ms >= leastMs && ms <= mostMs);
   require(good, 'lifetime', `from ${leastMs / 60_000} minute to ${mostMs / 86_400_000} days`);
 }
 

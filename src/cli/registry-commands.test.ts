@@ -101,6 +101,7 @@ const key = {
   user: 'ci',
   active: true,
   createdAt: 'then',
+  expiresAt: null,
   lastUsedAt: null,
 };
 const repository = {

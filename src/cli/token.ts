@@ -151,8 +151,8 @@ const newTokenLook: Look<NewTokenView> = {
   columns: [...tokenLook.columns, { header: 'TOKEN', value: (each) => each.token }],
 };
 
-/** Whole seconds. */
-function parseExpiry(text: string): number {
+/** Whole seconds of `--expires`. */
+export function parseExpiry(text: string): number {
   const ms = parseDuration(text);
   if (ms === undefined || ms < 1000) throw new InvalidArgumentError('write it as 30d, 12h or 90m');
   return Math.floor(ms / 1000);

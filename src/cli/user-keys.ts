@@ -15,6 +15,7 @@ import { askServer } from './server-client.ts';
 import type { ServerOptions } from './server-location.ts';
 import { addServerOptions } from './server-location.ts';
 import { forEach } from './several.ts';
+import { parseExpiry } from './token.ts';
 
 const deadlineMs = 10_000;
 
@@ -31,8 +32,8 @@ Examples:
 
 const rotateExamples = `
 Examples:
-  # A second key for a user; the old one stays until it is deleted
-  breakwater user keys rotate --user ci
+  # A second key for a user, for a quarter of a year; the old one stays until it is deleted
+  breakwater user keys rotate --user ci --expires 90d
 
   # A key that leaked: the new one takes the place of all others at once
   breakwater user keys rotate --user ci --revoke
@@ -46,7 +47,13 @@ Examples:
   breakwater user keys rm AKIAIOSFODNN7EXAMPLE --user ci
 `;
 
+interface ExpiryOptions {
+  /** Seconds. */
+  readonly expires?: number;
+}
+
 type Options = ServerOptions & OwnerOptions;
+type RotateOptions = Options & OutputOptions & ExpiryOptions & { readonly revoke?: boolean };
 
 export function addKeysCommand(user: Command, context: CommandContext): void {
   const keys = user
@@ -62,16 +69,26 @@ export function addKeysCommand(user: Command, context: CommandContext): void {
   addRemoveCommand(keys, context);
 }
 
+function addExpiryOption(command: Command): Command {
+  return command.option('--expires <duration>', 'when it ends: 12h, 90d; else never', parseExpiry);
+}
+
+/** As the API takes it. */
+function expiryOf({ expires }: ExpiryOptions): Readonly<Record<string, number>> {
+  return expires === undefined ? {} : { expiresInSeconds: expires };
+}
+
 function addCreateCommand(keys: Command, context: CommandContext): void {
   const command = keys
     .command('create')
     .summary('make a key; its secret is shown once')
     .description('Makes an access key and shows its secret, this once.');
-  addServerOptions(addOwnerOptions(addOutputOptions(command)))
+  addServerOptions(addExpiryOption(addOwnerOptions(addOutputOptions(command))))
     .addHelpText('after', createExamples)
-    .action(async (options: Options & OutputOptions) => {
+    .action(async (options: Options & OutputOptions & ExpiryOptions) => {
+      const body = { ...ownerOf(options), ...expiryOf(options) };
       const made = await askServer<NewAccessKeyView>(
-        { method: 'POST', path: 'access-keys', body: ownerOf(options), deadlineMs },
+        { method: 'POST', path: 'access-keys', body, deadlineMs },
         options,
         context.terminal,
       );
@@ -87,11 +104,12 @@ function addRotateCommand(keys: Command, context: CommandContext): void {
     .description(
       "Makes a new key and shows its secret, this once. Without --user it is the caller's; the server's first administrator gets another pair in dataDir/credentials, and the old one is refused at once.",
     );
-  addServerOptions(addOwnerOptions(addOutputOptions(command)))
+  addServerOptions(addExpiryOption(addOwnerOptions(addOutputOptions(command))))
     .option('--revoke', "delete the owner's other keys, with all that was made with them")
     .addHelpText('after', rotateExamples)
-    .action(async (options: Options & OutputOptions & { readonly revoke?: boolean }) => {
-      const body = { ...ownerOf(options), revoke: options.revoke === true };
+    .action(async (options: RotateOptions) => {
+      const revoke = options.revoke === true;
+      const body = { ...ownerOf(options), ...expiryOf(options), revoke };
       const made = await askServer<RotatedAccessKeyView>(
         { method: 'POST', path: 'access-keys/rotate', body, deadlineMs },
         options,
@@ -165,6 +183,7 @@ const keyLook: Look<AccessKeyView> = {
     { header: 'USER', value: (each) => each.user ?? '-' },
     { header: 'ACTIVE', value: (each) => (each.active ? 'yes' : 'no') },
     { header: 'CREATED', value: (each) => each.createdAt },
+    { header: 'EXPIRES', value: (each) => each.expiresAt ?? '-' },
     { header: 'LAST-USED', value: (each) => each.lastUsedAt ?? '-' },
     { header: 'ACCOUNT', value: (each) => each.account, wide: true },
   ],

@@ -43,6 +43,8 @@ export interface AccessKeyView {
   readonly user: string | null;
   readonly active: boolean;
   readonly createdAt: string;
+  /** `null`: it has no end. */
+  readonly expiresAt: string | null;
   readonly lastUsedAt: string | null;
 }
 

@@ -48,6 +48,7 @@ export async function createAccessKey(
         sealed_secret: input.sealedSecret,
         active: input.active ? 1 : 0,
         created_at: input.createdAt,
+        expires_at: input.expiresAt ?? null,
         last_used_at: input.lastUsedAt ?? null,
       })
       .onConflict((conflict) =>
@@ -77,6 +78,7 @@ function rowOf(row: Selectable<Schema['access_keys']>): AccessKeyRow {
     sealedSecret: row.sealed_secret,
     active: row.active === 1,
     createdAt: row.created_at,
+    expiresAt: row.expires_at ?? undefined,
     lastUsedAt: row.last_used_at ?? undefined,
   };
 }

@@ -29,6 +29,8 @@ export interface AccessKeyRow {
   readonly sealedSecret: string;
   readonly active: boolean;
   readonly createdAt: number;
+  /** Wall time, ms; absent: it has no end. */
+  readonly expiresAt: number | undefined;
   readonly lastUsedAt: number | undefined;
 }
 

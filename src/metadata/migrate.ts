@@ -6,6 +6,7 @@ import { up as registry } from './migrations/002-registry.ts';
 import { up as access } from './migrations/003-access.ts';
 import { up as whoseBytes } from './migrations/004-whose-bytes.ts';
 import { up as auditOrder } from './migrations/005-audit-order.ts';
+import { up as keyExpiry } from './migrations/006-key-expiry.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -22,6 +23,7 @@ const migrations: readonly Migration[] = [
   { version: 3, name: 'access', up: access },
   { version: 4, name: 'whose-bytes', up: whoseBytes },
   { version: 5, name: 'audit-order', up: auditOrder },
+  { version: 6, name: 'key-expiry', up: keyExpiry },
 ];
 
 /** The schema that this Breakwater writes. */

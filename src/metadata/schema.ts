@@ -105,6 +105,7 @@ export interface Schema {
     sealed_secret: string;
     active: number;
     created_at: number;
+    expires_at: number | null;
     last_used_at: number | null;
   };
   tokens: {

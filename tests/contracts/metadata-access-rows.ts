@@ -22,6 +22,7 @@ function key(id: string, name: string | undefined, of: string = account): Access
     sealedSecret: `sealed ${id}`,
     active: true,
     createdAt: 1,
+    expiresAt: undefined,
     lastUsedAt: undefined,
   };
 }
@@ -85,7 +86,13 @@ export const accessRows: readonly MetadataRow[] = [
       for (const name of ['alice', undefined]) {
         const id = name ?? 'root';
         equal(await metadata.createAccessKey(key(`${id}1`, name)), 'created');
-        const second = { ...key(`${id}2`, name), active: false, createdAt: 2, lastUsedAt: 3 };
+        const second = {
+          ...key(`${id}2`, name),
+          active: false,
+          createdAt: 2,
+          expiresAt: 9,
+          lastUsedAt: 3,
+        };
         equal(await metadata.createAccessKey(second), 'created');
         equal(await metadata.createAccessKey(key(`${id}3`, name)), 'limit');
         deepEqual(await metadata.listAccessKeys(account, name), [key(`${id}1`, name), second]);

@@ -40,12 +40,13 @@ export function accessKeyEndpoints({ admission, identities }: AccessKeyParts): r
       path: 'access-keys',
       summary: 'Makes an access key, whose secret is shown this once',
       created: true,
-      input: z.strictObject(owned),
+      input: z.strictObject({ ...owned, expiresInSeconds: fields.lifetime }),
       output: outputs.newAccessKey,
-      answer: async ({ input, ...asker }) => {
+      answer: async ({ input: { expiresInSeconds, ...input }, ...asker }) => {
         const owner = admission.owner(input, asker);
         await admission.requireIdentity(asker, identityActions.createAccessKey, owner);
-        const made = await identities.createAccessKey(owner, asker.author);
+        const lifetimeMs = millisecondsOf(expiresInSeconds);
+        const made = await identities.createAccessKey({ ...owner, lifetimeMs }, asker.author);
         if (made === undefined) throw unknownOwner(owner);
         return viewNewAccessKey(made);
       },
@@ -56,14 +57,20 @@ export function accessKeyEndpoints({ admission, identities }: AccessKeyParts): r
       summary:
         "Makes a new access key beside the old one, or in its place; the server's first administrator gets another pair in dataDir/credentials",
       created: true,
-      input: z.strictObject({ ...owned, revoke: z.boolean().optional() }),
+      input: z.strictObject({
+        ...owned,
+        revoke: z.boolean().optional(),
+        expiresInSeconds: fields.lifetime,
+      }),
       output: outputs.rotatedAccessKey,
-      answer: async ({ input: { revoke = false, ...input }, ...asker }) => {
+      answer: async ({ input: { revoke = false, expiresInSeconds, ...input }, ...asker }) => {
         const owner = admission.owner(input, asker);
         await admission.requireIdentity(asker, identityActions.createAccessKey, owner);
         if (revoke || owner.name === undefined)
           await admission.requireIdentity(asker, identityActions.deleteAccessKey, owner);
-        const rotated = await identities.rotateAccessKey({ ...owner, revoke }, asker.author);
+        const lifetimeMs = millisecondsOf(expiresInSeconds);
+        const wanted = { ...owner, revoke, lifetimeMs };
+        const rotated = await identities.rotateAccessKey(wanted, asker.author);
         if (rotated === undefined) throw unknownOwner(owner);
         const { revoked, kept, file = null } = rotated;
         return { ...viewNewAccessKey(rotated), revoked, kept, file };
@@ -86,6 +93,10 @@ export function accessKeyEndpoints({ admission, identities }: AccessKeyParts): r
   ];
 }
 
+function millisecondsOf(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000;
+}
+
 function viewAccessKey(key: AccessKey): AccessKeyView {
   return {
     accessKeyId: key.id,
@@ -93,6 +104,7 @@ function viewAccessKey(key: AccessKey): AccessKeyView {
     user: key.name ?? null,
     active: key.active,
     createdAt: isoTime(key.createdAt),
+    expiresAt: isoTimeOrNull(key.expiresAt),
     lastUsedAt: isoTimeOrNull(key.lastUsedAt),
   };
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { tokenLifetime } from '../../access/identities.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { isAccountId, isPrincipalName } from '../../domain/principal.ts';
 import { tagMutabilities, type TagMutability } from '../../domain/tag-mutability.ts';
@@ -31,6 +32,8 @@ export const fields: {
   readonly address: z.ZodType<string | undefined>;
   readonly policy: Text;
   readonly tagMutability: z.ZodType<TagMutability>;
+  /** Seconds. */
+  readonly lifetime: z.ZodType<number | undefined>;
 } = {
   image: text(1024),
   flag: z
@@ -59,6 +62,11 @@ export const fields: {
     mode: z.enum(tagMutabilities),
     exclusions: z.array(text(128)).max(5).default([]),
   }),
+  lifetime: z
+    .int()
+    .min(tokenLifetime.leastMs / 1000)
+    .max(tokenLifetime.mostMs / 1000)
+    .optional(),
 };
 
 /** An input without fields. */

@@ -68,6 +68,7 @@ const keyFields = {
   user: text.nullable(),
   active: z.boolean(),
   createdAt: time,
+  expiresAt: time.nullable(),
   lastUsedAt: time.nullable(),
 };
 export const accessKey: z.ZodType<AccessKeyView> = z.strictObject(keyFields);

@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import type { Identities, Token } from '../../access/identities.ts';
-import { tokenLifetime } from '../../access/identities.ts';
 import { formatScope } from '../../access/scopes.ts';
 import type { TokenView } from '../../domain/access-view.ts';
 import { identityActions } from '../../domain/identity-action.ts';
@@ -43,11 +42,7 @@ export function tokenEndpoints({ admission, identities }: TokenParts): readonly 
         ...owned,
         name: fields.name,
         scopes: z.array(z.string().max(512)).max(100).default([]),
-        expiresInSeconds: z
-          .int()
-          .min(tokenLifetime.leastMs / 1000)
-          .max(tokenLifetime.mostMs / 1000)
-          .optional(),
+        expiresInSeconds: fields.lifetime,
       }),
       output: outputs.newToken,
       answer: async ({ input, ...asker }) => {
