@@ -30,6 +30,8 @@ export interface FakeCache extends Cache {
   sizeUnknown: boolean;
   /** Blobs end, by an error, after so many bytes. */
   breakAfter: number | undefined;
+  /** By which; an error of no kind where it is absent. */
+  breakWith: Error | undefined;
   addManifest(repository: string, tag: string | undefined, mediaType: string, text: string): Digest;
   addBlob(repository: string, bytes: Uint8Array): Digest;
   addReferrer(repository: string, subject: Digest, descriptor: Descriptor): void;
@@ -88,6 +90,7 @@ export function createFakeCache(): FakeCache {
     warm: false,
     sizeUnknown: false,
     breakAfter: undefined,
+    breakWith: undefined,
     addManifest: (repository, tag, mediaType, text) => {
       const bytes = new Uint8Array(Buffer.from(text));
       const digest = sha256(bytes);
@@ -151,7 +154,7 @@ function sourceOf(bytes: Uint8Array, size: number | undefined, fake: FakeCache):
       return {
         read: async (into) => {
           if (fake.breakAfter !== undefined && at >= fake.breakAfter)
-            throw new Error('the source broke');
+            throw fake.breakWith ?? new Error('the source broke');
           const stop = Math.min(end, at + into.length, fake.breakAfter ?? end);
           into.set(bytes.subarray(at, stop));
           const count = stop - at;

@@ -5,6 +5,8 @@ import { ruleFor, startPullServer } from '../../../tests/support/pull-server.ts'
 import type { PullServer } from '../../../tests/support/pull-server.ts';
 import type { Digest } from '../../domain/digest.ts';
 import { mediaTypes } from '../../domain/media-type.ts';
+import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { FailureKind } from '../../domain/upstream-failure.ts';
 
 const nginx = 'docker.io/library/nginx';
 const bytes = new Uint8Array(300_000).map((_, index) => (index * 7) % 251);
@@ -400,6 +402,24 @@ suite('19. A body that breaks never looks complete', () => {
     deepEqual([answer.status, answer.complete], [500, true]);
     match(answer.text, /"code":"UNKNOWN"/);
   });
+
+  const failures: readonly (readonly [kind: FailureKind, status: number])[] = [
+    ['invalid', 502],
+    ['network', 503],
+    ['timeout', 504],
+    ['rateLimited', 429],
+  ];
+  for (const [kind, status] of failures) {
+    test(`before the first byte what upstream failed with (${kind}) is told as that`, async () => {
+      await using p = await prepared();
+      p.server.cache.breakAfter = 0;
+      const told = { kind, reason: 'wrongDigest', upstream: 'up' } as const;
+      p.server.cache.breakWith = new UpstreamFailure('wrong bytes came', told);
+      const answer = await p.server.ask(`/v2/${nginx}/blobs/${p.blob}`);
+      deepEqual([answer.status, answer.complete], [status, true]);
+      match(answer.text, /"cause":"wrongDigest"/);
+    });
+  }
 
   test('T36: one span of a body that breaks is cut too', async () => {
     await using p = await prepared();

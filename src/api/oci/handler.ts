@@ -11,6 +11,7 @@ import { describePrincipal } from '../../domain/principal.ts';
 import type { RegistrySettings } from '../../domain/registry.ts';
 import { homeRegistryOf } from '../../domain/registry.ts';
 import type { RuleSet } from '../../domain/rule-set.ts';
+import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { crossSiteReason } from '../../http/cross-site.ts';
 import type { Handler, Incoming, Reply, ReplyNote } from '../../http/reply.ts';
 import type { Metadata } from '../../metadata/metadata.ts';
@@ -71,7 +72,9 @@ export function createHubMirrorHandler(parts: OciParts): Handler {
 
 /** The reply to what broke before a body's first byte, for the server's `replyTo`. */
 export function ociErrorReply(error: unknown, request: Incoming, note?: ReplyNote): Reply {
-  return answered(namingImage(error, note), request, note);
+  // Only blobs go out while they come: other content is whole before there is a reply.
+  const known = error instanceof UpstreamFailure ? answerOf(error, 'blob') : error;
+  return answered(namingImage(known, note), request, note);
 }
 
 function createHandler(parts: OciParts, listener: Listener): Handler {
