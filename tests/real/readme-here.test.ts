@@ -7,14 +7,14 @@ import { startCri } from '../support/cri.ts';
 import { dockerKinds, startDocker } from '../support/docker.ts';
 import { breakwaterCommand, follow, stepsUnder } from '../support/documented-steps.ts';
 import { pushPauseImage } from '../support/pause-image.ts';
-import { enterSandbox, keepChanges, prepareSandbox } from '../support/sandbox.ts';
+import { enterSandbox, ownSettings, prepareSandbox } from '../support/sandbox.ts';
 import { setScene, type Scene } from '../support/scene.ts';
 import { findTools, runCommand } from '../support/tools.ts';
 
 const skip = enterSandbox();
 if (skip === undefined) {
   prepareSandbox();
-  keepChanges('/etc');
+  ownSettings();
 }
 
 const page = 'README.md';

@@ -19,13 +19,13 @@ import { breakwaterCommand, checkout, follow, stepsUnder } from '../support/docu
 import { pushPauseImage } from '../support/pause-image.ts';
 import { eventually } from '../support/process.ts';
 import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
-import { enterSandbox, keepChanges, prepareSandbox } from '../support/sandbox.ts';
+import { enterSandbox, ownSettings, prepareSandbox } from '../support/sandbox.ts';
 import { setScene, type Scene } from '../support/scene.ts';
 
 const skip = (await clusterMissing()) ?? enterSandbox();
 if (skip === undefined) {
   prepareSandbox();
-  keepChanges('/etc');
+  ownSettings();
   makeNodeNetwork();
 }
 

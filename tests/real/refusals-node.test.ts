@@ -4,12 +4,12 @@ import { makeNodeNetwork } from '../support/cluster.ts';
 import { nodeClients } from '../support/refusals/clients.ts';
 import { comparePrinted } from '../support/refusals/compare.ts';
 import { setRefusalStage } from '../support/refusals/stage.ts';
-import { enterSandbox, keepChanges, prepareSandbox } from '../support/sandbox.ts';
+import { enterSandbox, ownSettings, prepareSandbox } from '../support/sandbox.ts';
 
 const skip = enterSandbox();
 if (skip === undefined) {
   prepareSandbox();
-  keepChanges('/etc');
+  ownSettings();
   makeNodeNetwork();
 }
 

@@ -78,8 +78,14 @@ export function prepareSandbox(): void {
   }
 }
 
+/** Lets tests write settings where programs look for them: `/etc` keeps its changes to the sandbox, and names loopback alone. */
+export function ownSettings(): void {
+  keepChanges('/etc');
+  writeFileSync('/etc/hosts', '127.0.0.1 localhost\n::1 localhost\n');
+}
+
 /** From here on the folder shows what the machine has there, and keeps what is changed in it to the sandbox. */
-export function keepChanges(path: string): void {
+function keepChanges(path: string): void {
   const changes = join('/tmp', `${sandboxName()}${path.replaceAll('/', '-')}`);
   mkdirSync(changes);
   run('mount', '-t', 'tmpfs', 'tmpfs', changes);
