@@ -71,8 +71,9 @@ export function parserRefusal(
 
 const words = 'this port speaks TLS: plain HTTP was sent to it; begin the address with https://';
 const body = `${JSON.stringify({ errors: [{ code: 'UNSUPPORTED', message: words }] })}\n`;
+/** containerd asks by HEAD, and prints the status line alone. */
 const plainAnswer =
-  `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n` +
+  `HTTP/1.1 400 Bad Request: ${words}\r\nConnection: close\r\nContent-Type: application/json\r\n` +
   `Content-Length: ${body.length}\r\n\r\n${body}`;
 
 /** Answers plain HTTP in its own words; to be called while the failed handshake is being told of. */

@@ -41,6 +41,15 @@ export const causes: readonly Cause[] = [
     otherAddress: true,
   },
   {
+    id: 'http-to-https',
+    title: 'The client speaks plain HTTP, Breakwater TLS',
+    todo: 'Write `https://CACHE:5000` where the client has `http://`, or take `--plain-http` away, and give it the CA.',
+    does: 'pull',
+    server: 'tls',
+    image: 'docker.io/library/busybox:1.36',
+    speaks: 'http',
+  },
+  {
     id: 'unknown-authority',
     title: 'The client does not trust the certificate',
     todo: 'Give the client the CA, `tls/ca.crt` of `breakwater tls init`; where each looks for it, the command says.',

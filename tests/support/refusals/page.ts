@@ -25,6 +25,7 @@ caller without the right, what is hidden reads like what is not there.
 
 A HEAD has no body, so its reason stands where clients look: behind the status in the status line, and in the challenge of a 401. What containerd is told with a 404 it writes into its own log alone;
 Docker 29 prints nothing of what it is told with a 401. At a terminal Breakwater itself writes a line for whom it refuses.
+A connection that comes to nothing before there is a request (a certificate that the client does not accept, plain HTTP sent to TLS or the other way round) is in the log with the client's address and why.
 `;
 
 export function renderPage(): string {
