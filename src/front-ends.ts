@@ -212,6 +212,7 @@ function mainHandler(
         clock,
         ownHosts,
         knowsUpstreamTag: cache.knowsUpstreamTag,
+        lastTry: cache.lastTry,
       }),
       authorizer,
       metadata,

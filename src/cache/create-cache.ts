@@ -27,6 +27,7 @@ import {
   notRoots,
   type OwnRepositories,
 } from './own-repositories.ts';
+import { createLastTries, type LastTries } from './last-tries.ts';
 import { createNegativeMemory } from './negative-memory.ts';
 import type { PushSettings } from './push-target.ts';
 import type { Pushes } from './pushes.ts';
@@ -78,6 +79,7 @@ export interface RunningCache extends Cache, AsyncDisposable {
   /** Repositories that pulls and pushes made. */
   readonly made: Pick<MadeRepositories, 'take'>;
   readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
+  readonly lastTry: LastTries['find'];
   readonly counting: CountRecords;
   /** Bodies of uploads that are being received. */
   readonly uploadBodies: { readonly count: number };
@@ -94,6 +96,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   const sources = createUpstreamSources(clock);
   const heads = createHeadHints(clock);
   const negative = createNegativeMemory(clock);
+  const tries = createLastTries(clock);
   const changes = createRepositoryChanges();
   const own = createOwnRepositories(metadata, changes);
   const stops = createRepositoryStops(metadata, changes);
@@ -134,6 +137,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     fetcher,
     tags,
     negative,
+    tries,
     own,
     completion: ofOwn(own, completion),
   });
@@ -185,6 +189,7 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
     settings: createRepositorySettings({ metadata, changes }),
     made,
     knowsUpstreamTag: tagLister.knowsUpstreamTag,
+    lastTry: tries.find,
     counting: async (request) => countingRecords(request.target, await stops.isStopped(request)),
     uploadBodies: bodies,
     reset: () => {

@@ -42,6 +42,7 @@ async function open(options: RigOptions = {}): Promise<Explained> {
         upstream: { ...rig.upstream, state: () => explained.state },
         clock: rig.clock,
         knowsUpstreamTag: rig.cache.knowsUpstreamTag,
+        lastTry: rig.cache.lastTry,
       })({ image, probe }, rig.signal),
     [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
   };
@@ -219,6 +220,7 @@ suite('explain says what a pull would do', () => {
       upstream: { ...at.rig.upstream, state: () => ({ ...closed, breaker: 'open' }) },
       clock: at.rig.clock,
       knowsUpstreamTag: at.rig.cache.knowsUpstreamTag,
+      lastTry: at.rig.cache.lastTry,
     });
     const found = await explain({ image: 'up/app:1', probe: false }, at.rig.signal);
     assert.equal(found.tag?.sourceChanged, true);
@@ -243,6 +245,7 @@ suite('explain says what a pull would do', () => {
       upstream: at.rig.upstream,
       clock: at.rig.clock,
       knowsUpstreamTag: at.rig.cache.knowsUpstreamTag,
+      lastTry: at.rig.cache.lastTry,
     });
     const found = await explain({ image: 'gone.example/app:1', probe: false }, at.rig.signal);
     assert.equal(found.rule, null);
@@ -312,6 +315,7 @@ suite('explain says what a pull would do', () => {
       rules: () => createRuleSet([{ ...root, urls }]),
       ownHosts: () => new Set(),
       knowsUpstreamTag: at.rig.cache.knowsUpstreamTag,
+      lastTry: at.rig.cache.lastTry,
     });
     const asked = { image: 'team/app:v1', probe: false };
     assert.equal((await elsewhere(asked, at.rig.signal)).verdict.code, 'noRule');
@@ -397,5 +401,40 @@ suite('refresh', () => {
     await assert.rejects(at.refresh('unknown.example/app', signal), code('nameUnknown'));
     await assert.rejects(at.refresh('up/bad:1', signal), code('denied'));
     assert.deepEqual(at.rig.upstream.calls, []);
+  });
+});
+
+suite('the last try', () => {
+  for (const [name, kind, status, seconds] of [
+    ['that was not found, and when the next is asked', 'notFound', 404, 5],
+    ['that was denied, and when the next is asked', 'denied', 403, 30],
+    ['that failed, which the next pull repeats', 'serverError', 500, undefined],
+  ] as const)
+    test(name, async () => {
+      await using at = await open();
+      at.rig.upstream.before = () => {
+        throw failure(kind, status);
+      };
+      await assert.rejects(at.rig.manifest('up/app', 'one'));
+      const { lastTry } = await at.explain('up/app:one');
+      const now = at.rig.clock.now();
+      assert.equal(lastTry?.at, new Date(now).toISOString());
+      assert.match(lastTry.message, /./);
+      const next = seconds === undefined ? null : new Date(now + seconds * 1000).toISOString();
+      assert.equal(lastTry.nextAt, next);
+      assert.equal((await at.explain('up/app:two')).lastTry, null);
+    });
+
+  test('is told no more once the tag was read', async () => {
+    await using at = await open();
+    at.rig.upstream.before = () => {
+      throw failure('serverError', 500);
+    };
+    await assert.rejects(at.rig.manifest('up/app', 'one'));
+    at.rig.upstream.before = () => undefined;
+    at.rig.clock.advance(60_000);
+    at.rig.upstream.putManifest('app', {}, 'application/vnd.oci.image.index.v1+json', 'one');
+    await at.rig.manifest('up/app', 'one');
+    assert.equal((await at.explain('up/app:one')).lastTry, null);
   });
 });

@@ -21,6 +21,7 @@ import type { Upstream, UpstreamState } from '../ports/upstream.ts';
 import { nothingHeld, walkContent } from './completeness.ts';
 import { findManifestHead } from './head-hints.ts';
 import { locateImage } from './image-target.ts';
+import type { LastTries, LastTry } from './last-tries.ts';
 import { forecastPull } from './pull-forecast.ts';
 import type { TagLister } from './list-tags.ts';
 import { freshnessOf } from './tag-freshness.ts';
@@ -39,6 +40,8 @@ export interface ExplainParts {
   readonly ownHosts: () => ReadonlySet<string>;
   /** The cache's: true where an upstream list of a moment ago has the tag. */
   readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
+  /** The cache's. */
+  readonly lastTry: LastTries['find'];
 }
 
 export interface ExplainRequest {
@@ -86,6 +89,7 @@ export function createExplainer(parts: ExplainParts): Explain {
           ? null
           : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '', rule)),
     };
+    const lastTry = explainTry(parts.lastTry({ registry: parts.registry, target }, reference), tag);
     const probed = request.probe && rule !== undefined && found.admission.allowed;
     const probe = probed ? await probeUpstream(parts, rule, target, reference, signal) : null;
     const listed =
@@ -93,7 +97,7 @@ export function createExplainer(parts: ExplainParts): Explain {
       parts.knowsUpstreamTag({ registry: parts.registry, target }, reference.tag);
     const upstreamHas = probe?.ok === true || listed;
     const verdict = forecastPull(found, { upstreamHas, isPushed });
-    return { ...found, verdict, probe };
+    return { ...found, lastTry, verdict, probe };
   };
 }
 
@@ -154,6 +158,12 @@ function explainStop(
 ): Explanation['stopped'] {
   if (rule?.onFailure.denied !== 'stop' || stored?.stopped === undefined) return null;
   return { at: iso(stored.stopped.at), reason: stored.stopped.reason };
+}
+
+/** A tag that was read since has had its answer. */
+function explainTry(last: LastTry | undefined, tag: StoredTag | undefined): Explanation['lastTry'] {
+  if (last === undefined || (tag?.validatedAt ?? 0) > last.at) return null;
+  return { at: iso(last.at), message: last.message, nextAt: isoOrNull(last.nextAt) };
 }
 
 async function explainTag(

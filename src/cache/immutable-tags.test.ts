@@ -125,6 +125,7 @@ suite('a tag of upstream', () => {
       upstream: rig.upstream,
       clock: rig.clock,
       knowsUpstreamTag: rig.cache.knowsUpstreamTag,
+      lastTry: rig.cache.lastTry,
     });
     const found = await explain({ image: 'up/app:v1', probe: false }, rig.signal);
     const { immutable: kept, fresh, freshUntil } = found.tag ?? {};

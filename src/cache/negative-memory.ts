@@ -25,6 +25,8 @@ export interface NegativeMemory {
   get(key: string): UpstreamFailure | undefined;
   /** Remembers `notFound` and `denied` failures; others are never remembered here. `named`: a digest that a stored manifest of the repository names. */
   note(key: string, reference: NegativeReference, failure: unknown): void;
+  /** For how long what is remembered for the key holds; 0 where nothing is. */
+  restMs(key: string): number;
   forget(key: string): void;
   clear(): void;
 }
@@ -48,6 +50,7 @@ export function createNegativeMemory(clock: Clock): NegativeMemory {
       const ms = failure.kind === 'denied' ? deniedMs : notFoundMs[reference];
       entries.set(key, { failure, until: clock.elapsed() + ms });
     },
+    restMs: (key) => Math.max(0, (entries.get(key)?.until ?? 0) - clock.elapsed()),
     forget: (key) => void entries.delete(key),
     clear: () => entries.clear(),
   };

@@ -1,7 +1,7 @@
 import type { ExplainedTag, Explanation, PullForecast } from '../domain/explanation.ts';
 
 /** An explanation before its last word. */
-export type Findings = Omit<Explanation, 'verdict' | 'probe'>;
+export type Findings = Omit<Explanation, 'verdict' | 'lastTry' | 'probe'>;
 
 type Verdict = Explanation['verdict'];
 

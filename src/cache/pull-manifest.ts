@@ -14,6 +14,7 @@ import type { ImageCompletion } from './complete-image.ts';
 import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
 import { isHeadsNo, saysAbsent } from './head-hints.ts';
 import { repositoryKey, ruledKey } from './keys.ts';
+import type { LastTries } from './last-tries.ts';
 import type { NegativeMemory } from './negative-memory.ts';
 import type { OwnRepositories } from './own-repositories.ts';
 import { stoppedFailure } from './repository-stops.ts';
@@ -30,6 +31,7 @@ export interface PullManifestParts extends FetchManifestParts {
   readonly fetcher: ManifestFetcher;
   readonly tags: TagResolver;
   readonly negative: NegativeMemory;
+  readonly tries: LastTries;
   readonly own: OwnRepositories;
   readonly completion: Pick<ImageCompletion, 'sent'>;
 }
@@ -63,6 +65,9 @@ export function createManifestPuller(
       return await pullByTag(request, reference.tag, signal);
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
+      const subject = reference.kind === 'tag' ? reference.tag : reference.digest;
+      const restMs = parts.negative.restMs(refusalKey(asked, subject));
+      parts.tries.note(asked, reference, error, restMs);
       throw answerOf(error, 'manifest');
     }
   }

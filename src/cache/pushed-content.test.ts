@@ -63,6 +63,7 @@ function openExplainer(rig: CacheRig) {
     clock: rig.clock,
     ownHosts: () => new Set(),
     knowsUpstreamTag: rig.cache.knowsUpstreamTag,
+    lastTry: rig.cache.lastTry,
   });
 }
 

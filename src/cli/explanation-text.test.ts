@@ -17,7 +17,11 @@ const tag: ExplainedTag = {
   historyCount: 1,
 };
 
-function textOf(change: Partial<ExplainedTag>, callers: readonly ExplainedCaller[] = []): string {
+function textOf(
+  change: Partial<ExplainedTag>,
+  callers: readonly ExplainedCaller[] = [],
+  lastTry: Explanation['lastTry'] = null,
+): string {
   const found: Explanation = {
     image: 'up/a:1',
     repository: 'up/a',
@@ -27,6 +31,7 @@ function textOf(change: Partial<ExplainedTag>, callers: readonly ExplainedCaller
     admission: { allowed: true, reason: 'no rule, no patterns' },
     access: { anonymous: true, reason: 'no credential is involved' },
     stopped: null,
+    lastTry,
     tag: { ...tag, ...change },
     content: {
       state: 'absent',
@@ -75,6 +80,15 @@ test('its first lines say what callers would get, by the status that their clien
   );
   assert.match(third, /^verdict /);
 });
+
+for (const [nextAt, words] of [
+  ['2026-01-01T00:00:05.000Z', 'asked again from 2026-01-01T00:00:05.000Z on'],
+  [null, 'the next pull asks again'],
+] as const)
+  test(`the last try is shown with what it met, and ${words}`, () => {
+    const text = textOf({}, [], { at: '2026-01-01T00:00:00.000Z', message: 'up/a: 404', nextAt });
+    assert.match(text, new RegExp(`^tried +2026-01-01T00:00:00.000Z: up/a: 404; ${words}$`, 'm'));
+  });
 
 test('an immutable tag is shown with when it was validated, and that it stays', () => {
   const text = textOf({ immutable: true, freshUntil: null });

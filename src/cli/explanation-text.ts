@@ -22,6 +22,7 @@ export function renderExplanation(found: Explanation, look: ExplanationLook): st
     ...tagRows(found),
     ...contentRows(found, wide),
     ...limiterRows(found),
+    ...lastTryRows(found),
     ...probeRows(found),
   ];
   const aligned = alignRows(rows.map(([key, value]) => [key, printable(value)]));
@@ -108,6 +109,13 @@ function limiterRows(found: Explanation): Row[] {
   if (limiter.lastFailure !== null)
     rows.push(['failure', `${limiter.lastFailure.at}: ${limiter.lastFailure.message}`]);
   return rows;
+}
+
+function lastTryRows({ lastTry }: Explanation): Row[] {
+  if (lastTry === null) return [];
+  const { at, message, nextAt } = lastTry;
+  const next = nextAt === null ? 'the next pull asks again' : `asked again from ${nextAt} on`;
+  return [['tried', `${at}: ${message}; ${next}`]];
 }
 
 function probeRows(found: Explanation): Row[] {

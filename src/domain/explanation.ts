@@ -18,6 +18,12 @@ export interface Explanation {
   readonly tag: ExplainedTag | null;
   readonly content: ExplainedContent;
   readonly limiter: ExplainedLimiter | null;
+  /** The last pull of this image that upstream refused; until `nextAt` the next is refused alike, without asking. */
+  readonly lastTry: {
+    readonly at: string;
+    readonly message: string;
+    readonly nextAt: string | null;
+  } | null;
   /** For the callers that were asked about; without any, for who may have it fetched. */
   readonly verdict: { readonly code: PullForecast; readonly text: string };
   /** What callers would get; absent where only the image was looked at. */

@@ -100,6 +100,7 @@ export async function servePrivately(
       upstream,
       ownHosts: () => new Set([ownHost]),
       knowsUpstreamTag: cache.knowsUpstreamTag,
+      lastTry: cache.lastTry,
     }),
     refresh: none,
     pushes: cache.pushes,

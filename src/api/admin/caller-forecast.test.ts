@@ -35,6 +35,7 @@ const absent: Explanation = {
   admission: { allowed: true, reason: 'no patterns' },
   access: { anonymous: true, reason: 'no credential is involved' },
   stopped: null,
+  lastTry: null,
   tag: null,
   content: {
     state: 'absent',

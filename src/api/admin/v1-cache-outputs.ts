@@ -114,6 +114,7 @@ export const explanation: z.ZodType<Explanation> = z.strictObject({
   admission: z.strictObject({ allowed: z.boolean(), reason: text }),
   access: z.strictObject({ anonymous: z.boolean(), reason: text }),
   stopped: z.strictObject({ at: time, reason: text }).nullable(),
+  lastTry: z.strictObject({ at: time, message: text, nextAt: time.nullable() }).nullable(),
   tag: z
     .strictObject({
       digest: text,

@@ -21,6 +21,7 @@ const explanation: Explanation = {
   admission: { allowed: true, reason: 'all' },
   access: { anonymous: true, reason: 'public' },
   stopped: null,
+  lastTry: null,
   tag: {
     digest: 'sha256:abc',
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
