@@ -377,8 +377,8 @@ suite('a bad disk', () => {
   });
 
   for (const [reason, cause, answer] of [
-    ['failed', { errcode: 13 }, 'storageFull'],
-    ['failed', { code: '53100' }, 'storageFull'],
+    ['full', { errcode: 13 }, 'storageFull'],
+    ['full', { code: '53100' }, 'storageFull'],
     ['failed', { errcode: 8 }, 'storageFailed'],
     ['busy', {}, 'unavailable'],
   ] as const) {
