@@ -5,6 +5,7 @@ import { addressesOf, ownHosts, urlOf } from './addresses.ts';
 import type { HealthCheck } from './api/admin/health.ts';
 import { openAdministrator, type Administrator } from './access/administrator.ts';
 import { createCache } from './cache/create-cache.ts';
+import { dialable } from './cli/server-address.ts';
 import { readVersion } from './cli/version.ts';
 import { tellClockSteps } from './clock-steps.ts';
 import type { Config } from './config/config.ts';
@@ -52,7 +53,10 @@ export async function serve(config: Config, options: ServeOptions): Promise<numb
     process.exit(1);
   };
   using _unforeseen = watchUnforeseenErrors(log, endNow);
-  using stop = listenForStop(clock, endNow);
+  using stop = listenForStop(clock, (signal) => {
+    log.warn(`${signal} again: what was still running is cut, its partials are kept`);
+    endNow();
+  });
   try {
     await run(config, options, { clock, log, output, isTerminal, asked: stop.asked });
     return 0;
@@ -223,7 +227,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   const signal = await asked;
   draining = true;
   ended.abort();
-  log.info(`${signal}: draining`, {
+  log.info(`${signal}: draining, running pulls may finish; once more ends it at once`, {
     shutdown_delay_ms: config.shutdownDelayMs,
     drain_ms: config.drainMs,
   });
@@ -231,12 +235,14 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   await drain(open, config.drainMs, log);
 }
 
-/** Of `dataDir/credentials`: the port is the listener's once there is one. */
+/** Of `dataDir/credentials`: an address that clients on this machine can dial; the port is the listener's once there is one. */
 function endpointUrl(config: Config, listeners: Listeners | undefined): string {
   if (config.publicUrl !== '') return config.publicUrl;
-  return listeners === undefined
-    ? urlOf(config.listen, config.listen.port, config)
-    : addressesOf(config, listeners).listen;
+  return dialable(
+    listeners === undefined
+      ? urlOf(config.listen, config.listen.port, config)
+      : addressesOf(config, listeners).listen,
+  );
 }
 
 /** What an operator changed in `dataDir/credentials`, or removed. */

@@ -6,7 +6,8 @@ import type { Settings } from '../config/settings.ts';
 import type { CommandContext } from './command-context.ts';
 import { readSomeSettings } from './config-reading.ts';
 import { printValue } from './output.ts';
-import { dialable, readRunRecord } from './run-record.ts';
+import { readRunRecord } from './run-record.ts';
+import { dialable } from './server-address.ts';
 import type { Terminal } from './terminal.ts';
 
 const examples = `

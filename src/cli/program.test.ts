@@ -148,6 +148,24 @@ const rows: readonly Row[] = [
     err: /^error: missing required argument 'image'/,
   },
   {
+    name: 'a file without its option is told which',
+    words: () => ['serve', 'b.yaml'],
+    exit: 2,
+    err: /^error: too many arguments[^]*\nhint: did you mean --config b\.yaml\?\n$/,
+  },
+  {
+    name: 'so is a host of a certificate',
+    words: () => ['tls', 'init', '10.0.0.1'],
+    exit: 2,
+    err: /hint: did you mean --host 10\.0\.0\.1\?\n$/,
+  },
+  {
+    name: 'and a server',
+    words: () => ['login', 'localhost:5000'],
+    exit: 2,
+    err: /hint: did you mean --server localhost:5000\?\n$/,
+  },
+  {
     name: 'an unknown help topic is 2',
     words: () => ['help', 'exit-code'],
     exit: 2,

@@ -100,13 +100,33 @@ function asFailure(error: unknown): CommandFailure | undefined {
 
 function usageFailure(error: CommanderError): CommandFailure {
   const [first = '', second] = error.message.replace(/^error: /, '').split('\n');
-  const suggestion = /^\((.*)\)$/.exec(second ?? '')?.[1];
+  const suggestion = /^\((.*)\)$/.exec(second ?? '')?.[1] ?? missingOption(error);
   return new CommandFailure(first, {
     exit: 'usage',
     code: 'USAGE',
     hint: suggestion ?? 'breakwater help <command> lists its options',
     cause: error,
   });
+}
+
+/** What the commands call a word that was given without its option. */
+const optionOfWord: Readonly<Record<string, string>> = {
+  serve: '--config',
+  validate: '--config',
+  print: '--config',
+  doctor: '--config',
+  env: '--config',
+  init: '--host',
+  login: '--server',
+  whoami: '--server',
+};
+
+function missingOption({ code, message }: CommanderError): string | undefined {
+  if (code !== 'commander.excessArguments') return undefined;
+  const [, name = '', word = ''] =
+    /for '(\S+)'\. Expected 0 .* got 1: (.*?)\.?$/.exec(message) ?? [];
+  const option = optionOfWord[name];
+  return option === undefined || word === '' ? undefined : `did you mean ${option} ${word}?`;
 }
 
 /** Read from the words themselves: what commander refused it has not parsed. */

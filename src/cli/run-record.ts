@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CommandFailure } from './command-failure.ts';
 import { findBarrier, isDenied } from './file-owner.ts';
+import { dialable } from './server-address.ts';
 
 /** What a running server says of itself in `dataDir/run.json`. */
 export interface RunRecord {
@@ -61,14 +62,6 @@ function parseRunRecord(text: string): RunningServer | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The address of every interface is none to connect to. Throws where the text is no URL. */
-export function dialable(address: string): string {
-  const url = new URL(address);
-  if (url.hostname === '0.0.0.0') url.hostname = '127.0.0.1';
-  if (url.hostname === '[::]') url.hostname = '[::1]';
-  return url.origin;
 }
 
 /** A file of the data folder as text; `undefined` where it is not there. Throws `FILE_UNREADABLE` (4). */

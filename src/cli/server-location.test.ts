@@ -11,7 +11,7 @@ import { createRecordingTerminal } from '../../tests/support/recording-terminal.
 import type { ServedFolder } from '../../tests/support/served-folder.ts';
 import { serveFolder } from '../../tests/support/served-folder.ts';
 import { runProgram } from './program.ts';
-import { isAddressOf, isLoopback } from './server-address.ts';
+import { dialable, isAddressOf, isLoopback } from './server-address.ts';
 import { findServer } from './server-location.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-location-'));
@@ -268,6 +268,15 @@ suite('addresses of a server', () => {
     test(`${url} is ${expected ? 'one' : 'none'} where it listens on ${where.everywhere ? 'every address' : where.listen}`, () => {
       const record = { pid: 1, adminListen: '', ...where };
       assert.equal(isAddressOf(new URL(url), record), expected);
+    });
+
+  for (const [listen, dialled] of [
+    ['http://0.0.0.0:5000', 'http://127.0.0.1:5000'],
+    ['https://[::]:5000', 'https://[::1]:5000'],
+    ['http://192.0.2.1:5000', 'http://192.0.2.1:5000'],
+  ] as const)
+    test(`${listen} is dialled as ${dialled}, by the credentials file too`, () => {
+      assert.equal(dialable(listen), dialled);
     });
 
   for (const [host, expected] of [

@@ -191,7 +191,9 @@ const problems: readonly (readonly [string, readonly string[]])[] = [
   ],
   [
     'defaultRules: yes',
-    ['c.yaml:1:15: defaultRules: "yes" is not true or false; write one of these, without quotes'],
+    [
+      'c.yaml:1:15: defaultRules: "yes" is not true or false; write one of these, without quotes (to YAML 1.2 that is a text: write true)',
+    ],
   ],
   [
     'publicUrl: https://a.b/c',
@@ -199,7 +201,45 @@ const problems: readonly (readonly [string, readonly string[]])[] = [
       'c.yaml:1:12: publicUrl: "https://a.b/c" is not a URL of a host alone; write https://registry.example.com, or "" to go by each request\'s Host',
     ],
   ],
-  ['rules: {}', ['c.yaml:1:8: rules: a mapping is not a list of at most 10000; write [] for none']],
+  [
+    'rules: {}',
+    [
+      'c.yaml:1:8: rules: a mapping is not a list of at most 10000; begin each of its entries with "- ", or write [] for none',
+    ],
+  ],
+  [
+    'defaultRules: no',
+    [
+      'c.yaml:1:15: defaultRules: "no" is not true or false; write one of these, without quotes (to YAML 1.2 that is a text: write false)',
+    ],
+  ],
+  [
+    'cache:\nminFree: 5%',
+    [
+      'c.yaml:1:1: cache: without a value; remove the key, or write its keys below it, each indented',
+      'c.yaml:2:1: minFree: unknown key; it belongs below cache: indent it more than that',
+    ],
+  ],
+  [
+    'upstream: x.example',
+    ['c.yaml:1:1: upstream: unknown key; it belongs below rules: indent it more than that'],
+  ],
+  [
+    'cache: &c {minFree: 5%}\nlimits:\n  <<: *c',
+    ['c.yaml:3:3: limits.<<: merge keys are not read; write its keys out'],
+  ],
+  [
+    'listen: 127.0.0.1:5000\n cache:\n  minFree: 5%',
+    [
+      'c.yaml:1:9: the line below is indented as if it belonged to this value; begin it in the column of its neighbours',
+    ],
+  ],
+  [
+    'rules:\n- prefix: a\n upstream: b.example',
+    [
+      'c.yaml:3:1: this line is indented like none around it; begin it in the column of its neighbours',
+    ],
+  ],
   [
     'rules: [x]',
     ['c.yaml:1:9: rules[0]: "x" is not a rule; write a mapping with prefix and upstream'],
@@ -224,7 +264,9 @@ const problems: readonly (readonly [string, readonly string[]])[] = [
   ],
   [
     'rules:\n  - {prefix: a, upstream: b, push: yes}',
-    ['c.yaml:2:36: rules[0].push: "yes" is not true or false; write one of these, without quotes'],
+    [
+      'c.yaml:2:36: rules[0].push: "yes" is not true or false; write one of these, without quotes (to YAML 1.2 that is a text: write true)',
+    ],
   ],
   [
     'rules:\n  - {prefix: a, upstream: b, onFailure: {denied: stopp}}',

@@ -34,11 +34,47 @@ function unknownKeys(
 ): Finding[] {
   const known = keysAt(issue.path);
   return issue.keys.map((key) => {
+    const path = [...issue.path, shorten(key)];
+    if (key === '<<')
+      return { path, part: 'key', message: 'merge keys are not read; write its keys out' };
     const near = nearest(key, known);
+    const home = near === undefined ? homeOf(key, issue.path, keysAt) : undefined;
     const hint =
-      near === undefined ? `the keys here are ${known.join(', ')}` : `did you mean ${near}?`;
-    return { path: [...issue.path, shorten(key)], part: 'key', message: `unknown key; ${hint}` };
+      home !== undefined
+        ? `it belongs below ${home}: indent it more than that`
+        : near === undefined
+          ? `the keys here are ${known.join(', ')}`
+          : `did you mean ${near}?`;
+    return { path, part: 'key', message: `unknown key; ${hint}` };
   });
+}
+
+/** The key beside it below which an unknown one would be right, as where its indentation is missing. */
+function homeOf(
+  key: string,
+  path: readonly PropertyKey[],
+  keysAt: (path: readonly PropertyKey[]) => readonly string[],
+): string | undefined {
+  return keysAt(path).find((other) =>
+    [...keysAt([...path, other]), ...keysAt([...path, other, 0])].includes(key),
+  );
+}
+
+/** What YAML 1.1 took for true and false. */
+const flagWords: Readonly<Record<string, boolean>> = {
+  yes: true,
+  y: true,
+  on: true,
+  no: false,
+  n: false,
+  off: false,
+};
+
+function flagHint(value: unknown, message: string): string {
+  const flag = typeof value === 'string' ? flagWords[value.toLowerCase()] : undefined;
+  return flag === undefined || !/\btrue\b/.test(message)
+    ? ''
+    : ` (to YAML 1.2 that is a text: write ${flag})`;
 }
 
 function wrongValue(issue: z.core.$ZodIssue, input: unknown): Finding {
@@ -50,7 +86,7 @@ function wrongValue(issue: z.core.$ZodIssue, input: unknown): Finding {
     return { path, part: 'key', message: `without a value; remove the key, or ${fix}` };
   const options = issue.code === 'invalid_value' ? issue.values.map(String) : [];
   const near = typeof value === 'string' ? nearest(value, options) : undefined;
-  const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
+  const hint = near === undefined ? flagHint(value, message) : ` (did you mean ${near}?)`;
   return { path, part: 'value', message: `${showValue(value)} is ${message}${hint}` };
 }
 

@@ -169,6 +169,6 @@ export function list<Item extends z.ZodType>(
   describe: string,
   most: number,
 ): z.ZodArray<Item> {
-  const error = `not a list of at most ${most}; write [] for none`;
+  const error = `not a list of at most ${most}; begin each of its entries with "- ", or write [] for none`;
   return z.array(item, { error }).max(most, { error }).describe(describe);
 }

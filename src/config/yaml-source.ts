@@ -45,7 +45,8 @@ export function readYaml(
     });
     const faults = [...document.errors, ...document.warnings];
     if (faults.length > 0) {
-      return broken(...faults.map((fault) => problem(describe(fault, text), fault.pos[0])));
+      const told = new Map(faults.map((fault) => [describe(fault, text), fault.pos[0]] as const));
+      return broken(...[...told].map(([message, offset]) => problem(message, offset)));
     }
     const value: unknown = document.toJS({ maxAliasCount: 100 });
     return {
@@ -69,6 +70,10 @@ function describe(fault: YAMLError, text: string): string {
     return `"${key}" is written twice; keep one`;
   }
   if (fault.code === 'TAB_AS_INDENT') return 'a tab indents this line; use spaces';
+  if (fault.code === 'BLOCK_AS_IMPLICIT_KEY' || fault.code === 'MULTILINE_IMPLICIT_KEY')
+    return 'the line below is indented as if it belonged to this value; begin it in the column of its neighbours';
+  if (fault.message.startsWith('Sequence item without - indicator'))
+    return 'this line is indented like none around it; begin it in the column of its neighbours';
   if (fault.code === 'MULTIPLE_DOCS') return 'a second document begins here; keep one';
   return `not valid YAML: ${fault.message.split('\n', 1)[0] ?? fault.code}`;
 }

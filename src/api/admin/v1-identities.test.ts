@@ -184,6 +184,13 @@ suite('users, keys and tokens', () => {
       assert.equal((await api.ask('POST tokens', { body })).status, 400);
     });
 
+  test('a life that is too long is told how long it may be', async () => {
+    await using api = await openWithUsers();
+    const body = { name: 't', expiresInSeconds: 34_560_000 };
+    const { detail } = (await api.ask('POST tokens', { body })).json as { detail: string };
+    assert.equal(detail, 'expiresInSeconds: must be a time from 1m to 366d (31622400 seconds)');
+  });
+
   test('every change is told with who, what, from where and the request', async () => {
     await using api = await openWithUsers();
     await api.ask('PUT identity-policies', { body: { user: 'ci', name: 'p', policy: iam } });

@@ -18,6 +18,10 @@ function text(charactersMax: number): z.ZodString {
 }
 
 /** The fields that several endpoints take. */
+const lifetimeError = {
+  error: `must be a time from ${tokenLifetime.leastMs / 60_000}m to ${tokenLifetime.mostMs / 86_400_000}d (${tokenLifetime.mostMs / 1000} seconds)`,
+};
+
 export const fields: {
   readonly image: Text;
   readonly flag: z.ZodType<boolean>;
@@ -63,9 +67,9 @@ export const fields: {
     exclusions: z.array(text(128)).max(5).default([]),
   }),
   lifetime: z
-    .int()
-    .min(tokenLifetime.leastMs / 1000)
-    .max(tokenLifetime.mostMs / 1000)
+    .int(lifetimeError)
+    .min(tokenLifetime.leastMs / 1000, lifetimeError)
+    .max(tokenLifetime.mostMs / 1000, lifetimeError)
     .optional(),
 };
 
