@@ -48,6 +48,10 @@ export interface DownloadRequest {
 /** Thrown to those who wait where the disk can't take the blob: they read from upstream themselves. */
 export class NoSpace extends Error {
   override readonly name = 'NoSpace';
+
+  constructor() {
+    super('the volume has no room for it');
+  }
 }
 
 export type DownloadState = 'running' | 'verified' | 'stored' | 'kept' | 'overflow' | 'failed';

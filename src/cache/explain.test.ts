@@ -133,6 +133,40 @@ suite('explain says what a pull would do', () => {
     assert.equal((await at.explain('up/app:1')).verdict.code, 'fetch');
   });
 
+  for (const [kind, status, code] of [
+    ['notFound', 404, 'upstreamMissing'],
+    ['denied', 401, 'upstreamDenied'],
+    ['invalid', undefined, 'upstreamInvalid'],
+    ['network', undefined, 'fetch'],
+  ] as const)
+    for (const method of ['GET', 'HEAD'] as const)
+      test(`nothing held, and the last ${method} met ${kind}: ${code}, for ten minutes`, async () => {
+        await using at = await open();
+        const { rig } = at;
+        rig.upstream.before = () => {
+          throw failure(kind, status);
+        };
+        await assert.rejects(rig.manifest('up/app', '1', method));
+        const { verdict } = await at.explain('up/app:1');
+        assert.equal(verdict.code, code);
+        assert.equal(/^answered 4|^answered 5/.test(verdict.text), code !== 'fetch', verdict.text);
+        assert.equal((await at.explain('up/app:2')).verdict.code, 'fetch');
+        rig.clock.advance(601_000);
+        assert.equal((await at.explain('up/app:1')).verdict.code, 'fetch');
+      });
+
+  test('what a probe finds outweighs what the last pull met', async () => {
+    await using at = await open();
+    at.rig.upstream.putManifest('app', imageOf(layer), mediaTypes.ociManifest, '1');
+    const { before } = at.rig.upstream;
+    at.rig.upstream.before = () => {
+      throw failure('notFound', 404);
+    };
+    await assert.rejects(at.rig.manifest('up/app', '1'));
+    at.rig.upstream.before = before;
+    assert.equal((await at.explain('up/app:1', true)).verdict.code, 'fetch');
+  });
+
   test('nothing held and the breaker open: 503', async () => {
     await using at = await open();
     at.state = { ...closed, breaker: 'open' };
@@ -361,6 +395,27 @@ suite('explain --probe', () => {
       message: 'scripted rateLimited',
     });
   });
+});
+
+suite('explain --probe forecasts what it met, where nothing is held', () => {
+  for (const [kind, status, code] of [
+    ['notFound', 404, 'upstreamMissing'],
+    ['denied', 403, 'upstreamDenied'],
+    ['rateLimited', 429, 'rateLimited'],
+    ['network', undefined, 'unavailable'],
+    ['serverError', 503, 'unavailable'],
+    ['serverError', 500, 'upstreamInvalid'],
+    ['invalid', undefined, 'upstreamInvalid'],
+    ['timeout', undefined, 'upstreamTimeout'],
+  ] as const)
+    test(`${kind} ${status ?? ''}: ${code}`, async () => {
+      await using at = await open();
+      at.rig.upstream.before = () => {
+        throw failure(kind, status);
+      };
+      assert.equal((await at.explain('up/app:1')).verdict.code, 'fetch');
+      assert.equal((await at.explain('up/app:1', true)).verdict.code, code);
+    });
 });
 
 suite('refresh', () => {

@@ -23,11 +23,14 @@ import { findManifestHead } from './head-hints.ts';
 import { locateImage } from './image-target.ts';
 import type { LastTries, LastTry } from './last-tries.ts';
 import { forecastPull } from './pull-forecast.ts';
+import type { UpstreamsNo } from './pull-forecast.ts';
 import type { TagLister } from './list-tags.ts';
 import { freshnessOf } from './tag-freshness.ts';
 
 const historyCountMax = 100;
 const probeMs = 15_000;
+/** For so long after upstream refused an image the next pull is taken to meet the same. */
+const refusalCountsMs = 600_000;
 
 export interface ExplainParts {
   readonly registry: RegistryKey;
@@ -89,15 +92,16 @@ export function createExplainer(parts: ExplainParts): Explain {
           ? null
           : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '', rule)),
     };
-    const lastTry = explainTry(parts.lastTry({ registry: parts.registry, target }, reference), tag);
+    const last = lastSince(parts.lastTry({ registry: parts.registry, target }, reference), tag);
     const probed = request.probe && rule !== undefined && found.admission.allowed;
-    const probe = probed ? await probeUpstream(parts, rule, target, reference, signal) : null;
+    const asked = probed ? await probeUpstream(parts, rule, target, reference, signal) : undefined;
     const listed =
       reference.kind === 'tag' &&
       parts.knowsUpstreamTag({ registry: parts.registry, target }, reference.tag);
-    const upstreamHas = probe?.ok === true || listed;
-    const verdict = forecastPull(found, { upstreamHas, isPushed });
-    return { ...found, lastTry, verdict, probe };
+    const upstreamHas = asked?.probe.ok === true || listed;
+    const no = asked === undefined ? lastNo(last, now) : asked.no;
+    const verdict = forecastPull(found, { upstreamHas, isPushed, no });
+    return { ...found, lastTry: explainTry(last), verdict, probe: asked?.probe ?? null };
   };
 }
 
@@ -161,8 +165,21 @@ function explainStop(
 }
 
 /** A tag that was read since has had its answer. */
-function explainTry(last: LastTry | undefined, tag: StoredTag | undefined): Explanation['lastTry'] {
-  if (last === undefined || (tag?.validatedAt ?? 0) > last.at) return null;
+/** A try that failed, unless upstream has given the tag since. */
+function lastSince(last: LastTry | undefined, tag: StoredTag | undefined): LastTry | undefined {
+  return last === undefined || (tag?.validatedAt ?? 0) > last.at ? undefined : last;
+}
+
+/** What upstream says of the image itself; whether it can be reached its breaker and its limits tell better. */
+function lastNo(last: LastTry | undefined, now: number): UpstreamsNo | undefined {
+  if (last === undefined || now - last.at > refusalCountsMs) return undefined;
+  const { kind, message, at } = last;
+  if (kind !== 'notFound' && kind !== 'denied' && kind !== 'invalid') return undefined;
+  return { kind, message, at: iso(at) };
+}
+
+function explainTry(last: LastTry | undefined): Explanation['lastTry'] {
+  if (last === undefined) return null;
   return { at: iso(last.at), message: last.message, nextAt: isoOrNull(last.nextAt) };
 }
 
@@ -215,15 +232,21 @@ export function explainLimiter(state: UpstreamState | undefined): ExplainedLimit
   };
 }
 
+interface Probed {
+  readonly probe: ExplainedProbe;
+  /** Set where it failed. */
+  readonly no: UpstreamsNo | undefined;
+}
+
 async function probeUpstream(
   parts: ExplainParts,
   rule: PullRule,
   target: PullTarget,
   reference: Reference,
   signal: AbortSignal,
-): Promise<ExplainedProbe | null> {
+): Promise<Probed | undefined> {
   const url = rule.urls[0];
-  if (url === undefined) return null;
+  if (url === undefined) return undefined;
   const started = parts.clock.elapsed();
   const deadline = AbortSignal.timeout(probeMs);
   const answer = (rest: Pick<ExplainedProbe, 'ok' | 'digest' | 'mediaType' | 'failure'>) => ({
@@ -239,11 +262,21 @@ async function probeUpstream(
       AbortSignal.any([signal, deadline]),
     );
     const { digest = null, mediaType = null } = head;
-    return answer({ ok: true, digest, mediaType, failure: null });
+    return { probe: answer({ ok: true, digest, mediaType, failure: null }), no: undefined };
   } catch (error) {
     const failure = explainFailure(error, deadline);
     if (failure === undefined) throw error;
-    return answer({ ok: false, digest: null, mediaType: null, failure });
+    const { kind, message } = failure;
+    const status = error instanceof UpstreamFailure ? error.status : undefined;
+    return {
+      probe: answer({ ok: false, digest: null, mediaType: null, failure }),
+      no: {
+        kind,
+        message,
+        at: iso(parts.clock.now()),
+        ...(status === undefined ? {} : { status }),
+      },
+    };
   }
 }
 

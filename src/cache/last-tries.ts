@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Reference } from '../domain/reference.ts';
-import type { UpstreamFailure } from '../domain/upstream-failure.ts';
+import type { FailureKind, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { PullRequest } from './cache.ts';
 import { ruledKey } from './keys.ts';
@@ -13,6 +13,7 @@ const messageCharactersMax = 1000;
 export interface LastTry {
   /** Wall time, ms. */
   readonly at: number;
+  readonly kind: FailureKind;
   readonly message: string;
   /** Until then pulls are refused without asking again; wall time, ms. Absent where the next one asks. */
   readonly nextAt: number | undefined;
@@ -36,10 +37,11 @@ export function createLastTries(clock: Clock): LastTries {
     sizeCalculation: ({ message }, key) => sizeOfKey(key) + sizeOfKey(message),
   });
   return {
-    note: (request, reference, { message }, restMs) => {
+    note: (request, reference, { kind, message }, restMs) => {
       const at = clock.now();
       tries.set(ruledKey(request, subjectOf(reference)), {
         at,
+        kind,
         message: message.slice(0, messageCharactersMax),
         nextAt: restMs > 0 ? at + restMs : undefined,
       });

@@ -1,18 +1,33 @@
 import type { ExplainedTag, Explanation, PullForecast } from '../domain/explanation.ts';
+import type { FailureKind } from '../domain/upstream-failure.ts';
 
 /** An explanation before its last word. */
 export type Findings = Omit<Explanation, 'verdict' | 'lastTry' | 'probe'>;
 
 type Verdict = Explanation['verdict'];
 
+/** What upstream said when it was last asked for the image itself, which it did not give. */
+export interface UpstreamsNo {
+  readonly kind: FailureKind;
+  /** Of HTTP, where that is known. */
+  readonly status?: number;
+  readonly message: string;
+  /** ISO 8601, in UTC. */
+  readonly at: string;
+}
+
+interface Seen {
+  readonly upstreamHas: boolean;
+  readonly isPushed: boolean;
+  readonly no: UpstreamsNo | undefined;
+}
+
 /**
  * What a pull now would do, from what was found. Pure. `upstreamHas`: a probe, or a list of a
- * moment ago, shows that upstream has what was asked for. `isPushed`: the manifest that is held was pushed.
+ * moment ago, shows that upstream has what was asked for. `isPushed`: the manifest that is held was pushed. `no`: the
+ * probe's, or without one the last pull's.
  */
-export function forecastPull(
-  found: Findings,
-  { upstreamHas, isPushed }: { readonly upstreamHas: boolean; readonly isPushed: boolean },
-): Verdict {
+export function forecastPull(found: Findings, { upstreamHas, isPushed, no }: Seen): Verdict {
   const manifestHeld = found.content.state !== 'absent';
   const provenance = found.tag?.provenance ?? 'cached';
   if (manifestHeld && provenance !== 'cached' && found.admission.allowed) {
@@ -30,9 +45,9 @@ export function forecastPull(
       `${found.upstream.url} is asked first and must admit it; otherwise refused with 403: ${found.stopped.reason}`,
     );
   const blocked = blockedBy(found);
-  if (!manifestHeld || (isTag && found.tag === null)) return toBeFetched(found, blocked);
+  if (!manifestHeld || (isTag && found.tag === null)) return toBeFetched(found, blocked, no);
   if (!isTag) return fromCache(found, blocked, 'digests never change');
-  return ofTag(found, blocked);
+  return ofTag(found, blocked, no);
 }
 
 interface Block {
@@ -67,17 +82,47 @@ function withoutRule(found: Findings, manifestHeld: boolean): Verdict {
   return say('noRule', 'answered 404: no rule leads to this name');
 }
 
-function toBeFetched(found: Findings, blocked: Block | undefined): Verdict {
+function toBeFetched(
+  found: Findings,
+  blocked: Block | undefined,
+  no: UpstreamsNo | undefined,
+): Verdict {
+  if (blocked === undefined && no !== undefined) return asUpstreamSaid(no);
   if (blocked === undefined)
     return say('fetch', `fetched from ${found.upstream?.url} and kept, streamed as it arrives`);
   const status = blocked.code === 'rateLimited' ? '429' : '503';
   return say(blocked.code, `answered ${status}: not held, and ${blocked.why}`);
 }
 
-function ofTag(found: Findings, blocked: Block | undefined): Verdict {
+/** As a client is answered such a failure (`answerOf`). */
+function asUpstreamSaid({ kind, status, message, at }: UpstreamsNo): Verdict {
+  const [code, told] = forecastOf(kind, status);
+  return say(code, `answered ${told}: not held, and upstream was asked at ${at}: ${message}`);
+}
+
+function forecastOf(kind: FailureKind, status?: number): readonly [PullForecast, number] {
+  switch (kind) {
+    case 'notFound':
+      return ['upstreamMissing', 404];
+    case 'denied':
+      return ['upstreamDenied', 403];
+    case 'rateLimited':
+      return ['rateLimited', 429];
+    case 'network':
+      return ['unavailable', 503];
+    case 'timeout':
+      return ['upstreamTimeout', 504];
+    case 'serverError':
+      return status === 503 ? ['unavailable', 503] : ['upstreamInvalid', 502];
+    case 'invalid':
+      return ['upstreamInvalid', 502];
+  }
+}
+
+function ofTag(found: Findings, blocked: Block | undefined, no: UpstreamsNo | undefined): Verdict {
   const upstream = found.upstream?.url ?? '';
   if (found.tag?.sourceChanged === true) {
-    if (blocked !== undefined) return toBeFetched(found, blocked);
+    if (blocked !== undefined || no !== undefined) return toBeFetched(found, blocked, no);
     return say(
       'revalidate',
       `held, but read from another source than the rule's; ${upstream} is asked before it is served`,

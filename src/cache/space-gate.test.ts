@@ -139,6 +139,11 @@ suite('room that is only claimed', () => {
     assertBytes(await readAll(answer.source), bytes);
     await until(() => rig.cache.downloads.count === 0);
     assert.equal(await rig.storage.blobs.size(digest), undefined);
+    const ended = rig.events.filter((event) => event.type === 'downloadEnded');
+    assert.deepEqual(
+      ended.map((event) => event.error),
+      ['the volume has no room for it'],
+    );
   });
 });
 

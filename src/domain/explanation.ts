@@ -56,7 +56,12 @@ export type PullForecast =
   | 'stale'
   | 'fetch'
   | 'rateLimited'
-  | 'unavailable';
+  | 'unavailable'
+  /** What upstream answered, to the probe or to a pull of this image a moment ago: it would say so again. */
+  | 'upstreamMissing'
+  | 'upstreamDenied'
+  | 'upstreamTimeout'
+  | 'upstreamInvalid';
 
 export interface ExplainedRule {
   readonly prefix: string;

@@ -34,6 +34,10 @@ const statuses: Partial<Record<PullForecast, number>> = {
   denied: 403,
   rateLimited: 429,
   unavailable: 503,
+  upstreamMissing: 404,
+  upstreamDenied: 403,
+  upstreamTimeout: 504,
+  upstreamInvalid: 502,
 };
 
 function answerFor(found: Explanation, { principal, reads, imports }: AskedCaller): Answer {

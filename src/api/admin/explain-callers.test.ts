@@ -101,6 +101,24 @@ suite('explain says for whom', () => {
       );
     });
 
+  for (const [code, status] of [
+    ['upstreamMissing', 404],
+    ['upstreamDenied', 403],
+    ['rateLimited', 429],
+    ['unavailable', 503],
+    ['upstreamTimeout', 504],
+    ['upstreamInvalid', 502],
+  ] as const)
+    test(`with the status of what upstream said: ${code} ${status}; who may not import is told of that`, async () => {
+      const verdict = { code, text: 'answered so' };
+      const explain: Explain = () => Promise.resolve({ ...found, verdict });
+      const { callers } = await createExplain('loopback', explain)(asked, signal);
+      deepEqual(
+        callers?.map((each) => each.status),
+        [status, 401],
+      );
+    });
+
   test('the cache is asked about the image alone', async () => {
     const requests: unknown[] = [];
     const explain: Explain = (request) => {
