@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, request as requestPlain, type IncomingMessage } from 'node:http';
 import { request as requestSecure } from 'node:https';
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { connect as connectSecure, type ConnectionOptions } from 'node:tls';
 import { createTestAuthority } from '../../tests/support/certificates.ts';
@@ -10,7 +10,7 @@ import { createFakeClock } from '../../tests/support/fake-clock.ts';
 import { eventually } from '../../tests/support/process.ts';
 import { createBodyBuffers } from './body-buffers.ts';
 import { bufferBytesMax } from './buffers.ts';
-import type { RefusedConnection } from './refused-connection.ts';
+import { handshakeRefusal, type RefusedConnection } from './refused-connection.ts';
 import { createServer, type RunningServer, type TlsPair } from './server.ts';
 
 let secure: RunningServer;
@@ -165,3 +165,10 @@ suite('a connection that comes to nothing is told with why', () => {
     assert.deepEqual(told, []);
   });
 });
+
+for (const alert of ['BAD_CERTIFICATE', 'CERTIFICATE_UNKNOWN', 'CERTIFICATE_EXPIRED'])
+  for (const of of ['SSL/TLS', 'SSLV3'])
+    test(`a client that does not accept the certificate, as Go's say it: ${of} ${alert}`, () => {
+      const error = Object.assign(new Error('x'), { code: `ERR_SSL_${of}_ALERT_${alert}` });
+      assert.equal(handshakeRefusal(error, new Socket())?.reason, 'certificate');
+    });

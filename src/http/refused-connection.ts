@@ -44,7 +44,7 @@ const reasons: Readonly<Record<string, RefusalReason>> = {
   ERR_TLS_HANDSHAKE_TIMEOUT: 'timeout',
 };
 
-/** OpenSSL's error as Node gives it; `reason` is its text without the place in its source. */
+/** OpenSSL's error as Node gives it (since OpenSSL 3.2 alerts of SSLv3 are called `SSL/TLS`); `reason` is its text without the place in its source. */
 type TlsError = NodeJS.ErrnoException & { readonly reason?: string };
 
 /** What a failed handshake says; `undefined` where the client only went away, as one does that looks whether the port is open. */
@@ -53,7 +53,7 @@ export function handshakeRefusal(error: TlsError, failed: Socket): RefusedConnec
   if (code === 'ECONNRESET' || code === 'EPIPE') return undefined;
   return {
     clientAddress: below(failed)?.remoteAddress ?? failed.remoteAddress ?? '',
-    reason: reasons[code] ?? 'noise',
+    reason: reasons[code.replace('SSL/TLS_', 'SSLV3_')] ?? 'noise',
     message: reason ?? message,
   };
 }
