@@ -22,12 +22,16 @@ for (const [file, needs, images] of rows) {
   });
 }
 
-test('the Kubernetes of one node needs Kubernetes, and no other test but that of three does', () => {
+test('Kubernetes is needed by the tests of nodes, and by those that share the table of refusals with one', () => {
   const files = globSync('tests/{real,faults}/**/*.test.ts', { cwd: root });
   const needing = files.filter((file) => needsOf(file).bundles.includes('kubernetes'));
   assert.deepEqual(needing.toSorted(), [
     'tests/real/cluster-nodes.test.ts',
     'tests/real/cluster.test.ts',
+    'tests/real/readme-node.test.ts',
+    'tests/real/refusals-clients.test.ts',
+    'tests/real/refusals-docker.test.ts',
+    'tests/real/refusals-node.test.ts',
   ]);
 });
 
