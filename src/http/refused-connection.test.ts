@@ -167,8 +167,8 @@ suite('a connection that comes to nothing is told with why', () => {
 });
 
 for (const alert of ['BAD_CERTIFICATE', 'CERTIFICATE_UNKNOWN', 'CERTIFICATE_EXPIRED'])
-  for (const of of ['SSL/TLS', 'SSLV3'])
-    test(`a client that does not accept the certificate, as Go's say it: ${of} ${alert}`, () => {
-      const error = Object.assign(new Error('x'), { code: `ERR_SSL_${of}_ALERT_${alert}` });
+  for (const prefix of ['SSL/TLS', 'SSLV3'])
+    test(`a client that does not accept the certificate, as Go's say it: ${prefix} ${alert}`, () => {
+      const error = Object.assign(new Error('x'), { code: `ERR_SSL_${prefix}_ALERT_${alert}` });
       assert.equal(handshakeRefusal(error, new Socket())?.reason, 'certificate');
     });
