@@ -62,6 +62,20 @@ suite('a write that a foreign page makes is refused', () => {
     equal((await server.ask(`/v2/${team}/manifests/1`, { headers })).status, 200);
   });
 
+  test('a read fetches nothing new with the password that the browser keeps', async () => {
+    await using server = await startPullServer();
+    const path = '/v2/docker.io/library/new/manifests/1';
+    for (const sign of signs) {
+      const headers = { Authorization: administratorHeader, ...sign };
+      const answer = await server.ask(path, { headers });
+      deepEqual([answer.status, codeOf(answer.text)], [403, 'DENIED'], JSON.stringify(sign));
+    }
+    deepEqual(
+      server.cache.heldOnly,
+      signs.map(() => true),
+    );
+  });
+
   test('who is not known is told that first', async () => {
     await using server = await startPullServer([]);
     const headers = { Authorization: 'Basic bm86Ym9keQ==', Origin: 'http://evil.example' };

@@ -6,6 +6,7 @@ import type { Cache } from '../../cache/cache.ts';
 import type { MadeRepositories } from '../../cache/made-repositories.ts';
 import type { Pushes } from '../../cache/pushes.ts';
 import { asStorageError } from '../../cache/storage-answer.ts';
+import { actions } from '../../domain/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/principal.ts';
 import type { RegistrySettings } from '../../domain/registry.ts';
@@ -301,18 +302,29 @@ function answerAdmitted(
   }
   const allowed = imports ? plan : { ...plan, heldOnly: true };
   const warm = isManifestPlan(allowed) ? warmManifest(parts.cache, allowed, request) : undefined;
-  return warm ?? answerByCache(parts, asked, allowed);
+  if (warm !== undefined) return warm;
+  const foreign =
+    imports && plan.target.rule !== undefined
+      ? crossSiteReason(request, parts.settings().publicUrl)
+      : undefined;
+  return foreign === undefined
+    ? answerByCache(parts, asked, allowed)
+    : answerByCache(parts, asked, { ...plan, heldOnly: true }, foreign);
 }
 
 interface AskedPull extends Asked {
   readonly plan: RepositoryPlan<ContentRoute>;
 }
 
-/** `allowed`: the plan of what was asked, with what its caller may have. */
+/**
+ * `allowed`: the plan of what was asked, with what its caller may have. `foreign`: why nothing new is fetched for a caller that may
+ * import, whose browser was made to ask by a page of another site.
+ */
 async function answerByCache(
   parts: RepositoryParts,
   asked: AskedPull,
   allowed: RepositoryPlan<ContentRoute>,
+  foreign?: string,
 ): Promise<Reply> {
   const { plan, caller, request } = asked;
   const since = parts.clock.elapsed();
@@ -328,9 +340,11 @@ async function answerByCache(
       (error.code === 'manifestUnknown' ||
         error.code === 'blobUnknown' ||
         error.code === 'nameUnknown');
-    throw unheld
-      ? await parts.gate.notImported(plan, caller, request)
-      : namingImage(error, plan.note);
+    if (!unheld) throw namingImage(error, plan.note);
+    if (foreign === undefined) throw await parts.gate.notImported(plan, caller, request);
+    const refused = fromOtherSite(foreign);
+    parts.told.refused(asked, actions.importUpstream, refused);
+    throw refused;
   }
 }
 
