@@ -30,7 +30,7 @@ export async function fetchBytes(download: Download): Promise<ReadonlySet<Upstre
   let failures: UpstreamFailure[] = [];
   let everProgressed = false;
   for (let turn = 0; !download.complete;) {
-    const urls = parts.sources.awake(request.rule, request.digest);
+    const urls = parts.sources.awake(request, request.digest);
     const url = urls[turn % Math.max(1, urls.length)];
     if (url === undefined) throw everyUrlRests();
     const before = download.arrivedBytes;

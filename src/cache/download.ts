@@ -310,7 +310,7 @@ export class Download {
       const asked = await fetchBytes(this);
       if (await this.file.verify()) return;
       for (const url of asked) {
-        this.parts.sources.rest(url, this.request.digest);
+        this.parts.sources.rest(url, this.request.upstreamRepository, this.request.digest);
         this.parts.events.emit({
           type: 'digestMismatch',
           upstream: url.host,

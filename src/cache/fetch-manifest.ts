@@ -1,5 +1,6 @@
 import { parseManifest } from '../domain/manifest-parser.ts';
 import type { PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
+import type { RepositoryName } from '../domain/repository-name.ts';
 import type { Reference } from '../domain/reference.ts';
 import type { Tag } from '../domain/tag.ts';
 import { ruleIdentity } from '../domain/rule-identity.ts';
@@ -66,13 +67,15 @@ export function createManifestFetcher(parts: FetchManifestParts): ManifestFetche
   async function fetchNow(request: RuledRequest, reference: Reference): Promise<StoredManifest> {
     const { rule, upstreamRepository: repository } = request.target;
     const urls =
-      reference.kind === 'digest' ? parts.sources.awake(rule, reference.digest) : rule.urls;
+      reference.kind === 'digest'
+        ? parts.sources.awake(request.target, reference.digest)
+        : rule.urls;
     let from: UpstreamUrl | undefined;
     const fetched = await askInTurn(urls, parts.signal, async (url) => {
       from = url;
       const answer = await parts.upstream
         .getManifest({ rule, url, repository }, reference, undefined, parts.signal)
-        .catch((error: unknown) => noteWrongBytes(error, url, reference));
+        .catch((error: unknown) => noteWrongBytes(error, { url, repository }, reference));
       return answer ?? unasked304(url);
     });
     const tag =
@@ -82,13 +85,17 @@ export function createManifestFetcher(parts: FetchManifestParts): ManifestFetche
     return store(request, fetched, tag);
   }
 
-  function noteWrongBytes(error: unknown, url: UpstreamUrl, reference: Reference): never {
+  function noteWrongBytes(
+    error: unknown,
+    { url, repository }: { readonly url: UpstreamUrl; readonly repository: RepositoryName },
+    reference: Reference,
+  ): never {
     if (
       error instanceof UpstreamFailure &&
       error.reason === 'wrongDigest' &&
       reference.kind === 'digest'
     ) {
-      parts.sources.rest(url, reference.digest);
+      parts.sources.rest(url, repository, reference.digest);
       parts.events.emit({ type: 'digestMismatch', upstream: url.host, digest: reference.digest });
     }
     throw error;

@@ -26,6 +26,14 @@ export function isProof({ total, isPart }: FirstByte, size: number | undefined):
 }
 
 /**
+ * Whether the answer may lift a stop. Only content whose size is known from what came through the rule (`size`) tells it from a
+ * gateway's page of any length, and the empty blob can't: it is in every answer.
+ */
+export function liftsStop(first: FirstByte, digest: Digest, size: number | undefined): boolean {
+  return size !== undefined && !isEmptyBlob(digest) && isProof(first, size);
+}
+
+/**
  * Asks upstream by a GET whether it has the blob in this very repository, for its first byte alone, and ends the answer there.
  * Throws the upstream's failure.
  */

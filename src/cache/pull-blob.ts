@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../domain/entry-limit.ts';
 import type { Digest } from '../domain/digest.ts';
-import { possibleSize } from '../domain/digest.ts';
+import { isEmptyBlob, possibleSize } from '../domain/digest.ts';
 import { noRuleText } from '../domain/no-rule.ts';
 import { ruleIdentity } from '../domain/rule-identity.ts';
 import { answerOf, UpstreamFailure } from '../domain/upstream-failure.ts';
@@ -23,7 +23,7 @@ import { storageAnswer } from './storage-answer.ts';
 import { isStorageFailure } from './space-gate.ts';
 import { attachWhileRunning } from './attached-download.ts';
 import { createUpstreamBlobs } from './upstream-blobs.ts';
-import { isProof } from './first-byte.ts';
+import { type FirstByte, isProof, liftsStop } from './first-byte.ts';
 import { holdsBlob, identityOf, mayAsk } from './whose-bytes.ts';
 
 const heldMax = 50_000;
@@ -173,15 +173,16 @@ export function createBlobPuller(
 
   async function pullMissing(
     request: BlobRequest & RuledRequest,
-    { claim, sizeHere, stopped }: Found,
+    found: Found,
     signal: AbortSignal,
   ): Promise<BlobAnswer> {
+    const { claim, sizeHere, stopped } = found;
     const ruleHas = sizeHere !== undefined && claim.fetchedBytes !== undefined;
     if (stopped || ruleHas) {
       const first = await upstream.ask(request, signal);
-      const proven = isProof(first, sizeHere ?? first.total);
-      if (stopped && proven) parts.stops.lift(request);
-      if (sizeHere !== undefined && (ruleHas || holdsBlob(claim, false)) && proven) {
+      liftBy(first, request, found);
+      const isHeld = ruleHas || holdsBlob(claim, false);
+      if (sizeHere !== undefined && isHeld && isProof(first, sizeHere)) {
         await prove(request, sizeHere);
         return {
           ...hit(request, sizeHere),
@@ -196,7 +197,13 @@ export function createBlobPuller(
       if (now.held !== claim.held && (await stored.size(request.digest)) !== undefined)
         return pullNow(request, signal);
     }
-    return download(request, claim, signal);
+    return download(request, found, signal);
+  }
+
+  function liftBy(first: FirstByte, request: RuledBlob, { claim, stopped }: Found): void {
+    const { digest } = request;
+    if (stopped && liftsStop(first, digest, expectedBytes(digest, claim)))
+      parts.stops.lift(request);
   }
 
   /** What upstream says of a blob that is not this repository's yet: nothing that is here is told. */
@@ -216,12 +223,12 @@ export function createBlobPuller(
 
   async function download(
     request: BlobRequest & RuledRequest,
-    claim: BlobClaim,
+    found: Found,
     signal: AbortSignal,
   ): Promise<BlobAnswer> {
     const { digest } = request;
     try {
-      const { download: running, joined } = await join(request, claim, signal);
+      const { download: running, joined } = await join(request, found, signal);
       return {
         digest,
         size: running.size,
@@ -231,7 +238,7 @@ export function createBlobPuller(
     } catch (error) {
       if (!(error instanceof NoSpace) && !isStorageFailure(error)) throw error;
       const size =
-        expectedBytes(digest, claim) ??
+        expectedBytes(digest, found.claim) ??
         possibleSize(digest, (await upstream.ask(request, signal)).total);
       const { rule, upstreamRepository } = request.target;
       const source = passThroughSource({ rule, upstreamRepository, digest }, size, parts.upstream);
@@ -245,35 +252,39 @@ export function createBlobPuller(
    */
   async function join(
     request: RuledBlob,
-    claim: BlobClaim,
+    found: Found,
     signal: AbortSignal,
     background = false,
   ): Promise<{ readonly download: Download; readonly joined: boolean }> {
-    const wanted = downloadRequest(request, claim);
+    const wanted = downloadRequest(request, found);
     const other = parts.downloads.find(wanted.owner, wanted.digest);
     const isOthers = other !== undefined && !isHere(other, request);
-    let found: Awaited<ReturnType<Downloads['join']>>;
+    let joined: Awaited<ReturnType<Downloads['join']>>;
     try {
-      found = await parts.downloads.join(wanted, signal, background);
+      joined = await parts.downloads.join(wanted, signal, background);
     } catch (error) {
       if (!isOthers || !(error instanceof UpstreamFailure)) throw error;
       await waitUnder(other.closed, signal);
-      found = await parts.downloads.join(wanted, signal, background);
+      joined = await parts.downloads.join(wanted, signal, background);
     }
-    const { download: running } = found;
-    if (isHere(running, request)) return found;
-    if (!isProof(await upstream.ask(request, signal), running.size)) {
+    const { download: running } = joined;
+    if (isHere(running, request)) return joined;
+    const first = await upstream.ask(request, signal);
+    if (!isProof(first, running.size)) {
       // Then it is fetched here, whole, once the other one has given its place.
       await waitUnder(running.closed, signal);
-      return join(request, claim, signal, background);
+      return join(request, found, signal, background);
     }
     void running.closed.then(() => {
-      if (running.state === 'stored') void prove(request, running.size ?? 0);
+      if (running.state !== 'stored') return;
+      if (found.stopped && liftsStop(first, request.digest, running.size))
+        parts.stops.lift(request);
+      void prove(request, running.size ?? 0);
     });
-    return found;
+    return joined;
   }
 
-  function downloadRequest(request: RuledBlob, claim: BlobClaim): DownloadRequest {
+  function downloadRequest(request: RuledBlob, { claim, stopped }: Found): DownloadRequest {
     const { rule, upstreamRepository } = request.target;
     const { digest } = request;
     return {
@@ -284,6 +295,7 @@ export function createBlobPuller(
       expectedBytes: expectedBytes(digest, claim),
       onStored: async (size: number) => {
         remember(request, size);
+        if (stopped && !isEmptyBlob(digest)) parts.stops.lift(request);
         await parts.metadata.recordFetch({ ...recordOf(request), size });
         request.stored?.();
       },
@@ -327,14 +339,16 @@ export function createBlobPuller(
     const size = stored.undamaged(request, claim, await stored.size(request.digest));
     const stopped = await parts.stops.isStopped(request);
     if (size !== undefined && holdsBlob(claim, stopped)) return false;
+    const found = { claim, sizeHere: size, stopped };
     if (size !== undefined && claim.fetchedBytes !== undefined) {
-      if (isProof(await upstream.ask(request, signal), size)) {
-        if (stopped) parts.stops.lift(request);
+      const first = await upstream.ask(request, signal);
+      if (isProof(first, size)) {
+        liftBy(first, request, found);
         await prove(request, size);
         return false;
       }
     }
-    const { download: running } = await join(request, claim, signal, background);
+    const { download: running } = await join(request, found, signal, background);
     if (!background) await attachWhileRunning(running, signal);
     await waitUnder(running.closed, signal);
     // One that could not be stored served those who read it, and is not here.
