@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { algorithmOf, type Digest, parseDigest } from '../domain/digest.ts';
 import { manifestBytesMax } from '../domain/manifest.ts';
-import { manifestAccept, mediaTypes } from '../domain/media-type.ts';
+import { childKind, manifestAccept, mediaTypes } from '../domain/media-type.ts';
 import { formatReference, type Reference } from '../domain/reference.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { FetchedManifest, ManifestHead, UpstreamTarget } from '../ports/upstream.ts';
@@ -145,6 +145,7 @@ function verified(
   const digest = digestOf(algorithm, bytes);
   const isAsked = reference.kind === 'digest' && digest === reference.digest;
   if (!isAsked) assertJsonObject(bytes, asked, target);
+  if (reference.kind === 'tag') assertManifest(answer, bytes, asked, target);
   if (reference.kind === 'digest' && !isAsked) throw wrongDigest(asked, target);
   return { digest, mediaType: mediaTypeOf(answer) ?? mediaTypeWithin(bytes), bytes };
 }
@@ -161,6 +162,36 @@ function assertJsonObject(bytes: Uint8Array, asked: string, { url }: UpstreamTar
 
 function firstCharacter(bytes: Uint8Array): number | undefined {
   return bytes.find((byte) => byte !== 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
+}
+
+/**
+ * A gateway's 200 with a JSON text of its own is no manifest, be its type `application/problem+json`: where the answer's type is no
+ * manifest's, a member has to say what it is.
+ */
+function assertManifest(
+  answer: Answer,
+  bytes: Uint8Array,
+  asked: string,
+  { url }: UpstreamTarget,
+): void {
+  const type = mediaTypeOf(answer);
+  if (type !== undefined && childKind(type) === 'manifest') return;
+  const { schemaVersion, mediaType, manifests, config, layers } = membersOf(bytes);
+  const isManifest =
+    schemaVersion !== undefined ||
+    typeof mediaType === 'string' ||
+    Array.isArray(manifests) ||
+    (config !== undefined && Array.isArray(layers));
+  if (isManifest) return;
+  throw failure(
+    `${asked}: the answer is JSON that is no manifest`,
+    'invalid',
+    'badJson',
+    url.host,
+    {
+      status: 200,
+    },
+  );
 }
 
 /** Types that say nothing of a manifest. */
@@ -183,15 +214,25 @@ function mediaTypeOf(answer: Answer): string | undefined {
 
 /** Where upstream does not say the type, the manifest may; else its members tell an index from an image. */
 function mediaTypeWithin(bytes: Uint8Array): string {
+  const { mediaType, manifests } = membersOf(bytes);
+  if (typeof mediaType === 'string' && mediaType.length <= 255) return mediaType;
+  return Array.isArray(manifests) ? mediaTypes.ociIndex : mediaTypes.ociManifest;
+}
+
+interface Members {
+  readonly schemaVersion?: unknown;
+  readonly mediaType?: unknown;
+  readonly manifests?: unknown;
+  readonly config?: unknown;
+  readonly layers?: unknown;
+}
+
+/** What a manifest's members say; none where it is no JSON. */
+function membersOf(bytes: Uint8Array): Members {
   try {
-    const parsed = JSON.parse(Buffer.from(bytes).toString('utf8')) as Readonly<
-      Record<string, unknown>
-    >;
-    if (typeof parsed['mediaType'] === 'string' && parsed['mediaType'].length <= 255)
-      return parsed['mediaType'];
-    return Array.isArray(parsed['manifests']) ? mediaTypes.ociIndex : mediaTypes.ociManifest;
+    return (JSON.parse(Buffer.from(bytes).toString('utf8')) ?? {}) as Members;
   } catch {
-    return mediaTypes.ociManifest;
+    return {};
   }
 }
 

@@ -63,6 +63,21 @@ const manifests: readonly (readonly [string, Answering, readonly [string, string
     (response) => void response.writeHead(200, { 'content-type': manifestType }).end(),
     ['invalid', 'badJson'],
   ],
+  ["a gateway's JSON", json(200, { error: 'login' }), ['invalid', 'badJson']],
+  [
+    "a gateway's problem",
+    (response) =>
+      void response
+        .writeHead(200, { 'content-type': 'application/problem+json' })
+        .end('{"title": "Forbidden", "status": 403}'),
+    ['invalid', 'badJson'],
+  ],
+  [
+    "a gateway's JSON that is called HTML",
+    (response) =>
+      void response.writeHead(200, { 'content-type': 'text/html' }).end('{"error": "login"}'),
+    ['invalid', 'badJson'],
+  ],
   ['an endless body', endless, ['invalid', 'tooLarge']],
   [
     'five announced megabytes',
