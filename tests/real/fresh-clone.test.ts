@@ -33,7 +33,7 @@ async function cloneCheckout(): Promise<string | undefined> {
 const missing = skip ?? (await cloneCheckout());
 
 test('npm run check is green in a fresh clone', { skip: missing ?? false }, async () => {
-  const checked = await runCommand('npm', ['run', 'check'], { cwd: clone });
+  const checked = await runCommand('npm', ['run', 'check'], { cwd: clone, timeoutMs: 400_000 });
   assert.equal(checked.code, 0, `${checked.stdout}\n${checked.stderr}`);
 });
 
