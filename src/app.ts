@@ -255,7 +255,7 @@ async function reopenCredentials(administrator: Administrator, log: Log): Promis
       });
   } catch (error) {
     log.error("the administrator's key was not read again, the old one stays in force", {
-      error: error instanceof Error ? error.message : String(error),
+      error: errorText(error),
     });
   }
 }

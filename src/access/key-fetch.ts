@@ -4,6 +4,7 @@ import { get as getSecure } from 'node:https';
 import type { JSONWebKeySet } from 'jose';
 import { createLocalJWKSet } from 'jose';
 import { errorText } from '../domain/error-text.ts';
+import { parseJsonObject } from '../domain/json-object.ts';
 
 export interface KeySetPlace {
   /** As the `iss` claim has it. */
@@ -105,7 +106,7 @@ async function fetchJson(asked: Asked, signal: AbortSignal): Promise<Fetched> {
       chunks.push(chunk);
     }
     if (answer.statusCode !== 200) throw refuse('the answer is no 200');
-    const value = parseObject(Buffer.concat(chunks).toString('utf8'));
+    const value = parseJsonObject(Buffer.concat(chunks).toString('utf8'));
     if (value === undefined) throw refuse('the answer is no JSON object');
     return { value, refuse };
   } catch (error) {
@@ -113,17 +114,6 @@ async function fetchJson(asked: Asked, signal: AbortSignal): Promise<Fetched> {
     throw new KeyFetchFailure(reasonOf(error, signal), url, answer);
   } finally {
     answer?.destroy();
-  }
-}
-
-function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null
-      ? (value as Readonly<Record<string, unknown>>)
-      : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 import { X509Certificate, createHash } from 'node:crypto';
+import { parseJsonObject } from '../domain/json-object.ts';
 
 /**
  * User names that say how to log in and not who: a JSON key (GCP), an access token (GCP), an identity token (Docker), a
@@ -46,15 +47,15 @@ export function certificateHolder(pem: string): string {
 }
 
 function emailInKey(text: string): string | undefined {
-  const email = parsed(text)?.['client_email'];
+  const email = parseJsonObject(text)?.['client_email'];
   return typeof email === 'string' && email !== '' ? email : undefined;
 }
 
 function subjectOfToken(token: string): readonly string[] | undefined {
   const [header = '', claims = '', signature, ...more] = token.split('.');
   if (signature === undefined || more.length > 0) return undefined;
-  if (parsed(decoded(header, 'base64url')) === undefined) return undefined;
-  const said = parsed(decoded(claims, 'base64url'));
+  if (parseJsonObject(decoded(header, 'base64url')) === undefined) return undefined;
+  const said = parseJsonObject(decoded(claims, 'base64url'));
   if (said === undefined || (said['sub'] === undefined && said['oid'] === undefined))
     return undefined;
   return accountClaims.map((name) => JSON.stringify(said[name] ?? null));
@@ -62,17 +63,6 @@ function subjectOfToken(token: string): readonly string[] | undefined {
 
 function decoded(text: string, from: 'base64' | 'base64url'): string {
   return Buffer.from(text, from).toString('utf8');
-}
-
-function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null
-      ? (value as Readonly<Record<string, unknown>>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function digestOf(parts: readonly (string | undefined)[]): string {

@@ -4,7 +4,10 @@ import type { Connection } from './exchange.ts';
 
 /** At most so many connections of a listener, shared out by client address: where all are taken, whoever has most gives one up. */
 export interface ConnectionPlaces {
-  /** A socket has connected; over TLS the one below it. Somebody's is closed where there are too many, its own perhaps. */
+  /**
+   * A socket has connected; over TLS the one below it. Somebody's is closed where there are too many, its own perhaps. The
+   * address is asked for at once, so that it stays known when the client has left.
+   */
   readonly take: (socket: Socket) => void;
   /** What became of it: from now on requests can be under way. */
   readonly settle: (connection: Connection) => void;

@@ -81,11 +81,6 @@ export function answerPlainHttp(failed: Socket): void {
   below(failed)?.write(plainAnswer);
 }
 
-/** Asked at once, an address stays known when its client has left: to be called with each socket that connects. */
-export function keepAddress(socket: Socket): void {
-  void socket.remoteAddress;
-}
-
 /** The socket that TLS is spoken over. Node has no public name for it; the tests see that it is there. */
 function below(socket: Socket): Socket | undefined {
   return (socket as Socket & { readonly _parent?: Socket })._parent;

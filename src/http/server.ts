@@ -22,7 +22,6 @@ import type { Handler, Incoming, Reply, Served, ReplyNote } from './reply.ts';
 import {
   answerPlainHttp,
   handshakeRefusal,
-  keepAddress,
   parserRefusal,
   type RefusedConnection,
 } from './refused-connection.ts';
@@ -250,7 +249,6 @@ function refuseHandshakes(
   connections: Connections,
   { onRefused }: HttpServerOptions,
 ): void {
-  server.on('connection', keepAddress);
   // Before Node's own listener, which ends the socket.
   server.prependListener('tlsClientError', (error: Error, socket: Socket) => {
     if (connections.of(socket) !== undefined) return;

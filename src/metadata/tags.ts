@@ -52,13 +52,13 @@ interface TagsFrom extends RepositoryKey {
   readonly limit: number;
 }
 
-const allTags = rowsQuery((sql, from: TagsFrom) => tagsInOrder(sql, from, undefined));
+const allTags = rowsQuery((sql, from: TagsFrom) => tagsInOrder(sql, from).select('tags.tag'));
 
-function tagsInOrder(sql: Sql, from: TagsFrom, counting: Counting | undefined) {
+/** Without what is told of each. */
+function tagsInOrder(sql: Sql, from: TagsFrom, counting?: Counting) {
   return sql
     .selectFrom('repositories')
     .innerJoin('tags', 'tags.repository_id', 'repositories.id')
-    .select('tags.tag')
     .where('repositories.registry', '=', from.registry)
     .where('repositories.name', '=', from.repository)
     .where('tags.tag', '>', from.after)
@@ -78,33 +78,22 @@ export async function listTags(
   const from = { registry, repository, after: textBefore(after), limit };
   const rows = await (counting === undefined
     ? allTags(sql, from)
-    : tagsInOrder(sql, from, counting).execute());
+    : tagsInOrder(sql, from, counting).select('tags.tag').execute());
   return rows.map((row) => row.tag as Tag);
 }
 
-const allTagRows = rowsQuery((sql, from: TagsFrom) => tagRowsInOrder(sql, from, undefined));
+const rowColumns = [
+  'tags.tag',
+  'tags.digest',
+  'tags.media_type',
+  'tags.size',
+  'tags.provenance',
+  'tags.source',
+  'tags.validated_at',
+  'tags.last_pulled_at',
+] as const;
 
-function tagRowsInOrder(sql: Sql, from: TagsFrom, counting: Counting | undefined) {
-  return sql
-    .selectFrom('repositories')
-    .innerJoin('tags', 'tags.repository_id', 'repositories.id')
-    .select([
-      'tags.tag',
-      'tags.digest',
-      'tags.media_type',
-      'tags.size',
-      'tags.provenance',
-      'tags.source',
-      'tags.validated_at',
-      'tags.last_pulled_at',
-    ])
-    .where('repositories.registry', '=', from.registry)
-    .where('repositories.name', '=', from.repository)
-    .where('tags.tag', '>', from.after)
-    .where(tagCounts('tags', counting))
-    .orderBy('tags.tag')
-    .limit(from.limit);
-}
+const allTagRows = rowsQuery((sql, from: TagsFrom) => tagsInOrder(sql, from).select(rowColumns));
 
 export async function listTagRows(
   sql: Sql,
@@ -117,7 +106,7 @@ export async function listTagRows(
   const from = { registry, repository, after: textBefore(after), limit };
   const rows = await (counting === undefined
     ? allTagRows(sql, from)
-    : tagRowsInOrder(sql, from, counting).execute());
+    : tagsInOrder(sql, from, counting).select(rowColumns).execute());
   return rows.map((row) => ({
     tag: row.tag as Tag,
     digest: row.digest as Digest,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { algorithmOf, type Digest, parseDigest } from '../domain/digest.ts';
+import { parseJsonObject } from '../domain/json-object.ts';
 import { manifestBytesMax } from '../domain/manifest.ts';
 import { childKind, manifestAccept, mediaTypes } from '../domain/media-type.ts';
 import { formatReference, type Reference } from '../domain/reference.ts';
@@ -145,9 +146,13 @@ function verified(
   const digest = digestOf(algorithm, bytes);
   const isAsked = reference.kind === 'digest' && digest === reference.digest;
   if (!isAsked) assertJsonObject(bytes, asked, target);
-  if (reference.kind === 'tag') assertManifest(answer, bytes, asked, target);
   if (reference.kind === 'digest' && !isAsked) throw wrongDigest(asked, target);
-  return { digest, mediaType: mediaTypeOf(answer) ?? mediaTypeWithin(bytes), bytes };
+  const type = mediaTypeOf(answer);
+  if (type !== undefined && (isAsked || childKind(type) === 'manifest'))
+    return { digest, mediaType: type, bytes };
+  const members: Members = parseJsonObject(Buffer.from(bytes).toString('utf8')) ?? {};
+  if (!isAsked) assertManifest(members, asked, target);
+  return { digest, mediaType: type ?? mediaTypeIn(members), bytes };
 }
 
 /** The first character tells a page or a line of text from a manifest; whoever stores it parses it. */
@@ -169,14 +174,10 @@ function firstCharacter(bytes: Uint8Array): number | undefined {
  * manifest's, a member has to say what it is.
  */
 function assertManifest(
-  answer: Answer,
-  bytes: Uint8Array,
+  { schemaVersion, mediaType, manifests, config, layers }: Members,
   asked: string,
   { url }: UpstreamTarget,
 ): void {
-  const type = mediaTypeOf(answer);
-  if (type !== undefined && childKind(type) === 'manifest') return;
-  const { schemaVersion, mediaType, manifests, config, layers } = membersOf(bytes);
   const isManifest =
     schemaVersion !== undefined ||
     typeof mediaType === 'string' ||
@@ -213,27 +214,18 @@ function mediaTypeOf(answer: Answer): string | undefined {
 }
 
 /** Where upstream does not say the type, the manifest may; else its members tell an index from an image. */
-function mediaTypeWithin(bytes: Uint8Array): string {
-  const { mediaType, manifests } = membersOf(bytes);
+function mediaTypeIn({ mediaType, manifests }: Members): string {
   if (typeof mediaType === 'string' && mediaType.length <= 255) return mediaType;
   return Array.isArray(manifests) ? mediaTypes.ociIndex : mediaTypes.ociManifest;
 }
 
+/** What an answer may say of itself. */
 interface Members {
   readonly schemaVersion?: unknown;
   readonly mediaType?: unknown;
   readonly manifests?: unknown;
   readonly config?: unknown;
   readonly layers?: unknown;
-}
-
-/** What a manifest's members say; none where it is no JSON. */
-function membersOf(bytes: Uint8Array): Members {
-  try {
-    return (JSON.parse(Buffer.from(bytes).toString('utf8')) ?? {}) as Members;
-  } catch {
-    return {};
-  }
 }
 
 function announcedDigest(answer: Answer): Digest | undefined {
