@@ -20,6 +20,8 @@ const everyFolder = [
   'cache',
   'cli',
   'config',
+  'contract',
+  'coordination',
   'domain',
   'http',
   'metadata',
@@ -29,22 +31,24 @@ const everyFolder = [
   'upstream',
 ] as const;
 
-/** What a folder of src/ may import besides itself; `app` is the files of src/ itself, apart from main.ts. */
+/** What a folder of src/ may import besides itself. */
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   domain: [],
+  contract: ['domain'],
   ports: ['domain'],
-  metadata: ['domain'],
-  storage: ['domain', 'ports'],
-  upstream: ['domain', 'ports'],
-  access: ['domain', 'ports', 'metadata'],
-  cache: ['domain', 'ports', 'metadata'],
-  http: ['domain'],
-  api: ['domain', 'ports', 'metadata', 'access', 'cache', 'http'],
+  coordination: ['ports'],
+  metadata: ['domain', 'coordination'],
+  storage: ['domain', 'coordination', 'ports'],
+  upstream: ['domain', 'coordination', 'ports'],
+  access: ['domain', 'contract', 'coordination', 'ports', 'metadata'],
+  cache: ['domain', 'contract', 'coordination', 'ports', 'metadata'],
+  http: ['domain', 'coordination'],
+  api: ['domain', 'contract', 'coordination', 'ports', 'metadata', 'access', 'cache', 'http'],
   config: ['domain'],
-  telemetry: ['domain', 'ports'],
-  cli: ['domain', 'config'],
-  app: everyFolder,
-  main: ['cli', 'app'],
+  telemetry: ['domain', 'coordination', 'ports'],
+  cli: ['domain', 'contract', 'config'],
+  server: everyFolder,
+  main: ['cli', 'server'],
 };
 
 /** Modules that one part alone knows. */
@@ -52,12 +56,12 @@ const ownedModules: Readonly<Record<string, readonly string[]>> = {
   kysely: ['metadata'],
   pg: ['metadata'],
   // cli: whether a server holds the lock of its data folder.
-  'node:sqlite': ['metadata', 'app', 'cli'],
+  'node:sqlite': ['metadata', 'server', 'cli'],
   // access: the keys of OIDC issuers, under their own CA.
   undici: ['upstream', 'cli', 'access'],
   commander: ['cli'],
   yaml: ['config', 'cli'],
-  pino: ['telemetry', 'app'],
+  pino: ['telemetry', 'server'],
   '@prometheus-io/client': ['telemetry'],
   jose: ['access'],
   '@peculiar/x509': ['cli'],
@@ -93,11 +97,10 @@ function importsOf(file: string): Import[] {
   );
 }
 
-/** `src/cache/download.ts` → `cache`; `src/app.ts` → `app`. */
+/** `src/cache/download/download.ts` → `cache`; `src/server/app.ts` → `app`. */
 function partOf(file: string): string {
-  const [, second = '', third] = file.split('/');
-  if (third !== undefined) return second;
-  return second === 'main.ts' ? 'main' : 'app';
+  const [, second = ''] = file.split('/');
+  return second.replace(/\.ts$/, '');
 }
 
 function targetOf(each: Import): string | undefined {

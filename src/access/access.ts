@@ -1,11 +1,11 @@
-import type { Action, ScopeRight } from '../domain/access-action.ts';
-import type { IdentityAction } from '../domain/identity-action.ts';
-import { anonymous } from '../domain/principal.ts';
-import type { Principal } from '../domain/principal.ts';
-import type { PullRule } from '../domain/pull-rule.ts';
-import type { RegistryKey } from '../domain/registry.ts';
-import type { RepositoryName } from '../domain/repository-name.ts';
-import type { StoredRepository } from '../metadata/metadata.ts';
+import type { Action, ScopeRight } from '../domain/policy/access-action.ts';
+import type { IdentityAction } from '../domain/policy/identity-action.ts';
+import { anonymous } from '../domain/policy/principal.ts';
+import type { Principal } from '../domain/policy/principal.ts';
+import type { PullRule } from '../domain/rules/pull-rule.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
+import type { RepositoryName } from '../domain/names/repository-name.ts';
+import type { StoredRepository } from '../metadata/contract/metadata.ts';
 
 /** A principal as one request speaks for it. One object a verified credential, shared by its requests. */
 export interface Caller {

@@ -1,9 +1,9 @@
 import type { ByteSource } from '../domain/byte-source.ts';
-import type { Digest } from '../domain/digest.ts';
-import type { Descriptor } from '../domain/manifest.ts';
-import type { PullTarget } from '../domain/pull-rule.ts';
-import type { Reference } from '../domain/reference.ts';
-import type { RegistryKey } from '../domain/registry.ts';
+import type { Digest } from '../domain/names/digest.ts';
+import type { Descriptor } from '../domain/manifests/manifest.ts';
+import type { PullTarget } from '../domain/rules/pull-rule.ts';
+import type { Reference } from '../domain/names/reference.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
 import type { CacheOutcome } from '../domain/verdict.ts';
 
 export interface PullRequest {

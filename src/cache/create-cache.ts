@@ -1,5 +1,5 @@
-import type { PullRule } from '../domain/pull-rule.ts';
-import type { Metadata } from '../metadata/metadata.ts';
+import type { PullRule } from '../domain/rules/pull-rule.ts';
+import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
@@ -7,39 +7,43 @@ import type { Spool } from '../ports/spool.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import type { Uploads } from '../ports/uploads.ts';
 import type { Cache } from './cache.ts';
-import type { BlobFiller } from './pull-blob.ts';
-import { createBlobPuller } from './pull-blob.ts';
-import { createDownloads, type Downloads } from './downloads.ts';
-import { createImageCompletion, type ImageCompletion } from './complete-image.ts';
-import { createManifestFetcher } from './fetch-manifest.ts';
-import { createHeadHints } from './head-hints.ts';
-import { createImmutableTags } from './immutable-tags.ts';
-import { createPushes } from './create-pushes.ts';
-import { createReferrersLister, type ReferrersLister } from './list-referrers.ts';
-import { createTagLister, type TagLister } from './list-tags.ts';
-import { createListTurns } from './list-turns.ts';
-import { createManifestMemory } from './manifest-memory.ts';
-import { createMadeRepositories, noteMade, type MadeRepositories } from './made-repositories.ts';
-import { createManifestPuller } from './pull-manifest.ts';
+import type { BlobFiller } from './pull/pull-blob.ts';
+import { createBlobPuller } from './pull/pull-blob.ts';
+import { createDownloads, type Downloads } from './download/downloads.ts';
+import { createImageCompletion, type ImageCompletion } from './pull/complete-image.ts';
+import { createManifestFetcher } from './pull/fetch-manifest.ts';
+import { createHeadHints } from './memory/head-hints.ts';
+import { createImmutableTags } from './memory/immutable-tags.ts';
+import { createPushes } from './push/create-pushes.ts';
+import { createReferrersLister, type ReferrersLister } from './pull/list-referrers.ts';
+import { createTagLister, type TagLister } from './pull/list-tags.ts';
+import { createListTurns } from './pull/list-turns.ts';
+import { createManifestMemory } from './memory/manifest-memory.ts';
+import {
+  createMadeRepositories,
+  noteMade,
+  type MadeRepositories,
+} from './memory/made-repositories.ts';
+import { createManifestPuller } from './pull/pull-manifest.ts';
 import {
   asOwn,
   createOwnRepositories,
   notRoots,
   type OwnRepositories,
-} from './own-repositories.ts';
-import { createLastTries, type LastTries } from './last-tries.ts';
-import { createNegativeMemory } from './negative-memory.ts';
-import type { PushSettings } from './push-target.ts';
-import type { Pushes } from './pushes.ts';
-import { createRepairedBlobs } from './repaired-blobs.ts';
-import { createRepositoryChanges } from './repository-changes.ts';
-import { createRepositorySettings, type RepositorySettings } from './repository-settings.ts';
-import { createRepositoryStops } from './repository-stops.ts';
-import { createTagResolver, type TagResolver } from './resolve-tag.ts';
-import { createSpaceGate, type MinFree } from './space-gate.ts';
-import { createUpstreamPace } from './upstream-pace.ts';
-import { createUpstreamSources } from './upstream-sources.ts';
-import { countingRecords, mayAsk, type CountRecords, type RuleOf } from './whose-bytes.ts';
+} from './memory/own-repositories.ts';
+import { createLastTries, type LastTries } from './memory/last-tries.ts';
+import { createNegativeMemory } from './memory/negative-memory.ts';
+import type { PushSettings } from './push/push-target.ts';
+import type { Pushes } from './push/pushes.ts';
+import { createRepairedBlobs } from './pull/repaired-blobs.ts';
+import { createRepositoryChanges } from './memory/repository-changes.ts';
+import { createRepositorySettings, type RepositorySettings } from './push/repository-settings.ts';
+import { createRepositoryStops } from './memory/repository-stops.ts';
+import { createTagResolver, type TagResolver } from './pull/resolve-tag.ts';
+import { createSpaceGate, type MinFree } from './space/space-gate.ts';
+import { createUpstreamPace } from './download/upstream-pace.ts';
+import { createUpstreamSources } from './download/upstream-sources.ts';
+import { countingRecords, mayAsk, type CountRecords, type RuleOf } from './pull/whose-bytes.ts';
 
 export interface CacheParts {
   readonly metadata: Metadata;

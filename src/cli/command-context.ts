@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
-import type { Check } from './doctor-report.ts';
+import type { Check } from './doctor/report.ts';
 import type { ExitName } from './exit-codes.ts';
-import type { ColorChoice, Terminal } from './terminal.ts';
+import type { ColorChoice, Terminal } from './terminal/terminal.ts';
 
 /** What the commands need of the server's own code; `main.ts` hands it in, loaded only when it is called. */
 export interface ProgramParts {

@@ -12,7 +12,7 @@ import { createRecordingTerminal } from '../../tests/support/recording-terminal.
 import type { ServedFolder } from '../../tests/support/served-folder.ts';
 import { serveFolder } from '../../tests/support/served-folder.ts';
 import type { ProgramParts } from './command-context.ts';
-import { failed, passed, warned } from './doctor-report.ts';
+import { failed, passed, warned } from './doctor/report.ts';
 import { runProgram } from './program.ts';
 
 type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void;

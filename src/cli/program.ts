@@ -8,9 +8,9 @@ import {
 } from './command-failure.ts';
 import type { AddCommand, CommandContext, ProgramParts } from './command-context.ts';
 import { exitCodes } from './exit-codes.ts';
-import { addServeCommand } from './serve.ts';
-import type { Terminal } from './terminal.ts';
-import { readVersion } from './version.ts';
+import { addServeCommand } from './commands/serve.ts';
+import type { Terminal } from './terminal/terminal.ts';
+import { readVersion } from './commands/version.ts';
 
 /** Characters a line of help where stdout is no terminal. */
 const helpColumns = 100;

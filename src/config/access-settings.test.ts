@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rootCertificates } from 'node:tls';
-import { homeRegistryOf } from '../domain/registry.ts';
+import { homeRegistryOf } from '../domain/names/registry.ts';
 import type { Config } from './config.ts';
 import { ConfigError, formatProblem } from './config-error.ts';
 import { UnreadableFile } from './file-reader.ts';

@@ -1,5 +1,5 @@
-import type { IpBlock } from '../domain/ip-address.ts';
-import type { PullRule } from '../domain/pull-rule.ts';
+import type { IpBlock } from '../domain/names/ip-address.ts';
+import type { PullRule } from '../domain/rules/pull-rule.ts';
 
 /** Parsed once at start and at each reload; every unit in the name. */
 export interface Config {

@@ -1,8 +1,8 @@
-import { canonicalPrefix } from '../domain/rule-set.ts';
-import { listensTwice, parseListenAddress } from './listen-address.ts';
+import { canonicalPrefix } from '../domain/rules/rule-set.ts';
+import { listensTwice, parseListenAddress } from './schema/listen-address.ts';
 import { nearest } from '../domain/nearest.ts';
-import type { Finding } from './schema-problems.ts';
-import { showValue } from './schema-problems.ts';
+import type { Finding } from './schema/problems.ts';
+import { showValue } from './schema/problems.ts';
 
 /**
  * What no single value shows. Works on unchecked input, so that it is told together with what the schema finds;

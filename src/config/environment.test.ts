@@ -4,7 +4,7 @@ import { ConfigError, formatProblem } from './config-error.ts';
 import { readEnvironment, variableName } from './environment.ts';
 import { UnreadableFile } from './file-reader.ts';
 import { loadConfig } from './load.ts';
-import { settingLeaves } from './schema.ts';
+import { settingLeaves } from './schema/schema.ts';
 
 async function load(env: Record<string, string>, text?: string): ReturnType<typeof loadConfig> {
   return await loadConfig({

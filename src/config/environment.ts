@@ -1,6 +1,6 @@
 import type { ConfigProblem } from './config-error.ts';
 import { nearest } from '../domain/nearest.ts';
-import { settingLeaves } from './schema.ts';
+import { settingLeaves } from './schema/schema.ts';
 import type { YamlSource } from './yaml-source.ts';
 import { readYaml } from './yaml-source.ts';
 

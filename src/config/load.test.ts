@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ruleDefaults } from '../domain/builtin-rules.ts';
-import { createRuleSet } from '../domain/rule-set.ts';
+import { ruleDefaults } from '../domain/rules/builtin-rules.ts';
+import { createRuleSet } from '../domain/rules/rule-set.ts';
 import type { Config } from './config.ts';
 import { ConfigError, formatProblem, problemsMax } from './config-error.ts';
 import type { FileReader } from './file-reader.ts';

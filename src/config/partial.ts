@@ -3,9 +3,9 @@ import { ConfigError, formatKey } from './config-error.ts';
 import { readSmallFile } from './file-reader.ts';
 import type { LoadOptions } from './load.ts';
 import { checkInput, locate, readConfig, readWritten } from './load.ts';
-import { keysAt, settingsSchema } from './schema.ts';
-import type { Finding } from './schema-problems.ts';
-import { findingsOf } from './schema-problems.ts';
+import { keysAt, settingsSchema } from './schema/schema.ts';
+import type { Finding } from './schema/problems.ts';
+import { findingsOf } from './schema/problems.ts';
 import type { Settings } from './settings.ts';
 
 /**

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import type { LoadOptions } from './load.ts';
 import { loadConfig, readConfig } from './load.ts';
 import { printConfig } from './print.ts';
-import { configJsonSchema, keysAt, settingLeaves } from './schema.ts';
+import { configJsonSchema, keysAt, settingLeaves } from './schema/schema.ts';
 
 const text = `drain: 90s
 secretsFile: s.yaml

@@ -1,20 +1,20 @@
 import { resolve } from 'node:path';
-import { overBuiltinRules } from '../domain/builtin-rules.ts';
-import { normalizeHost } from '../domain/host-name.ts';
-import { parseIpBlock } from '../domain/ip-address.ts';
-import type { Credential, PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
-import { canonicalPrefix } from '../domain/rule-set.ts';
+import { overBuiltinRules } from '../domain/rules/builtin-rules.ts';
+import { normalizeHost } from '../domain/names/host-name.ts';
+import { parseIpBlock } from '../domain/names/ip-address.ts';
+import type { Credential, PullRule, UpstreamUrl } from '../domain/rules/pull-rule.ts';
+import { canonicalPrefix } from '../domain/rules/rule-set.ts';
 import { certificateHolder } from './account-in-secret.ts';
 import type { Config, ListenAddress, OidcIssuer } from './config.ts';
-import { parseDuration } from './duration.ts';
+import { parseDuration } from './schema/duration.ts';
 import type { FileReader } from './file-reader.ts';
-import { parseListenAddress } from './listen-address.ts';
+import { parseListenAddress } from './schema/listen-address.ts';
 import type { PemText } from './pem.ts';
 import { readCertificates, readPrivateKey } from './pem.ts';
-import type { Finding } from './schema-problems.ts';
+import type { Finding } from './schema/problems.ts';
 import type { CertificateSettings, OidcSettings, RuleSettings, Settings } from './settings.ts';
-import { parseMinFree, parseSize } from './size.ts';
-import { parseAllowedHost, parseUpstreamUrl } from './upstream-url.ts';
+import { parseMinFree, parseSize } from './schema/size.ts';
+import { parseAllowedHost, parseUpstreamUrl } from './schema/upstream-url.ts';
 
 export interface ResolveOptions {
   readonly cwd: string;

@@ -1,13 +1,13 @@
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Credential } from '../domain/pull-rule.ts';
+import type { Credential } from '../domain/rules/pull-rule.ts';
 import { accountInSecret } from './account-in-secret.ts';
 import type { ConfigProblem } from './config-error.ts';
 import { formatKey } from './config-error.ts';
 import type { FileReader } from './file-reader.ts';
 import { UnreadableFile, decodeText } from './file-reader.ts';
 import { nearest } from '../domain/nearest.ts';
-import { secretName } from './schema-values.ts';
+import { secretName } from './schema/values.ts';
 import type { YamlSource } from './yaml-source.ts';
 import { readYaml, yamlBytesMax } from './yaml-source.ts';
 

@@ -1,4 +1,4 @@
-import type { FailureAction } from '../domain/pull-rule.ts';
+import type { FailureAction } from '../domain/rules/pull-rule.ts';
 
 /** The configuration as it is written, checked and complete: texts with units, defaults filled in. */
 export interface Settings {

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { parseDigest } from './digest.ts';
-import { formatImageName, parseImageName } from './image-name.ts';
-import { formatReference, parseReference } from './reference.ts';
-import { parseRepositoryName } from './repository-name.ts';
-import { parseTag } from './tag.ts';
+import { parseDigest } from './names/digest.ts';
+import { formatImageName, parseImageName } from './names/image-name.ts';
+import { formatReference, parseReference } from './names/reference.ts';
+import { parseRepositoryName } from './names/repository-name.ts';
+import { parseTag } from './names/tag.ts';
 
 const parsers: Readonly<Record<string, (text: string) => string | undefined>> = {
   digest: parseDigest,

@@ -1,8 +1,8 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import type { IpBlock } from '../domain/ip-address.ts';
-import { parseIpBlock } from '../domain/ip-address.ts';
+import type { IpBlock } from '../domain/names/ip-address.ts';
+import { parseIpBlock } from '../domain/names/ip-address.ts';
 import type { ClientRules } from './client.ts';
 import { clientBehind, isForwarded, isOwnHost, isTrustedProxy } from './client.ts';
 import { isLoopbackAddress } from './loopback.ts';

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { IpBlock } from '../domain/ip-address.ts';
-import { isInBlock, parseIpAddress } from '../domain/ip-address.ts';
+import type { IpBlock } from '../domain/names/ip-address.ts';
+import { isInBlock, parseIpAddress } from '../domain/names/ip-address.ts';
 import { hostnameOf, isLoopbackAddress, isLoopbackName } from './loopback.ts';
 
 /** What a listener knows of whom it serves: from the configuration in force. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { sourceOf } from '../domain/client-source.ts';
+import { sourceOf } from '../domain/names/client-source.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Holding } from '../domain/fair-memory.ts';
 import type { Client, ClientRules, Peer } from './client.ts';
@@ -9,9 +9,9 @@ import { crossSiteReason } from './cross-site.ts';
 import { isLoopbackAddress } from './loopback.ts';
 import { Progress } from './progress.ts';
 import type { Incoming, Reply, Served } from './reply.ts';
-import { createRequestBody, hasBody } from './request-body.ts';
-import type { RequestBody } from './request-body.ts';
-import type { WholeBodies } from './whole-bodies.ts';
+import { createRequestBody, hasBody } from './bodies/request-body.ts';
+import type { RequestBody } from './bodies/request-body.ts';
+import type { WholeBodies } from './bodies/whole-bodies.ts';
 
 /** A body that is read whole is gathered in blocks of this size: its chunks, which a client may send byte by byte, cost more than they hold. */
 const blockBytes = 16 * 1024;

@@ -1,4 +1,4 @@
-import { parseIpAddress } from '../domain/ip-address.ts';
+import { parseIpAddress } from '../domain/names/ip-address.ts';
 
 /** 127.0.0.0/8 and ::1, also as an IPv6 listener sees them. */
 export function isLoopbackAddress(address: string): boolean {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ByteSource, ByteSpan, ByteStream } from '../domain/byte-source.ts';
-import type { RegistryKey } from '../domain/registry.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
 import type { Verdict } from '../domain/verdict.ts';
 
 /** What a handler sees of a request. */

@@ -5,17 +5,17 @@ import { createServer as createSecureServer } from 'node:https';
 import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { createSecureContext } from 'node:tls';
-import { createBodySender } from './body.ts';
-import type { BodyBuffers } from './body-buffers.ts';
+import { createBodySender } from './bodies/body.ts';
+import type { BodyBuffers } from './bodies/body-buffers.ts';
 import type { ClientRules } from './client.ts';
 import { isTrustedProxy, noClientRules } from './client.ts';
-import { createConnectionPlaces } from './connection-places.ts';
-import { createConnections } from './connections.ts';
-import type { Connections } from './connections.ts';
+import { createConnectionPlaces } from './connections/connection-places.ts';
+import { createConnections } from './connections/connections.ts';
+import type { Connections } from './connections/connections.ts';
 import { Exchange } from './exchange.ts';
 import type { Connection, ExchangeOwner } from './exchange.ts';
 import { badHost, hostProblem, refuse } from './bad-request.ts';
-import { createCertificateNames, withNames } from './certificate-names.ts';
+import { createCertificateNames, withNames } from './connections/certificate-names.ts';
 import { progressLimits } from './progress.ts';
 import type { ProgressLimits } from './progress.ts';
 import type { Handler, Incoming, Reply, Served, ReplyNote } from './reply.ts';
@@ -24,11 +24,11 @@ import {
   handshakeRefusal,
   parserRefusal,
   type RefusedConnection,
-} from './refused-connection.ts';
+} from './connections/refused-connection.ts';
 import { createIds, givenId, isNamed } from './request-id.ts';
 import type { Timer } from './timer.ts';
-import { createWholeBodies } from './whole-bodies.ts';
-import type { WholeBodies } from './whole-bodies.ts';
+import { createWholeBodies } from './bodies/whole-bodies.ts';
+import type { WholeBodies } from './bodies/whole-bodies.ts';
 import { createWriter } from './writer.ts';
 
 /** PEM texts; what follows the server's certificate in `cert` goes out with it. */

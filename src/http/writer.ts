@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { ByteSource } from '../domain/byte-source.ts';
-import type { BodySender } from './body.ts';
+import type { BodySender } from './bodies/body.ts';
 import type { Exchange } from './exchange.ts';
-import { heldBody } from './held-body.ts';
-import { linger, passOver } from './linger.ts';
+import { heldBody } from './bodies/held-body.ts';
+import { linger, passOver } from './connections/linger.ts';
 import type { Reply, ReplyNote } from './reply.ts';
 import type { Timer } from './timer.ts';
 

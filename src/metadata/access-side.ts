@@ -1,11 +1,11 @@
-import { findAccessKey, listAccessKeys } from './access-keys.ts';
-import type { AccessMetadata } from './access-metadata.ts';
-import { findAccount, listAccounts } from './accounts.ts';
-import { auditPrunedMax, listAudit } from './audit.ts';
-import { findRegistryPolicy, listIdentityPolicies } from './policies.ts';
-import { findPrincipal, listPrincipals } from './principals.ts';
+import { findAccessKey, listAccessKeys } from './rows/access-keys.ts';
+import type { AccessMetadata } from './contract/access-metadata.ts';
+import { findAccount, listAccounts } from './rows/accounts.ts';
+import { auditPrunedMax, listAudit } from './rows/audit.ts';
+import { findRegistryPolicy, listIdentityPolicies } from './rows/policies.ts';
+import { findPrincipal, listPrincipals } from './rows/principals.ts';
 import type { Read } from './store.ts';
-import { findToken, listTokens } from './tokens.ts';
+import { findToken, listTokens } from './rows/tokens.ts';
 import type { Write } from './writes.ts';
 
 /** Rows in one transaction; others' writes come between. */

@@ -1,10 +1,10 @@
-import { findBlobHolders } from './blob-holds.ts';
-import { dropAllDeleted } from './deleted-repositories.ts';
-import { listImages } from './images.ts';
-import type { RegistryMetadata } from './registry-metadata.ts';
-import { listRepositories } from './repository-settings.ts';
+import { findBlobHolders } from './rows/blob-holds.ts';
+import { dropAllDeleted } from './rows/deleted-repositories.ts';
+import { listImages } from './rows/images.ts';
+import type { RegistryMetadata } from './contract/registry-metadata.ts';
+import { listRepositories } from './rows/repository-settings.ts';
 import type { Read } from './store.ts';
-import { listTagRows } from './tags.ts';
+import { listTagRows } from './rows/tags.ts';
 import type { Write } from './writes.ts';
 
 export function createRegistrySide(read: Read, write: Write): RegistryMetadata {

@@ -1,14 +1,14 @@
 import { createAccessSide } from './access-side.ts';
-import { findBlobClaim } from './blobs.ts';
-import { findChildren, findManifest, findManifestInfo, listReferrers } from './manifests.ts';
+import { findBlobClaim } from './rows/blobs.ts';
+import { findChildren, findManifest, findManifestInfo, listReferrers } from './rows/manifests.ts';
 import { errorText } from '../domain/error-text.ts';
-import { MetadataError } from './metadata-error.ts';
-import type { Metadata } from './metadata.ts';
-import { listPulls, prunedMax } from './pulls.ts';
+import { MetadataError } from './contract/metadata-error.ts';
+import type { Metadata } from './contract/metadata.ts';
+import { listPulls, prunedMax } from './rows/pulls.ts';
 import { createRegistrySide } from './registry-side.ts';
-import { findRepository } from './repositories.ts';
-import type { Sql } from './schema.ts';
-import { findTag, listTags, tagHistory } from './tags.ts';
+import { findRepository } from './rows/repositories.ts';
+import type { Sql } from './sql/schema.ts';
+import { findTag, listTags, tagHistory } from './rows/tags.ts';
 import type { Write } from './writes.ts';
 
 /** Records in one transaction; others' writes come between. */

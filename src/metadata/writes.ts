@@ -1,20 +1,24 @@
-import { createAccessKey, deleteAccessKey } from './access-keys.ts';
-import { createAccount } from './accounts.ts';
-import { appendAudit, pruneAudit } from './audit.ts';
-import { holdBlob, releaseBlob } from './blob-holds.ts';
-import { proveBlob, recordFetch } from './blobs.ts';
-import { deleteManifest, deleteTag } from './delete-content.ts';
-import { deleteRepository, dropDeleted } from './deleted-repositories.ts';
-import { storeManifest } from './manifests.ts';
-import { deleteIdentityPolicy, putIdentityPolicy, setRegistryPolicy } from './policies.ts';
-import { createPrincipal, deletePrincipal } from './principals.ts';
-import { prunePulls, recordPulls } from './pulls.ts';
-import { putManifest } from './put-manifest.ts';
-import { stopRepository } from './repositories.ts';
-import { createRepository, setRepositoryPolicy, setTagMutability } from './repository-settings.ts';
-import type { Sql } from './schema.ts';
-import { markTag, setTag, validateTag } from './tags.ts';
-import { createToken, deleteToken, touchCredentials } from './tokens.ts';
+import { createAccessKey, deleteAccessKey } from './rows/access-keys.ts';
+import { createAccount } from './rows/accounts.ts';
+import { appendAudit, pruneAudit } from './rows/audit.ts';
+import { holdBlob, releaseBlob } from './rows/blob-holds.ts';
+import { proveBlob, recordFetch } from './rows/blobs.ts';
+import { deleteManifest, deleteTag } from './rows/delete-content.ts';
+import { deleteRepository, dropDeleted } from './rows/deleted-repositories.ts';
+import { storeManifest } from './rows/manifests.ts';
+import { deleteIdentityPolicy, putIdentityPolicy, setRegistryPolicy } from './rows/policies.ts';
+import { createPrincipal, deletePrincipal } from './rows/principals.ts';
+import { prunePulls, recordPulls } from './rows/pulls.ts';
+import { putManifest } from './rows/put-manifest.ts';
+import { stopRepository } from './rows/repositories.ts';
+import {
+  createRepository,
+  setRepositoryPolicy,
+  setTagMutability,
+} from './rows/repository-settings.ts';
+import type { Sql } from './sql/schema.ts';
+import { markTag, setTag, validateTag } from './rows/tags.ts';
+import { createToken, deleteToken, touchCredentials } from './rows/tokens.ts';
 
 /**
  * Every write by its name: what may be asked of the writing side, which may be another thread. Each runs in a transaction of

@@ -1,5 +1,5 @@
 import type { ByteReader, ByteSpan } from '../domain/byte-source.ts';
-import type { Digest } from '../domain/digest.ts';
+import type { Digest } from '../domain/names/digest.ts';
 import type { VerifiedFile } from './spool.ts';
 
 /** Content-addressed bytes. A blob is there whole or not at all, under its digest; presence here is the truth for bytes. */

@@ -1,4 +1,4 @@
-import type { Digest } from '../domain/digest.ts';
+import type { Digest } from '../domain/names/digest.ts';
 import type { FailureKind, FailureReason } from '../domain/upstream-failure.ts';
 
 /** What happens, told once; telemetry makes metrics, logs and pull records of it. Never awaited, never throws. */

@@ -1,5 +1,5 @@
 import type { ByteSpan } from '../domain/byte-source.ts';
-import type { Digest } from '../domain/digest.ts';
+import type { Digest } from '../domain/names/digest.ts';
 
 declare const verified: unique symbol;
 

@@ -1,6 +1,6 @@
-import type { Digest, DigestAlgorithm } from '../domain/digest.ts';
-import type { RegistryKey } from '../domain/registry.ts';
-import type { RepositoryName } from '../domain/repository-name.ts';
+import type { Digest, DigestAlgorithm } from '../domain/names/digest.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
+import type { RepositoryName } from '../domain/names/repository-name.ts';
 import type { VerifiedFile } from './spool.ts';
 
 /** Appends that begin and end at multiples of it are the cheap ones. */

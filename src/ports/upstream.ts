@@ -1,8 +1,8 @@
-import type { Digest } from '../domain/digest.ts';
-import type { Descriptor } from '../domain/manifest.ts';
-import type { PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
-import type { Reference } from '../domain/reference.ts';
-import type { RepositoryName } from '../domain/repository-name.ts';
+import type { Digest } from '../domain/names/digest.ts';
+import type { Descriptor } from '../domain/manifests/manifest.ts';
+import type { PullRule, UpstreamUrl } from '../domain/rules/pull-rule.ts';
+import type { Reference } from '../domain/names/reference.ts';
+import type { RepositoryName } from '../domain/names/repository-name.ts';
 
 /** Which repository at which of a rule's URLs. */
 export interface UpstreamTarget {

@@ -4,17 +4,17 @@ import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { Spool } from '../ports/spool.ts';
 import type { Uploads } from '../ports/uploads.ts';
-import { createFileBlobs } from './blobs.ts';
-import { nodeFileSystem } from './file-system.ts';
-import type { FileSystem } from './file-system.ts';
-import { createFolders, makeFolders } from './folders.ts';
-import { createHashPool } from './hash-pool.ts';
-import type { HashPool } from './hash-pool.ts';
-import { createFileSpool } from './spool.ts';
-import { createIdleHashes } from './upload-data-file.ts';
-import { createUploadShelf } from './upload-shelf-files.ts';
-import { createUploads } from './uploads.ts';
-import type { UploadsContext } from './uploads.ts';
+import { createFileBlobs } from './blobs/blobs.ts';
+import { nodeFileSystem } from './disk/file-system.ts';
+import type { FileSystem } from './disk/file-system.ts';
+import { createFolders, makeFolders } from './disk/folders.ts';
+import { createHashPool } from './hash/hash-pool.ts';
+import type { HashPool } from './hash/hash-pool.ts';
+import { createFileSpool } from './spool/spool.ts';
+import { createIdleHashes } from './uploads/upload-data-file.ts';
+import { createUploadShelf } from './uploads/upload-shelf-files.ts';
+import { createUploads } from './uploads/uploads.ts';
+import type { UploadsContext } from './uploads/uploads.ts';
 
 export interface FileStorageOptions {
   readonly dataDir: string;

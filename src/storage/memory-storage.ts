@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
 import { contiguousUntil } from '../domain/byte-range.ts';
 import type { ByteReader, ByteSpan } from '../domain/byte-source.ts';
-import { algorithmOf, hexOf } from '../domain/digest.ts';
-import type { Digest } from '../domain/digest.ts';
+import { algorithmOf, hexOf } from '../domain/names/digest.ts';
+import type { Digest } from '../domain/names/digest.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Spool, SpoolFile, VerifiedFile } from '../ports/spool.ts';
 import type { Storage } from './file-storage.ts';
-import { byteLengthOf, bytesBetween } from './buffers.ts';
-import { enterSpan, missingIn } from './spans.ts';
-import { systemClock } from './system-clock.ts';
+import { byteLengthOf, bytesBetween } from './disk/buffers.ts';
+import { enterSpan, missingIn } from './spool/spans.ts';
+import { systemClock } from '../coordination/system-clock.ts';
 import { createMemoryShelf } from './upload-memory.ts';
-import { createUploads } from './uploads.ts';
-import { markVerified, takeoverOf } from './verified-file.ts';
+import { createUploads } from './uploads/uploads.ts';
+import { markVerified, takeoverOf } from './blobs/verified-file.ts';
 
 /** A partial that a journal has kept. */
 interface Kept {

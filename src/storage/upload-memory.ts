@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { UploadPlace } from '../ports/uploads.ts';
-import { byteLengthOf } from './buffers.ts';
-import type { UploadData, UploadShelf } from './upload-data.ts';
+import { byteLengthOf } from './disk/buffers.ts';
+import type { UploadData, UploadShelf } from './uploads/upload-data.ts';
 
 /** Uploads of one process's life; `place` makes a blob of the bytes. */
 export function createMemoryShelf(place: (path: string, bytes: Uint8Array) => void): UploadShelf {

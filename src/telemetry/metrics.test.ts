@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Digest } from '../domain/digest.ts';
+import type { Digest } from '../domain/names/digest.ts';
 import type { Event } from '../ports/events.ts';
 import type { Metrics } from './metrics.ts';
 import { createMetrics } from './metrics.ts';

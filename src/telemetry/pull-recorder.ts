@@ -1,6 +1,6 @@
-import { sourceOf } from '../domain/client-source.ts';
-import type { Digest } from '../domain/digest.ts';
-import type { RegistryKey } from '../domain/registry.ts';
+import { sourceOf } from '../domain/names/client-source.ts';
+import type { Digest } from '../domain/names/digest.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
 import type { Verdict } from '../domain/verdict.ts';
 import type { Clock } from '../ports/clock.ts';
 

@@ -1,4 +1,4 @@
-import type { RegistryKey } from '../domain/registry.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
 import type { Verdict } from '../domain/verdict.ts';
 
 /** What telemetry reads of a finished exchange; the http side's `Served` is one. */

@@ -1,5 +1,5 @@
-import { parseDigest } from '../domain/digest.ts';
-import type { RegistryKey } from '../domain/registry.ts';
+import { parseDigest } from '../domain/names/digest.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Event, Events } from '../ports/events.ts';
 import type { AccessLog } from './access-log.ts';

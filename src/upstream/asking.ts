@@ -1,17 +1,17 @@
 import type { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { UpstreamRequestKind } from '../ports/events.ts';
-import { classifyAddress, classifyHost, type Admission } from './address-guard.ts';
-import type { Authorization } from './authorization.ts';
-import { discard } from './body-reading.ts';
-import type { PoolName } from './dispatchers.ts';
-import type { Resolver } from './dns.ts';
-import { type Answer, headerOf } from './exchange.ts';
+import { classifyAddress, classifyHost, type Admission } from './wire/address-guard.ts';
+import type { Authorization } from './login/authorization.ts';
+import { discard } from './content/body-reading.ts';
+import type { PoolName } from './wire/dispatchers.ts';
+import type { Resolver } from './wire/dns.ts';
+import { type Answer, headerOf } from './wire/exchange.ts';
 import { failure } from './failures.ts';
 import type { Origin } from './origin.ts';
-import { hostnameOf, isNamed } from './realm-guard.ts';
-import { isRedirect, refererOf, repositoryIn } from './redirects.ts';
-import type { Hop, Wire } from './wire.ts';
+import { hostnameOf, isNamed } from './login/realm-guard.ts';
+import { isRedirect, refererOf, repositoryIn } from './wire/redirects.ts';
+import type { Hop, Wire } from './wire/wire.ts';
 
 /** What is asked of a rule's URL, wherever its redirects lead. */
 export interface Question {

@@ -1,4 +1,4 @@
-import type { PullRule, UpstreamUrl } from '../domain/pull-rule.ts';
+import type { PullRule, UpstreamUrl } from '../domain/rules/pull-rule.ts';
 
 /** Which of a rule's URLs a call is for. */
 export interface Origin {

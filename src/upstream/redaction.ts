@@ -1,4 +1,4 @@
-import type { Credential, PullRule } from '../domain/pull-rule.ts';
+import type { Credential, PullRule } from '../domain/rules/pull-rule.ts';
 
 /** The secrets of one credential, and the tokens that were got with it: what no text of an upstream may repeat. */
 export interface Secrets {

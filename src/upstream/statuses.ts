@@ -1,11 +1,11 @@
 import type { FailureKind, FailureReason, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
-import { discard, readFront } from './body-reading.ts';
-import type { Answer } from './exchange.ts';
-import { headerOf } from './exchange.ts';
+import { discard, readFront } from './content/body-reading.ts';
+import type { Answer } from './wire/exchange.ts';
+import { headerOf } from './wire/exchange.ts';
 import { failure } from './failures.ts';
 import type { Secrets } from './redaction.ts';
-import { parseRetryAfter, sentAt } from './retry-after.ts';
+import { parseRetryAfter, sentAt } from './wire/retry-after.ts';
 
 const messageCharactersMax = 200;
 

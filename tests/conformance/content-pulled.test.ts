@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
-import { mediaTypes } from '../../src/domain/media-type.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import {
   algorithms,
   assertError,

@@ -1,7 +1,7 @@
 import { equal, ok } from 'node:assert/strict';
 import { basename, dirname } from 'node:path';
 import { after, before, test } from 'node:test';
-import { mediaTypes } from '../../src/domain/media-type.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import { rulesOnly, startBreakwater, type Breakwater } from '../support/breakwater.ts';
 import {
   countCalls,

@@ -1,6 +1,6 @@
 // Every kind of manifest that is pushed, with what it refers to pushed before it.
 import { randomBytes } from 'node:crypto';
-import { mediaTypes } from '../../src/domain/media-type.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import { descriptorOf, digestOf } from './registry-client.ts';
 import type { Algorithm, Descriptor, RegistryClient } from './registry-client.ts';
 

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { mediaTypes } from '../../src/domain/media-type.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import type { HttpAnswer } from '../support/http-exchange.ts';
 import { administratorHeader, startPullServer } from '../support/pull-server.ts';
 import type { PullServer } from '../support/pull-server.ts';

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { mediaTypes } from '../../src/domain/media-type.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import { index, indexOf, manifestKinds } from './manifest-kinds.ts';
 import {
   algorithms,

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { mediaTypes } from '../../src/domain/media-type.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import type { HttpAnswer } from '../support/http-exchange.ts';
 import { artifact, artifactType, emptyType, index, indexOf, plain } from './manifest-kinds.ts';
 import {

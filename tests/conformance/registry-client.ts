@@ -2,7 +2,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
-import { mediaTypes } from '../../src/domain/media-type.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import { basicOf, rulesOnly, startBreakwater } from '../support/breakwater.ts';
 import type { Breakwater, BreakwaterOptions } from '../support/breakwater.ts';
 import type { HttpAnswer } from '../support/http-exchange.ts';

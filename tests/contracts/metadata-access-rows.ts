@@ -4,7 +4,7 @@ import type {
   AuditRow,
   PrincipalRow,
   TokenRow,
-} from '../../src/metadata/access-metadata.ts';
+} from '../../src/metadata/contract/access-metadata.ts';
 import type { MetadataRow } from './metadata-row.ts';
 import { home } from './metadata-samples.ts';
 

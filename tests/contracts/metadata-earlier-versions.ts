@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Metadata } from '../../src/metadata/metadata.ts';
+import type { Metadata } from '../../src/metadata/contract/metadata.ts';
 import { checkFirstContent, makeFirstDatabase } from './metadata-first-version.ts';
 import { checkThirdContent, makeThirdDatabase } from './metadata-third-version.ts';
 

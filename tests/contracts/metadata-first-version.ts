@@ -1,8 +1,8 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import { mutableTags } from '../../src/domain/tag-mutability.ts';
-import type { Metadata } from '../../src/metadata/metadata.ts';
+import { mutableTags } from '../../src/domain/names/tag-mutability.ts';
+import type { Metadata } from '../../src/metadata/contract/metadata.ts';
 import { up } from '../../src/metadata/migrations/001-pull-cache.ts';
 import { digestOf, home, keyOf, push, pushInput, tagOf } from './metadata-samples.ts';
 

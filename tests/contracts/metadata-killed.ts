@@ -1,5 +1,5 @@
 // Stores and pushes manifests until it is killed, and tells the id of each that was acknowledged with all before it.
-import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
+import { openSqliteMetadata } from '../../src/metadata/engine/sqlite.ts';
 import { manifestInput, push, pushInput } from './metadata-samples.ts';
 
 const [file = '', from = '0'] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { Digest } from '../../src/domain/digest.ts';
-import type { Metadata } from '../../src/metadata/metadata.ts';
-import type { PutManifestInput } from '../../src/metadata/registry-metadata.ts';
+import type { Digest } from '../../src/domain/names/digest.ts';
+import type { Metadata } from '../../src/metadata/contract/metadata.ts';
+import type { PutManifestInput } from '../../src/metadata/contract/registry-metadata.ts';
 import type { MetadataRow } from './metadata-row.ts';
 import {
   digestOf,

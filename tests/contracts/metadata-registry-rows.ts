@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import fc from 'fast-check';
-import { mutableTags } from '../../src/domain/tag-mutability.ts';
-import type { ImageRow } from '../../src/metadata/registry-metadata.ts';
+import { mutableTags } from '../../src/domain/names/tag-mutability.ts';
+import type { ImageRow } from '../../src/metadata/contract/registry-metadata.ts';
 import { countingRows } from './metadata-counting-rows.ts';
 import type { MetadataRow } from './metadata-row.ts';
 import {

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
-import type { Digest } from '../../src/domain/digest.ts';
-import { homeRegistry } from '../../src/domain/registry.ts';
-import type { RegistryKey } from '../../src/domain/registry.ts';
-import type { RepositoryName } from '../../src/domain/repository-name.ts';
-import type { Tag } from '../../src/domain/tag.ts';
+import type { Digest } from '../../src/domain/names/digest.ts';
+import { homeRegistry } from '../../src/domain/names/registry.ts';
+import type { RegistryKey } from '../../src/domain/names/registry.ts';
+import type { RepositoryName } from '../../src/domain/names/repository-name.ts';
+import type { Tag } from '../../src/domain/names/tag.ts';
 import type {
   Metadata,
   RepositoryKey,
   StoredManifest,
   StoreManifestInput,
-} from '../../src/metadata/metadata.ts';
-import type { PutManifestInput } from '../../src/metadata/registry-metadata.ts';
+} from '../../src/metadata/contract/metadata.ts';
+import type { PutManifestInput } from '../../src/metadata/contract/registry-metadata.ts';
 
 export const home: RegistryKey = homeRegistry;
 

@@ -7,33 +7,33 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, suite, test } from 'node:test';
 import { Kysely } from 'kysely';
-import { mutableTags } from '../../src/domain/tag-mutability.ts';
-import { findAccessKey, listAccessKeys } from '../../src/metadata/access-keys.ts';
-import { findAccount, listAccounts } from '../../src/metadata/accounts.ts';
-import { listAudit, pruneAudit } from '../../src/metadata/audit.ts';
-import { findBlobHolders } from '../../src/metadata/blob-holds.ts';
-import { findBlobClaim } from '../../src/metadata/blobs.ts';
-import { listImages } from '../../src/metadata/images.ts';
+import { mutableTags } from '../../src/domain/names/tag-mutability.ts';
+import { findAccessKey, listAccessKeys } from '../../src/metadata/rows/access-keys.ts';
+import { findAccount, listAccounts } from '../../src/metadata/rows/accounts.ts';
+import { listAudit, pruneAudit } from '../../src/metadata/rows/audit.ts';
+import { findBlobHolders } from '../../src/metadata/rows/blob-holds.ts';
+import { findBlobClaim } from '../../src/metadata/rows/blobs.ts';
+import { listImages } from '../../src/metadata/rows/images.ts';
 import {
   findChildren,
   findManifest,
   findManifestInfo,
   listReferrers,
-} from '../../src/metadata/manifests.ts';
-import type { MetadataError } from '../../src/metadata/metadata-error.ts';
-import { schemaVersion } from '../../src/metadata/migrate.ts';
-import { nodeSqliteDialect } from '../../src/metadata/node-sqlite-dialect.ts';
-import { findRegistryPolicy, listIdentityPolicies } from '../../src/metadata/policies.ts';
-import { findPrincipal, listPrincipals } from '../../src/metadata/principals.ts';
-import { listPulls } from '../../src/metadata/pulls.ts';
-import { findRepository } from '../../src/metadata/repositories.ts';
-import { listRepositories } from '../../src/metadata/repository-settings.ts';
-import type { Schema, Sql } from '../../src/metadata/schema.ts';
-import { openSqliteWriter } from '../../src/metadata/sqlite-writer.ts';
-import { metadataOn, openSqliteMetadata } from '../../src/metadata/sqlite.ts';
-import { findTag, listTagRows, listTags, tagHistory } from '../../src/metadata/tags.ts';
-import { findToken, listTokens } from '../../src/metadata/tokens.ts';
-import { startWriteThread, waitingMax } from '../../src/metadata/write-thread.ts';
+} from '../../src/metadata/rows/manifests.ts';
+import type { MetadataError } from '../../src/metadata/contract/metadata-error.ts';
+import { schemaVersion } from '../../src/metadata/engine/migrate.ts';
+import { nodeSqliteDialect } from '../../src/metadata/engine/node-sqlite-dialect.ts';
+import { findRegistryPolicy, listIdentityPolicies } from '../../src/metadata/rows/policies.ts';
+import { findPrincipal, listPrincipals } from '../../src/metadata/rows/principals.ts';
+import { listPulls } from '../../src/metadata/rows/pulls.ts';
+import { findRepository } from '../../src/metadata/rows/repositories.ts';
+import { listRepositories } from '../../src/metadata/rows/repository-settings.ts';
+import type { Schema, Sql } from '../../src/metadata/sql/schema.ts';
+import { openSqliteWriter } from '../../src/metadata/engine/sqlite-writer.ts';
+import { metadataOn, openSqliteMetadata } from '../../src/metadata/engine/sqlite.ts';
+import { findTag, listTagRows, listTags, tagHistory } from '../../src/metadata/rows/tags.ts';
+import { findToken, listTokens } from '../../src/metadata/rows/tokens.ts';
+import { startWriteThread, waitingMax } from '../../src/metadata/engine/write-thread.ts';
 import { earlierVersions } from './metadata-earlier-versions.ts';
 import {
   digestOf,

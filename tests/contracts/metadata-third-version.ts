@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import type { Metadata } from '../../src/metadata/metadata.ts';
+import type { Metadata } from '../../src/metadata/contract/metadata.ts';
 import { up as pullCache } from '../../src/metadata/migrations/001-pull-cache.ts';
 import { up as registry } from '../../src/metadata/migrations/002-registry.ts';
 import { up as access } from '../../src/metadata/migrations/003-access.ts';

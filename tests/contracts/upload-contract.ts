@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RegistryKey } from '../../src/domain/registry.ts';
-import { parseRepositoryName } from '../../src/domain/repository-name.ts';
+import type { RegistryKey } from '../../src/domain/names/registry.ts';
+import { parseRepositoryName } from '../../src/domain/names/repository-name.ts';
 import type { UploadPlace, Uploads } from '../../src/ports/uploads.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { blobBytes, listed, sample, store } from '../support/storage-samples.ts';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
-import { nodeFileSystem } from '../../src/storage/file-system.ts';
+import { nodeFileSystem } from '../../src/storage/disk/file-system.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
-import { systemClock } from '../../src/storage/system-clock.ts';
+import { systemClock } from '../../src/coordination/system-clock.ts';
 import {
   assertBytes,
   createCacheRig,
@@ -22,7 +22,7 @@ import {
   type FailingFileSystem,
 } from '../support/failing-file-system.ts';
 import { createScriptedUpstream, failure } from '../support/scripted-upstream.ts';
-import { mediaTypes } from '../../src/domain/media-type.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 
 const size = 300_000;
 

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import type { Metadata } from '../../src/metadata/metadata.ts';
+import type { Metadata } from '../../src/metadata/contract/metadata.ts';
 import type { Event } from '../../src/ports/events.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts';

@@ -1,8 +1,8 @@
 // Run by memory-bounds.test.ts with a small heap: many distinct lists and failures pass through one cache. Prints what is left at the end.
 import { createCacheRig } from '../support/cache-rig.ts';
 import { createScriptedUpstream, digestOf, failure } from '../support/scripted-upstream.ts';
-import type { Digest } from '../../src/domain/digest.ts';
-import type { Descriptor } from '../../src/domain/manifest.ts';
+import type { Digest } from '../../src/domain/names/digest.ts';
+import type { Descriptor } from '../../src/domain/manifests/manifest.ts';
 
 const subjects = 120;
 const descriptorsEach = 2000;

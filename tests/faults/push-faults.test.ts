@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { RegistryError } from '../../src/domain/errors.ts';
-import type { Metadata } from '../../src/metadata/metadata.ts';
-import { MetadataError } from '../../src/metadata/metadata-error.ts';
+import type { Metadata } from '../../src/metadata/contract/metadata.ts';
+import { MetadataError } from '../../src/metadata/contract/metadata-error.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
-import { nodeFileSystem } from '../../src/storage/file-system.ts';
+import { nodeFileSystem } from '../../src/storage/disk/file-system.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
-import { systemClock } from '../../src/storage/system-clock.ts';
+import { systemClock } from '../../src/coordination/system-clock.ts';
 import {
   assertBytes,
   createCacheRig,

@@ -2,7 +2,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { mediaTypes } from '../../src/domain/media-type.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import {
   descriptorOf,
   digestOf,

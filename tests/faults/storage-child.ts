@@ -1,5 +1,5 @@
 import { createFileStorage } from '../../src/storage/file-storage.ts';
-import { systemClock } from '../../src/storage/system-clock.ts';
+import { systemClock } from '../../src/coordination/system-clock.ts';
 import { sample } from '../support/storage-samples.ts';
 
 /** Downloads the samples of the seeds given on the command line, telling each adoption, until it is killed. */

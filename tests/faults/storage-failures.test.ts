@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import type { SpoolFile } from '../../src/ports/spool.ts';
-import { nodeFileSystem } from '../../src/storage/file-system.ts';
+import { nodeFileSystem } from '../../src/storage/disk/file-system.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { createFailingFileSystem } from '../support/failing-file-system.ts';

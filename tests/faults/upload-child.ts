@@ -1,5 +1,5 @@
 import { createFileStorage } from '../../src/storage/file-storage.ts';
-import { systemClock } from '../../src/storage/system-clock.ts';
+import { systemClock } from '../../src/coordination/system-clock.ts';
 import { sample } from '../support/storage-samples.ts';
 import { takeUpload, uploadPlace } from '../support/upload-samples.ts';
 

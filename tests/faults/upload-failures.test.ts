@@ -3,12 +3,12 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { nodeFileSystem } from '../../src/storage/file-system.ts';
-import type { FileSystem } from '../../src/storage/file-system.ts';
+import { nodeFileSystem } from '../../src/storage/disk/file-system.ts';
+import type { FileSystem } from '../../src/storage/disk/file-system.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
-import { createHashPool } from '../../src/storage/hash-pool.ts';
-import { createWriteBlocks } from '../../src/storage/write-blocks.ts';
+import { createHashPool } from '../../src/storage/hash/hash-pool.ts';
+import { createWriteBlocks } from '../../src/storage/disk/write-blocks.ts';
 import { createFailingFileSystem } from '../support/failing-file-system.ts';
 import { createFakeClock } from '../support/fake-clock.ts';
 import {

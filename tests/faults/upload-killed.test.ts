@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
-import { systemClock } from '../../src/storage/system-clock.ts';
+import { systemClock } from '../../src/coordination/system-clock.ts';
 import {
   blobBytes,
   listed,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import type { Digest } from '../../src/domain/digest.ts';
+import type { Digest } from '../../src/domain/names/digest.ts';
 import {
   createRig,
   digestOf,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
-import type { PullRule } from '../../src/domain/pull-rule.ts';
+import type { PullRule } from '../../src/domain/rules/pull-rule.ts';
 import {
   createRig,
   digestOf,

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { buffer } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import type { Credential } from '../../src/domain/pull-rule.ts';
+import type { Credential } from '../../src/domain/rules/pull-rule.ts';
 import {
   createRig,
   failureOf,

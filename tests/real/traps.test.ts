@@ -1,8 +1,8 @@
 // Rows of the traps that are about limits, closed names, freshness and what a crash leaves, counted in upstream requests.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { UpstreamView } from '../../src/domain/admin-view.ts';
-import type { Explanation } from '../../src/domain/explanation.ts';
+import type { UpstreamView } from '../../src/contract/admin-view.ts';
+import type { Explanation } from '../../src/contract/explanation.ts';
 import { basicOf, rulesOnly } from '../support/breakwater.ts';
 import { publicRegistries, type RateLimit } from '../support/front-behaviour.ts';
 import { startFront, type Front } from '../support/front.ts';

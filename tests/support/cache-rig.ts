@@ -8,15 +8,15 @@ import {
   type CacheParts,
   type RunningCache,
 } from '../../src/cache/create-cache.ts';
-import { ruleDefaults } from '../../src/domain/builtin-rules.ts';
+import { ruleDefaults } from '../../src/domain/rules/builtin-rules.ts';
 import type { ByteSource, ByteSpan } from '../../src/domain/byte-source.ts';
-import type { PullRule, PullTarget } from '../../src/domain/pull-rule.ts';
-import { parseReference } from '../../src/domain/reference.ts';
-import { homeRegistry } from '../../src/domain/registry.ts';
-import { parseRepositoryName } from '../../src/domain/repository-name.ts';
-import { createRuleSet } from '../../src/domain/rule-set.ts';
-import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
-import type { Metadata, RepositoryKey } from '../../src/metadata/metadata.ts';
+import type { PullRule, PullTarget } from '../../src/domain/rules/pull-rule.ts';
+import { parseReference } from '../../src/domain/names/reference.ts';
+import { homeRegistry } from '../../src/domain/names/registry.ts';
+import { parseRepositoryName } from '../../src/domain/names/repository-name.ts';
+import { createRuleSet } from '../../src/domain/rules/rule-set.ts';
+import { openSqliteMetadata } from '../../src/metadata/engine/sqlite.ts';
+import type { Metadata, RepositoryKey } from '../../src/metadata/contract/metadata.ts';
 import type { Event } from '../../src/ports/events.ts';
 import type { Upstream } from '../../src/ports/upstream.ts';
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts';

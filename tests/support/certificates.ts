@@ -1,5 +1,5 @@
-import { createAuthority, createServerCertificate } from '../../src/cli/tls-certificates.ts';
-import type { KeyPair } from '../../src/cli/tls-certificates.ts';
+import { createAuthority, createServerCertificate } from '../../src/cli/tls/certificates.ts';
+import type { KeyPair } from '../../src/cli/tls/certificates.ts';
 
 export interface TestAuthority {
   /** The CA's certificate, PEM. */

@@ -1,4 +1,4 @@
-import type { FileSystem } from '../../src/storage/file-system.ts';
+import type { FileSystem } from '../../src/storage/disk/file-system.ts';
 
 /** A file system of which one call fails, and that counts what is left open. */
 export interface FailingFileSystem {

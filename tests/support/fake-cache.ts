@@ -7,10 +7,10 @@ import type {
   PullRequest,
 } from '../../src/cache/cache.ts';
 import type { ByteSource } from '../../src/domain/byte-source.ts';
-import { parseDigest } from '../../src/domain/digest.ts';
-import type { Digest } from '../../src/domain/digest.ts';
+import { parseDigest } from '../../src/domain/names/digest.ts';
+import type { Digest } from '../../src/domain/names/digest.ts';
 import { RegistryError } from '../../src/domain/errors.ts';
-import type { Descriptor } from '../../src/domain/manifest.ts';
+import type { Descriptor } from '../../src/domain/manifests/manifest.ts';
 import type { CacheOutcome } from '../../src/domain/verdict.ts';
 
 /** A cache in memory that records what it is asked: what the front-end is tested against. */

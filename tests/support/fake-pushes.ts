@@ -1,7 +1,7 @@
 import { buffer } from 'node:stream/consumers';
-import type { Pushes } from '../../src/cache/pushes.ts';
+import type { Pushes } from '../../src/cache/push/pushes.ts';
 import { RegistryError } from '../../src/domain/errors.ts';
-import type { RepositoryName } from '../../src/domain/repository-name.ts';
+import type { RepositoryName } from '../../src/domain/names/repository-name.ts';
 import { sha256 } from './fake-cache.ts';
 
 /** Takes every push, and records what it was asked: what the front-end is tested against. */

@@ -2,17 +2,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditEntry, RequestFrom } from '../../src/access/access.ts';
-import { newKeyPair, type KeyPair } from '../../src/access/credentials.ts';
-import { createIdentifier, type OpenIdentifier } from '../../src/access/identifier.ts';
-import type { Author, Identities } from '../../src/access/identities.ts';
-import { openKeyStore, type KeyStore } from '../../src/access/key-store.ts';
-import { createOidc, type JwtIssuer } from '../../src/access/oidc.ts';
-import { openIdentities } from '../../src/access/open-identities.ts';
-import { createOwnTokens, type OwnTokens } from '../../src/access/own-tokens.ts';
-import { createTokenService, type TokenService } from '../../src/access/registry-tokens.ts';
-import { homeRegistry } from '../../src/domain/registry.ts';
-import type { Metadata } from '../../src/metadata/metadata.ts';
-import { openSqliteMetadata } from '../../src/metadata/sqlite.ts';
+import { newKeyPair, type KeyPair } from '../../src/access/secrets/credentials.ts';
+import { createIdentifier, type OpenIdentifier } from '../../src/access/identify/identifier.ts';
+import type { Author, Identities } from '../../src/access/accounts/identities.ts';
+import { openKeyStore, type KeyStore } from '../../src/access/secrets/key-store.ts';
+import { createOidc, type JwtIssuer } from '../../src/access/identify/oidc.ts';
+import { openIdentities } from '../../src/access/accounts/open-identities.ts';
+import { createOwnTokens, type OwnTokens } from '../../src/access/identify/own-tokens.ts';
+import {
+  createTokenService,
+  type TokenService,
+} from '../../src/access/identify/registry-tokens.ts';
+import { homeRegistry } from '../../src/domain/names/registry.ts';
+import type { Metadata } from '../../src/metadata/contract/metadata.ts';
+import { openSqliteMetadata } from '../../src/metadata/engine/sqlite.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 
 export const homeAccount = '000000000000';

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { nodeFileSystem } from '../../src/storage/file-system.ts';
-import type { FileSystem, OpenMode } from '../../src/storage/file-system.ts';
+import { nodeFileSystem } from '../../src/storage/disk/file-system.ts';
+import type { FileSystem, OpenMode } from '../../src/storage/disk/file-system.ts';
 
 /** What every call fails with once the power is off. */
 export class PowerFailure extends Error {

@@ -1,16 +1,16 @@
 // The registry and /api/v1 over real HTTP for a scene's callers, each said by a header.
 import { anonymousCaller } from '../../src/access/access.ts';
 import type { Caller, Identifier } from '../../src/access/access.ts';
-import { createAuthorizer } from '../../src/access/authorizer.ts';
-import { createVisibleRepositories } from '../../src/access/visible-repositories.ts';
-import { createApiHandler } from '../../src/api/admin/v1.ts';
+import { createAuthorizer } from '../../src/access/authorize/authorizer.ts';
+import { createVisibleRepositories } from '../../src/access/authorize/visible-repositories.ts';
+import { createApiHandler } from '../../src/api/v1/v1.ts';
 import { createOciHandler, ociErrorReply } from '../../src/api/oci/handler.ts';
-import { createExplainer } from '../../src/cache/explain.ts';
-import type { Principal } from '../../src/domain/principal.ts';
-import type { PullRule } from '../../src/domain/pull-rule.ts';
-import { homeRegistry } from '../../src/domain/registry.ts';
-import { createRuleSet } from '../../src/domain/rule-set.ts';
-import { createBodyBuffers } from '../../src/http/body-buffers.ts';
+import { createExplainer } from '../../src/cache/explain/explain.ts';
+import type { Principal } from '../../src/domain/policy/principal.ts';
+import type { PullRule } from '../../src/domain/rules/pull-rule.ts';
+import { homeRegistry } from '../../src/domain/names/registry.ts';
+import { createRuleSet } from '../../src/domain/rules/rule-set.ts';
+import { createBodyBuffers } from '../../src/http/bodies/body-buffers.ts';
 import type { Handler } from '../../src/http/reply.ts';
 import { createServer } from '../../src/http/server.ts';
 import type { CacheRig } from './cache-rig.ts';

@@ -1,8 +1,8 @@
 // Bytes of every origin behind one server, asked for by every kind of caller over real HTTP, beside upstreams that lie.
-import { ruleDefaults } from '../../src/domain/builtin-rules.ts';
-import type { Digest } from '../../src/domain/digest.ts';
-import { mediaTypes } from '../../src/domain/media-type.ts';
-import type { PullRule } from '../../src/domain/pull-rule.ts';
+import { ruleDefaults } from '../../src/domain/rules/builtin-rules.ts';
+import type { Digest } from '../../src/domain/names/digest.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
+import type { PullRule } from '../../src/domain/rules/pull-rule.ts';
 import type { BlobBody, BlobLocation, Upstream, UpstreamTarget } from '../../src/ports/upstream.ts';
 import { createCacheRig, randomBytes, readAll, testRule, until } from './cache-rig.ts';
 import type { CacheRig } from './cache-rig.ts';

@@ -1,8 +1,8 @@
 import { anonymousCaller } from '../../src/access/access.ts';
 import type { AuditEntry, Caller, Identifier } from '../../src/access/access.ts';
-import { createAuthorizer } from '../../src/access/authorizer.ts';
-import { grantScopes } from '../../src/access/scopes.ts';
-import { createVisibleRepositories } from '../../src/access/visible-repositories.ts';
+import { createAuthorizer } from '../../src/access/authorize/authorizer.ts';
+import { grantScopes } from '../../src/access/secrets/scopes.ts';
+import { createVisibleRepositories } from '../../src/access/authorize/visible-repositories.ts';
 import {
   createHubMirrorHandler,
   createOciHandler,
@@ -12,18 +12,18 @@ import {
 import {
   createMadeRepositories,
   type MadeRepositories,
-} from '../../src/cache/made-repositories.ts';
-import { builtinRules, ruleDefaults } from '../../src/domain/builtin-rules.ts';
+} from '../../src/cache/memory/made-repositories.ts';
+import { builtinRules, ruleDefaults } from '../../src/domain/rules/builtin-rules.ts';
 import { RegistryError } from '../../src/domain/errors.ts';
-import { normalizeHost } from '../../src/domain/host-name.ts';
-import type { PullRule } from '../../src/domain/pull-rule.ts';
-import { createRuleSet } from '../../src/domain/rule-set.ts';
-import type { RuleSet } from '../../src/domain/rule-set.ts';
-import { mutableTags } from '../../src/domain/tag-mutability.ts';
-import { createBodyBuffers } from '../../src/http/body-buffers.ts';
+import { normalizeHost } from '../../src/domain/names/host-name.ts';
+import type { PullRule } from '../../src/domain/rules/pull-rule.ts';
+import { createRuleSet } from '../../src/domain/rules/rule-set.ts';
+import type { RuleSet } from '../../src/domain/rules/rule-set.ts';
+import { mutableTags } from '../../src/domain/names/tag-mutability.ts';
+import { createBodyBuffers } from '../../src/http/bodies/body-buffers.ts';
 import type { Served } from '../../src/http/reply.ts';
 import { createServer } from '../../src/http/server.ts';
-import type { StoredRepository } from '../../src/metadata/metadata.ts';
+import type { StoredRepository } from '../../src/metadata/contract/metadata.ts';
 import { createFakeCache } from './fake-cache.ts';
 import type { FakeCache } from './fake-cache.ts';
 import { createFakeClock } from './fake-clock.ts';

@@ -1,6 +1,6 @@
 // The part of the push model that a repository holds in the end: blobs, manifests and tags.
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { mediaTypes } from '../../src/domain/media-type.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import { assertError, digestOf } from '../conformance/registry-client.ts';
 import type { Algorithm } from '../conformance/registry-client.ts';
 import type { HttpAnswer } from './http-exchange.ts';

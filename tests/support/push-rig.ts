@@ -1,9 +1,9 @@
 import { RegistryError, type ErrorCode } from '../../src/domain/errors.ts';
-import { mediaTypes } from '../../src/domain/media-type.ts';
-import { parseReference } from '../../src/domain/reference.ts';
-import type { Tag } from '../../src/domain/tag.ts';
-import type { Digest, DigestAlgorithm } from '../../src/domain/digest.ts';
-import type { PutManifestAnswer } from '../../src/cache/pushes.ts';
+import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
+import { parseReference } from '../../src/domain/names/reference.ts';
+import type { Tag } from '../../src/domain/names/tag.ts';
+import type { Digest, DigestAlgorithm } from '../../src/domain/names/digest.ts';
+import type { PutManifestAnswer } from '../../src/cache/push/pushes.ts';
 import type { CacheRig } from './cache-rig.ts';
 import { digestOf } from './scripted-upstream.ts';
 

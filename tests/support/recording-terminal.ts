@@ -1,4 +1,4 @@
-import type { Terminal } from '../../src/cli/terminal.ts';
+import type { Terminal } from '../../src/cli/terminal/terminal.ts';
 
 /** A terminal that keeps what was written, for tests. */
 export interface RecordingTerminal extends Terminal {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Digest } from '../../src/domain/digest.ts';
+import type { Digest } from '../../src/domain/names/digest.ts';
 import { UpstreamFailure, type FailureKind } from '../../src/domain/upstream-failure.ts';
-import type { Descriptor } from '../../src/domain/manifest.ts';
-import { createLanes, type Slot } from '../../src/upstream/lanes.ts';
+import type { Descriptor } from '../../src/domain/manifests/manifest.ts';
+import { createLanes, type Slot } from '../../src/upstream/wire/lanes.ts';
 import type {
   BlobBody,
   BlobLocation,

@@ -1,8 +1,8 @@
 // A data folder as a running server has it: its lock is held by this process, and its record leads to an address of the test's choice.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunRecord } from '../../src/cli/run-record.ts';
-import { openDataFolder } from '../../src/data-folder.ts';
+import type { RunRecord } from '../../src/cli/server/run-record.ts';
+import { openDataFolder } from '../../src/server/data-folder.ts';
 
 export interface ServedFolder extends AsyncDisposable {
   record(record: Partial<RunRecord> & { readonly listen: string }): Promise<void>;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { nodeFileSystem } from '../../src/storage/file-system.ts';
-import type { FileSystem } from '../../src/storage/file-system.ts';
+import { nodeFileSystem } from '../../src/storage/disk/file-system.ts';
+import type { FileSystem } from '../../src/storage/disk/file-system.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { createMemoryStorage } from '../../src/storage/memory-storage.ts';

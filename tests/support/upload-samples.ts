@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { parseRepositoryName } from '../../src/domain/repository-name.ts';
+import { parseRepositoryName } from '../../src/domain/names/repository-name.ts';
 import type { UploadFile, UploadPlace, Uploads } from '../../src/ports/uploads.ts';
 
 /** Where the tests' uploads are begun. */

@@ -8,11 +8,11 @@ import {
 } from 'node:http';
 import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { ruleDefaults } from '../../src/domain/builtin-rules.ts';
-import { parseDigest, type Digest } from '../../src/domain/digest.ts';
-import type { PullRule, UpstreamUrl } from '../../src/domain/pull-rule.ts';
-import { parseReference, type Reference } from '../../src/domain/reference.ts';
-import { parseRepositoryName } from '../../src/domain/repository-name.ts';
+import { ruleDefaults } from '../../src/domain/rules/builtin-rules.ts';
+import { parseDigest, type Digest } from '../../src/domain/names/digest.ts';
+import type { PullRule, UpstreamUrl } from '../../src/domain/rules/pull-rule.ts';
+import { parseReference, type Reference } from '../../src/domain/names/reference.ts';
+import { parseRepositoryName } from '../../src/domain/names/repository-name.ts';
 import { UpstreamFailure } from '../../src/domain/upstream-failure.ts';
 import type { Event } from '../../src/ports/events.ts';
 import type { Upstream, UpstreamTarget } from '../../src/ports/upstream.ts';

@@ -8,7 +8,7 @@ import {
   userHeader,
 } from '../../../tests/support/pull-server.ts';
 import type { PullServer } from '../../../tests/support/pull-server.ts';
-import { mediaTypes } from '../../domain/media-type.ts';
+import { mediaTypes } from '../../domain/manifests/media-type.ts';
 
 const team = 'team/app';
 const path = `/v2/${team}/manifests/1`;

@@ -1,9 +1,12 @@
 import type { Caller } from '../../access/access.ts';
-import { requestFrom } from '../../access/request-from.ts';
-import type { VisiblePage, VisibleRepositories } from '../../access/visible-repositories.ts';
-import { actions } from '../../domain/access-action.ts';
+import { requestFrom } from '../../access/identify/request-from.ts';
+import type {
+  VisiblePage,
+  VisibleRepositories,
+} from '../../access/authorize/visible-repositories.ts';
+import { actions } from '../../domain/policy/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import type { RegistryKey } from '../../domain/registry.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
 import { isMisdirected } from '../../http/loopback.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';

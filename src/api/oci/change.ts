@@ -1,8 +1,8 @@
 import type { Caller } from '../../access/access.ts';
-import type { PolicyAuthorizer } from '../../access/authorizer.ts';
-import type { Pushes } from '../../cache/pushes.ts';
-import { actions } from '../../domain/access-action.ts';
-import type { Action } from '../../domain/access-action.ts';
+import type { PolicyAuthorizer } from '../../access/authorize/authorizer.ts';
+import type { Pushes } from '../../cache/push/pushes.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import type { Action } from '../../domain/policy/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import type { Clock } from '../../ports/clock.ts';

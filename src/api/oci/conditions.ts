@@ -1,6 +1,6 @@
 import { parseRange } from '../../domain/byte-range.ts';
 import type { RangeRequest } from '../../domain/byte-range.ts';
-import type { Digest } from '../../domain/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import type { Incoming } from '../../http/reply.ts';
 
 /** The entity tag of content by digest: strong, since the bytes behind a digest never change. */

@@ -3,8 +3,8 @@ import { suite, test } from 'node:test';
 import { exchange } from '../../../tests/support/http-exchange.ts';
 import { ruleFor, startPullServer } from '../../../tests/support/pull-server.ts';
 import type { PullServer } from '../../../tests/support/pull-server.ts';
-import type { Digest } from '../../domain/digest.ts';
-import { mediaTypes } from '../../domain/media-type.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { FailureKind } from '../../domain/upstream-failure.ts';
 

@@ -7,7 +7,7 @@ import {
   cachedRepository,
   startPullServer,
 } from '../../../tests/support/pull-server.ts';
-import { mediaTypes } from '../../domain/media-type.ts';
+import { mediaTypes } from '../../domain/manifests/media-type.ts';
 
 const team = 'team/app';
 const zeros = `sha256:${'0'.repeat(64)}`;

@@ -7,18 +7,18 @@ import type {
   Question,
   Verdict,
 } from '../../access/access.ts';
-import { requestFrom } from '../../access/request-from.ts';
-import { actions } from '../../domain/access-action.ts';
-import type { Action, ScopeRight } from '../../domain/access-action.ts';
+import { requestFrom } from '../../access/identify/request-from.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import type { Action, ScopeRight } from '../../domain/policy/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { isAllowed } from '../../domain/name-pattern.ts';
-import { hostInName, noRuleForHost } from '../../domain/no-rule.ts';
-import type { PullTarget } from '../../domain/pull-rule.ts';
-import { registryOf } from '../../domain/registry.ts';
-import type { RegistryKey } from '../../domain/registry.ts';
-import type { RepositoryName } from '../../domain/repository-name.ts';
+import { isAllowed } from '../../domain/rules/name-pattern.ts';
+import { hostInName, noRuleForHost } from '../../domain/rules/no-rule.ts';
+import type { PullTarget } from '../../domain/rules/pull-rule.ts';
+import { registryOf } from '../../domain/names/registry.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Incoming } from '../../http/reply.ts';
-import type { Metadata, StoredRepository } from '../../metadata/metadata.ts';
+import type { Metadata, StoredRepository } from '../../metadata/contract/metadata.ts';
 import type { RepositoryPlan } from './plan.ts';
 import type { ContentRoute } from './route.ts';
 import type { Listener } from './target.ts';

@@ -10,10 +10,10 @@ import {
   startPullServer,
 } from '../../../tests/support/pull-server.ts';
 import type { PullServer } from '../../../tests/support/pull-server.ts';
-import { builtinRules } from '../../domain/builtin-rules.ts';
+import { builtinRules } from '../../domain/rules/builtin-rules.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { mediaTypes } from '../../domain/media-type.ts';
-import { createRuleSet } from '../../domain/rule-set.ts';
+import { mediaTypes } from '../../domain/manifests/media-type.ts';
+import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import { UpstreamFailure, answerOf } from '../../domain/upstream-failure.ts';
 
 const nginx = 'docker.io/library/nginx';

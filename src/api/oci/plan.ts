@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../../domain/entry-limit.ts';
-import type { PullTarget } from '../../domain/pull-rule.ts';
-import { formatReference } from '../../domain/reference.ts';
-import type { RegistryKey, RegistrySettings } from '../../domain/registry.ts';
-import { homeRegistryOf } from '../../domain/registry.ts';
-import type { RuleSet } from '../../domain/rule-set.ts';
-import { createRuleSet } from '../../domain/rule-set.ts';
+import type { PullTarget } from '../../domain/rules/pull-rule.ts';
+import { formatReference } from '../../domain/names/reference.ts';
+import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
+import { homeRegistryOf } from '../../domain/names/registry.ts';
+import type { RuleSet } from '../../domain/rules/rule-set.ts';
+import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { Incoming, ReplyNote } from '../../http/reply.ts';
 import type { HostRegistry } from './registry-host.ts';
 import { createHostReader, registryOfEcrHost } from './registry-host.ts';

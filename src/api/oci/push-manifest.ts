@@ -1,7 +1,7 @@
-import type { Pushes } from '../../cache/pushes.ts';
-import { algorithmOf } from '../../domain/digest.ts';
-import type { Digest } from '../../domain/digest.ts';
-import { manifestBytesMax } from '../../domain/manifest.ts';
+import type { Pushes } from '../../cache/push/pushes.ts';
+import { algorithmOf } from '../../domain/names/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import { manifestBytesMax } from '../../domain/manifests/manifest.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';
 import type { ManifestPlan } from './manifests.ts';

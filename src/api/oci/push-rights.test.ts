@@ -10,9 +10,9 @@ import {
   userHeader,
 } from '../../../tests/support/pull-server.ts';
 import type { PullServer } from '../../../tests/support/pull-server.ts';
-import { mediaTypes } from '../../domain/media-type.ts';
-import type { PullRule } from '../../domain/pull-rule.ts';
-import type { RepositoryName } from '../../domain/repository-name.ts';
+import { mediaTypes } from '../../domain/manifests/media-type.ts';
+import type { PullRule } from '../../domain/rules/pull-rule.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
 
 const team = 'team/app';
 const base = 'team/base';

@@ -10,7 +10,7 @@ import {
 import type { PullServer } from '../../../tests/support/pull-server.ts';
 import type { HttpAnswer, HttpQuestion } from '../../../tests/support/http-exchange.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import type { RepositoryName } from '../../domain/repository-name.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
 
 const team = 'team/app';
 const uploads = `/v2/${team}/blobs/uploads/`;

@@ -1,6 +1,6 @@
-import type { Descriptor } from '../../domain/manifest.ts';
-import { manifestBytesMax } from '../../domain/manifest.ts';
-import { mediaTypes } from '../../domain/media-type.ts';
+import type { Descriptor } from '../../domain/manifests/manifest.ts';
+import { manifestBytesMax } from '../../domain/manifests/manifest.ts';
+import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
 import type { Cache } from '../../cache/cache.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';

@@ -11,8 +11,8 @@ import {
 } from '../../../tests/support/pull-server.ts';
 import type { PullServer } from '../../../tests/support/pull-server.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { mediaTypes } from '../../domain/media-type.ts';
-import { createRuleSet } from '../../domain/rule-set.ts';
+import { mediaTypes } from '../../domain/manifests/media-type.ts';
+import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 
 const pushed = { ...cachedRepository, pushed: true };

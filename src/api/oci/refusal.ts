@@ -1,6 +1,6 @@
 import type { Caller } from '../../access/access.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { describePrincipal } from '../../domain/principal.ts';
+import { describePrincipal } from '../../domain/policy/principal.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Incoming, Reply, ReplyNote } from '../../http/reply.ts';
 import { basicChallenge, bearerChallenge } from './challenge.ts';

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../../domain/entry-limit.ts';
-import type { RegistryKey, RegistrySettings } from '../../domain/registry.ts';
-import { homeRegionOf, homeRegistryOf, registryKey } from '../../domain/registry.ts';
+import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
+import { homeRegionOf, homeRegistryOf, registryKey } from '../../domain/names/registry.ts';
 
 /** The registry that a host name means, and whether it is a name of ECR's form. */
 export interface HostRegistry {

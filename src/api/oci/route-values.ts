@@ -1,9 +1,12 @@
-import { parseDigest } from '../../domain/digest.ts';
-import type { Digest } from '../../domain/digest.ts';
+import { parseDigest } from '../../domain/names/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { parseReference } from '../../domain/reference.ts';
-import type { Reference } from '../../domain/reference.ts';
-import { parseRepositoryName, repositoryNameCharactersMax } from '../../domain/repository-name.ts';
+import { parseReference } from '../../domain/names/reference.ts';
+import type { Reference } from '../../domain/names/reference.ts';
+import {
+  parseRepositoryName,
+  repositoryNameCharactersMax,
+} from '../../domain/names/repository-name.ts';
 
 /** The most names in one page, and the page where `n` is absent. */
 export const pageMax = 10_000;

@@ -2,9 +2,9 @@ import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { RegistryError } from '../../domain/errors.ts';
-import type { Digest } from '../../domain/digest.ts';
-import type { RepositoryName } from '../../domain/repository-name.ts';
-import type { Tag } from '../../domain/tag.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import type { Tag } from '../../domain/names/tag.ts';
 import { formatRoute, lookupName, parseRoute } from './route.ts';
 import type { ContentRoute, RepositoryRoute, Route } from './route.ts';
 

@@ -1,12 +1,12 @@
-import { digestAlgorithms } from '../../domain/digest.ts';
-import type { Digest, DigestAlgorithm } from '../../domain/digest.ts';
+import { digestAlgorithms } from '../../domain/names/digest.ts';
+import type { Digest, DigestAlgorithm } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { formatReference } from '../../domain/reference.ts';
-import type { Reference } from '../../domain/reference.ts';
-import { parseRepositoryName } from '../../domain/repository-name.ts';
-import type { RepositoryName } from '../../domain/repository-name.ts';
-import { parseTag } from '../../domain/tag.ts';
-import type { Tag } from '../../domain/tag.ts';
+import { formatReference } from '../../domain/names/reference.ts';
+import type { Reference } from '../../domain/names/reference.ts';
+import { parseRepositoryName } from '../../domain/names/repository-name.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import { parseTag } from '../../domain/names/tag.ts';
+import type { Tag } from '../../domain/names/tag.ts';
 import { decodeQuery, decodeSegments, decodeTags } from './percent.ts';
 import {
   askedNamespace,

@@ -1,10 +1,10 @@
 import { RegistryError } from '../../domain/errors.ts';
-import { dockerHub, normalizeHost } from '../../domain/host-name.ts';
-import { isAllowed } from '../../domain/name-pattern.ts';
-import { noRuleForHost, noRuleText } from '../../domain/no-rule.ts';
-import type { PullTarget } from '../../domain/pull-rule.ts';
-import type { RuleSet } from '../../domain/rule-set.ts';
-import { canonicalName } from '../../domain/rule-set.ts';
+import { dockerHub, normalizeHost } from '../../domain/names/host-name.ts';
+import { isAllowed } from '../../domain/rules/name-pattern.ts';
+import { noRuleForHost, noRuleText } from '../../domain/rules/no-rule.ts';
+import type { PullTarget } from '../../domain/rules/pull-rule.ts';
+import type { RuleSet } from '../../domain/rules/rule-set.ts';
+import { canonicalName } from '../../domain/rules/rule-set.ts';
 import { lookupName } from './route.ts';
 import type { AskedName, RepositoryRoute } from './route.ts';
 

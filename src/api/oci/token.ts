@@ -1,10 +1,10 @@
 import type { Caller } from '../../access/access.ts';
-import { parseRequestedScopes } from '../../access/scopes.ts';
-import type { RequestedScope } from '../../access/scopes.ts';
-import type { TokenService } from '../../access/registry-tokens.ts';
+import { parseRequestedScopes } from '../../access/secrets/scopes.ts';
+import type { RequestedScope } from '../../access/secrets/scopes.ts';
+import type { TokenService } from '../../access/identify/registry-tokens.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import type { RuleSet } from '../../domain/rule-set.ts';
-import { canonicalName } from '../../domain/rule-set.ts';
+import type { RuleSet } from '../../domain/rules/rule-set.ts';
+import { canonicalName } from '../../domain/rules/rule-set.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { serviceOf } from './challenge.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';

@@ -10,10 +10,10 @@ import {
   startPullServer,
 } from '../../../tests/support/pull-server.ts';
 import type { PullServer } from '../../../tests/support/pull-server.ts';
-import { mediaTypes } from '../../domain/media-type.ts';
+import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { homeRegistry } from '../../domain/registry.ts';
-import type { RepositoryName } from '../../domain/repository-name.ts';
+import { homeRegistry } from '../../domain/names/registry.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
 
 const team = 'team/app';
 const uploads = `/v2/${team}/blobs/uploads/`;

@@ -1,12 +1,12 @@
 import type { Audit, AuditEntry, Caller } from '../../access/access.ts';
-import type { MadeRepositories } from '../../cache/made-repositories.ts';
-import { actions } from '../../domain/access-action.ts';
-import type { Action } from '../../domain/access-action.ts';
-import type { Digest } from '../../domain/digest.ts';
+import type { MadeRepositories } from '../../cache/memory/made-repositories.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import type { Action } from '../../domain/policy/access-action.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { describePrincipal } from '../../domain/principal.ts';
-import type { RepositoryName } from '../../domain/repository-name.ts';
-import type { Tag } from '../../domain/tag.ts';
+import { describePrincipal } from '../../domain/policy/principal.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import type { Tag } from '../../domain/names/tag.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import type { RepositoryPlan } from './plan.ts';
 

@@ -1,11 +1,11 @@
 import type { Caller } from '../../access/access.ts';
-import type { ChunkRange, Pushes, UploadState } from '../../cache/pushes.ts';
-import { isEmptyBlob } from '../../domain/digest.ts';
-import type { Digest } from '../../domain/digest.ts';
+import type { ChunkRange, Pushes, UploadState } from '../../cache/push/pushes.ts';
+import { isEmptyBlob } from '../../domain/names/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { describePrincipal } from '../../domain/principal.ts';
-import type { RegistryKey } from '../../domain/registry.ts';
-import type { RepositoryName } from '../../domain/repository-name.ts';
+import { describePrincipal } from '../../domain/policy/principal.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';
 import type { RepositoryPlan } from './plan.ts';

@@ -9,7 +9,7 @@ import {
   userHeader,
 } from '../../../tests/support/pull-server.ts';
 import type { PullServer } from '../../../tests/support/pull-server.ts';
-import { mediaTypes } from '../../domain/media-type.ts';
+import { mediaTypes } from '../../domain/manifests/media-type.ts';
 
 const nginx = 'docker.io/library/nginx';
 const text = '{"schemaVersion":2}';

@@ -1,0 +1,114 @@
+import type { Principal } from '../../domain/policy/principal.ts';
+import type {
+  AccessKeyRow,
+  AccountRow,
+  PrincipalRow,
+  TokenRow,
+} from '../../metadata/contract/access-metadata.ts';
+import type { RequestFrom, Scope } from '../access.ts';
+
+/** Who makes a change: for the audit. Whether they may is decided before. */
+export interface Author {
+  readonly principal: Principal;
+  readonly from: RequestFrom;
+}
+
+/** A key as it is shown, once. */
+export interface NewAccessKey {
+  readonly key: AccessKey;
+  readonly secret: string;
+}
+
+export interface RotatedAccessKey extends NewAccessKey {
+  /** Ids of keys that are refused from now on. */
+  readonly revoked: readonly string[];
+  /** Ids of its owner's other keys, which are still good. */
+  readonly kept: readonly string[];
+  /** The server's file that holds the new pair; absent: none does. */
+  readonly file?: string;
+}
+
+/** Without its sealed secret. */
+export type AccessKey = Omit<AccessKeyRow, 'sealedSecret'>;
+
+/** A token as it is shown, once: `bw_<id>_<secret>`. */
+export interface NewToken {
+  readonly token: Token;
+  readonly secret: string;
+}
+
+/** Without its hash. */
+export type Token = Omit<TokenRow, 'hash' | 'scopes'> & { readonly scopes: readonly Scope[] };
+
+/** A principal of an account; `name` undefined: its root. */
+export interface PrincipalKey {
+  readonly account: string;
+  readonly name: string | undefined;
+}
+
+/**
+ * Accounts, users, robots, keys and tokens. Changes are answered after their commit, told to the audit, and hold for the next
+ * request. `undefined` and false: what it is about is not there. Throws `requestInvalid` for bad names and bounds,
+ * `conflict` for what is there already and for a third key.
+ */
+export interface Identities {
+  listAccounts(): Promise<readonly AccountRow[]>;
+  /** With the first key of its root. */
+  createAccount(
+    input: { readonly id: string; readonly name: string },
+    author: Author,
+  ): Promise<{ readonly account: AccountRow; readonly key: NewAccessKey }>;
+
+  listPrincipals(account: string): Promise<readonly PrincipalRow[]>;
+  findPrincipal(account: string, name: string): Promise<PrincipalRow | undefined>;
+  /** `undefined`: no such account. */
+  createPrincipal(
+    input: Pick<PrincipalRow, 'account' | 'name' | 'kind'>,
+    author: Author,
+  ): Promise<PrincipalRow | undefined>;
+  /** With its keys, tokens and policies, and all that was made with them. */
+  deletePrincipal(
+    input: { readonly account: string; readonly name: string },
+    author: Author,
+  ): Promise<boolean>;
+
+  listAccessKeys(owner: PrincipalKey): Promise<readonly AccessKey[]>;
+  /** Without `lifetimeMs` the key has no end. */
+  createAccessKey(
+    input: PrincipalKey & { readonly lifetimeMs?: number | undefined },
+    author: Author,
+  ): Promise<NewAccessKey | undefined>;
+  /**
+   * A new key beside the old one, or with `revoke` in the place of all that the owner has. The home account's root gets another
+   * pair in `dataDir/credentials`, whose old one is refused at once; `revoke` takes its other keys too. That pair can have no end: `requestInvalid`.
+   */
+  rotateAccessKey(
+    input: PrincipalKey & { readonly revoke: boolean; readonly lifetimeMs?: number | undefined },
+    author: Author,
+  ): Promise<RotatedAccessKey | undefined>;
+  /** False too where the key is another principal's. */
+  deleteAccessKey(input: PrincipalKey & { readonly id: string }, author: Author): Promise<boolean>;
+
+  listTokens(owner: PrincipalKey): Promise<readonly Token[]>;
+  /** `scopes` as `repository:<pattern>:<rights>`; none: all that the principal may. */
+  createToken(
+    input: PrincipalKey & {
+      readonly tokenName: string;
+      readonly scopes: readonly string[];
+      /** Absent: `tokenLifetime.defaultMs`. */
+      readonly lifetimeMs?: number | undefined;
+    },
+    author: Author,
+  ): Promise<NewToken | undefined>;
+  deleteToken(
+    input: PrincipalKey & { readonly tokenName: string },
+    author: Author,
+  ): Promise<boolean>;
+}
+
+/** How long a token may live, and a key that has an end. */
+export const tokenLifetime: {
+  readonly leastMs: number;
+  readonly defaultMs: number;
+  readonly mostMs: number;
+} = { leastMs: 60_000, defaultMs: 90 * 86_400_000, mostMs: 366 * 86_400_000 };

@@ -1,0 +1,349 @@
+import { describePrincipal, isAccountId, isPrincipalName } from '../../domain/policy/principal.ts';
+import { identityActions } from '../../domain/policy/identity-action.ts';
+import type { IdentityAction } from '../../domain/policy/identity-action.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import { registryKey, registryOf } from '../../domain/names/registry.ts';
+import type {
+  AccessKeyRow,
+  AccessMetadata,
+  TokenRow,
+} from '../../metadata/contract/access-metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Audit } from '../access.ts';
+import type { Administrator } from './administrator.ts';
+import type {
+  AccessKey,
+  Author,
+  Identities,
+  NewAccessKey,
+  PrincipalKey,
+  RotatedAccessKey,
+  Token,
+} from './identities.ts';
+import { tokenLifetime } from './identities.ts';
+import { newKeyPair } from '../secrets/credentials.ts';
+import type { KeyStore } from '../secrets/key-store.ts';
+import { newNamedToken } from '../secrets/named-token.ts';
+import { parseScope, scopesMax } from '../secrets/scopes.ts';
+
+export interface IdentitiesOptions {
+  readonly metadata: AccessMetadata;
+  readonly keys: KeyStore;
+  readonly administrator: Pick<Administrator, 'pair' | 'rotate' | 'file'>;
+  /** Its account is made where it is missing; its root's first key stands in `dataDir/credentials` and is not listed. */
+  readonly home: RegistryKey;
+  readonly clock: Clock;
+  readonly audit: Audit;
+  /** What remembers verified credentials and principals forgets them: identifier and authorizer. */
+  readonly onChange: () => void;
+}
+
+/** Of one principal. */
+const tokensMax = 500;
+const keysMax = 2;
+
+/** Settles when the home account is there. */
+export async function openIdentities(options: IdentitiesOptions): Promise<Identities> {
+  const { metadata, home, clock } = options;
+  const { account } = registryOf(home);
+  if ((await metadata.findAccount(account)) === undefined)
+    await metadata.createAccount({ id: account, name: 'home', createdAt: clock.now() });
+  return { ...accountChanges(options), ...keyChanges(options), ...tokenChanges(options) };
+}
+
+type AccountChanges = Pick<
+  Identities,
+  | 'listAccounts'
+  | 'createAccount'
+  | 'listPrincipals'
+  | 'findPrincipal'
+  | 'createPrincipal'
+  | 'deletePrincipal'
+>;
+
+function accountChanges(options: IdentitiesOptions): AccountChanges {
+  const { metadata, clock } = options;
+  return {
+    listAccounts: () => metadata.listAccounts(),
+    createAccount: async ({ id, name }, author) => {
+      require(isAccountId(id), 'id', 'twelve digits');
+      require(/^[\w+=,.@ -]{1,64}$/.test(name), 'name', 'letters, digits and _+=,.@- , 64 at most');
+      const account = { id, name, createdAt: clock.now() };
+      if (!(await metadata.createAccount(account)))
+        throw new RegistryError('conflict', `the account ${id} is there already`);
+      changed(options, author, { action: 'account:Create', resource: id, account: id });
+      const key = await createAccessKey(options, { account: id, name: undefined }, author);
+      if (key === undefined) throw new Error(`the account ${id} is gone while it is made`);
+      return { account, key };
+    },
+    listPrincipals: (account) => metadata.listPrincipals(account),
+    findPrincipal: (account, name) => metadata.findPrincipal(account, name),
+    createPrincipal: async ({ account, name, kind }, author) => {
+      require(isPrincipalName(name), 'name', 'letters, digits and _+=,.@-, 64 at most');
+      const row = { account, name, kind, createdAt: clock.now() };
+      const outcome = await metadata.createPrincipal({ ...row, requireAccount: true });
+      if (outcome === 'noAccount') return undefined;
+      if (outcome === 'exists')
+        throw new RegistryError('conflict', `${name} is a principal of ${account} already`);
+      changed(options, author, {
+        action: identityActions.createUser,
+        resource: name,
+        account,
+        detail: { kind },
+      });
+      return row;
+    },
+    deletePrincipal: async ({ account, name }, author) => {
+      if (!(await metadata.deletePrincipal({ account, name }))) return false;
+      changed(options, author, { action: identityActions.deleteUser, resource: name, account });
+      return true;
+    },
+  };
+}
+
+type KeyChanges = Pick<
+  Identities,
+  'listAccessKeys' | 'createAccessKey' | 'rotateAccessKey' | 'deleteAccessKey'
+>;
+
+function keyChanges(options: IdentitiesOptions): KeyChanges {
+  const { metadata } = options;
+  return {
+    listAccessKeys: async ({ account, name }) =>
+      (await metadata.listAccessKeys(account, name)).map(shownKey),
+    createAccessKey: (input, author) => createAccessKey(options, input, author),
+    rotateAccessKey: (input, author) => rotateAccessKey(options, input, author),
+    deleteAccessKey: async ({ account, name, id }, author) => {
+      const row = await metadata.findAccessKey(id);
+      if (row?.account !== account || row.name !== name) return false;
+      return await deleteAccessKey(options, { account, name, id }, author);
+    },
+  };
+}
+
+async function deleteAccessKey(
+  options: IdentitiesOptions,
+  { id, ...owner }: PrincipalKey & { readonly id: string },
+  author: Author,
+): Promise<boolean> {
+  if (!(await options.metadata.deleteAccessKey({ id }))) return false;
+  keyChanged(options, author, identityActions.deleteAccessKey, owner, id);
+  return true;
+}
+
+async function rotateAccessKey(
+  options: IdentitiesOptions,
+  { revoke, lifetimeMs, ...owner }: Parameters<Identities['rotateAccessKey']>[0],
+  author: Author,
+): Promise<RotatedAccessKey | undefined> {
+  const { metadata, administrator, home, clock } = options;
+  const before = await metadata.listAccessKeys(owner.account, owner.name);
+  const revoked: string[] = [];
+  const take = async (ids: readonly string[]): Promise<void> => {
+    for (const id of ids)
+      if (await deleteAccessKey(options, { ...owner, id }, author)) revoked.push(id);
+  };
+  const ids = before.map(({ id }) => id);
+  if (owner.name === undefined && owner.account === registryOf(home).account) {
+    if (lifetimeMs !== undefined)
+      throw new RegistryError(
+        'requestInvalid',
+        'the pair of dataDir/credentials can have no end: nobody could make another one',
+        { detail: { field: 'expiresInSeconds' } },
+      );
+    const old = administrator.pair().accessKeyId;
+    const { accessKeyId: id, secretAccessKey: secret } = await administrator.rotate();
+    keyChanged(options, author, identityActions.createAccessKey, owner, id);
+    keyChanged(options, author, identityActions.deleteAccessKey, owner, old);
+    if (revoke) await take(ids);
+    const never = { expiresAt: undefined, lastUsedAt: undefined };
+    const key = { id, ...owner, active: true, createdAt: clock.now(), ...never };
+    const kept = revoke ? [] : ids;
+    return { key, secret, revoked: [old, ...revoked], kept, file: administrator.file };
+  }
+  checkLifetime(lifetimeMs);
+  // Room for the new one first; the last old one goes once it is there.
+  if (revoke) await take(ids.slice(keysMax - 1));
+  const made = await createAccessKey(options, { ...owner, lifetimeMs }, author);
+  if (made === undefined) return undefined;
+  if (revoke) await take(ids.slice(0, keysMax - 1));
+  return { ...made, revoked, kept: revoke ? [] : ids };
+}
+
+async function createAccessKey(
+  options: IdentitiesOptions,
+  { account, name, lifetimeMs }: Parameters<Identities['createAccessKey']>[0],
+  author: Author,
+): Promise<NewAccessKey | undefined> {
+  const { metadata, keys, clock } = options;
+  checkLifetime(lifetimeMs);
+  const createdAt = clock.now();
+  if (!(await hasRoot(metadata, { account, name }))) return undefined;
+  const { accessKeyId: id, secretAccessKey: secret } = newKeyPair();
+  const row: AccessKeyRow = {
+    id,
+    account,
+    name,
+    sealedSecret: keys.seal(secret, id),
+    active: true,
+    createdAt,
+    expiresAt: lifetimeMs === undefined ? undefined : createdAt + lifetimeMs,
+    lastUsedAt: undefined,
+  };
+  const outcome = await metadata.createAccessKey(row);
+  if (outcome === 'noPrincipal') return undefined;
+  const resource = nameOf({ account, name });
+  if (outcome === 'limit') {
+    throw new RegistryError('conflict', `${resource} has ${keysMax} access keys; delete one first`);
+  }
+  keyChanged(options, author, identityActions.createAccessKey, { account, name }, id);
+  return { key: shownKey(row), secret };
+}
+
+type TokenChanges = Pick<Identities, 'listTokens' | 'createToken' | 'deleteToken'>;
+
+function tokenChanges(options: IdentitiesOptions): TokenChanges {
+  const { metadata, clock } = options;
+  return {
+    listTokens: async ({ account, name }) =>
+      (await metadata.listTokens(account, name)).map(shownToken),
+    createToken: async ({ account, name, tokenName, scopes, lifetimeMs }, author) => {
+      checkToken(tokenName, scopes, lifetimeMs);
+      if (!(await hasRoot(metadata, { account, name }))) return undefined;
+      const resource = nameOf({ account, name });
+      if ((await metadata.listTokens(account, name)).length >= tokensMax)
+        throw new RegistryError(
+          'conflict',
+          `${resource} has ${tokensMax} tokens; delete some first`,
+        );
+      const { id, text, hash } = newNamedToken();
+      const createdAt = clock.now();
+      const row: TokenRow = {
+        id,
+        account,
+        principal: name,
+        name: tokenName,
+        hash,
+        scopes,
+        createdAt,
+        expiresAt: createdAt + (lifetimeMs ?? tokenLifetime.defaultMs),
+        lastUsedAt: undefined,
+      };
+      const outcome = await metadata.createToken(row);
+      if (outcome === 'noPrincipal') return undefined;
+      if (outcome === 'exists') {
+        throw new RegistryError(
+          'conflict',
+          `${resource} has a token ${tokenName}; delete it first`,
+        );
+      }
+      changed(options, author, {
+        action: identityActions.createToken,
+        resource,
+        account,
+        detail: { token: tokenName, tokenId: id, scopes: scopes.join(' ').slice(0, 512) },
+      });
+      return { token: shownToken(row), secret: text };
+    },
+    deleteToken: async ({ account, name, tokenName }, author) => {
+      if (!(await metadata.deleteToken({ account, principal: name, name: tokenName })))
+        return false;
+      changed(options, author, {
+        action: identityActions.deleteToken,
+        resource: nameOf({ account, name }),
+        account,
+        detail: { token: tokenName },
+      });
+      return true;
+    },
+  };
+}
+
+/** Of a root that its account is there, which is never deleted; the others are looked for as their credential is written. */
+async function hasRoot(
+  metadata: AccessMetadata,
+  { account, name }: PrincipalKey,
+): Promise<boolean> {
+  return name !== undefined || (await metadata.findAccount(account)) !== undefined;
+}
+
+function checkToken(name: string, scopes: readonly string[], lifetimeMs: number | undefined): void {
+  require(isPrincipalName(name), 'name', 'letters, digits and _+=,.@-, 64 at most');
+  require(scopes.length <= scopesMax, 'scopes', `${scopesMax} at most`);
+  for (const scope of scopes) {
+    require(parseScope(scope) !==
+      undefined, 'scopes', 'each as repository:team/*:pull,push,delete');
+  }
+  checkLifetime(lifetimeMs);
+}
+
+function checkLifetime(ms: number | undefined): void {
+  const { leastMs, mostMs } = tokenLifetime;
+  const good = ms === undefined || (Number.isSafeInteger(ms) && ms >= leastMs && ms <= mostMs);
+  require(good, 'lifetime', `from ${leastMs / 60_000} minute to ${mostMs / 86_400_000} days`);
+}
+
+function require(good: boolean, field: string, expected: string): void {
+  if (good) return;
+  throw new RegistryError('requestInvalid', `${field} is not as expected: ${expected}`, {
+    detail: { field, expected },
+  });
+}
+
+interface Change {
+  readonly action: string;
+  readonly resource: string;
+  readonly account: string;
+  readonly detail?: Readonly<Record<string, string | number | boolean>>;
+}
+
+function changed({ home, audit, onChange }: IdentitiesOptions, author: Author, it: Change): void {
+  onChange();
+  const { region } = registryOf(home);
+  audit.record({
+    kind: 'change',
+    principal: describePrincipal(author.principal),
+    action: it.action,
+    resource: it.resource,
+    registry: registryKey({ account: it.account, region }),
+    outcome: 'allowed',
+    address: author.from.address,
+    requestId: author.from.requestId,
+    detail: it.detail ?? {},
+  });
+}
+
+function keyChanged(
+  options: IdentitiesOptions,
+  author: Author,
+  action: IdentityAction,
+  owner: PrincipalKey,
+  id: string,
+): void {
+  const { account } = owner;
+  changed(options, author, {
+    action,
+    resource: nameOf(owner),
+    account,
+    detail: { accessKeyId: id },
+  });
+}
+
+function nameOf({ name }: PrincipalKey): string {
+  return name ?? 'root';
+}
+
+function shownKey({ sealedSecret: _sealed, ...key }: AccessKeyRow): AccessKey {
+  return key;
+}
+
+function shownToken({ hash: _hash, scopes, ...token }: TokenRow): Token {
+  return { ...token, scopes: scopes.map(scopeOf) };
+}
+
+function scopeOf(text: string): NonNullable<ReturnType<typeof parseScope>> {
+  const scope = parseScope(text);
+  if (scope === undefined) throw new Error(`a stored token has an unknown scope: ${text}`);
+  return scope;
+}

@@ -1,0 +1,260 @@
+import type { Action } from '../../domain/policy/access-action.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { IdentityAction } from '../../domain/policy/identity-action.ts';
+import { identityActions } from '../../domain/policy/identity-action.ts';
+import { parsePolicy } from '../../domain/policy/parser.ts';
+import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import { registryKey, registryOf } from '../../domain/names/registry.ts';
+import type { IdentityPolicyRow } from '../../metadata/contract/access-metadata.ts';
+import type { Metadata, RepositoryKey } from '../../metadata/contract/metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Audit } from '../access.ts';
+import type { PolicyAuthorizer } from '../authorize/authorizer.ts';
+import type { Author } from './identities.ts';
+
+/** Of one principal; IAM bounds their size, which ten of the longest are beyond. */
+export const identityPoliciesMax = 10;
+
+interface IdentityPolicyKey {
+  readonly account: string;
+  readonly principal: string;
+  readonly name: string;
+}
+
+/**
+ * Policies are kept verbatim, once they have been read without a problem. A change is answered after its commit, told to the
+ * audit, and holds for the next request. Throws `requestInvalid` for a text that is no policy, `nameUnknown` where the
+ * repository or the principal is missing. A deletion answers the text that was there, `undefined` where there was none.
+ */
+export interface Policies {
+  /** `undefined`: the repository has none. */
+  repositoryPolicy(key: RepositoryKey): Promise<string | undefined>;
+  setRepositoryPolicy(
+    input: RepositoryKey & { readonly text: string },
+    author: Author,
+  ): Promise<void>;
+  deleteRepositoryPolicy(key: RepositoryKey, author: Author): Promise<string | undefined>;
+
+  registryPolicy(registry: RegistryKey): Promise<string | undefined>;
+  setRegistryPolicy(
+    input: { readonly registry: RegistryKey; readonly text: string },
+    author: Author,
+  ): Promise<void>;
+  deleteRegistryPolicy(registry: RegistryKey, author: Author): Promise<string | undefined>;
+
+  identityPolicies(account: string, principal: string): Promise<readonly IdentityPolicyRow[]>;
+  /** Puts or replaces; `conflict` beyond ten. */
+  putIdentityPolicy(
+    input: IdentityPolicyKey & { readonly text: string },
+    author: Author,
+  ): Promise<IdentityPolicyRow>;
+  deleteIdentityPolicy(key: IdentityPolicyKey, author: Author): Promise<boolean>;
+}
+
+export interface PoliciesOptions {
+  readonly metadata: Pick<
+    Metadata,
+    | 'findRepository'
+    | 'setRepositoryPolicy'
+    | 'findRegistryPolicy'
+    | 'setRegistryPolicy'
+    | 'findPrincipal'
+    | 'listIdentityPolicies'
+    | 'putIdentityPolicy'
+    | 'deleteIdentityPolicy'
+  >;
+  /** The account and region in which changes of an account's identities are told. */
+  readonly home: () => RegistryKey;
+  readonly authorizer: Pick<PolicyAuthorizer, 'forget' | 'reset'>;
+  readonly clock: Clock;
+  readonly audit: Audit;
+}
+
+export function createPolicies(options: PoliciesOptions): Policies {
+  return {
+    ...repositoryPolicies(options),
+    ...registryPolicies(options),
+    ...identityPolicies(options),
+  };
+}
+
+function repositoryPolicies({
+  metadata,
+  authorizer,
+  audit,
+}: PoliciesOptions): Pick<
+  Policies,
+  'repositoryPolicy' | 'setRepositoryPolicy' | 'deleteRepositoryPolicy'
+> {
+  const read = async (key: RepositoryKey): Promise<string | undefined> => {
+    const row = await metadata.findRepository(key);
+    if (row === undefined) throw noRepository(key);
+    return row.policy;
+  };
+  const write = async (key: RepositoryKey, text: string | undefined): Promise<void> => {
+    try {
+      if (!(await metadata.setRepositoryPolicy({ ...key, text }))) throw noRepository(key);
+    } finally {
+      authorizer.forget(key.registry, key.repository);
+    }
+  };
+  const told = (key: RepositoryKey, action: Action, author: Author): void =>
+    tell(audit, author, { action, registry: key.registry, resource: key.repository });
+  return {
+    repositoryPolicy: read,
+    async setRepositoryPolicy({ registry, repository, text }, author) {
+      parsePolicy(text, 'repository');
+      const key = { registry, repository };
+      await write(key, text);
+      told(key, actions.setRepositoryPolicy, author);
+    },
+    async deleteRepositoryPolicy(key, author) {
+      const before = await read(key);
+      if (before === undefined) return undefined;
+      await write(key, undefined);
+      told(key, actions.deleteRepositoryPolicy, author);
+      return before;
+    },
+  };
+}
+
+function registryPolicies({
+  metadata,
+  authorizer,
+  audit,
+  clock,
+}: PoliciesOptions): Pick<
+  Policies,
+  'registryPolicy' | 'setRegistryPolicy' | 'deleteRegistryPolicy'
+> {
+  const write = async (registry: RegistryKey, text: string | undefined): Promise<void> => {
+    try {
+      await metadata.setRegistryPolicy({ registry, text, now: clock.now() });
+    } finally {
+      authorizer.reset();
+    }
+  };
+  const told = (registry: RegistryKey, action: Action, author: Author): void =>
+    tell(audit, author, { action, registry, resource: '' });
+  return {
+    registryPolicy: (registry) => metadata.findRegistryPolicy(registry),
+    async setRegistryPolicy({ registry, text }, author) {
+      parsePolicy(text, 'registry');
+      await write(registry, text);
+      told(registry, actions.putRegistryPolicy, author);
+    },
+    async deleteRegistryPolicy(registry, author) {
+      const before = await metadata.findRegistryPolicy(registry);
+      if (before === undefined) return undefined;
+      await write(registry, undefined);
+      told(registry, actions.deleteRegistryPolicy, author);
+      return before;
+    },
+  };
+}
+
+function identityPolicies({
+  metadata,
+  authorizer,
+  audit,
+  clock,
+  home,
+}: PoliciesOptions): Pick<
+  Policies,
+  'identityPolicies' | 'putIdentityPolicy' | 'deleteIdentityPolicy'
+> {
+  const requirePrincipal = async (account: string, principal: string): Promise<void> => {
+    if ((await metadata.findPrincipal(account, principal)) === undefined)
+      throw noPrincipal(account, principal);
+  };
+  const told = (key: IdentityPolicyKey, action: IdentityAction, author: Author): void => {
+    const { region } = registryOf(home());
+    tell(audit, author, {
+      action,
+      registry: registryKey({ account: key.account, region }),
+      resource: key.principal,
+      policy: key.name,
+    });
+  };
+  const put = async (row: IdentityPolicyRow): Promise<void> => {
+    const { account, principal, name } = row;
+    const there = await metadata.listIdentityPolicies(account, principal);
+    if (there.length >= identityPoliciesMax && !there.some((each) => each.name === name))
+      throw new RegistryError('conflict', `${principal} has ${there.length} policies already`, {
+        detail: { hint: `${identityPoliciesMax} at most: join statements of several into one` },
+      });
+    try {
+      if ((await metadata.putIdentityPolicy(row)) === 'noPrincipal')
+        throw noPrincipal(account, principal);
+    } finally {
+      authorizer.reset();
+    }
+  };
+  /** One after the other, so that two at once can't be the eleventh both. */
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    async identityPolicies(account, principal) {
+      await requirePrincipal(account, principal);
+      return metadata.listIdentityPolicies(account, principal);
+    },
+    async putIdentityPolicy({ account, principal, name, text }, author) {
+      if (!/^[\w+=,.@-]{1,128}$/.test(name))
+        throw new RegistryError('requestInvalid', 'name: not the name of a policy', {
+          detail: { field: 'name', hint: '1 to 128 of letters, digits and _+=,.@-' },
+        });
+      parsePolicy(text, 'identity');
+      const row = { account, principal, name, text, updatedAt: clock.now() };
+      const mine = last.then(() => put(row));
+      last = mine.catch(() => undefined);
+      await mine;
+      told(row, identityActions.putUserPolicy, author);
+      return row;
+    },
+    async deleteIdentityPolicy({ account, principal, name }, author) {
+      await requirePrincipal(account, principal);
+      const key = { account, principal, name };
+      try {
+        if (!(await metadata.deleteIdentityPolicy(key))) return false;
+      } finally {
+        authorizer.reset();
+      }
+      told(key, identityActions.deleteUserPolicy, author);
+      return true;
+    },
+  };
+}
+
+function noRepository({ repository }: RepositoryKey): RegistryError {
+  return new RegistryError('nameUnknown', 'repository unknown', { detail: { name: repository } });
+}
+
+function noPrincipal(account: string, name: string): RegistryError {
+  const arn = arnOf({ kind: 'user', account, name });
+  return new RegistryError('nameUnknown', `there is no ${arn}`);
+}
+
+function tell(
+  audit: Audit,
+  { principal, from }: Author,
+  change: {
+    readonly action: Action | IdentityAction;
+    readonly registry: RegistryKey;
+    readonly resource: string;
+    readonly policy?: string;
+  },
+): void {
+  const { action, registry, resource, policy } = change;
+  audit.record({
+    kind: 'change',
+    principal: describePrincipal(principal),
+    action,
+    resource,
+    registry,
+    outcome: 'allowed',
+    address: from.address,
+    requestId: from.requestId,
+    detail: policy === undefined ? {} : { policy },
+  });
+}

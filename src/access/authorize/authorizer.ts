@@ -1,0 +1,282 @@
+import { LRUCache } from 'lru-cache';
+import { atMost } from '../../domain/entry-limit.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import type { Action } from '../../domain/policy/access-action.ts';
+import type { AccessDecision } from '../../domain/policy/policy.ts';
+import { evaluatePolicies } from '../../domain/policy/evaluator.ts';
+import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
+import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
+import { registryOf, repositoryArn } from '../../domain/names/registry.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { anonymousCaller } from '../access.ts';
+import type { Audit, Authorizer, PullRights, Question, Verdict } from '../access.ts';
+import type { AnonymousSettings } from './anonymous.ts';
+import { admitAnonymous } from './anonymous.ts';
+import { conditionContext } from './context.ts';
+import { noPolicies } from './documents.ts';
+import type { Facts, PolicyMetadata } from './facts.ts';
+import { createFacts } from './facts.ts';
+import { admitScopes } from './scopes.ts';
+
+const decisionsMax = 20_000;
+
+export interface AuthorizerOptions {
+  readonly metadata: PolicyMetadata;
+  /** As they are configured now; `reset()` follows a change. */
+  readonly settings: () => AnonymousSettings & Pick<RegistrySettings, 'regions'>;
+  readonly clock: Clock;
+  readonly audit: Audit;
+}
+
+export interface PolicyAuthorizer extends Authorizer {
+  /** After a change of one repository: its policy, its settings, whether it is there. */
+  forget(registry: RegistryKey, repository: RepositoryName): void;
+}
+
+/** Decides by policies that are kept in memory; a decision made of the same rows is not made twice. */
+export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
+  const { settings, clock, audit } = options;
+  const rows = createFacts(options.metadata, clock, () => settings().regions);
+  const numberOf = numberObjects();
+  const judgeNow = (question: Question, facts: Facts): Verdict =>
+    judge(question, facts, settings(), clock.now());
+  const decide = rememberDecisions(judgeNow, numberOf);
+  const decidePull = rememberDecisions(
+    (question, facts) => judgePull(question, (asked) => judgeNow(asked, facts)),
+    numberOf,
+  );
+  const deny = (question: Question, verdict: Verdict): void =>
+    audit.record(denialOf(question, verdict));
+
+  const pullRights = (question: Question, facts: Facts): PullRights => {
+    const rights = decidePull.of(question, facts);
+    if (!rights.pulls.allowed) deny(question, rights.pulls);
+    return rights;
+  };
+  const ask = (
+    question: Question,
+    told: (verdict: Verdict, facts: Facts | undefined) => void,
+  ): Verdict | Promise<Verdict> => {
+    const answer = (facts: Facts): Verdict => {
+      const verdict = decide.of(question, facts);
+      told(verdict, facts);
+      return verdict;
+    };
+    const outside = admitScopes(question);
+    if (outside !== undefined) {
+      told(outside, undefined);
+      return outside;
+    }
+    const facts = rows.gather(question);
+    return facts instanceof Promise ? facts.then(answer) : answer(facts);
+  };
+  return {
+    may: (question) =>
+      ask(question, (verdict, facts) => {
+        if (!verdict.allowed) deny(question, verdict);
+        else if (facts !== undefined) rows.noteUse(question, facts);
+      }),
+    pullRights(question) {
+      const outside = admitScopes(question);
+      if (outside !== undefined) {
+        deny(question, outside);
+        return { pulls: outside, imports: outside, makes: outside };
+      }
+      const facts = rows.gather(question);
+      return facts instanceof Promise
+        ? facts.then((gathered) => pullRights(question, gathered))
+        : pullRights(question, facts);
+    },
+    explain(question, row) {
+      if (row === undefined) return ask(question, () => {});
+      const outside = admitScopes(question);
+      if (outside !== undefined) return outside;
+      // A listing asks about each repository once: what is remembered for pulls stays so.
+      const facts = rows.gather(question, row);
+      return facts instanceof Promise
+        ? facts.then((gathered) => judgeNow(question, gathered))
+        : judgeNow(question, facts);
+    },
+    forget: (registry, repository) => rows.forget(registry, repository),
+    reset() {
+      rows.reset();
+      decide.clear();
+      decidePull.clear();
+    },
+  };
+}
+
+/** Facts by their numbers alone, so that what is forgotten of them is let go. */
+interface Remembered<Decision> {
+  readonly repository: number;
+  readonly registryPolicy: number;
+  readonly identity: number;
+  readonly decision: Decision;
+}
+
+interface Decisions<Decision> {
+  of(question: Question, facts: Facts): Decision;
+  clear(): void;
+}
+
+/** What was decided of the same rows is not decided again, unless a condition looks at what changes from request to request. */
+function rememberDecisions<Decision extends object>(
+  decide: (question: Question, facts: Facts) => Decision,
+  numberOf: (object: object | undefined) => number,
+): Decisions<Decision> {
+  const remembered = new LRUCache<string, Remembered<Decision>>(atMost(decisionsMax));
+  return {
+    of(question, facts) {
+      if (!facts.steady) return decide(question, facts);
+      const key = decisionKey(question, numberOf);
+      const known = remembered.get(key);
+      if (known !== undefined && isOf(known, facts)) return known.decision;
+      const decision = decide(question, facts);
+      remembered.set(key, {
+        repository: facts.repository?.number ?? 0,
+        registryPolicy: facts.registryPolicy.number,
+        identity: facts.identity.number,
+        decision,
+      });
+      return decision;
+    },
+    clear: () => remembered.clear(),
+  };
+}
+
+/** Tells callers and rules apart without keeping them. */
+function numberObjects(): (object: object | undefined) => number {
+  const numbers = new WeakMap<object, number>();
+  let last = 0;
+  return (object) => {
+    if (object === undefined) return 0;
+    let number = numbers.get(object);
+    if (number === undefined) numbers.set(object, (number = last += 1));
+    return number;
+  };
+}
+
+/** All that a decision depends on beside the facts, where no condition looks at more. */
+function decisionKey(
+  { caller, action, registry, repository, resource, rule, from }: Question,
+  numberOf: (object: object | undefined) => number,
+): string {
+  return `${numberOf(caller)} ${numberOf(rule)} ${action} ${registry} ${repository ?? ''} ${resource ?? ''} ${from.address} ${from.secure} ${from.isLoopback}`;
+}
+
+function isOf(
+  known: Remembered<unknown>,
+  { repository, registryPolicy, identity }: Facts,
+): boolean {
+  return (
+    known.repository === (repository?.number ?? 0) &&
+    known.registryPolicy === registryPolicy.number &&
+    known.identity === identity.number
+  );
+}
+
+/** Reading and changing policies: what lets an administrator out of a policy that names them. */
+const policyActions: ReadonlySet<string> = new Set([
+  actions.getRepositoryPolicy,
+  actions.setRepositoryPolicy,
+  actions.deleteRepositoryPolicy,
+  actions.getRegistryPolicy,
+  actions.putRegistryPolicy,
+  actions.deleteRegistryPolicy,
+]);
+
+/** Who may not pull is asked about nothing else. */
+function judgePull(question: Question, judgeOne: (question: Question) => Verdict): PullRights {
+  const beside = (action: Action): Verdict => {
+    const asked = { ...question, action };
+    return admitScopes(asked) ?? judgeOne(asked);
+  };
+  const pulls = judgeOne(question);
+  const imports = pulls.allowed ? beside(actions.importUpstream) : pulls;
+  const makes = imports.allowed ? beside(actions.createRepository) : imports;
+  return { pulls, imports, makes };
+}
+
+function judge(
+  question: Question,
+  facts: Facts,
+  settings: AnonymousSettings,
+  now: number,
+): Verdict {
+  const { principal } = question.caller;
+  const { account } = registryOf(question.registry);
+  if (
+    principal.kind === 'administrator' &&
+    principal.account === account &&
+    policyActions.has(question.action)
+  )
+    return {
+      allowed: true,
+      because: `${describePrincipal(principal)} administers account ${account}: no policy locks it out of policies`,
+    };
+  const decision = evaluate(question, facts, now);
+  if (principal.kind === 'anonymous')
+    return admitAnonymous(question, facts.repository?.row, decision, settings);
+  if (decision.allowed || decision.reason === 'explicitDeny')
+    return { allowed: decision.allowed, because: explainDecision(question, decision) };
+  const asAnonymous: Question = { ...question, caller: anonymousCaller };
+  const floor = admitAnonymous(
+    asAnonymous,
+    facts.repository?.row,
+    evaluate(asAnonymous, { ...facts, identity: noPolicies }, now),
+    settings,
+  );
+  return floor.allowed
+    ? { allowed: true, because: `as anonymous: ${floor.because}` }
+    : { allowed: false, because: explainDecision(question, decision) };
+}
+
+function evaluate(question: Question, facts: Facts, now: number): AccessDecision {
+  const { registry, repository, resource, caller } = question;
+  return evaluatePolicies({
+    principal: caller.principal,
+    action: question.action,
+    resource: resource ?? (repository === undefined ? '*' : repositoryArn(registry, repository)),
+    resourceAccount: registryOf(registry).account,
+    context: conditionContext(question, now),
+    // Whether they may after all is for `admitAnonymous` to say.
+    everyoneIncludesAnonymous: true,
+    identityPolicies: facts.identity.policies,
+    resourcePolicies: [...(facts.repository?.policies ?? []), ...facts.registryPolicy.policies],
+  });
+}
+
+function explainDecision(question: Question, { reason, by }: AccessDecision): string {
+  const { principal } = question.caller;
+  const who = describePrincipal(principal);
+  const { account } = registryOf(question.registry);
+  const named = by === undefined ? 'a policy' : `${by.policy}, statement ${by.statement},`;
+  switch (reason) {
+    case 'explicitDeny':
+      return `${named} denies ${question.action} to ${who}`;
+    case 'identityAllow':
+    case 'resourceAllow':
+      return `${named} allows ${question.action} to ${who}`;
+    case 'administrator':
+      return `${who} administers account ${account}`;
+    case 'crossAccount':
+      return `${who} is of another account than ${account}: its own policies and one of the repository or registry must both allow ${question.action}${by === undefined ? '' : `; ${by.policy} does`}`;
+    case 'noStatement':
+      return `no statement of a policy allows ${question.action} to ${arnOf(principal) ?? 'anonymous'}`;
+  }
+}
+
+function denialOf(question: Question, verdict: Verdict): Parameters<Audit['record']>[0] {
+  return {
+    kind: 'denial',
+    principal: describePrincipal(question.caller.principal),
+    action: question.action,
+    resource: question.repository ?? question.resource ?? '',
+    registry: question.registry,
+    outcome: 'denied',
+    address: question.from.address,
+    requestId: question.from.requestId,
+    detail: { because: verdict.because },
+  };
+}

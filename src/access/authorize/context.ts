@@ -1,0 +1,78 @@
+import type { PolicyDocument } from '../../domain/policy/policy.ts';
+import type { Principal } from '../../domain/policy/principal.ts';
+import { registryOf } from '../../domain/names/registry.ts';
+import type { Question } from '../access.ts';
+
+/**
+ * The condition keys of a request, in lower case (IAM user guide, "global condition context keys"), but for those that
+ * follow from the principal: the evaluator has these from the principal itself (`keyValues`).
+ */
+export function conditionContext(
+  question: Question,
+  now: number,
+): ReadonlyMap<string, readonly string[]> {
+  const { from, registry, caller } = question;
+  const { account, region } = registryOf(registry);
+  const context = new Map<string, readonly string[]>([
+    ['aws:sourceip', [plainAddress(from.address)]],
+    ['aws:securetransport', [String(from.secure)]],
+    ['aws:currenttime', [new Date(now).toISOString()]],
+    ['aws:epochtime', [String(Math.floor(now / 1000))]],
+    ['aws:requestedregion', [region]],
+    ['aws:resourceaccount', [account]],
+    // Nobody asks through a service of AWS: policies that spare those who do are written with these.
+    ['aws:viaawsservice', ['false']],
+    ['aws:principalisawsservice', ['false']],
+  ]);
+  if (from.userAgent !== undefined) context.set('aws:useragent', [from.userAgent]);
+  return context.set('aws:userid', [userId(caller.principal)]);
+}
+
+function userId(principal: Principal): string {
+  switch (principal.kind) {
+    case 'anonymous':
+      return 'anonymous';
+    case 'administrator':
+      return principal.account;
+    case 'user':
+    case 'robot':
+      return `${principal.account}:${principal.name}`;
+  }
+}
+
+/** Keys whose values stay the same for a caller, an address and a registry: decisions by them can be remembered. */
+const steadyKeys: ReadonlySet<string> = new Set([
+  'aws:sourceip',
+  'aws:securetransport',
+  'aws:requestedregion',
+  'aws:resourceaccount',
+  'aws:principaltype',
+  'aws:viaawsservice',
+  'aws:principalisawsservice',
+  'aws:principalarn',
+  'aws:principalaccount',
+  'aws:userid',
+  'aws:username',
+]);
+
+export function isSteady(policy: PolicyDocument): boolean {
+  return policy.statements.every(
+    ({ conditions, resources = [], notResources = [] }) =>
+      conditions.every(({ key, values }) => steadyKeys.has(key) && values.every(isSteadyText)) &&
+      resources.every(isSteadyText) &&
+      notResources.every(isSteadyText),
+  );
+}
+
+/** Policy variables are keys too: `${aws:username}`. */
+function isSteadyText(text: string): boolean {
+  if (!text.includes('${')) return true;
+  return Array.from(text.matchAll(/\$\{\s*([^,}\s]*)/g), ([, key = '']) => key.toLowerCase()).every(
+    (key) => steadyKeys.has(key),
+  );
+}
+
+/** An IPv4 client of an IPv6 socket by its own address. */
+function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}

@@ -1,0 +1,252 @@
+import { timingSafeEqual } from 'node:crypto';
+import { arnOf } from '../../domain/policy/principal.ts';
+import { anonymous } from '../../domain/policy/principal.ts';
+import type { Principal } from '../../domain/policy/principal.ts';
+import type { AccessMetadata } from '../../metadata/contract/access-metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Caller, Scope } from '../access.ts';
+import type { ShownCredentials } from './authorization-header.ts';
+import type { KeyPair } from '../secrets/credentials.ts';
+import { ecrUserName } from './ecr-password.ts';
+import type { KeyStore } from '../secrets/key-store.ts';
+import { hashOfToken, idOfToken } from '../secrets/named-token.ts';
+import type { Oidc } from './oidc.ts';
+import type { OwnTokenClaims, OwnTokenKind, OwnTokens } from './own-tokens.ts';
+import { findPrincipal, findPrincipalByArn } from './principal-rows.ts';
+import { sameSecret } from '../secrets/same-secret.ts';
+import { parseScope } from '../secrets/scopes.ts';
+
+/** Credentials that were right, or why not. */
+export type CheckedCredentials =
+  | { readonly caller: Caller; readonly used: UsedCredential | undefined }
+  | RefusedCredentials;
+
+export interface RefusedCredentials {
+  /** For the audit; never for whoever showed them. */
+  readonly why: string;
+  /** `unknown`: they name nothing of here; `wrong`: a key or a token that is here, with another secret; `outdated`: they were once right. */
+  readonly kind: 'unknown' | 'wrong' | 'outdated';
+}
+
+/** What was used: for "last used". */
+export interface UsedCredential {
+  readonly kind: 'key' | 'token';
+  readonly id: string;
+}
+
+export interface CredentialChecksOptions {
+  readonly metadata: AccessMetadata;
+  readonly keys: KeyStore;
+  readonly homeAccount: string;
+  /** The pair of `dataDir/credentials`, which may become another. */
+  readonly administrator: () => KeyPair;
+  readonly tokens: OwnTokens;
+  readonly oidc: Oidc;
+  readonly clock: Clock;
+}
+
+export type CredentialChecks = (shown: ShownCredentials) => Promise<CheckedCredentials>;
+
+/** Decides by the shape of what was shown which credential it is, and checks it as that alone. */
+export function createCredentialChecks(options: CredentialChecksOptions): CredentialChecks {
+  return async (shown) => {
+    const secret = shown.scheme === 'basic' ? shown.password : shown.token;
+    const username = shown.scheme === 'basic' ? shown.username : undefined;
+    if (username === options.administrator().accessKeyId)
+      return await checkKey(username, secret, options);
+    if (idOfToken(secret) !== undefined) return await checkNamedToken(secret, options);
+    const issuer = options.oidc.issuerOf(secret);
+    if (issuer !== undefined) return await checkOidc(secret, issuer, options);
+    if (username === undefined) return await checkOwnToken('bearer', secret, options);
+    if (username === ecrUserName) return await checkOwnToken('ecr', secret, options);
+    return await checkKey(username, secret, options);
+  };
+}
+
+/** Whether this server or a configured issuer signed them, which nobody comes to by guessing. Throws as the checks do. */
+export async function areSigned(
+  shown: ShownCredentials,
+  { administrator, oidc, tokens }: CredentialChecksOptions,
+): Promise<boolean> {
+  const secret = shown.scheme === 'basic' ? shown.password : shown.token;
+  const username = shown.scheme === 'basic' ? shown.username : undefined;
+  if (username === administrator().accessKeyId) return false;
+  const issuer = oidc.issuerOf(secret);
+  if (issuer !== undefined) return (await oidc.verify(secret, issuer)) !== undefined;
+  if (username !== undefined && username !== ecrUserName) return false;
+  const kind = username === undefined ? 'bearer' : 'ecr';
+  return (await tokens.verify(kind, secret)) !== undefined;
+}
+
+function unknown(why: string): RefusedCredentials {
+  return { why, kind: 'unknown' };
+}
+
+function wrongSecret(): RefusedCredentials {
+  return { why: 'wrong secret', kind: 'wrong' };
+}
+
+function outdated(why: string): RefusedCredentials {
+  return { why, kind: 'outdated' };
+}
+
+async function checkKey(
+  id: string,
+  secret: string,
+  { administrator, homeAccount, metadata, keys, clock }: CredentialChecksOptions,
+): Promise<CheckedCredentials> {
+  const { accessKeyId, secretAccessKey } = administrator();
+  if (id === accessKeyId) {
+    if (!sameSecret(secret, secretAccessKey)) return wrongSecret();
+    const principal: Principal = { kind: 'administrator', account: homeAccount };
+    return {
+      caller: { principal, via: 'key', scopes: undefined, credential: `key/${id}` },
+      used: undefined,
+    };
+  }
+  const row = /^\w{3,128}$/.test(id) ? await metadata.findAccessKey(id) : undefined;
+  if (row === undefined) return unknown('unknown key');
+  const expected = openSecret(keys, row.sealedSecret, id);
+  if (expected === undefined) return outdated('its stored secret cannot be opened');
+  if (!sameSecret(secret, expected)) return wrongSecret();
+  if (!row.active) return outdated('inactive key');
+  const { expiresAt } = row;
+  if (expiresAt !== undefined && expiresAt <= clock.now()) return outdated('expired key');
+  const found = await findPrincipal(metadata, row.account, row.name);
+  if (found === undefined) return outdated('no such principal');
+  return {
+    caller: {
+      principal: found.principal,
+      via: 'key',
+      scopes: undefined,
+      credential: `key/${id}`,
+      madeAt: found.madeAt,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    },
+    used: { kind: 'key', id },
+  };
+}
+
+/** `undefined` where the key that sealed it is gone, as after a backup without it: nobody's login, and no failure of the server. */
+function openSecret(keys: KeyStore, sealed: string, id: string): string | undefined {
+  try {
+    return keys.open(sealed, id);
+  } catch {
+    return undefined;
+  }
+}
+
+async function checkNamedToken(
+  text: string,
+  { metadata, clock }: CredentialChecksOptions,
+): Promise<CheckedCredentials> {
+  const id = idOfToken(text) ?? '';
+  const row = await metadata.findToken(id);
+  if (row === undefined) return unknown('unknown token');
+  const [given, expected] = [hashOfToken(text), row.hash].map((hex) => Buffer.from(hex, 'hex'));
+  if (given?.byteLength !== expected?.byteLength || !timingSafeEqual(given!, expected!))
+    return wrongSecret();
+  const { expiresAt } = row;
+  if (expiresAt !== undefined && expiresAt <= clock.now()) return outdated('expired token');
+  const found = await findPrincipal(metadata, row.account, row.principal);
+  if (found === undefined) return outdated('no such principal');
+  return {
+    caller: {
+      principal: found.principal,
+      via: 'token',
+      scopes: limitsOf(row.scopes),
+      credential: `token/${id}`,
+      madeAt: found.madeAt,
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    },
+    used: { kind: 'token', id },
+  };
+}
+
+/** No text: no limit. One that can't be read any more admits nothing. */
+function limitsOf(scopes: readonly string[]): readonly Scope[] | undefined {
+  if (scopes.length === 0) return undefined;
+  return scopes.flatMap((text) => parseScope(text) ?? []);
+}
+
+async function checkOidc(
+  text: string,
+  issuer: NonNullable<ReturnType<Oidc['issuerOf']>>,
+  { oidc, metadata }: CredentialChecksOptions,
+): Promise<CheckedCredentials> {
+  const speaker = await oidc.verify(text, issuer);
+  if (speaker === undefined) return unknown(`not a token of ${issuer.issuer}`);
+  if (speaker === 'expired') return outdated(`expired token of ${issuer.issuer}`);
+  if (speaker === 'early')
+    return outdated(`token of ${issuer.issuer} that begins later: the clocks differ`);
+  const { account, name, expiresAt } = speaker;
+  const found = await findPrincipal(metadata, account, name);
+  if (found === undefined) return outdated(`${issuer.issuer} names no principal that is here`);
+  return {
+    caller: {
+      principal: found.principal,
+      via: 'oidc',
+      scopes: undefined,
+      madeAt: found.madeAt,
+      expiresAt,
+    },
+    used: undefined,
+  };
+}
+
+async function checkOwnToken(
+  kind: OwnTokenKind,
+  text: string,
+  options: CredentialChecksOptions,
+): Promise<CheckedCredentials> {
+  const { tokens, metadata } = options;
+  const claims = await tokens.verify(kind, text);
+  if (claims === undefined) return unknown(kind === 'ecr' ? 'wrong ECR password' : 'wrong token');
+  if (claims === 'expired') return outdated('expired');
+  const { scopes, madeAt, expiresAt } = claims;
+  if (claims.subject === 'anonymous')
+    return { caller: { principal: anonymous, via: kind, scopes, expiresAt }, used: undefined };
+  const found = await findPrincipalByArn(metadata, claims.subject);
+  if (found === undefined || (madeAt !== undefined && madeAt !== found.madeAt))
+    return outdated('no such principal');
+  const behind = await credentialBehind(claims, options);
+  if (behind === undefined) return outdated('what it was made with is gone');
+  return {
+    caller: {
+      principal: found.principal,
+      via: kind,
+      scopes,
+      ...(madeAt === undefined ? {} : { madeAt }),
+      expiresAt,
+      ...behind,
+    },
+    used: undefined,
+  };
+}
+
+/** Of the key or token that ours was made with, as long as it is its principal's still; `undefined` where it is gone. */
+async function credentialBehind(
+  { credential, subject }: OwnTokenClaims,
+  { administrator, homeAccount, metadata, clock }: CredentialChecksOptions,
+): Promise<Pick<Caller, 'credential' | 'credentialScopes'> | undefined> {
+  if (credential === undefined) return {};
+  const slash = credential.indexOf('/');
+  const id = credential.slice(slash + 1);
+  const isOwner = (account: string, name: string | undefined): boolean =>
+    subject ===
+    arnOf(
+      name === undefined ? { kind: 'administrator', account } : { kind: 'user', account, name },
+    );
+  if (credential === `key/${administrator().accessKeyId}`)
+    return isOwner(homeAccount, undefined) ? { credential } : undefined;
+  if (credential.startsWith('key/')) {
+    const row = await metadata.findAccessKey(id);
+    if (row?.active !== true || !isOwner(row.account, row.name)) return undefined;
+    return row.expiresAt !== undefined && row.expiresAt <= clock.now() ? undefined : { credential };
+  }
+  const row = await metadata.findToken(id);
+  if (row === undefined || !isOwner(row.account, row.principal)) return undefined;
+  if (row.expiresAt !== undefined && row.expiresAt <= clock.now()) return undefined;
+  const credentialScopes = limitsOf(row.scopes);
+  return { credential, ...(credentialScopes === undefined ? {} : { credentialScopes }) };
+}

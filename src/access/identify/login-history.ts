@@ -1,0 +1,54 @@
+import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { atMost } from '../../domain/entry-limit.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { ShownCredentials } from './authorization-header.ts';
+import { idOfToken } from '../secrets/named-token.ts';
+
+/**
+ * Which credentials were right, and which were refused, within a day: by a hash of each, however it was spelt. Who was right lately from a
+ * source is let past its throttle, and what was shown before is no further guess.
+ */
+export interface LoginHistory {
+  /** From this source: a guess from another one that is let through would be told by it. */
+  wasRight(shown: ShownCredentials, source: string): boolean;
+  right(shown: ShownCredentials, source: string): void;
+  /** True where it is a guess: it was neither right nor refused before. From now on it was refused. */
+  refused(shown: ShownCredentials): boolean;
+}
+
+const keptMs = 24 * 60 * 60 * 1000;
+/** Of each kind, so that no flood of guesses makes forgotten who was right. */
+const rememberedMax = 10_000;
+/** A credential counts once for each source. */
+const sourcesMax = 50_000;
+
+export function createLoginHistory(clock: Clock): LoginHistory {
+  const rightAt = new LRUCache<string, number>(atMost(rememberedMax));
+  const rightFrom = new LRUCache<string, number>(atMost(sourcesMax));
+  const refusedAt = new LRUCache<string, number>(atMost(rememberedMax));
+  const isLate = (at: number | undefined): boolean =>
+    at !== undefined && clock.elapsed() - at <= keptMs;
+  return {
+    wasRight: (shown, source) => isLate(rightFrom.get(`${keyOf(shown)} ${source}`)),
+    right: (shown, source) => {
+      const key = keyOf(shown);
+      rightAt.set(key, clock.elapsed());
+      rightFrom.set(`${key} ${source}`, clock.elapsed());
+    },
+    refused: (shown) => {
+      const key = keyOf(shown);
+      const known = isLate(rightAt.get(key)) || isLate(refusedAt.get(key));
+      rightAt.delete(key);
+      refusedAt.set(key, clock.elapsed());
+      return !known;
+    },
+  };
+}
+
+/** A token is the same one beside any user name. */
+function keyOf(shown: ShownCredentials): string {
+  const secret = shown.scheme === 'basic' ? shown.password : shown.token;
+  const isWhole = shown.scheme === 'bearer' || idOfToken(secret) !== undefined;
+  return hash('sha256', isWhole ? secret : `${shown.username}:${secret}`, 'base64');
+}

@@ -1,0 +1,53 @@
+import type { Identities } from '../../access/accounts/identities.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { Principal } from '../../domain/policy/principal.ts';
+import { anonymous, isPrincipalName, parsePrincipalArn } from '../../domain/policy/principal.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { Owner } from './admission.ts';
+import { unknownOwner } from './users.ts';
+
+export interface PrincipalParts {
+  readonly identities: Pick<Identities, 'findPrincipal'>;
+  readonly metadata: Pick<Metadata, 'findAccount'>;
+}
+
+/** Whom a text means, `anonymous` too; throws where it is nobody. */
+export async function readPrincipal(
+  parts: PrincipalParts,
+  text: string,
+  account: string,
+): Promise<Principal> {
+  return findNamed(parts, readPrincipalName(text, account));
+}
+
+/** An ARN, `root`, or the name of a user of the asker's account; `undefined`: anonymous. */
+export function readPrincipalName(text: string, account: string): Owner | undefined {
+  if (text === 'anonymous') return undefined;
+  const named = parsePrincipalArn(text) ?? {
+    account,
+    name: text === 'root' ? undefined : text,
+  };
+  if (named.name === undefined || isPrincipalName(named.name)) return named;
+  throw new RegistryError('requestInvalid', 'principal: not a principal', {
+    detail: {
+      field: 'principal',
+      hint: `write a user's name, arn:aws:iam::${account}:user/NAME, root or anonymous`,
+    },
+  });
+}
+
+/** The principal of that name; it must be there. */
+export async function findNamed(
+  { identities, metadata }: PrincipalParts,
+  owner: Owner | undefined,
+): Promise<Principal> {
+  if (owner === undefined) return anonymous;
+  const { account, name } = owner;
+  if (name === undefined) {
+    if ((await metadata.findAccount(account)) === undefined) throw unknownOwner(owner);
+    return { kind: 'administrator', account };
+  }
+  const row = await identities.findPrincipal(account, name);
+  if (row === undefined) throw unknownOwner(owner);
+  return { kind: row.kind, account: row.account, name: row.name };
+}

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as z from 'zod';
+import { openApi, otherAccount } from '../../../tests/support/api-rig.ts';
+import { push, pushInput } from '../../../tests/contracts/metadata-samples.ts';
+import type { Explanation } from '../../contract/explanation.ts';
+
+const policy = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: '*', Action: 'ecr:BatchGetImage' }],
+});
+const registryPolicy = policy.replace('"Action"', '"Resource":"*","Action"');
+const identityPolicy = registryPolicy.replace('"Principal":"*",', '');
+
+const explanation: Explanation = {
+  image: 'up/a:1',
+  repository: 'up/a',
+  reference: '1',
+  rule: null,
+  upstream: { url: 'https://upstream', mirrors: [], repository: 'a' },
+  admission: { allowed: true, reason: 'all' },
+  access: { anonymous: true, reason: 'public' },
+  stopped: null,
+  lastTry: null,
+  tag: {
+    digest: 'sha256:abc',
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    size: 500,
+    validatedAt: '2026-01-01T00:00:00.000Z',
+    freshUntil: null,
+    fresh: true,
+    sourceChanged: false,
+    immutable: false,
+    status: 'ok',
+    provenance: 'pushed',
+    historyCount: 1,
+  },
+  content: {
+    state: 'absent',
+    digest: null,
+    mediaType: null,
+    held: { manifests: 0, blobs: 0 },
+    missing: { manifests: 0, blobs: 0 },
+    platforms: [],
+    examples: [],
+    truncated: false,
+  },
+  limiter: null,
+  verdict: { code: 'fetch', text: 'would be fetched' },
+  probe: null,
+};
+
+interface Operation {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly parameters?: readonly { readonly name: string }[];
+  readonly requestBody?: object;
+  readonly responses: Readonly<
+    Record<
+      string,
+      { readonly content?: { readonly 'application/json': { readonly schema: object } } }
+    >
+  >;
+}
+
+/** Every endpoint once, in an order in which each finds what it needs. */
+const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
+  ['GET whoami'],
+  ['POST authorization-token'],
+  ['POST accounts', { body: { account: otherAccount, name: 'other' } }],
+  ['GET accounts'],
+  ['POST users', { body: { name: 'ann' } }],
+  ['GET users'],
+  ['POST access-keys', { body: { user: 'ann' } }],
+  ['GET access-keys', { query: { user: 'ann' } }],
+  ['POST access-keys/rotate', { body: { user: 'ann' } }],
+  ['DELETE access-keys', { query: { user: 'ann', id: '<accessKeyId>' } }],
+  ['POST tokens', { body: { user: 'ann', name: 't', scopes: ['repository:*:pull'] } }],
+  ['GET tokens', { query: { user: 'ann' } }],
+  ['DELETE tokens', { query: { user: 'ann', name: 't' } }],
+  ['POST policies/validate', { body: { kind: 'identity', policy: '{}' } }],
+  ['PUT identity-policies', { body: { user: 'ann', name: 'p', policy: identityPolicy } }],
+  ['GET identity-policies', { query: { user: 'ann' } }],
+  ['DELETE identity-policies', { query: { user: 'ann', name: 'p' } }],
+  ['POST repositories', { body: { repository: 'team/app' } }],
+  [
+    'PATCH repositories',
+    { body: { repository: 'team/app', tagMutability: { mode: 'IMMUTABLE' } } },
+  ],
+  ['GET repositories'],
+  ['PUT repository-policy', { body: { repository: 'team/app', policy } }],
+  ['GET repository-policy', { query: { repository: 'team/app' } }],
+  ['DELETE repository-policy', { query: { repository: 'team/app' } }],
+  ['PUT registry-policy', { body: { policy: registryPolicy } }],
+  ['GET registry-policy'],
+  ['DELETE registry-policy'],
+  ['GET tags', { query: { repository: 'up/a' } }],
+  ['GET images', { query: { repository: 'up/a' } }],
+  ['GET image', { query: { repository: 'up/a', reference: '1' } }],
+  ['DELETE tags', { query: { repository: 'up/a', tag: '1' } }],
+  ['DELETE image', { query: { repository: 'up/a', reference: '2' } }],
+  ['POST access/can', { body: { principal: 'ann', action: 'pull', repository: 'team/app' } }],
+  ['GET audit'],
+  ['DELETE repositories', { query: { repository: 'team/app' } }],
+  ['DELETE users', { query: { name: 'ann' } }],
+  ['GET explain', { query: { image: 'up/a:1' } }],
+  ['POST refresh', { body: { image: 'up/a:1' } }],
+  ['GET rules'],
+  ['POST rules/verify'],
+  ['GET upstreams'],
+  ['GET pulls'],
+  ['GET version'],
+  ['GET openapi.json'],
+];
+
+test('every endpoint is in the document, and its answers have the schema that is told there', async () => {
+  await using api = await openApi({ explain: () => Promise.resolve(explanation) });
+  await push(api.metadata, pushInput('up/a', 'an image', { tags: ['1', '2'] }));
+  await api.metadata.appendAudit([
+    {
+      at: 1,
+      kind: 'change',
+      principal: 'p',
+      action: 'a',
+      resource: '',
+      registry: '000000000000/us-east-1',
+      outcome: 'allowed',
+      address: '',
+      requestId: '',
+      detail: '{"force":true,"tag":"1","n":1}',
+      count: 1,
+    },
+  ]);
+  const { json: document } = await api.ask('GET openapi.json');
+  assert.equal(document.openapi, '3.1.0');
+  const paths = document.paths as Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  const told = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map(
+      (method) => `${method.toUpperCase()} ${path.slice('/api/v1/'.length)}`,
+    ),
+  );
+  assert.deepEqual(told.toSorted(), calls.map(([endpoint]) => endpoint).toSorted());
+
+  const seen = new Map<string, unknown>();
+  let accessKeyId = '';
+  for (const [endpoint, asked = {}] of calls) {
+    const filled = JSON.parse(
+      JSON.stringify(asked).replace('<accessKeyId>', accessKeyId),
+    ) as object;
+    const answer = await api.ask(endpoint, filled);
+    if (endpoint === 'POST access-keys') accessKeyId = answer.json.accessKeyId as string;
+    const [method = '', path = ''] = endpoint.split(' ');
+    const operation = paths[`/api/v1/${path}`]?.[method.toLowerCase()];
+    assert.ok(operation !== undefined && operation.summary !== '', endpoint);
+    assert.equal(seen.get(operation.operationId), undefined);
+    seen.set(operation.operationId, operation);
+    const response = operation.responses[String(answer.status)];
+    assert.ok(
+      response !== undefined,
+      `${endpoint} answered ${answer.status}: ${JSON.stringify(answer.json)}`,
+    );
+    const schema = response.content?.['application/json'].schema;
+    if (schema === undefined) assert.equal(answer.json, undefined);
+    else {
+      const parsed = z
+        .fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0])
+        .safeParse(answer.json);
+      assert.ok(parsed.success, `${endpoint}: ${parsed.error?.message}`);
+    }
+  }
+  assert.deepEqual(api.failures, []);
+});
+
+test('a schema that says less than the answer is noticed', () => {
+  const schema = z.toJSONSchema(z.strictObject({ a: z.string() }));
+  assert.ok(!z.fromJSONSchema(schema).safeParse({ a: 'x', b: 1 }).success);
+});

@@ -1,0 +1,74 @@
+import { LRUCache } from 'lru-cache';
+import { atMost } from '../../domain/entry-limit.ts';
+import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
+import type { Reference } from '../../domain/names/reference.ts';
+import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { ManifestHead, Upstream, UpstreamTarget } from '../../ports/upstream.ts';
+
+const upstreamsMax = 1000;
+/** A manifest that comes between its HEAD and its GET makes one such pair; two in a row are the upstream's way. */
+const pairsMin = 2;
+const uselessForMs = 600_000;
+
+/**
+ * Which upstreams answer HEAD of a manifest by a no (a 5xx too), or without a digest, where GET has it: their tags are checked by GET.
+ * For 10 min, then HEAD is tried once more: a GET counts as a pull where pulls are limited, and upstreams are mended.
+ */
+export interface HeadHints {
+  isUseless(url: UpstreamUrl): boolean;
+  /** HEAD named the digest. */
+  noteUseful(url: UpstreamUrl): void;
+  /** HEAD did not name what GET then had. */
+  noteUseless(url: UpstreamUrl): void;
+  clear(): void;
+}
+
+export function createHeadHints(clock: Clock): HeadHints {
+  const pairs = new LRUCache<string, { count: number; until: number }>(atMost(upstreamsMax));
+  return {
+    isUseless: ({ origin }) => {
+      const known = pairs.get(origin);
+      return known !== undefined && known.count >= pairsMin && known.until > clock.elapsed();
+    },
+    noteUseful: ({ origin }) => void pairs.delete(origin),
+    noteUseless: ({ origin }) => {
+      const count = Math.min((pairs.get(origin)?.count ?? 0) + 1, pairsMin);
+      pairs.set(origin, { count, until: clock.elapsed() + uselessForMs });
+    },
+    clear: () => pairs.clear(),
+  };
+}
+
+/** A registry's answer to a HEAD that is no manifest: any status but 429. It refuses no GET (ARCHITECTURE.md, "Registries as they are"). */
+export function isHeadsNo(error: unknown): error is UpstreamFailure {
+  return (
+    error instanceof UpstreamFailure &&
+    error.status !== undefined &&
+    error.kind !== 'rateLimited' &&
+    error.reason === 'status'
+  );
+}
+
+/** A no that may well be meant: what is asked for is not there, or not for us. */
+export function saysAbsent(failure: UpstreamFailure): boolean {
+  return failure.kind === 'notFound' || failure.kind === 'denied';
+}
+
+/** What upstream has under the reference now, by GET where its HEAD says no; for questions that keep nothing. */
+export async function findManifestHead(
+  upstream: Pick<Upstream, 'headManifest' | 'getManifest'>,
+  target: UpstreamTarget,
+  reference: Reference,
+  signal: AbortSignal,
+): Promise<ManifestHead> {
+  try {
+    return await upstream.headManifest(target, reference, signal);
+  } catch (error) {
+    if (!isHeadsNo(error)) throw error;
+    const fetched = await upstream.getManifest(target, reference, undefined, signal);
+    if (fetched === undefined) throw error;
+    const { digest, mediaType, bytes } = fetched;
+    return { digest, mediaType, size: bytes.length };
+  }
+}

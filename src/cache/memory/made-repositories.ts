@@ -1,0 +1,55 @@
+import { LRUCache } from 'lru-cache';
+import { atMost } from '../../domain/entry-limit.ts';
+import type { Metadata, RepositoryKey } from '../../metadata/contract/metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
+
+/** The repositories that writes of this process made, until somebody tells the audit of them. */
+export interface MadeRepositories {
+  note(key: RepositoryKey): void;
+  /** True once for each that was made at `since` (monotonic ms) or later. */
+  take(key: RepositoryKey, since: number): boolean;
+}
+
+const untoldMax = 10_000;
+
+/** By what each write says of itself, never by a row's time of making: the wall clock may have been set meanwhile. */
+export function createMadeRepositories(clock: Clock): MadeRepositories {
+  const madeAt = new LRUCache<string, number>(atMost(untoldMax));
+  const nameOf = ({ registry, repository }: RepositoryKey): string => `${registry} ${repository}`;
+  return {
+    note: (key) => void madeAt.set(nameOf(key), clock.elapsed()),
+    take: (key, since) => {
+      const name = nameOf(key);
+      const at = madeAt.get(name);
+      return at !== undefined && at >= since && madeAt.delete(name);
+    },
+  };
+}
+
+/** The metadata with its writes of pulls and pushes noted, where they make a repository. */
+export function noteMade(metadata: Metadata, made: Pick<MadeRepositories, 'note'>): Metadata {
+  const noted =
+    <I extends RepositoryKey, R>(write: (input: I) => Promise<R>, isMade: (result: R) => boolean) =>
+    async (input: I): Promise<R> => {
+      const result = await write(input);
+      if (isMade(result)) made.note(input);
+      return result;
+    };
+  const itself = (result: boolean): boolean => result;
+  return {
+    ...metadata,
+    storeManifest: noted((input) => metadata.storeManifest(input), itself),
+    setTag: noted((input) => metadata.setTag(input), itself),
+    stopRepository: noted((input) => metadata.stopRepository(input), itself),
+    recordFetch: noted((input) => metadata.recordFetch(input), itself),
+    proveBlob: noted((input) => metadata.proveBlob(input), itself),
+    holdBlob: noted(
+      (input) => metadata.holdBlob(input),
+      (result) => result === 'made',
+    ),
+    putManifest: noted(
+      (input) => metadata.putManifest(input),
+      (result) => result.kind === 'stored' && result.createdRepository,
+    ),
+  };
+}

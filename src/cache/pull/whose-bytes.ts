@@ -1,0 +1,72 @@
+import type { PullRule, PullTarget } from '../../domain/rules/pull-rule.ts';
+import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
+import type { Counting } from '../../metadata/rows/counting.ts';
+import type {
+  BlobClaim,
+  RepositoryKey,
+  StoredManifest,
+  StoredTag,
+} from '../../metadata/contract/metadata.ts';
+import type { PullRequest } from '../cache.ts';
+import type { RuledRequest } from './fetch-manifest.ts';
+import { sourceOf } from '../memory/keys.ts';
+
+/** The rule that leads to a repository now; `undefined` where none does. */
+export type RuleOf = (key: RepositoryKey) => PullRule | undefined;
+
+/** Under which identity a repository's content is looked for; `undefined` where no rule leads to it. */
+export function identityOf({ rule }: Pick<PullTarget, 'rule'>): string | undefined {
+  return rule === undefined ? undefined : ruleIdentity(rule);
+}
+
+/**
+ * Which of a repository's records its lists show: those that a pull of what they name would be served from. While its rule
+ * stops it, only what was pushed; where no rule leads there, all (`undefined`).
+ */
+export function countingRecords(target: PullTarget, stopped: boolean): Counting | undefined {
+  const { rule } = target;
+  if (rule === undefined) return undefined;
+  if (stopped) return { rule: undefined, sources: [] };
+  return { rule: ruleIdentity(rule), sources: rule.urls.map((url) => sourceOf(url, target)) };
+}
+
+/** `countingRecords`, by what the cache knows of the repository's stop. */
+export type CountRecords = (request: PullRequest) => Promise<Counting | undefined>;
+
+/** Whether a stored tag is among them. */
+export function tagCountsFor(
+  { provenance, source }: Pick<StoredTag, 'provenance' | 'source'>,
+  counting: Counting | undefined,
+): boolean {
+  return counting === undefined || provenance !== 'cached' || counting.sources.includes(source);
+}
+
+/** The same for a stored manifest. */
+export function manifestCountsFor(
+  { provenance, rule }: Pick<StoredManifest, 'provenance' | 'rule'>,
+  counting: Counting | undefined,
+): boolean {
+  if (counting === undefined || provenance !== undefined) return true;
+  return counting.rule !== undefined && rule === counting.rule;
+}
+
+/**
+ * Whether a repository may give the blob out as it is here (ARCHITECTURE.md, "Whose bytes"). While its rule stops it, only what
+ * was pushed into it.
+ */
+export function holdsBlob({ held }: BlobClaim, stopped: boolean): boolean {
+  return held === 'pushed' || (held === 'fetched' && !stopped);
+}
+
+/** The same for a manifest of the repository: pushed, or come through the rule that leads there now. */
+export function holdsManifest(
+  { provenance, rule }: Pick<StoredManifest, 'provenance' | 'rule'>,
+  current: PullRule | undefined,
+): boolean {
+  return provenance !== undefined || current === undefined || rule === ruleIdentity(current);
+}
+
+/** Whether upstream may be asked for this request: a rule leads there, and who asks may import. */
+export function mayAsk<R extends PullRequest>(request: R): request is R & RuledRequest {
+  return request.target.rule !== undefined && request.heldOnly !== true;
+}

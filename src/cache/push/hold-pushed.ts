@@ -1,0 +1,38 @@
+import type { Digest } from '../../domain/names/digest.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { PullRequest } from '../cache.ts';
+import { repositoryKey } from '../memory/keys.ts';
+import type { PushSettings } from './push-target.ts';
+import { noRepository } from './push-target.ts';
+import type { RepositoryChanges } from '../memory/repository-changes.ts';
+
+/**
+ * Makes a blob the repository's as pushed. The first one makes the repository our own, which what is remembered of it must
+ * learn before the push is acknowledged; a further one changes nothing that is remembered. Throws `nameUnknown` where there
+ * is no repository and pushes make none.
+ */
+export async function holdPushed(
+  parts: {
+    readonly metadata: Pick<Metadata, 'holdBlob'>;
+    readonly changes: RepositoryChanges;
+    readonly settings: () => PushSettings;
+    readonly clock: Clock;
+  },
+  request: PullRequest,
+  digest: Digest,
+): Promise<void> {
+  let held: Awaited<ReturnType<Metadata['holdBlob']>> | undefined;
+  try {
+    held = await parts.metadata.holdBlob({
+      ...repositoryKey(request),
+      digest,
+      create: parts.settings().createOnPush,
+      now: parts.clock.now(),
+    });
+  } finally {
+    // Of one that failed it is not known whether it was committed.
+    if (held === 'made' || held === 'first' || held === undefined) parts.changes.note(request);
+  }
+  if (held === 'noRepository') throw noRepository(request);
+}

@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import type { Digest, DigestAlgorithm } from '../../domain/names/digest.ts';
+import { algorithmOf, hexOf, parseDigest } from '../../domain/names/digest.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import { parsePushedManifest } from '../../domain/manifests/pushed-manifest.ts';
+import type { EmbeddedContent } from '../../domain/manifests/pushed-manifest.ts';
+import type { Reference } from '../../domain/names/reference.ts';
+import type { Tag } from '../../domain/names/tag.ts';
+import type { Metadata, StoredManifest } from '../../metadata/contract/metadata.ts';
+import type {
+  PutManifestInput,
+  PutManifestResult,
+} from '../../metadata/contract/registry-metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Events } from '../../ports/events.ts';
+import type { PullRequest } from '../cache.ts';
+import type { ContentCheck } from './check-content.ts';
+import { repositoryKey } from '../memory/keys.ts';
+import type { TagLister } from '../pull/list-tags.ts';
+import type { ManifestMemory } from '../memory/manifest-memory.ts';
+import type { PushSettings, PushTarget } from './push-target.ts';
+import { noRepository } from './push-target.ts';
+import type { PutManifestAnswer, Pushes } from './pushes.ts';
+import type { RepositoryChanges } from '../memory/repository-changes.ts';
+import type { RepositoryStops } from '../memory/repository-stops.ts';
+import { storageAnswer } from '../space/storage-answer.ts';
+import { identityOf } from '../pull/whose-bytes.ts';
+
+export interface PushManifestParts {
+  readonly metadata: Metadata;
+  readonly memory: ManifestMemory;
+  readonly changes: RepositoryChanges;
+  readonly check: ContentCheck;
+  readonly stops: RepositoryStops;
+  readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
+  readonly target: PushTarget;
+  readonly settings: () => PushSettings;
+  readonly clock: Clock;
+  readonly events: Events;
+}
+
+type PutRequest = Parameters<Pushes['putManifest']>[0];
+
+/** Manifests as clients push them: read strictly, what they name checked, stored with their tags in one transaction. */
+export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putManifest'> {
+  return {
+    putManifest: async (request) => {
+      const startedAt = parts.clock.elapsed();
+      await parts.target.require(request);
+      const { bytes, contentType } = request;
+      const { manifest: parsed, embedded } = parsePushedManifest(bytes, contentType);
+      const digest = requireDigest(bytes, request.reference, request.algorithm);
+      for (const content of embedded) requireEmbedded(content);
+      const manifest: StoredManifest = { digest, mediaType: parsed.mediaType, bytes };
+      const tags = tagsOf(request);
+      const { createOnPush: create, sparseIndexes: sparse } = parts.settings();
+      const put = {
+        ...repositoryKey(request),
+        manifest,
+        parsed,
+        tags,
+        create,
+        sparse,
+        provenance: 'pushed',
+        rule: identityOf(request.target),
+        now: parts.clock.now(),
+      } as const;
+      try {
+        const gone = await parts.check.requireHonest(request, parsed);
+        const hidden = requireStored(request, await putHeld(request, put, gone));
+        const hides = tags.filter(
+          (tag) => hidden.includes(tag) || parts.knowsUpstreamTag(request, tag),
+        );
+        parts.changes.note(request);
+        remember(request, put);
+        parts.events.emit({
+          type: 'pushed',
+          kind: 'manifest',
+          repository: request.target.repository,
+          digest,
+          bytes: bytes.byteLength,
+          durationMs: parts.clock.elapsed() - startedAt,
+        });
+        const subject = parsed.subject?.digest;
+        const { mediaType } = manifest;
+        return { digest, mediaType, size: bytes.byteLength, subject, tags, hides };
+      } catch (error) {
+        throw storageAnswer(error, 'putManifest', parts.events);
+      }
+    },
+  };
+
+  /** Stores it; what upstream has in this very repository, and a client therefore did not push, is brought in first. */
+  async function putHeld(
+    request: PutRequest,
+    put: PutManifestInput,
+    gone: readonly Digest[],
+  ): Promise<PutManifestResult> {
+    const { check, metadata, stops } = parts;
+    const store = async (): Promise<PutManifestResult> =>
+      metadata.putManifest({ ...put, stopped: await stops.isStopped(request) });
+    if (gone.length > 0 && !(await check.bringIn(request, put.parsed, gone)))
+      return { kind: 'missing', digests: gone };
+    const result = await store();
+    if (result.kind !== 'missing') return result;
+    const brought = await check.bringIn(request, put.parsed, result.digests);
+    return brought ? store() : result;
+  }
+
+  /** The first pull after a push is a warm one. */
+  function remember(request: PullRequest, put: PutManifestInput): void {
+    const stamp = parts.changes.stamp(request);
+    const { digest, mediaType, bytes } = put.manifest;
+    const { provenance } = put;
+    parts.memory.putManifest(request, { ...put.manifest, provenance }, stamp);
+    for (const tag of put.tags) {
+      parts.memory.putTag(
+        request,
+        {
+          tag,
+          digest,
+          mediaType,
+          size: bytes.byteLength,
+          source: '',
+          validatedAt: put.now,
+          status: 'ok',
+          provenance,
+        },
+        stamp,
+      );
+    }
+  }
+}
+
+/** The tags that were hidden by this push; throws what kept it from being stored. */
+function requireStored(
+  request: PullRequest,
+  result: PutManifestResult,
+): PutManifestAnswer['hides'] {
+  switch (result.kind) {
+    case 'stored':
+      return result.hides;
+    case 'noRepository':
+      throw noRepository(request);
+    case 'immutable':
+      throw new RegistryError(
+        'tagImmutable',
+        `the tag ${result.tag} is immutable here, and names another digest`,
+        { detail: { tag: result.tag, digest: result.digest } },
+      );
+    case 'missing':
+      throw new RegistryError(
+        'manifestBlobUnknown',
+        'the manifest names content that is not in this repository',
+        { detail: { digests: result.digests, hint: 'push it, or mount it, before the manifest' } },
+      );
+  }
+}
+
+/** The digest of the bytes; `digestInvalid` where they were to have another. */
+function requireDigest(
+  bytes: Uint8Array,
+  reference: Reference,
+  algorithm: DigestAlgorithm,
+): Digest {
+  const by = reference.kind === 'digest' ? algorithmOf(reference.digest) : algorithm;
+  const digest = parseDigest(`${by}:${createHash(by).update(bytes).digest('hex')}`);
+  if (digest === undefined) throw new Error(`no digest of ${by}`);
+  if (reference.kind === 'tag' || reference.digest === digest) return digest;
+  throw new RegistryError('digestInvalid', 'the digest is not that of the manifest’s bytes', {
+    detail: { digest: reference.digest, actual: digest },
+  });
+}
+
+function tagsOf({ reference, tags }: PutRequest): Tag[] {
+  return [...new Set(reference.kind === 'tag' ? [reference.tag, ...tags] : tags)];
+}
+
+/** A descriptor's own copy of its content must be that content (OCI image-spec descriptor.md, "Embedded Content"). */
+function requireEmbedded({ where, digest, size, base64 }: EmbeddedContent): void {
+  const content = Buffer.from(base64, 'base64');
+  const algorithm = algorithmOf(digest);
+  const isBase64 = /^[A-Za-z0-9+/]*={0,2}$/.test(base64) && base64.length % 4 === 0;
+  if (
+    isBase64 &&
+    content.byteLength === size &&
+    createHash(algorithm).update(content).digest('hex') === hexOf(digest)
+  )
+    return;
+  throw new RegistryError('manifestInvalid', `${where}.data is not the content of its digest`, {
+    detail: { field: `${where}.data`, digest, size },
+  });
+}

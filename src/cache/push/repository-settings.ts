@@ -1,0 +1,42 @@
+import { RegistryError } from '../../domain/errors.ts';
+import type { TagMutability } from '../../domain/names/tag-mutability.ts';
+import { tagMutabilityProblem } from '../../domain/names/tag-mutability.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { PullRequest } from '../cache.ts';
+import { repositoryKey } from '../memory/keys.ts';
+import type { RepositoryChanges } from '../memory/repository-changes.ts';
+
+/** Settings of a repository that is there. */
+export interface RepositorySettings {
+  /** Holds for the next push and the next pull. Throws `requestInvalid` for filters that don't fit the mode, `nameUnknown` where there is no repository. */
+  setTagMutability(request: PullRequest & { readonly tagMutability: TagMutability }): Promise<void>;
+}
+
+export function createRepositorySettings({
+  metadata,
+  changes,
+}: {
+  readonly metadata: Pick<Metadata, 'setTagMutability'>;
+  readonly changes: Pick<RepositoryChanges, 'note'>;
+}): RepositorySettings {
+  return {
+    async setTagMutability(request) {
+      const { tagMutability } = request;
+      requireTagMutability(tagMutability);
+      if (!(await metadata.setTagMutability({ ...repositoryKey(request), tagMutability })))
+        throw new RegistryError('nameUnknown', 'repository unknown', {
+          detail: { name: request.target.repository },
+        });
+      changes.note(request);
+    },
+  };
+}
+
+/** Throws `requestInvalid` for filters that don't fit the mode. */
+export function requireTagMutability(setting: TagMutability): void {
+  const problem = tagMutabilityProblem(setting);
+  if (problem !== undefined)
+    throw new RegistryError('requestInvalid', `tagMutability: ${problem}`, {
+      detail: { field: 'tagMutability' },
+    });
+}

@@ -1,0 +1,152 @@
+import type { Command } from 'commander';
+import type { DeletedImageView, ImageDetailView, ImageView } from '../../contract/access-view.ts';
+import type { CommandContext } from '../command-context.ts';
+import { parseImageWords } from '../terminal/image-words.ts';
+import type { OutputOptions } from '../terminal/output.ts';
+import { addOutputOptions, printList, printValue } from '../terminal/output.ts';
+import type { LimitOptions } from '../server/pages.ts';
+import { addLimitOption, askPages } from '../server/pages.ts';
+import type { PlaceOptions } from '../place-options.ts';
+import { addPlaceOptions, placeOf } from '../place-options.ts';
+import { askServer } from '../server/server-client.ts';
+import type { ServerOptions } from '../server/server-location.ts';
+import { addServerOptions } from '../server/server-location.ts';
+import { forEach } from '../several.ts';
+import { formatBytes } from '../terminal/size-words.ts';
+import type { Column } from '../terminal/table.ts';
+import { alignRows, printable } from '../terminal/table.ts';
+
+const deadlineMs = 30_000;
+
+const listExamples = `
+Examples:
+  # The newest first
+  breakwater images ls team/app --limit 10
+`;
+
+const getExamples = `
+Examples:
+  breakwater images get team/app:1.2
+  breakwater images get team/app@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 -o json
+`;
+
+const removeExamples = `
+Examples:
+  # The image with all of its tags
+  breakwater images rm team/app:1.2
+`;
+
+type Options = ServerOptions & PlaceOptions;
+
+export function addImagesCommand(program: Command, context: CommandContext): void {
+  const images = program
+    .command('images')
+    .summary('images of a repository')
+    .description('Lists, shows and deletes images, of what is held here; upstream is not asked.')
+    .helpCommand(false);
+  addListCommand(images, context);
+  addGetCommand(images, context);
+  addRemoveCommand(images, context);
+}
+
+function addListCommand(images: Command, context: CommandContext): void {
+  const command = images
+    .command('ls <repository>')
+    .summary('list images')
+    .description('Lists the images that are held of a repository, the newest first.');
+  addServerOptions(addPlaceOptions(addLimitOption(addOutputOptions(command))))
+    .addHelpText('after', listExamples)
+    .action(async (repository: string, options: Options & OutputOptions & LimitOptions) => {
+      const request = { path: 'images', query: { repository, ...placeOf(options) } };
+      const list = await askPages<ImageView>(request, options, context.terminal);
+      await printList(context.terminal, options, list, {
+        columns,
+        name: (each) => `${repository}@${each.digest}`,
+      });
+    });
+}
+
+const columns: readonly Column<ImageView>[] = [
+  { header: 'DIGEST', value: (each) => each.digest },
+  { header: 'TAGS', value: (each) => each.tags.join(',') || '-' },
+  { header: 'FROM', value: (each) => each.provenance },
+  { header: 'SIZE', value: (each) => formatBytes(each.size) },
+  { header: 'CREATED', value: (each) => each.createdAt },
+  { header: 'LAST-PULLED', value: (each) => each.lastPulledAt ?? '-' },
+  { header: 'TYPE', value: (each) => each.artifactType ?? each.mediaType, wide: true },
+  { header: 'SUBJECT', value: (each) => each.subject ?? '-', wide: true },
+];
+
+function addGetCommand(images: Command, context: CommandContext): void {
+  const command = images
+    .command('get <image>')
+    .summary('show one image')
+    .description(
+      'Shows an image by tag or digest: what its manifest names, and what refers to it.',
+    );
+  addServerOptions(addPlaceOptions(addOutputOptions(command)))
+    .addHelpText('after', getExamples)
+    .action(async (image: string, options: Options & OutputOptions) => {
+      const { terminal } = context;
+      const { repository, reference } = parseImageWords(image);
+      const query = { repository, reference, ...placeOf(options) };
+      const found = await askServer<ImageDetailView>(
+        { method: 'GET', path: 'image', query, deadlineMs },
+        options,
+        terminal,
+      );
+      const { output } = options;
+      if (output === 'json' || output === 'yaml') await printValue(terminal, output, found);
+      else if (output === 'name') terminal.out(`${found.repository}@${found.digest}\n`);
+      else terminal.out(renderImage(found));
+    });
+}
+
+function renderImage(found: ImageDetailView): string {
+  const { tag } = found;
+  const rows = [
+    ['image', `${found.repository}@${found.digest}`],
+    ['type', found.mediaType],
+    ['manifest', formatBytes(found.size)],
+    ...(tag === null
+      ? []
+      : [
+          ['tag', tag.name],
+          ['from', tag.source === null ? tag.provenance : `${tag.provenance}, ${tag.source}`],
+          ['validated', tag.validatedAt],
+          ...tag.history
+            .slice(1)
+            .map(({ digest, seenAt }) => ['before', `${digest}, seen ${seenAt}`]),
+        ]),
+    ...found.children.map((child) => [
+      child.role,
+      `${child.digest}  ${formatBytes(child.size)}  ${child.platform ?? child.mediaType}`,
+    ]),
+    ...found.referrers.map((each) => [
+      'referrer',
+      `${each.digest}  ${formatBytes(each.size)}  ${each.artifactType ?? each.mediaType}`,
+    ]),
+  ];
+  return alignRows(rows.map((row) => row.map(printable)));
+}
+
+function addRemoveCommand(images: Command, context: CommandContext): void {
+  const command = images
+    .command('rm <image...>')
+    .summary('delete images')
+    .description('Deletes images by tag or digest, with every tag that names them.');
+  addServerOptions(addPlaceOptions(command))
+    .addHelpText('after', removeExamples)
+    .action(async (words: readonly string[], options: Options) => {
+      const act = async (image: string): Promise<void> => {
+        const { repository, reference } = parseImageWords(image);
+        const query = { repository, reference, ...placeOf(options) };
+        await askServer<DeletedImageView>(
+          { method: 'DELETE', path: 'image', query, deadlineMs },
+          options,
+          context.terminal,
+        );
+      };
+      await forEach(words, command, context, { act, done: 'deleted' });
+    });
+}

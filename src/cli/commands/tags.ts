@@ -1,0 +1,98 @@
+import type { Command } from 'commander';
+import type { TagView } from '../../contract/access-view.ts';
+import { CommandFailure } from '../command-failure.ts';
+import type { CommandContext } from '../command-context.ts';
+import { parseImageWords } from '../terminal/image-words.ts';
+import type { OutputOptions } from '../terminal/output.ts';
+import { addOutputOptions, printList } from '../terminal/output.ts';
+import type { LimitOptions } from '../server/pages.ts';
+import { addLimitOption, askPages } from '../server/pages.ts';
+import type { PlaceOptions } from '../place-options.ts';
+import { addPlaceOptions, placeOf } from '../place-options.ts';
+import { askServer } from '../server/server-client.ts';
+import type { ServerOptions } from '../server/server-location.ts';
+import { addServerOptions } from '../server/server-location.ts';
+import { forEach } from '../several.ts';
+import { formatBytes } from '../terminal/size-words.ts';
+import type { Column } from '../terminal/table.ts';
+
+const deadlineMs = 30_000;
+
+const listExamples = `
+Examples:
+  breakwater tags ls team/app
+  breakwater tags ls docker.io/library/nginx -o name
+`;
+
+const removeExamples = `
+Examples:
+  # The tag alone: the image stays
+  breakwater tags rm team/app:1.2
+`;
+
+type Options = ServerOptions & PlaceOptions;
+
+export function addTagsCommand(program: Command, context: CommandContext): void {
+  const tags = program
+    .command('tags')
+    .summary('tags of a repository')
+    .description('Lists and deletes tags, of what is held here; upstream is not asked.')
+    .helpCommand(false);
+  addListCommand(tags, context);
+  addRemoveCommand(tags, context);
+}
+
+function addListCommand(tags: Command, context: CommandContext): void {
+  const command = tags
+    .command('ls <repository>')
+    .summary('list tags')
+    .description('Lists the tags that are held of a repository, in their order.');
+  addServerOptions(addPlaceOptions(addLimitOption(addOutputOptions(command))))
+    .addHelpText('after', listExamples)
+    .action(async (repository: string, options: Options & OutputOptions & LimitOptions) => {
+      const request = { path: 'tags', query: { repository, ...placeOf(options) } };
+      const list = await askPages<TagView>(request, options, context.terminal);
+      await printList(context.terminal, options, list, {
+        columns,
+        name: (each) => `${repository}:${each.tag}`,
+      });
+    });
+}
+
+const columns: readonly Column<TagView>[] = [
+  { header: 'TAG', value: (each) => each.tag },
+  { header: 'DIGEST', value: (each) => each.digest },
+  { header: 'FROM', value: (each) => each.provenance },
+  { header: 'MANIFEST', value: (each) => formatBytes(each.size) },
+  { header: 'LAST-PULLED', value: (each) => each.lastPulledAt ?? '-' },
+  { header: 'VALIDATED', value: (each) => each.validatedAt, wide: true },
+  { header: 'SOURCE', value: (each) => each.source ?? '-', wide: true },
+  { header: 'TYPE', value: (each) => each.mediaType, wide: true },
+];
+
+function addRemoveCommand(tags: Command, context: CommandContext): void {
+  const command = tags
+    .command('rm <image...>')
+    .summary('delete tags')
+    .description('Deletes tags; the images that they name stay, under their digests.');
+  addServerOptions(addPlaceOptions(command))
+    .addHelpText('after', removeExamples)
+    .action(async (images: readonly string[], options: Options) => {
+      const act = async (image: string): Promise<void> => {
+        const { repository, reference, isTag } = parseImageWords(image);
+        if (!isTag)
+          throw new CommandFailure(`${image} names no tag`, {
+            exit: 'usage',
+            code: 'USAGE',
+            hint: 'breakwater images rm deletes an image by its digest',
+          });
+        const query = { repository, tag: reference, ...placeOf(options) };
+        await askServer(
+          { method: 'DELETE', path: 'tags', query, deadlineMs },
+          options,
+          context.terminal,
+        );
+      };
+      await forEach(images, command, context, { act, done: 'deleted' });
+    });
+}

@@ -1,0 +1,47 @@
+import type { Config } from '../../config/config.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import type { Settings } from '../../config/settings.ts';
+import { ConfigError } from '../../config/config-error.ts';
+import { CommandFailure } from '../command-failure.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+
+/** The configuration in force: file, environment, defaults. Throws `CONFIG_INVALID` (2) with every problem. */
+export async function readConfig(file: string | undefined, terminal: Terminal): Promise<Config> {
+  return (await readConfigWithSources(file, terminal)).config;
+}
+
+/** The same with what each value came from. */
+export async function readConfigWithSources(
+  file: string | undefined,
+  terminal: Terminal,
+): Promise<LoadedConfig> {
+  const load = await import('../../config/load.ts');
+  return orInvalidConfig(load.readConfig({ file, env: terminal.env, cwd: terminal.cwd }));
+}
+
+/** The settings of these keys alone: what a server needs besides may be missing or wrong. Throws `CONFIG_INVALID` (2). */
+export async function readSomeSettings<Key extends keyof Settings>(
+  keys: readonly Key[],
+  file: string | undefined,
+  terminal: Terminal,
+  hint?: string,
+): Promise<Pick<Settings, Key>> {
+  const { readSettings } = await import('../../config/partial.ts');
+  const reading = readSettings(keys, { file, env: terminal.env, cwd: terminal.cwd });
+  return orInvalidConfig(reading, hint);
+}
+
+async function orInvalidConfig<Value>(reading: Promise<Value>, hint?: string): Promise<Value> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new CommandFailure('the configuration is invalid', {
+      exit: 'usage',
+      code: 'CONFIG_INVALID',
+      problems: error.message.split('\n'),
+      ...(hint === undefined ? {} : { hint }),
+      cause: error,
+    });
+  }
+}

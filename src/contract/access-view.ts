@@ -1,0 +1,227 @@
+import type { TagMutabilityMode } from '../domain/names/tag-mutability.ts';
+
+/** Who a credential speaks for, as `/api/v1/whoami` says it. */
+export interface WhoamiView {
+  readonly principal: string;
+  readonly account: string;
+  readonly kind: 'administrator' | 'user' | 'robot';
+  /** `null`: the account's root. */
+  readonly name: string | null;
+  /** How it was shown: an access key, a named token, … */
+  readonly via: string;
+  /** What the credential is limited to; `null`: to nothing. */
+  readonly scopes: readonly string[] | null;
+  /** True for the home account's administrator, whose the server is. */
+  readonly operator: boolean;
+}
+
+/** What `docker login` takes: base64 of `AWS:<password>`. */
+export interface AuthorizationTokenView {
+  readonly authorizationToken: string;
+  readonly expiresAt: string;
+  readonly proxyEndpoint: string;
+}
+
+export interface AccountView {
+  readonly account: string;
+  readonly name: string;
+  readonly createdAt: string;
+}
+
+export interface UserView {
+  readonly account: string;
+  readonly name: string;
+  readonly arn: string;
+  readonly kind: 'user' | 'robot';
+  readonly createdAt: string;
+}
+
+export interface AccessKeyView {
+  readonly accessKeyId: string;
+  readonly account: string;
+  /** `null`: the account's root. */
+  readonly user: string | null;
+  readonly active: boolean;
+  readonly createdAt: string;
+  /** `null`: it has no end. */
+  readonly expiresAt: string | null;
+  readonly lastUsedAt: string | null;
+}
+
+/** Shown once: the pair is user name and password for registry clients. */
+export interface NewAccessKeyView extends AccessKeyView {
+  readonly secretAccessKey: string;
+}
+
+export interface RotatedAccessKeyView extends NewAccessKeyView {
+  /** Ids that are refused from now on. */
+  readonly revoked: readonly string[];
+  /** Ids of the owner's other keys, which are still good. */
+  readonly kept: readonly string[];
+  /** The server's own file that holds the pair; `null`: none does. */
+  readonly file: string | null;
+}
+
+export interface NewAccountView extends AccountView {
+  readonly key: NewAccessKeyView;
+}
+
+export interface TokenView {
+  readonly name: string;
+  readonly account: string;
+  readonly user: string | null;
+  /** As `repository:<pattern>:<rights>`; none: all that its owner may. */
+  readonly scopes: readonly string[];
+  readonly createdAt: string;
+  readonly expiresAt: string | null;
+  readonly lastUsedAt: string | null;
+}
+
+/** Shown once. */
+export interface NewTokenView extends TokenView {
+  readonly token: string;
+}
+
+export interface IdentityPolicyView {
+  readonly account: string;
+  readonly user: string;
+  readonly name: string;
+  /** Verbatim. */
+  readonly policy: string;
+  readonly updatedAt: string;
+}
+
+export interface RepositoryPolicyView {
+  readonly account: string;
+  readonly repository: string;
+  /** Verbatim. */
+  readonly policy: string;
+}
+
+export interface RegistryPolicyView {
+  readonly account: string;
+  readonly region: string;
+  /** Verbatim. */
+  readonly policy: string;
+}
+
+export interface PolicyRemark {
+  readonly field: string;
+  readonly value: string;
+  readonly what: string;
+  readonly fix: string;
+}
+
+export interface PolicyValidation {
+  readonly valid: boolean;
+  readonly problems: readonly PolicyRemark[];
+  /** What it says in vain; none where it is not valid. */
+  readonly warnings: readonly PolicyRemark[];
+}
+
+export interface TagMutabilityView {
+  readonly mode: TagMutabilityMode;
+  readonly exclusions: readonly string[];
+}
+
+export interface RepositoryView {
+  readonly repository: string;
+  readonly arn: string;
+  readonly account: string;
+  readonly region: string;
+  readonly createdAt: string;
+  /** The prefix of the rule that leads to it. */
+  readonly rule: string | null;
+  /** A credential fetched something of it. */
+  readonly private: boolean;
+  /** Somebody pushed into it, or it was made by hand. */
+  readonly pushed: boolean;
+  readonly tagMutability: TagMutabilityView;
+  readonly hasPolicy: boolean;
+}
+
+export interface TagView {
+  readonly tag: string;
+  readonly digest: string;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly provenance: 'pushed' | 'cached' | 'replicated';
+  /** Where it was read from; `null` for a pushed one. */
+  readonly source: string | null;
+  readonly validatedAt: string;
+  readonly lastPulledAt: string | null;
+}
+
+export interface ImageView {
+  readonly digest: string;
+  readonly mediaType: string;
+  readonly artifactType: string | null;
+  /** Bytes of the manifest with config and layers, as claimed; an index's: its largest child's. */
+  readonly size: number;
+  readonly tags: readonly string[];
+  readonly provenance: 'pushed' | 'cached' | 'replicated';
+  readonly createdAt: string;
+  readonly lastPulledAt: string | null;
+  /** What it refers to: a signature's image. */
+  readonly subject: string | null;
+}
+
+export interface ImageDetailView {
+  readonly repository: string;
+  readonly digest: string;
+  readonly mediaType: string;
+  /** Bytes of the manifest itself. */
+  readonly size: number;
+  /** Where it was asked for by a tag. */
+  readonly tag: {
+    readonly name: string;
+    readonly provenance: 'pushed' | 'cached' | 'replicated';
+    readonly source: string | null;
+    readonly validatedAt: string;
+    /** Digests that the tag has had, newest first, twenty at most. */
+    readonly history: readonly { readonly digest: string; readonly seenAt: string }[];
+  } | null;
+  /** What the manifest names. */
+  readonly children: readonly {
+    readonly role: 'manifest' | 'config' | 'layer';
+    readonly digest: string;
+    readonly mediaType: string;
+    readonly size: number;
+    readonly platform: string | null;
+  }[];
+  readonly referrers: readonly {
+    readonly digest: string;
+    readonly mediaType: string;
+    readonly artifactType: string | null;
+    readonly size: number;
+  }[];
+}
+
+/** What was deleted: the manifest's digest, and the tags that went with it or alone. */
+export interface DeletedImageView {
+  readonly repository: string;
+  readonly digest: string;
+  readonly tags: readonly string[];
+}
+
+export interface AuditView {
+  readonly id: number;
+  readonly at: string;
+  readonly kind: string;
+  readonly principal: string;
+  readonly action: string;
+  readonly resource: string;
+  readonly registry: string;
+  readonly outcome: string;
+  readonly address: string;
+  readonly requestId: string;
+  readonly detail: Readonly<Record<string, string | number | boolean>>;
+  /** How many such, the last of them `at`. */
+  readonly count: number;
+}
+
+export interface AccessDecisionView {
+  readonly allowed: boolean;
+  /** Which policy and statement decided, or that none spoke. */
+  readonly because: string;
+}

@@ -1,0 +1,91 @@
+import type { FailureKind } from '../upstream-failure.ts';
+import type { RepositoryName } from '../names/repository-name.ts';
+
+/** One URL that a rule reads from: scheme, host and port, and no path. */
+export interface UpstreamUrl {
+  /** `https://registry-1.docker.io`, no trailing slash. */
+  readonly origin: string;
+  /** Lower case; the port only where it is not the scheme's own: what logs, metrics and limits call it. */
+  readonly host: string;
+  /** True only where an operator wrote `http://`. */
+  readonly plain: boolean;
+}
+
+/** A credential as it was read from `secretsFile`. Never logged; `config print` redacts it. */
+export interface Credential {
+  readonly name: string;
+  readonly username: string;
+  readonly accessToken: string;
+  /** Tells apart whose the token is where the user name is a fixed word; no part of the token. */
+  readonly account?: string;
+}
+
+export type FailureAction = 'keep' | 'stop';
+
+/** A rule: a prefix of local repository names and the upstream it stands for (ARCHITECTURE.md, "Rules and names"). */
+export interface PullRule {
+  /** Without slashes at its ends; `ROOT` catches what no other prefix matches. */
+  readonly prefix: string;
+  readonly origin: 'builtin' | 'file';
+  /** The upstream first, then its mirrors, in the order to try. Never empty. */
+  readonly urls: readonly UpstreamUrl[];
+  /** The upstream's host with aliases applied: `docker.io` for registry-1.docker.io. */
+  readonly upstreamHost: string;
+  readonly upstreamPrefix: string;
+  readonly credential: Credential | undefined;
+  readonly anonymousPull: boolean;
+  readonly freshForMs: number;
+  readonly staleBudgetMs: number;
+  readonly onFailure: Readonly<Record<Exclude<FailureKind, 'invalid'>, FailureAction>>;
+  readonly platforms: 'none' | 'requested' | 'all' | readonly string[];
+  /** Whether clients may push under the prefix; ROOT refuses nothing, whatever this says. */
+  readonly push: boolean;
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly allowHosts: readonly string[];
+  /** PEM text; absent: the system's roots. */
+  readonly ca: string | undefined;
+  readonly clientCert:
+    | {
+        readonly cert: string;
+        readonly key: string;
+        /** Tells apart whose it is; the same for a renewed one. */
+        readonly holder?: string;
+      }
+    | undefined;
+  readonly maxConnections: number;
+}
+
+/** True where the upstream may give it what it gives not to everyone: it shows a credential or a client certificate. */
+export function asksAsSomebody({
+  credential,
+  clientCert,
+}: Pick<PullRule, 'credential' | 'clientCert'>): boolean {
+  return credential !== undefined || clientCert !== undefined;
+}
+
+/**
+ * The same prefix leading to the same place with the same credential, to the letter of its token: what is under way may go on.
+ * Mirrors and times may differ. Whose content it is, is `ruleIdentity`'s to say.
+ */
+export function isSameSource(one: PullRule, other: PullRule): boolean {
+  const { credential } = one;
+  return (
+    one.prefix === other.prefix &&
+    one.urls[0]?.origin === other.urls[0]?.origin &&
+    one.upstreamPrefix === other.upstreamPrefix &&
+    credential?.username === other.credential?.username &&
+    credential?.accessToken === other.credential?.accessToken &&
+    one.clientCert?.cert === other.clientCert?.cert
+  );
+}
+
+/** A pulled name, resolved: which rule, which repository here, which repository there. */
+export interface PullTarget {
+  /** Absent: no rule leads here (any more); what is held is served, nothing is fetched. */
+  readonly rule: PullRule | undefined;
+  /** The canonical local name, the same for every alias and spelling: `docker.io/library/nginx`. */
+  readonly repository: RepositoryName;
+  /** `library/nginx`; the local name where there is no rule. */
+  readonly upstreamRepository: RepositoryName;
+}

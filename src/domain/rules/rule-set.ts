@@ -1,0 +1,285 @@
+import { dockerHub, normalizeHost, successorOf } from '../names/host-name.ts';
+import type { PullRule, PullTarget } from './pull-rule.ts';
+import type { RepositoryName } from '../names/repository-name.ts';
+import { parseRepositoryName } from '../names/repository-name.ts';
+
+/** The rules in force, asked by path or by host; the one place that chooses a rule (ARCHITECTURE.md, "Rules and names"). */
+export interface RuleSet {
+  readonly rules: readonly PullRule[];
+  /** For a name of ours, `docker.io/nginx`: longest prefix, `ROOT` last, aliases applied; `undefined`: no rule leads there (the caller may still hold content of a removed rule under the canonical name). */
+  byPath(name: string): PullTarget | undefined;
+  /** For a name at a host (`ns`, the host of a pulled image): a closed world; `undefined` for an unknown host, never ROOT. */
+  byHost(host: string, name: string): PullTarget | undefined;
+}
+
+/** The prefix of the rule that catches what no other prefix matches. */
+export const rootPrefix = 'ROOT';
+
+/** A rule made ready for look-ups. */
+interface Entry {
+  readonly rule: PullRule;
+  /** With aliases applied; empty for ROOT. */
+  readonly prefix: string;
+  /** Its single-component names are `library/` ones. */
+  readonly addsLibrary: boolean;
+  /** Where the prefix is itself the name of a repository: the canonical local name, and the name upstream. */
+  readonly whole: { readonly local: string; readonly upstream: string } | undefined;
+}
+
+/** An entry as a candidate for a host: by its upstream a name is looked for under its upstreamPrefix, by its prefix wherever it leads. */
+interface Standing {
+  readonly entry: Entry;
+  readonly by: 'upstream' | 'prefix';
+}
+
+interface Index {
+  readonly byPrefix: ReadonlyMap<string, Entry>;
+  /** By the local name of the one repository that a prefix names. */
+  readonly byWhole: ReadonlyMap<string, Entry>;
+  readonly root: Entry | undefined;
+  readonly prefixCharactersMax: number;
+}
+
+/** Of rules with the same prefix the first counts. */
+export function createRuleSet(rules: readonly PullRule[]): RuleSet {
+  const entries = distinctEntries(rules);
+  const index: Index = {
+    byPrefix: new Map(
+      entries.filter(({ prefix }) => prefix !== '').map((entry) => [entry.prefix, entry]),
+    ),
+    byWhole: new Map(
+      entries.toReversed().flatMap((entry) => (entry.whole ? [[entry.whole.local, entry]] : [])),
+    ),
+    root: entries.find(({ prefix }) => prefix === ''),
+    prefixCharactersMax: Math.max(0, ...entries.map(({ prefix }) => prefix.length)),
+  };
+  const standingByHost = standingIndex(entries);
+
+  return {
+    rules,
+    byPath: (name) => resolvePath(index, name),
+    byHost(host, name) {
+      const asked = normalizeHost(host);
+      const followed = standingByHost.has(asked) ? asked : successorOf(asked);
+      const standing = followed === undefined ? undefined : standingByHost.get(followed);
+      if (followed === undefined || standing === undefined) return undefined;
+      const prefixed = resolvePath(index, name);
+      if (
+        prefixed?.rule !== undefined &&
+        prefixed.rule.prefix !== rootPrefix &&
+        beginsWithHost(prefixed.rule.prefix) &&
+        standing.some(({ entry }) => entry.rule === prefixed.rule)
+      ) {
+        return prefixed;
+      }
+      return resolveAtHost(index, standing, followed, name);
+    },
+  };
+}
+
+/** The one spelling under which a name is held whatever rules there are: aliases of hosts applied, `library/` added for Docker Hub. */
+export function canonicalName(name: string): RepositoryName | undefined {
+  const headed = withCanonicalHead(name);
+  const slash = headed.indexOf('/');
+  if (slash < 0) return parseRepositoryName(headed);
+  const head = headed.slice(0, slash);
+  const rest = headed.slice(slash + 1);
+  const library = head === dockerHub && !rest.includes('/') ? 'library/' : '';
+  return parseRepositoryName(`${successorOf(head) ?? head}/${library}${rest}`);
+}
+
+/** A prefix as it is compared: `docker.io` for `index.docker.io`. */
+export function canonicalPrefix(prefix: string): string {
+  return withCanonicalHead(prefix);
+}
+
+function distinctEntries(rules: readonly PullRule[]): Entry[] {
+  const entries = new Map<string, Entry>();
+  for (const rule of rules) {
+    const prefix = rule.prefix === rootPrefix ? '' : canonicalPrefix(rule.prefix);
+    if (entries.has(prefix)) continue;
+    // With an upstreamPrefix a single component is no official image: `bitnami` + `redis` is `bitnami/redis`.
+    const addsLibrary =
+      prefix === dockerHub || (rule.upstreamHost === dockerHub && rule.upstreamPrefix === '');
+    entries.set(prefix, { rule, prefix, addsLibrary, whole: wholeOf(rule, prefix) });
+  }
+  return [...entries.values()];
+}
+
+/**
+ * The repository that a prefix names: upstream it is the rule's upstreamPrefix, or what follows the upstream's own host in the
+ * prefix (`quay.io/coreos/etcd` at quay.io). A host alone names none, nor does one part on Docker Hub, which is a namespace.
+ */
+function wholeOf({ upstreamHost, upstreamPrefix }: PullRule, prefix: string): Entry['whole'] {
+  const rest = underPrefix(upstreamHost, prefix);
+  if (upstreamPrefix === '' && rest === undefined) return undefined;
+  const isHub = upstreamHost === dockerHub;
+  if (upstreamPrefix !== '') {
+    const isHost = !prefix.includes('/') && beginsWithHost(prefix);
+    const isNamespace = isHub && !upstreamPrefix.includes('/');
+    return prefix === '' || isHost || isNamespace
+      ? undefined
+      : { local: prefix, upstream: upstreamPrefix };
+  }
+  const upstream = isHub ? withLibrary(rest ?? '') : (rest ?? '');
+  return { local: join(upstreamHost, upstream), upstream };
+}
+
+function standingIndex(entries: readonly Entry[]): ReadonlyMap<string, readonly Standing[]> {
+  const index = new Map<string, Standing[]>();
+  const add = (host: string, standing: Standing): void => {
+    const there = index.get(host);
+    if (there === undefined) index.set(host, [standing]);
+    else there.push(standing);
+  };
+  for (const entry of entries) {
+    const { upstreamHost, urls } = entry.rule;
+    add(upstreamHost, { entry, by: 'upstream' });
+    // An image named `host:80/…` is at the plain rule's own port.
+    if (urls[0]?.plain === true && !/:\d+$/.test(upstreamHost))
+      add(`${upstreamHost}:80`, { entry, by: 'upstream' });
+    if (entry.prefix !== '' && entry.prefix !== upstreamHost && !entry.prefix.includes('/')) {
+      add(entry.prefix, { entry, by: 'prefix' });
+    }
+  }
+  // `sort` is stable: what ties stays in the order of the rules, oldest first.
+  for (const [host, standing] of index) standing.sort((a, b) => precedence(a.entry, b.entry, host));
+  return index;
+}
+
+function precedence(a: Entry, b: Entry, host: string): number {
+  return (
+    Number(a.rule.origin === 'builtin') - Number(b.rule.origin === 'builtin') ||
+    b.rule.upstreamPrefix.length - a.rule.upstreamPrefix.length ||
+    Number(b.prefix === host) - Number(a.prefix === host) ||
+    Number(b.rule.credential !== undefined) - Number(a.rule.credential !== undefined)
+  );
+}
+
+function resolvePath(index: Index, name: string): PullTarget | undefined {
+  let local = withCanonicalHead(name);
+  if (parseRepositoryName(local) === undefined) return undefined;
+  const official = officialName(local);
+  if (official !== undefined && index.byWhole.has(official)) local = official;
+  let entry = ownerOf(index, local);
+  if (entry === undefined || entry.prefix === '') {
+    const followed = withSuccessorHead(local);
+    const next = followed === undefined ? undefined : ownerOf(index, followed);
+    if (followed !== undefined && next !== undefined && next.prefix !== '') {
+      local = followed;
+      entry = next;
+    }
+  }
+  // A `library/` that is added can lead under a longer prefix; each turn makes the name longer, and 255 characters end it.
+  while (entry !== undefined) {
+    if (entry.whole?.local === local) return wholeTarget(entry);
+    const rest = restOf(entry, local);
+    // `quay.io/a/b/a/b` of the rule `quay.io/a/b` is the same repository upstream as the prefix itself.
+    if (rest === entry.whole?.upstream && entry.rule.upstreamPrefix === '')
+      return wholeTarget(entry);
+    if (!entry.addsLibrary || rest.includes('/')) return target(entry, local, rest);
+    local = join(entry.prefix, `library/${rest}`);
+    entry = parseRepositoryName(local) === undefined ? undefined : ownerOf(index, local);
+  }
+  return undefined;
+}
+
+/** The first candidate under whose rule the name at the host has a repository of ours that is this rule's own. */
+function resolveAtHost(
+  index: Index,
+  standing: readonly Standing[],
+  host: string,
+  name: string,
+): PullTarget | undefined {
+  const there = host === dockerHub ? withLibrary(name) : name;
+  for (const { entry, by } of standing) {
+    const isWhole = by === 'upstream' && entry.whole?.upstream === there;
+    const rest = by === 'prefix' ? there : restAtHost(entry, there);
+    if (rest === undefined && !isWhole) continue;
+    const local = isWhole ? entry.whole.local : join(entry.prefix, rest ?? '');
+    const found = resolvePath(index, local);
+    if (found === undefined) continue;
+    if (found.rule === entry.rule) {
+      if (by === 'prefix' || found.upstreamRepository === there) return found;
+    } else if (entry.prefix === host && rest === there && found.rule?.prefix !== rootPrefix) {
+      // An operator diverted this part of the host with a longer prefix.
+      return found;
+    }
+  }
+  return undefined;
+}
+
+/** A name at the upstream's host, without the upstreamPrefix. A prefix that is a part of that host stands for no other part of it. */
+function restAtHost({ rule, prefix }: Entry, there: string): string | undefined {
+  const isPart = rule.upstreamPrefix === '' && underPrefix(rule.upstreamHost, prefix) !== undefined;
+  return isPart ? undefined : underPrefix(rule.upstreamPrefix, there);
+}
+
+function ownerOf(index: Index, name: string): Entry | undefined {
+  const whole = index.byWhole.get(name);
+  if (whole !== undefined) return whole;
+  let end = name.lastIndexOf('/', index.prefixCharactersMax);
+  while (end > 0) {
+    const entry = index.byPrefix.get(name.slice(0, end));
+    if (entry !== undefined) return entry;
+    end = name.lastIndexOf('/', end - 1);
+  }
+  return index.root;
+}
+
+function target(entry: Entry, local: string, rest: string): PullTarget | undefined {
+  const repository = parseRepositoryName(local);
+  const upstreamRepository = parseRepositoryName(join(entry.rule.upstreamPrefix, rest));
+  if (repository === undefined || upstreamRepository === undefined) return undefined;
+  return { rule: entry.rule, repository, upstreamRepository };
+}
+
+function wholeTarget({ rule, whole }: Entry): PullTarget | undefined {
+  const repository = parseRepositoryName(whole?.local ?? '');
+  const upstreamRepository = parseRepositoryName(whole?.upstream ?? '');
+  if (repository === undefined || upstreamRepository === undefined) return undefined;
+  return { rule, repository, upstreamRepository };
+}
+
+function restOf(entry: Entry, name: string): string {
+  return entry.prefix === '' ? name : name.slice(entry.prefix.length + 1);
+}
+
+function underPrefix(prefix: string, name: string): string | undefined {
+  if (prefix === '') return name;
+  return name.startsWith(`${prefix}/`) ? name.slice(prefix.length + 1) : undefined;
+}
+
+function join(prefix: string, rest: string): string {
+  return prefix === '' ? rest : `${prefix}/${rest}`;
+}
+
+function withLibrary(name: string): string {
+  return name.includes('/') ? name : `library/${name}`;
+}
+
+/** `docker.io/library/nginx` for `docker.io/nginx`; `undefined` for all else. */
+function officialName(name: string): string | undefined {
+  const rest = underPrefix(dockerHub, name);
+  return rest === undefined || rest.includes('/') ? undefined : join(dockerHub, withLibrary(rest));
+}
+
+/** `docker.io/library`, `localhost:5000`: what no component of a registry's own names looks like. */
+function beginsWithHost(prefix: string): boolean {
+  return /^localhost(?:[:/]|$)|^[^/]*[.:]/.test(prefix);
+}
+
+function withCanonicalHead(name: string): string {
+  const slash = name.indexOf('/');
+  const head = slash < 0 ? name : name.slice(0, slash);
+  // Names have no capitals: those of a host are folded for `ns` alone.
+  if (!head.includes('.') || /[A-Z]/.test(head)) return name;
+  const canonical = normalizeHost(head);
+  return canonical === head ? name : canonical + name.slice(head.length);
+}
+
+function withSuccessorHead(name: string): string | undefined {
+  const slash = name.indexOf('/');
+  const successor = slash < 0 ? undefined : successorOf(name.slice(0, slash));
+  return successor === undefined ? undefined : successor + name.slice(slash);
+}

@@ -1,0 +1,60 @@
+import { mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely } from 'kysely';
+import { dropAllDeleted } from '../rows/deleted-repositories.ts';
+import { errorText } from '../../domain/error-text.ts';
+import { MetadataError } from '../contract/metadata-error.ts';
+import type { Metadata } from '../contract/metadata.ts';
+import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
+import type { Schema } from '../sql/schema.ts';
+import { busyTimeoutMs } from './sqlite-writer.ts';
+import { createMetadata } from '../store.ts';
+import type { WriteThread } from './write-thread.ts';
+import { startWriteThread } from './write-thread.ts';
+
+export interface SqliteMetadataOptions {
+  /** Told when the write thread dies; what waited was rejected, and later writes start it again. */
+  readonly onFailure?: (error: MetadataError) => void;
+}
+
+/**
+ * Opens the file, makes it (closed to others) where it is missing, and brings its schema up to date. Nothing walks a table; what a
+ * deletion that was cut short has left is dropped.
+ * @throws {MetadataError} `version` when a newer Breakwater wrote it, `failed` when it cannot be opened.
+ */
+export async function openSqliteMetadata(
+  file: string,
+  options: SqliteMetadataOptions = {},
+): Promise<Metadata> {
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await (await open(file, 'a', 0o600)).close();
+  } catch (error) {
+    throw new MetadataError('failed', `${file}: ${errorText(error)}`, error);
+  }
+  const thread = await startWriteThread(file, options.onFailure ?? (() => {}));
+  let reader: DatabaseSync;
+  try {
+    await dropAllDeleted(thread.write);
+    reader = new DatabaseSync(file, { readOnly: true, timeout: busyTimeoutMs });
+    reader.exec('pragma cache_size = -16384');
+  } catch (error) {
+    await thread[Symbol.asyncDispose]();
+    throw new MetadataError('failed', `${file}: ${errorText(error)}`, error);
+  }
+  return metadataOn(reader, thread);
+}
+
+/** Takes both sides over. */
+export function metadataOn(reader: DatabaseSync, thread: WriteThread): Metadata {
+  return createMetadata({
+    sql: new Kysely<Schema>({ dialect: nodeSqliteDialect(reader) }),
+    write: thread.write,
+    async dispose() {
+      // The writer is last: only the last to close can bring the log into the file.
+      reader.close();
+      await thread[Symbol.asyncDispose]();
+    },
+  });
+}

@@ -1,0 +1,111 @@
+import type { Digest } from '../../domain/names/digest.ts';
+import type { BlobClaim, RepositoryKey } from '../contract/metadata.ts';
+import { pointQuery } from '../sql/point-query.ts';
+import { keepRepository } from './repositories.ts';
+import type { Sql } from '../sql/schema.ts';
+
+interface BlobInput extends RepositoryKey {
+  /** Identity of the rule through which the blob came. */
+  readonly rule: string;
+  readonly digest: Digest;
+  readonly private: boolean;
+  readonly now: number;
+}
+
+/** The oldest that are looked at: a blob as common as the empty config may be named by every manifest of a repository. */
+const namingsMax = 100;
+
+const claimOfBlob = pointQuery(
+  (sql, slots: RepositoryKey & { readonly rule: string; readonly digest: Digest }) =>
+    sql.selectNoFrom((eb) => {
+      const repository = eb
+        .selectFrom('repositories')
+        .where('registry', '=', slots.registry)
+        .where('name', '=', slots.repository);
+      const hold = repository
+        .innerJoin('repository_blobs as hold', 'hold.repository_id', 'repositories.id')
+        .where('hold.digest', '=', slots.digest);
+      const some = repository
+        .innerJoin('manifest_children', 'manifest_children.repository_id', 'repositories.id')
+        .where('manifest_children.digest', '=', slots.digest)
+        .select(['manifest_children.manifest_id', 'manifest_children.size'])
+        .orderBy('manifest_children.manifest_id')
+        .orderBy('manifest_children.position')
+        .limit(namingsMax)
+        .as('child');
+      return [
+        eb
+          .selectFrom(some)
+          .innerJoin('manifests', 'manifests.id', 'child.manifest_id')
+          .where('manifests.provenance', '=', 'cached')
+          .where('manifests.rule', '=', slots.rule)
+          .select('child.size')
+          .limit(1)
+          .as('named_bytes'),
+        hold.select('hold.pushed').as('pushed'),
+        hold.select('hold.rule').as('rule'),
+        eb
+          .selectFrom('rule_blobs')
+          .where('registry', '=', slots.registry)
+          .where('rule', '=', slots.rule)
+          .where('digest', '=', slots.digest)
+          .select('size')
+          .as('fetched_bytes'),
+      ];
+    }),
+);
+
+export async function findBlobClaim(
+  sql: Sql,
+  key: RepositoryKey,
+  rule: string | undefined,
+  digest: Digest,
+): Promise<BlobClaim> {
+  const { registry, repository } = key;
+  const row = await claimOfBlob(sql, { registry, repository, rule: rule ?? '', digest });
+  const pushed = row?.pushed ?? undefined;
+  const fetched = pushed !== undefined && (rule === undefined || row?.rule === rule);
+  return {
+    held: pushed === 1 ? 'pushed' : fetched ? 'fetched' : undefined,
+    fetchedBytes: row?.fetched_bytes ?? undefined,
+    namedBytes: row?.named_bytes ?? undefined,
+  };
+}
+
+export async function recordFetch(
+  sql: Sql,
+  input: BlobInput & { readonly size: number },
+): Promise<boolean> {
+  await sql
+    .insertInto('rule_blobs')
+    .values({
+      registry: input.registry,
+      rule: input.rule,
+      digest: input.digest,
+      size: input.size,
+      fetched_at: input.now,
+    })
+    .onConflict((conflict) => conflict.columns(['registry', 'rule', 'digest']).doNothing())
+    .execute();
+  return proveBlob(sql, input);
+}
+
+export async function proveBlob(sql: Sql, input: BlobInput): Promise<boolean> {
+  const { id: repositoryId, made } = await keepRepository(sql, input, input.private, input.now);
+  await sql
+    .insertInto('repository_blobs')
+    .values({
+      repository_id: repositoryId,
+      digest: input.digest,
+      proven_at: input.now,
+      rule: input.rule,
+    })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['repository_id', 'digest'])
+        .doUpdateSet((eb) => ({ rule: eb.ref('excluded.rule') }))
+        .where('repository_blobs.rule', '<>', input.rule),
+    )
+    .execute();
+  return made;
+}

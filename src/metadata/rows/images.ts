@@ -1,0 +1,169 @@
+import { sql as text } from 'kysely';
+import type { Digest } from '../../domain/names/digest.ts';
+import type { Tag } from '../../domain/names/tag.ts';
+import type { Counting } from './counting.ts';
+import { manifestCounts, tagCounts } from './counting.ts';
+import type { Provenance, RepositoryKey } from '../contract/metadata.ts';
+import { rowsQuery } from '../sql/point-query.ts';
+import type { ImageRow } from '../contract/registry-metadata.ts';
+import type { Sql } from '../sql/schema.ts';
+
+/** Images in one list; the caller asks for the next. */
+const imagesMax = 1000;
+/** Tags of one image that are listed, as many as ECR lets an image have. */
+const tagsPerImageMax = 1000;
+
+interface PageSlots extends RepositoryKey {
+  readonly createdAt: number;
+  readonly digest: string;
+  readonly limit: number;
+}
+
+/** Claimed sizes may add up to more than an integer holds. */
+const sizeSum = text<number>`sum(cast(blob.size as double precision))`;
+
+const allImages = rowsQuery((sql, page: PageSlots) => imagesNewestFirst(sql, page, undefined));
+
+function imagesNewestFirst(sql: Sql, slots: PageSlots, counting: Counting | undefined) {
+  return sql
+    .selectFrom('manifests as image')
+    .where('image.repository_id', '=', (eb) =>
+      eb
+        .selectFrom('repositories')
+        .select('id')
+        .where('registry', '=', slots.registry)
+        .where('name', '=', slots.repository),
+    )
+    .where(manifestCounts('image', counting))
+    .where((eb) =>
+      eb(
+        eb.refTuple('image.created_at', 'image.digest'),
+        '<',
+        eb.tuple(slots.createdAt, slots.digest),
+      ),
+    )
+    .where((eb) =>
+      eb.or([
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('manifest_children as child')
+              .innerJoin('manifests as index', 'index.id', 'child.manifest_id')
+              .select('child.digest')
+              .where(manifestCounts('index', counting))
+              .whereRef('child.repository_id', '=', 'image.repository_id')
+              .whereRef('child.digest', '=', 'image.digest')
+              .where('child.role', '=', 'manifest'),
+          ),
+        ),
+        eb.exists(
+          eb
+            .selectFrom('tags')
+            .select('tags.tag')
+            .whereRef('tags.repository_id', '=', 'image.repository_id')
+            .whereRef('tags.digest', '=', 'image.digest')
+            .where(tagCounts('tags', counting)),
+        ),
+      ]),
+    )
+    .select([
+      'image.repository_id',
+      'image.digest',
+      'image.media_type',
+      'image.artifact_type',
+      'image.size',
+      'image.subject',
+      'image.provenance',
+      'image.created_at',
+      'image.last_pulled_at',
+    ])
+    .select((eb) => [
+      eb
+        .selectFrom('manifest_children as blob')
+        .select(sizeSum.as('sum'))
+        .whereRef('blob.manifest_id', '=', 'image.id')
+        .where('blob.role', '<>', 'manifest')
+        .as('blobs_size'),
+      eb
+        .selectFrom('manifest_children as part')
+        .innerJoin('manifests as child', (join) =>
+          join
+            .onRef('child.repository_id', '=', 'part.repository_id')
+            .onRef('child.digest', '=', 'part.digest'),
+        )
+        .whereRef('part.manifest_id', '=', 'image.id')
+        .where('part.role', '=', 'manifest')
+        .where(manifestCounts('child', counting))
+        .select((inner) =>
+          inner.fn
+            .max<number | null>(
+              text`child.size + coalesce(${inner
+                .selectFrom('manifest_children as blob')
+                .select(sizeSum.as('sum'))
+                .whereRef('blob.manifest_id', '=', 'child.id')
+                .where('blob.role', '<>', 'manifest')}, 0)`,
+            )
+            .as('max'),
+        )
+        .as('largest_child'),
+    ])
+    .orderBy('image.created_at', 'desc')
+    .orderBy('image.digest', 'desc')
+    .limit(slots.limit);
+}
+
+interface ImageSlots {
+  readonly repositoryId: number;
+  readonly digest: string;
+}
+
+const allTagsOfImage = rowsQuery((sql, image: ImageSlots) => tagsOfImage(sql, image, undefined));
+
+function tagsOfImage(sql: Sql, slots: ImageSlots, counting: Counting | undefined) {
+  return sql
+    .selectFrom('tags')
+    .select('tag')
+    .where('repository_id', '=', slots.repositoryId)
+    .where('digest', '=', slots.digest)
+    .where(tagCounts('tags', counting))
+    .orderBy('tag')
+    .limit(tagsPerImageMax);
+}
+
+export async function listImages(
+  sql: Sql,
+  key: RepositoryKey,
+  before: { readonly createdAt: number; readonly digest: string } | undefined,
+  limit: number,
+  counting?: Counting,
+): Promise<readonly ImageRow[]> {
+  const page = {
+    registry: key.registry,
+    repository: key.repository,
+    createdAt: before?.createdAt ?? Number.MAX_SAFE_INTEGER,
+    digest: before?.digest ?? '',
+    limit: Math.min(limit, imagesMax),
+  };
+  const rows = await (counting === undefined
+    ? allImages(sql, page)
+    : imagesNewestFirst(sql, page, counting).execute());
+  return Promise.all(
+    rows.map(async (row) => {
+      const image = { repositoryId: row.repository_id, digest: row.digest };
+      const tags = await (counting === undefined
+        ? allTagsOfImage(sql, image)
+        : tagsOfImage(sql, image, counting).execute());
+      return {
+        digest: row.digest as Digest,
+        mediaType: row.media_type,
+        artifactType: row.artifact_type ?? undefined,
+        size: row.largest_child ?? row.size + (row.blobs_size ?? 0),
+        tags: tags.map((one) => one.tag as Tag),
+        provenance: row.provenance as Provenance,
+        createdAt: row.created_at,
+        lastPulledAt: row.last_pulled_at,
+        subject: (row.subject ?? undefined) as Digest | undefined,
+      };
+    }),
+  );
+}

@@ -1,0 +1,128 @@
+import type { Digest } from '../../domain/names/digest.ts';
+import { type Descriptor, livesElsewhere } from '../../domain/manifests/manifest.ts';
+import { childKind } from '../../domain/manifests/media-type.ts';
+import { batches } from '../sql/batches.ts';
+import type { PutManifestInput } from '../contract/registry-metadata.ts';
+import type { Sql } from '../sql/schema.ts';
+
+/** Digests that are told; a client that lacks more pushes these first. */
+const toldMax = 100;
+
+/** What a manifest names that is not held here, and what is held as fetched alone. */
+export interface HeldContent {
+  readonly missing: readonly Digest[];
+  /** Blobs that came through the repository's rule. */
+  readonly fetched: readonly Digest[];
+  /** Manifests that came through the repository's rule. */
+  readonly children: readonly Digest[];
+}
+
+/** `repositoryId` undefined: the repository is still to be made, and nothing is held. */
+export async function findMissing(
+  sql: Sql,
+  repositoryId: number | undefined,
+  input: PutManifestInput,
+): Promise<HeldContent> {
+  const { config, layers, manifests } = input.parsed;
+  const blobs = uniqueDigests([
+    ...(config ? [config] : []),
+    ...layers.filter((layer) => !livesElsewhere(layer)),
+  ]);
+  const children = uniqueDigests(manifests);
+  // A type that nobody knows may be a blob's.
+  const maybeBlobs = uniqueDigests(
+    manifests.filter(({ mediaType }) => childKind(mediaType) === 'unknown'),
+  );
+  const held = { blobs: new Map<string, boolean>(), children: new Map<string, boolean>() };
+  if (repositoryId !== undefined) {
+    for (const digests of batches(blobs))
+      await addBlobs(sql, repositoryId, digests, input, held.blobs);
+    for (const digests of batches(children))
+      await addManifests(sql, repositoryId, digests, input, held.children);
+    for (const digests of batches(maybeBlobs))
+      await addBlobs(sql, repositoryId, digests, input, held.blobs);
+  }
+  const required = input.sparse ? blobs.slice(0, config ? 1 : 0) : blobs;
+  const missing = [
+    ...required.filter((digest) => !held.blobs.has(digest)),
+    ...(input.sparse
+      ? []
+      : children.filter((digest) => !held.children.has(digest) && !held.blobs.has(digest))),
+  ];
+  return {
+    missing: missing.slice(0, toldMax),
+    fetched: [...new Set([...blobs, ...maybeBlobs])].filter(
+      (digest) => held.blobs.get(digest) === false,
+    ),
+    children: children.filter((digest) => held.children.get(digest) === false),
+  };
+}
+
+function uniqueDigests(descriptors: readonly Descriptor[]): readonly Digest[] {
+  return [...new Set(descriptors.map((one) => one.digest))];
+}
+
+/** Adds what is held, and whether it was pushed: `findBlobClaim` for many. A manifest's naming counts for nothing. */
+async function addBlobs(
+  sql: Sql,
+  repositoryId: number,
+  digests: readonly Digest[],
+  { rule, stopped = false }: Pick<PutManifestInput, 'rule' | 'stopped'>,
+  held: Map<string, boolean>,
+): Promise<void> {
+  const rows = await sql
+    .selectFrom('repository_blobs')
+    .select(['digest', 'pushed', 'rule'])
+    .where('repository_id', '=', repositoryId)
+    .where('digest', 'in', digests)
+    .execute();
+  for (const row of rows) {
+    if (row.pushed === 1) held.set(row.digest, true);
+    else if (!stopped && (rule === undefined || row.rule === rule)) held.set(row.digest, false);
+  }
+}
+
+async function addManifests(
+  sql: Sql,
+  repositoryId: number,
+  digests: readonly Digest[],
+  { rule, stopped = false }: Pick<PutManifestInput, 'rule' | 'stopped'>,
+  held: Map<string, boolean>,
+): Promise<void> {
+  const rows = await sql
+    .selectFrom('manifests')
+    .select(['digest', 'provenance', 'rule'])
+    .where('repository_id', '=', repositoryId)
+    .where('digest', 'in', digests)
+    .execute();
+  for (const row of rows) {
+    if (row.provenance !== 'cached') held.set(row.digest, true);
+    else if (!stopped && (rule === undefined || row.rule === rule)) held.set(row.digest, false);
+  }
+}
+
+/** Blobs that these manifests of the repository name and that came through the rule, which the repository holds. */
+export async function heldBlobsOf(
+  sql: Sql,
+  repositoryId: number,
+  manifests: readonly Digest[],
+  rule: string | undefined,
+): Promise<readonly Digest[]> {
+  const rows = await sql
+    .selectFrom('manifests')
+    .innerJoin('manifest_children as child', 'child.manifest_id', 'manifests.id')
+    .innerJoin('repository_blobs as hold', (join) =>
+      join
+        .onRef('hold.repository_id', '=', 'manifests.repository_id')
+        .onRef('hold.digest', '=', 'child.digest'),
+    )
+    .select('child.digest')
+    .distinct()
+    .where('manifests.repository_id', '=', repositoryId)
+    .where('manifests.digest', 'in', manifests)
+    .where('child.role', '<>', 'manifest')
+    .where('hold.pushed', '=', 0)
+    .$if(rule !== undefined, (query) => query.where('hold.rule', '=', rule ?? ''))
+    .execute();
+  return rows.map((row) => row.digest as Digest);
+}

@@ -1,0 +1,75 @@
+import { equal } from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createFakeClock } from '../../tests/support/fake-clock.ts';
+import { basic } from '../../tests/support/identity-rig.ts';
+import { temporaryFolder } from '../../tests/support/storage-samples.ts';
+import type { AccessControl } from './access-control.ts';
+import { openAccessControl } from './access-control.ts';
+import { mintEcrPassword } from '../access/identify/ecr-password.ts';
+import { loadConfig } from '../config/load.ts';
+import { openSqliteMetadata } from '../metadata/engine/sqlite.ts';
+import type { Log } from '../telemetry/log.ts';
+
+const accessKeyId = 'AKIAEXAMPLE';
+const from = {
+  address: '127.0.0.1',
+  secure: true,
+  isLoopback: false,
+  userAgent: undefined,
+  requestId: 'r-1',
+};
+
+const nothing = (): void => {};
+const silentLog: Log = {
+  format: 'json',
+  debug: nothing,
+  info: nothing,
+  warn: nothing,
+  error: nothing,
+  of: () => silentLog,
+};
+
+test('another secret of the administrator, of the same id, ends what was made with the one before', async () => {
+  using folder = temporaryFolder();
+  const clock = createFakeClock();
+  const config = await loadConfig({ env: {}, cwd: folder.path });
+  await using metadata = await openSqliteMetadata(join(folder.path, 'metadata.sqlite'));
+  const start = (secretAccessKey: string): Promise<AccessControl> =>
+    openAccessControl({
+      config: () => config,
+      metadata,
+      administrator: {
+        file: '',
+        pair: () => ({ accessKeyId, secretAccessKey }),
+        rotate: () => Promise.reject(new Error('nobody rotates here')),
+        reopen: async () => false,
+      },
+      clock,
+      log: silentLog,
+      audited: nothing,
+    });
+  const who = async ({ identifier }: AccessControl, header: string): Promise<string> => {
+    try {
+      return (await identifier.identify(header, from, { mirror: false })).principal.kind;
+    } catch {
+      return 'refused';
+    }
+  };
+
+  const made: string[] = [];
+  {
+    await using before = await start('the secret before');
+    const pair = basic(accessKeyId, 'the secret before');
+    const caller = await before.identifier.identify(pair, from, { mirror: false });
+    const { password } = await mintEcrPassword(caller, { tokens: before.ownTokens, clock });
+    const issued = await before.tokens.issueToken({ caller, scopes: [], service: 's' });
+    made.push(basic('AWS', password), `Bearer ${issued.token}`);
+    for (const header of made) equal(await who(before, header), 'administrator');
+  }
+  await using again = await start('the secret before');
+  for (const header of made) equal(await who(again, header), 'administrator');
+  await using after = await start('another secret');
+  for (const header of made) equal(await who(after, header), 'refused');
+  equal(await who(after, basic(accessKeyId, 'another secret')), 'administrator');
+});

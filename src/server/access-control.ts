@@ -1,0 +1,123 @@
+import type { Audit, AuditEntry } from '../access/access.ts';
+import { createAuditRecorder } from '../access/audit/audit.ts';
+import { createAuthorizer, type PolicyAuthorizer } from '../access/authorize/authorizer.ts';
+import type { Administrator } from '../access/accounts/administrator.ts';
+import { createIdentifier, type OpenIdentifier } from '../access/identify/identifier.ts';
+import type { Identities } from '../access/accounts/identities.ts';
+import { openKeyStore } from '../access/secrets/key-store.ts';
+import { createOidc } from '../access/identify/oidc.ts';
+import { openIdentities } from '../access/accounts/open-identities.ts';
+import { createOwnTokens, type OwnTokens } from '../access/identify/own-tokens.ts';
+import { createPolicies, type Policies } from '../access/accounts/policies.ts';
+import { createTokenService, type TokenService } from '../access/identify/registry-tokens.ts';
+import {
+  createVisibleRepositories,
+  type VisibleRepositories,
+} from '../access/authorize/visible-repositories.ts';
+import type { Config } from '../config/config.ts';
+import { homeRegistryOf } from '../domain/names/registry.ts';
+import type { Metadata } from '../metadata/contract/metadata.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+
+export interface AccessControlParts {
+  readonly config: () => Config;
+  readonly metadata: Metadata;
+  readonly administrator: Administrator;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Each entry as it is told, for the metrics. */
+  readonly audited: (entry: AuditEntry) => void;
+}
+
+/** Who is asking and may they, put together for one server. Disposing writes what the audit still has. */
+export interface AccessControl extends AsyncDisposable {
+  readonly identifier: OpenIdentifier;
+  readonly authorizer: PolicyAuthorizer;
+  readonly visibleRepositories: VisibleRepositories;
+  readonly identities: Identities;
+  readonly policies: Policies;
+  readonly ownTokens: OwnTokens;
+  readonly tokens: TokenService;
+  readonly audit: Audit;
+  /** After a reload, and where the administrator's pair is another: rules, anonymous settings and issuers may be others too. */
+  reset(): void;
+}
+
+/** Opens `dataDir/keys`, which the first start makes. */
+export async function openAccessControl(parts: AccessControlParts): Promise<AccessControl> {
+  const { config, metadata, clock, log, administrator } = parts;
+  const home = homeRegistryOf(config());
+  const keys = await openKeyStore(config().dataDir, clock);
+  const recorder = createAuditRecorder({
+    append: (rows) => metadata.appendAudit(rows),
+    prune: (limits) => metadata.pruneAudit(limits),
+    clock,
+    onFailure: (message, error) => log.error(message, { logger: 'audit', error: String(error) }),
+  });
+  const audit: Audit = {
+    record: (entry) => {
+      parts.audited(entry);
+      recorder.record(entry);
+    },
+  };
+  const authorizer = createAuthorizer({ metadata, settings: config, clock, audit });
+  const ownTokens = createOwnTokens({
+    signing: keys.signing,
+    clock,
+    secretOf: (credential) => {
+      const { accessKeyId, secretAccessKey } = administrator.pair();
+      return credential === `key/${accessKeyId}` ? secretAccessKey : undefined;
+    },
+  });
+  const oidc = createOidc({
+    issuers: () => config().oidc,
+    clock,
+    keysFailed: (issuer, { message, url, status, contentType }) =>
+      log.warn(`the keys of ${issuer} cannot be had from ${url}: ${message}`, {
+        logger: 'oidc',
+        issuer,
+        url,
+        status,
+        content_type: contentType,
+      }),
+  });
+  const identifier = createIdentifier({
+    metadata,
+    keys,
+    tokens: ownTokens,
+    oidc,
+    administrator: () => administrator.pair(),
+    home,
+    clock,
+    audit,
+  });
+  const reset = (): void => {
+    identifier.reset();
+    authorizer.reset();
+  };
+  const identities = await openIdentities({
+    metadata,
+    keys,
+    administrator,
+    home,
+    clock,
+    audit,
+    onChange: reset,
+  });
+  return {
+    identifier,
+    authorizer,
+    visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
+    identities,
+    policies: createPolicies({ metadata, home: () => home, authorizer, clock, audit }),
+    ownTokens,
+    tokens: createTokenService({ tokens: ownTokens, clock }),
+    audit,
+    reset,
+    [Symbol.asyncDispose]: async () => {
+      await identifier[Symbol.asyncDispose]();
+      await recorder[Symbol.asyncDispose]();
+    },
+  };
+}

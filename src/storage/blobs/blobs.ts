@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import type { ByteReader, ByteSpan } from '../../domain/byte-source.ts';
+import { algorithmOf, hexOf, parseDigest } from '../../domain/names/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import type { BlobStore } from '../../ports/blob-store.ts';
+import type { Events } from '../../ports/events.ts';
+import { errorCode } from '../disk/file-system.ts';
+import type { FileSystem } from '../disk/file-system.ts';
+import type { Folders } from '../disk/folders.ts';
+import { OpenFile } from '../disk/open-file.ts';
+import { removeFile } from '../disk/small-file.ts';
+import { takeoverOf } from './verified-file.ts';
+
+export interface FileBlobsContext {
+  readonly files: FileSystem;
+  readonly folders: Folders;
+  readonly events: Events;
+}
+
+/** Blobs under `root`, a folder that is there: `sha256/ab/abcdef…`. */
+export function createFileBlobs(context: FileBlobsContext, root: string): BlobStore {
+  const { files, folders } = context;
+  const folderOf = (digest: Digest): string =>
+    join(root, algorithmOf(digest), hexOf(digest).slice(0, 2));
+  const pathOf = (digest: Digest): string => join(folderOf(digest), hexOf(digest));
+  return {
+    size: async (digest) => (await files.stat(pathOf(digest)))?.size,
+    open: (digest, span) => openBlob(context, pathOf(digest), span),
+    adopt: async (file, replace = false) => {
+      const takeover = takeoverOf(file);
+      const folder = folderOf(file.digest);
+      const path = pathOf(file.digest);
+      await folders.ensure(join(root, algorithmOf(file.digest)));
+      await folders.ensure(folder);
+      const there = await files.stat(path);
+      if (replace || there?.size !== file.size) {
+        try {
+          await takeover.moveTo(path);
+        } catch (error) {
+          folders.doubt();
+          throw error;
+        }
+      }
+      // Also where the blob was there: its name may be another adoption's that is not synced yet.
+      await folders.sync(folder);
+      await takeover.settle();
+    },
+    delete: (digest) => removeFile(files, pathOf(digest)),
+    list: () => listBlobs(files, root),
+    space: () => files.statfs(root),
+  };
+}
+
+async function openBlob(
+  { files, events }: FileBlobsContext,
+  path: string,
+  span: ByteSpan | undefined,
+): Promise<ByteReader | undefined> {
+  let file: OpenFile;
+  try {
+    file = await OpenFile.open(files, events, path, 'read');
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const { size } = await file.size();
+    if (span !== undefined && span.end >= size) throw cutShort(path, size);
+    return readerOf(file, path, span ?? { start: 0, end: size - 1 });
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function readerOf(file: OpenFile, path: string, span: ByteSpan): ByteReader {
+  let position = span.start;
+  return {
+    read: async (into) => {
+      const left = span.end + 1 - position;
+      if (left <= 0) return 0;
+      const target = into.byteLength <= left ? into : into.subarray(0, left);
+      const count = await file.read(target, position);
+      if (count === 0 && target.byteLength > 0) throw cutShort(path, position);
+      position += count;
+      return count;
+    },
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  };
+}
+
+function cutShort(path: string, size: number): Error {
+  return new Error(`The blob file ${path} ends at ${size}, before the bytes asked for`);
+}
+
+async function* listBlobs(files: FileSystem, root: string): AsyncGenerator<Digest> {
+  for (const algorithm of await namesIn(files, root)) {
+    for (const prefix of await namesIn(files, join(root, algorithm))) {
+      for (const hex of await namesIn(files, join(root, algorithm, prefix))) {
+        const digest = parseDigest(`${algorithm}:${hex}`);
+        if (digest !== undefined && hex.startsWith(prefix)) yield digest;
+      }
+    }
+  }
+}
+
+/** Nothing where the folder is gone or is none. */
+async function namesIn(files: FileSystem, folder: string): Promise<string[]> {
+  try {
+    return await files.readdir(folder);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,34 @@
+import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
+import { discard } from './body-reading.ts';
+import { askSmall, type Calls, small } from '../calls.ts';
+import { failure } from '../failures.ts';
+import { failureOfStatus, isHtml } from '../statuses.ts';
+
+/** The port's `ping`. */
+export function ping(
+  calls: Calls,
+  rule: PullRule,
+  url: UpstreamUrl,
+  signal: AbortSignal,
+): Promise<void> {
+  const origin = { rule, url };
+  return small(calls, origin, signal, async (within) => {
+    const asked = `${url.host}/v2/`;
+    const request = { repository: '', kind: 'ping', method: 'GET', path: '/v2/' } as const;
+    const answer = await askSmall(calls, origin, request, within);
+    if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
+    if (isHtml(answer)) {
+      answer.body.destroy();
+      throw failure(
+        `${asked}: an HTML page came instead of an answer`,
+        'invalid',
+        'html',
+        url.host,
+        {
+          status: answer.status,
+        },
+      );
+    }
+    discard(answer, calls.clock);
+  });
+}
