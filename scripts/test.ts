@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { printChecks, runChecks } from './check.ts';
 import { emptyTally, runTestFiles, type Tally, type TestLimits } from './test-files.ts';
-import { buildsEndKey } from '../tests/support/tool-builds.ts';
-import { imagesName, toolNeeds } from '../tests/support/tool-needs.ts';
+import { buildsEndKey } from '../tests/support/tools/tool-builds.ts';
+import { imagesName, toolNeeds } from '../tests/support/tools/tool-needs.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -84,7 +84,7 @@ function prepareTools(files: readonly string[]): { done: Promise<void> } | undef
   const { promise, resolve } = Promise.withResolvers<void>();
   // The tests read it as well, so that none of them starts a build later.
   process.env[buildsEndKey] = String(Date.now() + buildsMs);
-  const script = join(root, 'tests', 'support', 'prepare.ts');
+  const script = join(root, 'tests', 'support', 'tools', 'prepare.ts');
   const child: ChildProcess = spawn(process.execPath, [script, ...wanted], {
     cwd: root,
     stdio: ['ignore', 'inherit', 'inherit'],

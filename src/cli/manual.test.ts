@@ -3,7 +3,7 @@ import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { allCommands } from './commands.ts';
 import { createProgram } from './program.ts';
-import { createRecordingTerminal } from '../../tests/support/recording-terminal.ts';
+import { createRecordingTerminal } from '../../tests/support/rigs/recording-terminal.ts';
 import { commandsOf, helpOf, pathOf, renderReference } from './manual.ts';
 
 const update = process.env['UPDATE_GOLDEN'] === '1';

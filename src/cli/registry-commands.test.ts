@@ -15,9 +15,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, suite, test } from 'node:test';
-import { createRecordingTerminal } from '../../tests/support/recording-terminal.ts';
-import type { ServedFolder } from '../../tests/support/served-folder.ts';
-import { serveFolder } from '../../tests/support/served-folder.ts';
+import { createRecordingTerminal } from '../../tests/support/rigs/recording-terminal.ts';
+import type { ServedFolder } from '../../tests/support/processes/served-folder.ts';
+import { serveFolder } from '../../tests/support/processes/served-folder.ts';
 import { runProgram } from './program.ts';
 
 interface Asked {

@@ -1,9 +1,9 @@
 import { equal } from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createFakeClock } from '../../tests/support/fake-clock.ts';
-import { basic } from '../../tests/support/identity-rig.ts';
-import { temporaryFolder } from '../../tests/support/storage-samples.ts';
+import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
+import { basic } from '../../tests/support/rigs/identity-rig.ts';
+import { temporaryFolder } from '../../tests/support/samples/storage-samples.ts';
 import type { AccessControl } from './access-control.ts';
 import { openAccessControl } from './access-control.ts';
 import { mintEcrPassword } from '../access/identify/ecr-password.ts';

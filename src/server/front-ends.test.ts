@@ -9,8 +9,8 @@ import {
   startRegistryClient,
   type RegistryClient,
 } from '../../tests/conformance/registry-client.ts';
-import { basicOf } from '../../tests/support/breakwater.ts';
-import { eventually } from '../../tests/support/process.ts';
+import { basicOf } from '../../tests/support/processes/breakwater.ts';
+import { eventually } from '../../tests/support/processes/process.ts';
 import type { Explanation } from '../contract/explanation.ts';
 
 /** An upstream that has the tag v1 in every repository, and nothing else. */

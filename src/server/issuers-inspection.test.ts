@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { suite, test } from 'node:test';
-import { createTestAuthority } from '../../tests/support/certificates.ts';
-import { stageJwtIssuer } from '../../tests/support/jwt-issuer.ts';
+import { createTestAuthority } from '../../tests/support/samples/certificates.ts';
+import { stageJwtIssuer } from '../../tests/support/upstreams/jwt-issuer.ts';
 import type { OidcIssuer } from '../config/config.ts';
 import { inspectIssuers } from './inspection.ts';
 

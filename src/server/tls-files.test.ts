@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { createTestAuthority } from '../../tests/support/certificates.ts';
+import { createTestAuthority } from '../../tests/support/samples/certificates.ts';
 import type { TlsPair } from '../http/server.ts';
 import type { Log } from '../telemetry/log.ts';
 import { keepTlsFresh, readTlsFiles, tlsNotAfterMs } from './tls-files.ts';

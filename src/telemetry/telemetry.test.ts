@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createFakeClock } from '../../tests/support/fake-clock.ts';
-import type { FakeClock } from '../../tests/support/fake-clock.ts';
+import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
+import type { FakeClock } from '../../tests/support/rigs/fake-clock.ts';
 import type { Digest } from '../domain/names/digest.ts';
 import { homeRegistry } from '../domain/names/registry.ts';
 import type { Served } from '../http/reply.ts';

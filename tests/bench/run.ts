@@ -4,7 +4,7 @@ import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { findTool } from '../support/tools.ts';
+import { findTool } from '../support/tools/tools.ts';
 import { makeCertificate } from './certificate.ts';
 import type { Bench, Figure, Peers, Row } from './figure.ts';
 import { authorisedManifest } from './figures/authorised-manifest.ts';

@@ -2,15 +2,15 @@ import { equal, ok } from 'node:assert/strict';
 import { basename, dirname } from 'node:path';
 import { after, before, test } from 'node:test';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import { rulesOnly, startBreakwater, type Breakwater } from '../support/breakwater.ts';
+import { rulesOnly, startBreakwater, type Breakwater } from '../support/processes/breakwater.ts';
 import {
   countCalls,
   filesBelow,
   inspectable,
   type CallCoverage,
-} from '../support/call-coverage.ts';
-import { eventually } from '../support/process.ts';
-import { digestOf, openStage, type Stage } from '../support/upstream-stage.ts';
+} from '../support/processes/call-coverage.ts';
+import { eventually } from '../support/processes/process.ts';
+import { digestOf, openStage, type Stage } from '../support/upstreams/stage.ts';
 
 /**
  * How many files of src/ one request runs through, from its first byte to its line in the log, in a server as users start it: main

@@ -1,11 +1,11 @@
 // Nobody reads what is not theirs: every way in, for every caller, of bytes of every origin (ARCHITECTURE.md, "Whose bytes").
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import type { HttpAnswer, HttpQuestion } from '../support/http-exchange.ts';
-import type { CallerName } from '../support/private-front.ts';
-import { callerNames, ownHost } from '../support/private-front.ts';
-import type { Origin, PrivateScene, Treasure } from '../support/private-scene.ts';
-import { liar, liarsBytes, origins, setPrivateScene } from '../support/private-scene.ts';
+import type { HttpAnswer, HttpQuestion } from '../support/clients/http-exchange.ts';
+import type { CallerName } from '../support/rigs/private-front.ts';
+import { callerNames, ownHost } from '../support/rigs/private-front.ts';
+import type { Origin, PrivateScene, Treasure } from '../support/rigs/private-scene.ts';
+import { liar, liarsBytes, origins, setPrivateScene } from '../support/rigs/private-scene.ts';
 
 const known: readonly CallerName[] = ['importer', 'operator'];
 const everyone: readonly CallerName[] = ['nobody', 'local', 'other account', ...known];

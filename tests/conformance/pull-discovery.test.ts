@@ -1,8 +1,8 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import { startPullServer } from '../support/pull-server.ts';
-import type { PullServer } from '../support/pull-server.ts';
+import { startPullServer } from '../support/rigs/pull-server.ts';
+import type { PullServer } from '../support/rigs/pull-server.ts';
 
 /** Content discovery of distribution-spec 1.1: "Listing Tags" and "Listing Referrers". */
 const repository = 'docker.io/library/nginx';

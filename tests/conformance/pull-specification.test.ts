@@ -1,10 +1,10 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import type { HttpAnswer } from '../support/http-exchange.ts';
-import { administratorHeader, startPullServer } from '../support/pull-server.ts';
-import type { PullServer } from '../support/pull-server.ts';
-import { sha256 } from '../support/fake-cache.ts';
+import type { HttpAnswer } from '../support/clients/http-exchange.ts';
+import { administratorHeader, startPullServer } from '../support/rigs/pull-server.ts';
+import type { PullServer } from '../support/rigs/pull-server.ts';
+import { sha256 } from '../support/rigs/fake-cache.ts';
 
 /**
  * The pull side of distribution-spec 1.1, clause by clause, and "Registry Proxying" of its main branch: what a client may rely on,

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
-import type { HttpAnswer } from '../support/http-exchange.ts';
+import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import {
   algorithms,
   assertError,

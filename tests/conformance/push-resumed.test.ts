@@ -2,8 +2,8 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { after, before, suite, test } from 'node:test';
-import { basicOf } from '../support/breakwater.ts';
-import { eventually } from '../support/process.ts';
+import { basicOf } from '../support/processes/breakwater.ts';
+import { eventually } from '../support/processes/process.ts';
 import {
   algorithms,
   assertPullable,

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import type { HttpAnswer } from '../support/http-exchange.ts';
+import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { index } from './manifest-kinds.ts';
 import {
   algorithms,

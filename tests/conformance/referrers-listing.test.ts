@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import type { HttpAnswer } from '../support/http-exchange.ts';
+import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { artifact, artifactType, emptyType, index, indexOf, plain } from './manifest-kinds.ts';
 import {
   algorithms,

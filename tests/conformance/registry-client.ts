@@ -3,9 +3,9 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import { basicOf, rulesOnly, startBreakwater } from '../support/breakwater.ts';
-import type { Breakwater, BreakwaterOptions } from '../support/breakwater.ts';
-import type { HttpAnswer } from '../support/http-exchange.ts';
+import { basicOf, rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
+import type { Breakwater, BreakwaterOptions } from '../support/processes/breakwater.ts';
+import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 
 export type Algorithm = 'sha256' | 'sha512';
 export const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import type { HttpAnswer } from '../support/http-exchange.ts';
+import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { indexOf } from './manifest-kinds.ts';
 import { assertError, digestOf, freshRepository, startRegistryClient } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';

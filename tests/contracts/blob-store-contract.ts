@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { VerifiedFile } from '../../src/ports/spool.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
-import { blobBytes, drain, listed, sample, store } from '../support/storage-samples.ts';
+import { blobBytes, drain, listed, sample, store } from '../support/samples/storage-samples.ts';
 
 /** What every blob store keeps to (src/ports/blob-store.ts). `make` gives an empty one with its spool. */
 export function blobStoreContract(name: string, make: () => Promise<Storage>): void {

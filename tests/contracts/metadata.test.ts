@@ -12,8 +12,8 @@ import type { StoreManifestInput } from '../../src/metadata/contract/metadata.ts
 import { schemaVersion } from '../../src/metadata/engine/migrate.ts';
 import { openPostgresMetadata } from '../../src/metadata/engine/postgres.ts';
 import { openSqliteMetadata } from '../../src/metadata/engine/sqlite.ts';
-import type { PostgresCluster } from '../support/postgres.ts';
-import { postgresMissing, startPostgres } from '../support/postgres.ts';
+import type { PostgresCluster } from '../support/processes/postgres.ts';
+import { postgresMissing, startPostgres } from '../support/processes/postgres.ts';
 import { accessRows } from './metadata-access-rows.ts';
 import { earlierVersions } from './metadata-earlier-versions.ts';
 import { pushRows } from './metadata-push-rows.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { SpoolFile } from '../../src/ports/spool.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
-import { blobBytes, sample } from '../support/storage-samples.ts';
+import { blobBytes, sample } from '../support/samples/storage-samples.ts';
 
 const blob = sample(10_000);
 

@@ -4,12 +4,12 @@ import type { RegistryKey } from '../../src/domain/names/registry.ts';
 import { parseRepositoryName } from '../../src/domain/names/repository-name.ts';
 import type { UploadPlace, Uploads } from '../../src/ports/uploads.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
-import { blobBytes, listed, sample, store } from '../support/storage-samples.ts';
+import { blobBytes, listed, sample, store } from '../support/samples/storage-samples.ts';
 import {
   beginUpload as begin,
   takeUpload as taken,
   uploadPlace as place,
-} from '../support/upload-samples.ts';
+} from '../support/samples/upload-samples.ts';
 
 const blob = sample(10_000);
 const { signal } = new AbortController();

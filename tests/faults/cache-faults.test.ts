@@ -15,13 +15,13 @@ import {
   readAll,
   until,
   type CacheRig,
-} from '../support/cache-rig.ts';
+} from '../support/rigs/cache-rig.ts';
 import {
   createFailingFileSystem,
   type Failure,
   type FailingFileSystem,
-} from '../support/failing-file-system.ts';
-import { createScriptedUpstream, failure } from '../support/scripted-upstream.ts';
+} from '../support/rigs/failing-file-system.ts';
+import { createScriptedUpstream, failure } from '../support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 
 const size = 300_000;

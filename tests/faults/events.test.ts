@@ -17,12 +17,12 @@ import {
   readAll,
   until,
   type CacheRig,
-} from '../support/cache-rig.ts';
-import { rulesOnly, startBreakwater } from '../support/breakwater.ts';
-import { createTestAuthority } from '../support/certificates.ts';
-import { bytesOf, emptyJson, imageOf, pushImage } from '../support/push-rig.ts';
-import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
-import { digestOf, openStage, ruleOf, secret } from '../support/upstream-stage.ts';
+} from '../support/rigs/cache-rig.ts';
+import { rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
+import { createTestAuthority } from '../support/samples/certificates.ts';
+import { bytesOf, emptyJson, imageOf, pushImage } from '../support/rigs/push-rig.ts';
+import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
+import { digestOf, openStage, ruleOf, secret } from '../support/upstreams/stage.ts';
 
 const layer = randomBytes(100_000);
 const image = bytesOf(imageOf(layer));

@@ -1,7 +1,12 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { basicOf, rulesOnly, startBreakwater, type Breakwater } from '../support/breakwater.ts';
-import { manifestBytes, openStage, sendManifest } from '../support/upstream-stage.ts';
+import {
+  basicOf,
+  rulesOnly,
+  startBreakwater,
+  type Breakwater,
+} from '../support/processes/breakwater.ts';
+import { manifestBytes, openStage, sendManifest } from '../support/upstreams/stage.ts';
 
 test('pulls under a rule are counted by how they were answered, and what is refused is not', async (t) => {
   await using stage = await openStage((request, response) => {

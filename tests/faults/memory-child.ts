@@ -1,6 +1,10 @@
 // Run by memory-bounds.test.ts with a small heap: many distinct lists and failures pass through one cache. Prints what is left at the end.
-import { createCacheRig } from '../support/cache-rig.ts';
-import { createScriptedUpstream, digestOf, failure } from '../support/scripted-upstream.ts';
+import { createCacheRig } from '../support/rigs/cache-rig.ts';
+import {
+  createScriptedUpstream,
+  digestOf,
+  failure,
+} from '../support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../src/domain/names/digest.ts';
 import type { Descriptor } from '../../src/domain/manifests/manifest.ts';
 

@@ -11,9 +11,14 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { digestOf, freshRepository } from '../conformance/registry-client.ts';
-import { basicOf, rulesOnly, startBreakwater, type Breakwater } from '../support/breakwater.ts';
-import { createTestAuthority } from '../support/certificates.ts';
-import { eventually } from '../support/process.ts';
+import {
+  basicOf,
+  rulesOnly,
+  startBreakwater,
+  type Breakwater,
+} from '../support/processes/breakwater.ts';
+import { createTestAuthority } from '../support/samples/certificates.ts';
+import { eventually } from '../support/processes/process.ts';
 
 interface Place {
   readonly breakwater: Breakwater;

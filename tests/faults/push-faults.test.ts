@@ -16,12 +16,12 @@ import {
   randomBytes,
   readAll,
   type CacheRig,
-} from '../support/cache-rig.ts';
+} from '../support/rigs/cache-rig.ts';
 import {
   createFailingFileSystem,
   type Failure,
   type FailingFileSystem,
-} from '../support/failing-file-system.ts';
+} from '../support/rigs/failing-file-system.ts';
 import {
   bodyOf,
   bytesOf,
@@ -29,8 +29,8 @@ import {
   imageOf,
   pushBlob,
   pushManifest,
-} from '../support/push-rig.ts';
-import { digestOf } from '../support/scripted-upstream.ts';
+} from '../support/rigs/push-rig.ts';
+import { digestOf } from '../support/upstreams/scripted-upstream.ts';
 
 const name = 'team/app';
 const layer = randomBytes(600_000);

@@ -13,9 +13,9 @@ import {
   withQuery,
 } from '../conformance/registry-client.ts';
 import type { RegistryClient } from '../conformance/registry-client.ts';
-import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
+import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
 
-const entry = fileURLToPath(new URL('../support/killed-at-blob.ts', import.meta.url));
+const entry = fileURLToPath(new URL('../support/processes/killed-at-blob.ts', import.meta.url));
 const repository = 'killed/at-blob';
 const root = `/v2/${repository}`;
 const image = 'application/vnd.oci.image.config.v1+json';

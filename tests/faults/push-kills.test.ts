@@ -10,7 +10,7 @@ import {
   withQuery,
 } from '../conformance/registry-client.ts';
 import type { RegistryClient } from '../conformance/registry-client.ts';
-import type { HttpAnswer } from '../support/http-exchange.ts';
+import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { createSeededRandom } from '../soak/seeded-random.ts';
 
 const seed = Number(process.env['BREAKWATER_KILL_SEED'] ?? Date.now() % 2 ** 31);

@@ -4,11 +4,11 @@ import { after, before, suite, test } from 'node:test';
 import fc from 'fast-check';
 import { freshRepository, startRegistryClient } from '../conformance/registry-client.ts';
 import type { RegistryClient } from '../conformance/registry-client.ts';
-import { modelLimits } from '../support/model-limits.ts';
-import { createPushModel } from '../support/push-model.ts';
-import type { PushModel, UploadState } from '../support/push-model.ts';
-import { anyStep, everyStep } from '../support/push-model-steps.ts';
-import type { PushStep } from '../support/push-model-steps.ts';
+import { modelLimits } from '../support/models/model-limits.ts';
+import { createPushModel } from '../support/models/push-model.ts';
+import type { PushModel, UploadState } from '../support/models/push-model.ts';
+import { anyStep, everyStep } from '../support/models/push-model-steps.ts';
+import type { PushStep } from '../support/models/push-model-steps.ts';
 
 let client: RegistryClient;
 before(async () => {

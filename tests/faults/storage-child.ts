@@ -1,6 +1,6 @@
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import { systemClock } from '../../src/coordination/system-clock.ts';
-import { sample } from '../support/storage-samples.ts';
+import { sample } from '../support/samples/storage-samples.ts';
 
 /** Downloads the samples of the seeds given on the command line, telling each adoption, until it is killed. */
 const [dataDir = '', ...seeds] = process.argv.slice(2);

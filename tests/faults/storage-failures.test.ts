@@ -6,9 +6,9 @@ import type { SpoolFile } from '../../src/ports/spool.ts';
 import { nodeFileSystem } from '../../src/storage/disk/file-system.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
-import { createFailingFileSystem } from '../support/failing-file-system.ts';
-import type { FailingFileSystem, Failure } from '../support/failing-file-system.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
+import { createFailingFileSystem } from '../support/rigs/failing-file-system.ts';
+import type { FailingFileSystem, Failure } from '../support/rigs/failing-file-system.ts';
+import { createFakeClock } from '../support/rigs/fake-clock.ts';
 import {
   blobBytes,
   listed,
@@ -16,8 +16,8 @@ import {
   sample,
   store,
   temporaryFolder,
-} from '../support/storage-samples.ts';
-import type { RecordedEvents } from '../support/storage-samples.ts';
+} from '../support/samples/storage-samples.ts';
+import type { RecordedEvents } from '../support/samples/storage-samples.ts';
 
 const blob = sample(40_000);
 

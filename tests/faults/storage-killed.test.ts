@@ -6,14 +6,14 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
+import { createFakeClock } from '../support/rigs/fake-clock.ts';
 import {
   blobBytes,
   listed,
   recordEvents,
   sample,
   temporaryFolder,
-} from '../support/storage-samples.ts';
+} from '../support/samples/storage-samples.ts';
 
 const child = fileURLToPath(new URL('./storage-child.ts', import.meta.url));
 const seeds = Array.from({ length: 24 }, (_, i) => i + 1);

@@ -6,18 +6,18 @@ import type { ByteSpan } from '../../src/domain/byte-source.ts';
 import type { SpoolFile } from '../../src/ports/spool.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
-import type { FakeClock } from '../support/fake-clock.ts';
-import { PowerFailure, createPowerCut } from '../support/power-cut.ts';
-import type { PowerCut } from '../support/power-cut.ts';
+import { createFakeClock } from '../support/rigs/fake-clock.ts';
+import type { FakeClock } from '../support/rigs/fake-clock.ts';
+import { PowerFailure, createPowerCut } from '../support/rigs/power-cut.ts';
+import type { PowerCut } from '../support/rigs/power-cut.ts';
 import {
   blobBytes,
   listed,
   recordEvents,
   sample,
   temporaryFolder,
-} from '../support/storage-samples.ts';
-import type { Sample } from '../support/storage-samples.ts';
+} from '../support/samples/storage-samples.ts';
+import type { Sample } from '../support/samples/storage-samples.ts';
 
 const blobs = [sample(0, 1), sample(700, 2), sample(3000, 3), sample(900, 4, 'sha512')];
 

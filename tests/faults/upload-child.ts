@@ -1,7 +1,7 @@
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import { systemClock } from '../../src/coordination/system-clock.ts';
-import { sample } from '../support/storage-samples.ts';
-import { takeUpload, uploadPlace } from '../support/upload-samples.ts';
+import { sample } from '../support/samples/storage-samples.ts';
+import { takeUpload, uploadPlace } from '../support/samples/upload-samples.ts';
 
 /** Pushes the samples of the seeds given on the command line in chunks, telling what is acknowledged, until it is killed. */
 const [dataDir = '', ...seeds] = process.argv.slice(2);

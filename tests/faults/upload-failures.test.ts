@@ -9,16 +9,16 @@ import { createFileStorage } from '../../src/storage/file-storage.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { createHashPool } from '../../src/storage/hash/hash-pool.ts';
 import { createWriteBlocks } from '../../src/storage/disk/write-blocks.ts';
-import { createFailingFileSystem } from '../support/failing-file-system.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
+import { createFailingFileSystem } from '../support/rigs/failing-file-system.ts';
+import { createFakeClock } from '../support/rigs/fake-clock.ts';
 import {
   blobBytes,
   listed,
   recordEvents,
   sample,
   temporaryFolder,
-} from '../support/storage-samples.ts';
-import { beginUpload, takeUpload, uploadPlace } from '../support/upload-samples.ts';
+} from '../support/samples/storage-samples.ts';
+import { beginUpload, takeUpload, uploadPlace } from '../support/samples/upload-samples.ts';
 
 const blob = sample(40_000);
 /** Three blocks of direct writes. */

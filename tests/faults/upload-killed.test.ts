@@ -12,8 +12,8 @@ import {
   recordEvents,
   sample,
   temporaryFolder,
-} from '../support/storage-samples.ts';
-import { takeUpload, uploadPlace } from '../support/upload-samples.ts';
+} from '../support/samples/storage-samples.ts';
+import { takeUpload, uploadPlace } from '../support/samples/upload-samples.ts';
 
 const child = fileURLToPath(new URL('./upload-child.ts', import.meta.url));
 const seeds = [1, 2, 3, 4];

@@ -6,17 +6,17 @@ import fc from 'fast-check';
 import type { UploadFile } from '../../src/ports/uploads.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
-import { createFakeClock } from '../support/fake-clock.ts';
-import { PowerFailure, createPowerCut } from '../support/power-cut.ts';
-import type { PowerCut } from '../support/power-cut.ts';
+import { createFakeClock } from '../support/rigs/fake-clock.ts';
+import { PowerFailure, createPowerCut } from '../support/rigs/power-cut.ts';
+import type { PowerCut } from '../support/rigs/power-cut.ts';
 import {
   blobBytes,
   listed,
   recordEvents,
   sample,
   temporaryFolder,
-} from '../support/storage-samples.ts';
-import { uploadPlace } from '../support/upload-samples.ts';
+} from '../support/samples/storage-samples.ts';
+import { uploadPlace } from '../support/samples/upload-samples.ts';
 
 const blobs = [sample(0, 1), sample(700, 2), sample(3000, 3), sample(900, 4, 'sha512')];
 const numRuns = Number(process.env['BREAKWATER_TEST_RUNS'] ?? 60);

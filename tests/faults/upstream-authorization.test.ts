@@ -13,7 +13,7 @@ import {
   type Stage,
   type StageHandler,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 function challenge(response: ServerResponse, value: string | string[]): void {
   response.writeHead(401, { 'www-authenticate': value, 'content-type': 'application/json' });

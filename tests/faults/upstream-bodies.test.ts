@@ -15,7 +15,7 @@ import {
   reference,
   sendManifest,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 const blob = Buffer.alloc(3_000_000, 'layer');
 const digest = digestOf(blob);

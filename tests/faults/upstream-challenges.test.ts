@@ -12,7 +12,7 @@ import {
   sendManifest,
   type Stage,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 const own = 'repository:team/app:pull';
 

@@ -16,7 +16,7 @@ import {
   reference,
   sendManifest,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -13,7 +13,7 @@ import {
   targetAt,
   targetOf,
   urlOf,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 const digest = digestOf(Buffer.from('x'));
 

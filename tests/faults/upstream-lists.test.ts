@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
-import { createFakeClock } from '../support/fake-clock.ts';
+import { createFakeClock } from '../support/rigs/fake-clock.ts';
 import {
   createRig,
   digestOf,
@@ -12,7 +12,7 @@ import {
   type Stage,
   type StageHandler,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 const subject = digestOf(Buffer.from('subject'));
 

@@ -23,7 +23,7 @@ import {
   type Stage,
   targetAt,
   targetOf,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-tls-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -14,7 +14,7 @@ import {
   type Stage,
   type StageHandler,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 const blob = Buffer.from('layer');
 const digest = digestOf(blob);

@@ -16,7 +16,7 @@ import {
   sendManifest,
   type Stage,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 const blob = Buffer.from('0123456789'.repeat(100));
 const digest = digestOf(blob);

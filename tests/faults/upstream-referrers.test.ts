@@ -10,7 +10,7 @@ import {
   openStage,
   type Stage,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 const subject = digestOf(Buffer.from('subject'));
 const path = `/v2/team/app/referrers/${subject}`;

@@ -14,7 +14,7 @@ import {
   sendManifest,
   type StageHandler,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 const digest = digestOf(Buffer.from('x'));
 

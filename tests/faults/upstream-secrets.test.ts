@@ -17,7 +17,7 @@ import {
   secret,
   secretBasic,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 const issued = 'issued-token-77';
 const refresh = 'refresh-token-88';

@@ -15,7 +15,7 @@ import {
   sendManifest,
   type Stage,
   targetAt,
-} from '../support/upstream-stage.ts';
+} from '../support/upstreams/stage.ts';
 
 type Answering = (request: IncomingMessage, response: ServerResponse, port: number) => void;
 

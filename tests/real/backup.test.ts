@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { RegistryClient } from '../conformance/registry-client.ts';
 import { digestOf, startRegistryClient } from '../conformance/registry-client.ts';
-import { findTools, runCommand } from '../support/tools.ts';
+import { findTools, runCommand } from '../support/tools/tools.ts';
 
 const page = fileURLToPath(new URL('../../docs/operations.md', import.meta.url));
 const repository = 'team/app';

@@ -3,13 +3,18 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { basicOf } from '../support/breakwater.ts';
-import { programFolder } from '../support/docker.ts';
-import { startProcess } from '../support/process.ts';
-import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
-import { enterSandbox, prepareSandbox, sandboxName, unmountBelow } from '../support/sandbox.ts';
-import { setScene, type Scene } from '../support/scene.ts';
-import { findTools, runCommand, type CommandResult } from '../support/tools.ts';
+import { basicOf } from '../support/processes/breakwater.ts';
+import { programFolder } from '../support/processes/docker.ts';
+import { startProcess } from '../support/processes/process.ts';
+import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
+import {
+  enterSandbox,
+  prepareSandbox,
+  sandboxName,
+  unmountBelow,
+} from '../support/processes/sandbox.ts';
+import { setScene, type Scene } from '../support/processes/scene.ts';
+import { findTools, runCommand, type CommandResult } from '../support/tools/tools.ts';
 
 const skip = enterSandbox();
 if (skip === undefined) prepareSandbox();

@@ -7,10 +7,10 @@ import {
   makeNodeNetwork,
   startCluster,
   workload,
-} from '../support/cluster.ts';
-import { pushPauseImage } from '../support/pause-image.ts';
-import { enterSandbox, prepareSandbox } from '../support/sandbox.ts';
-import { setScene } from '../support/scene.ts';
+} from '../support/processes/cluster.ts';
+import { pushPauseImage } from '../support/samples/pause-image.ts';
+import { enterSandbox, prepareSandbox } from '../support/processes/sandbox.ts';
+import { setScene } from '../support/processes/scene.ts';
 
 const skip = (await clusterMissing()) ?? enterSandbox();
 if (skip === undefined) {

@@ -11,13 +11,13 @@ import {
   tokenIssuer,
   workload,
   type Cluster,
-} from '../support/cluster.ts';
-import { commandLine } from '../support/command-line.ts';
-import { basicOf } from '../support/breakwater.ts';
-import { pushPauseImage } from '../support/pause-image.ts';
-import { eventually } from '../support/process.ts';
-import { enterSandbox, prepareSandbox } from '../support/sandbox.ts';
-import { setScene, type Scene } from '../support/scene.ts';
+} from '../support/processes/cluster.ts';
+import { commandLine } from '../support/processes/command-line.ts';
+import { basicOf } from '../support/processes/breakwater.ts';
+import { pushPauseImage } from '../support/samples/pause-image.ts';
+import { eventually } from '../support/processes/process.ts';
+import { enterSandbox, prepareSandbox } from '../support/processes/sandbox.ts';
+import { setScene, type Scene } from '../support/processes/scene.ts';
 
 const skip = (await clusterMissing()) ?? enterSandbox();
 if (skip === undefined) {

@@ -4,11 +4,11 @@ import { globSync } from 'node:fs';
 import { rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { publicRegistries } from '../support/front-behaviour.ts';
-import { mediaTypes, type CorpusName } from '../support/images.ts';
-import { eventually } from '../support/process.ts';
-import { ask, askBlob, askManifest, pullImage, text } from '../support/pull.ts';
-import { setScene, type Scene } from '../support/scene.ts';
+import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
+import { mediaTypes, type CorpusName } from '../support/samples/images.ts';
+import { eventually } from '../support/processes/process.ts';
+import { ask, askBlob, askManifest, pullImage, text } from '../support/clients/pull.ts';
+import { setScene, type Scene } from '../support/processes/scene.ts';
 
 const busybox = 'docker.io/library/busybox';
 

@@ -1,8 +1,8 @@
 // An image is looked at before it is signed: cosign verifies it through Breakwater as soon as its upstream has the signature.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually } from '../support/process.ts';
-import { setTlsScene, type TlsScene } from '../support/tls-scene.ts';
+import { eventually } from '../support/processes/process.ts';
+import { setTlsScene, type TlsScene } from '../support/processes/tls-scene.ts';
 
 type Signing = TlsScene<'cosign'>;
 

@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { publicRegistries } from '../support/front-behaviour.ts';
-import { setScene, type Scene, type SceneOptions } from '../support/scene.ts';
-import { findTool, findTools, runCommand, type ToolName } from '../support/tools.ts';
+import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
+import { setScene, type Scene, type SceneOptions } from '../support/processes/scene.ts';
+import { findTool, findTools, runCommand, type ToolName } from '../support/tools/tools.ts';
 
 interface Client extends Scene {
   readonly folder: string;

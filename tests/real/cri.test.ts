@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startCri, type Cri } from '../support/cri.ts';
-import { pushPauseImage } from '../support/pause-image.ts';
-import { eventually } from '../support/process.ts';
-import { enterSandbox, makeCgroup, prepareSandbox } from '../support/sandbox.ts';
-import { setScene } from '../support/scene.ts';
+import { startCri, type Cri } from '../support/processes/cri.ts';
+import { pushPauseImage } from '../support/samples/pause-image.ts';
+import { eventually } from '../support/processes/process.ts';
+import { enterSandbox, makeCgroup, prepareSandbox } from '../support/processes/sandbox.ts';
+import { setScene } from '../support/processes/scene.ts';
 
 const skip = enterSandbox();
 if (skip === undefined) prepareSandbox();

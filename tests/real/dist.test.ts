@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { build } from '../../scripts/build.ts';
-import { pullImage } from '../support/pull.ts';
-import { setScene } from '../support/scene.ts';
+import { pullImage } from '../support/clients/pull.ts';
+import { setScene } from '../support/processes/scene.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 

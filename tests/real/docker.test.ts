@@ -1,10 +1,10 @@
 // Docker's daemons, old and new: pulls by path and by registry-mirrors, containers of what was pulled, login, a push that mounts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { credentialsOf } from '../support/breakwater.ts';
-import { dockerKinds, startDocker } from '../support/docker.ts';
-import { enterSandbox, prepareSandbox } from '../support/sandbox.ts';
-import { setScene } from '../support/scene.ts';
+import { credentialsOf } from '../support/processes/breakwater.ts';
+import { dockerKinds, startDocker } from '../support/processes/docker.ts';
+import { enterSandbox, prepareSandbox } from '../support/processes/sandbox.ts';
+import { setScene } from '../support/processes/scene.ts';
 
 const skip = enterSandbox();
 if (skip === undefined) prepareSandbox();

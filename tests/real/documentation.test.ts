@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { startRegistryClient } from '../conformance/registry-client.ts';
-import { findTools, runCommand } from '../support/tools.ts';
+import { findTools, runCommand } from '../support/tools/tools.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { rulesOnly } from '../support/breakwater.ts';
-import { startFront, type Front } from '../support/front.ts';
-import { eventually } from '../support/process.ts';
+import { rulesOnly } from '../support/processes/breakwater.ts';
+import { startFront, type Front } from '../support/upstreams/front.ts';
+import { eventually } from '../support/processes/process.ts';
 import {
   askBlob,
   askManifest,
@@ -12,9 +12,9 @@ import {
   text,
   type Answer,
   type AskOptions,
-} from '../support/pull.ts';
-import { pushTinyImage } from '../support/registry-push.ts';
-import { setScene, type Scene, type SceneOptions } from '../support/scene.ts';
+} from '../support/clients/pull.ts';
+import { pushTinyImage } from '../support/clients/registry-push.ts';
+import { setScene, type Scene, type SceneOptions } from '../support/processes/scene.ts';
 import type { TestContext } from 'node:test';
 
 interface OneBlob extends Scene {

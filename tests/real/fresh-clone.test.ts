@@ -7,9 +7,9 @@ import { after, test } from 'node:test';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { checkout } from '../support/documented-steps.ts';
-import { enterSandbox, prepareSandbox } from '../support/sandbox.ts';
-import { runCommand } from '../support/tools.ts';
+import { checkout } from '../support/checkout/documented-steps.ts';
+import { enterSandbox, prepareSandbox } from '../support/processes/sandbox.ts';
+import { runCommand } from '../support/tools/tools.ts';
 
 // `npm start` has rules for public registries: not from where anything can leave.
 const skip = enterSandbox();

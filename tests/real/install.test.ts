@@ -15,8 +15,8 @@ import {
 import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
-import { makeCheckout, type Checkout } from '../support/checkout.ts';
-import { eventually, type Running } from '../support/process.ts';
+import { makeCheckout, type Checkout } from '../support/checkout/checkout.ts';
+import { eventually, type Running } from '../support/processes/process.ts';
 
 const limitMs = 60_000;
 

@@ -1,9 +1,9 @@
 // kill -9 in the middle of pulls: no byte wrong, none lost, and what had come is not fetched again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually } from '../support/process.ts';
-import { askBlob, askManifest, pullImage } from '../support/pull.ts';
-import { setScene } from '../support/scene.ts';
+import { eventually } from '../support/processes/process.ts';
+import { askBlob, askManifest, pullImage } from '../support/clients/pull.ts';
+import { setScene } from '../support/processes/scene.ts';
 import { runKillLoop } from '../soak/kill-loop.ts';
 
 const mebibyte = 1024 * 1024;

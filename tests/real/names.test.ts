@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { basicOf, rulesOnly } from '../support/breakwater.ts';
-import { publicRegistries, type Behaviour } from '../support/front-behaviour.ts';
-import { startFront, type Front } from '../support/front.ts';
-import { eventually } from '../support/process.ts';
-import { ask, askBlob, askManifest, errorOf, pullImage, text } from '../support/pull.ts';
-import { pushTinyImage } from '../support/registry-push.ts';
-import { startRegistry, type Registry } from '../support/registry.ts';
-import { setScene, type Scene } from '../support/scene.ts';
+import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
+import { publicRegistries, type Behaviour } from '../support/upstreams/front-behaviour.ts';
+import { startFront, type Front } from '../support/upstreams/front.ts';
+import { eventually } from '../support/processes/process.ts';
+import { ask, askBlob, askManifest, errorOf, pullImage, text } from '../support/clients/pull.ts';
+import { pushTinyImage } from '../support/clients/registry-push.ts';
+import { startRegistry, type Registry } from '../support/upstreams/registry.ts';
+import { setScene, type Scene } from '../support/processes/scene.ts';
 
 interface TwoRules extends Scene {
   /** An empty registry behind the rule `quay.io`, and its front. */

@@ -5,11 +5,11 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeCertificate } from '../bench/certificate.ts';
-import { basicOf, credentialsOf, startBreakwater } from '../support/breakwater.ts';
-import { eventually } from '../support/process.ts';
-import { ask, askBlob, askManifest } from '../support/pull.ts';
-import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
-import { setScene, type Scene } from '../support/scene.ts';
+import { basicOf, credentialsOf, startBreakwater } from '../support/processes/breakwater.ts';
+import { eventually } from '../support/processes/process.ts';
+import { ask, askBlob, askManifest } from '../support/clients/pull.ts';
+import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
+import { setScene, type Scene } from '../support/processes/scene.ts';
 
 const big = 'docker.io/library/big';
 

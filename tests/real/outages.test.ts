@@ -1,10 +1,10 @@
 // Held tags while an upstream fails in every way that it can, and what clients are told of what is not held.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Fault } from '../support/front-behaviour.ts';
-import { eventually } from '../support/process.ts';
-import { ask, askBlob, askManifest, errorOf, pullImage, text } from '../support/pull.ts';
-import { setScene } from '../support/scene.ts';
+import type { Fault } from '../support/upstreams/front-behaviour.ts';
+import { eventually } from '../support/processes/process.ts';
+import { ask, askBlob, askManifest, errorOf, pullImage, text } from '../support/clients/pull.ts';
+import { setScene } from '../support/processes/scene.ts';
 
 const busybox = 'docker.io/library/busybox';
 const everyPull = { freshFor: '0s' };

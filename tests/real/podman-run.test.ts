@@ -3,10 +3,15 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
-import { enterSandbox, prepareSandbox, sandboxName, unmountBelow } from '../support/sandbox.ts';
-import { setScene } from '../support/scene.ts';
-import { findTools, runCommand } from '../support/tools.ts';
+import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
+import {
+  enterSandbox,
+  prepareSandbox,
+  sandboxName,
+  unmountBelow,
+} from '../support/processes/sandbox.ts';
+import { setScene } from '../support/processes/scene.ts';
+import { findTools, runCommand } from '../support/tools/tools.ts';
 
 const skip = enterSandbox();
 if (skip === undefined) prepareSandbox();

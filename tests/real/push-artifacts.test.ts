@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { CorpusName } from '../support/images.ts';
-import { startProcess } from '../support/process.ts';
-import { setTlsScene, type TlsScene } from '../support/tls-scene.ts';
+import type { CorpusName } from '../support/samples/images.ts';
+import { startProcess } from '../support/processes/process.ts';
+import { setTlsScene, type TlsScene } from '../support/processes/tls-scene.ts';
 
 /** Pushes an image of the corpus and answers its name with its digest. */
 async function pushByRegctl(

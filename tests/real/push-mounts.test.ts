@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { eventually } from '../support/process.ts';
-import { setTlsScene, type TlsScene } from '../support/tls-scene.ts';
+import { eventually } from '../support/processes/process.ts';
+import { setTlsScene, type TlsScene } from '../support/processes/tls-scene.ts';
 
 type Client = 'skopeo' | 'crane' | 'regctl' | 'podman' | 'buildah' | 'cosign';
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import type { CorpusImage } from '../support/images.ts';
-import { setTlsScene, type TlsScene } from '../support/tls-scene.ts';
+import type { CorpusImage } from '../support/samples/images.ts';
+import { setTlsScene, type TlsScene } from '../support/processes/tls-scene.ts';
 
 type Engine = 'podman' | 'buildah';
 

@@ -11,10 +11,10 @@ import {
   withQuery,
 } from '../conformance/registry-client.ts';
 import type { RegistryClient } from '../conformance/registry-client.ts';
-import type { HttpAnswer } from '../support/http-exchange.ts';
-import { mediaTypes } from '../support/images.ts';
-import { askApi, makeUser } from '../support/narrow-users.ts';
-import type { NarrowUser, Rights } from '../support/narrow-users.ts';
+import type { HttpAnswer } from '../support/clients/http-exchange.ts';
+import { mediaTypes } from '../support/samples/images.ts';
+import { askApi, makeUser } from '../support/clients/narrow-users.ts';
+import type { NarrowUser, Rights } from '../support/clients/narrow-users.ts';
 
 const pushActions = [
   'ecr:BatchCheckLayerAvailability',

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTlsScene } from '../support/tls-scene.ts';
+import { setTlsScene } from '../support/processes/tls-scene.ts';
 
 test('skopeo copies an index with all of its platforms in and out, byte for byte.', async (t) => {
   const s = await setTlsScene(t, ['skopeo']);

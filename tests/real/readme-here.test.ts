@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { startCri } from '../support/cri.ts';
-import { dockerKinds, startDocker } from '../support/docker.ts';
-import { breakwaterCommand, follow, stepsUnder } from '../support/documented-steps.ts';
-import { pushPauseImage } from '../support/pause-image.ts';
-import { enterSandbox, ownSettings, prepareSandbox } from '../support/sandbox.ts';
-import { setScene, type Scene } from '../support/scene.ts';
-import { findTools, runCommand } from '../support/tools.ts';
+import { startCri } from '../support/processes/cri.ts';
+import { dockerKinds, startDocker } from '../support/processes/docker.ts';
+import { breakwaterCommand, follow, stepsUnder } from '../support/checkout/documented-steps.ts';
+import { pushPauseImage } from '../support/samples/pause-image.ts';
+import { enterSandbox, ownSettings, prepareSandbox } from '../support/processes/sandbox.ts';
+import { setScene, type Scene } from '../support/processes/scene.ts';
+import { findTools, runCommand } from '../support/tools/tools.ts';
 
 const skip = enterSandbox();
 if (skip === undefined) {

@@ -12,15 +12,20 @@ import {
   startCluster,
   workload,
   type Cluster,
-} from '../support/cluster.ts';
-import { commandLine } from '../support/command-line.ts';
-import { dockerKinds, startDocker } from '../support/docker.ts';
-import { breakwaterCommand, checkout, follow, stepsUnder } from '../support/documented-steps.ts';
-import { pushPauseImage } from '../support/pause-image.ts';
-import { eventually } from '../support/process.ts';
-import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
-import { enterSandbox, ownSettings, prepareSandbox } from '../support/sandbox.ts';
-import { setScene, type Scene } from '../support/scene.ts';
+} from '../support/processes/cluster.ts';
+import { commandLine } from '../support/processes/command-line.ts';
+import { dockerKinds, startDocker } from '../support/processes/docker.ts';
+import {
+  breakwaterCommand,
+  checkout,
+  follow,
+  stepsUnder,
+} from '../support/checkout/documented-steps.ts';
+import { pushPauseImage } from '../support/samples/pause-image.ts';
+import { eventually } from '../support/processes/process.ts';
+import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
+import { enterSandbox, ownSettings, prepareSandbox } from '../support/processes/sandbox.ts';
+import { setScene, type Scene } from '../support/processes/scene.ts';
 
 const skip = (await clusterMissing()) ?? enterSandbox();
 if (skip === undefined) {

@@ -1,11 +1,11 @@
 // What Docker, old and new, prints of every refusal, beside docs/troubleshooting.md.
 import { test } from 'node:test';
-import { makeNodeNetwork } from '../support/cluster.ts';
-import { dockerKinds } from '../support/docker.ts';
+import { makeNodeNetwork } from '../support/processes/cluster.ts';
+import { dockerKinds } from '../support/processes/docker.ts';
 import { dockerClient } from '../support/refusals/clients.ts';
 import { comparePrinted } from '../support/refusals/compare.ts';
 import { setRefusalStage } from '../support/refusals/stage.ts';
-import { enterSandbox, ownSettings, prepareSandbox } from '../support/sandbox.ts';
+import { enterSandbox, ownSettings, prepareSandbox } from '../support/processes/sandbox.ts';
 
 const skip = enterSandbox();
 if (skip === undefined) {

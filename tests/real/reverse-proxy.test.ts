@@ -8,11 +8,11 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import type { Breakwater } from '../support/breakwater.ts';
-import { basicOf, rulesOnly, startBreakwater } from '../support/breakwater.ts';
-import { openStage, sendManifest, type Stage } from '../support/upstream-stage.ts';
-import { eventually, startProcess, type Running } from '../support/process.ts';
-import { findTools } from '../support/tools.ts';
+import type { Breakwater } from '../support/processes/breakwater.ts';
+import { basicOf, rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
+import { openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
+import { eventually, startProcess, type Running } from '../support/processes/process.ts';
+import { findTools } from '../support/tools/tools.ts';
 
 const found = await findTools('nginx');
 const skip = 'missing' in found ? found.missing : false;

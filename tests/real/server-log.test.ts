@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
-import { createTestAuthority } from '../support/certificates.ts';
-import { eventually, startProcess } from '../support/process.ts';
-import { setTlsScene } from '../support/tls-scene.ts';
-import { findTools, runCommand } from '../support/tools.ts';
+import { createTestAuthority } from '../support/samples/certificates.ts';
+import { eventually, startProcess } from '../support/processes/process.ts';
+import { setTlsScene } from '../support/processes/tls-scene.ts';
+import { findTools, runCommand } from '../support/tools/tools.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 

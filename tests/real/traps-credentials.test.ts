@@ -3,18 +3,18 @@ import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { basicOf, rulesOnly } from '../support/breakwater.ts';
+import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
 import {
   publicRegistries,
   type BasicCredential,
   type Behaviour,
   type TokenAuth,
-} from '../support/front-behaviour.ts';
-import { startFront, type Front } from '../support/front.ts';
-import { eventually } from '../support/process.ts';
-import { ask, askBlob, askManifest, errorOf, text, type Answer } from '../support/pull.ts';
-import { startRegistry } from '../support/registry.ts';
-import { setScene, type Scene } from '../support/scene.ts';
+} from '../support/upstreams/front-behaviour.ts';
+import { startFront, type Front } from '../support/upstreams/front.ts';
+import { eventually } from '../support/processes/process.ts';
+import { ask, askBlob, askManifest, errorOf, text, type Answer } from '../support/clients/pull.ts';
+import { startRegistry } from '../support/upstreams/registry.ts';
+import { setScene, type Scene } from '../support/processes/scene.ts';
 
 const busybox = 'docker.io/library/busybox';
 const hello = 'docker.io/library/hello';

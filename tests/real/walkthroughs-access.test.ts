@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { basicOf, rulesOnly } from '../support/breakwater.ts';
-import { commandLine, policyFile, type CommandLine } from '../support/command-line.ts';
-import { askManifest, errorOf, pullImage, type Answer } from '../support/pull.ts';
-import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
-import { exchange, type HttpQuestion } from '../support/http-exchange.ts';
-import { setScene, type Scene } from '../support/scene.ts';
-import { findTool, runCommand, type CommandResult } from '../support/tools.ts';
+import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
+import { commandLine, policyFile, type CommandLine } from '../support/processes/command-line.ts';
+import { askManifest, errorOf, pullImage, type Answer } from '../support/clients/pull.ts';
+import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
+import { exchange, type HttpQuestion } from '../support/clients/http-exchange.ts';
+import { setScene, type Scene } from '../support/processes/scene.ts';
+import { findTool, runCommand, type CommandResult } from '../support/tools/tools.ts';
 
 const home = '000000000000';
 const secondAccount = '111122223333';

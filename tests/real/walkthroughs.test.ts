@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { rulesOnly } from '../support/breakwater.ts';
-import { publicRegistries } from '../support/front-behaviour.ts';
-import type { Front } from '../support/front.ts';
-import { askManifest, ask, fullAccept, pullImage, text } from '../support/pull.ts';
-import { makeRunFolder, removeRunFolder } from '../support/run-folder.ts';
-import { setScene } from '../support/scene.ts';
-import { findTool, runCommand } from '../support/tools.ts';
+import { rulesOnly } from '../support/processes/breakwater.ts';
+import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
+import type { Front } from '../support/upstreams/front.ts';
+import { askManifest, ask, fullAccept, pullImage, text } from '../support/clients/pull.ts';
+import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
+import { setScene } from '../support/processes/scene.ts';
+import { findTool, runCommand } from '../support/tools/tools.ts';
 
 /** As the real one: a default rule's prefix, and `k8s` as a user made it. */
 function kubernetesRules(front: Front): Record<string, unknown> {

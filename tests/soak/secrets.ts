@@ -1,6 +1,6 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { credentialsOf } from '../support/breakwater.ts';
+import { credentialsOf } from '../support/processes/breakwater.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { Secret } from './trespasser.ts';
 

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { after, before, beforeEach, suite, test } from 'node:test';
-import type { IdentityRig } from '../../../tests/support/identity-rig.ts';
-import { basic, homeAccount, openIdentityRig } from '../../../tests/support/identity-rig.ts';
+import type { IdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
+import { basic, homeAccount, openIdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import { tokenLifetime } from './identities.ts';
 

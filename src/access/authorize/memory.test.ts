@@ -1,6 +1,6 @@
 import { deepEqual } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { createMemory } from './memory.ts';
 
 function start(sizes: Readonly<Record<string, number>>) {

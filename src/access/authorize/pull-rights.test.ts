@@ -1,6 +1,6 @@
 import { deepEqual } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import { anonymous } from '../../domain/policy/principal.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';

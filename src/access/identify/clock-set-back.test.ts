@@ -1,9 +1,9 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import type { IdentityRig } from '../../../tests/support/identity-rig.ts';
-import { basic, homeAccount, openIdentityRig } from '../../../tests/support/identity-rig.ts';
-import type { StagedJwtIssuer } from '../../../tests/support/jwt-issuer.ts';
-import { stageJwtIssuer } from '../../../tests/support/jwt-issuer.ts';
+import type { IdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
+import { basic, homeAccount, openIdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
+import type { StagedJwtIssuer } from '../../../tests/support/upstreams/jwt-issuer.ts';
+import { stageJwtIssuer } from '../../../tests/support/upstreams/jwt-issuer.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Caller } from '../access.ts';
 import { mintEcrPassword } from './ecr-password.ts';

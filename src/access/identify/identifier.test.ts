@@ -1,8 +1,8 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import fc from 'fast-check';
-import type { IdentityRig } from '../../../tests/support/identity-rig.ts';
-import { basic, homeAccount, openIdentityRig } from '../../../tests/support/identity-rig.ts';
+import type { IdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
+import { basic, homeAccount, openIdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
 import type { Caller } from '../access.ts';

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import type { IdentityRig } from '../../../tests/support/identity-rig.ts';
-import { basic, homeAccount, openIdentityRig } from '../../../tests/support/identity-rig.ts';
+import type { IdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
+import { basic, homeAccount, openIdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import { mintEcrPassword } from './ecr-password.ts';

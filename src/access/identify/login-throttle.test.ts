@@ -1,6 +1,6 @@
 import { equal } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import type { LoginThrottle } from './login-throttle.ts';
 import { createLoginThrottle } from './login-throttle.ts';
 

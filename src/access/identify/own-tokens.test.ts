@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import type { OwnTokenClaims } from './own-tokens.ts';
 import { createOwnTokens } from './own-tokens.ts';
 

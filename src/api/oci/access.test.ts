@@ -6,8 +6,8 @@ import {
   ruleFor,
   startPullServer,
   userHeader,
-} from '../../../tests/support/pull-server.ts';
-import type { PullServer } from '../../../tests/support/pull-server.ts';
+} from '../../../tests/support/rigs/pull-server.ts';
+import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 
 const team = 'team/app';

@@ -1,8 +1,8 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { exchange } from '../../../tests/support/http-exchange.ts';
-import { ruleFor, startPullServer } from '../../../tests/support/pull-server.ts';
-import type { PullServer } from '../../../tests/support/pull-server.ts';
+import { exchange } from '../../../tests/support/clients/http-exchange.ts';
+import { ruleFor, startPullServer } from '../../../tests/support/rigs/pull-server.ts';
+import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';

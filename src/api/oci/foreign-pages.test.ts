@@ -6,7 +6,7 @@ import {
   administratorHeader,
   cachedRepository,
   startPullServer,
-} from '../../../tests/support/pull-server.ts';
+} from '../../../tests/support/rigs/pull-server.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 
 const team = 'team/app';

@@ -1,15 +1,15 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { suite, test } from 'node:test';
-import { exchangeRaw } from '../../../tests/support/http-exchange.ts';
+import { exchangeRaw } from '../../../tests/support/clients/http-exchange.ts';
 import {
   administratorHeader,
   cachedRepository,
   credentialed,
   ruleFor,
   startPullServer,
-} from '../../../tests/support/pull-server.ts';
-import type { PullServer } from '../../../tests/support/pull-server.ts';
+} from '../../../tests/support/rigs/pull-server.ts';
+import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
 import { builtinRules } from '../../domain/rules/builtin-rules.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';

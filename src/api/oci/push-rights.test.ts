@@ -1,15 +1,15 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { sha256 } from '../../../tests/support/fake-cache.ts';
-import type { HttpAnswer, HttpQuestion } from '../../../tests/support/http-exchange.ts';
+import { sha256 } from '../../../tests/support/rigs/fake-cache.ts';
+import type { HttpAnswer, HttpQuestion } from '../../../tests/support/clients/http-exchange.ts';
 import {
   administratorHeader,
   cachedRepository,
   ruleFor,
   startPullServer,
   userHeader,
-} from '../../../tests/support/pull-server.ts';
-import type { PullServer } from '../../../tests/support/pull-server.ts';
+} from '../../../tests/support/rigs/pull-server.ts';
+import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';

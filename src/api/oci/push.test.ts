@@ -1,14 +1,14 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { sha256 } from '../../../tests/support/fake-cache.ts';
+import { sha256 } from '../../../tests/support/rigs/fake-cache.ts';
 import {
   administratorHeader,
   cachedRepository,
   startPullServer,
   userHeader,
-} from '../../../tests/support/pull-server.ts';
-import type { PullServer } from '../../../tests/support/pull-server.ts';
-import type { HttpAnswer, HttpQuestion } from '../../../tests/support/http-exchange.ts';
+} from '../../../tests/support/rigs/pull-server.ts';
+import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
+import type { HttpAnswer, HttpQuestion } from '../../../tests/support/clients/http-exchange.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 

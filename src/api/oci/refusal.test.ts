@@ -1,15 +1,15 @@
 // What a refusal says to who gets it, and to who runs the server.
 import { deepEqual, doesNotMatch, equal, match } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { HttpAnswer } from '../../../tests/support/http-exchange.ts';
+import type { HttpAnswer } from '../../../tests/support/clients/http-exchange.ts';
 import {
   administratorHeader,
   cachedRepository,
   ruleFor,
   startPullServer,
   userHeader,
-} from '../../../tests/support/pull-server.ts';
-import type { PullServer } from '../../../tests/support/pull-server.ts';
+} from '../../../tests/support/rigs/pull-server.ts';
+import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';

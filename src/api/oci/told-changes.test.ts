@@ -1,15 +1,15 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { AuditEntry } from '../../access/access.ts';
-import { sha256 } from '../../../tests/support/fake-cache.ts';
-import type { HttpAnswer, HttpQuestion } from '../../../tests/support/http-exchange.ts';
+import { sha256 } from '../../../tests/support/rigs/fake-cache.ts';
+import type { HttpAnswer, HttpQuestion } from '../../../tests/support/clients/http-exchange.ts';
 import {
   administratorHeader,
   cachedRepository,
   ruleFor,
   startPullServer,
-} from '../../../tests/support/pull-server.ts';
-import type { PullServer } from '../../../tests/support/pull-server.ts';
+} from '../../../tests/support/rigs/pull-server.ts';
+import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { homeRegistry } from '../../domain/names/registry.ts';

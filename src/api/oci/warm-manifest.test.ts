@@ -1,14 +1,14 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { HttpAnswer, HttpQuestion } from '../../../tests/support/http-exchange.ts';
+import type { HttpAnswer, HttpQuestion } from '../../../tests/support/clients/http-exchange.ts';
 import {
   cachedRepository,
   credentialed,
   ruleFor,
   startPullServer,
   userHeader,
-} from '../../../tests/support/pull-server.ts';
-import type { PullServer } from '../../../tests/support/pull-server.ts';
+} from '../../../tests/support/rigs/pull-server.ts';
+import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 
 const nginx = 'docker.io/library/nginx';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { home, openApi, otherAccount } from '../../../tests/support/api-rig.ts';
-import type { ApiRig } from '../../../tests/support/api-rig.ts';
+import { home, openApi, otherAccount } from '../../../tests/support/rigs/api-rig.ts';
+import type { ApiRig } from '../../../tests/support/rigs/api-rig.ts';
 import { manifestInput, push, pushInput } from '../../../tests/contracts/metadata-samples.ts';
-import { testRule } from '../../../tests/support/cache-rig.ts';
+import { testRule } from '../../../tests/support/rigs/cache-rig.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { Tag } from '../../domain/names/tag.ts';

@@ -1,8 +1,8 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
-import { testRule } from '../../../tests/support/cache-rig.ts';
-import { openApi } from '../../../tests/support/api-rig.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import { testRule } from '../../../tests/support/rigs/cache-rig.ts';
+import { openApi } from '../../../tests/support/rigs/api-rig.ts';
 import { createAuthorizer } from '../../access/authorize/authorizer.ts';
 import type { Explain } from '../../cache/explain/explain.ts';
 import type { Explanation } from '../../contract/explanation.ts';

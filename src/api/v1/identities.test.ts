@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { home, openApi, otherAccount } from '../../../tests/support/api-rig.ts';
-import type { ApiRig } from '../../../tests/support/api-rig.ts';
+import { home, openApi, otherAccount } from '../../../tests/support/rigs/api-rig.ts';
+import type { ApiRig } from '../../../tests/support/rigs/api-rig.ts';
 import { homeRegistry } from '../../domain/names/registry.ts';
 
 const iam = JSON.stringify({

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as z from 'zod';
-import { openApi, otherAccount } from '../../../tests/support/api-rig.ts';
+import { openApi, otherAccount } from '../../../tests/support/rigs/api-rig.ts';
 import { push, pushInput } from '../../../tests/contracts/metadata-samples.ts';
 import type { Explanation } from '../../contract/explanation.ts';
 

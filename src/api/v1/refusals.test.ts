@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { home, openApi, otherAccount } from '../../../tests/support/api-rig.ts';
-import type { ApiRig } from '../../../tests/support/api-rig.ts';
+import { home, openApi, otherAccount } from '../../../tests/support/rigs/api-rig.ts';
+import type { ApiRig } from '../../../tests/support/rigs/api-rig.ts';
 
 const policyText = (statement: object): string =>
   JSON.stringify({ Version: '2012-10-17', Statement: [statement] });

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { testRule } from '../../../tests/support/cache-rig.ts';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
-import { createScriptedUpstream, failure } from '../../../tests/support/scripted-upstream.ts';
+import { testRule } from '../../../tests/support/rigs/cache-rig.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import {
+  createScriptedUpstream,
+  failure,
+} from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Explanation } from '../../contract/explanation.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
@@ -14,7 +17,7 @@ import type { Incoming } from '../../http/reply.ts';
 import type { PullRow } from '../../metadata/contract/metadata.ts';
 import type { ApiParts } from './v1.ts';
 import { createApiHandler } from './v1.ts';
-import { incomingBody } from '../../../tests/support/incoming-body.ts';
+import { incomingBody } from '../../../tests/support/samples/incoming-body.ts';
 
 interface Asked {
   readonly method?: string;

@@ -7,7 +7,7 @@ import {
   readAll,
   testRule,
   until,
-} from '../../../tests/support/cache-rig.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
 import { RegistryError } from '../../domain/errors.ts';
 
 /** Lets bytes of a blob come only after its gate was opened. */

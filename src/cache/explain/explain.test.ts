@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { CacheRig, RigOptions } from '../../../tests/support/cache-rig.ts';
+import type { CacheRig, RigOptions } from '../../../tests/support/rigs/cache-rig.ts';
 import {
   createCacheRig,
   randomBytes,
   readAll,
   testRule,
   until,
-} from '../../../tests/support/cache-rig.ts';
-import { imageOf, pushBlob, pushImage } from '../../../tests/support/push-rig.ts';
-import { digestOf, failure } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
+import { imageOf, pushBlob, pushImage } from '../../../tests/support/rigs/push-rig.ts';
+import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Explanation } from '../../contract/explanation.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { testRule } from '../../../tests/support/cache-rig.ts';
+import { testRule } from '../../../tests/support/rigs/cache-rig.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { formatReference } from '../../domain/names/reference.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';

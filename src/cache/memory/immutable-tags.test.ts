@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/cache-rig.ts';
-import { refused } from '../../../tests/support/push-rig.ts';
-import { failure } from '../../../tests/support/scripted-upstream.ts';
+import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { refused } from '../../../tests/support/rigs/push-rig.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { homeRegistry } from '../../domain/names/registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';

@@ -8,8 +8,12 @@ import {
   readAll,
   testRule,
   until,
-} from '../../../tests/support/cache-rig.ts';
-import { type Call, digestOf, failure } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
+import {
+  type Call,
+  digestOf,
+  failure,
+} from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';

@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
-import { createScriptedUpstream, digestOf } from '../../../tests/support/scripted-upstream.ts';
-import { testRule, until } from '../../../tests/support/cache-rig.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import {
+  createScriptedUpstream,
+  digestOf,
+} from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { testRule, until } from '../../../tests/support/rigs/cache-rig.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { homeRegistry } from '../../domain/names/registry.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';

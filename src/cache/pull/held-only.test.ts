@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/cache-rig.ts';
-import { failure } from '../../../tests/support/scripted-upstream.ts';
+import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { ruleDefaults } from '../../domain/rules/builtin-rules.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';

@@ -5,8 +5,8 @@ import {
   testRule,
   until,
   type CacheRig,
-} from '../../../tests/support/cache-rig.ts';
-import { failure } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { RegistryError } from '../../domain/errors.ts';
 

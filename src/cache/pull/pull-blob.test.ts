@@ -7,8 +7,8 @@ import {
   readAll,
   testRule,
   until,
-} from '../../../tests/support/cache-rig.ts';
-import { failure } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { RegistryError } from '../../domain/errors.ts';
 
 const code = (expected: string) => (error: unknown) =>

@@ -6,8 +6,8 @@ import {
   testRule,
   until,
   type CacheRig,
-} from '../../../tests/support/cache-rig.ts';
-import { failure } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { ruleDefaults } from '../../domain/rules/builtin-rules.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';

@@ -7,7 +7,7 @@ import {
   testRule,
   until,
   type CacheRig,
-} from '../../../tests/support/cache-rig.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
 import {
   bytesOf,
   descriptorOf,
@@ -16,8 +16,8 @@ import {
   pushBlob,
   pushManifest,
   refused,
-} from '../../../tests/support/push-rig.ts';
-import { digestOf, failure } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/push-rig.ts';
+import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { parseReference } from '../../domain/names/reference.ts';

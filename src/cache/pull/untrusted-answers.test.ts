@@ -9,10 +9,10 @@ import {
   testRule,
   until,
   type CacheRig,
-} from '../../../tests/support/cache-rig.ts';
-import { imageOf, pushBlob, refused } from '../../../tests/support/push-rig.ts';
-import { digestOf, failure } from '../../../tests/support/scripted-upstream.ts';
-import type { ScriptedUpstream } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
+import { imageOf, pushBlob, refused } from '../../../tests/support/rigs/push-rig.ts';
+import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import type { ScriptedUpstream } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 

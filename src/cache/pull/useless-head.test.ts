@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/cache-rig.ts';
-import { failure, type Call } from '../../../tests/support/scripted-upstream.ts';
+import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { failure, type Call } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { FailureKind } from '../../domain/upstream-failure.ts';

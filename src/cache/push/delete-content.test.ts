@@ -8,7 +8,7 @@ import {
   testRule,
   until,
   type CacheRig,
-} from '../../../tests/support/cache-rig.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
 import {
   bytesOf,
   emptyJson,
@@ -17,8 +17,8 @@ import {
   pushImage,
   pushManifest,
   refused,
-} from '../../../tests/support/push-rig.ts';
-import { digestOf } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/push-rig.ts';
+import { digestOf } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { parseReference, type Reference } from '../../domain/names/reference.ts';
 import { parseRepositoryName, type RepositoryName } from '../../domain/names/repository-name.ts';

@@ -6,7 +6,7 @@ import {
   randomBytes,
   testRule,
   type CacheRig,
-} from '../../../tests/support/cache-rig.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
 import {
   bytesOf,
   descriptorOf,
@@ -17,8 +17,8 @@ import {
   pushImage,
   pushManifest,
   refused,
-} from '../../../tests/support/push-rig.ts';
-import { digestOf } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/push-rig.ts';
+import { digestOf } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';

@@ -9,17 +9,17 @@ import {
   testRule,
   until,
   type CacheRig,
-} from '../../../tests/support/cache-rig.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
 import {
   bodyOf,
   brokenBody,
   heldBody,
   pushBlob,
   refused,
-} from '../../../tests/support/push-rig.ts';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
-import { digestOf } from '../../../tests/support/scripted-upstream.ts';
-import { recordEvents, temporaryFolder } from '../../../tests/support/storage-samples.ts';
+} from '../../../tests/support/rigs/push-rig.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import { digestOf } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { recordEvents, temporaryFolder } from '../../../tests/support/samples/storage-samples.ts';
 import { createMemoryStorage } from '../../storage/memory-storage.ts';
 import { hexOf } from '../../domain/names/digest.ts';
 import type { ErrorCode } from '../../domain/errors.ts';

@@ -8,7 +8,7 @@ import {
   testRule,
   until,
   type CacheRig,
-} from '../../../tests/support/cache-rig.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
 import {
   bytesOf,
   descriptorOf,
@@ -18,8 +18,8 @@ import {
   pushImage,
   pushManifest,
   refused,
-} from '../../../tests/support/push-rig.ts';
-import { digestOf, failure } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/push-rig.ts';
+import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { homeRegistry } from '../../domain/names/registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';

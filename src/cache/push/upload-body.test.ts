@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { bodyOf, brokenBody, heldBody, refused } from '../../../tests/support/push-rig.ts';
-import { randomBytes, until } from '../../../tests/support/cache-rig.ts';
+import { bodyOf, brokenBody, heldBody, refused } from '../../../tests/support/rigs/push-rig.ts';
+import { randomBytes, until } from '../../../tests/support/rigs/cache-rig.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { appendBlockBytes } from '../../ports/uploads.ts';
 import type { UploadFile } from '../../ports/uploads.ts';

@@ -6,11 +6,11 @@ import {
   randomBytes,
   readAll,
   until,
-} from '../../../tests/support/cache-rig.ts';
-import type { CacheRig } from '../../../tests/support/cache-rig.ts';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
-import { heldBody, pushBlob } from '../../../tests/support/push-rig.ts';
-import { createScriptedUpstream } from '../../../tests/support/scripted-upstream.ts';
+} from '../../../tests/support/rigs/cache-rig.ts';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import { heldBody, pushBlob } from '../../../tests/support/rigs/push-rig.ts';
+import { createScriptedUpstream } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Event } from '../../ports/events.ts';
 import { createMemoryStorage } from '../../storage/memory-storage.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, suite, test } from 'node:test';
-import { createRecordingTerminal } from '../../../tests/support/recording-terminal.ts';
+import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
 import { runProgram } from '../program.ts';
 
 const hourMs = 3_600_000;

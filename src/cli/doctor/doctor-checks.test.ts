@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { testRule } from '../../../tests/support/cache-rig.ts';
-import { createScriptedUpstream, failure } from '../../../tests/support/scripted-upstream.ts';
+import { testRule } from '../../../tests/support/rigs/cache-rig.ts';
+import {
+  createScriptedUpstream,
+  failure,
+} from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { inspectUpstreams } from '../../server/inspection.ts';
 import { judgeSkew } from './clock.ts';
 import type { Check } from './report.ts';

@@ -2,7 +2,7 @@ import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { temporaryFolder } from '../../../tests/support/storage-samples.ts';
+import { temporaryFolder } from '../../../tests/support/samples/storage-samples.ts';
 import { writeDockerLogin } from './docker-config.ts';
 
 const host = 'registry.example:5000';

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { createRecordingTerminal } from '../../../tests/support/recording-terminal.ts';
+import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
 import { authorityProblem } from './certificates.ts';
 import { runProgram } from '../program.ts';
 

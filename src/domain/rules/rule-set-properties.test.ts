@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ruleFor as rule } from '../../../tests/support/pull-server.ts';
+import { ruleFor as rule } from '../../../tests/support/rigs/pull-server.ts';
 import { overBuiltinRules } from './builtin-rules.ts';
 import { normalizeHost } from '../names/host-name.ts';
 import { canonicalName, createRuleSet } from './rule-set.ts';

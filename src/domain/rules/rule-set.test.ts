@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ruleFor as rule } from '../../../tests/support/pull-server.ts';
+import { ruleFor as rule } from '../../../tests/support/rigs/pull-server.ts';
 import { builtinRules, overBuiltinRules } from './builtin-rules.ts';
 import type { PullRule, PullTarget } from './pull-rule.ts';
 import { createRuleSet } from './rule-set.ts';

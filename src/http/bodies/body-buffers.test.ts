@@ -1,8 +1,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
-import type { FakeClock } from '../../../tests/support/fake-clock.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import type { FakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { createBodyBuffers } from './body-buffers.ts';
 import type { BodyBuffers, BufferPlace } from './body-buffers.ts';
 import { bufferBytesMax, bufferBytesMin } from './buffers.ts';

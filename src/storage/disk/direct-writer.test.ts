@@ -8,9 +8,9 @@ import {
   recordEvents,
   sample,
   temporaryFolder,
-} from '../../../tests/support/storage-samples.ts';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
-import { beginUpload, takeUpload } from '../../../tests/support/upload-samples.ts';
+} from '../../../tests/support/samples/storage-samples.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import { beginUpload, takeUpload } from '../../../tests/support/samples/upload-samples.ts';
 import { appendBlockBytes } from '../../ports/uploads.ts';
 import { DirectWriter } from './direct-writer.ts';
 import type { DirectWriteSink } from './direct-writer.ts';

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
-import type { FakeClock } from '../../../tests/support/fake-clock.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import type { FakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import {
   recordEvents,
   sample,
   store,
   temporaryFolder,
-} from '../../../tests/support/storage-samples.ts';
-import type { Sample } from '../../../tests/support/storage-samples.ts';
+} from '../../../tests/support/samples/storage-samples.ts';
+import type { Sample } from '../../../tests/support/samples/storage-samples.ts';
 import { nodeFileSystem } from '../disk/file-system.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import { createFileStorage } from '../file-storage.ts';

@@ -1,8 +1,8 @@
 import { equal, match, rejects } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
-import type { FakeClock } from '../../../tests/support/fake-clock.ts';
-import { temporaryFolder } from '../../../tests/support/storage-samples.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import type { FakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import { temporaryFolder } from '../../../tests/support/samples/storage-samples.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import type { UploadPlace, Uploads } from '../../ports/uploads.ts';

@@ -1,15 +1,15 @@
 // What happens while a call to the disk is under way: each test holds one call and lets it go.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import {
   blobBytes,
   listed,
   recordEvents,
   sample,
   temporaryFolder,
-} from '../../../tests/support/storage-samples.ts';
-import { beginUpload, uploadPlace } from '../../../tests/support/upload-samples.ts';
+} from '../../../tests/support/samples/storage-samples.ts';
+import { beginUpload, uploadPlace } from '../../../tests/support/samples/upload-samples.ts';
 import { nodeFileSystem } from '../disk/file-system.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import { createFileStorage } from '../file-storage.ts';

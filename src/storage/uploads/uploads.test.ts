@@ -2,15 +2,19 @@ import assert from 'node:assert/strict';
 import { readdirSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
-import type { FakeClock } from '../../../tests/support/fake-clock.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
+import type { FakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import {
   blobBytes,
   recordEvents,
   sample,
   temporaryFolder,
-} from '../../../tests/support/storage-samples.ts';
-import { beginUpload, takeUpload, uploadPlace } from '../../../tests/support/upload-samples.ts';
+} from '../../../tests/support/samples/storage-samples.ts';
+import {
+  beginUpload,
+  takeUpload,
+  uploadPlace,
+} from '../../../tests/support/samples/upload-samples.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import { nodeFileSystem } from '../disk/file-system.ts';
 import { createFileStorage } from '../file-storage.ts';

@@ -1,6 +1,6 @@
 import { equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { createFakeClock } from '../../../tests/support/fake-clock.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { createListMemory, readWithin } from './list-memory.ts';
 
 const mebibyte = 1024 * 1024;

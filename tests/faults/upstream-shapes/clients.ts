@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startProcess } from '../../support/process.ts';
-import { findTool, findTools, runCommand, type CommandResult } from '../../support/tools.ts';
+import { startProcess } from '../../support/processes/process.ts';
+import { findTool, findTools, runCommand, type CommandResult } from '../../support/tools/tools.ts';
 import type { Ask, ClientName } from './shape.ts';
 
 const askMs = 30_000;

@@ -1,6 +1,6 @@
 // A registry in memory on loopback: right by itself, and in one respect as a row says.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { digestOf, openStage, type Seen } from '../../support/upstream-stage.ts';
+import { digestOf, openStage, type Seen } from '../../support/upstreams/stage.ts';
 
 export const types = {
   index: 'application/vnd.oci.image.index.v1+json',

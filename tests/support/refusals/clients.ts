@@ -3,11 +3,11 @@ import { mkdirSync } from 'node:fs';
 import { mkdir, writeFile, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { startCri } from '../cri.ts';
-import { startDocker, type Docker, type DockerKind } from '../docker.ts';
-import { eventually } from '../process.ts';
-import { makeRunFolder, removeRunFolder } from '../run-folder.ts';
-import { findTools, runCommand, type CommandResult } from '../tools.ts';
+import { startCri } from '../processes/cri.ts';
+import { startDocker, type Docker, type DockerKind } from '../processes/docker.ts';
+import { eventually } from '../processes/process.ts';
+import { makeRunFolder, removeRunFolder } from '../processes/run-folder.ts';
+import { findTools, runCommand, type CommandResult } from '../tools/tools.ts';
 import type { Cause } from './causes.ts';
 import type { Login, RefusalStage } from './stage.ts';
 

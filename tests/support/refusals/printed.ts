@@ -1,6 +1,6 @@
 // What clients print, as docs/troubleshooting.md shows it: kept in a file a client, compared with what they print now.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import type { CommandResult } from '../tools.ts';
+import type { CommandResult } from '../tools/tools.ts';
 
 /** Texts by a cause's id. */
 export type Printed = Readonly<Record<string, string>>;

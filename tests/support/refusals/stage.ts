@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { credentialsOf, startBreakwater, type Breakwater } from '../breakwater.ts';
-import { createTestAuthority } from '../certificates.ts';
-import { hostAddress, makeNodeNamespaces } from '../cluster.ts';
-import { digestOf } from '../package-layers.ts';
-import { run } from '../sandbox.ts';
-import { setScene, type Scene } from '../scene.ts';
+import { credentialsOf, startBreakwater, type Breakwater } from '../processes/breakwater.ts';
+import { createTestAuthority } from '../samples/certificates.ts';
+import { hostAddress, makeNodeNamespaces } from '../processes/cluster.ts';
+import { digestOf } from '../samples/package-layers.ts';
+import { run } from '../processes/sandbox.ts';
+import { setScene, type Scene } from '../processes/scene.ts';
 import type { Cause, ServerName } from './causes.ts';
 
 /** The bridge's second address, which no certificate names and no client knows as plain. */

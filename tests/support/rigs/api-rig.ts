@@ -1,0 +1,220 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AuditEntry, Caller, Identifier } from '../../../src/access/access.ts';
+import { newKeyPair } from '../../../src/access/secrets/credentials.ts';
+import { createAuthorizer } from '../../../src/access/authorize/authorizer.ts';
+import { openKeyStore } from '../../../src/access/secrets/key-store.ts';
+import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
+import { createPolicies } from '../../../src/access/accounts/policies.ts';
+import { parseScope } from '../../../src/access/secrets/scopes.ts';
+import { createVisibleRepositories } from '../../../src/access/authorize/visible-repositories.ts';
+import type { ApiParts } from '../../../src/api/v1/v1.ts';
+import { createApiHandler } from '../../../src/api/v1/v1.ts';
+import { createDeletions } from '../../../src/cache/push/delete-content.ts';
+import { createRepositoryChanges } from '../../../src/cache/memory/repository-changes.ts';
+import { createRepositorySettings } from '../../../src/cache/push/repository-settings.ts';
+import { createRepositoryStops } from '../../../src/cache/memory/repository-stops.ts';
+import { countingRecords } from '../../../src/cache/pull/whose-bytes.ts';
+import { RegistryError } from '../../../src/domain/errors.ts';
+import type { Explanation } from '../../../src/contract/explanation.ts';
+import type { Principal } from '../../../src/domain/policy/principal.ts';
+import { homeRegistry, registryOf } from '../../../src/domain/names/registry.ts';
+import { createRuleSet } from '../../../src/domain/rules/rule-set.ts';
+import type { Incoming } from '../../../src/http/reply.ts';
+import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
+import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
+import { testRule } from './cache-rig.ts';
+import type { FakeClock } from './fake-clock.ts';
+import { createFakeClock } from './fake-clock.ts';
+import { createScriptedUpstream } from '../upstreams/scripted-upstream.ts';
+import { incomingBody } from '../samples/incoming-body.ts';
+
+export const home: string = registryOf(homeRegistry).account;
+export const otherAccount = '111111111111';
+
+export interface ApiAsk {
+  /** Who asks: a user of the home account, `admin`, `other` (the second account's administrator), `nobody`. */
+  readonly as?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly headers?: Incoming['headers'];
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  // Answers of every shape are looked into by tests.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly json: any;
+}
+
+export interface ApiRig extends AsyncDisposable {
+  readonly metadata: Metadata;
+  readonly clock: FakeClock;
+  readonly audited: AuditEntry[];
+  readonly failures: unknown[];
+  /** Limits the credential of a principal. */
+  scopes: readonly string[] | undefined;
+  /** How the credential was shown. */
+  via: Caller['via'];
+  /** `GET users`. */
+  ask(endpoint: string, asked?: ApiAsk): Promise<ApiAnswer>;
+}
+
+/** `/api/v1` over real metadata, policies and identities; who asks is said by the test. */
+export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
+  const folder = await mkdtemp(join(tmpdir(), 'breakwater-api-'));
+  const clock = createFakeClock();
+  const metadata = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
+  const audited: AuditEntry[] = [];
+  const failures: unknown[] = [];
+  const audit = { record: (entry: AuditEntry) => void audited.push(entry) };
+  const authorizer = createAuthorizer({
+    metadata,
+    clock,
+    audit,
+    settings: () => ({ ...registries, anonymousPull: true, anonymousImport: 'loopback' }),
+  });
+  const keys = await openKeyStore(folder, clock);
+  let administrator = newKeyPair();
+  const identities = await openIdentities({
+    metadata,
+    keys,
+    administrator: {
+      file: '/data/credentials',
+      pair: () => administrator,
+      rotate: async () => {
+        administrator = newKeyPair();
+        return administrator;
+      },
+    },
+    home: homeRegistry,
+    clock,
+    audit,
+    onChange: () => authorizer.reset(),
+  });
+  const changes = createRepositoryChanges();
+  const stops = createRepositoryStops(metadata, changes);
+  const registries = { registryId: home, regions: ['us-east-1', 'eu-west-1'] };
+  const version = { version: '1.2.3', node: '26.0.0' };
+  const limited: Limited = { scopes: undefined, via: 'key' };
+  const handler = createApiHandler({
+    identifier: identifierOf(limited),
+    authorizer,
+    visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
+    identities,
+    policies: createPolicies({ metadata, authorizer, clock, audit, home: () => homeRegistry }),
+    audit,
+    ecrPassword: async () => ({ password: 'p4ss', expiresAt: clock.now() + 43_200_000 }),
+    registries: () => registries,
+    publicUrl: () => '',
+    rules: () => createRuleSet([testRule()]),
+    explain: (request) => Promise.resolve(request as unknown as Explanation),
+    refresh: (image) =>
+      Promise.resolve({
+        image,
+        repository: 'up/a',
+        tag: '1',
+        before: null,
+        after: 'x',
+        changed: true,
+      }),
+    pushes: createDeletions({
+      metadata,
+      changes,
+      clock,
+      events: { emit: () => {} },
+    }),
+    settings: createRepositorySettings({ metadata, changes }),
+    counting: async (request) => countingRecords(request.target, await stops.isStopped(request)),
+    upstream: createScriptedUpstream(),
+    metadata,
+    clock,
+    version,
+    failed: (error) => void failures.push(error),
+    ...change,
+  });
+  return {
+    metadata,
+    clock,
+    audited,
+    failures,
+    get scopes() {
+      return limited.scopes;
+    },
+    set scopes(scopes) {
+      limited.scopes = scopes;
+    },
+    get via() {
+      return limited.via;
+    },
+    set via(via) {
+      limited.via = via;
+    },
+    async ask(endpoint, asked = {}) {
+      const reply = await handler(requestOf(endpoint, asked));
+      const body = reply.body as string | undefined;
+      return {
+        status: reply.status,
+        headers: reply.headers,
+        json: body === undefined ? undefined : (JSON.parse(body) as unknown),
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await metadata[Symbol.asyncDispose]();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+function requestOf(
+  endpoint: string,
+  { as = 'admin', query = {}, body, headers }: ApiAsk,
+): Incoming {
+  const [method = '', path = ''] = endpoint.split(' ');
+  const bytes = Buffer.from(
+    body instanceof Uint8Array || typeof body === 'string' ? body : JSON.stringify(body ?? {}),
+  );
+  return {
+    id: 'r-1',
+    method,
+    path: `/api/v1/${path}`,
+    query: new URLSearchParams(query).toString(),
+    headers: {
+      authorization: `Basic ${as}`,
+      host: '127.0.0.1:5000',
+      ...(method === 'GET' ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    clientAddress: '127.0.0.1',
+    secure: false,
+    host: '127.0.0.1:5000',
+    isLoopback: true,
+    isProxied: false,
+    signal: new AbortController().signal,
+    ...incomingBody(bytes),
+  };
+}
+
+type Limited = Pick<ApiRig, 'scopes' | 'via'>;
+
+function identifierOf(limited: Limited): Identifier {
+  return {
+    identify: (authorization): Caller => {
+      const name = authorization?.replace('Basic ', '');
+      if (name === 'wrong')
+        throw new RegistryError('unauthorized', 'the credentials are not known here');
+      const principal = principalOf(name);
+      const scopes = limited.scopes?.map(parseScope).filter((scope) => scope !== undefined);
+      return { principal, via: limited.via, scopes } as Caller;
+    },
+  };
+}
+
+function principalOf(name: string | undefined): Principal {
+  if (name === undefined || name === 'nobody') return { kind: 'anonymous' };
+  if (name === 'admin') return { kind: 'administrator', account: home };
+  if (name === 'other') return { kind: 'administrator', account: otherAccount };
+  return { kind: 'user', account: home, name };
+}

@@ -1,0 +1,136 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AuditEntry, RequestFrom } from '../../../src/access/access.ts';
+import { newKeyPair, type KeyPair } from '../../../src/access/secrets/credentials.ts';
+import { createIdentifier, type OpenIdentifier } from '../../../src/access/identify/identifier.ts';
+import type { Author, Identities } from '../../../src/access/accounts/identities.ts';
+import { openKeyStore, type KeyStore } from '../../../src/access/secrets/key-store.ts';
+import { createOidc, type JwtIssuer } from '../../../src/access/identify/oidc.ts';
+import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
+import { createOwnTokens, type OwnTokens } from '../../../src/access/identify/own-tokens.ts';
+import {
+  createTokenService,
+  type TokenService,
+} from '../../../src/access/identify/registry-tokens.ts';
+import { homeRegistry } from '../../../src/domain/names/registry.ts';
+import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
+import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
+import { createFakeClock, type FakeClock } from './fake-clock.ts';
+
+export const homeAccount = '000000000000';
+
+/** All that answers who is asking, over a metadata file of its own and a clock that is turned by hand. */
+export interface IdentityRig extends AsyncDisposable {
+  readonly clock: FakeClock;
+  readonly metadata: Metadata;
+  readonly keys: KeyStore;
+  readonly tokens: OwnTokens;
+  readonly tokenService: TokenService;
+  readonly identities: Identities;
+  readonly identifier: OpenIdentifier;
+  readonly administrator: KeyPair;
+  readonly author: Author;
+  /** What was told to the audit, in its order. */
+  readonly audited: AuditEntry[];
+  /** Holds up what the identifier reads of a principal. */
+  pause: (() => Promise<void>) | undefined;
+  /** In force from the next request on. */
+  issuers: readonly JwtIssuer[];
+  from(address?: string): RequestFrom;
+}
+
+export async function openIdentityRig(): Promise<IdentityRig> {
+  const folder = mkdtempSync(join(tmpdir(), 'breakwater-identity-'));
+  const clock = createFakeClock();
+  const metadata = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
+  const keys = await openKeyStore(folder, clock);
+  const tokens = createOwnTokens({ signing: keys.signing, clock });
+  let administrator: KeyPair = {
+    accessKeyId: 'AKIAEXAMPLE',
+    secretAccessKey: 's3cret:with:colons',
+  };
+  const audited: AuditEntry[] = [];
+  const audit = { record: (entry: AuditEntry): void => void audited.push(entry) };
+  const live: { issuers: readonly JwtIssuer[]; pause: (() => Promise<void>) | undefined } = {
+    issuers: [],
+    pause: undefined,
+  };
+  const identifier = createIdentifier({
+    metadata: {
+      ...metadata,
+      findPrincipal: async (account, name) => {
+        const row = await metadata.findPrincipal(account, name);
+        await live.pause?.();
+        return row;
+      },
+    },
+    keys,
+    home: homeRegistry,
+    administrator: () => administrator,
+    tokens,
+    oidc: createOidc({ issuers: () => live.issuers, clock, keysFailed: () => {} }),
+    clock,
+    audit,
+  });
+  const identities = await openIdentities({
+    metadata,
+    keys,
+    administrator: {
+      file: 'credentials',
+      pair: () => administrator,
+      rotate: async () => {
+        administrator = newKeyPair();
+        return administrator;
+      },
+    },
+    home: homeRegistry,
+    clock,
+    audit,
+    onChange: () => identifier.reset(),
+  });
+  const from = (address = '192.0.2.1'): RequestFrom => ({
+    address,
+    secure: true,
+    isLoopback: false,
+    userAgent: undefined,
+    requestId: 'r-1',
+  });
+  return {
+    clock,
+    metadata,
+    keys,
+    tokens,
+    tokenService: createTokenService({ tokens, clock }),
+    identities,
+    identifier,
+    get administrator() {
+      return administrator;
+    },
+    author: { principal: { kind: 'administrator', account: homeAccount }, from: from() },
+    audited,
+    get pause() {
+      return live.pause;
+    },
+    set pause(pause) {
+      live.pause = pause;
+    },
+    get issuers() {
+      return live.issuers;
+    },
+    set issuers(issuers) {
+      live.issuers = issuers;
+    },
+    from,
+    [Symbol.asyncDispose]: async () => {
+      await identifier[Symbol.asyncDispose]();
+      await metadata[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As clients send it. */
+export function basic(username: string, password: string): string {
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+}
