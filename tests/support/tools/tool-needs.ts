@@ -1,6 +1,7 @@
 // Which tools test files need, read from their text: `npm test -- PATTERN` prepares these alone.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { bundles, type BundleName } from './tool-builds.ts';
 
 /** Stands for the images among the names of tools. */
@@ -12,6 +13,8 @@ export interface ToolNeeds {
   /** The images that a registry is filled with. */
   readonly images: boolean;
 }
+
+const testsFolder = fileURLToPath(new URL('../../', import.meta.url));
 
 /** They name every tool, whoever imports them. */
 const namesAll: ReadonlySet<string> = new Set(['tool-builds.ts', 'tools.ts', 'prepare.ts']);
@@ -35,7 +38,7 @@ export function toolNeeds(files: readonly string[]): ToolNeeds {
     for (const [, quoted = ''] of text.matchAll(/'([^'\n]{1,100})'/g)) {
       const other = join(dirname(file), quoted);
       if (!quoted.endsWith('.ts')) named.add(quoted);
-      else if (other.includes('/tests/')) waiting.push(other);
+      else if (other.startsWith(testsFolder)) waiting.push(other);
     }
   }
   const needed = (Object.keys(bundles) as BundleName[]).filter(
