@@ -81,16 +81,18 @@ for (const how of ['end', 'resetAndDestroy'] as const) {
     ];
     const seen = client.breakwater.logs().length;
     for (const head of heads) await leave(head, how);
-    const lines = await eventually('each is in the access log', () => {
-      const logged = client.breakwater
-        .logs()
-        .slice(seen)
-        .split('\n')
-        .filter((line) => line.endsWith('}'));
-      const left = logged.filter((line) => line.includes('"complete":false'));
-      return Promise.resolve(left.length >= heads.length ? logged : undefined);
+    await eventually('each is in the access log', () => {
+      const left =
+        client.breakwater
+          .logs()
+          .slice(seen)
+          .match(/"complete":false/g) ?? [];
+      return left.length >= heads.length;
     });
-    const entries = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const lines = (await client.breakwater.settledLogs()).slice(seen).split('\n');
+    const entries = lines
+      .filter((line) => line.endsWith('}'))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
     assert.deepEqual(
       entries.filter((entry) => entry['complete'] === false).map((entry) => entry['status']),
       heads.map(() => 499),

@@ -69,7 +69,7 @@ test(
     await cluster.apply(workload('Deployment', 'one', image));
     await available('one');
     for (const name of ['docker.io', 'registry.k8s.io'])
-      assert.ok(s.breakwater.logs().includes(`"ns":"${name}"`), name);
+      await s.breakwater.untilLogged(new RegExp(`"ns":"${name}"`));
 
     await pullByServiceAccount(s);
 

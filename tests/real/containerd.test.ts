@@ -193,7 +193,8 @@ for (const { name, image, local, ranges } of pulls) {
     assert.equal(pulled.code, 0, `${pulled.stderr}\n${pulled.stdout}`);
     const images = await s.ctr('images', 'ls');
     assert.ok(images.stdout.includes(digest));
-    const partial = s.breakwater.logs().match(/"route":"blob".*"status":206/g) ?? [];
+    const log = await s.breakwater.settledLogs();
+    const partial = log.match(/"route":"blob".*"status":206/g) ?? [];
     assert.equal(partial.length > 1, ranges, `${partial.length} ranges`);
     if (blobs.length === 0) return;
     const bytes = blobs.reduce((sum, blob) => sum + blob.size, 0);

@@ -33,8 +33,8 @@ test(
     await cri.crictl('pull', image);
     assert.equal(await runPod(cri, 'first'), 'first runs');
     assert.equal(s.front.count({ kind: 'manifest', method: 'GET', status: 404 }), 0);
-    const log = s.breakwater.logs();
-    for (const host of ['docker.io', 'registry.k8s.io']) assert.ok(log.includes(`"ns":"${host}"`));
+    for (const host of ['docker.io', 'registry.k8s.io'])
+      await s.breakwater.untilLogged(new RegExp(`"ns":"${host}"`));
 
     await s.front.down();
     await cri.crictl('rmi', '--all');

@@ -22,9 +22,8 @@ const limitMs = 60_000;
 
 /** Its end: the exit code, and all that it said. */
 async function ended(running: Running): Promise<{ code: number | null; said: string }> {
-  const { child } = running;
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
-  return { code: child.exitCode, said: running.output() };
+  const code = await running.ended();
+  return { code, said: running.output() };
 }
 
 async function starts(checkout: Checkout, version: string): Promise<string> {

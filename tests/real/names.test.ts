@@ -242,7 +242,7 @@ test('What a credential fetched is for who has the key pair alone, and the crede
     assert.equal(scheme === 'Basic', kind === 'token' && scheme !== undefined, kind);
     if (kind === 'redirected') assert.equal(scheme, undefined);
   }
-  assert.ok(!s.breakwater.logs().includes(credential.password));
+  assert.ok(!(await s.breakwater.settledLogs()).includes(credential.password));
 });
 
 test('With anonymousPull: true a credential only raises the limits.', async (t) => {

@@ -100,7 +100,7 @@ test('A changed rule is in force by itself; a bad file keeps the old one and say
     return (await askManifest(url, path, '1.36')).status === 200;
   });
   await s.breakwater.configure({ defaultRules: false, rules: [{ ...rule, freshfor: '1h' }] });
-  await eventually('the slip is told', () => /freshfor.*freshFor/.test(s.breakwater.logs()));
+  await s.breakwater.untilLogged(/freshfor.*freshFor/);
   assert.equal((await askManifest(url, path, '1.36')).status, 200);
 });
 

@@ -102,7 +102,7 @@ test(
 
     const [push] = stepsUnder(page, '## Your own images, and who may do what');
     await follow(folder, push?.text ?? '', programs);
-    assert.match(s.breakwater.logs(), /"repo":"team\/web".*"status":201/);
+    await s.breakwater.untilLogged(/"repo":"team\/web".*"status":201/);
 
     // Beside the configuration that the server was started with.
     const [look] = stepsUnder(page, '## The command line');
@@ -130,5 +130,5 @@ test('containerd pulls by the files of README.', { skip }, async (t) => {
   const ctr = `"${s.paths.ctr}" --address "${cri.socket}"`;
   await follow(s.folder, pull?.text ?? '', { ctr });
   await cri.crictl('pull', 'docker.io/library/nginx:1.27');
-  assert.match(s.breakwater.logs(), /"repo":"docker\.io\/library\/nginx".*"ns":"docker\.io"/);
+  await s.breakwater.untilLogged(/"repo":"docker\.io\/library\/nginx".*"ns":"docker\.io"/);
 });

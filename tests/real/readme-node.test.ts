@@ -97,7 +97,7 @@ for (const kind of dockerKinds.slice(0, 2))
     const output = await follow(s.folder, text, { docker: docker.command });
     assert.match(output, /Status: Downloaded newer image for cache\.example\.com:5000\//);
     await docker.run('pull', 'busybox:1.36');
-    assert.match(s.breakwater.logs(), /"repo":"docker\.io\/library\/busybox".*"ua":"docker/);
+    await s.breakwater.untilLogged(/"repo":"docker\.io\/library\/busybox".*"ua":"docker/);
     assert.doesNotMatch(s.breakwater.logs(), /is reached by other machines, but/);
   });
 
@@ -108,8 +108,7 @@ test(
     // As it is by default: the node is refused, and both ends say why.
     const s = await setStage(t, false);
     if (s === undefined) return;
-    assert.match(
-      s.breakwater.logs(),
+    await s.breakwater.untilLogged(
       /listen: 0\.0\.0\.0:5000 is reached by other machines, but nothing new is fetched/,
     );
     const shell = nodeBlocks.filter(({ language }) => language === 'sh').map(({ text }) => text);
@@ -125,11 +124,8 @@ test(
     await cluster.apply(workload('Deployment', 'one', image));
     const events = await untilRefused(cluster);
     assert.ok(events.includes(refusal), events);
-    const line = s.breakwater
-      .logs()
-      .split('\n')
-      .find((each) => each.includes('"status":401'));
-    assert.match(line ?? '', /"principal":"anonymous","reason":"anonymousImport is loopback"/);
+    const [line] = await s.breakwater.untilLogged(/.*"status":401.*/);
+    assert.match(line, /"principal":"anonymous","reason":"anonymousImport is loopback"/);
     const run = commandLine(s.breakwater);
     const asked = await run.run('explain', pause, '--as', 'anonymous', '--from', '10.97.0.11');
     assert.match(
@@ -156,8 +152,7 @@ test(
       const { code } = await node.cri.try('pull', 'docker.io/library/hello:1');
       return code === 0;
     });
-    assert.match(
-      s.breakwater.logs(),
+    await s.breakwater.untilLogged(
       /"repo":"docker\.io\/library\/hello".*"status":200.*"principal":"arn:aws:iam::000000000000:user\/nodes"/,
     );
   },

@@ -16,7 +16,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 function eventsOf(log: string): readonly Readonly<Record<string, unknown>>[] {
   return log
     .split('\n')
-    .filter((line) => line.startsWith('{'))
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
     .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>)
     .filter(({ kind }) => kind !== 'access');
 }

@@ -1,7 +1,9 @@
 // A running Breakwater for tests: `serve` in a process of its own, on loopback, with a data folder that outlives restarts.
+import { randomUUID } from 'node:crypto';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Agent, request } from 'undici';
 import { stringify } from 'yaml';
 import { eventually, startProcess, type Running } from './process.ts';
 import { makeRunFolder, removeRunFolder } from './run-folder.ts';
@@ -34,8 +36,15 @@ export interface Breakwater {
   readonly pid: number;
   readonly dataDir: string;
   readonly configFile: string;
-  /** stdout and stderr of every start. */
+  /**
+   * stdout and stderr of every start, in whole lines. They come after what they tell of: what must be there is asked of
+   * `untilLogged`, what must not be there of `settledLogs`.
+   */
   logs(): string;
+  /** The first match in `logs()`; throws after 20 s without one. */
+  untilLogged(pattern: RegExp): Promise<RegExpExecArray>;
+  /** `logs()` with all that was logged before the call: it sends a request, and waits for its line. */
+  settledLogs(): Promise<string>;
   /** Rewrites the configuration file; a running server reloads it by itself. */
   configure(config: Readonly<Record<string, unknown>>): Promise<void>;
   /** SIGTERM by default; answers the exit code or the signal's name. */
@@ -103,6 +112,13 @@ export async function startBreakwater(options: BreakwaterOptions = {}): Promise<
     });
   };
 
+  const logs = (): string => {
+    const text = [...earlier, process.output()].join('');
+    return text.slice(0, text.lastIndexOf('\n') + 1);
+  };
+  const untilLogged = async (pattern: RegExp): Promise<RegExpExecArray> =>
+    await eventually(`the log has ${pattern}`, () => pattern.exec(logs()) ?? undefined);
+
   await configure(options.config ?? rulesOnly());
   await start();
   return {
@@ -123,7 +139,14 @@ export async function startBreakwater(options: BreakwaterOptions = {}): Promise<
     },
     dataDir,
     configFile,
-    logs: () => [...earlier, process.output()].join(''),
+    logs,
+    untilLogged,
+    async settledLogs() {
+      const mark = randomUUID();
+      await askOnce(`${run.listen}/v2/`, mark);
+      await untilLogged(new RegExp(mark));
+      return logs();
+    },
     configure,
     stop: async (signal = 'SIGTERM') => await process.stop(signal, 30_000),
     async kill9() {
@@ -139,6 +162,17 @@ export async function startBreakwater(options: BreakwaterOptions = {}): Promise<
       await removeRunFolder(folder);
     },
   };
+}
+
+/** Any answer will do, and any certificate. */
+async function askOnce(url: string, userAgent: string): Promise<void> {
+  const dispatcher = new Agent({ connect: { rejectUnauthorized: false } });
+  try {
+    const { body } = await request(url, { dispatcher, headers: { 'user-agent': userAgent } });
+    await body.dump();
+  } finally {
+    await dispatcher.close();
+  }
 }
 
 async function readRunFile(file: string, pid: number | undefined): Promise<RunFile | undefined> {

@@ -10,6 +10,8 @@ export interface Running {
   output(): string;
   /** The first match in the output; throws when the program ends or `timeoutMs` pass without one. */
   waitFor(pattern: RegExp, timeoutMs: number): Promise<RegExpExecArray>;
+  /** Its exit code, `null` after a signal, once all that it wrote is in the output; throws where it could not be started. */
+  ended(): Promise<number | null>;
   /** Sends the signal and waits for the end; SIGKILL follows after `graceMs` (10 s). Answers the exit code, or the signal's name. */
   stop(signal?: NodeJS.Signals, graceMs?: number): Promise<number | string>;
 }
@@ -34,6 +36,8 @@ export function startProcess(
   running.add(child);
   let text = '';
   let failure: Error | undefined;
+  /** Its output has ended too, which is later than its own end. */
+  let closed = false;
   const changed = new Set<() => void>();
   const wake = (): void => {
     for (const tell of changed) tell();
@@ -50,11 +54,10 @@ export function startProcess(
     wake();
   });
   child.on('close', () => {
+    closed = true;
     running.delete(child);
     wake();
   });
-  const ended = (): boolean =>
-    failure !== undefined || child.exitCode !== null || child.signalCode !== null;
   return {
     child,
     output: () => text,
@@ -64,8 +67,9 @@ export function startProcess(
         const match = pattern.exec(text);
         if (match !== null) return match;
         const left = giveUpAt - performance.now();
-        if (ended() || left <= 0) {
-          const why = failure?.message ?? (ended() ? 'it ended' : 'it took too long');
+        const over = closed || failure !== undefined;
+        if (over || left <= 0) {
+          const why = failure?.message ?? (over ? 'it ended' : 'it took too long');
           throw new Error(`${path} did not say ${pattern}: ${why}\n${text.slice(-4000)}`);
         }
         const { promise, resolve } = Promise.withResolvers<void>();
@@ -76,12 +80,17 @@ export function startProcess(
         changed.delete(resolve);
       }
     },
+    async ended() {
+      if (failure !== undefined) throw failure;
+      if (!closed) await once(child, 'close');
+      return child.exitCode;
+    },
     async stop(signal = 'SIGTERM', graceMs = 10_000) {
-      if (!ended()) {
-        const closed = once(child, 'close');
+      if (failure === undefined && child.exitCode === null && child.signalCode === null) {
+        const close = once(child, 'close');
         child.kill(signal);
         const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
-        await closed;
+        await close;
         clearTimeout(timer);
       }
       return child.signalCode ?? child.exitCode ?? -1;
