@@ -9,7 +9,7 @@ import {
   startRegistryClient,
   type RegistryClient,
 } from '../../tests/conformance/registry-client.ts';
-import { basicOf } from '../../tests/support/processes/breakwater.ts';
+import { basicOf, requestsInFlight } from '../../tests/support/processes/breakwater.ts';
 import { eventually } from '../../tests/support/processes/process.ts';
 import type { Explanation } from '../contract/explanation.ts';
 
@@ -55,13 +55,12 @@ async function leave(head: string, how: 'end' | 'resetAndDestroy'): Promise<void
   const fields = `Host: ${hostname}\r\nAuthorization: ${authorization}\r\nContent-Length: 1000\r\nContent-Type: application/json`;
   socket.write(`${head} HTTP/1.1\r\n${fields}\r\n\r\nbegun`);
   // The server is to be reading the body.
-  await eventually('the body is being received', async () => {
-    const metrics = await fetch(`${client.breakwater.adminUrl}/metrics`);
-    return /^breakwater_http_requests_in_flight [1-9]/m.test(await metrics.text()) || undefined;
-  });
+  const inFlight = (): Promise<number> => requestsInFlight(client.breakwater);
+  await eventually('the body is being received', async () => (await inFlight()) === 1);
   socket.on('error', () => undefined).resume();
   socket[how]();
   await once(socket, 'close');
+  await eventually('the server has seen it', async () => (await inFlight()) === 0);
 }
 
 for (const how of ['end', 'resetAndDestroy'] as const) {

@@ -13,6 +13,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { digestOf, freshRepository } from '../conformance/registry-client.ts';
 import {
   basicOf,
+  requestsInFlight,
   rulesOnly,
   startBreakwater,
   type Breakwater,
@@ -96,12 +97,11 @@ async function leave(
   socket.write(
     `${head} HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: ${authorization}\r\n${framing}\r\nContent-Type: application/json\r\n\r\n${begun}`,
   );
-  await eventually('the request is being answered', async () => {
-    const metrics = await fetch(`${breakwater.adminUrl}/metrics`);
-    return /^breakwater_http_requests_in_flight [1-9]/m.test(await metrics.text()) || undefined;
-  });
+  const inFlight = (): Promise<number> => requestsInFlight(breakwater);
+  await eventually('the request is being answered', async () => (await inFlight()) === 1);
   goAway(socket, raw);
   if (!raw.destroyed) await once(raw, 'close');
+  await eventually('the server has seen it', async () => (await inFlight()) === 0);
 }
 
 for (const transport of ['plain HTTP', 'TLS']) {

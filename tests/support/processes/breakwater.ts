@@ -195,6 +195,12 @@ export async function credentialsOf({
   return { key, secret };
 }
 
+/** Requests that are being answered, those to `adminListen` not counted. */
+export async function requestsInFlight({ adminUrl }: Breakwater): Promise<number> {
+  const page = await (await fetch(`${adminUrl}/metrics`)).text();
+  return Number(/^breakwater_http_requests_in_flight (\d+)/m.exec(page)?.[1] ?? Number.NaN);
+}
+
 /** The administrator's pair, as an Authorization header. */
 export async function basicOf(breakwater: Breakwater): Promise<string> {
   const { key, secret } = await credentialsOf(breakwater);
