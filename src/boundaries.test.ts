@@ -70,7 +70,6 @@ const circles: readonly string[] = [
   'access-side.ts registry-side.ts store.ts',
   'delete-content.ts deleted-repositories.ts writes.ts',
   'download-fetch.ts download-pump.ts download.ts',
-  'fetch-manifest.ts manifest-memory.ts whose-bytes.ts',
   'metadata.ts registry-metadata.ts',
   'run-record.ts server-address.ts',
   'spool-sweep.ts spool.ts',

@@ -1,20 +1,9 @@
 import type { ByteSource } from '../domain/byte-source.ts';
 import type { Digest } from '../domain/names/digest.ts';
 import type { Descriptor } from '../domain/manifests/manifest.ts';
-import type { PullTarget } from '../domain/rules/pull-rule.ts';
 import type { Reference } from '../domain/names/reference.ts';
-import type { RegistryKey } from '../domain/names/registry.ts';
 import type { CacheOutcome } from '../domain/verdict.ts';
-
-export interface PullRequest {
-  readonly registry: RegistryKey;
-  readonly target: PullTarget;
-  /**
-   * Set for a caller that may import nothing: upstream is not asked, and what is not held is unknown. The rule stays in the
-   * target, so that its stops, its source and its proofs hold for this caller as for everybody.
-   */
-  readonly heldOnly?: boolean | undefined;
-}
+import type { PullRequest } from './pull-request.ts';
 
 export interface ManifestAnswer {
   readonly digest: Digest;
@@ -48,32 +37,34 @@ export interface ReferrersAnswer {
   readonly outcome: CacheOutcome;
 }
 
-/** What a pull can ask. Each throws `RegistryError`; none knows who is asking. */
 export interface ManifestRequest extends PullRequest {
   readonly reference: Reference;
   readonly method: 'GET' | 'HEAD';
 }
 
+export interface BlobRequest extends PullRequest {
+  readonly digest: Digest;
+  readonly method: 'GET' | 'HEAD';
+  /** Called when the download that this pull began is stored and recorded, which its answer does not wait for. */
+  readonly stored?: () => void;
+}
+
+export interface TagsRequest extends PullRequest {
+  readonly n: number;
+  readonly last: string;
+}
+
+export interface ReferrersRequest extends PullRequest {
+  readonly subject: Digest;
+}
+
+/** What a pull can ask. Each throws `RegistryError`; none knows who is asking. */
 export interface Cache {
   /** What `pullManifest` would answer, where that needs no waiting: a fresh tag or a digest that is in memory. */
   peekManifest(request: ManifestRequest): ManifestAnswer | undefined;
   pullManifest(request: ManifestRequest, signal: AbortSignal): Promise<ManifestAnswer>;
-  pullBlob(
-    request: PullRequest & {
-      readonly digest: Digest;
-      readonly method: 'GET' | 'HEAD';
-      /** Called when the download that this pull began is stored and recorded, which its answer does not wait for. */
-      readonly stored?: () => void;
-    },
-    signal: AbortSignal,
-  ): Promise<BlobAnswer>;
+  pullBlob(request: BlobRequest, signal: AbortSignal): Promise<BlobAnswer>;
   /** At most `n` tags after `last`, in byte order; of a list that is too long to be read whole, a page as upstream gives it. */
-  listTags(
-    request: PullRequest & { readonly n: number; readonly last: string },
-    signal: AbortSignal,
-  ): Promise<TagsAnswer>;
-  listReferrers(
-    request: PullRequest & { readonly subject: Digest },
-    signal: AbortSignal,
-  ): Promise<ReferrersAnswer>;
+  listTags(request: TagsRequest, signal: AbortSignal): Promise<TagsAnswer>;
+  listReferrers(request: ReferrersRequest, signal: AbortSignal): Promise<ReferrersAnswer>;
 }

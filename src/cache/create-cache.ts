@@ -43,7 +43,8 @@ import { createTagResolver, type TagResolver } from './pull/resolve-tag.ts';
 import { createSpaceGate, type MinFree } from './space/space-gate.ts';
 import { createUpstreamPace } from './download/upstream-pace.ts';
 import { createUpstreamSources } from './download/upstream-sources.ts';
-import { countingRecords, mayAsk, type CountRecords, type RuleOf } from './pull/whose-bytes.ts';
+import { countingRecords, type CountRecords, type RuleOf } from './whose-bytes.ts';
+import { mayAsk } from './pull-request.ts';
 
 export interface CacheParts {
   readonly metadata: Metadata;

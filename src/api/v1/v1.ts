@@ -8,7 +8,7 @@ import type { VisibleRepositories } from '../../access/authorize/visible-reposit
 import type { Pushes } from '../../cache/push/pushes.ts';
 import type { Refresh } from '../../cache/explain/refresh.ts';
 import type { RepositorySettings } from '../../cache/push/repository-settings.ts';
-import type { CountRecords } from '../../cache/pull/whose-bytes.ts';
+import type { CountRecords } from '../../cache/whose-bytes.ts';
 import type { VersionView } from '../../contract/admin-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';

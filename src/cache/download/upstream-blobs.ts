@@ -4,12 +4,13 @@ import type { Digest } from '../../domain/names/digest.ts';
 import { isEmptyBlob, possibleSize } from '../../domain/names/digest.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { FetchManifestParts, RuledRequest } from '../pull/fetch-manifest.ts';
+import type { FetchManifestParts } from '../pull/fetch-manifest.ts';
 import { askForFirstByte } from './first-byte.ts';
 import type { FirstByte } from './first-byte.ts';
-import { memoryKey } from '../memory/keys.ts';
 import { SingleFlight, waitUnder } from '../single-flight.ts';
 import { askInTurn } from './upstream-sources.ts';
+import type { RuledRequest } from '../pull-request.ts';
+import { memoryKey } from '../pull-request.ts';
 
 const headsMax = 10_000;
 const headKnownForMs = 60_000;

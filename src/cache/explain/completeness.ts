@@ -4,7 +4,8 @@ import { livesElsewhere, type Platform } from '../../domain/manifests/manifest.t
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { Metadata, RepositoryKey } from '../../metadata/contract/metadata.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
-import { holdsBlob, holdsManifest, identityOf } from '../pull/whose-bytes.ts';
+import { holdsBlob, holdsManifest } from '../whose-bytes.ts';
+import { identityOf } from '../pull-request.ts';
 
 /** Manifests and blobs that one walk looks at. */
 export const walkNodesMax = 1000;

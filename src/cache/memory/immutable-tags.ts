@@ -4,9 +4,9 @@ import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { isTagImmutable } from '../../domain/names/tag-mutability.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { PullRequest } from '../cache.ts';
-import { memoryKey, repositoryKey } from './keys.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { memoryKey, repositoryKey } from '../pull-request.ts';
 
 const repositoriesMax = 20_000;
 

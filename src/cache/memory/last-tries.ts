@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache';
 import type { Reference } from '../../domain/names/reference.ts';
 import type { FailureKind, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { PullRequest } from '../cache.ts';
-import { ruledKey } from './keys.ts';
 import { sizeOfKey } from './memory-size.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { ruledKey } from '../pull-request.ts';
 
 const bytesMax = 1024 * 1024;
 const messageCharactersMax = 1000;

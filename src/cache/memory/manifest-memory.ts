@@ -2,12 +2,12 @@ import { LRUCache } from 'lru-cache';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Metadata, StoredManifest, StoredTag } from '../../metadata/contract/metadata.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { PullRequest } from '../cache.ts';
-import { memoryKey, repositoryKey } from './keys.ts';
 import { sizeOfKey } from './memory-size.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
 import { isOwn } from './tag-freshness.ts';
-import { holdsManifest } from '../pull/whose-bytes.ts';
+import { holdsManifest } from '../whose-bytes.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { memoryKey, repositoryKey } from '../pull-request.ts';
 
 const manifestBytesMax = 64 * 1024 * 1024;
 const tagBytesMax = 24 * 1024 * 1024;

@@ -3,9 +3,9 @@ import { atMost } from '../../domain/entry-limit.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { PullRequest } from '../cache.ts';
-import { memoryKey, repositoryKey } from './keys.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { memoryKey, repositoryKey } from '../pull-request.ts';
 
 const repositoriesMax = 20_000;
 

@@ -1,5 +1,5 @@
-import type { PullRequest } from '../cache.ts';
-import { memoryKey } from './keys.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { memoryKey } from '../pull-request.ts';
 
 const repositoriesMax = 20_000;
 

@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { atMost } from '../../domain/entry-limit.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { PullRequest } from '../cache.ts';
-import { repositoryKey, ruledKey } from './keys.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { repositoryKey, ruledKey } from '../pull-request.ts';
 
 const repositoriesMax = 20_000;
 

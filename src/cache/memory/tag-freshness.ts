@@ -3,8 +3,8 @@ import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
 import type { StoredTag, TagStatus } from '../../metadata/contract/metadata.ts';
-import type { PullRequest } from '../cache.ts';
-import { sourceOf } from './keys.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { sourceOf } from '../pull-request.ts';
 
 /** How a stored tag stands towards its rule now. */
 export type Freshness =

@@ -7,7 +7,6 @@ import { isAllowed } from '../../domain/rules/name-pattern.ts';
 import { isSameSource, type PullRule } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { StoredManifest } from '../../metadata/contract/metadata.ts';
-import type { PullRequest } from '../cache.ts';
 import {
   addManifest,
   type CompletionLine,
@@ -18,9 +17,10 @@ import {
   type WaitingManifest,
 } from './completion-lines.ts';
 import { DownloadPaused, type Downloads } from '../download/downloads.ts';
-import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
-import { memoryKey } from '../memory/keys.ts';
+import type { FetchManifestParts, ManifestFetcher } from './fetch-manifest.ts';
 import type { BlobFiller } from './pull-blob.ts';
+import type { PullRequest, RuledRequest } from '../pull-request.ts';
+import { memoryKey } from '../pull-request.ts';
 
 const knownMax = 50_000;
 const retryAfterMs = 60_000;

@@ -1,7 +1,7 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Manifest } from '../../domain/manifests/manifest.ts';
 import { unreadMax } from '../download/downloads.ts';
-import type { RuledRequest } from './fetch-manifest.ts';
+import type { RuledRequest } from '../pull-request.ts';
 
 /** A manifest that is to be made whole, by its digest: its bytes are read when its turn comes. */
 export interface WaitingManifest {

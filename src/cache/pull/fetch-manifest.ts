@@ -1,5 +1,5 @@
 import { parseManifest } from '../../domain/manifests/manifest-parser.ts';
-import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
+import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Reference } from '../../domain/names/reference.ts';
 import type { Tag } from '../../domain/names/tag.ts';
@@ -9,10 +9,8 @@ import type { Metadata, StoredManifest } from '../../metadata/contract/metadata.
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { FetchedManifest, Upstream } from '../../ports/upstream.ts';
-import type { PullRequest } from '../cache.ts';
 import type { HeadHints } from '../memory/head-hints.ts';
 import type { ImmutableTags } from '../memory/immutable-tags.ts';
-import { isPrivate, memoryKey, repositoryKey, sourceOf } from '../memory/keys.ts';
 import type { ManifestMemory } from '../memory/manifest-memory.ts';
 import { findOwnTag } from '../memory/manifest-memory.ts';
 import type { RepositoryChanges } from '../memory/repository-changes.ts';
@@ -20,6 +18,8 @@ import type { RepositoryStops } from '../memory/repository-stops.ts';
 import { SingleFlight } from '../single-flight.ts';
 import type { UpstreamSources } from '../download/upstream-sources.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
+import type { RuledRequest } from '../pull-request.ts';
+import { isPrivate, memoryKey, repositoryKey, sourceOf } from '../pull-request.ts';
 
 export interface FetchManifestParts {
   readonly upstream: Upstream;
@@ -54,11 +54,6 @@ export interface ManifestFetcher {
 export interface FetchedTag {
   readonly tag: Tag;
   readonly url: UpstreamUrl;
-}
-
-/** A request that a rule leads somewhere. */
-export interface RuledRequest extends PullRequest {
-  readonly target: PullRequest['target'] & { readonly rule: PullRule };
 }
 
 export function createManifestFetcher(parts: FetchManifestParts): ManifestFetcher {

@@ -3,18 +3,18 @@ import type { Digest } from '../../domain/names/digest.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { Cache, PullRequest, ReferrersAnswer } from '../cache.ts';
-import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
-import { repositoryKey, ruledKey } from '../memory/keys.ts';
+import type { Cache, ReferrersAnswer } from '../cache.ts';
+import type { FetchManifestParts } from './fetch-manifest.ts';
 import type { ListTurns } from './list-turns.ts';
 import { sizeOfDescriptors, sizeOfFailure, sizeOfKey } from '../memory/memory-size.ts';
-import { isRuled } from './pull-manifest.ts';
 import { createReferrersTagReader } from './referrers-tag.ts';
 import { isStopping, stoppedFailure } from '../memory/repository-stops.ts';
 import { SingleFlight, waitUnder, waitWithin } from '../single-flight.ts';
 import { staleDetail } from '../memory/tag-freshness.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
-import { countingRecords } from './whose-bytes.ts';
+import { countingRecords } from '../whose-bytes.ts';
+import type { PullRequest, RuledRequest } from '../pull-request.ts';
+import { repositoryKey, ruledKey, isRuled } from '../pull-request.ts';
 
 /** Of all remembered lists; one is read of 16 MiB of JSON at most. */
 const listBytesMax = 32 * 1024 * 1024;

@@ -4,18 +4,18 @@ import { RegistryError } from '../../domain/errors.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import { noRuleText } from '../../domain/rules/no-rule.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../../ports/upstream.ts';
-import type { Cache, PullRequest, TagsAnswer } from '../cache.ts';
-import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
-import { repositoryKey, ruledKey } from '../memory/keys.ts';
+import type { Cache, TagsAnswer } from '../cache.ts';
+import type { FetchManifestParts } from './fetch-manifest.ts';
 import type { ListTurns } from './list-turns.ts';
 import { sizeOfKey, sizeOfNames } from '../memory/memory-size.ts';
 import type { NegativeMemory } from '../memory/negative-memory.ts';
-import { isRuled } from './pull-manifest.ts';
 import { isStopping, stoppedFailure } from '../memory/repository-stops.ts';
 import { SingleFlight, waitUnder, waitWithin } from '../single-flight.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
 import { staleDetail } from '../memory/tag-freshness.ts';
-import { countingRecords } from './whose-bytes.ts';
+import { countingRecords } from '../whose-bytes.ts';
+import type { PullRequest, RuledRequest } from '../pull-request.ts';
+import { repositoryKey, ruledKey, isRuled } from '../pull-request.ts';
 
 const tagsReadMax = 10_000;
 /** Some give 20 to a page, whatever is asked for. */

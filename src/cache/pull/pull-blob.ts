@@ -6,13 +6,12 @@ import { noRuleText } from '../../domain/rules/no-rule.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { BlobClaim, Metadata } from '../../metadata/contract/metadata.ts';
-import type { BlobAnswer, Cache, PullRequest } from '../cache.ts';
+import type { BlobAnswer, Cache } from '../cache.ts';
 import { NoSpace } from '../download/download.ts';
 import type { Download, DownloadRequest } from '../download/download.ts';
 import type { Downloads } from '../download/downloads.ts';
 import { downloadSource } from '../download/download-source.ts';
-import type { FetchManifestParts, RuledRequest } from './fetch-manifest.ts';
-import { isPrivate, repositoryKey, ruledKey } from '../memory/keys.ts';
+import type { FetchManifestParts } from './fetch-manifest.ts';
 import type { NegativeMemory } from '../memory/negative-memory.ts';
 import { passThroughSource } from '../download/pass-through.ts';
 import type { RepairedBlobs } from './repaired-blobs.ts';
@@ -24,7 +23,9 @@ import { isStorageFailure } from '../space/space-gate.ts';
 import { attachWhileRunning } from '../download/attached-download.ts';
 import { createUpstreamBlobs } from '../download/upstream-blobs.ts';
 import { type FirstByte, isProof, liftsStop } from '../download/first-byte.ts';
-import { holdsBlob, identityOf, mayAsk } from './whose-bytes.ts';
+import { holdsBlob } from '../whose-bytes.ts';
+import type { PullRequest, RuledRequest } from '../pull-request.ts';
+import { isPrivate, repositoryKey, ruledKey, identityOf, mayAsk } from '../pull-request.ts';
 
 const heldMax = 50_000;
 

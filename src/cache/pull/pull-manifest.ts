@@ -9,11 +9,10 @@ import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
 import type { StoredManifest, StoredTag } from '../../metadata/contract/metadata.ts';
 import type { ManifestHead } from '../../ports/upstream.ts';
-import type { Cache, ManifestAnswer, ManifestRequest, PullRequest } from '../cache.ts';
+import type { Cache, ManifestAnswer, ManifestRequest } from '../cache.ts';
 import type { ImageCompletion } from './complete-image.ts';
-import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
+import type { FetchManifestParts, ManifestFetcher } from './fetch-manifest.ts';
 import { isHeadsNo, saysAbsent } from '../memory/head-hints.ts';
-import { repositoryKey, ruledKey } from '../memory/keys.ts';
 import type { LastTries } from '../memory/last-tries.ts';
 import type { NegativeMemory } from '../memory/negative-memory.ts';
 import type { OwnRepositories } from '../memory/own-repositories.ts';
@@ -21,8 +20,9 @@ import { stoppedFailure } from '../memory/repository-stops.ts';
 import type { TagResolver } from './resolve-tag.ts';
 import { SingleFlight, waitUnder } from '../single-flight.ts';
 import { freshnessOf, freshOutcome, isOwn, ownOutcome } from '../memory/tag-freshness.ts';
-import { identityOf } from './whose-bytes.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
+import type { RuledRequest } from '../pull-request.ts';
+import { repositoryKey, ruledKey, identityOf, isRuled } from '../pull-request.ts';
 
 const headsMax = 10_000;
 const headKnownForMs = 60_000;
@@ -290,10 +290,6 @@ function refusalKey(request: ManifestRequest, subject: Digest | Tag): string {
 /** Upstream does not have the digest, does not give it, or has something else under it. */
 function isGone({ kind }: UpstreamFailure): boolean {
   return kind === 'notFound' || kind === 'denied' || kind === 'invalid';
-}
-
-export function isRuled<R extends PullRequest>(request: R): request is R & RuledRequest {
-  return request.target.rule !== undefined;
 }
 
 const notHeld = 'not here, and nothing new may be fetched';

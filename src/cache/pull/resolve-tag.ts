@@ -8,9 +8,8 @@ import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { StoredTag } from '../../metadata/contract/metadata.ts';
 import type { ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
 import { LRUCache } from 'lru-cache';
-import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
+import type { FetchManifestParts, ManifestFetcher } from './fetch-manifest.ts';
 import { isHeadsNo, saysAbsent } from '../memory/head-hints.ts';
-import { isPrivate, repositoryKey, ruledKey, sourceOf } from '../memory/keys.ts';
 import { findOwnTag } from '../memory/manifest-memory.ts';
 import { sizeOfFailure, sizeOfKey } from '../memory/memory-size.ts';
 import { stoppedFailure } from '../memory/repository-stops.ts';
@@ -25,6 +24,8 @@ import {
   ownOutcome,
   staleDetail,
 } from '../memory/tag-freshness.ts';
+import type { RuledRequest } from '../pull-request.ts';
+import { isPrivate, repositoryKey, ruledKey, sourceOf } from '../pull-request.ts';
 
 const failureBytesMax = 32 * 1024 * 1024;
 const failureKnownForMs = { notFound: 5000, denied: 30_000, other: 5000 } as const;

@@ -4,10 +4,11 @@ import { RegistryError } from '../../domain/errors.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { StoredTag } from '../../metadata/contract/metadata.ts';
 import type { ManifestHead } from '../../ports/upstream.ts';
-import type { FetchManifestParts, ManifestFetcher, RuledRequest } from './fetch-manifest.ts';
+import type { FetchManifestParts, ManifestFetcher } from './fetch-manifest.ts';
 import { isHeadsNo } from '../memory/head-hints.ts';
-import { isPrivate, repositoryKey, sourceOf } from '../memory/keys.ts';
 import { statusAfter } from '../memory/tag-freshness.ts';
+import type { RuledRequest } from '../pull-request.ts';
+import { isPrivate, repositoryKey, sourceOf } from '../pull-request.ts';
 
 /** What one check of a tag at upstream came to. */
 export type Revalidation =

@@ -4,11 +4,11 @@ import { RegistryError } from '../../domain/errors.ts';
 import type { BlobClaim } from '../../metadata/contract/metadata.ts';
 import type { Events } from '../../ports/events.ts';
 import type { Upstream } from '../../ports/upstream.ts';
-import type { PullRequest } from '../cache.ts';
 import { passThroughSource } from '../download/pass-through.ts';
 import type { RepairedBlobs } from './repaired-blobs.ts';
 import { isStorageFailure } from '../space/space-gate.ts';
-import { mayAsk } from './whose-bytes.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { mayAsk } from '../pull-request.ts';
 
 type BlobRequest = PullRequest & { readonly digest: Digest };
 

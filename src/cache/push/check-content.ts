@@ -5,14 +5,13 @@ import { childKind } from '../../domain/manifests/media-type.ts';
 import { isAllowed } from '../../domain/rules/name-pattern.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
-import type { PullRequest } from '../cache.ts';
-import type { ManifestFetcher, RuledRequest } from '../pull/fetch-manifest.ts';
-import { repositoryKey } from '../memory/keys.ts';
+import type { ManifestFetcher } from '../pull/fetch-manifest.ts';
 import type { RepositoryStops } from '../memory/repository-stops.ts';
 import type { BlobFiller } from '../pull/pull-blob.ts';
-import { isRuled } from '../pull/pull-manifest.ts';
 import { waitUnder } from '../single-flight.ts';
-import { holdsBlob, holdsManifest, identityOf } from '../pull/whose-bytes.ts';
+import { holdsBlob, holdsManifest } from '../whose-bytes.ts';
+import type { PullRequest, RuledRequest } from '../pull-request.ts';
+import { repositoryKey, isRuled, identityOf } from '../pull-request.ts';
 
 const atOnceMax = 16;
 const bringInMs = 120_000;

@@ -18,7 +18,7 @@ import type { Pushes } from './pushes.ts';
 import type { RepositoryChanges } from '../memory/repository-changes.ts';
 import type { RepositoryStops } from '../memory/repository-stops.ts';
 import type { SpaceGate } from '../space/space-gate.ts';
-import type { RuleOf } from '../pull/whose-bytes.ts';
+import type { RuleOf } from '../whose-bytes.ts';
 
 export interface PushParts {
   readonly uploads: Uploads;

@@ -3,11 +3,11 @@ import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
-import type { PullRequest } from '../cache.ts';
-import { repositoryKey } from '../memory/keys.ts';
 import type { Pushes } from './pushes.ts';
 import type { RepositoryChanges } from '../memory/repository-changes.ts';
 import { storageAnswer } from '../space/storage-answer.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { repositoryKey } from '../pull-request.ts';
 
 type Deletions = Pick<
   Pushes,

@@ -1,11 +1,11 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { PullRequest } from '../cache.ts';
-import { repositoryKey } from '../memory/keys.ts';
 import type { PushSettings } from './push-target.ts';
 import { noRepository } from './push-target.ts';
 import type { RepositoryChanges } from '../memory/repository-changes.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { repositoryKey } from '../pull-request.ts';
 
 /**
  * Makes a blob the repository's as pushed. The first one makes the repository our own, which what is remembered of it must

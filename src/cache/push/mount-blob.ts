@@ -4,15 +4,16 @@ import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
-import type { PullRequest } from '../cache.ts';
 import { holdPushed } from './hold-pushed.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
 import type { Pushes } from './pushes.ts';
 import type { RepositoryChanges } from '../memory/repository-changes.ts';
 import type { RepositoryStops } from '../memory/repository-stops.ts';
 import { storageAnswer } from '../space/storage-answer.ts';
-import { holdsBlob, identityOf } from '../pull/whose-bytes.ts';
-import type { RuleOf } from '../pull/whose-bytes.ts';
+import { holdsBlob } from '../whose-bytes.ts';
+import type { RuleOf } from '../whose-bytes.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { identityOf } from '../pull-request.ts';
 
 const sourcesMax = 100;
 

@@ -13,9 +13,7 @@ import type {
 } from '../../metadata/contract/registry-metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
-import type { PullRequest } from '../cache.ts';
 import type { ContentCheck } from './check-content.ts';
-import { repositoryKey } from '../memory/keys.ts';
 import type { TagLister } from '../pull/list-tags.ts';
 import type { ManifestMemory } from '../memory/manifest-memory.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
@@ -24,7 +22,8 @@ import type { PutManifestAnswer, Pushes } from './pushes.ts';
 import type { RepositoryChanges } from '../memory/repository-changes.ts';
 import type { RepositoryStops } from '../memory/repository-stops.ts';
 import { storageAnswer } from '../space/storage-answer.ts';
-import { identityOf } from '../pull/whose-bytes.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { repositoryKey, identityOf } from '../pull-request.ts';
 
 export interface PushManifestParts {
   readonly metadata: Metadata;

@@ -1,8 +1,8 @@
 import { RegistryError } from '../../domain/errors.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { PullRequest } from '../cache.ts';
-import { repositoryKey } from '../memory/keys.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { repositoryKey } from '../pull-request.ts';
 
 /** Settings of a push, as they are now. */
 export interface PushSettings {

@@ -6,7 +6,6 @@ import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { UploadFile, UploadPlace, Uploads } from '../../ports/uploads.ts';
-import type { PullRequest } from '../cache.ts';
 import { holdPushed } from './hold-pushed.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
 import type { Pushes, UploadState } from './pushes.ts';
@@ -16,6 +15,7 @@ import { storageAnswer } from '../space/storage-answer.ts';
 import type { UploadBody } from './upload-body.ts';
 import { announcedBytes, appendBody } from './upload-body.ts';
 import { createUploadBudget } from './upload-budget.ts';
+import type { PullRequest } from '../pull-request.ts';
 
 /** Of all bodies together; one at full speed takes 2 MiB. */
 const uploadMemoryBytesMax = 64 * 1024 * 1024;

@@ -4,7 +4,7 @@ import type { Reference } from '../../domain/names/reference.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import type { PullRequest } from '../cache.ts';
+import type { PullRequest } from '../pull-request.ts';
 
 /** A chunk's place by its Content-Range, both ends included. */
 export interface ChunkRange {

@@ -2,9 +2,9 @@ import { RegistryError } from '../../domain/errors.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { tagMutabilityProblem } from '../../domain/names/tag-mutability.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { PullRequest } from '../cache.ts';
-import { repositoryKey } from '../memory/keys.ts';
 import type { RepositoryChanges } from '../memory/repository-changes.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { repositoryKey } from '../pull-request.ts';
 
 /** Settings of a repository that is there. */
 export interface RepositorySettings {

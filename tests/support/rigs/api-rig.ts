@@ -15,7 +15,7 @@ import { createDeletions } from '../../../src/cache/push/delete-content.ts';
 import { createRepositoryChanges } from '../../../src/cache/memory/repository-changes.ts';
 import { createRepositorySettings } from '../../../src/cache/push/repository-settings.ts';
 import { createRepositoryStops } from '../../../src/cache/memory/repository-stops.ts';
-import { countingRecords } from '../../../src/cache/pull/whose-bytes.ts';
+import { countingRecords } from '../../../src/cache/whose-bytes.ts';
 import { RegistryError } from '../../../src/domain/errors.ts';
 import type { Explanation } from '../../../src/contract/explanation.ts';
 import type { Principal } from '../../../src/domain/policy/principal.ts';

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { PullRequest } from '../../../src/cache/cache.ts';
 import {
   createCache,
   type CacheLimits,
@@ -23,6 +22,7 @@ import { createMemoryStorage } from '../../../src/storage/memory-storage.ts';
 import type { Storage } from '../../../src/storage/file-storage.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createScriptedUpstream, type ScriptedUpstream } from '../upstreams/scripted-upstream.ts';
+import type { PullRequest } from '../../../src/cache/pull-request.ts';
 
 /** A cache on in-memory storage, real SQLite, a scripted upstream and a clock turned by hand. */
 export interface CacheRig extends AsyncDisposable {

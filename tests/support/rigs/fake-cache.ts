@@ -4,7 +4,6 @@ import type {
   Cache,
   ManifestAnswer,
   ManifestRequest,
-  PullRequest,
 } from '../../../src/cache/cache.ts';
 import type { ByteSource } from '../../../src/domain/byte-source.ts';
 import { parseDigest } from '../../../src/domain/names/digest.ts';
@@ -12,6 +11,7 @@ import type { Digest } from '../../../src/domain/names/digest.ts';
 import { RegistryError } from '../../../src/domain/errors.ts';
 import type { Descriptor } from '../../../src/domain/manifests/manifest.ts';
 import type { CacheOutcome } from '../../../src/domain/verdict.ts';
+import type { PullRequest } from '../../../src/cache/pull-request.ts';
 
 /** A cache in memory that records what it is asked: what the front-end is tested against. */
 export interface FakeCache extends Cache {

@@ -8,7 +8,7 @@ import {
   testRule,
   until,
   type CacheRig,
-} from '../../../tests/support/rigs/cache-rig.ts';
+} from '../../tests/support/rigs/cache-rig.ts';
 import {
   bytesOf,
   descriptorOf,
@@ -17,10 +17,10 @@ import {
   pushBlob,
   pushManifest,
   refused,
-} from '../../../tests/support/rigs/push-rig.ts';
-import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
-import type { Digest } from '../../domain/names/digest.ts';
-import { mediaTypes } from '../../domain/manifests/media-type.ts';
+} from '../../tests/support/rigs/push-rig.ts';
+import { digestOf, failure } from '../../tests/support/upstreams/scripted-upstream.ts';
+import type { Digest } from '../domain/names/digest.ts';
+import { mediaTypes } from '../domain/manifests/media-type.ts';
 
 const layer = randomBytes(650);
 const digest = digestOf(layer);

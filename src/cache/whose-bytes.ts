@@ -1,23 +1,17 @@
-import type { PullRule, PullTarget } from '../../domain/rules/pull-rule.ts';
-import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
-import type { Counting } from '../../metadata/rows/counting.ts';
+import type { PullRule, PullTarget } from '../domain/rules/pull-rule.ts';
+import { ruleIdentity } from '../domain/rules/rule-identity.ts';
+import type { Counting } from '../metadata/rows/counting.ts';
 import type {
   BlobClaim,
   RepositoryKey,
   StoredManifest,
   StoredTag,
-} from '../../metadata/contract/metadata.ts';
-import type { PullRequest } from '../cache.ts';
-import type { RuledRequest } from './fetch-manifest.ts';
-import { sourceOf } from '../memory/keys.ts';
+} from '../metadata/contract/metadata.ts';
+import type { PullRequest } from './pull-request.ts';
+import { sourceOf } from './pull-request.ts';
 
 /** The rule that leads to a repository now; `undefined` where none does. */
 export type RuleOf = (key: RepositoryKey) => PullRule | undefined;
-
-/** Under which identity a repository's content is looked for; `undefined` where no rule leads to it. */
-export function identityOf({ rule }: Pick<PullTarget, 'rule'>): string | undefined {
-  return rule === undefined ? undefined : ruleIdentity(rule);
-}
 
 /**
  * Which of a repository's records its lists show: those that a pull of what they name would be served from. While its rule
@@ -64,9 +58,4 @@ export function holdsManifest(
   current: PullRule | undefined,
 ): boolean {
   return provenance !== undefined || current === undefined || rule === ruleIdentity(current);
-}
-
-/** Whether upstream may be asked for this request: a rule leads there, and who asks may import. */
-export function mayAsk<R extends PullRequest>(request: R): request is R & RuledRequest {
-  return request.target.rule !== undefined && request.heldOnly !== true;
 }
