@@ -3,7 +3,7 @@ import type { Digest } from '../../domain/names/digest.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { Cache, ReferrersAnswer } from '../cache.ts';
+import type { Cache, ReferrersAnswer, ReferrersRequest } from '../cache.ts';
 import type { FetchManifestParts } from './fetch-manifest.ts';
 import type { ListTurns } from './list-turns.ts';
 import { sizeOfDescriptors, sizeOfFailure, sizeOfKey } from '../memory/memory-size.ts';
@@ -111,7 +111,7 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
   }
 
   async function listRuled(
-    request: RuledRequest & { readonly subject: Digest },
+    request: ReferrersRequest & RuledRequest,
     ours: readonly Descriptor[],
     signal: AbortSignal,
   ): Promise<ReferrersAnswer> {
@@ -143,7 +143,7 @@ export function createReferrersLister(parts: Parts): ReferrersLister {
   }
 
   function ourReferrers(
-    request: PullRequest & { readonly subject: Digest },
+    request: ReferrersRequest,
     stopped: boolean,
   ): Promise<readonly Descriptor[]> {
     const counting = countingRecords(request.target, stopped);

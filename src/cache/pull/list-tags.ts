@@ -4,7 +4,7 @@ import { RegistryError } from '../../domain/errors.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import { noRuleText } from '../../domain/rules/no-rule.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../../ports/upstream.ts';
-import type { Cache, TagsAnswer } from '../cache.ts';
+import type { Cache, TagsAnswer, TagsRequest } from '../cache.ts';
 import type { FetchManifestParts } from './fetch-manifest.ts';
 import type { ListTurns } from './list-turns.ts';
 import { sizeOfKey, sizeOfNames } from '../memory/memory-size.ts';
@@ -181,7 +181,7 @@ export function createTagLister(parts: Parts): TagLister {
 
   /** Ours and upstream's; ours alone, and soon, where upstream fails or is slow and something was pushed here. */
   async function listRuled(
-    request: RuledRequest & { readonly n: number; readonly last: string },
+    request: TagsRequest & RuledRequest,
     signal: AbortSignal,
   ): Promise<TagsAnswer> {
     const { n, last } = request;
@@ -218,19 +218,14 @@ export function createTagLister(parts: Parts): TagLister {
   }
 
   /** What is here, with what upstream had when it was last read whole. */
-  async function ourPage(
-    request: PullRequest & { readonly n: number; readonly last: string },
-    detail: string,
-  ): Promise<TagsAnswer> {
+  async function ourPage(request: TagsRequest, detail: string): Promise<TagsAnswer> {
     const known = lists.get(ruledKey(request, 'tags'))?.list.tags ?? [];
     const ours = await page(request, known, request.n, request.last);
     return { ...ours, outcome: { verdict: 'stale', detail } };
   }
 
   /** Without a rule, or a right to import, there is what is held; a repository from which all was deleted is still one. */
-  async function listHeld(
-    request: PullRequest & { readonly n: number; readonly last: string },
-  ): Promise<TagsAnswer> {
+  async function listHeld(request: TagsRequest): Promise<TagsAnswer> {
     const { n, last } = request;
     if ((await parts.stops.isStopped(request)) && !(await isPushedTo(request)))
       throw answerOf(stoppedFailure(request), 'tags', 'negative');

@@ -6,7 +6,7 @@ import { noRuleText } from '../../domain/rules/no-rule.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { BlobClaim, Metadata } from '../../metadata/contract/metadata.ts';
-import type { BlobAnswer, Cache } from '../cache.ts';
+import type { BlobAnswer, BlobRequest, Cache } from '../cache.ts';
 import { NoSpace } from '../download/download.ts';
 import type { Download, DownloadRequest } from '../download/download.ts';
 import type { Downloads } from '../download/downloads.ts';
@@ -39,7 +39,6 @@ export interface PullBlobParts extends Pick<
   readonly negative: NegativeMemory;
 }
 
-type BlobRequest = Parameters<Cache['pullBlob']>[0];
 type RuledBlob = RuledRequest & Pick<BlobRequest, 'digest' | 'stored'>;
 
 /** Makes a blob this repository's, with nobody reading it. */
