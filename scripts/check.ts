@@ -1,4 +1,4 @@
-// Types, lint, format and dead code, side by side. Exit code 1 on any finding.
+// Types, lint, format, dead code and what tests alone use, side by side. Exit code 1 on any finding.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -22,11 +22,14 @@ export interface CheckResult {
   readonly seconds: number;
 }
 
+const knipArgs: readonly string[] = ['--no-progress', '--no-config-hints'];
+
 const checks: readonly Check[] = [
   { name: 'types', script: 'typescript/bin/tsc', args: ['-p', '.', '--pretty', 'false'] },
   { name: 'lint', script: 'oxlint/bin/oxlint', args: ['--deny-warnings', ...sources] },
   { name: 'format', script: 'oxfmt/bin/oxfmt', args: ['--check', ...sources] },
-  { name: 'dead code', script: 'knip/bin/knip.js', args: ['--no-progress', '--no-config-hints'] },
+  { name: 'dead code', script: 'knip/bin/knip.js', args: knipArgs },
+  { name: 'for tests alone', script: 'knip/bin/knip.js', args: [...knipArgs, '--production'] },
 ];
 
 /** Runs every check at once; never throws for a finding. */
@@ -61,7 +64,7 @@ async function runCheck(check: Check): Promise<CheckResult> {
 export function printChecks(results: readonly CheckResult[]): void {
   for (const result of results) {
     console.log(
-      `${result.ok ? 'ok  ' : 'FAIL'}  ${result.name.padEnd(10)} ${result.seconds.toFixed(1)} s`,
+      `${result.ok ? 'ok  ' : 'FAIL'}  ${result.name.padEnd(15)} ${result.seconds.toFixed(1)} s`,
     );
     if (!result.ok) console.log(result.output.replaceAll(/^/gm, '      '));
   }

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { allCommands } from './commands.ts';
 import { createProgram } from './program.ts';
 import { createRecordingTerminal } from '../../tests/support/rigs/recording-terminal.ts';
-import { commandsOf, helpOf, pathOf, renderReference } from './manual.ts';
+import {
+  commandsOf,
+  helpOf,
+  pathOf,
+  renderManual,
+  section,
+} from '../../tests/support/checkout/command-manual.ts';
 
-const update = process.env['UPDATE_GOLDEN'] === '1';
-const helpFolder = new URL('./testdata/help/', import.meta.url);
-const referenceFile = new URL('../../docs/cli.md', import.meta.url);
+const manualFile = new URL('../../docs/cli.md', import.meta.url);
 
 const program = createProgram(
   {
@@ -20,20 +24,20 @@ const program = createProgram(
 );
 const commands = commandsOf(program);
 
+if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(manualFile, renderManual(program));
+const manual = readFileSync(manualFile, 'utf8');
+
 for (const command of commands) {
-  const name = pathOf(command).replaceAll(' ', '-');
-  test(`the help of ${pathOf(command)} is the golden one`, () => {
-    compare(new URL(`${name}.txt`, helpFolder), helpOf(command));
+  const path = pathOf(command);
+  test(`docs/cli.md has the help of ${path}`, () => {
+    const begin = manual.indexOf(`## ${path}\n`);
+    const end = manual.indexOf('\n## ', begin);
+    assert.equal(manual.slice(begin, end), section(path, helpOf(command)));
   });
 }
 
-test('no golden help is left over', () => {
-  const known = commands.map((command) => `${pathOf(command).replaceAll(' ', '-')}.txt`);
-  assert.deepEqual(readdirSync(helpFolder).toSorted(), known.toSorted());
-});
-
-test('docs/cli.md says what the help texts say', () => {
-  compare(referenceFile, renderReference(program));
+test('docs/cli.md has nothing else but its preface and the exit codes', () => {
+  assert.equal(manual, renderManual(program), 'UPDATE_GOLDEN=1 writes it anew');
 });
 
 test('every command that does something has examples', () => {
@@ -43,8 +47,3 @@ test('every command that does something has examples', () => {
     .map(pathOf);
   assert.deepEqual(bare, []);
 });
-
-function compare(file: URL, text: string): void {
-  if (update) writeFileSync(file, text);
-  assert.equal(text, readFileSync(file, 'utf8'), 'UPDATE_GOLDEN=1 writes it anew');
-}

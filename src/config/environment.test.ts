@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Config } from './config.ts';
 import { ConfigError, formatProblem } from './config-error.ts';
 import { readEnvironment, variableName } from './environment.ts';
 import { UnreadableFile } from './file-reader.ts';
-import { loadConfig } from './load.ts';
+import { readConfig } from './load.ts';
 import { settingLeaves } from './schema/schema.ts';
 
-async function load(env: Record<string, string>, text?: string): ReturnType<typeof loadConfig> {
-  return await loadConfig({
+async function load(env: Record<string, string>, text?: string): Promise<Config> {
+  const { config } = await readConfig({
     ...(text === undefined ? {} : { file: 'c.yaml' }),
     cwd: '/srv',
     env,
@@ -16,6 +17,7 @@ async function load(env: Record<string, string>, text?: string): ReturnType<type
       return { bytes: new TextEncoder().encode(text), mode: 0o600 };
     },
   });
+  return config;
 }
 
 async function told(env: Record<string, string>): Promise<string[]> {

@@ -7,7 +7,7 @@ import type { Config } from './config.ts';
 import { ConfigError, formatProblem, problemsMax } from './config-error.ts';
 import type { FileReader } from './file-reader.ts';
 import { UnreadableFile, readSmallFile } from './file-reader.ts';
-import { loadConfig } from './load.ts';
+import { readConfig } from './load.ts';
 
 type Files = Readonly<Record<string, string>>;
 
@@ -25,7 +25,7 @@ async function load(
   files: Files = {},
 ): Promise<Config> {
   const readFile = reader({ '/etc/b/c.yaml': text, ...files });
-  return await loadConfig({ file: 'c.yaml', cwd: '/etc/b', env, readFile });
+  return (await readConfig({ file: 'c.yaml', cwd: '/etc/b', env, readFile })).config;
 }
 
 /** The problems as they are told, or none. */
@@ -44,7 +44,7 @@ async function told(
 }
 
 test('without a file everything has its default', async () => {
-  const config = await loadConfig({ cwd: '/srv', env: {} });
+  const { config } = await readConfig({ cwd: '/srv', env: {} });
   assert.deepEqual(
     { ...config, rules: config.rules.map(({ prefix }) => prefix) },
     {
@@ -88,7 +88,7 @@ test('without a file everything has its default', async () => {
 });
 
 test('an empty file, and one of comments, are all defaults', async () => {
-  const defaults = await loadConfig({ cwd: '/etc/b', env: {} });
+  const { config: defaults } = await readConfig({ cwd: '/etc/b', env: {} });
   assert.deepEqual(await load(''), defaults);
   assert.deepEqual(await load('# nothing\n---\n'), defaults);
 });
@@ -418,9 +418,9 @@ test('any text is a configuration or refused, never anything else', async () => 
 });
 
 test('a file that is missing, and one that is none, are said to be so', async () => {
-  const loaded = loadConfig({ file: 'absent.yaml', cwd: import.meta.dirname, env: {} });
+  const loaded = readConfig({ file: 'absent.yaml', cwd: import.meta.dirname, env: {} });
   await assert.rejects(loaded, { message: 'absent.yaml: the file does not exist' });
-  const folder = loadConfig({ file: 'testdata', cwd: import.meta.dirname, env: {} });
+  const folder = readConfig({ file: 'testdata', cwd: import.meta.dirname, env: {} });
   await assert.rejects(folder, { message: 'testdata: the file is no regular file' });
 });
 

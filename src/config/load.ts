@@ -37,12 +37,7 @@ export interface LoadedConfig {
   readonly files: readonly string[];
 }
 
-/** Reads and checks everything; throws `ConfigError` with all that is wrong. */
-export async function loadConfig(options: LoadOptions): Promise<Config> {
-  return (await readConfig(options)).config;
-}
-
-/** As `loadConfig`, with what `config print` and the watch of the files need besides. */
+/** Reads and checks everything, and what `config print` and the watch of the files need besides; throws `ConfigError` with all that is wrong. */
 export async function readConfig(options: LoadOptions): Promise<LoadedConfig> {
   const readFile = options.readFile ?? readSmallFile;
   const written = await readWritten(options, readFile);

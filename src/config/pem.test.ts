@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { certificateHolder } from './account-in-secret.ts';
 import type { Config } from './config.ts';
 import { ConfigError, formatProblem } from './config-error.ts';
-import { loadConfig } from './load.ts';
+import { readConfig } from './load.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-pem-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -62,7 +62,7 @@ const skip = makeCertificates();
 
 async function load(text: string): Promise<Config> {
   writeFileSync(join(folder, 'c.yaml'), text);
-  return await loadConfig({ file: 'c.yaml', cwd: folder, env: {} });
+  return (await readConfig({ file: 'c.yaml', cwd: folder, env: {} })).config;
 }
 
 function ruled(more: string): string {

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import type { LoadOptions } from './load.ts';
-import { loadConfig, readConfig } from './load.ts';
+import { readConfig } from './load.ts';
 import { printConfig } from './print.ts';
 import { configJsonSchema, keysAt, settingLeaves } from './schema/schema.ts';
 
@@ -62,12 +62,12 @@ test('what is printed loads as the same', async () => {
   const given = options(text, { BREAKWATER__RULES: '[{prefix: a, upstream: b.corp}]' });
   const loaded = await readConfig(given);
   assert.match(printConfig(loaded), /- prefix: a # BREAKWATER__RULES\n/);
-  assert.deepEqual(await loadConfig(options(printConfig(loaded))), loaded.config);
+  assert.deepEqual((await readConfig(options(printConfig(loaded)))).config, loaded.config);
 });
 
 test('the example loads, and shows every key', async () => {
   const file = new URL('../../examples/breakwater.yaml', import.meta.url);
-  const config = await loadConfig({ file: file.pathname, cwd: '/b', env: {} });
+  const { config } = await readConfig({ file: file.pathname, cwd: '/b', env: {} });
   assert.deepEqual(
     config.rules.slice(0, 2).map(({ prefix }) => prefix),
     ['docker.io', 'corp'],
@@ -79,8 +79,12 @@ test('the example loads, and shows every key', async () => {
 });
 
 test('the example says the defaults', async () => {
-  const example = await loadConfig({ file: 'examples/breakwater.yaml', cwd: root(), env: {} });
-  const defaults = await loadConfig({ cwd: root(), env: {} });
+  const { config: example } = await readConfig({
+    file: 'examples/breakwater.yaml',
+    cwd: root(),
+    env: {},
+  });
+  const { config: defaults } = await readConfig({ cwd: root(), env: {} });
   assert.deepEqual(
     { ...example, hubMirrorListen: undefined, rules: [] },
     { ...defaults, rules: [] },

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { ConfigError, formatProblem } from './config-error.ts';
 import { UnreadableFile } from './file-reader.ts';
-import { loadConfig, readConfig } from './load.ts';
+import { readConfig } from './load.ts';
 import type { LoadOptions } from './load.ts';
 
 const ruled =
@@ -38,7 +38,7 @@ function options(
 
 async function told(given: LoadOptions): Promise<string[]> {
   try {
-    await loadConfig(given);
+    await readConfig(given);
     return [];
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
@@ -55,7 +55,7 @@ for (const [written, token] of [
   ['"$HUB_TOKEN"', '$HUB_TOKEN'],
 ] as const) {
   test(`an accessToken written ${written} is ${token}`, async () => {
-    const config = await loadConfig(
+    const { config } = await readConfig(
       options(`hub/one: {username: u, accessToken: ${written}}`, { token: 'from-file\n' }),
     );
     assert.deepEqual(config.rules[0]?.credential, {
@@ -68,10 +68,10 @@ for (const [written, token] of [
 
 test('what a credential fetches is closed unless the rule opens it', async () => {
   const secrets = 'hub/one: {username: u, accessToken: t}';
-  const closed = await loadConfig(options(secrets));
+  const { config: closed } = await readConfig(options(secrets));
   assert.equal(closed.rules[0]?.anonymousPull, false);
   const config = ruled.replace('credential:', 'anonymousPull: true, credential:');
-  const open = await loadConfig(options(secrets, { config }));
+  const { config: open } = await readConfig(options(secrets, { config }));
   assert.equal(open.rules[0]?.anonymousPull, true);
 });
 
@@ -90,7 +90,7 @@ test('the mode of the real file counts', async () => {
     await writeFile(join(folder, 's.yaml'), 'hub/one: {username: u, accessToken: t}');
     const given = { file: 'c.yaml', cwd: folder, env: {} };
     await chmod(join(folder, 's.yaml'), 0o640);
-    assert.equal((await loadConfig(given)).rules[0]?.credential?.username, 'u');
+    assert.equal((await readConfig(given)).config.rules[0]?.credential?.username, 'u');
     await chmod(join(folder, 's.yaml'), 0o644);
     assert.match((await told(given)).join(), /^s\.yaml: mode 644 /);
   } finally {

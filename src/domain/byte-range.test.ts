@@ -1,15 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import {
-  addSpan,
-  contiguousUntil,
-  formatContentRange,
-  missingSpans,
-  parseContentRange,
-  parseRange,
-  spanLength,
-} from './byte-range.ts';
+import { addSpan, contiguousUntil, parseRange } from './byte-range.ts';
 import type { ByteSpan } from './byte-source.ts';
 
 const ranges: readonly (readonly [
@@ -81,54 +73,6 @@ test('a range from N > 0 on is never the whole', () => {
   );
 });
 
-const contentRanges: readonly (readonly [string, unknown])[] = [
-  ['bytes 0-9/10', { kind: 'span', span: { start: 0, end: 9 }, total: 10 }],
-  ['bytes 0-9/*', { kind: 'span', span: { start: 0, end: 9 }, total: undefined }],
-  ['Bytes 5-5/10', { kind: 'span', span: { start: 5, end: 5 }, total: 10 }],
-  ['bytes */10', { kind: 'unsatisfied', total: 10 }],
-  ['bytes */*', undefined],
-  ['bytes 0-10/10', undefined],
-  ['bytes 5-4/10', undefined],
-  ['bytes=0-9/10', undefined],
-  ['bytes 0-/10', undefined],
-  ['bytes -9/10', undefined],
-  ['items 0-9/10', undefined],
-  ['bytes 0-9/10 x', undefined],
-  ['bytes 0-9007199254740993/9007199254740995', undefined],
-  ['bytes 0-99999999999999999999/*', undefined],
-  ['', undefined],
-];
-for (const [header, expected] of contentRanges) {
-  test(`Content-Range ${JSON.stringify(header)} is ${expected === undefined ? 'refused' : 'read'}`, () => {
-    assert.deepEqual(parseContentRange(header), expected);
-  });
-}
-
-test('a written Content-Range is read as the same', () => {
-  fc.assert(
-    fc.property(
-      fc.maxSafeNat(),
-      fc.nat(1000),
-      fc.nat(1000),
-      fc.boolean(),
-      (start, length, rest, known) => {
-        const span = { start, end: start + length };
-        const total = known ? span.end + 1 + rest : undefined;
-        fc.pre(Number.isSafeInteger(span.end + 1 + rest));
-        assert.deepEqual(parseContentRange(formatContentRange(span, total)), {
-          kind: 'span',
-          span,
-          total,
-        });
-        assert.deepEqual(parseContentRange(formatContentRange(undefined, start)), {
-          kind: 'unsatisfied',
-          total: start,
-        });
-      },
-    ),
-  );
-});
-
 const spanLists = fc.array(
   fc.tuple(fc.nat(60), fc.nat(12)).map(([start, length]) => ({ start, end: start + length })),
   { maxLength: 12 },
@@ -155,19 +99,6 @@ test('added spans hold the same positions, sorted, none touching another', () =>
         const next = built[index + 1];
         assert.ok(next === undefined || next.start > span.end + 1);
       }
-    }),
-  );
-});
-
-test('what is missing and what is there are together the whole', () => {
-  fc.assert(
-    fc.property(spanLists, fc.nat(80), (spans, size) => {
-      const built = build(spans);
-      const missing = missingSpans(built, size);
-      const there = [...positions(built)].filter((position) => position < size).length;
-      assert.equal(there + missing.reduce((sum, span) => sum + spanLength(span), 0), size);
-      for (const position of positions(missing))
-        assert.ok(position < size && !positions(built).has(position));
     }),
   );
 });

@@ -34,27 +34,6 @@ export function parseRange(header: string | undefined, size: number): RangeReque
   return { kind: 'span', span: { start, end: Math.min(end, size - 1) } };
 }
 
-/** What a Content-Range header says; `total` is absent for `*`. */
-export type ContentRange =
-  | { readonly kind: 'span'; readonly span: ByteSpan; readonly total: number | undefined }
-  | { readonly kind: 'unsatisfied'; readonly total: number };
-
-const contentRange = /^bytes[ \t]+(?:(\d{1,16})-(\d{1,16})|\*)\/(\d{1,16}|\*)$/i;
-
-/** `undefined` when the value is malformed, contradicts itself or counts beyond 2^53 (RFC 9110 §14.4). */
-export function parseContentRange(header: string): ContentRange | undefined {
-  const match = contentRange.exec(header.trim());
-  if (match === null) return undefined;
-  const total = match[3] === '*' ? undefined : Number(match[3]);
-  if (total !== undefined && !Number.isSafeInteger(total)) return undefined;
-  if (match[1] === undefined)
-    return total === undefined ? undefined : { kind: 'unsatisfied', total };
-  const span = { start: Number(match[1]), end: Number(match[2]) };
-  if (!Number.isSafeInteger(span.end) || span.end < span.start) return undefined;
-  if (total !== undefined && span.end >= total) return undefined;
-  return { kind: 'span', span, total };
-}
-
 /** `bytes 0-9/100`; without a span, of a 416, an asterisk stands for it. */
 export function formatContentRange(span: ByteSpan | undefined, total: number | undefined): string {
   const part = span === undefined ? '*' : `${span.start}-${span.end}`;
@@ -74,19 +53,6 @@ export function addSpan(spans: readonly ByteSpan[], added: ByteSpan): readonly B
   const start = Math.min(added.start, touched[0]?.start ?? added.start);
   const end = Math.max(added.end, touched.at(-1)?.end ?? added.end);
   return [...before, { start, end }, ...after];
-}
-
-/** The gaps of a sorted disjoint list within `[0, size)`, in order. */
-export function missingSpans(spans: readonly ByteSpan[], size: number): readonly ByteSpan[] {
-  const missing: ByteSpan[] = [];
-  let position = 0;
-  for (const { start, end } of spans) {
-    if (start >= size) break;
-    if (start > position) missing.push({ start: position, end: start - 1 });
-    position = end + 1;
-  }
-  if (position < size) missing.push({ start: position, end: size - 1 });
-  return missing;
 }
 
 /** The first position from `position` on that is not in the list: bytes up to it, exclusive, read without a gap. */

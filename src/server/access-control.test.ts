@@ -7,7 +7,7 @@ import { temporaryFolder } from '../../tests/support/samples/storage-samples.ts'
 import type { AccessControl } from './access-control.ts';
 import { openAccessControl } from './access-control.ts';
 import { mintEcrPassword } from '../access/identify/ecr-password.ts';
-import { loadConfig } from '../config/load.ts';
+import { readConfig } from '../config/load.ts';
 import { openSqliteMetadata } from '../metadata/engine/sqlite.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -33,7 +33,7 @@ const silentLog: Log = {
 test('another secret of the administrator, of the same id, ends what was made with the one before', async () => {
   using folder = temporaryFolder();
   const clock = createFakeClock();
-  const config = await loadConfig({ env: {}, cwd: folder.path });
+  const { config } = await readConfig({ env: {}, cwd: folder.path });
   await using metadata = await openSqliteMetadata(join(folder.path, 'metadata.sqlite'));
   const start = (secretAccessKey: string): Promise<AccessControl> =>
     openAccessControl({

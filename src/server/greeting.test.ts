@@ -1,6 +1,6 @@
 import { deepEqual, doesNotMatch, match } from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadConfig } from '../config/load.ts';
+import { readConfig } from '../config/load.ts';
 import { greetingOf } from './greeting.ts';
 
 const addresses = { listen: 'http://127.0.0.1:5000', adminListen: 'http://127.0.0.1:5001' };
@@ -12,7 +12,7 @@ async function suggested(
   where: Partial<typeof addresses> = {},
 ): Promise<readonly string[]> {
   const set = { BREAKWATER__DATA_DIR: '/srv/data', ...env };
-  const config = await loadConfig({ env: set, cwd: '/' });
+  const { config } = await readConfig({ env: set, cwd: '/' });
   const lines = greetingOf({ ...addresses, ...where }, config).split('\n');
   return lines.filter((line) => line.startsWith('  ')).map((line) => line.trim());
 }

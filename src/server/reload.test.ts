@@ -1,11 +1,12 @@
 import { deepEqual } from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadConfig } from '../config/load.ts';
+import type { Config } from '../config/config.ts';
+import { readConfig } from '../config/load.ts';
 import { keepingRestartOnly } from './reload.ts';
 
 test('a reload takes all settings but those that take a restart', async () => {
-  const load = (env: Readonly<Record<string, string>>): ReturnType<typeof loadConfig> =>
-    loadConfig({ env, cwd: '/' });
+  const load = async (env: Readonly<Record<string, string>>): Promise<Config> =>
+    (await readConfig({ env, cwd: '/' })).config;
   const restarting = {
     BREAKWATER__LISTEN: '127.0.0.1:7000',
     BREAKWATER__ADMIN_LISTEN: '127.0.0.1:7001',

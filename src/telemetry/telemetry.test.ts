@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
 import type { FakeClock } from '../../tests/support/rigs/fake-clock.ts';
 import type { Digest } from '../domain/names/digest.ts';
-import { homeRegistry } from '../domain/names/registry.ts';
+import { homeRegistry } from '../../tests/support/samples/home-registry.ts';
 import type { Served } from '../http/reply.ts';
 import type { PullRecord } from '../metadata/contract/metadata.ts';
 import { createLog } from './log.ts';

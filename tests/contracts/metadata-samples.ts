@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Digest } from '../../src/domain/names/digest.ts';
-import { homeRegistry } from '../../src/domain/names/registry.ts';
+import { homeRegistry } from '../support/samples/home-registry.ts';
 import type { RegistryKey } from '../../src/domain/names/registry.ts';
 import type { RepositoryName } from '../../src/domain/names/repository-name.ts';
 import type { Tag } from '../../src/domain/names/tag.ts';

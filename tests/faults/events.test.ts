@@ -8,7 +8,7 @@ import { suite, test } from 'node:test';
 import type { Metadata } from '../../src/metadata/contract/metadata.ts';
 import type { Event } from '../../src/ports/events.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
-import { createMemoryStorage } from '../../src/storage/memory-storage.ts';
+import { createMemoryStorage } from '../support/rigs/memory-storage.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createUpstream } from '../../src/upstream/client.ts';
 import {

@@ -8,7 +8,7 @@ import { identityActions } from '../../domain/policy/identity-action.ts';
 import type { Principal } from '../../domain/policy/principal.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { StoredRepository } from '../../metadata/contract/metadata.ts';

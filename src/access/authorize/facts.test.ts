@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { actions } from '../../domain/policy/access-action.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { StoredRepository } from '../../metadata/contract/metadata.ts';

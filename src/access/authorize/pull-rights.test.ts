@@ -4,7 +4,7 @@ import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import { anonymous } from '../../domain/policy/principal.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { AuditEntry, Caller, PullRights, Question, Scope } from '../access.ts';

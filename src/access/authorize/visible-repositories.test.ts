@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import fc from 'fast-check';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';

@@ -12,7 +12,7 @@ import {
 import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 
 const team = 'team/app';

@@ -6,7 +6,7 @@ import { openApi } from '../../../tests/support/rigs/api-rig.ts';
 import { createAuthorizer } from '../../access/authorize/authorizer.ts';
 import type { Explain } from '../../cache/explain/explain.ts';
 import type { Explanation } from '../../contract/explanation.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import { createExplainFor } from './explain-callers.ts';
 import type { ExplainFor } from './explain-callers.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { home, openApi, otherAccount } from '../../../tests/support/rigs/api-rig.ts';
 import type { ApiRig } from '../../../tests/support/rigs/api-rig.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 
 const iam = JSON.stringify({
   Version: '2012-10-17',

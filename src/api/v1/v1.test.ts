@@ -11,7 +11,7 @@ import { RegistryError } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { Principal } from '../../domain/policy/principal.ts';
 import { anonymous } from '../../domain/policy/principal.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { Incoming } from '../../http/reply.ts';
 import type { PullRow } from '../../metadata/contract/metadata.ts';

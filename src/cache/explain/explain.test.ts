@@ -13,7 +13,7 @@ import { digestOf, failure } from '../../../tests/support/upstreams/scripted-ups
 import { RegistryError } from '../../domain/errors.ts';
 import type { Explanation } from '../../contract/explanation.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { UpstreamState } from '../../ports/upstream.ts';
 import { createExplainer } from './explain.ts';

@@ -4,7 +4,7 @@ import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/
 import { refused } from '../../../tests/support/rigs/push-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { createExplainer } from '../explain/explain.ts';

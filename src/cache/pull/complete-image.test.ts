@@ -18,7 +18,7 @@ import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import { createMemoryStorage } from '../../storage/memory-storage.ts';
+import { createMemoryStorage } from '../../../tests/support/rigs/memory-storage.ts';
 
 const requested = (change: Partial<PullRule> = {}): PullRule =>
   testRule({ platforms: 'requested', ...change });

@@ -10,7 +10,7 @@ import {
 } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { testRule, until } from '../../../tests/support/rigs/cache-rig.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import type { StoredManifest } from '../../metadata/contract/metadata.ts';
 import { createImageCompletion } from './complete-image.ts';

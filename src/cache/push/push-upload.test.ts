@@ -20,7 +20,7 @@ import {
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { digestOf } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { recordEvents, temporaryFolder } from '../../../tests/support/samples/storage-samples.ts';
-import { createMemoryStorage } from '../../storage/memory-storage.ts';
+import { createMemoryStorage } from '../../../tests/support/rigs/memory-storage.ts';
 import { hexOf } from '../../domain/names/digest.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';

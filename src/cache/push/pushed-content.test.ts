@@ -21,7 +21,7 @@ import {
 } from '../../../tests/support/rigs/push-rig.ts';
 import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { homeRegistry } from '../../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import { createExplainer } from '../explain/explain.ts';

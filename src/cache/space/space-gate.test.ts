@@ -13,7 +13,7 @@ import { heldBody, pushBlob } from '../../../tests/support/rigs/push-rig.ts';
 import { createScriptedUpstream } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Event } from '../../ports/events.ts';
-import { createMemoryStorage } from '../../storage/memory-storage.ts';
+import { createMemoryStorage } from '../../../tests/support/rigs/memory-storage.ts';
 import { createSpaceGate } from './space-gate.ts';
 
 const gibibyte = 1024 ** 3;

@@ -14,15 +14,3 @@ export function parseDuration(text: string): number | undefined {
   if (match === null) return undefined;
   return units.reduce((total, [, ms], index) => total + Number(match[index + 1] ?? 0) * ms, 0);
 }
-
-/** What `parseDuration` reads back as the same. */
-export function formatDuration(durationMs: number): string {
-  let rest = durationMs;
-  let text = '';
-  for (const [unit, ms] of units.slice(1)) {
-    const count = Math.floor(rest / ms);
-    rest -= count * ms;
-    if (count > 0) text += `${count}${unit}`;
-  }
-  return text === '' ? '0s' : text;
-}

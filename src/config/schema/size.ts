@@ -19,15 +19,6 @@ export function parseSize(text: string): number | undefined {
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
-/** What `parseSize` reads back as the same: the largest binary unit that divides it. */
-export function formatSize(bytes: number): string {
-  for (const unit of ['TiB', 'GiB', 'MiB', 'KiB']) {
-    const factor = factors[unit] ?? 1;
-    if (bytes > 0 && bytes % factor === 0) return `${bytes / factor}${unit}`;
-  }
-  return `${bytes}B`;
-}
-
 /** The least free space that is ever asked for. */
 export const minFreeBytesMin: number = 2 ** 30;
 

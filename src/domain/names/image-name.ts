@@ -35,13 +35,6 @@ export function parseImageName(text: string): ImageName | undefined {
   return where && { ...where, tag, digest };
 }
 
-/** The canonical spelling, with no tag made up where there is none. */
-export function formatImageName(image: ImageName): string {
-  const tag = image.tag === undefined ? '' : `:${image.tag}`;
-  const digest = image.digest === undefined ? '' : `@${image.digest}`;
-  return `${image.host}/${image.repository}${tag}${digest}`;
-}
-
 function splitHost(name: string): Pick<ImageName, 'host' | 'repository'> | undefined {
   const slash = name.indexOf('/');
   const head = name.slice(0, Math.max(slash, 0));

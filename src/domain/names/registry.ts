@@ -38,9 +38,3 @@ export function homeRegistryOf({ registryId, regions }: RegistrySettings): Regis
 export function homeRegionOf(regions: RegistrySettings['regions']): string {
   return regions === 'any' ? 'us-east-1' : (regions[0] ?? 'us-east-1');
 }
-
-/** The home registry where the configuration names none. */
-export const homeRegistry: RegistryKey = registryKey({
-  account: '000000000000',
-  region: 'us-east-1',
-});

@@ -8,7 +8,7 @@ import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import type { UploadPlace, Uploads } from '../../ports/uploads.ts';
 import { createFileStorage } from '../file-storage.ts';
 import type { UploadBounds } from './open-uploads.ts';
-import { createMemoryShelf } from '../upload-memory.ts';
+import { createMemoryShelf } from '../../../tests/support/rigs/upload-memory.ts';
 import { createUploads } from './uploads.ts';
 
 const minuteMs = 60_000;

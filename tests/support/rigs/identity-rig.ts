@@ -13,7 +13,7 @@ import {
   createTokenService,
   type TokenService,
 } from '../../../src/access/identify/registry-tokens.ts';
-import { homeRegistry } from '../../../src/domain/names/registry.ts';
+import { homeRegistry } from '../samples/home-registry.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';

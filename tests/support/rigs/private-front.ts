@@ -8,7 +8,7 @@ import { createOciHandler, ociErrorReply } from '../../../src/api/oci/handler.ts
 import { createExplainer } from '../../../src/cache/explain/explain.ts';
 import type { Principal } from '../../../src/domain/policy/principal.ts';
 import type { PullRule } from '../../../src/domain/rules/pull-rule.ts';
-import { homeRegistry } from '../../../src/domain/names/registry.ts';
+import { homeRegistry } from '../samples/home-registry.ts';
 import { createRuleSet } from '../../../src/domain/rules/rule-set.ts';
 import { createBodyBuffers } from '../../../src/http/bodies/body-buffers.ts';
 import type { Handler } from '../../../src/http/reply.ts';

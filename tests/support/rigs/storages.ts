@@ -3,7 +3,7 @@ import { nodeFileSystem } from '../../../src/storage/disk/file-system.ts';
 import type { FileSystem } from '../../../src/storage/disk/file-system.ts';
 import { createFileStorage } from '../../../src/storage/file-storage.ts';
 import type { Storage } from '../../../src/storage/file-storage.ts';
-import { createMemoryStorage } from '../../../src/storage/memory-storage.ts';
+import { createMemoryStorage } from './memory-storage.ts';
 import { createFailingFileSystem } from './failing-file-system.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { createPowerCut } from './power-cut.ts';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { describeExitCodes } from './exit-codes.ts';
+import { describeExitCodes } from '../../../src/cli/exit-codes.ts';
 
 /** `docs/cli.md`: every command's help, and the exit codes. */
-export function renderReference(program: Command): string {
+export function renderManual(program: Command): string {
   return [
     '# Command line',
     '',
@@ -11,21 +11,14 @@ export function renderReference(program: Command): string {
     'Data goes to stdout, everything else to stderr. Errors are lines beginning with `error:`, `cause:` and `hint:`; with `-o json` they',
     'are one object, `{"error":{"code","message","cause","hint"}}`. In a checkout `breakwater` is `bin/breakwater.mjs`; README puts it on PATH.',
     '',
-    ...commandsOf(program).flatMap((command) => [
-      `## ${pathOf(command)}`,
-      '',
-      '```text',
-      helpOf(command).trimEnd(),
-      '```',
-      '',
-    ]),
-    '## Exit codes',
-    '',
-    '```text',
-    describeExitCodes().trimEnd(),
-    '```',
-    '',
+    ...commandsOf(program).map((command) => section(pathOf(command), helpOf(command))),
+    section('Exit codes', describeExitCodes()),
   ].join('\n');
+}
+
+/** A heading and what is printed. */
+export function section(heading: string, text: string): string {
+  return `## ${heading}\n\n\`\`\`text\n${text.trimEnd()}\n\`\`\`\n`;
 }
 
 /** The program and every command below it, in the order of the help. */

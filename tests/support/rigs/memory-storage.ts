@@ -1,18 +1,18 @@
 import { createHash } from 'node:crypto';
-import { contiguousUntil } from '../domain/byte-range.ts';
-import type { ByteReader, ByteSpan } from '../domain/byte-source.ts';
-import { algorithmOf, hexOf } from '../domain/names/digest.ts';
-import type { Digest } from '../domain/names/digest.ts';
-import type { BlobStore } from '../ports/blob-store.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Spool, SpoolFile, VerifiedFile } from '../ports/spool.ts';
-import type { Storage } from './file-storage.ts';
-import { byteLengthOf, bytesBetween } from './disk/buffers.ts';
-import { enterSpan, missingIn } from './spool/spans.ts';
-import { systemClock } from '../coordination/system-clock.ts';
+import { contiguousUntil } from '../../../src/domain/byte-range.ts';
+import type { ByteReader, ByteSpan } from '../../../src/domain/byte-source.ts';
+import { algorithmOf, hexOf } from '../../../src/domain/names/digest.ts';
+import type { Digest } from '../../../src/domain/names/digest.ts';
+import type { BlobStore } from '../../../src/ports/blob-store.ts';
+import type { Clock } from '../../../src/ports/clock.ts';
+import type { Spool, SpoolFile, VerifiedFile } from '../../../src/ports/spool.ts';
+import type { Storage } from '../../../src/storage/file-storage.ts';
+import { byteLengthOf, bytesBetween } from '../../../src/storage/disk/buffers.ts';
+import { enterSpan, missingIn } from '../../../src/storage/spool/spans.ts';
+import { systemClock } from '../../../src/coordination/system-clock.ts';
 import { createMemoryShelf } from './upload-memory.ts';
-import { createUploads } from './uploads/uploads.ts';
-import { markVerified, takeoverOf } from './blobs/verified-file.ts';
+import { createUploads } from '../../../src/storage/uploads/uploads.ts';
+import { markVerified, takeoverOf } from '../../../src/storage/blobs/verified-file.ts';
 
 /** A partial that a journal has kept. */
 interface Kept {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { UploadPlace } from '../ports/uploads.ts';
-import { byteLengthOf } from './disk/buffers.ts';
-import type { UploadData, UploadShelf } from './uploads/upload-data.ts';
+import type { UploadPlace } from '../../../src/ports/uploads.ts';
+import { byteLengthOf } from '../../../src/storage/disk/buffers.ts';
+import type { UploadData, UploadShelf } from '../../../src/storage/uploads/upload-data.ts';
 
 /** Uploads of one process's life; `place` makes a blob of the bytes. */
 export function createMemoryShelf(place: (path: string, bytes: Uint8Array) => void): UploadShelf {
