@@ -47,6 +47,12 @@ export interface RequestFrom {
   readonly requestId: string;
 }
 
+/** Who asks for something, and from where. */
+export interface Asker {
+  readonly caller: Caller;
+  readonly from: RequestFrom;
+}
+
 /** Who is asking. Known credentials are answered without waiting. */
 export interface Identifier {
   /**
@@ -61,15 +67,13 @@ export interface Identifier {
   ): Caller | Promise<Caller>;
 }
 
-export interface Question {
-  readonly caller: Caller;
+export interface Question extends Asker {
   readonly action: Action | IdentityAction;
   readonly registry: RegistryKey;
   /** Absent where the action has no repository: listing all, the registry's policy. */
   readonly repository: RepositoryName | undefined;
   /** The rule that leads to the repository, where one does: what its credential fetched is private unless it says so. */
   readonly rule: PullRule | undefined;
-  readonly from: RequestFrom;
   /** ARN of what is asked about where it is no repository: a user. */
   readonly resource?: string;
 }

@@ -82,3 +82,11 @@ export class RegistryError extends Error {
     });
   }
 }
+
+/** That a repository is not there. It reads the same for one that the caller may not see; `because` says in the log which it is. */
+export function repositoryUnknown(name: string, because?: string): RegistryError {
+  return new RegistryError('nameUnknown', 'repository unknown', {
+    detail: { name },
+    ...(because === undefined ? {} : { because }),
+  });
+}

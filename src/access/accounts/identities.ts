@@ -1,17 +1,10 @@
-import type { Principal } from '../../domain/policy/principal.ts';
 import type {
   AccessKeyRow,
   AccountRow,
   PrincipalRow,
   TokenRow,
 } from '../../metadata/contract/access-metadata.ts';
-import type { RequestFrom, Scope } from '../access.ts';
-
-/** Who makes a change: for the audit. Whether they may is decided before. */
-export interface Author {
-  readonly principal: Principal;
-  readonly from: RequestFrom;
-}
+import type { Asker, Scope } from '../access.ts';
 
 /** A key as it is shown, once. */
 export interface NewAccessKey {
@@ -47,7 +40,7 @@ export interface PrincipalKey {
 }
 
 /**
- * Accounts, users, robots, keys and tokens. Changes are answered after their commit, told to the audit, and hold for the next
+ * Accounts, users, robots, keys and tokens; whether the `author` of a change may is decided before. Changes are answered after their commit, told to the audit, and hold for the next
  * request. `undefined` and false: what it is about is not there. Throws `requestInvalid` for bad names and bounds,
  * `conflict` for what is there already and for a third key.
  */
@@ -56,7 +49,7 @@ export interface Identities {
   /** With the first key of its root. */
   createAccount(
     input: { readonly id: string; readonly name: string },
-    author: Author,
+    author: Asker,
   ): Promise<{ readonly account: AccountRow; readonly key: NewAccessKey }>;
 
   listPrincipals(account: string): Promise<readonly PrincipalRow[]>;
@@ -64,19 +57,19 @@ export interface Identities {
   /** `undefined`: no such account. */
   createPrincipal(
     input: Pick<PrincipalRow, 'account' | 'name' | 'kind'>,
-    author: Author,
+    author: Asker,
   ): Promise<PrincipalRow | undefined>;
   /** With its keys, tokens and policies, and all that was made with them. */
   deletePrincipal(
     input: { readonly account: string; readonly name: string },
-    author: Author,
+    author: Asker,
   ): Promise<boolean>;
 
   listAccessKeys(owner: PrincipalKey): Promise<readonly AccessKey[]>;
   /** Without `lifetimeMs` the key has no end. */
   createAccessKey(
     input: PrincipalKey & { readonly lifetimeMs?: number | undefined },
-    author: Author,
+    author: Asker,
   ): Promise<NewAccessKey | undefined>;
   /**
    * A new key beside the old one, or with `revoke` in the place of all that the owner has. The home account's root gets another
@@ -84,10 +77,10 @@ export interface Identities {
    */
   rotateAccessKey(
     input: PrincipalKey & { readonly revoke: boolean; readonly lifetimeMs?: number | undefined },
-    author: Author,
+    author: Asker,
   ): Promise<RotatedAccessKey | undefined>;
   /** False too where the key is another principal's. */
-  deleteAccessKey(input: PrincipalKey & { readonly id: string }, author: Author): Promise<boolean>;
+  deleteAccessKey(input: PrincipalKey & { readonly id: string }, author: Asker): Promise<boolean>;
 
   listTokens(owner: PrincipalKey): Promise<readonly Token[]>;
   /** `scopes` as `repository:<pattern>:<rights>`; none: all that the principal may. */
@@ -98,11 +91,11 @@ export interface Identities {
       /** Absent: `tokenLifetime.defaultMs`. */
       readonly lifetimeMs?: number | undefined;
     },
-    author: Author,
+    author: Asker,
   ): Promise<NewToken | undefined>;
   deleteToken(
     input: PrincipalKey & { readonly tokenName: string },
-    author: Author,
+    author: Asker,
   ): Promise<boolean>;
 }
 

@@ -1,4 +1,4 @@
-import { describePrincipal, isAccountId, isPrincipalName } from '../../domain/policy/principal.ts';
+import { isAccountId, isPrincipalName } from '../../domain/policy/principal.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
 import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -10,11 +10,11 @@ import type {
   TokenRow,
 } from '../../metadata/contract/access-metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Audit } from '../access.ts';
+import type { Asker, Audit } from '../access.ts';
+import { changeOf } from '../audit/audit-entry.ts';
 import type { Administrator } from './administrator.ts';
 import type {
   AccessKey,
-  Author,
   Identities,
   NewAccessKey,
   PrincipalKey,
@@ -125,7 +125,7 @@ function keyChanges(options: IdentitiesOptions): KeyChanges {
 async function deleteAccessKey(
   options: IdentitiesOptions,
   { id, ...owner }: PrincipalKey & { readonly id: string },
-  author: Author,
+  author: Asker,
 ): Promise<boolean> {
   if (!(await options.metadata.deleteAccessKey({ id }))) return false;
   keyChanged(options, author, identityActions.deleteAccessKey, owner, id);
@@ -135,7 +135,7 @@ async function deleteAccessKey(
 async function rotateAccessKey(
   options: IdentitiesOptions,
   { revoke, lifetimeMs, ...owner }: Parameters<Identities['rotateAccessKey']>[0],
-  author: Author,
+  author: Asker,
 ): Promise<RotatedAccessKey | undefined> {
   const { metadata, administrator, home, clock } = options;
   const before = await metadata.listAccessKeys(owner.account, owner.name);
@@ -174,7 +174,7 @@ async function rotateAccessKey(
 async function createAccessKey(
   options: IdentitiesOptions,
   { account, name, lifetimeMs }: Parameters<Identities['createAccessKey']>[0],
-  author: Author,
+  author: Asker,
 ): Promise<NewAccessKey | undefined> {
   const { metadata, keys, clock } = options;
   checkLifetime(lifetimeMs);
@@ -298,25 +298,17 @@ interface Change {
   readonly detail?: Readonly<Record<string, string | number | boolean>>;
 }
 
-function changed({ home, audit, onChange }: IdentitiesOptions, author: Author, it: Change): void {
+function changed({ home, audit, onChange }: IdentitiesOptions, author: Asker, it: Change): void {
   onChange();
   const { region } = registryOf(home);
-  audit.record({
-    kind: 'change',
-    principal: describePrincipal(author.principal),
-    action: it.action,
-    resource: it.resource,
-    registry: registryKey({ account: it.account, region }),
-    outcome: 'allowed',
-    address: author.from.address,
-    requestId: author.from.requestId,
-    detail: it.detail ?? {},
-  });
+  const { action, resource, account, detail } = it;
+  const registry = registryKey({ account, region });
+  audit.record(changeOf(author, action, { registry, resource }, detail));
 }
 
 function keyChanged(
   options: IdentitiesOptions,
-  author: Author,
+  author: Asker,
   action: IdentityAction,
   owner: PrincipalKey,
   id: string,

@@ -1,18 +1,18 @@
 import type { Action } from '../../domain/policy/access-action.ts';
 import { actions } from '../../domain/policy/access-action.ts';
-import { RegistryError } from '../../domain/errors.ts';
+import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
 import { parsePolicy } from '../../domain/policy/parser.ts';
-import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
+import { arnOf } from '../../domain/policy/principal.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { registryKey, registryOf } from '../../domain/names/registry.ts';
 import type { IdentityPolicyRow } from '../../metadata/contract/access-metadata.ts';
 import type { Metadata, RepositoryKey } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Audit } from '../access.ts';
+import type { Asker, Audit } from '../access.ts';
+import { changeOf } from '../audit/audit-entry.ts';
 import type { PolicyAuthorizer } from '../authorize/authorizer.ts';
-import type { Author } from './identities.ts';
 
 /** Of one principal; IAM bounds their size, which ten of the longest are beyond. */
 export const identityPoliciesMax = 10;
@@ -33,24 +33,24 @@ export interface Policies {
   repositoryPolicy(key: RepositoryKey): Promise<string | undefined>;
   setRepositoryPolicy(
     input: RepositoryKey & { readonly text: string },
-    author: Author,
+    author: Asker,
   ): Promise<void>;
-  deleteRepositoryPolicy(key: RepositoryKey, author: Author): Promise<string | undefined>;
+  deleteRepositoryPolicy(key: RepositoryKey, author: Asker): Promise<string | undefined>;
 
   registryPolicy(registry: RegistryKey): Promise<string | undefined>;
   setRegistryPolicy(
     input: { readonly registry: RegistryKey; readonly text: string },
-    author: Author,
+    author: Asker,
   ): Promise<void>;
-  deleteRegistryPolicy(registry: RegistryKey, author: Author): Promise<string | undefined>;
+  deleteRegistryPolicy(registry: RegistryKey, author: Asker): Promise<string | undefined>;
 
   identityPolicies(account: string, principal: string): Promise<readonly IdentityPolicyRow[]>;
   /** Puts or replaces; `conflict` beyond ten. */
   putIdentityPolicy(
     input: IdentityPolicyKey & { readonly text: string },
-    author: Author,
+    author: Asker,
   ): Promise<IdentityPolicyRow>;
-  deleteIdentityPolicy(key: IdentityPolicyKey, author: Author): Promise<boolean>;
+  deleteIdentityPolicy(key: IdentityPolicyKey, author: Asker): Promise<boolean>;
 }
 
 export interface PoliciesOptions {
@@ -90,18 +90,19 @@ function repositoryPolicies({
 > {
   const read = async (key: RepositoryKey): Promise<string | undefined> => {
     const row = await metadata.findRepository(key);
-    if (row === undefined) throw noRepository(key);
+    if (row === undefined) throw repositoryUnknown(key.repository);
     return row.policy;
   };
   const write = async (key: RepositoryKey, text: string | undefined): Promise<void> => {
     try {
-      if (!(await metadata.setRepositoryPolicy({ ...key, text }))) throw noRepository(key);
+      if (!(await metadata.setRepositoryPolicy({ ...key, text })))
+        throw repositoryUnknown(key.repository);
     } finally {
       authorizer.forget(key.registry, key.repository);
     }
   };
-  const told = (key: RepositoryKey, action: Action, author: Author): void =>
-    tell(audit, author, { action, registry: key.registry, resource: key.repository });
+  const told = (key: RepositoryKey, action: Action, author: Asker): void =>
+    audit.record(changeOf(author, action, { registry: key.registry, resource: key.repository }));
   return {
     repositoryPolicy: read,
     async setRepositoryPolicy({ registry, repository, text }, author) {
@@ -136,8 +137,8 @@ function registryPolicies({
       authorizer.reset();
     }
   };
-  const told = (registry: RegistryKey, action: Action, author: Author): void =>
-    tell(audit, author, { action, registry, resource: '' });
+  const told = (registry: RegistryKey, action: Action, author: Asker): void =>
+    audit.record(changeOf(author, action, { registry, resource: '' }));
   return {
     registryPolicy: (registry) => metadata.findRegistryPolicy(registry),
     async setRegistryPolicy({ registry, text }, author) {
@@ -169,14 +170,11 @@ function identityPolicies({
     if ((await metadata.findPrincipal(account, principal)) === undefined)
       throw noPrincipal(account, principal);
   };
-  const told = (key: IdentityPolicyKey, action: IdentityAction, author: Author): void => {
+  const told = (key: IdentityPolicyKey, action: IdentityAction, author: Asker): void => {
     const { region } = registryOf(home());
-    tell(audit, author, {
-      action,
-      registry: registryKey({ account: key.account, region }),
-      resource: key.principal,
-      policy: key.name,
-    });
+    const registry = registryKey({ account: key.account, region });
+    const subject = { registry, resource: key.principal };
+    audit.record(changeOf(author, action, subject, { policy: key.name }));
   };
   const put = async (row: IdentityPolicyRow): Promise<void> => {
     const { account, principal, name } = row;
@@ -226,35 +224,7 @@ function identityPolicies({
   };
 }
 
-function noRepository({ repository }: RepositoryKey): RegistryError {
-  return new RegistryError('nameUnknown', 'repository unknown', { detail: { name: repository } });
-}
-
 function noPrincipal(account: string, name: string): RegistryError {
   const arn = arnOf({ kind: 'user', account, name });
   return new RegistryError('nameUnknown', `there is no ${arn}`);
-}
-
-function tell(
-  audit: Audit,
-  { principal, from }: Author,
-  change: {
-    readonly action: Action | IdentityAction;
-    readonly registry: RegistryKey;
-    readonly resource: string;
-    readonly policy?: string;
-  },
-): void {
-  const { action, registry, resource, policy } = change;
-  audit.record({
-    kind: 'change',
-    principal: describePrincipal(principal),
-    action,
-    resource,
-    registry,
-    outcome: 'allowed',
-    address: from.address,
-    requestId: from.requestId,
-    detail: policy === undefined ? {} : { policy },
-  });
 }

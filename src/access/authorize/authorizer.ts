@@ -11,6 +11,7 @@ import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { anonymousCaller } from '../access.ts';
 import type { Audit, Authorizer, PullRights, Question, Verdict } from '../access.ts';
+import { denialOf } from '../audit/audit-entry.ts';
 import type { AnonymousSettings } from './anonymous.ts';
 import { admitAnonymous } from './anonymous.ts';
 import { conditionContext } from './context.ts';
@@ -46,8 +47,11 @@ export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
     (question, facts) => judgePull(question, (asked) => judgeNow(asked, facts)),
     numberOf,
   );
-  const deny = (question: Question, verdict: Verdict): void =>
-    audit.record(denialOf(question, verdict));
+  const deny = (question: Question, { because }: Verdict): void => {
+    const { action, registry, repository, resource } = question;
+    const subject = { registry, resource: repository ?? resource ?? '' };
+    audit.record(denialOf(question, action, subject, because));
+  };
 
   const pullRights = (question: Question, facts: Facts): PullRights => {
     const rights = decidePull.of(question, facts);
@@ -265,18 +269,4 @@ function explainDecision(question: Question, { reason, by }: AccessDecision): st
     case 'noStatement':
       return `no statement of a policy allows ${question.action} to ${arnOf(principal) ?? 'anonymous'}`;
   }
-}
-
-function denialOf(question: Question, verdict: Verdict): Parameters<Audit['record']>[0] {
-  return {
-    kind: 'denial',
-    principal: describePrincipal(question.caller.principal),
-    action: question.action,
-    resource: question.repository ?? question.resource ?? '',
-    registry: question.registry,
-    outcome: 'denied',
-    address: question.from.address,
-    requestId: question.from.requestId,
-    detail: { because: verdict.because },
-  };
 }

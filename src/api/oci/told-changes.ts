@@ -1,10 +1,12 @@
-import type { Audit, AuditEntry, Caller } from '../../access/access.ts';
+import type { Asker, Audit, Caller } from '../../access/access.ts';
+import { changeOf, denialOf } from '../../access/audit/audit-entry.ts';
+import { requestFrom } from '../../access/identify/request-from.ts';
 import type { MadeRepositories } from '../../cache/memory/made-repositories.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import type { Action } from '../../domain/policy/access-action.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { describePrincipal } from '../../domain/policy/principal.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
@@ -49,35 +51,26 @@ export function createToldChanges({ audit, made }: ToldChangesParts): ToldChange
       if (digest === undefined) return;
       const list = tags.length === 0 ? {} : { tags: tags.join(' ').slice(0, tagsCharactersMax) };
       const detail = { digest, ...list, ...(from === undefined ? {} : { mountedFrom: from }) };
-      audit.record(entryOf(asked, action, { kind: 'change', outcome: 'allowed', detail }));
+      audit.record(changeOf(askerOf(asked), action, subjectOf(asked), detail));
     },
     refused: (asked, action, error) => {
       if (!(error instanceof RegistryError) || error.code !== 'denied') return;
       const because = error.detail?.['because'];
-      const detail = { because: typeof because === 'string' ? because : error.message };
-      audit.record(entryOf(asked, action, { kind: 'denial', outcome: 'denied', detail }));
+      const why = typeof because === 'string' ? because : error.message;
+      audit.record(denialOf(askerOf(asked), action, subjectOf(asked), why));
     },
     made: (asked, since, by) => {
       const { registry, target } = asked.plan;
       if (!made.take({ registry, repository: target.repository }, since)) return;
-      const what = { kind: 'change', outcome: 'allowed', detail: { by } } as const;
-      audit.record(entryOf(asked, actions.createRepository, what));
+      audit.record(changeOf(askerOf(asked), actions.createRepository, subjectOf(asked), { by }));
     },
   };
 }
 
-function entryOf(
-  { plan, caller, request }: Asked,
-  action: string,
-  what: Pick<AuditEntry, 'kind' | 'outcome' | 'detail'>,
-): AuditEntry {
-  return {
-    ...what,
-    principal: describePrincipal(caller.principal),
-    action,
-    resource: plan.target.repository,
-    registry: plan.registry,
-    address: request.clientAddress,
-    requestId: request.id,
-  };
+function askerOf({ caller, request }: Asked): Asker {
+  return { caller, from: requestFrom(request) };
+}
+
+function subjectOf({ plan }: Asked): { readonly registry: RegistryKey; readonly resource: string } {
+  return { registry: plan.registry, resource: plan.target.repository };
 }

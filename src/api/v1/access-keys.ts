@@ -46,7 +46,7 @@ export function accessKeyEndpoints({ admission, identities }: AccessKeyParts): r
         const owner = admission.owner(input, asker);
         await admission.requireIdentity(asker, identityActions.createAccessKey, owner);
         const lifetimeMs = millisecondsOf(expiresInSeconds);
-        const made = await identities.createAccessKey({ ...owner, lifetimeMs }, asker.author);
+        const made = await identities.createAccessKey({ ...owner, lifetimeMs }, asker);
         if (made === undefined) throw unknownOwner(owner);
         return viewNewAccessKey(made);
       },
@@ -70,7 +70,7 @@ export function accessKeyEndpoints({ admission, identities }: AccessKeyParts): r
           await admission.requireIdentity(asker, identityActions.deleteAccessKey, owner);
         const lifetimeMs = millisecondsOf(expiresInSeconds);
         const wanted = { ...owner, revoke, lifetimeMs };
-        const rotated = await identities.rotateAccessKey(wanted, asker.author);
+        const rotated = await identities.rotateAccessKey(wanted, asker);
         if (rotated === undefined) throw unknownOwner(owner);
         const { revoked, kept, file = null } = rotated;
         return { ...viewNewAccessKey(rotated), revoked, kept, file };
@@ -86,7 +86,7 @@ export function accessKeyEndpoints({ admission, identities }: AccessKeyParts): r
         const owner = admission.owner(input, asker);
         await admission.requireIdentity(asker, identityActions.deleteAccessKey, owner);
         const { id } = input;
-        if (!(await identities.deleteAccessKey({ ...owner, id }, asker.author)))
+        if (!(await identities.deleteAccessKey({ ...owner, id }, asker)))
           throw unknownOwner(owner, `access key ${id}`);
       },
     }),

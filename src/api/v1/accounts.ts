@@ -90,10 +90,10 @@ export function accountEndpoints(parts: AccountParts): readonly Endpoint[] {
         name: fields.name,
       }),
       output: outputs.newAccount,
-      answer: async ({ input, author }) => {
+      answer: async ({ input, ...asker }) => {
         const { account, key } = await identities.createAccount(
           { id: input.account, name: input.name },
-          author,
+          asker,
         );
         return { ...viewAccount(account), key: viewNewAccessKey(key) };
       },

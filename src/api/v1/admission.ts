@@ -1,7 +1,8 @@
 import type { Audit, Authorizer, Caller, Question } from '../../access/access.ts';
+import { denialOf } from '../../access/audit/audit-entry.ts';
 import type { Action } from '../../domain/policy/access-action.ts';
 import { actions } from '../../domain/policy/access-action.ts';
-import { RegistryError } from '../../domain/errors.ts';
+import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { isAllowed } from '../../domain/rules/name-pattern.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
@@ -149,10 +150,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
       if (verdict.allowed) return;
       const { because } = verdict;
       if (await maySee(asker, key, repository)) throw refused(action, because);
-      throw new RegistryError('nameUnknown', 'repository unknown', {
-        detail: { name: repository },
-        because,
-      });
+      throw repositoryUnknown(repository, because);
     },
     async requireInRegistry(asker, action, key, target) {
       const repository = target?.repository;
@@ -198,7 +196,7 @@ export function refuseRegistryClient(
 /** A refusal that no policy decided. */
 export function recordDenial(
   audit: Audit,
-  { principal, from }: Pick<Asker, 'principal' | 'from'>,
+  asker: Asker,
   what: {
     readonly action: string;
     readonly resource: string;
@@ -206,16 +204,7 @@ export function recordDenial(
     readonly because: string;
   },
 ): void {
-  const { because, ...rest } = what;
-  audit.record({
-    ...rest,
-    kind: 'denial',
-    principal: describePrincipal(principal),
-    outcome: 'denied',
-    address: from.address,
-    requestId: from.requestId,
-    detail: { because },
-  });
+  audit.record(denialOf(asker, what.action, what, what.because));
 }
 
 function ownerOf(

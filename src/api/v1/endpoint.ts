@@ -1,6 +1,5 @@
 import type * as z from 'zod';
-import type { Caller, RequestFrom } from '../../access/access.ts';
-import type { Author } from '../../access/accounts/identities.ts';
+import type { Asker as KnownAsker } from '../../access/access.ts';
 import type { Principal } from '../../domain/policy/principal.ts';
 import type { Incoming } from '../../http/reply.ts';
 import { readJson, readQuery } from './input.ts';
@@ -9,12 +8,8 @@ import { readJson, readQuery } from './input.ts';
 export type KnownPrincipal = Exclude<Principal, { readonly kind: 'anonymous' }>;
 
 /** Who asks an endpoint, and from where. */
-export interface Asker {
-  readonly caller: Caller;
+export interface Asker extends KnownAsker {
   readonly principal: KnownPrincipal;
-  readonly from: RequestFrom;
-  /** The same for those who make changes. */
-  readonly author: Author;
 }
 
 export interface Asked<Input> extends Asker {

@@ -7,7 +7,7 @@ import { manifestCountsFor, tagCountsFor } from '../../cache/whose-bytes.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import type { ImageDetailView, ImageView, TagView } from '../../contract/access-view.ts';
 import type { Digest } from '../../domain/names/digest.ts';
-import { RegistryError } from '../../domain/errors.ts';
+import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import type { Reference } from '../../domain/names/reference.ts';
 import { formatReference, parseReference } from '../../domain/names/reference.ts';
@@ -118,7 +118,7 @@ function oneImageEndpoints(parts: ImageParts): readonly Endpoint[] {
         await admission.require(asker, actions.delete, place);
         const deleted = await pushes.deleteManifest({ ...place, reference: { kind: 'tag', tag } });
         const { digest } = deleted;
-        told(parts, asker.author, actions.delete, place, { tag, digest });
+        told(parts, asker, actions.delete, place, { tag, digest });
         return { repository: place.target.repository, ...deleted };
       },
     }),
@@ -156,7 +156,7 @@ function oneImageEndpoints(parts: ImageParts): readonly Endpoint[] {
           reference: { kind: 'digest', digest },
         });
         const tags = deleted.tags.join(' ');
-        told(parts, asker.author, actions.delete, place, { digest, tags });
+        told(parts, asker, actions.delete, place, { digest, tags });
         return { repository: place.target.repository, ...deleted };
       },
     }),
@@ -184,7 +184,7 @@ async function heldKey(
 ): Promise<RepositoryKey> {
   const key = { registry, repository };
   if ((await metadata.findRepository(key)) !== undefined) return key;
-  throw new RegistryError('nameUnknown', 'repository unknown', { detail: { name: repository } });
+  throw repositoryUnknown(repository);
 }
 
 function readReference(text: string): Reference {

@@ -94,7 +94,7 @@ function identityPolicyEndpoints({ admission, policies }: PolicyParts): readonly
         await admission.requireIdentity(asker, identityActions.putUserPolicy, owner);
         const row = await policies.putIdentityPolicy(
           { account: owner.account, principal: owner.name, name: input.name, text: input.policy },
-          asker.author,
+          asker,
         );
         return viewIdentityPolicy(row);
       },
@@ -109,7 +109,7 @@ function identityPolicyEndpoints({ admission, policies }: PolicyParts): readonly
         const owner = ownerOf(input, asker.principal.account);
         await admission.requireIdentity(asker, identityActions.deleteUserPolicy, owner);
         const key = { account: owner.account, principal: owner.name, name };
-        if (!(await policies.deleteIdentityPolicy(key, asker.author)))
+        if (!(await policies.deleteIdentityPolicy(key, asker)))
           throw unknownOwner(owner, `policy ${name}`);
       },
     }),
@@ -151,7 +151,7 @@ function repositoryPolicyEndpoints({ admission, policies }: PolicyParts): readon
         await admission.require(asker, actions.setRepositoryPolicy, place);
         const { registry, target } = place;
         const { repository } = target;
-        await policies.setRepositoryPolicy({ registry, repository, text: policy }, asker.author);
+        await policies.setRepositoryPolicy({ registry, repository, text: policy }, asker);
         return { account: registryOf(registry).account, repository, policy };
       },
     }),
@@ -167,7 +167,7 @@ function repositoryPolicyEndpoints({ admission, policies }: PolicyParts): readon
         const { registry, target } = place;
         const { repository } = target;
         const key = { registry, repository };
-        if ((await policies.deleteRepositoryPolicy(key, asker.author)) === undefined)
+        if ((await policies.deleteRepositoryPolicy(key, asker)) === undefined)
           throw noPolicy(repository);
       },
     }),
@@ -201,7 +201,7 @@ function registryPolicyEndpoints({ admission, policies }: PolicyParts): readonly
       answer: async ({ input: { policy, ...input }, ...asker }) => {
         const registry = admission.registry(input, asker);
         await admission.requireInRegistry(asker, actions.putRegistryPolicy, registry);
-        await policies.setRegistryPolicy({ registry, text: policy }, asker.author);
+        await policies.setRegistryPolicy({ registry, text: policy }, asker);
         return { ...registryOf(registry), policy };
       },
     }),
@@ -214,7 +214,7 @@ function registryPolicyEndpoints({ admission, policies }: PolicyParts): readonly
       answer: async ({ input, ...asker }) => {
         const registry = admission.registry(input, asker);
         await admission.requireInRegistry(asker, actions.deleteRegistryPolicy, registry);
-        if ((await policies.deleteRegistryPolicy(registry, asker.author)) === undefined)
+        if ((await policies.deleteRegistryPolicy(registry, asker)) === undefined)
           throw noPolicy(`the registry ${registry}`);
       },
     }),

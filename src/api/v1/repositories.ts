@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import type { Audit } from '../../access/access.ts';
+import type { Asker, Audit } from '../../access/access.ts';
+import { changeOf } from '../../access/audit/audit-entry.ts';
 import type { PolicyAuthorizer } from '../../access/authorize/authorizer.ts';
-import type { Author } from '../../access/accounts/identities.ts';
 import type { VisibleRepositories } from '../../access/authorize/visible-repositories.ts';
 import type { Pushes } from '../../cache/push/pushes.ts';
 import type { RepositorySettings } from '../../cache/push/repository-settings.ts';
@@ -9,8 +9,7 @@ import { requireTagMutability } from '../../cache/push/repository-settings.ts';
 import type { Action } from '../../domain/policy/access-action.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import type { RepositoryView } from '../../contract/access-view.ts';
-import { RegistryError } from '../../domain/errors.ts';
-import { describePrincipal } from '../../domain/policy/principal.ts';
+import { repositoryUnknown } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { registryOf, repositoryArn } from '../../domain/names/registry.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
@@ -112,7 +111,7 @@ function changeEndpoints(parts: RepositoryParts): readonly Endpoint[] {
           ...where,
           ...(tagMutability === undefined ? {} : { tagMutability }),
         });
-        told(parts, asker.author, actions.createRepository, where);
+        told(parts, asker, actions.createRepository, where);
         return readRepository(parts, where);
       },
     }),
@@ -126,7 +125,7 @@ function changeEndpoints(parts: RepositoryParts): readonly Endpoint[] {
         const where = admission.place(input, asker);
         await admission.require(asker, actions.setTagMutability, where);
         await settings.setTagMutability({ ...where, tagMutability });
-        told(parts, asker.author, actions.setTagMutability, where, {
+        told(parts, asker, actions.setTagMutability, where, {
           mode: tagMutability.mode,
           exclusions: tagMutability.exclusions.join(' '),
         });
@@ -143,7 +142,7 @@ function changeEndpoints(parts: RepositoryParts): readonly Endpoint[] {
         const where = admission.place(input, asker);
         await admission.require(asker, actions.deleteRepository, where);
         await pushes.deleteRepository({ ...where, force });
-        told(parts, asker.author, actions.deleteRepository, where, { force });
+        told(parts, asker, actions.deleteRepository, where, { force });
       },
     }),
   ];
@@ -154,8 +153,7 @@ async function readRepository(
   { registry, target: { repository } }: Place,
 ): Promise<RepositoryView> {
   const row = await parts.metadata.findRepository({ registry, repository });
-  if (row === undefined)
-    throw new RegistryError('nameUnknown', 'repository unknown', { detail: { name: repository } });
+  if (row === undefined) throw repositoryUnknown(repository);
   return viewRepository(registry, { ...row, name: repository }, parts);
 }
 
@@ -180,21 +178,11 @@ function viewRepository(
 /** The audit's entry of a change that was made, and what remembered the repository forgets it. */
 export function told(
   { audit, authorizer }: Pick<RepositoryParts, 'audit' | 'authorizer'>,
-  { principal, from }: Author,
+  asker: Asker,
   action: Action,
   { registry, target: { repository } }: Place,
   detail: Readonly<Record<string, string | number | boolean>> = {},
 ): void {
   authorizer.forget(registry, repository);
-  audit.record({
-    kind: 'change',
-    principal: describePrincipal(principal),
-    action,
-    resource: repository,
-    registry,
-    outcome: 'allowed',
-    address: from.address,
-    requestId: from.requestId,
-    detail,
-  });
+  audit.record(changeOf(asker, action, { registry, resource: repository }, detail));
 }

@@ -56,7 +56,7 @@ export function tokenEndpoints({ admission, identities }: TokenParts): readonly 
             scopes,
             lifetimeMs: expiresInSeconds === undefined ? undefined : expiresInSeconds * 1000,
           },
-          asker.author,
+          asker,
         );
         if (made === undefined) throw unknownOwner(owner);
         return { ...viewToken(made.token), token: made.secret };
@@ -71,7 +71,7 @@ export function tokenEndpoints({ admission, identities }: TokenParts): readonly 
       answer: async ({ input, ...asker }) => {
         const owner = admission.owner(input, asker);
         await admission.requireIdentity(asker, identityActions.deleteToken, owner);
-        if (!(await identities.deleteToken({ ...owner, tokenName: input.name }, asker.author)))
+        if (!(await identities.deleteToken({ ...owner, tokenName: input.name }, asker)))
           throw unknownOwner(owner, `token ${input.name}`);
       },
     }),

@@ -55,7 +55,7 @@ export function userEndpoints({ admission, identities }: UserParts): readonly En
       answer: async ({ input: { name, kind, account: asked }, ...asker }) => {
         const account = asked ?? asker.principal.account;
         await admission.requireIdentity(asker, identityActions.createUser, { account, name });
-        const made = await identities.createPrincipal({ account, name, kind }, asker.author);
+        const made = await identities.createPrincipal({ account, name, kind }, asker);
         if (made === undefined)
           throw new RegistryError('nameUnknown', `there is no account ${account}`);
         return viewUser(made);
@@ -70,7 +70,7 @@ export function userEndpoints({ admission, identities }: UserParts): readonly En
       answer: async ({ input, ...asker }) => {
         const owner = { account: input.account ?? asker.principal.account, name: input.name };
         await admission.requireIdentity(asker, identityActions.deleteUser, owner);
-        if (!(await identities.deletePrincipal(owner, asker.author))) throw unknownOwner(owner);
+        if (!(await identities.deletePrincipal(owner, asker))) throw unknownOwner(owner);
       },
     }),
   ];

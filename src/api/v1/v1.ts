@@ -167,7 +167,7 @@ async function identify(request: Incoming, { identifier }: ApiParts): Promise<As
         hint: 'send an access key as Basic (the key of dataDir/credentials, or a user’s), or a token as Bearer',
       },
     });
-  return { caller, principal, from, author: { principal, from } };
+  return { caller, principal, from };
 }
 
 interface Refusing {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
-import { RegistryError } from '../../domain/errors.ts';
+import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import { noRuleText } from '../../domain/rules/no-rule.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../../ports/upstream.ts';
@@ -237,10 +237,10 @@ export function createTagLister(parts: Parts): TagLister {
     const detail = isRuled(request) ? 'held only' : 'no rule';
     if (isHere) return { ...ours, outcome: { verdict: 'hit', detail } };
     const { repository } = request.target;
-    const message = isRuled(request)
-      ? 'repository unknown'
-      : `not here, and ${noRuleText(repository)}`;
-    throw new RegistryError('nameUnknown', message, { detail: { name: repository } });
+    if (isRuled(request)) throw repositoryUnknown(repository);
+    throw new RegistryError('nameUnknown', `not here, and ${noRuleText(repository)}`, {
+      detail: { name: repository },
+    });
   }
 
   return {

@@ -1,4 +1,4 @@
-import { RegistryError } from '../../domain/errors.ts';
+import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -91,8 +91,7 @@ export function createDeletions(parts: {
       const result = await changing(request, 'deleteRepository', () =>
         metadata.deleteRepository({ ...repositoryKey(request), force }),
       );
-      if (result === 'notFound')
-        throw new RegistryError('nameUnknown', 'repository unknown', { detail: { name } });
+      if (result === 'notFound') throw repositoryUnknown(name);
       if (result === 'notEmpty')
         throw new RegistryError('conflict', 'the repository holds manifests: force deletes them', {
           detail: { name, hint: 'force' },

@@ -1,4 +1,4 @@
-import { RegistryError } from '../../domain/errors.ts';
+import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { tagMutabilityProblem } from '../../domain/names/tag-mutability.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
@@ -24,9 +24,7 @@ export function createRepositorySettings({
       const { tagMutability } = request;
       requireTagMutability(tagMutability);
       if (!(await metadata.setTagMutability({ ...repositoryKey(request), tagMutability })))
-        throw new RegistryError('nameUnknown', 'repository unknown', {
-          detail: { name: request.target.repository },
-        });
+        throw repositoryUnknown(request.target.repository);
       changes.note(request);
     },
   };

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AuditEntry, RequestFrom } from '../../../src/access/access.ts';
+import type { Asker, AuditEntry, RequestFrom } from '../../../src/access/access.ts';
 import { newKeyPair, type KeyPair } from '../../../src/access/secrets/credentials.ts';
 import { createIdentifier, type OpenIdentifier } from '../../../src/access/identify/identifier.ts';
-import type { Author, Identities } from '../../../src/access/accounts/identities.ts';
+import type { Identities } from '../../../src/access/accounts/identities.ts';
 import { openKeyStore, type KeyStore } from '../../../src/access/secrets/key-store.ts';
 import { createOidc, type JwtIssuer } from '../../../src/access/identify/oidc.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
@@ -30,7 +30,7 @@ export interface IdentityRig extends AsyncDisposable {
   readonly identities: Identities;
   readonly identifier: OpenIdentifier;
   readonly administrator: KeyPair;
-  readonly author: Author;
+  readonly author: Asker;
   /** What was told to the audit, in its order. */
   readonly audited: AuditEntry[];
   /** Holds up what the identifier reads of a principal. */
@@ -107,7 +107,14 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     get administrator() {
       return administrator;
     },
-    author: { principal: { kind: 'administrator', account: homeAccount }, from: from() },
+    author: {
+      caller: {
+        principal: { kind: 'administrator', account: homeAccount },
+        via: 'key',
+        scopes: undefined,
+      },
+      from: from(),
+    },
     audited,
     get pause() {
       return live.pause;
