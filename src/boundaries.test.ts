@@ -28,7 +28,6 @@ const fullFolders: Readonly<Record<string, number>> = {
 /** Functions that are still too long, with their lines at most. Whoever opens one takes it out; none is put in. */
 const longFunctions: Readonly<Record<string, number>> = {
   createAdmission: 82,
-  createAuthorizer: 71,
   createBatches: 75,
   createBlobPuller: 297,
   createBlobPushes: 148,

@@ -8,6 +8,7 @@ import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
 import { registryOf, repositoryArn } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import type { StoredRepository } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { anonymousCaller } from '../access.ts';
 import type { Audit, Authorizer, PullRights, Question, Verdict } from '../access.ts';
@@ -16,7 +17,7 @@ import type { AnonymousSettings } from './anonymous.ts';
 import { admitAnonymous } from './anonymous.ts';
 import { conditionContext } from './context.ts';
 import { noPolicies } from './documents.ts';
-import type { Facts, PolicyMetadata } from './facts.ts';
+import type { Facts, FactSource, PolicyMetadata } from './facts.ts';
 import { createFacts } from './facts.ts';
 import { admitScopes } from './scopes.ts';
 
@@ -37,78 +38,98 @@ export interface PolicyAuthorizer extends Authorizer {
 
 /** Decides by policies that are kept in memory; a decision made of the same rows is not made twice. */
 export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
-  const { settings, clock, audit } = options;
-  const rows = createFacts(options.metadata, clock, () => settings().regions);
-  const numberOf = numberObjects();
-  const judgeNow = (question: Question, facts: Facts): Verdict =>
-    judge(question, facts, settings(), clock.now());
-  const decide = rememberDecisions(judgeNow, numberOf);
-  const decidePull = rememberDecisions(
-    (question, facts) => judgePull(question, (asked) => judgeNow(asked, facts)),
-    numberOf,
-  );
-  const deny = (question: Question, { because }: Verdict): void => {
-    const { action, registry, repository, resource } = question;
-    const subject = { registry, resource: repository ?? resource ?? '' };
-    audit.record(denialOf(question, action, subject, because));
-  };
-
-  const pullRights = (question: Question, facts: Facts): PullRights => {
-    const rights = decidePull.of(question, facts);
-    if (!rights.pulls.allowed) deny(question, rights.pulls);
-    return rights;
-  };
-  const ask = (
-    question: Question,
-    told: (verdict: Verdict, facts: Facts | undefined) => void,
-  ): Verdict | Promise<Verdict> => {
-    const answer = (facts: Facts): Verdict => {
-      const verdict = decide.of(question, facts);
-      told(verdict, facts);
-      return verdict;
-    };
-    const outside = admitScopes(question);
-    if (outside !== undefined) {
-      told(outside, undefined);
-      return outside;
-    }
-    const facts = rows.gather(question);
-    return facts instanceof Promise ? facts.then(answer) : answer(facts);
-  };
+  const judging = createJudging(options);
+  const { facts, decide, decidePull } = judging;
   return {
-    may: (question) =>
-      ask(question, (verdict, facts) => {
-        if (!verdict.allowed) deny(question, verdict);
-        else if (facts !== undefined) rows.noteUse(question, facts);
-      }),
-    pullRights(question) {
-      const outside = admitScopes(question);
-      if (outside !== undefined) {
-        deny(question, outside);
-        return { pulls: outside, imports: outside, makes: outside };
-      }
-      const facts = rows.gather(question);
-      return facts instanceof Promise
-        ? facts.then((gathered) => pullRights(question, gathered))
-        : pullRights(question, facts);
-    },
-    explain(question, row) {
-      if (row === undefined) return ask(question, () => {});
-      const outside = admitScopes(question);
-      if (outside !== undefined) return outside;
-      // A listing asks about each repository once: what is remembered for pulls stays so.
-      const facts = rows.gather(question, row);
-      return facts instanceof Promise
-        ? facts.then((gathered) => judgeNow(question, gathered))
-        : judgeNow(question, facts);
-    },
-    forget: (registry, repository) => rows.forget(registry, repository),
+    may: (question) => may(judging, question),
+    pullRights: (question) => pullRights(judging, question),
+    explain: (question, row) => explain(judging, question, row),
+    forget: (registry, repository) => facts.forget(registry, repository),
     reset() {
-      rows.reset();
+      facts.reset();
       decide.clear();
       decidePull.clear();
     },
   };
+}
+
+/** What decisions are made of, and what is remembered of them. */
+interface Judging {
+  readonly facts: FactSource;
+  readonly judge: (question: Question, facts: Facts) => Verdict;
+  readonly decide: Decisions<Verdict>;
+  readonly decidePull: Decisions<PullRights>;
+  readonly audit: Audit;
+}
+
+function createJudging({ metadata, settings, clock, audit }: AuthorizerOptions): Judging {
+  const numberOf = numberObjects();
+  const judgeNow = (question: Question, facts: Facts): Verdict =>
+    judge(question, facts, settings(), clock.now());
+  return {
+    facts: createFacts(metadata, clock, () => settings().regions),
+    judge: judgeNow,
+    decide: rememberDecisions(judgeNow, numberOf),
+    decidePull: rememberDecisions(
+      (question, facts) => judgePull(question, (asked) => judgeNow(asked, facts)),
+      numberOf,
+    ),
+    audit,
+  };
+}
+
+function may(judging: Judging, question: Question): Verdict | Promise<Verdict> {
+  const outside = admitScopes(question);
+  if (outside !== undefined) {
+    deny(judging, question, outside);
+    return outside;
+  }
+  const settle = (facts: Facts): Verdict => {
+    const verdict = judging.decide.of(question, facts);
+    if (verdict.allowed) judging.facts.noteUse(question, facts);
+    else deny(judging, question, verdict);
+    return verdict;
+  };
+  const facts = judging.facts.gather(question);
+  return facts instanceof Promise ? facts.then(settle) : settle(facts);
+}
+
+function pullRights(judging: Judging, question: Question): PullRights | Promise<PullRights> {
+  const outside = admitScopes(question);
+  if (outside !== undefined) {
+    deny(judging, question, outside);
+    return { pulls: outside, imports: outside, makes: outside };
+  }
+  const facts = judging.facts.gather(question);
+  return facts instanceof Promise
+    ? facts.then((gathered) => decidePullNow(judging, question, gathered))
+    : decidePullNow(judging, question, facts);
+}
+
+function decidePullNow(judging: Judging, question: Question, facts: Facts): PullRights {
+  const rights = judging.decidePull.of(question, facts);
+  if (!rights.pulls.allowed) deny(judging, question, rights.pulls);
+  return rights;
+}
+
+function explain(
+  { facts, judge: judgeNow, decide }: Judging,
+  question: Question,
+  row: StoredRepository | undefined,
+): Verdict | Promise<Verdict> {
+  const outside = admitScopes(question);
+  if (outside !== undefined) return outside;
+  // A listing asks about each repository once: what is remembered for pulls stays so.
+  const settle = (gathered: Facts): Verdict =>
+    row === undefined ? decide.of(question, gathered) : judgeNow(question, gathered);
+  const gathered = facts.gather(question, row);
+  return gathered instanceof Promise ? gathered.then(settle) : settle(gathered);
+}
+
+function deny({ audit }: Judging, question: Question, { because }: Verdict): void {
+  const { action, registry, repository, resource } = question;
+  const subject = { registry, resource: repository ?? resource ?? '' };
+  audit.record(denialOf(question, action, subject, because));
 }
 
 /** Facts by their numbers alone, so that what is forgotten of them is let go. */
