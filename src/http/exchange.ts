@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { Socket } from 'node:net';
 import { sourceOf } from '../domain/names/client-source.ts';
 import { RegistryError } from '../domain/errors.ts';
-import type { Holding } from '../domain/fair-memory.ts';
+import type { Holding } from '../coordination/fair-memory.ts';
 import type { Client, ClientRules, Peer } from './client.ts';
 import { clientBehind, isForwarded, isOwnHost, isTrustedProxy } from './client.ts';
 import { crossSiteReason } from './cross-site.ts';

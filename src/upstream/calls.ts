@@ -1,4 +1,4 @@
-import type { FairMemory } from '../domain/fair-memory.ts';
+import type { FairMemory } from '../coordination/fair-memory.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events, UpstreamRequestKind } from '../ports/events.ts';

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import type { Action } from '../../domain/policy/access-action.ts';
 import type { AccessDecision } from '../../domain/policy/policy.ts';

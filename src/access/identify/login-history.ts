@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import { idOfToken } from '../secrets/named-token.ts';

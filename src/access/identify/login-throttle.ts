@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { sourceOf } from '../../domain/names/client-source.ts';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /**

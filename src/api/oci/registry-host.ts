@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
 import { homeRegionOf, homeRegistryOf, registryKey } from '../../domain/names/registry.ts';
 

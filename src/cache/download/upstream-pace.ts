@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 
 const hostsMax = 1000;
 const roundTripsKept = 16;

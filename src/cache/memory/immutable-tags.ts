@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { isTagImmutable } from '../../domain/names/tag-mutability.ts';

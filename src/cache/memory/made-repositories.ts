@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import type { Metadata, RepositoryKey } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { RepositoryChanges } from './repository-changes.ts';
 import type { PullRequest } from '../pull-request.ts';

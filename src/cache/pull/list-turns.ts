@@ -1,4 +1,4 @@
-import { createFairMemory } from '../../domain/fair-memory.ts';
+import { createFairMemory } from '../../coordination/fair-memory.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import type { Clock } from '../../ports/clock.ts';
 

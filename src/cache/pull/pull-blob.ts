@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { isEmptyBlob, possibleSize } from '../../domain/names/digest.ts';
 import { noRuleText } from '../../domain/rules/no-rule.ts';

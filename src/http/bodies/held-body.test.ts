@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import type { FakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { createFairMemory } from '../../domain/fair-memory.ts';
+import { createFairMemory } from '../../coordination/fair-memory.ts';
 import { createBodyBuffers } from './body-buffers.ts';
 import { heldBody } from './held-body.ts';
 import type { Reply } from '../reply.ts';

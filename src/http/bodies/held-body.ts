@@ -1,5 +1,5 @@
 import type { ByteSource } from '../../domain/byte-source.ts';
-import type { Holding } from '../../domain/fair-memory.ts';
+import type { Holding } from '../../coordination/fair-memory.ts';
 
 /**
  * A reply's body that is whole in memory, as bytes that go out by and by: each read says that its client took what was read before.

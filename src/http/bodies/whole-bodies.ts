@@ -1,6 +1,6 @@
 import { RegistryError } from '../../domain/errors.ts';
-import { createFairMemory } from '../../domain/fair-memory.ts';
-import type { FairMemory } from '../../domain/fair-memory.ts';
+import { createFairMemory } from '../../coordination/fair-memory.ts';
+import type { FairMemory } from '../../coordination/fair-memory.ts';
 import type { Timer } from '../timer.ts';
 
 /** What request bodies that are read whole may hold together: sixteen of the largest manifests. */

@@ -15,7 +15,7 @@ import { removeFile } from '../disk/small-file.ts';
 import { bytesIn, clipSpans, enterSpan, missingIn, overlap } from './spans.ts';
 import { createSpoolHash } from '../hash/spool-hash.ts';
 import type { SpoolHash } from '../hash/spool-hash.ts';
-import { createTurns } from '../turns.ts';
+import { createInOrder } from '../../coordination/in-order.ts';
 import { markVerified } from '../blobs/verified-file.ts';
 import type { Takeover } from '../blobs/verified-file.ts';
 
@@ -58,7 +58,7 @@ export class SpoolFileOnDisk implements SpoolFile {
   readonly #hash: SpoolHash;
   readonly #release: () => void;
   /** Journal, reset, seal, adoption and removal come one after the other. */
-  readonly #turn = createTurns();
+  readonly #inOrder = createInOrder();
   readonly #writes = new Set<WriteUnderWay>();
   #size: number | undefined;
   #state: State = 'open';
@@ -215,7 +215,7 @@ export class SpoolFileOnDisk implements SpoolFile {
   }
 
   seal(expected: Digest): Promise<VerifiedFile> {
-    return this.#turn(async () => {
+    return this.#inOrder(async () => {
       this.#mustBe('open');
       if (!this.#verified || expected !== this.digest)
         throw new Error(`${expected} is not verified`);
@@ -224,7 +224,7 @@ export class SpoolFileOnDisk implements SpoolFile {
       this.#state = 'sealed';
       this.#stopJournal();
       const takeover: Takeover = {
-        moveTo: (path) => this.#turn(() => this.#moveTo(path)),
+        moveTo: (path) => this.#inOrder(() => this.#moveTo(path)),
         settle: () => this.#settle(),
       };
       return markVerified(this.digest, this.#size!, takeover);
@@ -241,7 +241,7 @@ export class SpoolFileOnDisk implements SpoolFile {
   /** The blob is safe in its place; what the spool still has of it is litter and not worth a failure. */
   async #settle(): Promise<void> {
     try {
-      if (this.#state === 'adopted') await this.#turn(() => this.#forgetJournal());
+      if (this.#state === 'adopted') await this.#inOrder(() => this.#forgetJournal());
       else await this.discard();
     } catch (error) {
       this.#failed('discard', error);
@@ -249,7 +249,7 @@ export class SpoolFileOnDisk implements SpoolFile {
   }
 
   journal(): Promise<void> {
-    return this.#turn(() => this.#saveJournal());
+    return this.#inOrder(() => this.#saveJournal());
   }
 
   #journalInBackground(): void {
@@ -316,7 +316,7 @@ export class SpoolFileOnDisk implements SpoolFile {
       await Promise.all([...this.#writes].map((write) => write.settled));
       this.arrived.length = 0;
       this.#stopJournal();
-      await this.#turn(async () => {
+      await this.#inOrder(async () => {
         await this.#forgetJournal();
         await this.#file.truncate(0);
       });
@@ -338,7 +338,7 @@ export class SpoolFileOnDisk implements SpoolFile {
   }
 
   discard(): Promise<void> {
-    return this.#turn(async () => {
+    return this.#inOrder(async () => {
       if (this.#state === 'adopted' || this.#state === 'discarded') return;
       this.#mustBe('open', 'sealed');
       this.#state = 'discarded';
@@ -357,7 +357,7 @@ export class SpoolFileOnDisk implements SpoolFile {
     this.#stopJournal();
     this.#hash[Symbol.dispose]();
     await Promise.all([...this.#writes].map((write) => write.settled));
-    await this.#turn(async () => {
+    await this.#inOrder(async () => {
       this.#stopJournal();
       const worthless = !this.#journalled && (this.#state === 'open' || this.#state === 'sealed');
       this.#state = 'closed';

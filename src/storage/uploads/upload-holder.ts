@@ -3,7 +3,7 @@ import { algorithmOf, hexOf } from '../../domain/names/digest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { VerifiedFile } from '../../ports/spool.ts';
 import type { UploadFile } from '../../ports/uploads.ts';
-import { createTurns } from '../turns.ts';
+import { createInOrder } from '../../coordination/in-order.ts';
 import type { UploadData } from './upload-data.ts';
 import { markVerified } from '../blobs/verified-file.ts';
 
@@ -27,7 +27,7 @@ export class UploadHolder implements UploadFile {
   readonly id: string;
   readonly cancelled: AbortSignal;
   readonly #upload: HeldUpload;
-  readonly #turn = createTurns();
+  readonly #inOrder = createInOrder();
   #size: number;
   #state: State = 'open';
   #verified: Digest | undefined;
@@ -83,7 +83,7 @@ export class UploadHolder implements UploadFile {
       this.#state = 'sealed';
       return markVerified(expected, this.#size, {
         moveTo: (path) => this.#moveTo(path),
-        settle: () => this.#turn(() => this.#settle()),
+        settle: () => this.#inOrder(() => this.#settle()),
       });
     });
   }
@@ -102,7 +102,7 @@ export class UploadHolder implements UploadFile {
   }
 
   discard(): Promise<void> {
-    return this.#turn(async () => {
+    return this.#inOrder(async () => {
       if (this.#upload.gone) return;
       this.#mustBe('open', 'sealed');
       await this.#upload.remove();
@@ -111,7 +111,7 @@ export class UploadHolder implements UploadFile {
 
   /** What ends because the upload went away says so, whatever else it met. */
   #while<T>(state: State, work: (data: UploadData) => Promise<T>): Promise<T> {
-    return this.#turn(async () => {
+    return this.#inOrder(async () => {
       if (this.#upload.gone) throw unknown(this.id);
       this.#mustBe(state);
       let result: T;
@@ -132,7 +132,7 @@ export class UploadHolder implements UploadFile {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closing ??= this.#turn(async () => {
+    this.#closing ??= this.#inOrder(async () => {
       this.#state = 'closed';
       await this.#upload.data.close();
       this.#upload.release();

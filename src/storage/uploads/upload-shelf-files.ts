@@ -4,9 +4,9 @@ import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { UploadPlace } from '../../ports/uploads.ts';
 import type { Folders } from '../disk/folders.ts';
 import { OpenFile } from '../disk/open-file.ts';
-import { createSharedWork } from '../shared-work.ts';
+import { createCoalesced } from '../../coordination/coalesced.ts';
 import { readSmallFile, removeFile, writeSmallFile } from '../disk/small-file.ts';
-import { createTurns } from '../turns.ts';
+import { createInOrder } from '../../coordination/in-order.ts';
 import type { UploadRecord, UploadShelf } from './upload-data.ts';
 import { UploadDataFile } from './upload-data-file.ts';
 import type { UploadFilesContext } from './upload-data-file.ts';
@@ -27,7 +27,7 @@ export async function createUploadShelf(
   const names = await files.readdir(root);
   const places = createPlaces(context, root);
   const pathOf = (record: UploadRecord): string => join(root, dataNameOf(record));
-  const syncNames = createSharedWork(() => folders.sync(root));
+  const syncNames = createCoalesced(() => folders.sync(root));
   return {
     found: names.map(parseDataName).filter((record) => record !== undefined),
     create: async (record, place) => {
@@ -84,7 +84,7 @@ interface Places {
 function createPlaces({ files, events }: UploadShelfContext, root: string): Places {
   const known = new Map<string, UploadPlace>();
   const pathOf = (placeKey: string): string => join(root, placeNameOf(placeKey));
-  const turn = createTurns();
+  const inOrder = createInOrder();
   const write = async (placeKey: string, place: UploadPlace): Promise<void> => {
     if (known.has(placeKey)) return;
     const text = JSON.stringify({ registry: place.registry, repository: place.repository });
@@ -99,11 +99,11 @@ function createPlaces({ files, events }: UploadShelfContext, root: string): Plac
   };
   return {
     keep: async (placeKey, place) => {
-      if (!known.has(placeKey)) await turn(() => write(placeKey, place));
+      if (!known.has(placeKey)) await inOrder(() => write(placeKey, place));
     },
-    find: async (placeKey) => known.get(placeKey) ?? turn(() => read(placeKey)),
+    find: async (placeKey) => known.get(placeKey) ?? inOrder(() => read(placeKey)),
     removeUnused: (names, used) =>
-      turn(async () => {
+      inOrder(async () => {
         const inUse = used();
         const litter = names.filter((name) => !inUse.has(parsePlaceName(name) ?? ''));
         // Forgotten first: a place that is wanted meanwhile is written again, after this.

@@ -1,5 +1,5 @@
-import { createFairMemory } from '../../domain/fair-memory.ts';
-import type { FairMemory, Holding } from '../../domain/fair-memory.ts';
+import { createFairMemory } from '../../coordination/fair-memory.ts';
+import type { FairMemory, Holding } from '../../coordination/fair-memory.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { failure } from '../failures.ts';

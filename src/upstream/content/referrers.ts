@@ -1,5 +1,5 @@
 import { type Digest, parseDigest } from '../../domain/names/digest.ts';
-import type { Holding } from '../../domain/fair-memory.ts';
+import type { Holding } from '../../coordination/fair-memory.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';

@@ -1,4 +1,4 @@
-import type { Holding } from '../../domain/fair-memory.ts';
+import type { Holding } from '../../coordination/fair-memory.ts';
 import { parseTag } from '../../domain/names/tag.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../../ports/upstream.ts';
 import { askAt, type Calls, ownPlace, received, small } from '../calls.ts';

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { createSharedFlights } from '../shared-flight.ts';
 import type { IssuedToken } from './token-answer.ts';

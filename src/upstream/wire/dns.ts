@@ -1,6 +1,6 @@
 import { lookup as lookupHost } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { deadlinesMs } from './deadlines.ts';
 

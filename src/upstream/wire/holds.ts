@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../domain/entry-limit.ts';
+import { atMost } from '../../coordination/memory-bound.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** How long a host asked not to be asked, apart for each credential: one account's limit stops no other. */

@@ -1,5 +1,5 @@
-/** Who asks while the work runs shares the next run, which begins after all of them asked. */
-export function createSharedWork(work: () => Promise<void>): () => Promise<void> {
+/** Coalesces calls: one that comes while the work runs waits for the next run, so that a run includes whatever was done before the call. */
+export function createCoalesced(work: () => Promise<void>): () => Promise<void> {
   let last: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
   return () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createSharedWork } from './shared-work.ts';
+import { createCoalesced } from './coalesced.ts';
 
 interface Runs {
   readonly shared: () => Promise<void>;
@@ -9,7 +9,7 @@ interface Runs {
 
 function createRuns(): Runs {
   const runs: PromiseWithResolvers<void>[] = [];
-  const shared = createSharedWork(() => {
+  const shared = createCoalesced(() => {
     const run = Promise.withResolvers<void>();
     runs.push(run);
     return run.promise;

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { LRUCache } from 'lru-cache';
-import { atMost } from './entry-limit.ts';
+import { atMost } from './memory-bound.ts';
 
 test('a memory bounded by its entries forgets what was used longest ago', () => {
   const memory = new LRUCache<string, number>(atMost(3));

@@ -1,0 +1,50 @@
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '../ports/clock.ts';
+import { limitsOf, type MemoryBound } from './memory-bound.ts';
+
+interface Stamped<Value> {
+  readonly value: Value;
+  readonly stamp: number;
+  /** Monotonic ms. */
+  readonly until: number;
+}
+
+export type StampedMemoryOptions<Value> = MemoryBound<Value> & {
+  /** How long a value is believed, whatever its stamp, in ms: a change that nobody told ends there. */
+  readonly believeMs: number;
+};
+
+/**
+ * Values that are believed under a stamp: a number that whoever changes what they were read from replaces. The stamp is taken
+ * before the value is read or written, so that what changed meanwhile is not believed.
+ */
+export class StampedMemory<Value extends NonNullable<unknown>> {
+  readonly #clock: Pick<Clock, 'elapsed'>;
+  readonly #believeMs: number;
+  readonly #entries: LRUCache<string, Stamped<Value>>;
+
+  constructor(clock: Pick<Clock, 'elapsed'>, options: StampedMemoryOptions<Value>) {
+    this.#clock = clock;
+    this.#believeMs = options.believeMs;
+    this.#entries = new LRUCache(limitsOf<Value, Stamped<Value>>(options));
+  }
+
+  /** The value, where it was set under this stamp. */
+  get(key: string, stamp: number): Value | undefined {
+    const entry = this.#entries.get(key);
+    if (entry?.stamp !== stamp || entry.until <= this.#clock.elapsed()) return undefined;
+    return entry.value;
+  }
+
+  set(key: string, value: Value, stamp: number): void {
+    this.#entries.set(key, { value, stamp, until: this.#clock.elapsed() + this.#believeMs });
+  }
+
+  forget(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+}

@@ -1,0 +1,33 @@
+import type { Clock } from '../ports/clock.ts';
+
+/** Waits for a promise no longer than the signal allows; the promise itself goes on. Throws the signal's reason. */
+export function waitUnder<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) {
+    // Nobody else may be waiting for it: its failure is told by the signal.
+    promise.catch(() => undefined);
+    return Promise.reject(reasonOf(signal));
+  }
+  return new Promise<T>((resolve, reject) => {
+    const leave = (): void => reject(reasonOf(signal));
+    signal.addEventListener('abort', leave, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+  });
+}
+
+/** The promise's value, or `undefined` when the time is over first; the promise itself goes on. */
+export async function waitWithin<T>(
+  promise: Promise<T>,
+  ms: number,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const { promise: over, resolve: end } = Promise.withResolvers<undefined>();
+  using _timer = clock.after(Math.max(0, ms), () => end(undefined));
+  return await waitUnder(Promise.race([promise, over]), signal);
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error
+    ? signal.reason
+    : new Error('aborted', { cause: signal.reason });
+}
