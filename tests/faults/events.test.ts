@@ -1,7 +1,7 @@
 import { deepEqual } from 'node:assert/strict';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -20,19 +20,20 @@ import {
 } from '../support/rigs/cache-rig.ts';
 import { rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
 import { createTestAuthority } from '../support/samples/certificates.ts';
-import { bytesOf, emptyJson, imageOf, pushImage } from '../support/rigs/push-rig.ts';
+import { emptyJson, imageOf, pushImage } from '../support/rigs/push-rig.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
-import { digestOf, openStage, ruleOf, secret } from '../support/upstreams/stage.ts';
+import {
+  openScriptedRegistry,
+  type ScriptedRegistry,
+} from '../support/upstreams/scripted-registry.ts';
+import { digestOf, ruleOf, secret } from '../support/upstreams/stage.ts';
 
 const layer = randomBytes(100_000);
-const image = bytesOf(imageOf(layer));
-const manifestDigest = digestOf(image);
 const layerDigest = digestOf(layer);
 
 interface Scene {
   readonly rig: CacheRig;
-  /** Answers a request instead of the registry; false leaves it to the registry. */
-  instead: (request: IncomingMessage, response: ServerResponse) => boolean;
+  readonly registry: ScriptedRegistry;
 }
 
 interface Row {
@@ -54,7 +55,8 @@ const pullLayer = async ({ rig }: Scene): Promise<void> => {
 const status =
   (code: number, headers: Readonly<Record<string, string>> = {}) =>
   async (scene: Scene): Promise<void> => {
-    scene.instead = (_request, response) => Boolean(response.writeHead(code, headers).end());
+    scene.registry.instead = (_request, response) =>
+      Boolean(response.writeHead(code, headers).end());
     for (let n = 0; n < 6; n += 1) {
       await pullImage(scene);
       scene.rig.clock.advance(60_000);
@@ -71,7 +73,7 @@ const rows: Readonly<Record<Event['type'], Row>> = {
   rateLimit: {
     when: 'upstream says its limit',
     run: async (scene) => {
-      scene.instead = (_request, response) => {
+      scene.registry.instead = (_request, response) => {
         response.setHeader('ratelimit-limit', '100;w=21600');
         response.setHeader('ratelimit-remaining', '99;w=21600');
         response.setHeader('ratelimit-reset', '3600');
@@ -91,7 +93,7 @@ const rows: Readonly<Record<Event['type'], Row>> = {
     when: 'a body breaks off in its middle',
     run: async (scene) => {
       let broken = false;
-      scene.instead = ({ url, method }, response) => {
+      scene.registry.instead = ({ url, method }, response) => {
         if (broken || method !== 'GET' || url?.endsWith(layerDigest) !== true) return false;
         broken = true;
         response.writeHead(200, { 'content-length': layer.length });
@@ -104,7 +106,7 @@ const rows: Readonly<Record<Event['type'], Row>> = {
   digestMismatch: {
     when: 'a body has another digest',
     run: async (scene) => {
-      scene.instead = ({ url, method }, response) => {
+      scene.registry.instead = ({ url, method }, response) => {
         if (method !== 'GET' || url?.endsWith(layerDigest) !== true) return false;
         response.end(randomBytes(layer.length, 2));
         return true;
@@ -155,11 +157,8 @@ const metrics = createMetrics({
 suite('production tells', () => {
   for (const [type, row] of Object.entries(rows)) {
     test(`${type} when ${row.when}`, async () => {
-      const scene: { instead: Scene['instead'] } = { instead: () => false };
-      await using stage = await openStage((request, response) => {
-        if (!scene.instead(request, response)) registry(request, response);
-      });
-      const rule = ruleOf(`http://127.0.0.1:${stage.port}`, {
+      await using registry = await openApp();
+      const rule = ruleOf(registry.url, {
         prefix: 'up',
         platforms: row.platforms ?? 'none',
         ...(row.credential === undefined ? {} : { credential: secret }),
@@ -176,7 +175,7 @@ suite('production tells', () => {
         ...(row.around === undefined ? {} : { around: row.around }),
       });
       try {
-        await row.run(Object.assign(scene, { rig }));
+        await row.run({ rig, registry });
         await until(() => rig.events.some((event) => event.type === type), type);
         for (const event of rig.events) metrics.emit(event);
       } finally {
@@ -194,8 +193,8 @@ test('every metric is fed by what production tells, or by a server that runs', a
   const tls = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
   await writeFile(tls.certFile, cert);
   await writeFile(tls.keyFile, key, { mode: 0o600 });
-  await using stage = await openStage(registry);
-  const rule = { prefix: 'up', upstream: `http://127.0.0.1:${stage.port}`, platforms: 'none' };
+  await using registry = await openApp();
+  const rule = { prefix: 'up', upstream: registry.url, platforms: 'none' };
   const breakwater = await startBreakwater({ config: { ...rulesOnly(rule), tls } });
   t.after(() => breakwater.close());
   const get = async (path: string, auth?: string): Promise<void> => {
@@ -229,31 +228,12 @@ function fullStorage(): Storage {
   return { ...storage, blobs: { ...storage.blobs, space } };
 }
 
-/** `app` with the tag `one`; anything else is 404. */
-function registry({ method, url = '' }: IncomingMessage, response: ServerResponse): void {
-  const known: Readonly<Record<string, readonly [bytes: Uint8Array, type: string]>> = {
-    '/v2/app/manifests/one': [image, 'application/vnd.oci.image.manifest.v1+json'],
-    [`/v2/app/manifests/${manifestDigest}`]: [image, 'application/vnd.oci.image.manifest.v1+json'],
-    [`/v2/app/blobs/${layerDigest}`]: [layer, 'application/octet-stream'],
-    [`/v2/app/blobs/${digestOf(emptyJson)}`]: [emptyJson, 'application/octet-stream'],
-  };
-  const found = known[url.split('?', 1)[0] ?? ''];
-  if (found === undefined) {
-    response.writeHead(404).end();
-    return;
-  }
-  const [bytes, type] = found;
-  const start = Number(/^bytes=(\d+)-/.exec(response.req.headers.range ?? '')?.[1] ?? 0);
-  response.writeHead(start === 0 ? 200 : 206, {
-    'content-type': type,
-    'content-length': bytes.length - start,
-    'docker-content-digest': digestOf(bytes),
-    'accept-ranges': 'bytes',
-    ...(start === 0
-      ? {}
-      : { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
-  });
-  response.end(method === 'HEAD' ? undefined : bytes.subarray(start));
+/** Has an image under the tag `one`. */
+async function openApp(): Promise<ScriptedRegistry> {
+  const registry = await openScriptedRegistry();
+  registry.manifest(imageOf(layer), { tag: 'one' });
+  for (const bytes of [layer, emptyJson]) registry.blob(Buffer.from(bytes));
+  return registry;
 }
 
 async function settle(work: Promise<unknown>): Promise<unknown> {

@@ -11,7 +11,10 @@ import { listShapes } from './upstream-shapes/list-shapes.ts';
 import { manifestShapes } from './upstream-shapes/manifest-shapes.ts';
 import { referrerShapes } from './upstream-shapes/referrer-shapes.ts';
 import type { ClientName, Step, UpstreamShape } from './upstream-shapes/shape.ts';
-import { openShapeRegistry, type ShapeRegistry } from './upstream-shapes/shape-registry.ts';
+import {
+  openScriptedRegistry,
+  type ScriptedRegistry,
+} from '../support/upstreams/scripted-registry.ts';
 import { transportShapes } from './upstream-shapes/transport-shapes.ts';
 
 const shapes: readonly UpstreamShape[] = [
@@ -28,7 +31,7 @@ const repository = 'team/app';
 interface Run {
   readonly client: ClientName;
   readonly prefix: string;
-  readonly registry: ShapeRegistry;
+  readonly registry: ScriptedRegistry;
   readonly steps: readonly Step[];
 }
 
@@ -42,7 +45,7 @@ async function prepare(shape: UpstreamShape, row: number): Promise<readonly Run[
   const names = Object.entries(shape.clients).filter(([, makes]) => makes === 'right');
   return await Promise.all(
     names.map(async ([name]) => {
-      const registry = await openShapeRegistry();
+      const registry = await openScriptedRegistry();
       const client = name as ClientName;
       return { client, prefix: `${client}-${row}`, registry, steps: shape.play(registry) };
     }),
@@ -95,7 +98,7 @@ async function playDirect(
     missing.set(client.missing, (missing.get(client.missing) ?? 0) + 1);
     return [name, undefined];
   }
-  await using registry = await openShapeRegistry();
+  await using registry = await openScriptedRegistry();
   const steps = shape.play(registry);
   const place = await placeOf(registry.host, repository, `${name}-${row}-direct`);
   try {
@@ -146,6 +149,6 @@ async function placeOf(host: string, name: string, run: string): Promise<Place> 
   return { host, repository: name, folder: own };
 }
 
-function asked(registry: ShapeRegistry): string {
+function asked(registry: ScriptedRegistry): string {
   return registry.seen.map(({ method, path }) => `${method} ${path}`).join('\n');
 }

@@ -1,8 +1,6 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createHash } from 'node:crypto';
+import { openStage } from '../support/upstreams/stage.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
 /** Content that the liar knows by name alone. */
@@ -32,21 +30,10 @@ const issuedMax = 1000;
 export async function createLyingUpstream(random: SeededRandom): Promise<LyingUpstream> {
   const targets: Target[] = [];
   const issued = new Map<string, Buffer>();
-  const server = createServer((request, response) => {
-    response.on('error', () => {});
+  const stage = await openStage((request, response) => {
     lie({ request, response, random, targets, issued });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    targets,
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
+  return { url: stage.url, targets, [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose]() };
 }
 
 interface Lie {

@@ -1,4 +1,4 @@
-import type { Answer, Asked, ShapeRegistry } from './shape-registry.ts';
+import type { Answer, Asked, ScriptedRegistry } from '../../support/upstreams/scripted-registry.ts';
 import type { UpstreamShape } from './shape.ts';
 
 const all = { crane: 'right', skopeo: 'right', regctl: 'right', containerd: 'right' } as const;
@@ -20,7 +20,7 @@ const bearer = (realm: string, { repository }: Asked): string =>
   `Bearer realm="${realm}",service="shapes",scope="${pullOf(repository)}"`;
 
 /** Every request of the API needs a token that holds the pull of its repository; `/token` gives it to anyone. */
-function guard(registry: ShapeRegistry, over: Guard = {}): void {
+function guard(registry: ScriptedRegistry, over: Guard = {}): void {
   const { challenge = bearer, token = (body: object) => ({ body }), realmHost } = over;
   const {
     takes = (scopes: readonly string[], { repository }: Asked) =>

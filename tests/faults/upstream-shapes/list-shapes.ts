@@ -1,5 +1,5 @@
 import type { UpstreamShape } from './shape.ts';
-import type { Answer, Asked, ShapeRegistry } from './shape-registry.ts';
+import type { Answer, Asked, ScriptedRegistry } from '../../support/upstreams/scripted-registry.ts';
 
 const listers = { crane: 'right', skopeo: 'right', regctl: 'right' } as const;
 
@@ -17,7 +17,7 @@ function page(tags: readonly string[], from: number, size: number, link: string)
 
 /** Pages that the registry leads through in a way of its own. */
 function paged(
-  registry: ShapeRegistry,
+  registry: ScriptedRegistry,
   answer: (asked: Asked, path: string) => Answer,
 ): readonly [{ readonly ask: 'tags' }] {
   registry.answer = (asked) => (asked.kind === 'tags' ? answer(asked, asked.path) : undefined);

@@ -1,10 +1,15 @@
 import type { UpstreamShape } from './shape.ts';
-import { types, unknown, type Answer, type ShapeRegistry } from './shape-registry.ts';
+import {
+  types,
+  unknown,
+  type Answer,
+  type ScriptedRegistry,
+} from '../../support/upstreams/scripted-registry.ts';
 
 const all = { crane: 'right', skopeo: 'right', regctl: 'right', containerd: 'right' } as const;
 
 /** HEAD of manifests is refused; GET is answered. */
-function refuseHead(registry: ShapeRegistry, answer: Answer): void {
+function refuseHead(registry: ScriptedRegistry, answer: Answer): void {
   registry.answer = ({ kind, method }) =>
     kind === 'manifest' && method === 'HEAD' ? answer : undefined;
 }

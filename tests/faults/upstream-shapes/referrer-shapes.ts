@@ -1,9 +1,14 @@
 import type { UpstreamShape } from './shape.ts';
-import { types, unknown, type Descriptor, type ShapeRegistry } from './shape-registry.ts';
+import {
+  types,
+  unknown,
+  type Descriptor,
+  type ScriptedRegistry,
+} from '../../support/upstreams/scripted-registry.ts';
 
 /** An artifact that refers to the subject, as a referrers list names it. */
 function referrer(
-  registry: ShapeRegistry,
+  registry: ScriptedRegistry,
   { mediaType, digest, size }: Descriptor,
   artifactType: string,
 ): Descriptor {

@@ -1,4 +1,4 @@
-import type { ShapeRegistry } from './shape-registry.ts';
+import type { ScriptedRegistry } from '../../support/upstreams/scripted-registry.ts';
 
 export type ClientName = 'crane' | 'skopeo' | 'regctl' | 'containerd';
 
@@ -30,5 +30,5 @@ export interface UpstreamShape {
   /** Keys of the rule beside prefix and upstream. */
   readonly rule?: Readonly<Record<string, unknown>>;
   /** Fills the registry, sets how it answers, and says what the client does. */
-  readonly play: (registry: ShapeRegistry) => readonly Step[];
+  readonly play: (registry: ScriptedRegistry) => readonly Step[];
 }

@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import type { Answer, Asked, ShapeRegistry } from './shape-registry.ts';
+import type { Answer, Asked, ScriptedRegistry } from '../../support/upstreams/scripted-registry.ts';
 import type { UpstreamShape } from './shape.ts';
 
 const all = { crane: 'right', skopeo: 'right', regctl: 'right', containerd: 'right' } as const;
 
-type Changed = (asked: Asked, ordinary: Answer, registry: ShapeRegistry) => Answer | undefined;
+type Changed = (asked: Asked, ordinary: Answer, registry: ScriptedRegistry) => Answer | undefined;
 
 /** An image, pulled by tag, whose answers are changed. */
 const changed =

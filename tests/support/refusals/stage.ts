@@ -1,7 +1,4 @@
 // A network with servers that refuse in every way, and another machine whose clients are refused.
-import { createServer, type Server } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -11,6 +8,7 @@ import { hostAddress, makeNodeNamespaces } from '../processes/cluster.ts';
 import { digestOf } from '../samples/package-layers.ts';
 import { run } from '../processes/sandbox.ts';
 import { setScene, type Scene } from '../processes/scene.ts';
+import { openStage } from '../upstreams/stage.ts';
 import type { Cause, ServerName } from './causes.ts';
 
 /** The bridge's second address, which no certificate names and no client knows as plain. */
@@ -122,7 +120,7 @@ export async function setRefusalStage(t: TestContext): Promise<RefusalStage | un
 
 /** Answers as the repository's name says. */
 async function startRefusingUpstream(t: TestContext): Promise<string> {
-  const server: Server = createServer((request, response) => {
+  const stage = await openStage((request, response) => {
     const path = request.url ?? '';
     const json = (status: number, code: string, headers: Record<string, string> = {}): void => {
       response.writeHead(status, { 'content-type': 'application/json', ...headers });
@@ -135,13 +133,8 @@ async function startRefusingUpstream(t: TestContext): Promise<string> {
       response.end('<html><body>Please log in to the network</body></html>');
     } else json(404, 'MANIFEST_UNKNOWN');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  t.after(() => stage[Symbol.asyncDispose]());
+  return stage.url;
 }
 
 /** What somebody pushed: an image without layers. */

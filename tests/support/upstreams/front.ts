@@ -1,8 +1,7 @@
 // A front before a real registry: it behaves as the public registries do, counts every request, and misbehaves on command.
 import { randomUUID } from 'node:crypto';
-import { Agent, createServer, request as httpRequest, type Server } from 'node:http';
+import { Agent, request as httpRequest } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sendBody } from './front-body.ts';
 import {
@@ -15,6 +14,7 @@ import {
   type Wrong,
 } from './front-behaviour.ts';
 import { createTokens, type OwnAnswer } from './front-tokens.ts';
+import { openStage } from './stage.ts';
 
 /** One request that came, and what it got. Changes while it is being answered. */
 export interface SeenRequest {
@@ -198,19 +198,24 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     await sendBody(from, response, entry, now.bytesPerSecond, wrong);
   };
 
-  const sides = [false, true].map((blobSide) =>
-    createSide((request, response) => {
-      handle(request, response, blobSide).catch(() => response.destroy());
-    }),
+  const main = await openStage((request, response) => {
+    handle(request, response, false).catch(() => response.destroy());
+  });
+  const blobs = await openStage(
+    (request, response) => {
+      handle(request, response, true).catch(() => response.destroy());
+    },
+    undefined,
+    '127.0.0.2',
   );
-  const [main, blobs] = sides as [Side, Side];
-  await main.listen('127.0.0.1');
-  await blobs.listen('127.0.0.2');
+  const down = async (): Promise<void> => {
+    await Promise.all([main.down(), blobs.down()]);
+  };
 
   const front: Front = {
-    url: `http://${main.host()}`,
-    host: main.host(),
-    blobHost: blobs.host(),
+    url: main.url,
+    host: main.host,
+    blobHost: blobs.host,
     requests: seen,
     count: (filter = {}) => seen.filter((each) => fits(each, filter)).length,
     bytes: (filter = {}) =>
@@ -220,15 +225,12 @@ export async function startFront(options: FrontOptions): Promise<Front> {
     fault: (fault) => faults.order(fault),
     heal: () => faults.clear(),
     revokeTokens: () => tokens.revoke(),
-    async down() {
-      await Promise.all(sides.map((side) => side.close()));
-    },
+    down,
     async up() {
-      await main.listen('127.0.0.1');
-      await blobs.listen('127.0.0.2');
+      await Promise.all([main.up(), blobs.up()]);
     },
     async close() {
-      await Promise.all(sides.map((side) => side.close()));
+      await down();
       agent.destroy();
     },
   };
@@ -326,41 +328,4 @@ function fits(request: SeenRequest, filter: RequestFilter): boolean {
   return typeof filter.path === 'string'
     ? request.url.includes(filter.path)
     : filter.path.test(request.url);
-}
-
-interface Side {
-  host(): string;
-  listen(address: string): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** A listener that can go away and come back on its port. */
-function createSide(handle: (request: IncomingMessage, response: ServerResponse) => void): Side {
-  let server: Server | undefined;
-  let bound: AddressInfo | undefined;
-  const sockets = new Set<Socket>();
-  return {
-    host: () => `${bound?.address}:${bound?.port}`,
-    async listen(address) {
-      const fresh = createServer({ requestTimeout: 0, keepAliveTimeout: 60_000 }, handle);
-      fresh.on('connection', (socket) => {
-        sockets.add(socket);
-        socket.on('close', () => sockets.delete(socket));
-      });
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      fresh.once('error', reject);
-      fresh.listen(bound?.port ?? 0, bound?.address ?? address, resolve);
-      await promise;
-      bound = fresh.address() as AddressInfo;
-      server = fresh;
-    },
-    async close() {
-      if (server === undefined) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      server.close(() => resolve());
-      for (const socket of sockets) socket.destroy();
-      server = undefined;
-      await promise;
-    },
-  };
 }

@@ -1,8 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CryptoKey, JWK } from 'jose';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
+import { openStage } from './stage.ts';
 
 /** An OpenID Connect issuer on loopback, as far as those who verify its tokens see it. */
 export interface StagedJwtIssuer extends AsyncDisposable {
@@ -52,10 +51,8 @@ export async function stageJwtIssuer(tls?: {
     response.setHeader('content-type', type);
     response.end(JSON.stringify(document));
   };
-  const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const scheme = tls === undefined ? 'http' : 'https';
-  const url = `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}/realm`;
+  const stage = await openStage(listener, tls);
+  const url = `${stage.url}/realm`;
 
   const staged: StagedJwtIssuer = {
     url,
@@ -75,10 +72,7 @@ export async function stageJwtIssuer(tls?: {
         .setProtectedHeader({ alg: alg ?? known.alg, kid, ...header })
         .sign(known.key);
     },
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    [Symbol.asyncDispose]: () => stage[Symbol.asyncDispose](),
   };
   await staged.rotate('one');
   return staged;

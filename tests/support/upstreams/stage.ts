@@ -4,10 +4,11 @@ import {
   createServer,
   type IncomingMessage,
   type RequestListener,
+  type Server,
   type ServerResponse,
 } from 'node:http';
 import { createServer as createSecureServer, type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { ruleDefaults } from '../../../src/domain/rules/builtin-rules.ts';
 import { parseDigest, type Digest } from '../../../src/domain/names/digest.ts';
 import type { PullRule, UpstreamUrl } from '../../../src/domain/rules/pull-rule.ts';
@@ -29,11 +30,20 @@ export interface Seen {
 /** A server on loopback that misbehaves as its handler says and remembers what it was asked. */
 export interface Stage extends AsyncDisposable {
   readonly port: number;
+  /** `127.0.0.1:PORT`. */
+  readonly host: string;
+  /** `http://127.0.0.1:PORT`, or https. */
+  readonly url: string;
+  /** The first hundred thousand. */
   readonly seen: Seen[];
   /** Resolves once so many requests were seen. */
   reached(count: number): Promise<void>;
   /** Resolves once a connection has been closed, by whichever side, since the call. */
   disconnected(): Promise<void>;
+  /** Refuses connections and cuts those there are. */
+  down(): Promise<void>;
+  /** Listens again, on the same port. */
+  up(): Promise<void>;
 }
 
 export type StageHandler = (
@@ -42,44 +52,73 @@ export type StageHandler = (
   count: number,
 ) => void;
 
-export async function openStage(handler: StageHandler, tls?: ServerOptions): Promise<Stage> {
+const seenMax = 100_000;
+const serverOptions = { requestTimeout: 0, keepAliveTimeout: 60_000 };
+
+export async function openStage(
+  handler: StageHandler,
+  tls?: ServerOptions,
+  address: string = '127.0.0.1',
+): Promise<Stage> {
   const seen: Seen[] = [];
+  let count = 0;
   let changed = Promise.withResolvers<void>();
   let gone = Promise.withResolvers<void>();
+  let server: Server | undefined;
+  let port = 0;
   const listener: RequestListener = (request, response) => {
-    seen.push({
-      method: request.method ?? '',
-      path: request.url ?? '',
-      host: request.headers.host ?? '',
-      headers: request.headers,
-    });
+    count += 1;
+    if (seen.length < seenMax)
+      seen.push({
+        method: request.method ?? '',
+        path: request.url ?? '',
+        host: request.headers.host ?? '',
+        headers: request.headers,
+      });
     changed.resolve();
     changed = Promise.withResolvers();
     response.on('error', () => {});
-    handler(request, response, seen.length);
+    handler(request, response, count);
   };
-  const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
-  server.on('connection', (socket) => {
-    socket.on('error', () => {});
-    socket.on('close', () => {
-      gone.resolve();
-      gone = Promise.withResolvers();
+  const up = async (): Promise<void> => {
+    const fresh =
+      tls === undefined
+        ? createServer(serverOptions, listener)
+        : createSecureServer({ ...serverOptions, ...tls }, listener);
+    fresh.on('connection', (socket: Socket) => {
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        gone.resolve();
+        gone = Promise.withResolvers();
+      });
     });
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
+    fresh.listen(port, address);
+    await once(fresh, 'listening');
+    ({ port } = fresh.address() as AddressInfo);
+    server = fresh;
+  };
+  const down = async (): Promise<void> => {
+    const closing = server;
+    if (closing === undefined) return;
+    server = undefined;
+    closing.closeAllConnections();
+    closing.close();
+    await once(closing, 'close');
+  };
+  await up();
+  const host = `${address}:${port}`;
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
+    host,
+    url: `${tls === undefined ? 'http' : 'https'}://${host}`,
     seen,
-    async reached(count) {
-      while (seen.length < count) await changed.promise;
+    async reached(wanted) {
+      while (count < wanted) await changed.promise;
     },
     disconnected: () => gone.promise,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
+    down,
+    up,
+    [Symbol.asyncDispose]: down,
   };
 }
 

@@ -1,6 +1,6 @@
 // A registry in memory on loopback: right by itself, and in one respect as a row says.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { digestOf, openStage, type Seen } from '../../support/upstreams/stage.ts';
+import { digestOf, openStage, type Seen } from './stage.ts';
 
 export const types = {
   index: 'application/vnd.oci.image.index.v1+json',
@@ -36,7 +36,7 @@ export interface Descriptor {
   readonly [key: string]: unknown;
 }
 
-export interface ShapeRegistry extends AsyncDisposable {
+export interface ScriptedRegistry extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
   readonly host: string;
@@ -45,6 +45,8 @@ export interface ShapeRegistry extends AsyncDisposable {
   readonly tags: Set<string>;
   /** What the referrers API answers by subject; `undefined`: the registry has no such API. */
   referrers: Map<string, Descriptor[]> | undefined;
+  /** Takes a request for itself where it answers true: what no answer below can say. */
+  instead: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** Asked first; `undefined`: the ordinary answer. */
   answer: (asked: Asked, ordinary: () => Answer) => Answer | undefined;
   blob(bytes: string | Buffer, mediaType?: string): Descriptor;
@@ -63,27 +65,28 @@ export interface ShapeRegistry extends AsyncDisposable {
 interface Shelf {
   readonly manifests: Map<string, { readonly bytes: Buffer; readonly mediaType: string }>;
   readonly blobs: Map<string, Buffer>;
-  readonly registry: Pick<ShapeRegistry, 'tags' | 'referrers'>;
+  readonly registry: Pick<ScriptedRegistry, 'tags' | 'referrers'>;
 }
 
-export async function openShapeRegistry(): Promise<ShapeRegistry> {
+export async function openScriptedRegistry(): Promise<ScriptedRegistry> {
   const shelf: Shelf = {
     manifests: new Map(),
     blobs: new Map(),
     registry: { tags: new Set(), referrers: undefined },
   };
   const stage = await openStage((request, response) => {
+    if (registry.instead(request, response)) return;
     const asked = read(request);
     const ordinary = (): Answer => ordinaryAnswer(shelf, registry, asked);
     send(response, asked, registry.answer(asked, ordinary) ?? ordinary());
   });
-  const host = `127.0.0.1:${stage.port}`;
-  const registry: ShapeRegistry = {
-    url: `http://${host}`,
-    host,
+  const registry: ScriptedRegistry = {
+    url: stage.url,
+    host: stage.host,
     seen: stage.seen,
     tags: shelf.registry.tags as Set<string>,
     referrers: undefined,
+    instead: () => false,
     answer: () => undefined,
     blob: (content, mediaType = types.layer) => {
       const bytes = Buffer.from(content);
@@ -150,7 +153,7 @@ function read(request: IncomingMessage): Asked {
 
 function ordinaryAnswer(
   { manifests, blobs }: Shelf,
-  registry: Pick<ShapeRegistry, 'tags' | 'referrers'>,
+  registry: Pick<ScriptedRegistry, 'tags' | 'referrers'>,
   asked: Asked,
 ): Answer {
   switch (asked.kind) {
