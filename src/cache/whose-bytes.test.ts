@@ -18,9 +18,10 @@ import {
   pushManifest,
   refused,
 } from '../../tests/support/rigs/push-rig.ts';
-import { digestOf, failure } from '../../tests/support/upstreams/scripted-upstream.ts';
+import { failure } from '../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../domain/names/digest.ts';
 import { mediaTypes } from '../domain/manifests/media-type.ts';
+import { digestOf } from '../../tests/support/samples/digest.ts';
 
 const layer = randomBytes(650);
 const digest = digestOf(layer);

@@ -4,7 +4,6 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import {
-  digestOf,
   freshRepository,
   startRegistryClient,
   type RegistryClient,
@@ -12,6 +11,7 @@ import {
 import { basicOf, requestsInFlight } from '../../tests/support/processes/breakwater.ts';
 import { eventually } from '../../tests/support/processes/process.ts';
 import type { Explanation } from '../contract/explanation.ts';
+import { digestOf } from '../../tests/support/samples/digest.ts';
 
 /** An upstream that has the tag v1 in every repository, and nothing else. */
 const upstream = createServer((request, response) => {

@@ -5,11 +5,11 @@ import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import {
   algorithms,
   assertError,
-  digestOf,
   freshRepository,
   startRegistryClient,
 } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Pull", "Checking if content exists in the registry" and "Determining Support", for what was pushed here. */
 let client: RegistryClient;

@@ -14,7 +14,7 @@ import {
   types,
   type ScriptedRegistry,
 } from '../support/upstreams/scripted-registry.ts';
-import { digestOf } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /**
  * How many files of src/ one request runs through, from its first byte to its line in the log, in a server as users start it: main

@@ -1,8 +1,9 @@
 // Every kind of manifest that is pushed, with what it refers to pushed before it.
 import { randomBytes } from 'node:crypto';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import { descriptorOf, digestOf } from './registry-client.ts';
+import { descriptorOf } from './registry-client.ts';
 import type { Algorithm, Descriptor, RegistryClient } from './registry-client.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 export const emptyType = 'application/vnd.oci.empty.v1+json';
 export const artifactType = 'application/vnd.example.thing.v1';

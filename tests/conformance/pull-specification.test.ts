@@ -4,14 +4,14 @@ import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { administratorHeader, startPullServer } from '../support/rigs/pull-server.ts';
 import type { PullServer } from '../support/rigs/pull-server.ts';
-import { sha256 } from '../support/rigs/fake-cache.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /**
  * The pull side of distribution-spec 1.1, clause by clause, and "Registry Proxying" of its main branch: what a client may rely on,
  * asked over HTTP. Content discovery is in pull-discovery.test.ts.
  */
 const repository = 'docker.io/library/nginx';
-const absent = sha256('hello world');
+const absent = digestOf('hello world');
 
 const manifests: readonly (readonly [name: string, mediaType: string, text: string])[] = [
   [
@@ -72,7 +72,7 @@ suite('Pulling manifests', () => {
           equal(answer.headers['content-type'], mediaType);
           equal(answer.headers['docker-content-digest'], digest);
           equal(answer.headers['content-length'], String(Buffer.byteLength(text)));
-          equal(sha256(answer.bytes), digest);
+          equal(digestOf(answer.bytes), digest);
         }
       }));
   }
@@ -113,7 +113,7 @@ suite('Pulling blobs', () => {
         [answer.status, answer.headers['content-length'], answer.headers['docker-content-digest']],
         [200, String(bytes.length), digest],
       );
-      equal(sha256(answer.bytes), digest);
+      equal(digestOf(answer.bytes), digest);
     }));
 
   test('one that is not there is 404, for GET and HEAD', () =>
@@ -152,7 +152,7 @@ suite('Pulling blobs', () => {
           return answer.bytes;
         }),
       );
-      equal(sha256(Buffer.concat(parts)), digest);
+      equal(digestOf(Buffer.concat(parts)), digest);
     }));
 
   test('T36: an open-ended range that resumes is 206, or 416 at the end, and never 200', () =>

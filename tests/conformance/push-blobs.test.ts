@@ -8,13 +8,13 @@ import {
   algorithms,
   assertError,
   assertPullable,
-  digestOf,
   freshRepository,
   locationOf,
   startRegistryClient,
   withQuery,
 } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Pushing blobs" and "Pushing a blob monolithically", clause by clause. */
 let client: RegistryClient;

@@ -7,11 +7,11 @@ import {
   assertError,
   assertPullable,
   descriptorOf,
-  digestOf,
   freshRepository,
   startRegistryClient,
 } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Pushing manifests", clause by clause. */
 let client: RegistryClient;

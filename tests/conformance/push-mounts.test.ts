@@ -6,13 +6,13 @@ import {
   algorithms,
   assertError,
   assertPullable,
-  digestOf,
   freshRepository,
   locationOf,
   startRegistryClient,
   withQuery,
 } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Mounting a blob from another repository", clause by clause. */
 let client: RegistryClient;

@@ -7,13 +7,13 @@ import { eventually } from '../support/processes/process.ts';
 import {
   algorithms,
   assertPullable,
-  digestOf,
   freshRepository,
   locationOf,
   startRegistryClient,
   withQuery,
 } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Resumable Push": an upload outlives the server that began it. */
 let client: RegistryClient;

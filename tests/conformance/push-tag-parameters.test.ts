@@ -5,11 +5,11 @@ import { index } from './manifest-kinds.ts';
 import {
   algorithms,
   assertError,
-  digestOf,
   freshRepository,
   startRegistryClient,
 } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, main branch, "Pushing manifests" with `tag` parameters (end-7b), clause by clause. */
 let client: RegistryClient;

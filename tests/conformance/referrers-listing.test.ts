@@ -6,11 +6,11 @@ import { artifact, artifactType, emptyType, index, indexOf, plain } from './mani
 import {
   algorithms,
   assertError,
-  digestOf,
   freshRepository,
   startRegistryClient,
 } from './registry-client.ts';
 import type { Algorithm, Descriptor, RegistryClient } from './registry-client.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Pushing Manifests with Subject", "Listing Referrers" and "Enabling the Referrers API", clause by clause. */
 let client: RegistryClient;

@@ -1,11 +1,12 @@
 // A client of the registry API that sends what it is told and hides nothing: for tests of the specification's clauses.
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import { basicOf, rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
 import type { Breakwater, BreakwaterOptions } from '../support/processes/breakwater.ts';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 export type Algorithm = 'sha256' | 'sha512';
 export const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
@@ -111,10 +112,6 @@ let repositories = 0;
 /** A repository that no other test uses. */
 export function freshRepository(): string {
   return `conformance/r${String(++repositories)}`;
-}
-
-export function digestOf(bytes: Uint8Array | string, algorithm: Algorithm = 'sha256'): string {
-  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`;
 }
 
 export function descriptorOf(

@@ -2,8 +2,9 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { indexOf } from './manifest-kinds.ts';
-import { assertError, digestOf, freshRepository, startRegistryClient } from './registry-client.ts';
+import { assertError, freshRepository, startRegistryClient } from './registry-client.ts';
 import type { RegistryClient } from './registry-client.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Listing Tags", clause by clause; and the catalog, which is no longer in it but in every client. */
 const tags = [

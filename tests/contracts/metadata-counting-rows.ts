@@ -1,6 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import type { MetadataRow } from './metadata-row.ts';
-import { digestOf, indexInput, manifestInput, push, pushInput } from './metadata-samples.ts';
+import { indexInput, manifestInput, push, pushInput } from './metadata-samples.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /** Which records of a repository lists show (`Counting`). */
 export const countingRows: readonly MetadataRow[] = [

@@ -4,7 +4,8 @@ import { sql } from 'kysely';
 import { mutableTags } from '../../src/domain/names/tag-mutability.ts';
 import type { Metadata } from '../../src/metadata/contract/metadata.ts';
 import { up } from '../../src/metadata/migrations/001-pull-cache.ts';
-import { digestOf, home, keyOf, push, pushInput, tagOf } from './metadata-samples.ts';
+import { home, keyOf, push, pushInput, tagOf } from './metadata-samples.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const key = keyOf('quay.io/old');
 const digest = digestOf('old');

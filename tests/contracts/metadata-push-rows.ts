@@ -4,7 +4,6 @@ import type { Metadata } from '../../src/metadata/contract/metadata.ts';
 import type { PutManifestInput } from '../../src/metadata/contract/registry-metadata.ts';
 import type { MetadataRow } from './metadata-row.ts';
 import {
-  digestOf,
   indexInput,
   keyOf,
   manifestInput,
@@ -13,6 +12,7 @@ import {
   pushInput,
   tagOf,
 } from './metadata-samples.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const emptyBlob =
   'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a' as Digest;

@@ -5,7 +5,6 @@ import type { ImageRow } from '../../src/metadata/contract/registry-metadata.ts'
 import { countingRows } from './metadata-counting-rows.ts';
 import type { MetadataRow } from './metadata-row.ts';
 import {
-  digestOf,
   home,
   indexInput,
   keyOf,
@@ -15,6 +14,7 @@ import {
   pushInput,
   tagOf,
 } from './metadata-samples.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 /** Repositories with their settings, lists, and what is deleted. */
 export const registryRows: readonly MetadataRow[] = [

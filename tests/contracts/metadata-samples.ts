@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import type { Digest } from '../../src/domain/names/digest.ts';
 import { homeRegistry } from '../support/samples/home-registry.ts';
 import type { RegistryKey } from '../../src/domain/names/registry.ts';
 import type { RepositoryName } from '../../src/domain/names/repository-name.ts';
@@ -11,12 +9,9 @@ import type {
   StoreManifestInput,
 } from '../../src/metadata/contract/metadata.ts';
 import type { PutManifestInput } from '../../src/metadata/contract/registry-metadata.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 export const home: RegistryKey = homeRegistry;
-
-export function digestOf(text: string | Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}` as Digest;
-}
 
 export function keyOf(repository: string): RepositoryKey {
   return { registry: home, repository: repository as RepositoryName };

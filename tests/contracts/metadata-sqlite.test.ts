@@ -36,7 +36,6 @@ import { findToken, listTokens } from '../../src/metadata/rows/tokens.ts';
 import { startWriteThread, waitingMax } from '../../src/metadata/engine/write-thread.ts';
 import { earlierVersions } from './metadata-earlier-versions.ts';
 import {
-  digestOf,
   home,
   indexInput,
   keyOf,
@@ -45,6 +44,7 @@ import {
   pushInput,
   tagOf,
 } from './metadata-samples.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-sqlite-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,7 +5,8 @@ import type { Metadata } from '../../src/metadata/contract/metadata.ts';
 import { up as pullCache } from '../../src/metadata/migrations/001-pull-cache.ts';
 import { up as registry } from '../../src/metadata/migrations/002-registry.ts';
 import { up as access } from '../../src/metadata/migrations/003-access.ts';
-import { digestOf, home, keyOf } from './metadata-samples.ts';
+import { home, keyOf } from './metadata-samples.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 interface Hold {
   readonly what: string;

@@ -19,15 +19,8 @@ import { earlierVersions } from './metadata-earlier-versions.ts';
 import { pushRows } from './metadata-push-rows.ts';
 import { registryRows } from './metadata-registry-rows.ts';
 import type { MetadataRow } from './metadata-row.ts';
-import {
-  digestOf,
-  home,
-  keyOf,
-  manifestInput,
-  push,
-  pushInput,
-  tagOf,
-} from './metadata-samples.ts';
+import { home, keyOf, manifestInput, push, pushInput, tagOf } from './metadata-samples.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const hourMs = 3_600_000;
 

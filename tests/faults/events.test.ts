@@ -26,7 +26,8 @@ import {
   openScriptedRegistry,
   type ScriptedRegistry,
 } from '../support/upstreams/scripted-registry.ts';
-import { digestOf, ruleOf, secret } from '../support/upstreams/stage.ts';
+import { ruleOf, secret } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const layer = randomBytes(100_000);
 const layerDigest = digestOf(layer);

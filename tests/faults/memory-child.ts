@@ -1,12 +1,9 @@
 // Run by memory-bounds.test.ts with a small heap: many distinct lists and failures pass through one cache. Prints what is left at the end.
 import { createCacheRig } from '../support/rigs/cache-rig.ts';
-import {
-  createScriptedUpstream,
-  digestOf,
-  failure,
-} from '../support/upstreams/scripted-upstream.ts';
+import { createScriptedUpstream, failure } from '../support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../src/domain/names/digest.ts';
 import type { Descriptor } from '../../src/domain/manifests/manifest.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const subjects = 120;
 const descriptorsEach = 2000;

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { digestOf, freshRepository } from '../conformance/registry-client.ts';
+import { freshRepository } from '../conformance/registry-client.ts';
 import {
   basicOf,
   requestsInFlight,
@@ -20,6 +20,7 @@ import {
 } from '../support/processes/breakwater.ts';
 import { createTestAuthority } from '../support/samples/certificates.ts';
 import { eventually } from '../support/processes/process.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 interface Place {
   readonly breakwater: Breakwater;

@@ -30,7 +30,7 @@ import {
   pushBlob,
   pushManifest,
 } from '../support/rigs/push-rig.ts';
-import { digestOf } from '../support/upstreams/scripted-upstream.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const name = 'team/app';
 const layer = randomBytes(600_000);

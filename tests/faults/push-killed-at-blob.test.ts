@@ -8,12 +8,12 @@ import { fileURLToPath } from 'node:url';
 import {
   assertError,
   descriptorOf,
-  digestOf,
   startRegistryClient,
   withQuery,
 } from '../conformance/registry-client.ts';
 import type { RegistryClient } from '../conformance/registry-client.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const entry = fileURLToPath(new URL('../support/processes/killed-at-blob.ts', import.meta.url));
 const repository = 'killed/at-blob';

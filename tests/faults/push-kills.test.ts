@@ -3,15 +3,11 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import {
-  descriptorOf,
-  digestOf,
-  startRegistryClient,
-  withQuery,
-} from '../conformance/registry-client.ts';
+import { descriptorOf, startRegistryClient, withQuery } from '../conformance/registry-client.ts';
 import type { RegistryClient } from '../conformance/registry-client.ts';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { createSeededRandom } from '../soak/seeded-random.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const seed = Number(process.env['BREAKWATER_KILL_SEED'] ?? Date.now() % 2 ** 31);
 const kills = Number(process.env['BREAKWATER_PUSH_KILLS'] ?? 10);

@@ -2,12 +2,13 @@
 import { equal, ok } from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import fc from 'fast-check';
-import { digestOf, freshRepository, startRegistryClient } from '../conformance/registry-client.ts';
+import { freshRepository, startRegistryClient } from '../conformance/registry-client.ts';
 import type { RegistryClient } from '../conformance/registry-client.ts';
 import { modelLimits } from '../support/models/model-limits.ts';
 import { anyMove, createPushRace } from '../support/models/push-race.ts';
 import type { PushRace } from '../support/models/push-race.ts';
 import { isExplained } from '../support/models/upload-history.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 let client: RegistryClient;
 before(async () => {

@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import type { BlobOptions } from '../../src/ports/upstream.ts';
 import {
   createRig,
-  digestOf,
   failureOf,
   latest,
   manifestBytes,
@@ -16,6 +15,7 @@ import {
   sendManifest,
   targetAt,
 } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const blob = Buffer.alloc(3_000_000, 'layer');
 const digest = digestOf(blob);

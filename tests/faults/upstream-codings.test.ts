@@ -5,7 +5,6 @@ import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'nod
 import type { Digest } from '../../src/domain/names/digest.ts';
 import {
   createRig,
-  digestOf,
   failureOf,
   latest,
   manifestBytes,
@@ -17,6 +16,7 @@ import {
   sendManifest,
   targetAt,
 } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 type Headers = Readonly<Record<string, string>>;
 

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import type { BlobPlace } from '../../src/ports/upstream.ts';
 import {
   createRig,
-  digestOf,
   failureOf,
   latest,
   never,
@@ -14,6 +13,7 @@ import {
   targetOf,
   urlOf,
 } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const digest = digestOf(Buffer.from('x'));
 

@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import { createFakeClock } from '../support/rigs/fake-clock.ts';
 import {
   createRig,
-  digestOf,
   failureOf,
   manifestType,
   never,
@@ -13,6 +12,7 @@ import {
   type StageHandler,
   targetAt,
 } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const subject = digestOf(Buffer.from('subject'));
 

@@ -10,7 +10,6 @@ import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import {
   createRig,
-  digestOf,
   failureOf,
   latest,
   never,
@@ -24,6 +23,7 @@ import {
   targetAt,
   targetOf,
 } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-tls-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 import type { Upstream, UpstreamTarget } from '../../src/ports/upstream.ts';
 import {
   createRig,
-  digestOf,
   failureOf,
   latest,
   never,
@@ -15,6 +14,7 @@ import {
   type StageHandler,
   targetAt,
 } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const blob = Buffer.from('layer');
 const digest = digestOf(blob);

@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import type { PullRule } from '../../src/domain/rules/pull-rule.ts';
 import {
   createRig,
-  digestOf,
   failureOf,
   latest,
   manifestBytes,
@@ -17,6 +16,7 @@ import {
   type Stage,
   targetAt,
 } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const blob = Buffer.from('0123456789'.repeat(100));
 const digest = digestOf(blob);

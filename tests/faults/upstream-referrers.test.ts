@@ -3,7 +3,6 @@ import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import {
   createRig,
-  digestOf,
   failureOf,
   manifestType,
   never,
@@ -11,6 +10,7 @@ import {
   type Stage,
   targetAt,
 } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const subject = digestOf(Buffer.from('subject'));
 const path = `/v2/team/app/referrers/${subject}`;

@@ -6,7 +6,6 @@ import { inspect } from 'node:util';
 import { answerOf } from '../../src/domain/upstream-failure.ts';
 import {
   createRig,
-  digestOf,
   failureOf,
   latest,
   manifestBytes,
@@ -18,6 +17,7 @@ import {
   secretBasic,
   targetAt,
 } from '../support/upstreams/stage.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const issued = 'issued-token-77';
 const refresh = 'refresh-token-88';

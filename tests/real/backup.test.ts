@@ -5,8 +5,9 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { RegistryClient } from '../conformance/registry-client.ts';
-import { digestOf, startRegistryClient } from '../conformance/registry-client.ts';
+import { startRegistryClient } from '../conformance/registry-client.ts';
 import { findTools, runCommand } from '../support/tools/tools.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const page = fileURLToPath(new URL('../../docs/operations.md', import.meta.url));
 const repository = 'team/app';

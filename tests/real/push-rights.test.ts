@@ -5,7 +5,6 @@ import { after, before, suite, test } from 'node:test';
 import {
   assertError,
   descriptorOf,
-  digestOf,
   locationOf,
   startRegistryClient,
   withQuery,
@@ -15,6 +14,7 @@ import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { mediaTypes } from '../support/samples/images.ts';
 import { askApi, makeUser } from '../support/clients/narrow-users.ts';
 import type { NarrowUser, Rights } from '../support/clients/narrow-users.ts';
+import { digestOf } from '../support/samples/digest.ts';
 
 const pushActions = [
   'ecr:BatchCheckLayerAvailability',

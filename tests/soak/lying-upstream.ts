@@ -1,5 +1,5 @@
+import { digestOf } from '../support/samples/digest.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createHash } from 'node:crypto';
 import { openStage } from '../support/upstreams/stage.ts';
 import type { SeededRandom } from './seeded-random.ts';
 
@@ -57,7 +57,7 @@ function lie(telling: Lie): void {
 function lieOfManifest(telling: Lie, reference: string): void {
   const { issued } = telling;
   const body = issued.get(reference) ?? manifestOf(telling, 'layers');
-  const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+  const digest = digestOf(body);
   if (issued.size < issuedMax) issued.set(digest, body);
   sendBody(telling, body, manifestType, { 'docker-content-digest': digest });
 }

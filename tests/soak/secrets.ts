@@ -1,6 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { credentialsOf } from '../support/processes/breakwater.ts';
+import { digestOf } from '../support/samples/digest.ts';
 import type { SeededRandom } from './seeded-random.ts';
 import type { Secret } from './trespasser.ts';
 
@@ -76,8 +77,4 @@ export async function createSecretKeeper(
 function noise(seed: number, length: number): Buffer {
   const key = createHash('sha256').update(String(seed)).digest().subarray(0, 16);
   return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(length));
-}
-
-function digestOf(bytes: Uint8Array): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }

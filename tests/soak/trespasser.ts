@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { digestOf } from '../support/samples/digest.ts';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:http';
 import type { Target } from './lying-upstream.ts';
@@ -81,7 +81,7 @@ export function createTrespasser(options: TrespassOptions): Trespasser {
     const { status, body } = answer;
     // From its first byte to its last: as good as a 200.
     if (status === 200 || start === 0) {
-      const digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+      const digest = digestOf(body);
       if (digest === wanted.digest) report('leaked', `GET ${path} gives its bytes`);
       else report('wrong', `GET ${path}: ${body.length} bytes of ${digest}`);
       return;

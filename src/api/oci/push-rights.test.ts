@@ -1,6 +1,5 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { sha256 } from '../../../tests/support/rigs/fake-cache.ts';
 import type { HttpAnswer, HttpQuestion } from '../../../tests/support/clients/http-exchange.ts';
 import {
   administratorHeader,
@@ -13,11 +12,12 @@ import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const team = 'team/app';
 const base = 'team/base';
 const uploads = `/v2/${team}/blobs/uploads/`;
-const layer = sha256('layer');
+const layer = digestOf('layer');
 const pushed = { ...cachedRepository, pushed: true };
 const administrator = { headers: { Authorization: administratorHeader } };
 const alice = { headers: { Authorization: userHeader('alice') } };
@@ -192,7 +192,7 @@ suite('10. A push imports nothing for whom may not', () => {
 });
 
 suite("11. The rule's patterns are asked for every way in that writes", () => {
-  const digest = sha256('{}');
+  const digest = digestOf('{}');
   const den = ruleFor('den', 'example.com', {
     push: true,
     deny: ['lib/secret', 'lib/other:prod*'],

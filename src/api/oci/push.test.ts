@@ -1,6 +1,5 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { sha256 } from '../../../tests/support/rigs/fake-cache.ts';
 import {
   administratorHeader,
   cachedRepository,
@@ -11,10 +10,11 @@ import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
 import type { HttpAnswer, HttpQuestion } from '../../../tests/support/clients/http-exchange.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const team = 'team/app';
 const uploads = `/v2/${team}/blobs/uploads/`;
-const layer = sha256('layer');
+const layer = digestOf('layer');
 const codeOf = (text: string): unknown =>
   (JSON.parse(text) as { errors: { code: string }[] }).errors[0]?.code;
 
@@ -67,7 +67,7 @@ suite('12. A push answers only what is on the disk', () => {
   test('a POST with a digest and no body begins an upload, but for the empty blob', async () => {
     await using server = await startPullServer([]);
     const begun = await ask(server, `${uploads}?digest=${layer}`, { method: 'POST' });
-    const empty = await ask(server, `${uploads}?digest=${sha256('')}`, { method: 'POST' });
+    const empty = await ask(server, `${uploads}?digest=${digestOf('')}`, { method: 'POST' });
     deepEqual([begun.status, empty.status], [202, 201]);
   });
 
@@ -174,18 +174,18 @@ suite('12. A push answers only what is on the disk', () => {
     const answer = await ask(server, `/v2/${team}/manifests/1.0`, { method: 'PUT', body });
     deepEqual(
       [answer.status, answer.headers.location, answer.headers['docker-content-digest']],
-      [201, `/v2/${team}/manifests/${sha256(body)}`, sha256(body)],
+      [201, `/v2/${team}/manifests/${digestOf(body)}`, digestOf(body)],
     );
     const entry = server.audited.at(-1);
     deepEqual(
       [entry?.kind, entry?.action, entry?.resource, entry?.detail],
-      ['change', 'ecr:PutImage', team, { digest: sha256(body), tags: '1.0' }],
+      ['change', 'ecr:PutImage', team, { digest: digestOf(body), tags: '1.0' }],
     );
   });
 
   test('a manifest by digest takes any number of tags', async () => {
     await using server = await startPullServer([]);
-    const answer = await ask(server, `/v2/${team}/manifests/${sha256('{}')}?tag=a&tag=b`, {
+    const answer = await ask(server, `/v2/${team}/manifests/${digestOf('{}')}?tag=a&tag=b`, {
       method: 'PUT',
       body: '{}',
     });

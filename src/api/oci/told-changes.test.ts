@@ -1,7 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { AuditEntry } from '../../access/access.ts';
-import { sha256 } from '../../../tests/support/rigs/fake-cache.ts';
 import type { HttpAnswer, HttpQuestion } from '../../../tests/support/clients/http-exchange.ts';
 import {
   administratorHeader,
@@ -14,10 +13,11 @@ import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const team = 'team/app';
 const uploads = `/v2/${team}/blobs/uploads/`;
-const layer = sha256('layer');
+const layer = digestOf('layer');
 const pushed = { ...cachedRepository, pushed: true };
 const root = 'arn:aws:iam::000000000000:root';
 

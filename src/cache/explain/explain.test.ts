@@ -9,7 +9,7 @@ import {
   until,
 } from '../../../tests/support/rigs/cache-rig.ts';
 import { imageOf, pushBlob, pushImage } from '../../../tests/support/rigs/push-rig.ts';
-import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Explanation } from '../../contract/explanation.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
@@ -18,6 +18,7 @@ import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { UpstreamState } from '../../ports/upstream.ts';
 import { createExplainer } from './explain.ts';
 import { createRefresher } from './refresh.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 interface Explained extends AsyncDisposable {
   readonly rig: CacheRig;

@@ -17,9 +17,10 @@ import {
   pushManifest,
   refused,
 } from '../../../tests/support/rigs/push-rig.ts';
-import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import type { Tag } from '../../domain/names/tag.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const name = 'team/app';
 const layer = randomBytes(300);

@@ -9,16 +9,13 @@ import {
   testRule,
   until,
 } from '../../../tests/support/rigs/cache-rig.ts';
-import {
-  type Call,
-  digestOf,
-  failure,
-} from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { type Call, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import { createMemoryStorage } from '../../../tests/support/rigs/memory-storage.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const requested = (change: Partial<PullRule> = {}): PullRule =>
   testRule({ platforms: 'requested', ...change });

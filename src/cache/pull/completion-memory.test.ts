@@ -4,16 +4,14 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
-import {
-  createScriptedUpstream,
-  digestOf,
-} from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { createScriptedUpstream } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { testRule, until } from '../../../tests/support/rigs/cache-rig.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import type { StoredManifest } from '../../metadata/contract/metadata.ts';
 import { createImageCompletion } from './complete-image.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const mebibyte = 1024 * 1024;
 const manifestBytes = 4 * mebibyte;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
-import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
@@ -9,6 +9,7 @@ import { ListsBusy } from '../../domain/lists-busy.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { createRefresher } from '../explain/refresh.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const signature = 'application/vnd.dev.sigstore.bundle.v0.3+json';
 const image = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, layers: [] };

@@ -17,10 +17,11 @@ import {
   pushManifest,
   refused,
 } from '../../../tests/support/rigs/push-rig.ts';
-import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { parseReference } from '../../domain/names/reference.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const name = 'up/app';
 const layer = randomBytes(650);

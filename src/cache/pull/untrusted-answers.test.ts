@@ -11,10 +11,11 @@ import {
   type CacheRig,
 } from '../../../tests/support/rigs/cache-rig.ts';
 import { imageOf, pushBlob, refused } from '../../../tests/support/rigs/push-rig.ts';
-import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { ScriptedUpstream } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const held = randomBytes(650);
 const fresh = randomBytes(4000);

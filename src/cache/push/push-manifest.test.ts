@@ -18,11 +18,11 @@ import {
   pushManifest,
   refused,
 } from '../../../tests/support/rigs/push-rig.ts';
-import { digestOf } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import { MetadataError } from '../../metadata/contract/metadata-error.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const name = 'team/app';
 const layer = randomBytes(1000);

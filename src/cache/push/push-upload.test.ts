@@ -18,7 +18,6 @@ import {
   refused,
 } from '../../../tests/support/rigs/push-rig.ts';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
-import { digestOf } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { recordEvents, temporaryFolder } from '../../../tests/support/samples/storage-samples.ts';
 import { createMemoryStorage } from '../../../tests/support/rigs/memory-storage.ts';
 import { hexOf } from '../../domain/names/digest.ts';
@@ -28,6 +27,7 @@ import type { UploadFile } from '../../ports/uploads.ts';
 import { MetadataError } from '../../metadata/contract/metadata-error.ts';
 import { createFileStorage } from '../../storage/file-storage.ts';
 import type { Storage } from '../../storage/file-storage.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const name = 'team/app';
 const bytes = randomBytes(300_000);

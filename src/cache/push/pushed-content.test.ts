@@ -19,13 +19,14 @@ import {
   pushManifest,
   refused,
 } from '../../../tests/support/rigs/push-rig.ts';
-import { digestOf, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import { createExplainer } from '../explain/explain.ts';
 import { createRefresher } from '../explain/refresh.ts';
+import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const name = 'up/app';
 const layer = randomBytes(1000);

@@ -1,5 +1,5 @@
 // The four clients as functions of one ask: where they run, and what of their output counts.
-import { createHash } from 'node:crypto';
+import { digestOf } from '../../support/samples/digest.ts';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startProcess } from '../../support/processes/process.ts';
@@ -55,9 +55,6 @@ function imageOf({ host, repository }: Place, reference: string): string {
 
 const linesOf = (text: string): string => text.split(/\s+/).filter(Boolean).toSorted().join(' ');
 
-const sha256 = (bytes: string | Buffer): string =>
-  `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-
 async function layoutDigest(folder: string): Promise<string> {
   const index = JSON.parse(await readFile(join(folder, 'index.json'), 'utf8')) as {
     readonly manifests: readonly { readonly digest: string }[];
@@ -75,7 +72,7 @@ function createCrane(path: string): Client {
       outputOf(path, ['--insecure', ...args], { DOCKER_CONFIG: place.folder });
     switch (ask.ask) {
       case 'pull': {
-        const folder = join(place.folder, sha256(ask.reference).slice(7, 15));
+        const folder = join(place.folder, digestOf(ask.reference).slice(7, 15));
         await run('pull', '--format=oci', imageOf(place, ask.reference), folder);
         return await layoutDigest(folder);
       }
@@ -84,7 +81,7 @@ function createCrane(path: string): Client {
       case 'tags':
         return linesOf(await run('ls', `${place.host}/${place.repository}`));
       case 'blob':
-        return sha256(await run('blob', imageOf(place, ask.reference)));
+        return digestOf(await run('blob', imageOf(place, ask.reference)));
       case 'referrers':
         return cannot('crane', ask);
     }
@@ -102,7 +99,7 @@ function createSkopeo(path: string): Client {
         const folder = join(place.folder, 'dir');
         const image = `docker://${imageOf(place, ask.reference)}`;
         await run('copy', '--all', '--src-tls-verify=false', image, `dir:${folder}`);
-        return sha256(await readFile(join(folder, 'manifest.json')));
+        return digestOf(await readFile(join(folder, 'manifest.json')));
       }
       case 'digest': {
         const image = `docker://${imageOf(place, ask.reference)}`;
@@ -141,7 +138,9 @@ function createRegctl(path: string, folder: string): Client {
       case 'tags':
         return linesOf(await run('tag', 'ls', `${place.host}/${place.repository}`));
       case 'blob':
-        return sha256(await run('blob', 'get', `${place.host}/${place.repository}`, ask.reference));
+        return digestOf(
+          await run('blob', 'get', `${place.host}/${place.repository}`, ask.reference),
+        );
       case 'referrers': {
         const each = '{{range .Descriptors}}{{.Digest}} {{.ArtifactType}}\n{{end}}';
         const image = imageOf(place, ask.reference);

@@ -3,6 +3,7 @@ import { Agent, request } from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { createHash } from 'node:crypto';
 import { mediaTypes } from '../samples/images.ts';
+import { digestOf } from '../samples/digest.ts';
 
 export interface Answer {
   readonly status: number;
@@ -103,10 +104,6 @@ export async function askBlob(
   return await ask(`${base}/v2/${name}/blobs/${digest}`, options);
 }
 
-export function sha256(bytes: Uint8Array): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
-
 interface Descriptor {
   readonly digest: string;
   readonly size: number;
@@ -170,7 +167,7 @@ async function manifest(
   const answer = await askManifest(base, name, reference, options);
   if (answer.status !== 200)
     throw new Error(`${name}:${reference}: ${answer.status} ${text(answer)}`);
-  const digest = sha256(answer.body);
+  const digest = digestOf(answer.body);
   if (answer.headers['docker-content-digest'] !== digest)
     throw new Error(`${reference}: wrong digest`);
   if (reference.startsWith('sha256:') && reference !== digest) throw new Error('other bytes');

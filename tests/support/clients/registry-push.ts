@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { request } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { IncomingMessage } from 'node:http';
-import { digestOf } from '../samples/package-layers.ts';
+import { digestOf } from '../samples/digest.ts';
 
 export interface PushedManifest {
   readonly digest: string;

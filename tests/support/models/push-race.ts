@@ -1,12 +1,13 @@
 // Several clients on one upload at once: what they ask is drawn, what they are told is kept for its explanation.
 import fc from 'fast-check';
-import { digestOf, withQuery } from '../../conformance/registry-client.ts';
+import { withQuery } from '../../conformance/registry-client.ts';
 import type { RegistryClient } from '../../conformance/registry-client.ts';
 import { leaveAtTheEnd } from '../clients/broken-request.ts';
 import type { HttpAnswer } from '../clients/http-exchange.ts';
 import { patterned } from './push-model.ts';
 import { sizeOf, wholeBytesMax } from './upload-history.ts';
 import type { Asked, Call, Piece, Told } from './upload-history.ts';
+import { digestOf } from '../samples/digest.ts';
 
 interface PieceMove {
   readonly length: number;

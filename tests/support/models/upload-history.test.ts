@@ -1,9 +1,9 @@
 import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { digestOf } from '../../conformance/registry-client.ts';
 import { patterned } from './push-model.ts';
 import type { Asked, Call } from './upload-history.ts';
 import { isExplained } from './upload-history.ts';
+import { digestOf } from '../samples/digest.ts';
 
 const salt = 3;
 const digest = digestOf(patterned(salt, 0, 200));

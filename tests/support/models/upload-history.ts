@@ -1,6 +1,6 @@
 // What several clients were told about one upload, and whether any order of their requests explains it.
 import { patterned } from './push-model.ts';
-import { digestOf } from '../../conformance/registry-client.ts';
+import { digestOf } from '../samples/digest.ts';
 
 /** What an answer says: `range` is where the upload is, `undefined` where it says nothing of that. */
 export interface Told {

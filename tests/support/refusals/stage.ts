@@ -5,11 +5,11 @@ import type { TestContext } from 'node:test';
 import { credentialsOf, startBreakwater, type Breakwater } from '../processes/breakwater.ts';
 import { createTestAuthority } from '../samples/certificates.ts';
 import { hostAddress, makeNodeNamespaces } from '../processes/cluster.ts';
-import { digestOf } from '../samples/package-layers.ts';
 import { run } from '../processes/sandbox.ts';
 import { setScene, type Scene } from '../processes/scene.ts';
 import { openStage } from '../upstreams/stage.ts';
 import type { Cause, ServerName } from './causes.ts';
+import { digestOf } from '../samples/digest.ts';
 
 /** The bridge's second address, which no certificate names and no client knows as plain. */
 const otherAddress = '10.97.0.2';

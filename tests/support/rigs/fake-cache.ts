@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type {
   BlobAnswer,
   Cache,
@@ -6,12 +5,12 @@ import type {
   ManifestRequest,
 } from '../../../src/cache/cache.ts';
 import type { ByteSource } from '../../../src/domain/byte-source.ts';
-import { parseDigest } from '../../../src/domain/names/digest.ts';
 import type { Digest } from '../../../src/domain/names/digest.ts';
 import { RegistryError } from '../../../src/domain/errors.ts';
 import type { Descriptor } from '../../../src/domain/manifests/manifest.ts';
 import type { CacheOutcome } from '../../../src/domain/verdict.ts';
 import type { PullRequest } from '../../../src/cache/pull-request.ts';
+import { digestOf } from '../samples/digest.ts';
 
 /** A cache in memory that records what it is asked: what the front-end is tested against. */
 export interface FakeCache extends Cache {
@@ -44,10 +43,6 @@ interface Held {
   >;
   readonly blobs: Map<Digest, Uint8Array>;
   readonly referrers: Map<Digest, Descriptor[]>;
-}
-
-export function sha256(bytes: Uint8Array | string): Digest {
-  return parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`)!;
 }
 
 export function createFakeCache(): FakeCache {
@@ -93,13 +88,13 @@ export function createFakeCache(): FakeCache {
     breakWith: undefined,
     addManifest: (repository, tag, mediaType, text) => {
       const bytes = new Uint8Array(Buffer.from(text));
-      const digest = sha256(bytes);
+      const digest = digestOf(bytes);
       held(repository).manifests.set(digest, { digest, mediaType, bytes });
       if (tag !== undefined) held(repository).manifests.set(tag, { digest, mediaType, bytes });
       return digest;
     },
     addBlob: (repository, bytes) => {
-      const digest = sha256(bytes);
+      const digest = digestOf(bytes);
       held(repository).blobs.set(digest, bytes);
       return digest;
     },

@@ -2,7 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Pushes } from '../../../src/cache/push/pushes.ts';
 import { RegistryError } from '../../../src/domain/errors.ts';
 import type { RepositoryName } from '../../../src/domain/names/repository-name.ts';
-import { sha256 } from './fake-cache.ts';
+import { digestOf } from '../samples/digest.ts';
 
 /** Takes every push, and records what it was asked: what the front-end is tested against. */
 export interface FakePushes extends Pushes {
@@ -96,13 +96,13 @@ export function createFakePushes(): FakePushes {
         throw new RegistryError('manifestBlobUnknown', 'not here');
       await fake.committing(target.repository);
       const set = reference.kind === 'tag' ? [reference.tag] : [...tags];
-      const digest = reference.kind === 'digest' ? reference.digest : sha256(bytes);
+      const digest = reference.kind === 'digest' ? reference.digest : digestOf(bytes);
       const mediaType = contentType ?? '';
       return { digest, mediaType, size: bytes.length, subject: undefined, tags: set, hides: [] };
     },
     deleteManifest: async ({ target, reference }) => {
       called(`deleteManifest ${target.repository}`);
-      return { digest: reference.kind === 'digest' ? reference.digest : sha256(''), tags: [] };
+      return { digest: reference.kind === 'digest' ? reference.digest : digestOf(''), tags: [] };
     },
     deleteBlob: async ({ target }) => called(`deleteBlob ${target.repository}`),
     createRepository: async ({ target }) => called(`createRepository ${target.repository}`),

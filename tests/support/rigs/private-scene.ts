@@ -16,8 +16,9 @@ import { servePrivately } from './private-front.ts';
 import type { CallerName } from './private-front.ts';
 import { bytesOf, descriptorOf, imageOf, pushBlob, pushManifest } from './push-rig.ts';
 import { emptyJson } from './push-rig.ts';
-import { createScriptedUpstream, digestOf, failure } from '../upstreams/scripted-upstream.ts';
+import { createScriptedUpstream, failure } from '../upstreams/scripted-upstream.ts';
 import type { ScriptedUpstream } from '../upstreams/scripted-upstream.ts';
+import { digestOf } from '../samples/digest.ts';
 
 export const origins = [
   'pushed',

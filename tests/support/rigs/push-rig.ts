@@ -5,7 +5,7 @@ import type { Tag } from '../../../src/domain/names/tag.ts';
 import type { Digest, DigestAlgorithm } from '../../../src/domain/names/digest.ts';
 import type { PutManifestAnswer } from '../../../src/cache/push/pushes.ts';
 import type { CacheRig } from './cache-rig.ts';
-import { digestOf } from '../upstreams/scripted-upstream.ts';
+import { digestOf } from '../samples/digest.ts';
 
 /** A body of these chunks, as a client sends them one after the other. */
 export async function* bodyOf(...chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { startRegistry } from '../upstreams/registry.ts';
 import {
   bigPackage,
-  digestOf,
   openDebianLayers,
   openMachineLayers,
   type Layer,
@@ -15,6 +14,7 @@ import { pushBlob, pushManifest, type PushedManifest } from '../clients/registry
 import { findRegistry } from '../upstreams/registry.ts';
 import { isSandboxed } from '../processes/sandbox.ts';
 import { toolsFolder, withLock } from '../tools/tools.ts';
+import { digestOf } from './digest.ts';
 
 /** Raised whenever the content below changes. */
 const version = 'v2';

@@ -134,8 +134,3 @@ function hashing(): { readonly stream: Transform; digest(): string } {
   });
   return { stream, digest: () => `sha256:${hash.digest('hex')}` };
 }
-
-/** The sha256 digest, as registries write it. */
-export function digestOf(bytes: string | Uint8Array): string {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Corpus } from './images.ts';
-import { digestOf } from './package-layers.ts';
 import { pushBlob, pushManifest } from '../clients/registry-push.ts';
+import { digestOf } from './digest.ts';
 
 const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 const configType = 'application/vnd.oci.image.config.v1+json';

@@ -1,6 +1,7 @@
 // A registry in memory on loopback: right by itself, and in one respect as a row says.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { digestOf, openStage, type Seen } from './stage.ts';
+import { openStage, type Seen } from './stage.ts';
+import { digestOf } from '../samples/digest.ts';
 
 export const types = {
   index: 'application/vnd.oci.image.index.v1+json',

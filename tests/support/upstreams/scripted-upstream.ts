@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Digest } from '../../../src/domain/names/digest.ts';
 import { UpstreamFailure, type FailureKind } from '../../../src/domain/upstream-failure.ts';
 import type { Descriptor } from '../../../src/domain/manifests/manifest.ts';
@@ -12,6 +11,7 @@ import type {
   Upstream,
   UpstreamTarget,
 } from '../../../src/ports/upstream.ts';
+import { digestOf } from '../samples/digest.ts';
 
 export interface Call {
   readonly kind:
@@ -63,10 +63,6 @@ export function failure(kind: FailureKind, status?: number, host = 'upstream'): 
     upstream: host,
     ...(status === undefined ? {} : { status }),
   });
-}
-
-export function digestOf(bytes: Uint8Array, algorithm: 'sha256' | 'sha512' = 'sha256'): Digest {
-  return `${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}` as Digest;
 }
 
 export function createScriptedUpstream(

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   createServer,
@@ -10,7 +9,6 @@ import {
 import { createServer as createSecureServer, type ServerOptions } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { ruleDefaults } from '../../../src/domain/rules/builtin-rules.ts';
-import { parseDigest, type Digest } from '../../../src/domain/names/digest.ts';
 import type { PullRule, UpstreamUrl } from '../../../src/domain/rules/pull-rule.ts';
 import { parseReference, type Reference } from '../../../src/domain/names/reference.ts';
 import { parseRepositoryName } from '../../../src/domain/names/repository-name.ts';
@@ -19,6 +17,7 @@ import type { Event } from '../../../src/ports/events.ts';
 import type { Upstream, UpstreamTarget } from '../../../src/ports/upstream.ts';
 import { createUpstream, type UpstreamOptions } from '../../../src/upstream/client.ts';
 import { createFakeClock, type FakeClock } from '../rigs/fake-clock.ts';
+import { digestOf } from '../samples/digest.ts';
 
 export interface Seen {
   readonly method: string;
@@ -196,10 +195,6 @@ export const manifestType = 'application/vnd.oci.image.manifest.v1+json';
 export const manifestBytes: Buffer = Buffer.from(
   JSON.stringify({ schemaVersion: 2, mediaType: manifestType, layers: [] }),
 );
-
-export function digestOf(bytes: Uint8Array, algorithm: 'sha256' | 'sha512' = 'sha256'): Digest {
-  return parseDigest(`${algorithm}:${createHash(algorithm).update(bytes).digest('hex')}`)!;
-}
 
 export function sendManifest(
   response: ServerResponse,
