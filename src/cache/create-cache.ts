@@ -4,47 +4,35 @@ import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { Spool } from '../ports/spool.ts';
-import type { Upstream } from '../ports/upstream.ts';
 import type { Uploads } from '../ports/uploads.ts';
+import type { Upstream } from '../ports/upstream.ts';
 import type { Cache } from './cache.ts';
-import type { BlobFiller } from './pull/pull-blob.ts';
-import { createBlobPuller } from './pull/pull-blob.ts';
 import { createDownloads, type Downloads } from './download/downloads.ts';
-import { createImageCompletion, type ImageCompletion } from './pull/complete-image.ts';
-import { createManifestFetcher } from './pull/fetch-manifest.ts';
-import { createHeadHints } from './memory/head-hints.ts';
-import { createImmutableTags } from './memory/immutable-tags.ts';
-import { createPushes } from './push/create-pushes.ts';
-import { createReferrersLister, type ReferrersLister } from './pull/list-referrers.ts';
-import { createTagLister, type TagLister } from './pull/list-tags.ts';
-import { createListTurns } from './pull/list-turns.ts';
-import { createManifestMemory } from './memory/manifest-memory.ts';
+import { createUpstreamPace } from './download/upstream-pace.ts';
+import { createUpstreamSources } from './download/upstream-sources.ts';
+import { HeadHints } from './memory/head-hints.ts';
 import {
   createMadeRepositories,
   noteMade,
   type MadeRepositories,
 } from './memory/made-repositories.ts';
-import { createManifestPuller } from './pull/pull-manifest.ts';
-import {
-  asOwn,
-  createOwnRepositories,
-  notRoots,
-  type OwnRepositories,
-} from './memory/own-repositories.ts';
-import { createLastTries, type LastTries } from './memory/last-tries.ts';
-import { createNegativeMemory } from './memory/negative-memory.ts';
+import { LastTries, Refusals } from './memory/refusals.ts';
+import { RepositoryMemory } from './memory/repository-memory.ts';
+import { ImageCompletion } from './pull/complete-image.ts';
+import { ManifestFetcher } from './pull/fetch-manifest.ts';
+import { ReferrersLister } from './pull/list-referrers.ts';
+import { TagLister } from './pull/list-tags.ts';
+import { ListTurns } from './pull/list-turns.ts';
+import { BlobPuller } from './pull/pull-blob.ts';
+import { ManifestPuller } from './pull/pull-manifest.ts';
+import { TagResolver } from './pull/resolve-tag.ts';
+import { createRepairedBlobs, type RepairedBlobs } from './pull/stored-blob.ts';
+import { createPushes } from './push/create-pushes.ts';
 import type { PushSettings } from './push/push-target.ts';
 import type { Pushes } from './push/pushes.ts';
-import { createRepairedBlobs } from './pull/repaired-blobs.ts';
-import { createRepositoryChanges } from './memory/repository-changes.ts';
 import { createRepositorySettings, type RepositorySettings } from './push/repository-settings.ts';
-import { createRepositoryStops } from './memory/repository-stops.ts';
-import { createTagResolver, type TagResolver } from './pull/resolve-tag.ts';
-import { createSpaceGate, type MinFree } from './space/space-gate.ts';
-import { createUpstreamPace } from './download/upstream-pace.ts';
-import { createUpstreamSources } from './download/upstream-sources.ts';
+import { createSpaceGate, type MinFree, type SpaceGate } from './space/space-gate.ts';
 import { countingRecords, type CountRecords, type RuleOf } from './whose-bytes.ts';
-import { mayAsk } from './pull-request.ts';
 
 export interface CacheParts {
   readonly metadata: Metadata;
@@ -92,113 +80,49 @@ export interface RunningCache extends Cache, AsyncDisposable {
   reset(): void;
 }
 
-export function createCache(parts: CacheParts, limits: CacheLimits): RunningCache {
-  const { upstream, clock, events, spool } = parts;
-  const made = createMadeRepositories(clock);
-  const metadata = noteMade(parts.metadata, made);
-  const blobs = createRepairedBlobs(parts.blobs);
+export function createCache(given: CacheParts, limits: CacheLimits): RunningCache {
   const ended = new AbortController();
-  const sources = createUpstreamSources(clock);
-  const heads = createHeadHints(clock);
-  const negative = createNegativeMemory(clock);
-  const tries = createLastTries(clock);
-  const changes = createRepositoryChanges();
-  const own = createOwnRepositories(metadata, changes);
-  const stops = createRepositoryStops(metadata, changes);
-  const immutable = createImmutableTags(metadata, changes);
-  const memory = createManifestMemory(metadata, changes);
-  const space = createSpaceGate({ blobs, clock, events }, limits.minFree);
-  const fetchParts = {
-    upstream,
-    metadata,
-    memory,
-    changes,
-    immutable,
-    sources,
-    heads,
-    stops,
-    clock,
-    events,
-    signal: ended.signal,
-  };
-  const fetcher = createManifestFetcher(fetchParts);
-  const tags = createTagResolver(fetchParts, fetcher);
-  const pace = createUpstreamPace();
-  const downloads = createDownloads(
-    { upstream, spool, blobs, clock, events, sources, space, pace, ...limits },
-    limits.downloadsMax,
-  );
-  const blobPuller = createBlobPuller({ ...fetchParts, blobs, downloads, negative });
-  const filler: BlobFiller = blobPuller;
-  const completion = createImageCompletion({
-    ...fetchParts,
-    fetcher,
-    filler,
-    downloads,
-    rules: limits.rules,
-  });
-  const manifests = createManifestPuller({
-    ...fetchParts,
-    fetcher,
-    tags,
-    negative,
-    tries,
-    own,
-    completion: ofOwn(own, completion),
-  });
-  const turns = createListTurns(clock);
-  const tagLister = createTagLister({ ...fetchParts, negative, turns });
-  const referrers = createReferrersLister({ ...fetchParts, turns });
+  const made = createMadeRepositories(given.clock);
+  const metadata = noteMade(given.metadata, made);
+  const blobs = createRepairedBlobs(given.blobs);
+  const repositories = new RepositoryMemory(metadata, given.clock);
+  const shared = { ...given, metadata, blobs, repositories, signal: ended.signal };
+  const space = createSpaceGate(shared, limits.minFree);
+  const pulls = createPulls({ ...shared, space }, limits);
+  const { downloads, completion, tagLists } = pulls;
+  const knowsUpstreamTag: TagLister['knowsUpstreamTag'] = (request, tag) =>
+    tagLists.knowsUpstreamTag(request, tag);
   const { pushes, bodies } = createPushes({
-    ...parts,
-    metadata,
-    blobs,
-    stops,
-    memory,
-    changes,
-    filler,
-    fetcher,
-    knowsUpstreamTag: tagLister.knowsUpstreamTag,
+    ...shared,
+    fetcher: pulls.fetcher,
+    filler: pulls.blobs,
+    knowsUpstreamTag,
     space,
     settings: limits.pushSettings,
     maxBlobBytes: limits.maxBlobBytes,
-    signal: ended.signal,
   });
-  const memories = [
-    negative,
-    heads,
-    own,
-    stops,
-    immutable,
-    memory,
-    tags,
-    blobPuller,
-    completion,
-    manifests,
-    tagLister,
-    referrers,
-  ];
   return {
-    peekManifest: manifests.peekManifest,
-    pullManifest: manifests.pullManifest,
-    pullBlob: asOwn(own, blobPuller.pullBlob),
-    listTags: asOwn(own, tagLister.listTags),
-    listReferrers: asOwn(own, referrers.listReferrers),
-    refreshTag: asOwn(own, (request, tag, signal) =>
-      mayAsk(request) ? tags.refresh(request, tag, signal) : Promise.reject(notRoots(request)),
-    ),
-    refreshReferrers: referrers.refresh,
+    peekManifest: (request) => pulls.manifests.peek(request),
+    pullManifest: (request, signal) => pulls.manifests.pull(request, signal),
+    pullBlob: (request, signal) => pulls.blobs.pull(request, signal),
+    listTags: (request, signal) => tagLists.list(request, signal),
+    listReferrers: (request, signal) => pulls.referrers.list(request, signal),
+    refreshTag: (request, tag, signal) => pulls.tags.refresh(request, tag, signal),
+    refreshReferrers: (request, subject, signal) =>
+      pulls.referrers.refresh(request, subject, signal),
     downloads,
     completion,
     pushes,
-    settings: createRepositorySettings({ metadata, changes }),
+    settings: createRepositorySettings(shared),
     made,
-    knowsUpstreamTag: tagLister.knowsUpstreamTag,
-    lastTry: tries.find,
-    counting: async (request) => countingRecords(request.target, await stops.isStopped(request)),
+    knowsUpstreamTag,
+    lastTry: (request, subject) => pulls.tries.find(request, subject),
+    counting: async (request) =>
+      countingRecords(request.target, await repositories.isStopped(request)),
     uploadBodies: bodies,
     reset: () => {
-      for (const one of memories) one.clear();
+      repositories.clear();
+      for (const memory of pulls.memories) memory.clear();
     },
     [Symbol.asyncDispose]: async () => {
       ended.abort(new Error('the server is shutting down'));
@@ -208,19 +132,52 @@ export function createCache(parts: CacheParts, limits: CacheLimits): RunningCach
   };
 }
 
-/** Nothing of ROOT's completes an image of a repository that is our own. */
-function ofOwn(own: OwnRepositories, completion: ImageCompletion): Pick<ImageCompletion, 'sent'> {
-  const complete: ImageCompletion['sent'] = (request, manifest) => {
-    if (mayAsk(request)) completion.sent(request, manifest);
-  };
-  return {
-    sent: (request, manifest) => {
-      const asked = own.of(request);
-      if (!(asked instanceof Promise)) return complete(asked, manifest);
-      asked.then(
-        (known) => complete(known, manifest),
-        () => {},
-      );
-    },
-  };
+interface PullingParts extends CacheParts {
+  readonly blobs: RepairedBlobs;
+  readonly repositories: RepositoryMemory;
+  readonly space: SpaceGate;
+  readonly signal: AbortSignal;
+}
+
+/** The pulling side. */
+interface Pulls {
+  readonly manifests: ManifestPuller;
+  readonly blobs: BlobPuller;
+  readonly tagLists: TagLister;
+  readonly referrers: ReferrersLister;
+  readonly tags: TagResolver;
+  readonly fetcher: ManifestFetcher;
+  readonly downloads: Downloads;
+  readonly completion: ImageCompletion;
+  readonly tries: LastTries;
+  /** What a reload ends. */
+  readonly memories: readonly { clear(): void }[];
+}
+
+function createPulls(given: PullingParts, limits: CacheLimits): Pulls {
+  const { clock, signal } = given;
+  const sources = createUpstreamSources(clock);
+  const heads = new HeadHints(clock);
+  const refusals = new Refusals(clock);
+  const tries = new LastTries(clock);
+  const turns = new ListTurns(clock, signal);
+  const pace = createUpstreamPace();
+  const parts = { ...given, sources, heads, refusals, tries, turns };
+  const fetcher = new ManifestFetcher(parts);
+  const tags = new TagResolver({ ...parts, fetcher });
+  const downloads = createDownloads({ ...parts, pace, ...limits }, limits.downloadsMax);
+  const blobs = new BlobPuller({ ...parts, downloads });
+  const completion = new ImageCompletion({
+    ...parts,
+    fetcher,
+    blobs,
+    downloads,
+    rules: limits.rules,
+  });
+  const manifests = new ManifestPuller({ ...parts, fetcher, tags, completion });
+  const tagLists = new TagLister(parts);
+  const referrers = new ReferrersLister(parts);
+  const memories = [refusals, heads, tags, blobs, completion, manifests, tagLists, referrers];
+  const running = { fetcher, downloads, completion, tries, memories };
+  return { manifests, blobs, tagLists, referrers, tags, ...running };
 }

@@ -25,6 +25,7 @@ suite('values that are believed under a stamp', () => {
     equal(memory.get('a', 1), 'yes');
     clock.advance(1);
     equal(memory.get('a', 1), undefined);
+    deepEqual([memory.last('a', 1), memory.last('a', 2)], ['yes', undefined]);
   });
 
   test('what is forgotten, or beyond the bound, is not there', () => {

@@ -36,6 +36,12 @@ export class StampedMemory<Value extends NonNullable<unknown>> {
     return entry.value;
   }
 
+  /** The value that was set under this stamp, however long ago: for where nothing newer can be read. */
+  last(key: string, stamp: number): Value | undefined {
+    const entry = this.#entries.get(key);
+    return entry?.stamp === stamp ? entry.value : undefined;
+  }
+
   set(key: string, value: Value, stamp: number): void {
     this.#entries.set(key, { value, stamp, until: this.#clock.elapsed() + this.#believeMs });
   }

@@ -1,7 +1,7 @@
 import { RegistryError } from '../../domain/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
-import { waitUnder } from '../single-flight.ts';
+import { waitUnder } from '../../coordination/waiting.ts';
 
 const turnWaitMs = 10_000;
 

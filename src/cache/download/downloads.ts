@@ -2,7 +2,7 @@ import { RegistryError } from '../../domain/errors.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import { createDownloadPlaces } from './download-places.ts';
 import { Download, NoSpace, type DownloadParts, type DownloadRequest } from './download.ts';
-import { waitUnder } from '../single-flight.ts';
+import { waitUnder } from '../../coordination/waiting.ts';
 
 const unreadMost = 16;
 /** A fill that no client reads and that brings less than this in that time gives its place to others. */

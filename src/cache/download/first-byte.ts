@@ -39,19 +39,15 @@ export function liftsStop(first: FirstByte, digest: Digest, size: number | undef
  */
 export function askForFirstByte(
   upstream: Upstream,
-  {
-    rule,
-    upstreamRepository: repository,
-    digest,
-  }: {
+  from: {
     readonly rule: PullRule;
     readonly upstreamRepository: RepositoryName;
     readonly digest: Digest;
   },
   signal: AbortSignal,
 ): Promise<FirstByte> {
-  return askInTurn(rule.urls, signal, async (url) => {
-    await using body = await open(upstream, { rule, url, repository }, digest, signal);
+  return askInTurn(from, signal, async (target) => {
+    await using body = await open(upstream, target, from.digest, signal);
     return { total: body.total, isPart: body.partial };
   });
 }

@@ -92,14 +92,14 @@ async function createUpstreamReader(
   reading: UpstreamReading,
   signal: AbortSignal,
 ): Promise<ByteReader> {
-  const { rule, upstreamRepository: repository, digest } = request;
+  const { rule, digest } = request;
   const ended = new AbortController();
   const either = AbortSignal.any([signal, ended.signal]);
   const range: { start: number; end?: number } = { start: reading.position };
   if (reading.end !== undefined) range.end = reading.end;
-  const body = await askInTurn(rule.urls, signal, (url) =>
+  const body = await askInTurn(request, signal, (target) =>
     upstream.openBlob(
-      { rule, url, repository },
+      target,
       digest,
       reading.position === 0 && reading.end === undefined ? {} : { range },
       either,

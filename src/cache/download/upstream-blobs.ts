@@ -1,80 +1,83 @@
-import { LRUCache } from 'lru-cache';
-import { atMost } from '../../coordination/memory-bound.ts';
+import { Flights } from '../../coordination/flights.ts';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
+import { waitUnder } from '../../coordination/waiting.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { isEmptyBlob, possibleSize } from '../../domain/names/digest.ts';
-import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { FetchManifestParts } from '../pull/fetch-manifest.ts';
-import { askForFirstByte } from './first-byte.ts';
-import type { FirstByte } from './first-byte.ts';
-import { SingleFlight, waitUnder } from '../single-flight.ts';
+import type { PullParts } from '../pull/pull-parts.ts';
+import { ruledKey, type RuledRequest } from '../pull-request.ts';
+import { askForFirstByte, type FirstByte } from './first-byte.ts';
 import { askInTurn } from './upstream-sources.ts';
-import type { RuledRequest } from '../pull-request.ts';
-import { memoryKey } from '../pull-request.ts';
 
 const headsMax = 10_000;
 const headKnownForMs = 60_000;
 
 type BlobRequest = RuledRequest & { readonly digest: Digest };
+type UpstreamBlobParts = Pick<PullParts, 'upstream' | 'clock' | 'signal'>;
+
+interface BlobHead {
+  readonly size: number | undefined;
+}
 
 /** What upstream says of a blob, without its bytes; one question for any number of askers. */
-export interface UpstreamBlobs {
+export class UpstreamBlobs {
+  readonly #parts: UpstreamBlobParts;
+  readonly #asks: Flights<FirstByte>;
+  readonly #heads: Flights<BlobHead>;
+  readonly #known: TimedMemory<BlobHead>;
+
+  constructor(parts: UpstreamBlobParts) {
+    this.#parts = parts;
+    this.#asks = new Flights(parts.clock);
+    this.#heads = new Flights(parts.clock);
+    this.#known = new TimedMemory(parts.clock, { entriesMax: headsMax });
+  }
+
   /** By a GET of its first byte: an answer that `isProof` shows that upstream has it in this repository. Throws its failure. */
-  ask(request: BlobRequest, signal: AbortSignal): Promise<FirstByte>;
+  ask(request: BlobRequest, signal: AbortSignal): Promise<FirstByte> {
+    const { upstream, signal: ended } = this.#parts;
+    const { digest } = request;
+    const { rule, upstreamRepository } = request.target;
+    const { promise } = this.#asks.join(ruledKey(request, digest), async () => {
+      const first = await askForFirstByte(upstream, { rule, upstreamRepository, digest }, ended);
+      return isEmptyBlob(digest) ? { ...first, total: 0 } : first;
+    });
+    return waitUnder(promise, signal);
+  }
+
   /**
    * By a HEAD, which is a hint and shows nothing; a yes is kept for 60 s. `believed`: a manifest names the blob, so that a GET
    * has the last word on a no. Throws its failure.
    */
-  head(request: BlobRequest, believed: boolean, signal: AbortSignal): Promise<number | undefined>;
-  clear(): void;
-}
-
-export function createUpstreamBlobs(
-  parts: Pick<FetchManifestParts, 'upstream' | 'clock' | 'signal'>,
-): UpstreamBlobs {
-  const heads = new LRUCache<string, { size: number | undefined; until: number }>(atMost(headsMax));
-  const headFlights = new SingleFlight<number | undefined>();
-  const flights = new SingleFlight<FirstByte>();
-
-  const ask: UpstreamBlobs['ask'] = (request, signal) => {
+  async head(
+    request: BlobRequest,
+    believed: boolean,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { upstream, signal: ended } = this.#parts;
     const { digest } = request;
-    const { rule, upstreamRepository } = request.target;
-    const { promise } = flights.join(keyOf(request), async () => {
-      const blob = { rule, upstreamRepository, digest };
-      const first = await askForFirstByte(parts.upstream, blob, parts.signal);
-      return isEmptyBlob(digest) ? { ...first, total: 0 } : first;
+    const key = ruledKey(request, digest);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known.size;
+    const { promise } = this.#heads.join(key, async () => {
+      const head = await askInTurn(request.target, ended, (target) =>
+        upstream.headBlob(target, digest, ended),
+      );
+      const said = { size: possibleSize(digest, head.size) };
+      this.#known.set(key, said, headKnownForMs);
+      return said;
     });
-    return waitUnder(promise, signal);
-  };
-
-  async function headNow(request: BlobRequest): Promise<number | undefined> {
-    const { rule, upstreamRepository: repository } = request.target;
-    const { size } = await askInTurn(rule.urls, parts.signal, (url) =>
-      parts.upstream.headBlob({ rule, url, repository }, request.digest, parts.signal),
-    );
-    return possibleSize(request.digest, size);
+    try {
+      return (await waitUnder(promise, signal)).size;
+    } catch (error) {
+      if (!believed || !isNo(error)) throw error;
+      return possibleSize(digest, (await this.ask(request, signal)).total);
+    }
   }
 
-  return {
-    ask,
-    head: async (request, believed, signal) => {
-      const key = keyOf(request);
-      const known = heads.get(key);
-      if (known !== undefined && known.until > parts.clock.elapsed()) return known.size;
-      const { promise } = headFlights.join(key, async () => {
-        const size = await headNow(request);
-        heads.set(key, { size, until: parts.clock.elapsed() + headKnownForMs });
-        return size;
-      });
-      try {
-        return await waitUnder(promise, signal);
-      } catch (error) {
-        if (!believed || !isNo(error)) throw error;
-        return possibleSize(request.digest, (await ask(request, signal)).total);
-      }
-    },
-    clear: () => heads.clear(),
-  };
+  clear(): void {
+    this.#known.clear();
+  }
 }
 
 /** Any answer but one that asks to wait. */
@@ -82,8 +85,4 @@ function isNo(error: unknown): boolean {
   return (
     error instanceof UpstreamFailure && error.status !== undefined && error.kind !== 'rateLimited'
   );
-}
-
-function keyOf(request: BlobRequest): string {
-  return memoryKey(request, `${ruleIdentity(request.target.rule)} ${request.digest}`);
 }

@@ -5,6 +5,7 @@ import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { UpstreamTarget } from '../../ports/upstream.ts';
 
 const restFirstMs = 1000;
 const restMaxMs = 60_000;
@@ -45,18 +46,19 @@ export function createUpstreamSources(clock: Clock): UpstreamSources {
 }
 
 /**
- * Asks the URLs in turn until one answers. What the first said is thrown when none does: the rule's own upstream decides, a
- * mirror that lacks something proves nothing.
+ * Asks the rule's URLs in turn until one answers. What the first said is thrown when none does: the rule's own upstream
+ * decides, a mirror that lacks something proves nothing.
  */
 export async function askInTurn<T>(
-  urls: readonly UpstreamUrl[],
+  { rule, upstreamRepository: repository }: BlobOrigin,
   signal: AbortSignal,
-  ask: (url: UpstreamUrl) => Promise<T>,
+  ask: (target: UpstreamTarget) => Promise<T>,
+  urls: readonly UpstreamUrl[] = rule.urls,
 ): Promise<T> {
   let first: UpstreamFailure | undefined;
   for (const url of urls) {
     try {
-      return await ask(url);
+      return await ask({ rule, url, repository });
     } catch (error) {
       if (!(error instanceof UpstreamFailure) || signal.aborted) throw error;
       first ??= error;

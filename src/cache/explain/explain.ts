@@ -26,7 +26,7 @@ import type { Upstream, UpstreamState } from '../../ports/upstream.ts';
 import { nothingHeld, walkContent } from './completeness.ts';
 import { findManifestHead } from '../memory/head-hints.ts';
 import { locateImage } from './image-target.ts';
-import type { LastTries, LastTry } from '../memory/last-tries.ts';
+import type { LastTries, LastTry } from '../memory/refusals.ts';
 import { forecastPull } from './pull-forecast.ts';
 import type { UpstreamsNo } from './pull-forecast.ts';
 import type { TagLister } from '../pull/list-tags.ts';
@@ -97,7 +97,8 @@ export function createExplainer(parts: ExplainParts): Explain {
           ? null
           : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '', rule)),
     };
-    const last = lastSince(parts.lastTry({ registry: parts.registry, target }, reference), tag);
+    const subject = reference.kind === 'tag' ? reference.tag : reference.digest;
+    const last = lastSince(parts.lastTry({ registry: parts.registry, target }, subject), tag);
     const probed = request.probe && rule !== undefined && found.admission.allowed;
     const asked = probed ? await probeUpstream(parts, rule, target, reference, signal) : undefined;
     const listed =

@@ -1,7 +1,6 @@
-import { LRUCache } from 'lru-cache';
-import { atMost } from '../../coordination/memory-bound.ts';
-import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
 import type { Reference } from '../../domain/names/reference.ts';
+import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ManifestHead, Upstream, UpstreamTarget } from '../../ports/upstream.ts';
@@ -15,29 +14,31 @@ const uselessForMs = 600_000;
  * Which upstreams answer HEAD of a manifest by a no (a 5xx too), or without a digest, where GET has it: their tags are checked by GET.
  * For 10 min, then HEAD is tried once more: a GET counts as a pull where pulls are limited, and upstreams are mended.
  */
-export interface HeadHints {
-  isUseless(url: UpstreamUrl): boolean;
-  /** HEAD named the digest. */
-  noteUseful(url: UpstreamUrl): void;
-  /** HEAD did not name what GET then had. */
-  noteUseless(url: UpstreamUrl): void;
-  clear(): void;
-}
+export class HeadHints {
+  /** By origin, how often in a row. */
+  readonly #pairs: TimedMemory<number>;
 
-export function createHeadHints(clock: Clock): HeadHints {
-  const pairs = new LRUCache<string, { count: number; until: number }>(atMost(upstreamsMax));
-  return {
-    isUseless: ({ origin }) => {
-      const known = pairs.get(origin);
-      return known !== undefined && known.count >= pairsMin && known.until > clock.elapsed();
-    },
-    noteUseful: ({ origin }) => void pairs.delete(origin),
-    noteUseless: ({ origin }) => {
-      const count = Math.min((pairs.get(origin)?.count ?? 0) + 1, pairsMin);
-      pairs.set(origin, { count, until: clock.elapsed() + uselessForMs });
-    },
-    clear: () => pairs.clear(),
-  };
+  constructor(clock: Pick<Clock, 'elapsed'>) {
+    this.#pairs = new TimedMemory(clock, { entriesMax: upstreamsMax });
+  }
+
+  isUseless({ origin }: UpstreamUrl): boolean {
+    return (this.#pairs.get(origin) ?? 0) >= pairsMin;
+  }
+
+  /** HEAD named the digest. */
+  noteUseful({ origin }: UpstreamUrl): void {
+    this.#pairs.forget(origin);
+  }
+
+  /** HEAD did not name what GET then had. */
+  noteUseless({ origin }: UpstreamUrl): void {
+    this.#pairs.set(origin, (this.#pairs.last(origin) ?? 0) + 1, uselessForMs);
+  }
+
+  clear(): void {
+    this.#pairs.clear();
+  }
 }
 
 /** A registry's answer to a HEAD that is no manifest: any status but 429. It refuses no GET (ARCHITECTURE.md, "Registries as they are"). */

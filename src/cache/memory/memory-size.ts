@@ -1,3 +1,4 @@
+import type { MemoryBound } from '../../coordination/memory-bound.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
 
@@ -29,7 +30,10 @@ export function sizeOfKey(key: string): number {
   return 4 * objectBytes + textBytes(key);
 }
 
-/** What a remembered failure takes, in bytes. */
-export function sizeOfFailure({ message }: UpstreamFailure): number {
-  return failureBytes + textBytes(message);
+/** The bound of a memory of failures. */
+export function failureBound(bytesMax: number): MemoryBound<UpstreamFailure> {
+  return {
+    bytesMax,
+    bytesOf: ({ message }, key) => sizeOfKey(key) + failureBytes + textBytes(message),
+  };
 }

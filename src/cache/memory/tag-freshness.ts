@@ -1,6 +1,7 @@
+import type { Tag } from '../../domain/names/tag.ts';
 import type { FailureKind } from '../../domain/upstream-failure.ts';
 import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { PullRule } from '../../domain/rules/pull-rule.ts';
+import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
 import type { StoredTag, TagStatus } from '../../metadata/contract/metadata.ts';
 import type { PullRequest } from '../pull-request.ts';
@@ -28,6 +29,19 @@ export function freshnessOf(tag: StoredTag, request: PullRequest, now: number): 
   const leftMs = ageMs < 0 ? 0 : rule.freshForMs - ageMs;
   const fresh = leftMs > 0 && tag.status === 'ok';
   return { kind: fresh ? 'fresh' : 'stale', ttlSeconds: leftMs / 1000 };
+}
+
+/** A tag as the URL has it now. */
+export function cachedTag(
+  request: PullRequest,
+  url: UpstreamUrl,
+  tag: Tag,
+  { digest, mediaType, size }: Pick<StoredTag, 'digest' | 'mediaType' | 'size'>,
+  now: number,
+): StoredTag {
+  const source = sourceOf(url, request.target);
+  const seen = { source, validatedAt: now, status: 'ok', provenance: 'cached' } as const;
+  return { tag, digest, mediaType, size, ...seen };
 }
 
 /** True for a tag that did not come from the rule's upstream: pushed, or replicated from another registry of ours. */

@@ -1,12 +1,13 @@
-import { LRUCache } from 'lru-cache';
-import { atMost } from '../../coordination/memory-bound.ts';
-import type { Digest } from '../../domain/names/digest.ts';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { livesElsewhere, type Manifest, type Platform } from '../../domain/manifests/manifest.ts';
 import { parseManifest } from '../../domain/manifests/manifest-parser.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import { isAllowed } from '../../domain/rules/name-pattern.ts';
 import { isSameSource, type PullRule } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { StoredManifest } from '../../metadata/contract/metadata.ts';
+import { DownloadPaused, type Downloads } from '../download/downloads.ts';
+import { memoryKey, type RuledRequest } from '../pull-request.ts';
 import {
   addManifest,
   type CompletionLine,
@@ -16,102 +17,127 @@ import {
   upstreamOf,
   type WaitingManifest,
 } from './completion-lines.ts';
-import { DownloadPaused, type Downloads } from '../download/downloads.ts';
-import type { FetchManifestParts, ManifestFetcher } from './fetch-manifest.ts';
-import type { BlobFiller } from './pull-blob.ts';
-import type { PullRequest, RuledRequest } from '../pull-request.ts';
-import { memoryKey } from '../pull-request.ts';
+import type { ManifestFetcher } from './fetch-manifest.ts';
+import type { BlobPuller } from './pull-blob.ts';
+import type { PullParts } from './pull-parts.ts';
 
 const knownMax = 50_000;
 const retryAfterMs = 60_000;
+/** What this process was never told of, another one's deletion say, is made good after this time. */
+const seenForMs = 86_400_000;
 /** Below this share of an upstream's pull quota, no manifest is fetched that nobody asked for. */
 const quotaShareMin = 0.2;
 
-/** Fetches in the background what an image needs to be whole (ARCHITECTURE.md, "Whole images"). */
-export interface ImageCompletion extends AsyncDisposable {
-  /** A manifest went out to a GET. Costs one look-up when it was seen before. */
-  sent(request: PullRequest, manifest: StoredManifest): void;
-  /** Resolves when nothing is queued or running. */
-  idle(): Promise<void>;
-  /** Forgets what was seen, and ends what the rules in force do not ask for any more. */
-  clear(): void;
-}
-
-interface Parts extends Pick<
-  FetchManifestParts,
-  'upstream' | 'memory' | 'changes' | 'clock' | 'events' | 'signal'
+export interface CompletionParts extends Pick<
+  PullParts,
+  'upstream' | 'clock' | 'events' | 'signal'
 > {
-  readonly fetcher: ManifestFetcher;
-  readonly filler: BlobFiller;
+  readonly repositories: Pick<PullParts['repositories'], 'stamp' | 'findManifest'>;
+  readonly fetcher: Pick<ManifestFetcher, 'byDigest'>;
+  readonly blobs: Pick<BlobPuller, 'fill'>;
   readonly downloads: Pick<Downloads, 'pauseUnread'>;
   /** Those in force. */
   readonly rules: () => readonly PullRule[];
 }
 
-export function createImageCompletion(parts: Parts): ImageCompletion {
-  const seen = new LRUCache<string, { retryAt: number; stamp: number }>(atMost(knownMax));
-  const lines = new Map<string, CompletionLine>();
-  const idlers: (() => void)[] = [];
+/** Fetches in the background what an image needs to be whole (ARCHITECTURE.md, "Whole images"). */
+export class ImageCompletion implements AsyncDisposable {
+  readonly #parts: CompletionParts;
+  /** The repository's stamp as it was when the manifest was last put in line. */
+  readonly #seen: TimedMemory<number>;
+  readonly #lines = new Map<string, CompletionLine>();
+  readonly #idlers: (() => void)[] = [];
 
-  function sent(request: PullRequest, manifest: Pick<StoredManifest, 'digest'>): void {
-    const { rule } = request.target;
-    if (rule === undefined || rule.platforms === 'none') return;
-    const key = memoryKey(request, manifest.digest);
-    const known = seen.get(key);
-    const stamp = parts.changes.stamp(request);
-    if (known?.stamp === stamp && known.retryAt > parts.clock.elapsed()) return;
-    const ruled = { registry: request.registry, target: { ...request.target, rule } };
-    if (enqueue({ request: ruled, digest: manifest.digest, child: false }))
-      seen.set(key, { retryAt: Number.POSITIVE_INFINITY, stamp });
+  constructor(parts: CompletionParts) {
+    this.#parts = parts;
+    this.#seen = new TimedMemory(parts.clock, { entriesMax: knownMax });
+  }
+
+  /** A manifest went out to a GET. Costs one look-up when it was seen before. */
+  sent(request: RuledRequest, { digest }: Pick<StoredManifest, 'digest'>): void {
+    if (request.target.rule.platforms === 'none') return;
+    const key = memoryKey(request, digest);
+    const stamp = this.#parts.repositories.stamp(request);
+    if (this.#seen.get(key) === stamp) return;
+    const { registry, target } = request;
+    if (this.#enqueue({ request: { registry, target }, digest, child: false }))
+      this.#seen.set(key, stamp, seenForMs);
+  }
+
+  /** Resolves when nothing is queued or running. */
+  idle(): Promise<void> {
+    if (this.#lines.size === 0) return Promise.resolve();
+    return new Promise((resolve) => void this.#idlers.push(resolve));
+  }
+
+  /** Forgets what was seen, and ends what the rules in force do not ask for any more. */
+  clear(): void {
+    this.#seen.clear();
+    for (const line of this.#lines.values()) {
+      const asked = line.manifests.filter((waiting) => this.#isAsked(waiting.request));
+      line.manifests.splice(0, line.manifests.length, ...asked);
+      for (const image of line.unfinished) if (!this.#isAsked(image.request)) end(image);
+    }
+    const { downloads, rules } = this.#parts;
+    downloads.pauseUnread((rule) => rules().some((one) => isSameSource(one, rule)));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const line of this.#lines.values()) {
+      line.manifests.length = 0;
+      for (const image of line.unfinished) end(image);
+    }
+    await this.idle();
   }
 
   /** False where there is no room. */
-  function enqueue(waiting: WaitingManifest): boolean {
-    if (parts.signal.aborted) return false;
+  #enqueue(waiting: WaitingManifest): boolean {
+    if (this.#parts.signal.aborted) return false;
     const upstream = upstreamOf(waiting.request.target.rule);
-    const line = lines.get(upstream) ?? createLine(waiting.request);
-    lines.set(upstream, line);
+    const line = this.#lines.get(upstream) ?? createLine(waiting.request);
+    this.#lines.set(upstream, line);
     if (!addManifest(line, waiting)) return false;
-    next(line);
+    this.#next(line);
     return true;
   }
 
-  function next(line: CompletionLine): void {
+  #next(line: CompletionLine): void {
     for (let step = nextStep(line); step !== undefined; step = nextStep(line)) {
       line.running += 1;
       const opening = step.kind === 'open' ? 1 : 0;
       line.opening += opening;
       const done =
-        step.kind === 'open' ? open(line, step.manifest) : fill(line, step.image, step.digest);
+        step.kind === 'open'
+          ? this.#open(line, step.manifest)
+          : this.#fill(line, step.image, step.digest);
       void done.finally(() => {
         line.running -= 1;
         line.opening -= opening;
-        next(line);
+        this.#next(line);
       });
     }
     if (line.running > 0) return;
-    if (lines.get(line.upstream) === line) lines.delete(line.upstream);
-    if (lines.size === 0) for (const idle of idlers.splice(0)) idle();
+    if (this.#lines.get(line.upstream) === line) this.#lines.delete(line.upstream);
+    if (this.#lines.size === 0) for (const idle of this.#idlers.splice(0)) idle();
   }
 
-  async function open(line: CompletionLine, waiting: WaitingManifest): Promise<void> {
-    const { request, digest, child } = waiting;
+  async #open(line: CompletionLine, { request, digest, child }: WaitingManifest): Promise<void> {
     try {
       const manifest = child
-        ? await childManifest(request, digest)
-        : await parts.memory.findManifest(request, digest);
+        ? await this.#childManifest(request, digest)
+        : await this.#parts.repositories.findManifest(request, digest);
       if (manifest === undefined) return;
-      if (child) return sent(request, manifest);
+      if (child) return this.sent(request, manifest);
       const parsed = parseManifest(manifest.bytes, manifest.mediaType);
-      if (parsed.kind === 'index') openIndex(line, request, parsed, digest);
-      else openImage(line, request, parsed, digest);
+      if (parsed.kind === 'index') this.#openIndex(line, request, parsed, digest);
+      else this.#openImage(line, request, parsed, digest);
     } catch {
       // The failure was told by upstream's or storage's own event.
-      tryLater(request, digest, retryAfterMs);
+      this.#tryLater(request, digest);
     }
   }
 
-  function openImage(
+  #openImage(
     line: CompletionLine,
     request: RuledRequest,
     manifest: Manifest,
@@ -123,7 +149,7 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
       request,
       digest,
       kind: manifest.kind,
-      startedAt: parts.clock.elapsed(),
+      startedAt: this.#parts.clock.elapsed(),
       left: [...sizes.keys()].toReversed(),
       sizes,
       running: 0,
@@ -136,43 +162,37 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
   }
 
   /** The children that the rule wants whole, each of them in line by itself; BuildKit's cache has its layers there. */
-  function openIndex(
-    line: CompletionLine,
-    request: RuledRequest,
-    index: Manifest,
-    digest: Digest,
-  ): void {
+  #openIndex(line: CompletionLine, request: RuledRequest, index: Manifest, digest: Digest): void {
     const { rule } = request.target;
-    if (rule.platforms === 'all') openImage(line, request, index, digest);
+    if (rule.platforms === 'all') this.#openImage(line, request, index, digest);
     for (const child of index.manifests) {
       if (!wants(rule, child.platform)) continue;
-      if (!enqueue({ request, digest: child.digest, child: true }))
-        return tryLater(request, digest, retryAfterMs);
+      if (!this.#enqueue({ request, digest: child.digest, child: true }))
+        return this.#tryLater(request, digest);
     }
   }
 
-  async function childManifest(
-    request: RuledRequest,
-    digest: Digest,
-  ): Promise<StoredManifest | undefined> {
-    const held = await parts.memory.findManifest(request, digest);
-    if (held !== undefined || !withinQuota(request.target.rule)) return held;
-    return parts.fetcher.fetch(request, { kind: 'digest', digest }).promise;
+  async #childManifest(request: RuledRequest, digest: Digest): Promise<StoredManifest | undefined> {
+    const { repositories, fetcher } = this.#parts;
+    const known = await repositories.findManifest(request, digest);
+    if (known !== undefined || !this.#withinQuota(request.target.rule)) return known;
+    return fetcher.byDigest(request, digest).promise;
   }
 
-  function withinQuota(rule: PullRule): boolean {
-    const state = parts.upstream.state(upstreamOf(rule), rule);
+  #withinQuota(rule: PullRule): boolean {
+    const state = this.#parts.upstream.state(upstreamOf(rule), rule);
     if (state === undefined) return true;
     if (state.heldUntil !== undefined) return false;
     return state.limit === undefined || state.limit.remaining >= state.limit.limit * quotaShareMin;
   }
 
   /** One blob: that it fails is nothing to the others, but where upstream wants to be left alone. */
-  async function fill(line: CompletionLine, image: OpenImage, digest: Digest): Promise<void> {
+  async #fill(line: CompletionLine, image: OpenImage, digest: Digest): Promise<void> {
+    const { blobs, signal: serverEnds } = this.#parts;
     image.running += 1;
     try {
-      const signal = AbortSignal.any([parts.signal, image.ended.signal]);
-      const fetched = await parts.filler.fill({ ...image.request, digest }, signal, true);
+      const signal = AbortSignal.any([serverEnds, image.ended.signal]);
+      const fetched = await blobs.fill({ ...image.request, digest }, signal, true);
       if (fetched) image.bytes += image.sizes.get(digest) ?? 0;
     } catch (error) {
       if (error instanceof DownloadPaused && error.again) putBack(line, image, digest);
@@ -180,74 +200,51 @@ export function createImageCompletion(parts: Parts): ImageCompletion {
       else image.failed = true;
     } finally {
       image.running -= 1;
-      if (image.running === 0 && image.left.length === 0) finish(line, image);
+      if (image.running === 0 && image.left.length === 0) this.#finish(line, image);
     }
   }
 
-  /** It had to give its place to a client: behind all others it has another try. */
-  function putBack(line: CompletionLine, image: OpenImage, digest: Digest): void {
-    image.left.unshift(digest);
-    if (!line.images.includes(image)) line.images.push(image);
-  }
-
-  function end(image: OpenImage): void {
-    image.failed = true;
-    image.left.length = 0;
-    image.ended.abort(new Error('completion ended'));
-  }
-
-  function finish(line: CompletionLine, image: OpenImage): void {
+  #finish(line: CompletionLine, image: OpenImage): void {
+    const { events, clock } = this.#parts;
     const { request, digest, bytes } = image;
     line.unfinished.delete(image);
-    if (image.failed) return tryLater(request, digest, retryAfterMs);
+    if (image.failed) return this.#tryLater(request, digest);
     if (image.kind !== 'image' || bytes === 0) return;
-    parts.events.emit({
+    events.emit({
       type: 'imageArrived',
       image: `${request.target.repository}@${digest}`,
       digest,
       bytes,
-      durationMs: parts.clock.elapsed() - image.startedAt,
+      durationMs: clock.elapsed() - image.startedAt,
     });
   }
 
-  function tryLater(request: RuledRequest, digest: Digest, ms: number): void {
-    const stamp = parts.changes.stamp(request);
-    seen.set(memoryKey(request, digest), { retryAt: parts.clock.elapsed() + ms, stamp });
+  #tryLater(request: RuledRequest, digest: Digest): void {
+    const stamp = this.#parts.repositories.stamp(request);
+    this.#seen.set(memoryKey(request, digest), stamp, retryAfterMs);
   }
 
   /** What a rule in force still asks for. */
-  function isAsked({ target }: RuledRequest): boolean {
-    const rule = parts.rules().find((one) => isSameSource(one, target.rule));
+  #isAsked({ target }: RuledRequest): boolean {
+    const rule = this.#parts.rules().find((one) => isSameSource(one, target.rule));
     return (
       rule !== undefined &&
       rule.platforms !== 'none' &&
       isAllowed(rule, target.upstreamRepository, undefined)
     );
   }
+}
 
-  function clear(): void {
-    seen.clear();
-    for (const line of lines.values()) {
-      const asked = line.manifests.filter((waiting) => isAsked(waiting.request));
-      line.manifests.splice(0, line.manifests.length, ...asked);
-      for (const image of line.unfinished) if (!isAsked(image.request)) end(image);
-    }
-    parts.downloads.pauseUnread((rule) => parts.rules().some((one) => isSameSource(one, rule)));
-  }
+/** It had to give its place to a client: behind all others it has another try. */
+function putBack(line: CompletionLine, image: OpenImage, digest: Digest): void {
+  image.left.unshift(digest);
+  if (!line.images.includes(image)) line.images.push(image);
+}
 
-  return {
-    sent,
-    clear,
-    idle: () =>
-      lines.size === 0 ? Promise.resolve() : new Promise((resolve) => void idlers.push(resolve)),
-    [Symbol.asyncDispose]: async () => {
-      for (const line of lines.values()) {
-        line.manifests.length = 0;
-        for (const image of line.unfinished) end(image);
-      }
-      if (lines.size > 0) await new Promise<void>((resolve) => void idlers.push(resolve));
-    },
-  };
+function end(image: OpenImage): void {
+  image.failed = true;
+  image.left.length = 0;
+  image.ended.abort(new Error('completion ended'));
 }
 
 /** 429 and an open breaker: whatever is asked next is refused too. */

@@ -10,7 +10,7 @@ import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import type { StoredManifest } from '../../metadata/contract/metadata.ts';
-import { createImageCompletion } from './complete-image.ts';
+import { ImageCompletion } from './complete-image.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const mebibyte = 1024 * 1024;
@@ -32,9 +32,10 @@ test('1,000 manifests of 4 MiB wait in less than 64 MiB, and few are read at a t
   const small = Buffer.from(
     JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociManifest, layers: [layer] }),
   );
-  const completion = createImageCompletion({
+  const completion = new ImageCompletion({
     upstream: createScriptedUpstream(),
-    memory: {
+    repositories: {
+      stamp: () => 1,
       findManifest: async (_request: unknown, digest: StoredManifest['digest']) => {
         reading += 1;
         readingMax = Math.max(readingMax, reading);
@@ -43,12 +44,11 @@ test('1,000 manifests of 4 MiB wait in less than 64 MiB, and few are read at a t
         return { digest, mediaType: mediaTypes.ociManifest, bytes: small };
       },
     } as never,
-    changes: { stamp: () => 1 } as never,
     clock: createFakeClock(),
     events: { emit: () => {} },
     signal: new AbortController().signal,
     fetcher: {} as never,
-    filler: {
+    blobs: {
       fill: async () => {
         filling += 1;
         await held;
@@ -61,11 +61,12 @@ test('1,000 manifests of 4 MiB wait in less than 64 MiB, and few are read at a t
   collect();
   const before = process.memoryUsage().arrayBuffers;
   for (let count = 0; count < 1000; count += 1) {
-    completion.sent(request, {
+    const manifest: StoredManifest = {
       digest: digestOf(Buffer.from(`manifest ${count}`)),
       mediaType: mediaTypes.ociManifest,
       bytes: new Uint8Array(manifestBytes),
-    });
+    };
+    completion.sent(request, manifest);
     if (count % 50 === 0) collect();
   }
   await until(() => filling === 12, 'all that may be filled at once');

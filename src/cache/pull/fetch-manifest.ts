@@ -1,153 +1,111 @@
+import { Flights, type Joined } from '../../coordination/flights.ts';
 import { parseManifest } from '../../domain/manifests/manifest-parser.ts';
-import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
-import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import type { Reference } from '../../domain/names/reference.ts';
 import type { Tag } from '../../domain/names/tag.ts';
+import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { Metadata, StoredManifest } from '../../metadata/contract/metadata.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Events } from '../../ports/events.ts';
-import type { FetchedManifest, Upstream } from '../../ports/upstream.ts';
-import type { HeadHints } from '../memory/head-hints.ts';
-import type { ImmutableTags } from '../memory/immutable-tags.ts';
-import type { ManifestMemory } from '../memory/manifest-memory.ts';
-import { findOwnTag } from '../memory/manifest-memory.ts';
-import type { RepositoryChanges } from '../memory/repository-changes.ts';
-import type { RepositoryStops } from '../memory/repository-stops.ts';
-import { SingleFlight } from '../single-flight.ts';
-import type { UpstreamSources } from '../download/upstream-sources.ts';
+import type { StoredManifest } from '../../metadata/contract/metadata.ts';
+import type { FetchedManifest, UpstreamTarget } from '../../ports/upstream.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
-import type { RuledRequest } from '../pull-request.ts';
-import { isPrivate, memoryKey, repositoryKey, sourceOf } from '../pull-request.ts';
+import { cachedTag } from '../memory/tag-freshness.ts';
+import { isPrivate, repositoryKey, ruledKey, type RuledRequest } from '../pull-request.ts';
+import { tryWrite, type PullParts } from './pull-parts.ts';
 
-export interface FetchManifestParts {
-  readonly upstream: Upstream;
-  readonly metadata: Metadata;
-  readonly memory: ManifestMemory;
-  readonly changes: RepositoryChanges;
-  readonly immutable: ImmutableTags;
-  readonly sources: UpstreamSources;
-  readonly heads: HeadHints;
-  readonly stops: RepositoryStops;
-  readonly clock: Clock;
-  readonly events: Events;
-  /** Ends with the server: a fetch belongs to the cache, not to a request. */
-  readonly signal: AbortSignal;
-}
-
-/** Fetches manifests and stores them; one fetch per repository and reference for any number of pulls. */
-export interface ManifestFetcher {
-  /** From the rule's URLs in turn; stored, then remembered. `joined`: another pull had begun it. */
-  fetch(
-    request: RuledRequest,
-    reference: Reference,
-  ): { readonly promise: Promise<StoredManifest>; readonly joined: boolean };
-  /** A manifest that was fetched otherwise: stored with its children, and the tag when one is given. */
-  store(
-    request: RuledRequest,
-    fetched: FetchedManifest,
-    tag: FetchedTag | undefined,
-  ): Promise<StoredManifest>;
-}
-
+/** A tag that led to a manifest, and the URL where it did. */
 export interface FetchedTag {
   readonly tag: Tag;
   readonly url: UpstreamUrl;
 }
 
-export function createManifestFetcher(parts: FetchManifestParts): ManifestFetcher {
-  const flights = new SingleFlight<StoredManifest>();
+/** Fetches manifests from the rule's URLs in turn and stores them: once per repository and name for any number of pulls. */
+export class ManifestFetcher {
+  readonly #parts: PullParts;
+  readonly #flights: Flights<StoredManifest>;
 
-  async function fetchNow(request: RuledRequest, reference: Reference): Promise<StoredManifest> {
-    const { rule, upstreamRepository: repository } = request.target;
-    const urls =
-      reference.kind === 'digest'
-        ? parts.sources.awake(request.target, reference.digest)
-        : rule.urls;
-    let from: UpstreamUrl | undefined;
-    const fetched = await askInTurn(urls, parts.signal, async (url) => {
-      from = url;
-      const answer = await parts.upstream
-        .getManifest({ rule, url, repository }, reference, undefined, parts.signal)
-        .catch((error: unknown) => noteWrongBytes(error, { url, repository }, reference));
-      return answer ?? unasked304(url);
+  constructor(parts: PullParts) {
+    this.#parts = parts;
+    this.#flights = new Flights(parts.clock);
+  }
+
+  /** What the tag leads to now; stored with the tag. */
+  byTag(request: RuledRequest, tag: Tag): Joined<StoredManifest> {
+    return this.#flights.join(ruledKey(request, tag), async () => {
+      const { rule } = request.target;
+      const { fetched, url } = await this.#ask(request, { kind: 'tag', tag }, rule.urls);
+      return this.store(request, fetched, { tag, url });
     });
-    const tag =
-      reference.kind === 'tag' && from !== undefined
-        ? { tag: reference.tag, url: from }
-        : undefined;
-    return store(request, fetched, tag);
   }
 
-  function noteWrongBytes(
-    error: unknown,
-    { url, repository }: { readonly url: UpstreamUrl; readonly repository: RepositoryName },
-    reference: Reference,
-  ): never {
-    if (
-      error instanceof UpstreamFailure &&
-      error.reason === 'wrongDigest' &&
-      reference.kind === 'digest'
-    ) {
-      parts.sources.rest(url, repository, reference.digest);
-      parts.events.emit({ type: 'digestMismatch', upstream: url.host, digest: reference.digest });
-    }
-    throw error;
+  byDigest(request: RuledRequest, digest: Digest): Joined<StoredManifest> {
+    return this.#flights.join(ruledKey(request, digest), async () => {
+      const urls = this.#parts.sources.awake(request.target, digest);
+      const { fetched } = await this.#ask(request, { kind: 'digest', digest }, urls);
+      return this.store(request, fetched, undefined);
+    });
   }
 
-  async function store(
+  /** Keeps a manifest with its children, and the tag that led to it unless a client has pushed that tag meanwhile. */
+  async store(
     request: RuledRequest,
     fetched: FetchedManifest,
-    tag: FetchedTag | undefined,
+    from: FetchedTag | undefined,
   ): Promise<StoredManifest> {
+    const { repositories, metadata, clock } = this.#parts;
     const parsed = parseManifest(fetched.bytes, fetched.mediaType);
     const { digest, bytes } = fetched;
+    const { mediaType } = parsed;
     const rule = ruleIdentity(request.target.rule);
-    const manifest = { digest, mediaType: parsed.mediaType, bytes, rule };
-    const now = parts.clock.now();
-    const stamp = parts.changes.stamp(request);
-    const own = tag && (await findOwnTag(parts.memory, request, tag.tag));
-    const stored = tag !== undefined &&
-      own === undefined && {
-        tag: tag.tag,
-        source: sourceOf(tag.url, request.target),
-        validatedAt: now,
-      };
-    try {
-      await parts.metadata.storeManifest({
+    const manifest = { digest, mediaType, bytes, rule };
+    const now = clock.now();
+    const stamp = repositories.stamp(request);
+    const isOurs = from && (await repositories.findOwnTag(request, from.tag)) !== undefined;
+    const found = { digest, mediaType, size: bytes.length };
+    const tag =
+      from === undefined || isOurs === true
+        ? undefined
+        : cachedTag(request, from.url, from.tag, found, now);
+    await tryWrite(this.#parts, 'storeManifest', () =>
+      metadata.storeManifest({
         ...repositoryKey(request),
         manifest,
         parsed,
         rule,
         private: isPrivate(request.target),
         now,
-        ...(stored === false ? {} : { tag: stored }),
-      });
-    } catch (error) {
-      parts.events.emit({
-        type: 'storageFailed',
-        operation: 'storeManifest',
-        message: String(error),
-      });
-    }
-    parts.memory.putManifest(request, manifest, stamp);
-    if (stored !== false) {
-      const { mediaType } = manifest;
-      const found = { digest, mediaType, size: bytes.length, provenance: 'cached' } as const;
-      parts.memory.putTag(request, { ...stored, ...found, status: 'ok' }, stamp);
-    }
+        ...(tag === undefined ? {} : { tag }),
+      }),
+    );
+    repositories.putManifest(request, manifest, stamp);
+    if (tag !== undefined) repositories.putTag(request, tag, stamp);
     return manifest;
   }
 
-  return {
-    store,
-    fetch: (request, reference) => {
-      const subject = reference.kind === 'tag' ? reference.tag : reference.digest;
-      const key = memoryKey(request, `${ruleIdentity(request.target.rule)} ${subject}`);
-      return flights.join(key, () => fetchNow(request, reference));
-    },
-  };
+  async #ask(
+    { target }: RuledRequest,
+    reference: Reference,
+    urls: readonly UpstreamUrl[],
+  ): Promise<{ readonly fetched: FetchedManifest; readonly url: UpstreamUrl }> {
+    const { upstream, signal } = this.#parts;
+    const ask = async (from: UpstreamTarget) => {
+      const fetched = await upstream
+        .getManifest(from, reference, undefined, signal)
+        .catch((error: unknown) => this.#noteWrongBytes(error, from, reference));
+      return { fetched: fetched ?? unasked304(from.url), url: from.url };
+    };
+    return askInTurn(target, signal, ask, urls);
+  }
+
+  #noteWrongBytes(error: unknown, { url, repository }: UpstreamTarget, asked: Reference): never {
+    const { sources, events } = this.#parts;
+    const isWrong = error instanceof UpstreamFailure && error.reason === 'wrongDigest';
+    if (isWrong && asked.kind === 'digest') {
+      sources.rest(url, repository, asked.digest);
+      events.emit({ type: 'digestMismatch', upstream: url.host, digest: asked.digest });
+    }
+    throw error;
+  }
 }
 
 function unasked304(url: UpstreamUrl): never {

@@ -1,21 +1,22 @@
-import { LRUCache } from 'lru-cache';
-import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
-import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
+import { Flights } from '../../coordination/flights.ts';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
+import { waitUnder, waitWithin } from '../../coordination/waiting.ts';
+import { RegistryError } from '../../domain/errors.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import { noRuleText } from '../../domain/rules/no-rule.ts';
-import type { TagPage, TagPlace, UpstreamTarget } from '../../ports/upstream.ts';
-import type { Cache, TagsAnswer, TagsRequest } from '../cache.ts';
-import type { FetchManifestParts } from './fetch-manifest.ts';
-import type { ListTurns } from './list-turns.ts';
-import { sizeOfKey, sizeOfNames } from '../memory/memory-size.ts';
-import type { NegativeMemory } from '../memory/negative-memory.ts';
-import { isStopping, stoppedFailure } from '../memory/repository-stops.ts';
-import { SingleFlight, waitUnder, waitWithin } from '../single-flight.ts';
+import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { TagPage, TagPlace, Upstream, UpstreamTarget } from '../../ports/upstream.ts';
+import type { TagsAnswer, TagsRequest } from '../cache.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
+import { sizeOfKey, sizeOfNames } from '../memory/memory-size.ts';
+import type { Refusals } from '../memory/refusals.ts';
+import { isStopping, stoppedFailure } from '../memory/repository-memory.ts';
 import { staleDetail } from '../memory/tag-freshness.ts';
-import { countingRecords } from '../whose-bytes.ts';
+import { isRuled, mayAsk, repositoryKey, ruledKey } from '../pull-request.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
-import { repositoryKey, ruledKey, isRuled } from '../pull-request.ts';
+import { countingRecords } from '../whose-bytes.ts';
+import type { ListTurns } from './list-turns.ts';
+import type { PullParts } from './pull-parts.ts';
 
 const tagsReadMax = 10_000;
 /** Some give 20 to a page, whatever is asked for. */
@@ -28,120 +29,135 @@ const listBytesMax = 32 * 1024 * 1024;
 const oursMax = 10_000;
 const listKnownForMs = 60_000;
 
-interface Parts extends Pick<
-  FetchManifestParts,
-  'upstream' | 'metadata' | 'stops' | 'clock' | 'signal'
-> {
-  readonly negative: NegativeMemory;
+export interface ListTagsParts extends PullParts {
+  readonly refusals: Refusals;
   readonly turns: ListTurns;
 }
 
-/** An upstream's whole list, sorted; `undefined` when it is longer than 10,000 tags. */
-type WholeList = readonly string[] | undefined;
-
-export interface TagLister extends Pick<Cache, 'listTags'> {
-  /** True where the upstream's list, read whole a moment ago, has the tag; nobody is asked. */
-  readonly knowsUpstreamTag: (request: PullRequest, tag: string) => boolean;
-  clear(): void;
+/** An upstream's list, read whole. */
+interface WholeList {
+  /** Sorted; absent where there are more than 10,000. */
+  readonly tags: readonly string[] | undefined;
 }
 
 /** Tags of upstream and of ours together (ARCHITECTURE.md, "Lists"). */
-export function createTagLister(parts: Parts): TagLister {
-  const lists = new LRUCache<string, { list: { tags: WholeList }; until: number }>({
-    maxSize: listBytesMax,
-    sizeCalculation: ({ list }, key) => sizeOfKey(key) + sizeOfNames(list.tags ?? []),
-  });
-  const flights = new SingleFlight<WholeList>();
+export class TagLister {
+  readonly #parts: ListTagsParts;
+  readonly #lists: TimedMemory<WholeList>;
+  readonly #flights: Flights<WholeList>;
 
-  async function readWhole(request: RuledRequest): Promise<WholeList> {
-    const { rule, upstreamRepository: repository } = request.target;
-    return askInTurn(rule.urls, parts.signal, (url) =>
-      parts.turns.run(url.host, (gather) => readPages({ rule, url, repository }, gather)),
-    );
+  constructor(parts: ListTagsParts) {
+    this.#parts = parts;
+    this.#lists = new TimedMemory(parts.clock, {
+      bytesMax: listBytesMax,
+      bytesOf: ({ tags = [] }, key) => sizeOfKey(key) + sizeOfNames(tags),
+    });
+    this.#flights = new Flights(parts.clock);
   }
 
-  async function readPages(
-    target: UpstreamTarget,
-    gather: (bytes: number) => void,
-  ): Promise<WholeList> {
-    const tags = new Set<string>();
-    const seen = new Set<string>();
-    let answer = await firstPage(target);
-    for (;;) {
-      if (answer.tags.length > tagsReadMax) return undefined;
-      gather(sizeOfNames(answer.tags));
-      for (const tag of answer.tags) tags.add(tag);
-      if (tags.size > tagsReadMax) return undefined;
-      const { next } = answer;
-      // A list that leads back into itself has no more to give.
-      if (next === undefined || seen.has(next)) return sorted(tags);
-      if (seen.size >= pagesMax) return undefined;
-      seen.add(next);
-      answer = await parts.upstream.listTags(target, { next }, parts.signal);
-    }
+  async list(asked: TagsRequest, signal: AbortSignal): Promise<TagsAnswer> {
+    const request = await this.#parts.repositories.withoutRootIfOwn(asked);
+    return mayAsk(request) ? this.#listRuled(request, signal) : this.#listFromHere(request);
   }
 
-  /** By pages as large as any registry takes; without a size where upstream doesn't take this one. */
-  async function firstPage(target: UpstreamTarget): Promise<TagPage> {
+  /** True where the upstream's list, read whole a moment ago, has the tag; nobody is asked. */
+  knowsUpstreamTag(request: PullRequest, tag: string): boolean {
+    return this.#lists.get(tagsKey(request))?.tags?.includes(tag) === true;
+  }
+
+  clear(): void {
+    this.#lists.clear();
+  }
+
+  /** Ours and upstream's; ours alone, and soon, where upstream fails or is slow and something was pushed here. */
+  async #listRuled(request: TagsRequest & RuledRequest, signal: AbortSignal): Promise<TagsAnswer> {
+    const { repositories, clock } = this.#parts;
+    const isPushed = await this.#isPushed(request);
+    const isStopped = await repositories.isStopped(request);
+    if (isStopped) this.#lists.forget(tagsKey(request));
     try {
-      return await parts.upstream.listTags(target, { n: pageSizeMax }, parts.signal);
+      const read = this.#whole(request, signal);
+      const { staleBudgetMs } = request.target.rule;
+      const found = isPushed ? await waitWithin(read, staleBudgetMs, clock, signal) : await read;
+      if (found === undefined) return await this.#ourPage(request, 'upstream timeout');
+      const { tags, verdict } = found;
+      if (tags === undefined) return await this.#passedOn(request, signal);
+      return { ...(await this.#page(request, tags)), outcome: { verdict } };
     } catch (error) {
-      const refused = error instanceof UpstreamFailure && error.kind === 'invalid';
-      if (!refused || (error.status !== 400 && error.status !== 422)) throw error;
-      return await parts.upstream.listTags(target, {}, parts.signal);
+      return await this.#listAfter(error, request, { isPushed, isStopped });
     }
   }
 
-  async function whole(
+  /** What is served where upstream's list can't be had; throws where nothing is. */
+  async #listAfter(
+    error: unknown,
+    request: TagsRequest & RuledRequest,
+    { isPushed, isStopped }: { readonly isPushed: boolean; readonly isStopped: boolean },
+  ): Promise<TagsAnswer> {
+    const { last } = request;
+    const stopped = isStopped && !isPushed;
+    const isPlace = last.startsWith(placeMark);
+    if (error instanceof ListsBusy && !stopped && !isPlace) {
+      const ours = await this.#ourPage(request, 'too many lists');
+      if (ours.tags.length === 0 && last === '') throw error;
+      return ours;
+    }
+    if (!(error instanceof UpstreamFailure)) throw error;
+    if (isPlace || stopped || (isStopping(request, error) && !isPushed))
+      throw answerOf(error, 'tags');
+    // What upstream has taken away is no list to fall back on.
+    if (error.kind === 'notFound' || error.kind === 'denied') this.#lists.forget(tagsKey(request));
+    const ours = await this.#ourPage(request, staleDetail(error.kind));
+    if (ours.tags.length === 0 && last === '' && !isPushed) throw answerOf(error, 'tags');
+    return ours;
+  }
+
+  /** Without a rule, or a right to import, there is what is here; a repository from which all was deleted is still one. */
+  async #listFromHere(request: TagsRequest): Promise<TagsAnswer> {
+    const { repositories, metadata } = this.#parts;
+    if ((await repositories.isStopped(request)) && !(await this.#isPushed(request)))
+      throw answerOf(stoppedFailure(request), 'tags', 'negative');
+    const ours = await this.#page(request, []);
+    const isHere =
+      ours.tags.length > 0 ||
+      request.last !== '' ||
+      (await metadata.findRepository(repositoryKey(request))) !== undefined;
+    const detail = isRuled(request) ? 'held only' : 'no rule';
+    if (isHere) return { ...ours, outcome: { verdict: 'hit', detail } };
+    const { repository } = request.target;
+    const message = isRuled(request)
+      ? 'repository unknown'
+      : `not here, and ${noRuleText(repository)}`;
+    throw new RegistryError('nameUnknown', message, { detail: { name: repository } });
+  }
+
+  async #whole(
     request: RuledRequest,
     signal: AbortSignal,
-  ): Promise<{ tags: WholeList; verdict: 'hit' | 'miss' | 'coalesced' }> {
-    const key = ruledKey(request, 'tags');
-    const known = lists.get(key);
-    if (known !== undefined && known.until > parts.clock.elapsed())
-      return { ...known.list, verdict: 'hit' };
-    const refused = parts.negative.get(key);
+  ): Promise<WholeList & { readonly verdict: 'hit' | 'miss' | 'coalesced' }> {
+    const { upstream, refusals, turns, signal: ended } = this.#parts;
+    const key = tagsKey(request);
+    const known = this.#lists.get(key);
+    if (known !== undefined) return { ...known, verdict: 'hit' };
+    const refused = refusals.get(key);
     if (refused !== undefined) throw refused;
-    const { promise, joined } = flights.join(key, async () => {
-      const tags = await readWhole(request).catch((error: unknown) => {
-        parts.negative.note(key, 'tag', error);
+    const { promise, joined } = this.#flights.join(key, async () => {
+      const list = await askInTurn(request.target, ended, (target) =>
+        turns.run(target.url.host, (gather) => readPages(upstream, target, gather, ended)),
+      ).catch((error: unknown) => {
+        refusals.note(key, 'tag', error);
         throw error;
       });
-      lists.set(key, { list: { tags }, until: parts.clock.elapsed() + listKnownForMs });
-      return tags;
+      this.#lists.set(key, list, listKnownForMs);
+      return list;
     });
-    return { tags: await waitUnder(promise, signal), verdict: joined ? 'coalesced' : 'miss' };
+    return { ...(await waitUnder(promise, signal)), verdict: joined ? 'coalesced' : 'miss' };
   }
 
-  /** Pushed ones, and those that were read where the rule leads now while it doesn't stop the repository: others are not served either. */
-  async function ourTags(
-    request: PullRequest,
-    last: string,
-    limit: number,
-  ): Promise<readonly string[]> {
-    const counting = countingRecords(request.target, await parts.stops.isStopped(request));
-    return parts.metadata.listTags(repositoryKey(request), last, limit, counting);
-  }
-
-  /** `n` tags after `last` of a sorted list and of ours. */
-  async function page(
-    request: PullRequest,
-    upstream: readonly string[],
-    n: number,
-    last: string,
-  ): Promise<{ tags: string[]; more: boolean }> {
-    const ours = await ourTags(request, last, n + 1);
-    const theirs = upstream.filter((tag) => tag > last).slice(0, n + 1);
-    const tags = sorted(new Set([...theirs, ...ours]));
-    return { tags: tags.slice(0, n), more: tags.length > n };
-  }
-
-  async function passedOn(
-    request: RuledRequest,
-    n: number,
-    last: string,
-    signal: AbortSignal,
-  ): Promise<TagsAnswer> {
+  /** A list that is too long to be read whole: a page as upstream gives it. */
+  async #passedOn(request: TagsRequest & RuledRequest, signal: AbortSignal): Promise<TagsAnswer> {
+    const { upstream, turns } = this.#parts;
+    const { n, last } = request;
     const { rule, upstreamRepository: repository } = request.target;
     const place = parsePlace(last, repository) ?? {
       n: Math.min(n, pageSizeMax),
@@ -150,11 +166,11 @@ export function createTagLister(parts: Parts): TagLister {
     // A token is the rule's own upstream's: no mirror knows it, and none of theirs is passed on.
     const urls = 'next' in place ? rule.urls.slice(0, 1) : rule.urls;
     let from = urls[0];
-    const answer = await askInTurn(urls, signal, (url) => {
-      from = url;
-      const target = { rule, url, repository };
-      return parts.turns.run(url.host, () => parts.upstream.listTags(target, place, signal));
-    });
+    const ask = (target: UpstreamTarget): Promise<TagPage> => {
+      from = target.url;
+      return turns.run(target.url.host, () => upstream.listTags(target, place, signal));
+    };
+    const answer = await askInTurn(request.target, signal, ask, urls);
     const outcome = { verdict: 'bypass', upstreamStatus: 200 } as const;
     const host = from?.host ?? '';
     const next = placeAfter(answer, repository, host);
@@ -164,10 +180,10 @@ export function createTagLister(parts: Parts): TagLister {
     const more = answer.next !== undefined;
     if ('next' in place || next !== undefined || !isInOrder) {
       // Pages in an order of their own can't be joined with ours, which come after the last of them.
-      const ours = more ? [] : await ourTags(request, '', oursMax);
+      const ours = more ? [] : await this.#ourTags(request, '', oursMax);
       return { tags: [...new Set([...answer.tags, ...ours])], more, next, outcome };
     }
-    const ours = await ourTags(request, last, n + 1);
+    const ours = await this.#ourTags(request, last, n + 1);
     const until = more ? theirs.at(-1) : undefined;
     const tags = sorted(
       new Set([...theirs, ...ours.filter((tag) => until === undefined || tag < until)]),
@@ -175,86 +191,78 @@ export function createTagLister(parts: Parts): TagLister {
     return { tags: tags.slice(0, n), more: more || tags.length > n, outcome };
   }
 
-  async function isPushedTo(request: PullRequest): Promise<boolean> {
-    return (await parts.metadata.findRepository(repositoryKey(request)))?.pushed === true;
-  }
-
-  /** Ours and upstream's; ours alone, and soon, where upstream fails or is slow and something was pushed here. */
-  async function listRuled(
-    request: TagsRequest & RuledRequest,
-    signal: AbortSignal,
-  ): Promise<TagsAnswer> {
-    const { n, last } = request;
-    const isPushed = await isPushedTo(request);
-    const isStopped = await parts.stops.isStopped(request);
-    const stopped = !isPushed && isStopped;
-    if (isStopped) lists.delete(ruledKey(request, 'tags'));
-    try {
-      const read = whole(request, signal);
-      const { staleBudgetMs } = request.target.rule;
-      const found = isPushed
-        ? await waitWithin(read, staleBudgetMs, parts.clock, signal)
-        : await read;
-      if (found === undefined) return await ourPage(request, 'upstream timeout');
-      const { tags, verdict } = found;
-      if (tags === undefined) return await passedOn(request, n, last, signal);
-      return { ...(await page(request, tags, n, last)), outcome: { verdict } };
-    } catch (error) {
-      if (error instanceof ListsBusy && !stopped && !last.startsWith(placeMark)) {
-        const ours = await ourPage(request, 'too many lists');
-        if (ours.tags.length === 0 && last === '') throw error;
-        return ours;
-      }
-      if (!(error instanceof UpstreamFailure)) throw error;
-      if (last.startsWith(placeMark)) throw answerOf(error, 'tags');
-      if (stopped || (isStopping(request, error) && !isPushed)) throw answerOf(error, 'tags');
-      // What upstream has taken away is no list to fall back on.
-      if (error.kind === 'notFound' || error.kind === 'denied')
-        lists.delete(ruledKey(request, 'tags'));
-      const ours = await ourPage(request, staleDetail(error.kind));
-      if (ours.tags.length === 0 && last === '' && !isPushed) throw answerOf(error, 'tags');
-      return ours;
-    }
-  }
-
   /** What is here, with what upstream had when it was last read whole. */
-  async function ourPage(request: TagsRequest, detail: string): Promise<TagsAnswer> {
-    const known = lists.get(ruledKey(request, 'tags'))?.list.tags ?? [];
-    const ours = await page(request, known, request.n, request.last);
+  async #ourPage(request: TagsRequest, detail: string): Promise<TagsAnswer> {
+    const known = this.#lists.last(tagsKey(request))?.tags ?? [];
+    const ours = await this.#page(request, known);
     return { ...ours, outcome: { verdict: 'stale', detail } };
   }
 
-  /** Without a rule, or a right to import, there is what is held; a repository from which all was deleted is still one. */
-  async function listHeld(request: TagsRequest): Promise<TagsAnswer> {
+  /** `n` tags after `last` of upstream's sorted list and of ours. */
+  async #page(
+    request: TagsRequest,
+    upstream: readonly string[],
+  ): Promise<{ tags: string[]; more: boolean }> {
     const { n, last } = request;
-    if ((await parts.stops.isStopped(request)) && !(await isPushedTo(request)))
-      throw answerOf(stoppedFailure(request), 'tags', 'negative');
-    const ours = await page(request, [], n, last);
-    const isHere =
-      ours.tags.length > 0 ||
-      last !== '' ||
-      (await parts.metadata.findRepository(repositoryKey(request))) !== undefined;
-    const detail = isRuled(request) ? 'held only' : 'no rule';
-    if (isHere) return { ...ours, outcome: { verdict: 'hit', detail } };
-    const { repository } = request.target;
-    if (isRuled(request)) throw repositoryUnknown(repository);
-    throw new RegistryError('nameUnknown', `not here, and ${noRuleText(repository)}`, {
-      detail: { name: repository },
-    });
+    const ours = await this.#ourTags(request, last, n + 1);
+    const theirs = upstream.filter((tag) => tag > last).slice(0, n + 1);
+    const tags = sorted(new Set([...theirs, ...ours]));
+    return { tags: tags.slice(0, n), more: tags.length > n };
   }
 
-  return {
-    clear: () => lists.clear(),
-    knowsUpstreamTag: (request, tag) => {
-      const known = lists.get(ruledKey(request, 'tags'));
-      if (known === undefined || known.until <= parts.clock.elapsed()) return false;
-      return known.list.tags?.includes(tag) === true;
-    },
-    listTags: (request, signal) =>
-      isRuled(request) && request.heldOnly !== true
-        ? listRuled(request, signal)
-        : listHeld(request),
-  };
+  /** Pushed ones, and those that were read where the rule leads now while it doesn't stop the repository: others are not served either. */
+  async #ourTags(request: PullRequest, last: string, limit: number): Promise<readonly string[]> {
+    const { repositories, metadata } = this.#parts;
+    const counting = countingRecords(request.target, await repositories.isStopped(request));
+    return metadata.listTags(repositoryKey(request), last, limit, counting);
+  }
+
+  async #isPushed(request: PullRequest): Promise<boolean> {
+    const row = await this.#parts.metadata.findRepository(repositoryKey(request));
+    return row?.pushed === true;
+  }
+}
+
+function tagsKey(request: PullRequest): string {
+  return ruledKey(request, 'tags');
+}
+
+async function readPages(
+  upstream: Pick<Upstream, 'listTags'>,
+  target: UpstreamTarget,
+  gather: (bytes: number) => void,
+  signal: AbortSignal,
+): Promise<WholeList> {
+  const tags = new Set<string>();
+  const seen = new Set<string>();
+  let answer = await firstPage(upstream, target, signal);
+  for (;;) {
+    if (answer.tags.length > tagsReadMax) return { tags: undefined };
+    gather(sizeOfNames(answer.tags));
+    for (const tag of answer.tags) tags.add(tag);
+    if (tags.size > tagsReadMax) return { tags: undefined };
+    const { next } = answer;
+    // A list that leads back into itself has no more to give.
+    if (next === undefined || seen.has(next)) return { tags: sorted(tags) };
+    if (seen.size >= pagesMax) return { tags: undefined };
+    seen.add(next);
+    answer = await upstream.listTags(target, { next }, signal);
+  }
+}
+
+/** By pages as large as any registry takes; without a size where upstream doesn't take this one. */
+async function firstPage(
+  upstream: Pick<Upstream, 'listTags'>,
+  target: UpstreamTarget,
+  signal: AbortSignal,
+): Promise<TagPage> {
+  try {
+    return await upstream.listTags(target, { n: pageSizeMax }, signal);
+  } catch (error) {
+    const refused = error instanceof UpstreamFailure && error.kind === 'invalid';
+    if (!refused || (error.status !== 400 && error.status !== 422)) throw error;
+    return await upstream.listTags(target, {}, signal);
+  }
 }
 
 /** Before what is no tag, but a place in upstream's list: base64url of the query that leads there. */

@@ -1,13 +1,13 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
-import { createListTurns } from './list-turns.ts';
+import { ListTurns } from './list-turns.ts';
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('sixteen lists of a host are read at once, and however many of others; who waits begins when one ends, however it ends', async () => {
   const clock = createFakeClock();
-  const turns = createListTurns(clock);
+  const turns = new ListTurns(clock, new AbortController().signal);
   const begun: string[] = [];
   const ends: PromiseWithResolvers<void>[] = [];
   const read = (host: string): Promise<void> =>
@@ -38,7 +38,7 @@ test('sixteen lists of a host are read at once, and however many of others; who 
 test('what lists gather is bounded: by host, in all, and one that stands still ends where another needs its room', async () => {
   const mebibyte = 1024 * 1024;
   const clock = createFakeClock();
-  const turns = createListTurns(clock);
+  const turns = new ListTurns(clock, new AbortController().signal);
   const busy = { name: 'ListsBusy', code: 'unavailable' };
   const end = Promise.withResolvers<void>();
   const held = ['a', 'b'].map((host) =>
@@ -62,7 +62,7 @@ test('what lists gather is bounded: by host, in all, and one that stands still e
 
 test('a list whose turn does not come within ten seconds is 503, and takes no place later', async () => {
   const clock = createFakeClock();
-  const turns = createListTurns(clock);
+  const turns = new ListTurns(clock, new AbortController().signal);
   const end = Promise.withResolvers<void>();
   const held = Array.from({ length: 16 }, () => turns.run('a', () => end.promise));
   const late = rejects(

@@ -1,289 +1,274 @@
-import { LRUCache } from 'lru-cache';
-import { atMost } from '../../coordination/memory-bound.ts';
-import type { Digest } from '../../domain/names/digest.ts';
+import { Flights, type Joined } from '../../coordination/flights.ts';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
+import { waitUnder } from '../../coordination/waiting.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { noRuleText } from '../../domain/rules/no-rule.ts';
-import type { Reference } from '../../domain/names/reference.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
 import type { StoredManifest, StoredTag } from '../../metadata/contract/metadata.ts';
 import type { ManifestHead } from '../../ports/upstream.ts';
-import type { Cache, ManifestAnswer, ManifestRequest } from '../cache.ts';
-import type { ImageCompletion } from './complete-image.ts';
-import type { FetchManifestParts, ManifestFetcher } from './fetch-manifest.ts';
-import { isHeadsNo, saysAbsent } from '../memory/head-hints.ts';
-import type { LastTries } from '../memory/last-tries.ts';
-import type { NegativeMemory } from '../memory/negative-memory.ts';
-import type { OwnRepositories } from '../memory/own-repositories.ts';
-import { stoppedFailure } from '../memory/repository-stops.ts';
-import type { TagResolver } from './resolve-tag.ts';
-import { SingleFlight, waitUnder } from '../single-flight.ts';
-import { freshnessOf, freshOutcome, isOwn, ownOutcome } from '../memory/tag-freshness.ts';
+import type { ManifestAnswer, ManifestRequest } from '../cache.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
-import type { RuledRequest } from '../pull-request.ts';
-import { repositoryKey, ruledKey, identityOf, isRuled } from '../pull-request.ts';
+import { isHeadsNo, saysAbsent } from '../memory/head-hints.ts';
+import type { LastTries, Refusals } from '../memory/refusals.ts';
+import { stoppedFailure } from '../memory/repository-memory.ts';
+import { freshnessOf, freshOutcome, isOwn, ownOutcome } from '../memory/tag-freshness.ts';
+import type { PullRequest, RuledRequest } from '../pull-request.ts';
+import { identityOf, isRuled, mayAsk, repositoryKey, ruledKey } from '../pull-request.ts';
+import type { ImageCompletion } from './complete-image.ts';
+import type { ManifestFetcher } from './fetch-manifest.ts';
+import { whyNotAsked, type PullParts } from './pull-parts.ts';
+import type { TagResolver } from './resolve-tag.ts';
 
 const headsMax = 10_000;
 const headKnownForMs = 60_000;
 
-export interface PullManifestParts extends FetchManifestParts {
+export interface PullManifestParts extends PullParts {
   readonly fetcher: ManifestFetcher;
   readonly tags: TagResolver;
-  readonly negative: NegativeMemory;
+  readonly refusals: Refusals;
   readonly tries: LastTries;
-  readonly own: OwnRepositories;
   readonly completion: Pick<ImageCompletion, 'sent'>;
 }
 
-/** Manifests by tag and by digest: memory, metadata, then upstream, once for any number of pulls (ARCHITECTURE.md, "Tags"). */
-export function createManifestPuller(
-  parts: PullManifestParts,
-): Pick<Cache, 'peekManifest' | 'pullManifest'> & { clear(): void } {
-  const heads = new LRUCache<string, { answer: ManifestAnswer; until: number }>(atMost(headsMax));
-  const headFlights = new SingleFlight<ManifestHead | undefined>();
+/** A pull of a manifest, whatever it is asked by. */
+type ManifestPull = PullRequest & Pick<ManifestRequest, 'method'>;
+type RuledPull = RuledRequest & Pick<ManifestRequest, 'method'>;
 
-  /** A manifest that is here, with what completes its image set going where it goes out whole. */
-  function held(
-    request: ManifestRequest,
-    manifest: StoredManifest,
-    outcome: CacheOutcome,
-  ): ManifestAnswer {
-    if (request.method === 'GET' && request.heldOnly !== true)
-      parts.completion.sent(request, manifest);
-    const { digest, mediaType, bytes } = manifest;
-    return { digest, mediaType, size: bytes.length, bytes, outcome };
+/** Manifests by tag and by digest: memory, metadata, then upstream, once for any number of pulls (ARCHITECTURE.md, "Tags"). */
+export class ManifestPuller {
+  readonly #parts: PullManifestParts;
+  /** What HEADs by digest were answered. */
+  readonly #heads: TimedMemory<ManifestAnswer>;
+  readonly #headFlights: Flights<ManifestHead | undefined>;
+
+  constructor(parts: PullManifestParts) {
+    this.#parts = parts;
+    this.#heads = new TimedMemory(parts.clock, { entriesMax: headsMax });
+    this.#headFlights = new Flights(parts.clock);
   }
 
-  async function pull(asked: ManifestRequest, signal: AbortSignal): Promise<ManifestAnswer> {
+  /** What `pull` would answer, where that needs no waiting: a fresh tag, or a digest that is in memory. */
+  peek(asked: ManifestRequest): ManifestAnswer | undefined {
+    const { repositories, clock } = this.#parts;
+    const { reference, target } = asked;
+    if (target.rule === undefined || target.rule.onFailure.denied === 'stop') return undefined;
+    const request = repositories.peekWithoutRootIfOwn(asked);
+    if (request === undefined) return undefined;
+    if (reference.kind === 'digest') {
+      const manifest = repositories.peekManifest(request, reference.digest);
+      return manifest && this.#answer(request, manifest, { verdict: 'hit' });
+    }
+    const tag = repositories.peekTag(request, reference.tag);
+    if (tag === undefined) return undefined;
+    const freshness = freshnessOf(tag, request, clock.now());
+    if (freshness.kind !== 'fresh' && freshness.kind !== 'own') return undefined;
+    const manifest = repositories.peekManifest(request, tag.digest);
+    if (manifest === undefined) return undefined;
+    const outcome = freshness.kind === 'own' ? ownOutcome(tag) : freshOutcome(freshness.ttlSeconds);
+    return this.#answer(request, manifest, outcome);
+  }
+
+  async pull(asked: ManifestRequest, signal: AbortSignal): Promise<ManifestAnswer> {
+    const { repositories, refusals, tries } = this.#parts;
     const { reference } = asked;
     try {
-      const request = await parts.own.of(asked);
-      if (!isRuled(request)) return await pullWithoutRule(request);
-      if (request.heldOnly === true) return await pullHeld(request);
-      if (reference.kind === 'digest') return await pullByDigest(request, reference.digest, signal);
-      return await pullByTag(request, reference.tag, signal);
+      const request = await repositories.withoutRootIfOwn(asked);
+      return reference.kind === 'tag'
+        ? await this.#pullByTag(request, reference.tag, signal)
+        : await this.#pullByDigest(request, reference.digest, signal);
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
       const subject = reference.kind === 'tag' ? reference.tag : reference.digest;
-      const restMs = parts.negative.restMs(refusalKey(asked, subject));
-      parts.tries.note(asked, reference, error, restMs);
+      tries.note(asked, subject, error, refusals.leftMs(refusalKey(asked, subject)));
       throw answerOf(error, 'manifest');
     }
   }
 
-  /** No rule leads here any more: what is held stays readable, and nothing is asked. */
-  async function pullWithoutRule(request: ManifestRequest): Promise<ManifestAnswer> {
-    const { reference } = request;
-    const tag =
-      reference.kind === 'tag' ? await parts.memory.findTag(request, reference.tag) : undefined;
-    const digest = reference.kind === 'digest' ? reference.digest : tag?.digest;
-    const manifest =
-      digest === undefined ? undefined : await parts.memory.findManifest(request, digest);
-    if (manifest === undefined)
-      throw unknownManifest(reference, `not here, and ${noRuleText(request.target.repository)}`);
-    const detail = tag !== undefined && isOwn(tag) ? tag.provenance : 'no rule';
-    return held(request, manifest, { verdict: 'hit', detail });
+  clear(): void {
+    this.#heads.clear();
   }
 
-  /** For a caller that may import nothing: what is held, under the rule's stops and sources. Upstream is not asked. */
-  async function pullHeld(request: ManifestRequest & RuledRequest): Promise<ManifestAnswer> {
-    const { reference } = request;
-    let digest: Digest;
-    let outcome: CacheOutcome = { verdict: 'hit' };
-    if (reference.kind === 'tag') {
-      const stored = await parts.memory.findTag(request, reference.tag);
-      const resolved = stored && (await parts.tags.resolveHeld(request, stored));
-      if (resolved === undefined) throw unknownManifest(reference, notHeld);
-      digest = resolved.tag.digest;
-      outcome = resolved.outcome;
-    } else digest = reference.digest;
-    const manifest = await parts.memory.findManifest(request, digest);
-    if (manifest === undefined) throw unknownManifest(reference, notHeld);
-    if (manifest.provenance === undefined && (await parts.stops.isStopped(request)))
-      throw answerOf(stoppedFailure(request), 'manifest', 'negative');
-    return held(request, manifest, outcome);
-  }
-
-  async function pullByDigest(
-    request: ManifestRequest & RuledRequest,
-    digest: Digest,
-    signal: AbortSignal,
-  ): Promise<ManifestAnswer> {
-    const stopped = await parts.stops.isStopped(request);
-    const manifest = await parts.memory.findManifest(request, digest);
-    if (manifest !== undefined && (!stopped || manifest.provenance !== undefined))
-      return held(request, manifest, { verdict: 'hit' });
-    refuseKnown(request, digest);
+  async #pullByTag(request: ManifestPull, tag: Tag, signal: AbortSignal): Promise<ManifestAnswer> {
+    const { repositories, tags, refusals } = this.#parts;
+    const stored = await repositories.findTag(request, tag);
+    if (!mayAsk(request)) return this.#tagFromHere(request, tag, stored);
+    if (stored !== undefined) {
+      const resolved = await tags.resolve(request, stored, signal);
+      return this.#resolved(request, resolved.tag, resolved.outcome, signal);
+    }
+    this.#refuseKnown(request, tag);
     try {
-      if (request.method === 'HEAD') return await headByDigest(request, digest, signal);
-      const answer = await getMissing(request, { kind: 'digest', digest }, signal);
-      if (stopped) parts.stops.lift(request);
-      return answer;
+      return await this.#pullNewTag(request, tag, signal);
     } catch (error) {
-      await noteDigest(request, digest, error);
+      refusals.note(refusalKey(request, tag), 'tag', error);
       throw error;
     }
   }
 
-  async function noteDigest(
-    request: ManifestRequest,
-    digest: Digest,
-    error: unknown,
-  ): Promise<void> {
-    if (!(error instanceof UpstreamFailure)) return;
-    const claim = await parts.metadata
-      .findBlobClaim(repositoryKey(request), identityOf(request.target), digest)
-      .catch(() => undefined);
-    const about = claim?.namedBytes === undefined ? 'digest' : 'named';
-    parts.negative.note(refusalKey(request, digest), about, error);
+  async #pullNewTag(request: RuledPull, tag: Tag, signal: AbortSignal): Promise<ManifestAnswer> {
+    const { fetcher, tags, refusals, heads } = this.#parts;
+    if (request.method === 'HEAD') {
+      const learned = await tags.learn(request, tag, signal);
+      return this.#resolved(request, learned.tag, learned.outcome, signal);
+    }
+    const ttlSeconds = request.target.rule.freshForMs / 1000;
+    const answer = await this.#fetched(request, fetcher.byTag(request, tag), signal, ttlSeconds);
+    const [url] = request.target.rule.urls;
+    const refusedHead = refusals.get(refusalKey({ ...request, method: 'HEAD' }, tag));
+    if (refusedHead !== undefined && url !== undefined) heads.noteUseless(url);
+    return answer;
   }
 
-  /** One upstream HEAD for a manifest that is not held, kept 60 s. */
-  async function headByDigest(
-    request: ManifestRequest & RuledRequest,
+  /** The manifest that a tag leads to: from here, or fetched by the digest that the tag was validated with. */
+  async #resolved(
+    request: RuledPull,
+    tag: StoredTag,
+    outcome: CacheOutcome,
+    signal: AbortSignal,
+  ): Promise<ManifestAnswer> {
+    const { repositories, tags } = this.#parts;
+    const { digest, mediaType, size } = tag;
+    const manifest = await repositories.findManifest(request, digest);
+    if (manifest !== undefined) return this.#answer(request, manifest, outcome);
+    if (request.method === 'HEAD') return { digest, mediaType, size, bytes: undefined, outcome };
+    try {
+      return await this.#fetchByDigest(request, digest, signal);
+    } catch (error) {
+      if (!(error instanceof UpstreamFailure) || !isGone(error)) throw error;
+      // The tag may have moved since its digest was learned.
+      const next = await tags.reread(request, tag, signal);
+      const found = next && (await repositories.findManifest(request, next.digest));
+      if (found === undefined) throw error;
+      return this.#answer(request, found, { verdict: 'miss', upstreamStatus: 200 });
+    }
+  }
+
+  async #pullByDigest(
+    request: ManifestPull,
     digest: Digest,
     signal: AbortSignal,
   ): Promise<ManifestAnswer> {
-    const key = ruledKey(request, digest);
-    const known = heads.get(key);
-    if (known !== undefined && known.until > parts.clock.elapsed()) {
-      return { ...known.answer, outcome: { verdict: 'hit' } };
+    const { repositories } = this.#parts;
+    if (!mayAsk(request)) return this.#digestFromHere(request, digest, hit(request), { digest });
+    const stopped = await repositories.isStopped(request);
+    const manifest = await repositories.findManifest(request, digest);
+    if (manifest !== undefined && (!stopped || manifest.provenance !== undefined))
+      return this.#answer(request, manifest, { verdict: 'hit' });
+    this.#refuseKnown(request, digest);
+    try {
+      if (request.method === 'HEAD') return await this.#headByDigest(request, digest, signal);
+      const answer = await this.#fetchByDigest(request, digest, signal);
+      if (stopped) repositories.liftStop(request);
+      return answer;
+    } catch (error) {
+      await this.#noteDigest(request, digest, error);
+      throw error;
     }
-    const { rule, upstreamRepository: repository } = request.target;
-    const reference = { kind: 'digest', digest } as const;
-    const { promise, joined } = headFlights.join(key, () =>
-      askInTurn(rule.urls, parts.signal, (url) =>
-        parts.upstream.headManifest({ rule, url, repository }, reference, parts.signal),
+  }
+
+  async #noteDigest(request: ManifestPull, digest: Digest, error: unknown): Promise<void> {
+    if (!(error instanceof UpstreamFailure)) return;
+    const { metadata, refusals } = this.#parts;
+    const claim = await metadata
+      .findBlobClaim(repositoryKey(request), identityOf(request.target), digest)
+      .catch(() => undefined);
+    const about = claim?.namedBytes === undefined ? 'digest' : 'named';
+    refusals.note(refusalKey(request, digest), about, error);
+  }
+
+  /** One upstream HEAD for a manifest that is not here, kept 60 s. */
+  async #headByDigest(
+    request: RuledPull,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<ManifestAnswer> {
+    const { upstream, signal: ended } = this.#parts;
+    const key = ruledKey(request, digest);
+    const known = this.#heads.get(key);
+    if (known !== undefined) return { ...known, outcome: { verdict: 'hit' } };
+    const { promise, joined } = this.#headFlights.join(key, () =>
+      askInTurn(request.target, ended, (target) =>
+        upstream.headManifest(target, { kind: 'digest', digest }, ended),
       ).catch((error: unknown) => {
         if (isHeadsNo(error) && !saysAbsent(error)) return undefined;
         throw error;
       }),
     );
-    const head = await waitUnder(promise, signal);
-    if (head?.size === undefined || head.mediaType === undefined)
-      return getMissing(request, reference, signal);
+    const { size, mediaType } = (await waitUnder(promise, signal)) ?? {};
+    if (size === undefined || mediaType === undefined)
+      return this.#fetchByDigest(request, digest, signal);
     const verdict = joined ? 'coalesced' : 'miss';
-    const answer: ManifestAnswer = {
-      digest,
-      mediaType: head.mediaType,
-      size: head.size,
-      bytes: undefined,
-      outcome: { verdict, upstreamStatus: 200 },
-    };
-    heads.set(key, { answer, until: parts.clock.elapsed() + headKnownForMs });
+    const outcome: CacheOutcome = { verdict, upstreamStatus: 200 };
+    const answer = { digest, mediaType, size, bytes: undefined, outcome };
+    this.#heads.set(key, answer, headKnownForMs);
     return answer;
   }
 
-  async function pullByTag(
-    request: ManifestRequest & RuledRequest,
+  /** Upstream is not asked: no rule leads here, who asks may import nothing, or the repository is our own and the rule is ROOT. */
+  async #tagFromHere(
+    request: ManifestPull,
     tag: Tag,
-    signal: AbortSignal,
+    stored: StoredTag | undefined,
   ): Promise<ManifestAnswer> {
-    const stored = await parts.memory.findTag(request, tag);
-    if (stored === undefined) {
-      refuseKnown(request, tag);
-      try {
-        return await pullUnknownTag(request, tag, signal);
-      } catch (error) {
-        parts.negative.note(refusalKey(request, tag), 'tag', error);
-        throw error;
-      }
-    }
-    const resolved = await parts.tags.resolve(request, stored, signal);
-    return answerTag(request, resolved.tag, resolved.outcome, signal);
+    if (stored === undefined) throw unknownManifest(request, { tag });
+    const outcome = isOwn(stored) ? ownOutcome(stored) : hit(request);
+    const resolved = isRuled(request)
+      ? await this.#parts.tags.resolveHeld(request, stored)
+      : { tag: stored, outcome };
+    if (resolved === undefined) throw unknownManifest(request, { tag });
+    return this.#digestFromHere(request, resolved.tag.digest, resolved.outcome, { tag });
   }
 
-  async function pullUnknownTag(
-    request: ManifestRequest & RuledRequest,
-    tag: Tag,
-    signal: AbortSignal,
-  ): Promise<ManifestAnswer> {
-    if (request.method === 'GET') {
-      const answer = await getMissing(request, { kind: 'tag', tag }, signal);
-      const url = request.target.rule.urls[0];
-      const refusedHead = parts.negative.get(refusalKey({ ...request, method: 'HEAD' }, tag));
-      if (refusedHead !== undefined && url !== undefined) parts.heads.noteUseless(url);
-      return answer;
-    }
-    const learned = await parts.tags.learn(request, tag, signal);
-    return answerTag(request, learned.tag, learned.outcome, signal);
-  }
-
-  /** The manifest that a tag leads to: held, or fetched by the digest that the tag was validated with. */
-  async function answerTag(
-    request: ManifestRequest & RuledRequest,
-    tag: StoredTag,
+  async #digestFromHere(
+    request: ManifestPull,
+    digest: Digest,
     outcome: CacheOutcome,
-    signal: AbortSignal,
+    asked: { readonly tag: Tag } | { readonly digest: Digest },
   ): Promise<ManifestAnswer> {
-    const manifest = await parts.memory.findManifest(request, tag.digest);
-    if (manifest !== undefined) return held(request, manifest, outcome);
-    const { digest, mediaType, size } = tag;
-    if (request.method === 'HEAD') return { digest, mediaType, size, bytes: undefined, outcome };
-    try {
-      return await getMissing(request, { kind: 'digest', digest }, signal);
-    } catch (error) {
-      if (!(error instanceof UpstreamFailure) || !isGone(error)) throw error;
-      // The tag may have moved since its digest was learned.
-      const next = await parts.tags.reread(request, tag, signal);
-      const found = next && (await parts.memory.findManifest(request, next.digest));
-      if (found === undefined) throw error;
-      return held(request, found, { verdict: 'miss', upstreamStatus: 200 });
-    }
+    const { repositories } = this.#parts;
+    const manifest = await repositories.findManifest(request, digest);
+    if (manifest === undefined) throw unknownManifest(request, asked);
+    if (manifest.provenance === undefined && (await repositories.isStopped(request)))
+      throw answerOf(stoppedFailure(request), 'manifest', 'negative');
+    return this.#answer(request, manifest, outcome);
   }
 
-  async function getMissing(
-    request: ManifestRequest & RuledRequest,
-    reference: Reference,
+  #fetchByDigest(request: RuledPull, digest: Digest, signal: AbortSignal): Promise<ManifestAnswer> {
+    return this.#fetched(request, this.#parts.fetcher.byDigest(request, digest), signal);
+  }
+
+  async #fetched(
+    request: RuledPull,
+    { promise, joined }: Joined<StoredManifest>,
     signal: AbortSignal,
+    ttlSeconds?: number,
   ): Promise<ManifestAnswer> {
-    const { promise, joined } = parts.fetcher.fetch(request, reference);
     const manifest = await waitUnder(promise, signal);
-    const ttl =
-      reference.kind === 'tag' ? { ttlSeconds: request.target.rule.freshForMs / 1000 } : {};
-    return held(request, manifest, {
-      verdict: joined ? 'coalesced' : 'miss',
-      upstreamStatus: 200,
-      ...ttl,
-    });
+    const verdict = joined ? 'coalesced' : 'miss';
+    const ttl = ttlSeconds === undefined ? {} : { ttlSeconds };
+    return this.#answer(request, manifest, { verdict, upstreamStatus: 200, ...ttl });
+  }
+
+  /** A manifest that is here, with what makes its image whole set going where it goes out to a GET. */
+  #answer(request: ManifestPull, manifest: StoredManifest, outcome: CacheOutcome): ManifestAnswer {
+    if (request.method === 'GET' && mayAsk(request)) this.#parts.completion.sent(request, manifest);
+    const { digest, mediaType, bytes } = manifest;
+    return { digest, mediaType, size: bytes.length, bytes, outcome };
   }
 
   /** What a GET was refused is refused to all; what a HEAD was, to HEADs alone. */
-  function refuseKnown(request: ManifestRequest, subject: Digest | Tag): void {
+  #refuseKnown(request: ManifestPull, subject: Digest | Tag): void {
+    const { refusals } = this.#parts;
     const failure =
-      parts.negative.get(refusalKey(request, subject)) ??
-      parts.negative.get(ruledKey(request, subject));
+      refusals.get(refusalKey(request, subject)) ?? refusals.get(ruledKey(request, subject));
     if (failure !== undefined) throw answerOf(failure, 'manifest', 'negative');
-  }
-
-  return {
-    peekManifest: warm,
-    pullManifest: pull,
-    clear: () => heads.clear(),
-  };
-
-  /** The hot path: a fresh tag or a digest in memory. */
-  function warm(request: ManifestRequest): ManifestAnswer | undefined {
-    const { rule } = request.target;
-    if (rule === undefined || rule.onFailure.denied === 'stop') return undefined;
-    if (request.reference.kind === 'digest') {
-      const manifest = parts.memory.peekManifest(request, request.reference.digest);
-      return manifest && held(request, manifest, { verdict: 'hit' });
-    }
-    const tag = parts.memory.peekTag(request, request.reference.tag);
-    if (tag === undefined) return undefined;
-    const freshness = freshnessOf(tag, request, parts.clock.now());
-    if (freshness.kind !== 'fresh' && freshness.kind !== 'own') return undefined;
-    const manifest = parts.memory.peekManifest(request, tag.digest);
-    if (manifest === undefined) return undefined;
-    const outcome = freshness.kind === 'own' ? ownOutcome(tag) : freshOutcome(freshness.ttlSeconds);
-    return held(request, manifest, outcome);
   }
 }
 
 /** Where a refusal is remembered, by the rule that was refused: a HEAD's apart. */
-function refusalKey(request: ManifestRequest, subject: Digest | Tag): string {
+function refusalKey(request: ManifestPull, subject: Digest | Tag): string {
   return ruledKey(request, request.method === 'HEAD' ? `HEAD ${subject}` : subject);
 }
 
@@ -292,11 +277,15 @@ function isGone({ kind }: UpstreamFailure): boolean {
   return kind === 'notFound' || kind === 'denied' || kind === 'invalid';
 }
 
-const notHeld = 'not here, and nothing new may be fetched';
+function hit(request: PullRequest): CacheOutcome {
+  return isRuled(request) ? { verdict: 'hit' } : { verdict: 'hit', detail: 'no rule' };
+}
 
-function unknownManifest(reference: Reference, why: string): RegistryError {
-  const asked = reference.kind === 'tag' ? { tag: reference.tag } : { digest: reference.digest };
+function unknownManifest(
+  request: PullRequest,
+  asked: { readonly tag: Tag } | { readonly digest: Digest },
+): RegistryError {
   return new RegistryError('manifestUnknown', 'manifest unknown', {
-    detail: { ...asked, cause: why },
+    detail: { ...asked, cause: `not here, and ${whyNotAsked(request)}` },
   });
 }

@@ -1,14 +1,14 @@
+import { RegistryError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
-import { RegistryError } from '../../domain/errors.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { StoredTag } from '../../metadata/contract/metadata.ts';
-import type { ManifestHead } from '../../ports/upstream.ts';
-import type { FetchManifestParts, ManifestFetcher } from './fetch-manifest.ts';
+import type { StoredManifest, StoredTag } from '../../metadata/contract/metadata.ts';
+import type { ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
 import { isHeadsNo } from '../memory/head-hints.ts';
-import { statusAfter } from '../memory/tag-freshness.ts';
-import type { RuledRequest } from '../pull-request.ts';
-import { isPrivate, repositoryKey, sourceOf } from '../pull-request.ts';
+import { cachedTag, statusAfter } from '../memory/tag-freshness.ts';
+import { isPrivate, repositoryKey, type RuledRequest } from '../pull-request.ts';
+import type { ManifestFetcher } from './fetch-manifest.ts';
+import { tryWrite, type PullParts } from './pull-parts.ts';
 
 /** What one check of a tag at upstream came to. */
 export type Revalidation =
@@ -17,14 +17,27 @@ export type Revalidation =
   /** Upstream's failure; `lost` is a new digest that could not be had, where there is one. */
   | { readonly kind: 'failed'; readonly failure: UpstreamFailure; readonly lost?: Digest };
 
-/** How a tag stands before it is checked. */
-export interface TagStanding {
+/** A tag before it is checked. */
+export interface TagToCheck {
+  readonly tag: StoredTag;
   /** The manifest's bytes are here, so that a new one is fetched before the tag moves. */
-  readonly held: boolean;
+  readonly isHere: boolean;
   /** The check may lift a stop, but not move the tag. */
   readonly immutable: boolean;
   /** The manifest itself is asked for by the tag: its digest was asked for, and can't be had. */
-  readonly unreachable?: boolean;
+  readonly unreachable: boolean;
+}
+
+/** A check under way. */
+interface Check extends TagToCheck {
+  readonly request: RuledRequest;
+  readonly target: UpstreamTarget;
+  /** Of the check's beginning: what was pushed or deleted meanwhile is not undone in memory. */
+  readonly stamp: number;
+}
+
+export interface RevalidationParts extends PullParts {
+  readonly fetcher: ManifestFetcher;
 }
 
 /**
@@ -32,234 +45,146 @@ export interface TagStanding {
  * Never throws an upstream failure.
  */
 export async function revalidateTag(
+  parts: RevalidationParts,
   request: RuledRequest,
-  tag: StoredTag,
-  standing: TagStanding,
-  given: FetchManifestParts,
-  fetcher: ManifestFetcher,
+  toCheck: TagToCheck,
 ): Promise<Revalidation> {
-  const url = request.target.rule.urls[0] as UpstreamUrl;
-  const stamp = given.changes.stamp(request);
-  const remember = (known: StoredTag): void => given.memory.putTag(request, known, stamp);
-  const parts: CheckParts = { ...given, remember };
+  const { rule, upstreamRepository: repository } = request.target;
+  const url = rule.urls[0] as UpstreamUrl;
+  const stamp = parts.repositories.stamp(request);
+  const check: Check = { ...toCheck, request, target: { rule, url, repository }, stamp };
   try {
-    const checked = await check(request, tag, standing, url, parts, fetcher);
-    await lift(request, parts);
-    return checked;
+    const result = await revalidate(parts, check);
+    await liftStop(parts, request);
+    return result;
   } catch (error) {
     const failure = asFailure(error, url);
     const status = statusAfter(failure);
-    if (status !== undefined) await mark(request, tag, status, parts);
+    if (status !== undefined) await mark(parts, check, status);
     return { kind: 'failed', failure };
   }
 }
 
-interface CheckParts extends FetchManifestParts {
-  /** Under the stamp of the check's beginning: what was pushed or deleted meanwhile is not undone in memory. */
-  remember(tag: StoredTag): void;
-}
-
-async function check(
-  request: RuledRequest,
-  tag: StoredTag,
-  standing: TagStanding,
-  url: UpstreamUrl,
-  parts: CheckParts,
-  fetcher: ManifestFetcher,
-): Promise<Revalidation> {
-  const { held, immutable } = standing;
-  const head = standing.unreachable ? undefined : await headOf(request, tag, url, parts);
+async function revalidate(parts: RevalidationParts, check: Check): Promise<Revalidation> {
+  const { request, tag, target } = check;
+  const head = check.unreachable ? undefined : await headOf(parts, check);
   if (head?.digest === undefined) {
-    const checked = await checkByGet(request, tag, standing, url, parts, fetcher);
-    if (!standing.unreachable) parts.heads.noteUseless(url);
-    return checked;
+    const result = await revalidateByGet(parts, check);
+    if (!check.unreachable) parts.heads.noteUseless(target.url);
+    return result;
   }
-  parts.heads.noteUseful(url);
-  if (immutable) return { kind: 'same', tag };
-  if (head.digest === tag.digest)
-    return { kind: 'same', tag: await validated(request, tag, url, parts) };
-  const digest = head.digest;
-  if (!held) {
-    return moveTo(request, tag, url, parts, {
-      digest,
-      mediaType: head.mediaType ?? tag.mediaType,
-      size: head.size ?? 0,
-    });
+  parts.heads.noteUseful(target.url);
+  if (check.immutable) return { kind: 'same', tag };
+  const { digest } = head;
+  if (digest === tag.digest) return validate(parts, check);
+  if (!check.isHere) {
+    const { mediaType = tag.mediaType, size = 0 } = head;
+    return move(parts, check, { digest, mediaType, size });
   }
   try {
-    const { promise } = fetcher.fetch(request, { kind: 'digest', digest });
-    const manifest = await promise;
-    return await moveTo(request, tag, url, parts, { ...manifest, size: manifest.bytes.length });
+    const manifest = await parts.fetcher.byDigest(request, digest).promise;
+    return await move(parts, check, sized(manifest));
   } catch (error) {
-    return { kind: 'failed', failure: asFailure(error, url), lost: digest };
+    return { kind: 'failed', failure: asFailure(error, target.url), lost: digest };
   }
 }
 
 /** `undefined` where HEAD says nothing here: a no of it refuses no GET. */
 async function headOf(
-  request: RuledRequest,
-  tag: StoredTag,
-  url: UpstreamUrl,
-  parts: CheckParts,
+  { heads, upstream, signal }: PullParts,
+  { target, tag }: Check,
 ): Promise<ManifestHead | undefined> {
-  if (parts.heads.isUseless(url)) return undefined;
-  const { rule, upstreamRepository: repository } = request.target;
-  const reference = { kind: 'tag', tag: tag.tag } as const;
+  if (heads.isUseless(target.url)) return undefined;
   try {
-    return await parts.upstream.headManifest({ rule, url, repository }, reference, parts.signal);
+    return await upstream.headManifest(target, { kind: 'tag', tag: tag.tag }, signal);
   } catch (error) {
     if (isHeadsNo(error)) return undefined;
     throw error;
   }
 }
 
-async function checkByGet(
-  request: RuledRequest,
-  tag: StoredTag,
-  { held, immutable, unreachable }: TagStanding,
-  url: UpstreamUrl,
-  parts: CheckParts,
-  fetcher: ManifestFetcher,
-): Promise<Revalidation> {
-  const { rule, upstreamRepository: repository } = request.target;
+async function revalidateByGet(parts: RevalidationParts, check: Check): Promise<Revalidation> {
+  const { request, tag, target } = check;
   const fetched = await parts.upstream.getManifest(
-    { rule, url, repository },
+    target,
     { kind: 'tag', tag: tag.tag },
-    unreachable ? undefined : tag.digest,
+    check.unreachable ? undefined : tag.digest,
     parts.signal,
   );
-  if (immutable) return { kind: 'same', tag };
-  if (fetched === undefined || (fetched.digest === tag.digest && held))
-    return { kind: 'same', tag: await validated(request, tag, url, parts) };
-  const manifest = await fetcher.store(request, fetched, { tag: tag.tag, url });
-  const found = { ...manifest, size: manifest.bytes.length };
-  const result = moved(request, tag, url, parts, found);
-  return fetched.digest === tag.digest ? { ...result, kind: 'same' } : result;
+  if (check.immutable) return { kind: 'same', tag };
+  const isSame = fetched === undefined || fetched.digest === tag.digest;
+  if (fetched === undefined || (isSame && check.isHere)) return validate(parts, check);
+  const from = { tag: tag.tag, url: target.url };
+  const next = remember(parts, check, sized(await parts.fetcher.store(request, fetched, from)));
+  return { kind: isSame ? 'same' : 'moved', tag: next };
 }
 
 type Found = Pick<StoredTag, 'digest' | 'mediaType' | 'size'>;
 
+function sized({ digest, mediaType, bytes }: StoredManifest): Found {
+  return { digest, mediaType, size: bytes.length };
+}
+
 /** Moves the tag in metadata and memory; its history gains the digest. */
-async function moveTo(
-  request: RuledRequest,
-  tag: StoredTag,
-  url: UpstreamUrl,
-  parts: CheckParts,
-  found: Found,
-): Promise<Revalidation> {
-  const { digest, mediaType, size } = found;
-  const next = {
-    tag: tag.tag,
-    digest,
-    mediaType,
-    size,
-    source: sourceOf(url, request.target),
-    validatedAt: parts.clock.now(),
-  };
-  await unfailing(parts, 'setTag', () =>
+async function move(parts: PullParts, check: Check, found: Found): Promise<Revalidation> {
+  const { request, target, tag } = check;
+  const moved = cachedTag(request, target.url, tag.tag, found, parts.clock.now());
+  await tryWrite(parts, 'setTag', () =>
     parts.metadata.setTag({
       ...repositoryKey(request),
-      ...next,
+      ...moved,
       private: isPrivate(request.target),
     }),
   );
-  return moved(request, tag, url, parts, found);
+  return { kind: 'moved', tag: remember(parts, check, found) };
 }
 
-function moved(
-  request: RuledRequest,
-  tag: StoredTag,
-  url: UpstreamUrl,
-  parts: CheckParts,
-  { digest, mediaType, size }: Found,
-): Revalidation & { readonly kind: 'moved' } {
-  const source = sourceOf(url, request.target);
-  const next: StoredTag = {
-    tag: tag.tag,
-    digest,
-    mediaType,
-    size,
-    source,
-    validatedAt: parts.clock.now(),
-    status: 'ok',
-    provenance: 'cached',
-  };
-  parts.remember(next);
-  return { kind: 'moved', tag: next };
-}
-
-async function validated(
-  request: RuledRequest,
-  tag: StoredTag,
-  url: UpstreamUrl,
-  parts: CheckParts,
-): Promise<StoredTag> {
-  const next: StoredTag = {
-    ...tag,
-    source: sourceOf(url, request.target),
-    validatedAt: parts.clock.now(),
-    status: 'ok',
-  };
-  await unfailing(parts, 'validateTag', () =>
-    parts.metadata.validateTag({
-      ...repositoryKey(request),
-      tag: tag.tag,
-      source: next.source,
-      validatedAt: next.validatedAt,
-    }),
+/** The same digest was seen again. */
+async function validate(parts: PullParts, check: Check): Promise<Revalidation> {
+  const { request, target, tag } = check;
+  const { source, validatedAt } = cachedTag(request, target.url, tag.tag, tag, parts.clock.now());
+  await tryWrite(parts, 'validateTag', () =>
+    parts.metadata.validateTag({ ...repositoryKey(request), tag: tag.tag, source, validatedAt }),
   );
-  parts.remember(next);
+  const next: StoredTag = { ...tag, source, validatedAt, status: 'ok' };
+  parts.repositories.putTag(request, next, check.stamp);
+  return { kind: 'same', tag: next };
+}
+
+function remember(parts: PullParts, check: Check, found: Found): StoredTag {
+  const { request, target, tag, stamp } = check;
+  const next = cachedTag(request, target.url, tag.tag, found, parts.clock.now());
+  parts.repositories.putTag(request, next, stamp);
   return next;
 }
 
-async function mark(
-  request: RuledRequest,
-  tag: StoredTag,
-  status: StoredTag['status'],
-  parts: CheckParts,
-): Promise<void> {
-  if (tag.status !== status) {
-    await unfailing(parts, 'markTag', () =>
-      parts.metadata.markTag({ ...repositoryKey(request), tag: tag.tag, status }),
-    );
-  }
-  parts.remember({ ...tag, status });
-  if (status === 'denied' && request.target.rule.onFailure.denied === 'stop') {
-    await unfailing(parts, 'stopRepository', () =>
-      parts.metadata.stopRepository({
-        ...repositoryKey(request),
-        reason: 'upstream denied',
-        now: parts.clock.now(),
-      }),
-    );
-    parts.stops.stop(request);
-  }
+async function mark(parts: PullParts, check: Check, status: StoredTag['status']): Promise<void> {
+  const { metadata, repositories, clock } = parts;
+  const { request, tag, stamp } = check;
+  const key = repositoryKey(request);
+  if (tag.status !== status)
+    await tryWrite(parts, 'markTag', () => metadata.markTag({ ...key, tag: tag.tag, status }));
+  repositories.putTag(request, { ...tag, status }, stamp);
+  if (status !== 'denied' || request.target.rule.onFailure.denied !== 'stop') return;
+  const reason = 'upstream denied';
+  await tryWrite(parts, 'stopRepository', () =>
+    metadata.stopRepository({ ...key, reason, now: clock.now() }),
+  );
+  repositories.stop(request);
 }
 
 /** A check that succeeded lifts what an earlier denial stopped. */
-async function lift(request: RuledRequest, parts: CheckParts): Promise<void> {
-  if (!(await parts.stops.isStopped(request))) return;
-  await unfailing(parts, 'stopRepository', () =>
-    parts.metadata.stopRepository({
+async function liftStop(parts: PullParts, request: RuledRequest): Promise<void> {
+  const { metadata, repositories, clock } = parts;
+  if (!(await repositories.isStopped(request))) return;
+  await tryWrite(parts, 'stopRepository', () =>
+    metadata.stopRepository({
       ...repositoryKey(request),
       reason: undefined,
-      now: parts.clock.now(),
+      now: clock.now(),
     }),
   );
-  parts.stops.lift(request);
-}
-
-/** A failed metadata write never fails a pull: memory knows, the event tells. */
-async function unfailing(
-  parts: CheckParts,
-  operation: string,
-  write: () => Promise<unknown>,
-): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    parts.events.emit({ type: 'storageFailed', operation, message: String(error) });
-  }
+  repositories.liftStop(request);
 }
 
 /** An unusable manifest is a failure of its upstream; what is neither is a fault of ours and passes through. */

@@ -1,4 +1,5 @@
 import type { Digest } from '../../domain/names/digest.ts';
+import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Descriptor, Manifest } from '../../domain/manifests/manifest.ts';
 import { childKind } from '../../domain/manifests/media-type.ts';
@@ -6,12 +7,11 @@ import { isAllowed } from '../../domain/rules/name-pattern.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { ManifestFetcher } from '../pull/fetch-manifest.ts';
-import type { RepositoryStops } from '../memory/repository-stops.ts';
-import type { BlobFiller } from '../pull/pull-blob.ts';
-import { waitUnder } from '../single-flight.ts';
+import type { BlobPuller } from '../pull/pull-blob.ts';
 import { holdsBlob, holdsManifest } from '../whose-bytes.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
 import { repositoryKey, isRuled, identityOf } from '../pull-request.ts';
+import { waitUnder } from '../../coordination/waiting.ts';
 
 const atOnceMax = 16;
 const bringInMs = 120_000;
@@ -34,8 +34,8 @@ export interface ContentCheck {
 export function createContentCheck(parts: {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
-  readonly stops: RepositoryStops;
-  readonly filler: BlobFiller;
+  readonly repositories: RepositoryMemory;
+  readonly filler: Pick<BlobPuller, 'fill'>;
   readonly fetcher: ManifestFetcher;
   /** Ends with the server. */
   readonly signal: AbortSignal;
@@ -49,7 +49,7 @@ export function createContentCheck(parts: {
       identityOf(request.target),
       blob.digest,
     );
-    if (!holdsBlob(claim, await parts.stops.isStopped(request))) return;
+    if (!holdsBlob(claim, await parts.repositories.isStopped(request))) return;
     if (size !== undefined) throw wrongSize(blob, size);
     gone.push(blob.digest);
   }
@@ -57,7 +57,7 @@ export function createContentCheck(parts: {
   async function checkChild(request: PullRequest, child: Descriptor): Promise<void> {
     const held = await parts.metadata.findManifestInfo(repositoryKey(request), child.digest);
     if (held === undefined || !holdsManifest(held, request.target.rule)) return;
-    if (held.provenance === undefined && (await parts.stops.isStopped(request))) return;
+    if (held.provenance === undefined && (await parts.repositories.isStopped(request))) return;
     if (held.size !== child.size) throw wrongSize(child, held.size);
   }
 
@@ -105,7 +105,7 @@ export function createContentCheck(parts: {
       try {
         await eachAtOnce(digests, async (digest) => {
           if (!children.has(digest)) return await hold(digest);
-          const { promise } = parts.fetcher.fetch(ruled, { kind: 'digest', digest });
+          const { promise } = parts.fetcher.byDigest(ruled, digest);
           return await waitUnder<unknown>(promise, signal).catch((error: unknown) => {
             if (!maybeBlobs.has(digest)) throw error;
             return hold(digest);

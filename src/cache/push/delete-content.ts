@@ -4,8 +4,8 @@ import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { Pushes } from './pushes.ts';
-import type { RepositoryChanges } from '../memory/repository-changes.ts';
 import { storageAnswer } from '../space/storage-answer.ts';
+import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { repositoryKey } from '../pull-request.ts';
 
@@ -17,11 +17,11 @@ type Deletions = Pick<
 /** Takes content away, pushed or cached, and makes and removes repositories. No reader is served what was deleted before it asked. */
 export function createDeletions(parts: {
   readonly metadata: Metadata;
-  readonly changes: RepositoryChanges;
+  readonly repositories: RepositoryMemory;
   readonly clock: Clock;
   readonly events: Events;
 }): Deletions {
-  const { metadata, changes, events } = parts;
+  const { metadata, repositories, events } = parts;
 
   /** Memory forgets before the deletion is acknowledged, also where it is not known whether it was committed. */
   async function changing<T>(
@@ -34,7 +34,7 @@ export function createDeletions(parts: {
     } catch (error) {
       throw storageAnswer(error, operation, events);
     } finally {
-      changes.note(request);
+      repositories.noteChange(request);
     }
   }
 

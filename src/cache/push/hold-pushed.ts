@@ -3,7 +3,7 @@ import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { PushSettings } from './push-target.ts';
 import { noRepository } from './push-target.ts';
-import type { RepositoryChanges } from '../memory/repository-changes.ts';
+import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { repositoryKey } from '../pull-request.ts';
 
@@ -15,7 +15,7 @@ import { repositoryKey } from '../pull-request.ts';
 export async function holdPushed(
   parts: {
     readonly metadata: Pick<Metadata, 'holdBlob'>;
-    readonly changes: RepositoryChanges;
+    readonly repositories: RepositoryMemory;
     readonly settings: () => PushSettings;
     readonly clock: Clock;
   },
@@ -32,7 +32,8 @@ export async function holdPushed(
     });
   } finally {
     // Of one that failed it is not known whether it was committed.
-    if (held === 'made' || held === 'first' || held === undefined) parts.changes.note(request);
+    if (held === 'made' || held === 'first' || held === undefined)
+      parts.repositories.noteChange(request);
   }
   if (held === 'noRepository') throw noRepository(request);
 }

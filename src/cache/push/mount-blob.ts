@@ -7,11 +7,10 @@ import type { Events } from '../../ports/events.ts';
 import { holdPushed } from './hold-pushed.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
 import type { Pushes } from './pushes.ts';
-import type { RepositoryChanges } from '../memory/repository-changes.ts';
-import type { RepositoryStops } from '../memory/repository-stops.ts';
 import { storageAnswer } from '../space/storage-answer.ts';
 import { holdsBlob } from '../whose-bytes.ts';
 import type { RuleOf } from '../whose-bytes.ts';
+import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { identityOf } from '../pull-request.ts';
 
@@ -21,10 +20,9 @@ const sourcesMax = 100;
 export function createBlobMount(parts: {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
-  readonly changes: RepositoryChanges;
+  readonly repositories: RepositoryMemory;
   readonly target: PushTarget;
   readonly ruleOf: RuleOf;
-  readonly stops: RepositoryStops;
   readonly settings: () => PushSettings;
   readonly clock: Clock;
   readonly events: Events;
@@ -44,7 +42,7 @@ export function createBlobMount(parts: {
       identityOf(target),
       digest,
     );
-    return holdsBlob(claim, await parts.stops.isStopped({ registry, target }));
+    return holdsBlob(claim, await parts.repositories.isStopped({ registry, target }));
   }
 
   async function told<T>(work: () => Promise<T>): Promise<T> {

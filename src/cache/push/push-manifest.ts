@@ -15,22 +15,18 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { ContentCheck } from './check-content.ts';
 import type { TagLister } from '../pull/list-tags.ts';
-import type { ManifestMemory } from '../memory/manifest-memory.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
 import { noRepository } from './push-target.ts';
 import type { PutManifestAnswer, Pushes } from './pushes.ts';
-import type { RepositoryChanges } from '../memory/repository-changes.ts';
-import type { RepositoryStops } from '../memory/repository-stops.ts';
 import { storageAnswer } from '../space/storage-answer.ts';
+import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { repositoryKey, identityOf } from '../pull-request.ts';
 
 export interface PushManifestParts {
   readonly metadata: Metadata;
-  readonly memory: ManifestMemory;
-  readonly changes: RepositoryChanges;
+  readonly repositories: RepositoryMemory;
   readonly check: ContentCheck;
-  readonly stops: RepositoryStops;
   readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
   readonly target: PushTarget;
   readonly settings: () => PushSettings;
@@ -70,7 +66,7 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
         const hides = tags.filter(
           (tag) => hidden.includes(tag) || parts.knowsUpstreamTag(request, tag),
         );
-        parts.changes.note(request);
+        parts.repositories.noteChange(request);
         remember(request, put);
         parts.events.emit({
           type: 'pushed',
@@ -95,9 +91,9 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
     put: PutManifestInput,
     gone: readonly Digest[],
   ): Promise<PutManifestResult> {
-    const { check, metadata, stops } = parts;
+    const { check, metadata, repositories } = parts;
     const store = async (): Promise<PutManifestResult> =>
-      metadata.putManifest({ ...put, stopped: await stops.isStopped(request) });
+      metadata.putManifest({ ...put, stopped: await repositories.isStopped(request) });
     if (gone.length > 0 && !(await check.bringIn(request, put.parsed, gone)))
       return { kind: 'missing', digests: gone };
     const result = await store();
@@ -108,12 +104,12 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
 
   /** The first pull after a push is a warm one. */
   function remember(request: PullRequest, put: PutManifestInput): void {
-    const stamp = parts.changes.stamp(request);
+    const stamp = parts.repositories.stamp(request);
     const { digest, mediaType, bytes } = put.manifest;
     const { provenance } = put;
-    parts.memory.putManifest(request, { ...put.manifest, provenance }, stamp);
+    parts.repositories.putManifest(request, { ...put.manifest, provenance }, stamp);
     for (const tag of put.tags) {
-      parts.memory.putTag(
+      parts.repositories.putTag(
         request,
         {
           tag,

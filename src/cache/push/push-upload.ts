@@ -9,12 +9,12 @@ import type { UploadFile, UploadPlace, Uploads } from '../../ports/uploads.ts';
 import { holdPushed } from './hold-pushed.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
 import type { Pushes, UploadState } from './pushes.ts';
-import type { RepositoryChanges } from '../memory/repository-changes.ts';
 import type { SpaceGate } from '../space/space-gate.ts';
 import { storageAnswer } from '../space/storage-answer.ts';
 import type { UploadBody } from './upload-body.ts';
 import { announcedBytes, appendBody } from './upload-body.ts';
 import { createUploadBudget } from './upload-budget.ts';
+import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
 
 /** Of all bodies together; one at full speed takes 2 MiB. */
@@ -24,7 +24,7 @@ export interface PushUploadParts {
   readonly uploads: Uploads;
   readonly blobs: BlobStore;
   readonly metadata: Metadata;
-  readonly changes: RepositoryChanges;
+  readonly repositories: RepositoryMemory;
   readonly space: SpaceGate;
   readonly target: PushTarget;
   readonly settings: () => PushSettings;

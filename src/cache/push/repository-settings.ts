@@ -2,7 +2,7 @@ import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { tagMutabilityProblem } from '../../domain/names/tag-mutability.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { RepositoryChanges } from '../memory/repository-changes.ts';
+import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { repositoryKey } from '../pull-request.ts';
 
@@ -14,10 +14,10 @@ export interface RepositorySettings {
 
 export function createRepositorySettings({
   metadata,
-  changes,
+  repositories,
 }: {
   readonly metadata: Pick<Metadata, 'setTagMutability'>;
-  readonly changes: Pick<RepositoryChanges, 'note'>;
+  readonly repositories: RepositoryMemory;
 }): RepositorySettings {
   return {
     async setTagMutability(request) {
@@ -25,7 +25,7 @@ export function createRepositorySettings({
       requireTagMutability(tagMutability);
       if (!(await metadata.setTagMutability({ ...repositoryKey(request), tagMutability })))
         throw repositoryUnknown(request.target.repository);
-      changes.note(request);
+      repositories.noteChange(request);
     },
   };
 }

@@ -3,10 +3,10 @@ import { RegistryError } from '../../domain/errors.ts';
 import { appendBlockBytes } from '../../ports/uploads.ts';
 import type { UploadFile } from '../../ports/uploads.ts';
 import type { ChunkRange } from './pushes.ts';
-import { waitUnder } from '../single-flight.ts';
 import type { UploadBudget } from './upload-budget.ts';
 import type { SpaceGate } from '../space/space-gate.ts';
 import { storageFull } from '../space/storage-answer.ts';
+import { waitUnder } from '../../coordination/waiting.ts';
 
 /** Smaller chunks are not worth the call. */
 const givenBackBytesMin = 8 * 1024;

@@ -12,9 +12,8 @@ import { createVisibleRepositories } from '../../../src/access/authorize/visible
 import type { ApiParts } from '../../../src/api/v1/v1.ts';
 import { createApiHandler } from '../../../src/api/v1/v1.ts';
 import { createDeletions } from '../../../src/cache/push/delete-content.ts';
-import { createRepositoryChanges } from '../../../src/cache/memory/repository-changes.ts';
 import { createRepositorySettings } from '../../../src/cache/push/repository-settings.ts';
-import { createRepositoryStops } from '../../../src/cache/memory/repository-stops.ts';
+import { RepositoryMemory } from '../../../src/cache/memory/repository-memory.ts';
 import { countingRecords } from '../../../src/cache/whose-bytes.ts';
 import { RegistryError } from '../../../src/domain/errors.ts';
 import type { Explanation } from '../../../src/contract/explanation.ts';
@@ -95,8 +94,7 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
     audit,
     onChange: () => authorizer.reset(),
   });
-  const changes = createRepositoryChanges();
-  const stops = createRepositoryStops(metadata, changes);
+  const repositories = new RepositoryMemory(metadata, clock);
   const registries = { registryId: home, regions: ['us-east-1', 'eu-west-1'] };
   const version = { version: '1.2.3', node: '26.0.0' };
   const limited: Limited = { scopes: undefined, via: 'key' };
@@ -123,12 +121,13 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
       }),
     pushes: createDeletions({
       metadata,
-      changes,
+      repositories,
       clock,
       events: { emit: () => {} },
     }),
-    settings: createRepositorySettings({ metadata, changes }),
-    counting: async (request) => countingRecords(request.target, await stops.isStopped(request)),
+    settings: createRepositorySettings({ metadata, repositories }),
+    counting: async (request) =>
+      countingRecords(request.target, await repositories.isStopped(request)),
     upstream: createScriptedUpstream(),
     metadata,
     clock,
