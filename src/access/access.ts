@@ -45,6 +45,8 @@ export interface RequestFrom {
   /** Its first 1,024 characters. */
   readonly userAgent: string | undefined;
   readonly requestId: string;
+  /** Why it comes from a page of another site, which made a browser ask: nothing new is fetched for it. */
+  readonly otherSite?: string | undefined;
 }
 
 /** Who asks for something, and from where. */

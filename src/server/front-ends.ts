@@ -26,6 +26,7 @@ import type { Handler, Incoming, Reply, ReplyNote, Served } from '../http/reply.
 import { createServer, type HttpServerOptions, type RunningServer } from '../http/server.ts';
 import { createWholeBodies } from '../http/bodies/whole-bodies.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
+import { createOperations } from '../operations/operations.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Upstream } from '../ports/upstream.ts';
@@ -249,18 +250,22 @@ function ociParts(
 ): OciParts {
   const { identifier, authorizer, visibleRepositories, tokens, audit } = access;
   return {
+    ...createOperations({
+      rules,
+      registries: config,
+      metadata,
+      cache,
+      pushes: cache.pushes,
+      made: cache.made,
+      authorizer,
+      audit,
+      clock,
+    }),
     rules,
     settings: config,
-    cache,
-    pushes: cache.pushes,
-    metadata,
     identifier,
-    authorizer,
     visibleRepositories,
     tokens,
-    audit,
-    made: cache.made,
-    clock,
     failed,
   };
 }

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../../coordination/memory-bound.ts';
-import { actions } from '../../domain/policy/access-action.ts';
-import type { Action } from '../../domain/policy/access-action.ts';
+import { actions, scopeRightOf } from '../../domain/policy/access-action.ts';
+import type { Action, ScopeRight } from '../../domain/policy/access-action.ts';
 import type { AccessDecision } from '../../domain/policy/policy.ts';
 import { evaluatePolicies } from '../../domain/policy/evaluator.ts';
 import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
@@ -9,6 +9,7 @@ import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.
 import { registryOf, repositoryArn } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { StoredRepository } from '../../metadata/contract/metadata.ts';
+import { matchesGlob } from '../../domain/wildcard.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { anonymousCaller } from '../access.ts';
 import type { Audit, Authorizer, PullRights, Question, Verdict } from '../access.ts';
@@ -19,7 +20,6 @@ import { conditionContext } from './context.ts';
 import { noPolicies } from './documents.ts';
 import type { Facts, FactSource, PolicyMetadata } from './facts.ts';
 import { createFacts } from './facts.ts';
-import { admitScopes } from './scopes.ts';
 
 const decisionsMax = 20_000;
 
@@ -291,3 +291,35 @@ function explainDecision(question: Question, { reason, by }: AccessDecision): st
       return `no statement of a policy allows ${question.action} to ${arnOf(principal) ?? 'anonymous'}`;
   }
 }
+
+/** The refusal where the credential's own scopes leave the question out; `undefined` where they don't. */
+function admitScopes(question: Question): Verdict | undefined {
+  const { scopes } = question.caller;
+  if (scopes === undefined) return undefined;
+  const { repository } = question;
+  // The password keeps the scopes of what it was made with.
+  if (question.action === actions.getAuthorizationToken) return undefined;
+  const rights = rightsFor(question);
+  const admitted = scopes.some(
+    (scope) =>
+      rights.some((right) => scope.rights.includes(right)) &&
+      (repository === undefined || matchesGlob(scope.repository, repository)),
+  );
+  if (admitted) return undefined;
+  return {
+    allowed: false,
+    because: `the scopes of the credential leave out ${question.action}${repository === undefined ? '' : ` in ${repository}`}`,
+  };
+}
+
+/** Any of them is enough. Under a rule a repository is made by the first pull as well as by a push. */
+function rightsFor({ action, rule }: Question): readonly ScopeRight[] {
+  const ecrAction = ecrActions.get(action);
+  const right = ecrAction === undefined ? undefined : scopeRightOf(ecrAction);
+  if (right === undefined) return [];
+  return action === actions.createRepository && rule !== undefined ? ['pull', right] : [right];
+}
+
+const ecrActions: ReadonlyMap<string, (typeof actions)[keyof typeof actions]> = new Map(
+  Object.values(actions).map((action) => [action, action]),
+);

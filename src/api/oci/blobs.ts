@@ -1,35 +1,23 @@
 import { formatContentRange } from '../../domain/byte-range.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
-import type { BlobAnswer, Cache } from '../../cache/cache.ts';
-import type { Incoming, Reply, ReplyNote } from '../../http/reply.ts';
+import type { BlobAnswer } from '../../cache/cache.ts';
+import type { Reply, ReplyNote } from '../../http/reply.ts';
+import type { Pulls } from '../../operations/pulls.ts';
 import { beginsLater, entityTag, isUnchanged, requestedRange } from './conditions.ts';
 import { apiVersionHeader } from './errors.ts';
-import type { RepositoryPlan } from './plan.ts';
+import type { Asked } from './plan.ts';
 import type { ContentRoute } from './route.ts';
 
-export type BlobPlan = RepositoryPlan<Extract<ContentRoute, { readonly kind: 'blob' }>>;
+export type BlobRoute = Extract<ContentRoute, { readonly kind: 'blob' }>;
 
 /** A blob, whole or one range of it; several ranges at once get the whole (distribution-spec, "Pulling blobs"). */
-export async function pullBlob(
-  cache: Cache,
-  plan: BlobPlan,
-  request: Incoming,
-  stored: () => void,
-): Promise<Reply> {
+export async function pullBlob(pulls: Pulls, asked: Asked, route: BlobRoute): Promise<Reply> {
+  const { plan, request } = asked;
+  const { digest, ns } = route;
   const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
-  const { digest, ns } = plan.route;
-  const answer = await cache.pullBlob(
-    {
-      registry: plan.registry,
-      target: plan.target,
-      heldOnly: plan.heldOnly,
-      digest,
-      method,
-      stored,
-    },
-    request.signal,
-  );
+  const { registry, target } = plan;
+  const answer = await pulls.blob(asked, { registry, target, digest, method }, request);
   const headers = blobHeaders(answer, ns);
   const note: ReplyNote = { ...plan.note, verdict: answer.outcome.verdict };
   if (isUnchanged(request, digest)) return { status: 304, headers, note };

@@ -1,5 +1,5 @@
-import type { Caller } from '../../access/access.ts';
-import { requestFrom } from '../../access/identify/request-from.ts';
+import type { Asker } from '../../access/access.ts';
+import type { Admission } from '../../access/admission/admission.ts';
 import type {
   VisiblePage,
   VisibleRepositories,
@@ -7,11 +7,18 @@ import type {
 import { actions } from '../../domain/policy/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
+import { isAdmitted } from '../../domain/rules/name-pattern.ts';
 import { isMisdirected } from '../../http/loopback.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
+import type { Places } from '../../operations/places.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';
-import type { Gate } from './gate.ts';
 import { formatRoute } from './route.ts';
+
+export interface CatalogParts {
+  readonly visibleRepositories: VisibleRepositories;
+  readonly admission: Pick<Admission, 'mayAny'>;
+  readonly places: Pick<Places, 'at'>;
+}
 
 const pageDefault = 1000;
 /** A client that asks for more gets the rest by `Link`. */
@@ -22,17 +29,17 @@ const pageMax = 1000;
  * be short, even empty, and still have a `Link`: what is hidden is passed over, and neither counted nor named.
  */
 export async function catalogReply(
-  parts: { readonly visibleRepositories: VisibleRepositories; readonly gate: Gate },
+  parts: CatalogParts,
   asked: {
     readonly registry: RegistryKey;
     readonly n: number | undefined;
     readonly last: string;
   },
-  caller: Caller,
+  asker: Asker,
   request: Incoming,
 ): Promise<Reply> {
   const { registry, last } = asked;
-  if (caller.principal.kind === 'anonymous' && isMisdirected(request))
+  if (asker.caller.principal.kind === 'anonymous' && isMisdirected(request))
     throw new RegistryError('denied', 'anonymous lists by a name of this server alone', {
       detail: { fix: 'ask for localhost, or set publicUrl or trustedProxies' },
     });
@@ -42,15 +49,17 @@ export async function catalogReply(
       ? nothing
       : await parts.visibleRepositories.list(
           {
-            caller,
-            from: requestFrom(request),
+            ...asker,
             registry,
             prefix: '',
             after: last,
             limit: n,
             isVisible: (row) => {
-              const source = { registry, repository: row.name, row };
-              return parts.gate.mayRead(source, actions.listRepositories, caller, request);
+              const place = parts.places.at(registry, row.name);
+              return (
+                isAdmitted(place.target) &&
+                parts.admission.mayAny(asker, place, [actions.listRepositories], row)
+              );
             },
           },
           request.signal,

@@ -1,40 +1,32 @@
-import type { Audit, Caller, Identifier } from '../../access/access.ts';
-import type { PolicyAuthorizer } from '../../access/authorize/authorizer.ts';
+import { anonymousCaller } from '../../access/access.ts';
+import type { Caller, Identifier, RequestFrom } from '../../access/access.ts';
+import { AccessRefused, otherSiteRefused, requestFrom } from '../../access/admission/admission.ts';
+import type { Admission } from '../../access/admission/admission.ts';
 import type { TokenService } from '../../access/identify/registry-tokens.ts';
 import type { VisibleRepositories } from '../../access/authorize/visible-repositories.ts';
-import type { Cache } from '../../cache/cache.ts';
-import type { MadeRepositories } from '../../cache/memory/made-repositories.ts';
-import type { Pushes } from '../../cache/push/pushes.ts';
 import { asStorageError } from '../../cache/space/storage-answer.ts';
-import { actions } from '../../domain/policy/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import type { RegistrySettings } from '../../domain/names/registry.ts';
-import { homeRegistryOf } from '../../domain/names/registry.ts';
 import type { RuleSet } from '../../domain/rules/rule-set.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { crossSiteReason } from '../../http/cross-site.ts';
 import type { Handler, Incoming, Reply, ReplyNote } from '../../http/reply.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { Clock } from '../../ports/clock.ts';
+import type { ContentChanges } from '../../operations/content-changes.ts';
+import type { Places } from '../../operations/places.ts';
+import type { Pulls } from '../../operations/pulls.ts';
+import { refusalForClients } from './access-refusal.ts';
 import { baseReply, homeReply } from './base.ts';
 import { pullBlob } from './blobs.ts';
 import { catalogReply } from './catalog.ts';
-import { changeContent } from './change.ts';
-import { createGate, pullActionOf } from './gate.ts';
-import type { Gate } from './gate.ts';
-import { isManifestPlan, pullManifest, warmManifest } from './manifests.ts';
+import { changeContent } from './changes.ts';
+import { pullManifest } from './manifests.ts';
 import { createPlanner, isRepositoryPlan } from './plan.ts';
-import type { Plan, Planner, RepositoryPlan } from './plan.ts';
+import type { Asked, Listener, Plan, Planner, RepositoryPlan } from './plan.ts';
 import { listReferrers } from './referrers.ts';
 import { answered, namingImage, refusalReply } from './refusal.ts';
-import type { ContentRoute } from './route.ts';
 import { listTags } from './tags.ts';
-import { requireAllowed } from './target.ts';
-import type { Listener } from './target.ts';
 import { tokenReply } from './token.ts';
-import { createToldChanges } from './told-changes.ts';
-import type { Asked, ToldChanges } from './told-changes.ts';
 
 export interface OciSettings extends RegistrySettings {
   readonly anonymousPull: boolean;
@@ -47,16 +39,13 @@ export interface OciParts {
   readonly rules: () => RuleSet;
   /** A new object after each reload. */
   readonly settings: () => OciSettings;
-  readonly cache: Cache;
-  readonly pushes: Pushes;
-  readonly metadata: Pick<Metadata, 'findRepository' | 'findAccount'>;
+  readonly admission: Admission;
+  readonly places: Places;
+  readonly pulls: Pulls;
+  readonly contentChanges: ContentChanges;
   readonly identifier: Identifier;
-  readonly authorizer: PolicyAuthorizer;
   readonly visibleRepositories: VisibleRepositories;
   readonly tokens: TokenService;
-  readonly audit: Audit;
-  readonly made: Pick<MadeRepositories, 'take'>;
-  readonly clock: Clock;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;
 }
@@ -78,97 +67,120 @@ export function ociErrorReply(error: unknown, request: Incoming, note?: ReplyNot
   return answered(namingImage(known, note), request, note);
 }
 
+interface Answering extends OciParts {
+  readonly listener: Listener;
+}
+
 function createHandler(parts: OciParts, listener: Listener): Handler {
   const planner = createPlanner({ rules: parts.rules, settings: parts.settings, listener });
-  const gate = createGate({
-    ...parts,
-    listener,
-    home: () => homeRegistryOf(parts.settings()),
-    targetOf: (repository) => parts.rules().byPath(repository),
-  });
-  const refuse: Refuse = (error, plan, request, caller) => {
-    if (!(error instanceof RegistryError) || error.code === 'internal')
-      parts.failed(error, request.id);
-    return refusalReply(asStorageError(error), request, plan, {
-      listener,
-      publicUrl: parts.settings().publicUrl,
-      caller,
-    });
-  };
-  const answering = { ...parts, gate, told: createToldChanges(parts), refuse };
+  const answering: Answering = { ...parts, listener };
   return (request) => {
     let plan: Plan | undefined;
     try {
       plan = readRequest(request, planner, listener);
       const reply = isRepositoryPlan(plan)
         ? answerRepository(answering, plan, request)
-        : answerService(parts, gate, plan, request, listener);
+        : answerService(answering, plan, request);
       return reply instanceof Promise
-        ? reply.catch((error: unknown) => refuse(error, plan, request, undefined))
+        ? reply.catch((error: unknown) => refuse(answering, error, request, plan))
         : reply;
     } catch (error) {
-      return refuse(error, plan, request, undefined);
+      return refuse(answering, error, request, plan);
     }
   };
 }
 
-/** At once where who asks, their rights and the content are known. */
-function answerRepository(
-  parts: RepositoryParts,
-  plan: RepositoryPlan,
+/** What was thrown, as the client sees it; without a caller where it was not known yet who asks. */
+function refuse(
+  parts: Answering,
+  error: unknown,
   request: Incoming,
+  plan: Plan | undefined,
+  caller?: Caller,
 ): Reply | Promise<Reply> {
-  const from = { mirror: plan.route.ns !== undefined, ecr: plan.ecr };
-  const caller = parts.gate.identify(request, from);
-  return caller instanceof Promise
-    ? caller.then((known) => answerCaller(parts, plan, known, request))
-    : answerCaller(parts, plan, caller, request);
+  if (error instanceof AccessRefused && plan !== undefined && isRepositoryPlan(plan))
+    return refusalForClients(parts, error, plan).then((known) =>
+      sayRefusal(parts, known, request, plan, caller),
+    );
+  return sayRefusal(parts, error, request, plan, caller);
 }
 
-function answerCaller(
-  parts: RepositoryParts,
+function sayRefusal(
+  { failed, listener, settings }: Answering,
+  error: unknown,
+  request: Incoming,
+  plan: Plan | undefined,
+  caller: Caller | undefined,
+): Reply {
+  if (!(error instanceof RegistryError) || error.code === 'internal') failed(error, request.id);
+  const { publicUrl } = settings();
+  return refusalReply(asStorageError(error), request, plan, { listener, publicUrl, caller });
+}
+
+/** At once where who asks, their rights and the content are known. */
+function answerRepository(
+  parts: Answering,
   plan: RepositoryPlan,
-  caller: Caller,
   request: Incoming,
 ): Reply | Promise<Reply> {
+  const from = requestFrom(request, crossSiteReason(request, parts.settings().publicUrl));
+  const caller = identify(parts, plan, request, from);
+  return caller instanceof Promise
+    ? caller.then((known) => answerCaller(parts, { plan, request, from, caller: known }))
+    : answerCaller(parts, { plan, request, from, caller });
+}
+
+/** Throws `unauthorized` for wrong credentials. For a mirror and on the Hub listener those that are unknown here are nobody's. */
+function identify(
+  { identifier, listener }: Answering,
+  { route, ecr }: Pick<Plan, 'route' | 'ecr'>,
+  { headers: { authorization } }: Incoming,
+  from: RequestFrom,
+): Caller | Promise<Caller> {
+  if (authorization === undefined || listener === 'hub') return anonymousCaller;
+  const mirror = 'ns' in route && route.ns !== undefined;
+  return identifier.identify(authorization, from, { mirror, basicOnly: ecr });
+}
+
+function answerCaller(parts: Answering, asked: Asked): Reply | Promise<Reply> {
+  const { caller, request } = asked;
   try {
-    if (isWrite(request))
-      refuseOtherSites({ plan, caller, request }, parts.settings().publicUrl, parts.told);
-    const reply = isPull(plan, request)
-      ? answerPull(parts, plan, caller, request)
-      : changeContent(parts, plan, caller, request);
+    if (isWrite(request)) refuseOtherSites(parts.admission, asked);
+    const reply = isPull(asked)
+      ? answerPull(parts.pulls, asked)
+      : changeContent(parts.contentChanges, asked);
     return reply instanceof Promise
       ? reply.then(
           (known) => signed(known, caller),
-          (error: unknown) => parts.refuse(error, plan, request, caller),
+          (error: unknown) => refuseAsked(parts, error, asked),
         )
       : signed(reply, caller);
   } catch (error) {
-    return parts.refuse(error, plan, request, caller);
+    return refuseAsked(parts, error, asked);
   }
+}
+
+function refuseAsked(parts: Answering, error: unknown, asked: Asked): Reply | Promise<Reply> {
+  const { plan, caller, request } = asked;
+  const known = isPull(asked) ? namingImage(error, plan.note) : error;
+  return refuse(parts, known, request, plan, caller);
 }
 
 function isWrite({ method }: Incoming): boolean {
   return method !== 'GET' && method !== 'HEAD';
 }
 
-/** A browser that keeps a password for this host would send it with a foreign page's form. */
-function refuseOtherSites(
-  asked: Asked & { readonly plan: RepositoryPlan },
-  publicUrl: string,
-  told: ToldChanges,
-): void {
-  const because = crossSiteReason(asked.request, publicUrl);
-  if (because === undefined) return;
-  const error = fromOtherSite(because);
-  told.refused(asked, `${asked.request.method} ${asked.plan.route.kind}`, error);
-  throw error;
+function isPull({ plan: { route }, request }: Asked): boolean {
+  return !isWrite(request) && route.kind !== 'upload' && route.kind !== 'uploads';
 }
 
-function fromOtherSite(because: string): RegistryError {
-  return new RegistryError('denied', 'requests from other sites are refused', {
-    detail: { because },
-  });
+function refuseOtherSites(admission: Admission, asked: Asked): void {
+  const { otherSite } = asked.from;
+  if (otherSite === undefined) return;
+  const { registry, target, route } = asked.plan;
+  const subject = { registry, resource: target.repository };
+  const action = `${asked.request.method} ${route.kind}`;
+  throw admission.refuseOtherSite(asked, action, subject, otherSite);
 }
 
 /** The log is told who asked. */
@@ -212,162 +224,54 @@ function methodUnknown(method: string, allowed: readonly string[]): RegistryErro
   });
 }
 
-function isPull(plan: RepositoryPlan, request: Incoming): plan is RepositoryPlan<ContentRoute> {
-  const reads = request.method === 'GET' || request.method === 'HEAD';
-  return reads && plan.route.kind !== 'upload' && plan.route.kind !== 'uploads';
-}
-
 async function answerService(
-  parts: OciParts,
-  gate: Gate,
+  parts: Answering,
   plan: Exclude<Plan, RepositoryPlan>,
   request: Incoming,
-  listener: Listener,
 ): Promise<Reply> {
-  const { route, registry, ecr } = plan;
+  const { route, registry } = plan;
+  const from = requestFrom(request, crossSiteReason(request, parts.settings().publicUrl));
   switch (route.kind) {
     case 'home':
       return homeReply();
-    case 'token': {
-      const because = isWrite(request)
-        ? crossSiteReason(request, parts.settings().publicUrl)
-        : undefined;
-      if (because !== undefined) throw fromOtherSite(because);
-      return tokenReply({ ...parts, gate }, request);
-    }
+    case 'token':
+      if (isWrite(request) && from.otherSite !== undefined) throw otherSiteRefused(from.otherSite);
+      return tokenReply(parts, request, from);
     case 'base': {
-      const caller = await gate.identify(request, { mirror: route.ns !== undefined, ecr });
+      const caller = await identify(parts, plan, request, from);
       // The question is how to log in, so that a client that has something to show will.
-      if (caller.via === 'none' && listener === 'main')
+      if (caller.via === 'none' && parts.listener === 'main')
         throw new RegistryError('unauthorized', 'authentication is needed');
       return baseReply(route.ns);
     }
     case 'catalog': {
-      const caller = await gate.identify(request, { mirror: false, ecr });
+      const caller = await identify(parts, plan, request, from);
       if (caller.via === 'none')
         throw new RegistryError('unauthorized', 'authentication is needed');
       if (caller.scopes?.some(({ rights }) => rights.includes('pull')) === false)
         throw new RegistryError('unauthorized', 'the token was not made for this', {
           detail: { error: 'insufficient_scope' },
         });
-      return catalogReply(
-        { ...parts, gate },
-        { registry, n: route.n, last: route.last },
-        caller,
-        request,
-      );
+      const page = { registry, n: route.n, last: route.last };
+      return catalogReply(parts, page, { caller, from }, request);
     }
   }
 }
 
-/** What was thrown, at once or later, as the client sees it; without a caller where it was not known yet who asks. */
-type Refuse = (
-  error: unknown,
-  plan: Plan | undefined,
-  request: Incoming,
-  caller: Caller | undefined,
-) => Reply;
-
-interface RepositoryParts extends OciParts {
-  readonly gate: Gate;
-  readonly refuse: Refuse;
-  readonly told: ToldChanges;
-}
-
-function answerPull(
-  parts: RepositoryParts,
-  plan: RepositoryPlan<ContentRoute>,
-  caller: Caller,
-  request: Incoming,
-): Reply | Promise<Reply> {
-  const imports = parts.gate.admitPull(plan, caller, request);
-  const asked = { plan, caller, request };
-  return imports instanceof Promise
-    ? imports.then((known) => answerAdmitted(parts, asked, known))
-    : answerAdmitted(parts, asked, imports);
-}
-
-/** `imports`: what is not held may be fetched for this caller. */
-function answerAdmitted(
-  parts: RepositoryParts,
-  asked: AskedPull,
-  imports: boolean,
-): Reply | Promise<Reply> {
-  const { plan, request } = asked;
-  try {
-    requireAllowed(plan.route, plan.target);
-  } catch (error) {
-    parts.told.refused(asked, pullActionOf(plan.route), error);
-    throw error;
-  }
-  const allowed = imports ? plan : { ...plan, heldOnly: true };
-  const warm = isManifestPlan(allowed) ? warmManifest(parts.cache, allowed, request) : undefined;
-  if (warm !== undefined) return warm;
-  const foreign =
-    imports && plan.target.rule !== undefined
-      ? crossSiteReason(request, parts.settings().publicUrl)
-      : undefined;
-  return foreign === undefined
-    ? answerByCache(parts, asked, allowed)
-    : answerByCache(parts, asked, { ...plan, heldOnly: true }, foreign);
-}
-
-interface AskedPull extends Asked {
-  readonly plan: RepositoryPlan<ContentRoute>;
-}
-
-/**
- * `allowed`: the plan of what was asked, with what its caller may have. `foreign`: why nothing new is fetched for a caller that may
- * import, whose browser was made to ask by a page of another site.
- */
-async function answerByCache(
-  parts: RepositoryParts,
-  asked: AskedPull,
-  allowed: RepositoryPlan<ContentRoute>,
-  foreign?: string,
-): Promise<Reply> {
-  const { plan, caller, request } = asked;
-  const since = parts.clock.elapsed();
-  const stored = (): void => parts.told.made(asked, since, 'pull');
-  try {
-    const reply = await pull(parts.cache, allowed, request, stored);
-    if (plan.target.rule !== undefined && wasAsked(reply)) stored();
-    return reply;
-  } catch (error) {
-    const unheld =
-      allowed.heldOnly === true &&
-      error instanceof RegistryError &&
-      (error.code === 'manifestUnknown' ||
-        error.code === 'blobUnknown' ||
-        error.code === 'nameUnknown');
-    if (!unheld) throw namingImage(error, plan.note);
-    if (foreign === undefined) throw await parts.gate.notImported(plan, caller, request);
-    const refused = fromOtherSite(foreign);
-    parts.told.refused(asked, actions.importUpstream, refused);
-    throw refused;
-  }
-}
-
-/** Upstream was, so that the repository may be one that was made just now. */
-function wasAsked({ note: { verdict } }: Reply): boolean {
-  return verdict === 'miss' || verdict === 'revalidated' || verdict === 'coalesced';
-}
-
-function pull(
-  cache: Cache,
-  plan: RepositoryPlan<ContentRoute>,
-  request: Incoming,
-  stored: () => void,
-): Promise<Reply> {
-  const { route } = plan;
+/** At once where the answer is in memory. */
+function answerPull(pulls: Pulls, asked: Asked): Reply | Promise<Reply> {
+  const { route } = asked.plan;
   switch (route.kind) {
     case 'manifest':
-      return pullManifest(cache, { ...plan, route }, request);
+      return pullManifest(pulls, asked, route);
     case 'blob':
-      return pullBlob(cache, { ...plan, route }, request, stored);
+      return pullBlob(pulls, asked, route);
     case 'tags':
-      return listTags(cache, { ...plan, route }, request);
+      return listTags(pulls, asked, route);
     case 'referrers':
-      return listReferrers(cache, { ...plan, route }, request);
+      return listReferrers(pulls, asked, route);
+    case 'uploads':
+    case 'upload':
+      throw new Error('an upload is no pull');
   }
 }

@@ -1,52 +1,43 @@
 import { formatContentRange } from '../../domain/byte-range.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
-import type { Cache, ManifestAnswer, ManifestRequest } from '../../cache/cache.ts';
+import type { ManifestAnswer } from '../../cache/cache.ts';
 import type { Incoming, Reply, ReplyNote } from '../../http/reply.ts';
 import { joinedBytesMax, latin1Text } from '../../http/writer.ts';
+import type { Pulls } from '../../operations/pulls.ts';
 import { entityTag, isUnchanged, requestedRange } from './conditions.ts';
 import { apiVersionHeader } from './errors.ts';
-import type { RepositoryPlan } from './plan.ts';
+import type { Asked, RepositoryPlan } from './plan.ts';
 import type { ContentRoute } from './route.ts';
 
-export type ManifestPlan = RepositoryPlan<Extract<ContentRoute, { readonly kind: 'manifest' }>>;
+export type ManifestRoute = Extract<ContentRoute, { readonly kind: 'manifest' }>;
 
-export function isManifestPlan(plan: RepositoryPlan<ContentRoute>): plan is ManifestPlan {
-  return plan.route.kind === 'manifest';
-}
-
-/** A manifest by tag or digest: its exact bytes under its own type, whatever `Accept` says (distribution-spec, "Pulling manifests"). */
-export async function pullManifest(
-  cache: Cache,
-  plan: ManifestPlan,
-  request: Incoming,
-): Promise<Reply> {
-  return replyOf(
-    plan,
-    await cache.pullManifest(questionOf(plan, request), request.signal),
+/**
+ * A manifest by tag or digest: its exact bytes under its own type, whatever `Accept` says (distribution-spec, "Pulling manifests"). At
+ * once where the answer is in memory.
+ */
+export function pullManifest(
+  pulls: Pulls,
+  asked: Asked,
+  route: ManifestRoute,
+): Reply | Promise<Reply> {
+  const { plan, request } = asked;
+  const answer = pulls.manifest(
+    asked,
+    {
+      registry: plan.registry,
+      target: plan.target,
+      reference: route.reference,
+      method: request.method === 'HEAD' ? 'HEAD' : 'GET',
+    },
     request,
   );
+  return answer instanceof Promise
+    ? answer.then((known) => replyOf(plan, known, request))
+    : replyOf(plan, answer, request);
 }
 
-/** The same where the answer is in memory; `undefined` where it is not. */
-export function warmManifest(
-  cache: Cache,
-  plan: ManifestPlan,
-  request: Incoming,
-): Reply | undefined {
-  const answer = cache.peekManifest(questionOf(plan, request));
-  return answer && replyOf(plan, answer, request);
-}
-
-function questionOf(
-  { registry, target, heldOnly, route }: ManifestPlan,
-  { method }: Incoming,
-): ManifestRequest {
-  const { reference } = route;
-  return { registry, target, heldOnly, reference, method: method === 'HEAD' ? 'HEAD' : 'GET' };
-}
-
-function replyOf(plan: ManifestPlan, answer: ManifestAnswer, request: Incoming): Reply {
+function replyOf(plan: RepositoryPlan, answer: ManifestAnswer, request: Incoming): Reply {
   const { method } = request;
   const { ns } = plan.route;
   const whole =
@@ -87,7 +78,7 @@ interface WholeReply {
 const lastReplies = new WeakMap<Uint8Array, WholeReply>();
 
 /** `undefined` for a manifest that is too large to be kept as text too, or is not here. */
-function wholeReply(plan: ManifestPlan, answer: ManifestAnswer): Reply | undefined {
+function wholeReply(plan: RepositoryPlan, answer: ManifestAnswer): Reply | undefined {
   const { bytes } = answer;
   if (bytes === undefined || bytes.length > joinedBytesMax) return undefined;
   const last = lastReplies.get(bytes);

@@ -1,18 +1,21 @@
 import { LRUCache } from 'lru-cache';
+import type { Asker } from '../../access/access.ts';
+import { RegistryError } from '../../domain/errors.ts';
 import { atMost } from '../../coordination/memory-bound.ts';
-import type { PullTarget } from '../../domain/rules/pull-rule.ts';
+import { dockerHub, normalizeHost } from '../../domain/names/host-name.ts';
 import { formatReference } from '../../domain/names/reference.ts';
+import { homeRegionOf, homeRegistryOf, registryKey } from '../../domain/names/registry.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
-import { homeRegistryOf } from '../../domain/names/registry.ts';
+import { noRuleForHost, noRuleText } from '../../domain/rules/no-rule.ts';
+import type { PullTarget } from '../../domain/rules/pull-rule.ts';
+import { canonicalName, createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { RuleSet } from '../../domain/rules/rule-set.ts';
-import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { Incoming, ReplyNote } from '../../http/reply.ts';
-import type { HostRegistry } from './registry-host.ts';
-import { createHostReader, registryOfEcrHost } from './registry-host.ts';
-import { parseRoute } from './route.ts';
-import type { RepositoryRoute, Route } from './route.ts';
-import { resolveTarget } from './target.ts';
-import type { Listener } from './target.ts';
+import { lookupName, parseRoute } from './route.ts';
+import type { AskedName, RepositoryRoute, Route } from './route.ts';
+
+/** Which names a listener serves: every rule's, or Docker Hub's at the root. */
+export type Listener = 'main' | 'hub';
 
 /** A request to a repository, read and resolved: nothing in it depends on who asks. */
 export interface RepositoryPlan<Kind extends RepositoryRoute = RepositoryRoute> {
@@ -21,10 +24,14 @@ export interface RepositoryPlan<Kind extends RepositoryRoute = RepositoryRoute> 
   /** Asked of a host name of ECR's form. */
   readonly ecr: boolean;
   readonly target: PullTarget;
-  /** As in `PullRequest`: set once it is known that the caller may import nothing. */
-  readonly heldOnly?: boolean;
   /** What the log is told of it before there is an answer. */
   readonly note: ReplyNote;
+}
+
+/** A request to a repository and who asks it, which is the asker of every question about rights. */
+export interface Asked extends Asker {
+  readonly plan: RepositoryPlan;
+  readonly request: Incoming;
 }
 
 export type Plan =
@@ -129,4 +136,85 @@ function referenceOf(route: RepositoryRoute): Pick<ReplyNote, 'reference' | 'dig
     case 'tags':
       return {};
   }
+}
+
+/** The rule and repository of a request; `nameUnknown` for a host that no rule stands for, which is never dialled. */
+function resolveTarget(asked: AskedName, rules: RuleSet, listener: Listener): PullTarget {
+  if (listener === 'hub') return resolveHubTarget(asked, rules);
+  const name = lookupName(asked);
+  if (asked.ns !== undefined) return rules.byHost(asked.ns, name) ?? unknown(asked);
+  return rules.byPath(name) ?? heldTarget(name) ?? unknown(asked);
+}
+
+/** Only Docker Hub, however the name is spelled: an unknown name asked here never reaches another upstream. */
+function resolveHubTarget(asked: AskedName, rules: RuleSet): PullTarget {
+  if (asked.before !== '') return unknown(asked);
+  const target = rules.byHost(asked.ns ?? dockerHub, asked.name);
+  if (target === undefined) return unknown(asked);
+  // Rules that lead Docker Hub's names elsewhere, and those for one repository of it, stand for it here too.
+  if (normalizeHost(asked.ns ?? dockerHub) === dockerHub) return target;
+  const hub = rules.byHost(dockerHub, 'library/hub');
+  return target.rule === hub?.rule ? target : unknown(asked);
+}
+
+/** Content of a removed rule stays readable. */
+function heldTarget(name: string): PullTarget | undefined {
+  const repository = canonicalName(name);
+  return repository && { rule: undefined, repository, upstreamRepository: repository };
+}
+
+function unknown(asked: AskedName): never {
+  const { ns } = asked;
+  const message = ns === undefined ? noRuleText(lookupName(asked)) : noRuleForHost(ns);
+  throw new RegistryError('nameUnknown', message, {
+    detail:
+      ns === undefined ? { name: lookupName(asked) } : { name: asked.name, ns: ns.slice(0, 255) },
+  });
+}
+
+/** The registry that a host name means, and whether it is a name of ECR's form. */
+interface HostRegistry {
+  readonly registry: RegistryKey;
+  readonly ecr: boolean;
+}
+
+const ecrHost = /^(\d{12})\.dkr\.ecr(?:-fips)?\.([a-z0-9-]{1,64})\.[a-z0-9.-]{1,200}(?::\d{1,5})?$/;
+const ecrMark = /\.dkr\.ecr/i;
+const hostsMax = 1000;
+const hostCharactersMax = 300;
+
+/** A host of the form `<account>.dkr.ecr.<region>.<domain>` selects a registry; a region that is no registry of its own is home (ARCHITECTURE.md, "Registries, accounts and rights"). */
+function registryOfEcrHost(
+  host: string,
+  { regions, registryId }: RegistrySettings,
+): RegistryKey | undefined {
+  const match = ecrHost.exec(host.toLowerCase());
+  if (match === null) return undefined;
+  const [, account = registryId, asked = ''] = match;
+  const own = regions === 'any' || regions.includes(asked);
+  return registryKey({ account, region: own ? asked : homeRegionOf(regions) });
+}
+
+/** The registry of a request's Host; every other form of host is home. */
+function createHostReader(
+  settings: () => RegistrySettings,
+): (host: string | undefined) => HostRegistry {
+  const known = new LRUCache<string, HostRegistry>(atMost(hostsMax));
+  let readUnder: RegistrySettings | undefined;
+  let home: HostRegistry | undefined;
+  return (host) => {
+    const current = settings();
+    if (home === undefined || readUnder !== current) {
+      known.clear();
+      readUnder = current;
+      home = { registry: homeRegistryOf(current), ecr: false };
+    }
+    if (host === undefined || host.length > hostCharactersMax || !ecrMark.test(host)) return home;
+    const kept = known.get(host);
+    if (kept !== undefined) return kept;
+    const registry = registryOfEcrHost(host, current);
+    const read = registry === undefined ? home : { registry, ecr: true };
+    known.set(host, read);
+    return read;
+  };
 }

@@ -2,25 +2,26 @@ import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import { manifestBytesMax } from '../../domain/manifests/manifest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
-import type { Cache } from '../../cache/cache.ts';
-import type { Incoming, Reply } from '../../http/reply.ts';
+import type { Reply } from '../../http/reply.ts';
+import type { Pulls } from '../../operations/pulls.ts';
 import { apiVersionHeader } from './errors.ts';
-import type { RepositoryPlan } from './plan.ts';
+import type { Asked } from './plan.ts';
 import { formatRoute } from './route.ts';
 import type { ContentRoute } from './route.ts';
 
-export type ReferrersPlan = RepositoryPlan<Extract<ContentRoute, { readonly kind: 'referrers' }>>;
+export type ReferrersRoute = Extract<ContentRoute, { readonly kind: 'referrers' }>;
 
 /** What refers to a manifest, as an index of at most a manifest's size; more comes by `Link` (distribution-spec, "Listing Referrers"). */
 export async function listReferrers(
-  cache: Cache,
-  plan: ReferrersPlan,
-  request: Incoming,
+  pulls: Pulls,
+  asked: Asked,
+  route: ReferrersRoute,
 ): Promise<Reply> {
-  const { route, target } = plan;
-  const answer = await cache.listReferrers(
-    { registry: plan.registry, target, heldOnly: plan.heldOnly, subject: route.digest },
-    request.signal,
+  const { registry, target, note } = asked.plan;
+  const answer = await pulls.referrers(
+    asked,
+    { registry, target, subject: route.digest },
+    asked.request,
   );
   const headers: Record<string, string> = {
     ...apiVersionHeader,
@@ -37,7 +38,7 @@ export async function listReferrers(
   if (page.next !== undefined)
     headers['Link'] = `<${formatRoute({ ...route, last: page.next })}>; rel="next"`;
   const body = `{"schemaVersion":2,"mediaType":"${mediaTypes.ociIndex}","manifests":[${page.descriptors.join(',')}]}\n`;
-  return { status: 200, headers, body, note: { ...plan.note, verdict: answer.outcome.verdict } };
+  return { status: 200, headers, body, note: { ...note, verdict: answer.outcome.verdict } };
 }
 
 /** Descriptors as JSON, in the order of their digests, so that a page can begin after one that has gone. */

@@ -1,16 +1,16 @@
 import type { Caller } from '../../access/access.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
+import type { ScopeRight } from '../../domain/policy/access-action.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Incoming, Reply, ReplyNote } from '../../http/reply.ts';
 import { basicChallenge, bearerChallenge } from './challenge.ts';
 import type { TokenError } from './challenge.ts';
 import { errorReply } from './errors.ts';
-import { rightsOf } from './gate.ts';
+import { uploadHeaders } from './changes.ts';
 import { isRepositoryPlan } from './plan.ts';
-import type { Plan } from './plan.ts';
-import type { Listener } from './target.ts';
-import { uploadHeaders } from './uploads.ts';
+import type { Listener, Plan } from './plan.ts';
+import type { RepositoryRoute } from './route.ts';
 
 /** What was thrown as the client sees it: with the challenge of a 401, and where an upload stands after a chunk out of its place. */
 export function refusalReply(
@@ -48,7 +48,7 @@ export function refusalReply(
   if (route.ns !== undefined) headers['OCI-Namespace'] = route.ns;
   if (known instanceof RegistryError && known.code === 'uploadRange' && route.kind === 'upload') {
     const size = Number(known.detail?.['size'] ?? 0);
-    Object.assign(headers, uploadHeaders({ route }, { id: route.id, size }));
+    Object.assign(headers, uploadHeaders(route, { id: route.id, size }));
   }
   return { ...reply, headers };
 }
@@ -109,6 +109,13 @@ function scopesOf(plan: Plan, method: string, found: unknown): readonly string[]
   if (route.kind !== 'uploads' || route.mount === undefined) return [own];
   const source = typeof found === 'string' ? found : route.from;
   return source === undefined ? [own] : [own, `repository:${source}:pull`];
+}
+
+/** The rights that a client should ask a token for. */
+function rightsOf(route: RepositoryRoute, method: string): readonly ScopeRight[] {
+  if (method === 'DELETE' && route.kind !== 'upload') return ['delete'];
+  const reads = method === 'GET' || method === 'HEAD';
+  return reads && route.kind !== 'upload' ? ['pull'] : ['pull', 'push'];
 }
 
 /** A name that no tag can have is nothing to be found for a pull, and a mistake in a push. */

@@ -1,4 +1,5 @@
-import type { Caller } from '../../access/access.ts';
+import type { Caller, Identifier, RequestFrom } from '../../access/access.ts';
+import { anonymousCaller } from '../../access/access.ts';
 import { parseRequestedScopes } from '../../access/secrets/scopes.ts';
 import type { RequestedScope } from '../../access/secrets/scopes.ts';
 import type { TokenService } from '../../access/identify/registry-tokens.ts';
@@ -8,10 +9,9 @@ import { canonicalName } from '../../domain/rules/rule-set.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { serviceOf } from './challenge.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';
-import type { Gate } from './gate.ts';
 
 export interface TokenParts {
-  readonly gate: Gate;
+  readonly identifier: Identifier;
   readonly tokens: TokenService;
   readonly rules: () => RuleSet;
   readonly settings: () => { readonly anonymousPull: boolean; readonly publicUrl: string };
@@ -23,11 +23,15 @@ const formBytesMax = 64 * 1024;
  * `/v2/token`: by GET as the token specification of distribution has it, by POST as its OAuth2 one has it (`password` alone: no
  * refresh tokens are made). Without credentials: an anonymous token, where anonymous may pull at all.
  */
-export async function tokenReply(parts: TokenParts, request: Incoming): Promise<Reply> {
+export async function tokenReply(
+  parts: TokenParts,
+  request: Incoming,
+  from: RequestFrom,
+): Promise<Reply> {
   const settings = parts.settings();
   const asked =
     request.method === 'POST' ? await readForm(request) : new URLSearchParams(request.query);
-  const caller = await identify(parts.gate, asked, request);
+  const caller = await identify(parts.identifier, asked, request, from);
   if (caller.principal.kind === 'anonymous' && !settings.anonymousPull)
     throw new RegistryError('unauthorized', 'anonymous may not pull here');
   const scopes = parseRequestedScopes(asked.getAll('scope'));
@@ -56,10 +60,16 @@ async function readForm(request: Incoming): Promise<URLSearchParams> {
 }
 
 /** By the Authorization header, else by the form's user name and password. */
-async function identify(gate: Gate, asked: URLSearchParams, request: Incoming): Promise<Caller> {
-  const from = { mirror: false, ecr: false };
-  if (request.method !== 'POST' || request.headers.authorization !== undefined)
-    return gate.identify(request, from);
+async function identify(
+  identifier: Identifier,
+  asked: URLSearchParams,
+  request: Incoming,
+  from: RequestFrom,
+): Promise<Caller> {
+  const { authorization } = request.headers;
+  const asItself = { mirror: false };
+  if (authorization !== undefined) return identifier.identify(authorization, from, asItself);
+  if (request.method !== 'POST') return anonymousCaller;
   const grant = asked.get('grant_type');
   if (grant !== 'password')
     throw new RegistryError(
@@ -70,8 +80,7 @@ async function identify(gate: Gate, asked: URLSearchParams, request: Incoming): 
       },
     );
   const pair = `${asked.get('username') ?? ''}:${asked.get('password') ?? ''}`;
-  const authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
-  return gate.identifyAs(authorization, request);
+  return identifier.identify(`Basic ${Buffer.from(pair).toString('base64')}`, from, asItself);
 }
 
 /** A name as rights are asked for it: `docker.io/nginx` is `docker.io/library/nginx`. */

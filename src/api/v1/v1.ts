@@ -3,7 +3,7 @@ import type { Audit, Caller, Identifier } from '../../access/access.ts';
 import type { PolicyAuthorizer } from '../../access/authorize/authorizer.ts';
 import type { Identities } from '../../access/accounts/identities.ts';
 import type { Policies } from '../../access/accounts/policies.ts';
-import { requestFrom } from '../../access/identify/request-from.ts';
+import { requestFrom } from '../../access/admission/admission.ts';
 import type { VisibleRepositories } from '../../access/authorize/visible-repositories.ts';
 import type { Pushes } from '../../cache/push/pushes.ts';
 import type { Refresh } from '../../cache/explain/refresh.ts';

@@ -1,4 +1,5 @@
-import type { PullRule } from './pull-rule.ts';
+import { RegistryError } from '../errors.ts';
+import type { PullRule, PullTarget } from './pull-rule.ts';
 import type { Reference } from '../names/reference.ts';
 import { matchesGlob } from '../wildcard.ts';
 
@@ -42,6 +43,23 @@ export function isAllowed(
   return rule.allow.some((pattern) =>
     admits(parseNamePattern(pattern), upstreamRepository, reference),
   );
+}
+
+/** The same of what a name was resolved to; all is, where no rule leads. */
+export function isAdmitted(
+  { rule, upstreamRepository }: PullTarget,
+  reference?: Reference,
+): boolean {
+  if (rule === undefined || (rule.allow.length === 0 && rule.deny.length === 0)) return true;
+  return isAllowed(rule, upstreamRepository, reference);
+}
+
+/** The answer to whom its patterns don't let through. */
+export function notAdmitted({ rule, upstreamRepository }: PullTarget): RegistryError {
+  const prefix = rule?.prefix;
+  return new RegistryError('denied', `the rule ${prefix} does not allow this`, {
+    detail: { rule: prefix, repository: upstreamRepository, field: 'allow, deny' },
+  });
 }
 
 function denies(

@@ -13,6 +13,7 @@ import { createRuleSet } from '../../../src/domain/rules/rule-set.ts';
 import { createBodyBuffers } from '../../../src/http/bodies/body-buffers.ts';
 import type { Handler } from '../../../src/http/reply.ts';
 import { createServer } from '../../../src/http/server.ts';
+import { createOperations } from '../../../src/operations/operations.ts';
 import type { CacheRig } from './cache-rig.ts';
 import { exchange } from '../clients/http-exchange.ts';
 import type { HttpAnswer, HttpQuestion } from '../clients/http-exchange.ts';
@@ -79,10 +80,14 @@ export async function servePrivately(
   const shared = { rules, metadata, authorizer, identifier, visibleRepositories, audit, clock };
   const oci = createOciHandler({
     ...shared,
+    ...createOperations({
+      ...shared,
+      registries: () => settings,
+      cache,
+      pushes: cache.pushes,
+      made: cache.made,
+    }),
     settings: () => settings,
-    cache,
-    pushes: cache.pushes,
-    made: cache.made,
     tokens: { issueToken: none },
     failed: (error) => failures.push(error),
   });

@@ -23,6 +23,7 @@ import { mutableTags } from '../../../src/domain/names/tag-mutability.ts';
 import { createBodyBuffers } from '../../../src/http/bodies/body-buffers.ts';
 import type { Served } from '../../../src/http/reply.ts';
 import { createServer } from '../../../src/http/server.ts';
+import { createOperations } from '../../../src/operations/operations.ts';
 import type { StoredRepository } from '../../../src/metadata/contract/metadata.ts';
 import { createFakeCache } from './fake-cache.ts';
 import type { FakeCache } from './fake-cache.ts';
@@ -124,11 +125,18 @@ export async function startPullServer(
   const handler = create({
     rules: () => server.rules,
     settings: () => server.settings,
-    cache,
-    pushes,
-    metadata,
+    ...createOperations({
+      rules: () => server.rules,
+      registries: () => server.settings,
+      cache,
+      pushes,
+      metadata,
+      authorizer: createAuthorizer({ metadata, settings: () => server.settings, clock, audit }),
+      audit,
+      made,
+      clock,
+    }),
     identifier: createFakeIdentifier(),
-    authorizer: createAuthorizer({ metadata, settings: () => server.settings, clock, audit }),
     visibleRepositories: createVisibleRepositories({
       metadata,
       clock,
@@ -144,9 +152,6 @@ export async function startPullServer(
         return { token, access_token: token, expires_in: 300, issued_at: '' };
       },
     },
-    audit,
-    made,
-    clock,
     failed: (error) => failures.push(error),
   });
   const running = await createServer({

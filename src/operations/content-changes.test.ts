@@ -1,19 +1,19 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { AuditEntry } from '../../access/access.ts';
-import type { HttpAnswer, HttpQuestion } from '../../../tests/support/clients/http-exchange.ts';
+import type { AuditEntry } from '../access/access.ts';
+import { digestOf } from '../../tests/support/samples/digest.ts';
+import type { HttpAnswer, HttpQuestion } from '../../tests/support/clients/http-exchange.ts';
 import {
   administratorHeader,
   cachedRepository,
   ruleFor,
   startPullServer,
-} from '../../../tests/support/rigs/pull-server.ts';
-import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
-import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { RegistryError } from '../../domain/errors.ts';
-import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
-import type { RepositoryName } from '../../domain/names/repository-name.ts';
-import { digestOf } from '../../../tests/support/samples/digest.ts';
+} from '../../tests/support/rigs/pull-server.ts';
+import type { PullServer } from '../../tests/support/rigs/pull-server.ts';
+import { mediaTypes } from '../domain/manifests/media-type.ts';
+import { RegistryError } from '../domain/errors.ts';
+import { homeRegistry } from '../../tests/support/samples/home-registry.ts';
+import type { RepositoryName } from '../domain/names/repository-name.ts';
 
 const team = 'team/app';
 const uploads = `/v2/${team}/blobs/uploads/`;

@@ -1,6 +1,6 @@
 import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { requestFrom } from './request-from.ts';
+import { requestFrom } from './admission.ts';
 
 const request = {
   id: 'r-1',

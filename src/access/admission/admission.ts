@@ -1,0 +1,390 @@
+import { actions } from '../../domain/policy/access-action.ts';
+import type { Action } from '../../domain/policy/access-action.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { ErrorCode, ErrorOptionsOf } from '../../domain/errors.ts';
+import type { IdentityAction } from '../../domain/policy/identity-action.ts';
+import { describePrincipal } from '../../domain/policy/principal.ts';
+import type { PullTarget } from '../../domain/rules/pull-rule.ts';
+import { registryKey, registryOf } from '../../domain/names/registry.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import type { Metadata, StoredRepository } from '../../metadata/contract/metadata.ts';
+import type {
+  Asker,
+  Audit,
+  Authorizer,
+  Caller,
+  PullRights,
+  Question,
+  RequestFrom,
+} from '../access.ts';
+import { denialOf } from '../audit/audit-entry.ts';
+
+/** One repository as it was asked for, with the rule that leads to it. */
+export interface Place {
+  readonly registry: RegistryKey;
+  readonly target: PullTarget;
+}
+
+/** A principal; `name` absent: the account's root. */
+export interface Owner {
+  readonly account: string;
+  readonly name: string | undefined;
+}
+
+/**
+ * Whether somebody may do something, for every front-end alike. It knows no protocol: who asks is an `Asker`, what is asked about a `Place`,
+ * a registry or an `Owner`. What is refused is thrown as `AccessRefused` and recorded in the audit once; methods that answer
+ * `boolean` record nothing unless they say so.
+ */
+export interface Admission {
+  /**
+   * True where what is not held may be fetched for this pull too. `orElse`: another action that is enough. Without waiting where all is
+   * known. Rules' patterns are not looked at.
+   */
+  requirePull(
+    asker: Asker,
+    place: Place,
+    action: Action,
+    orElse?: Action,
+  ): boolean | Promise<boolean>;
+  /** The error for a pull of what is not held, by who may have nothing new fetched; recorded. */
+  notImported(asker: Asker, place: Place): Promise<RegistryError>;
+  /** All of the actions; `makes`: making the repository too, where it is missing. */
+  require(asker: Asker, place: Place, wanted: readonly Action[], makes?: boolean): Promise<void>;
+  /** Whether all of the actions are allowed. */
+  may(asker: Asker, place: Place, wanted: readonly Action[]): Promise<boolean>;
+  /** Whether one of the actions is allowed. `row`: the repository's, where it has just been read. */
+  mayAny(
+    asker: Asker,
+    place: Place,
+    wanted: readonly Action[],
+    row?: StoredRepository,
+  ): Promise<boolean>;
+  /** Whether a push may have fetched from upstream what it names. A refusal is recorded: it keeps the push from being stored. */
+  mayImport(asker: Asker, place: Place): Promise<boolean>;
+  /** Whether the scopes of a registry token are all that is in the way, so that another token helps. */
+  isNarrowed(asker: Asker, place: Place, action: Action): Promise<boolean>;
+  /** For what concerns the registry as a whole, or makes a repository in it. */
+  requireInRegistry(
+    asker: Asker,
+    action: Action,
+    registry: RegistryKey,
+    repository?: RepositoryName,
+  ): Promise<void>;
+  /** The account's own; the operator's is any. Never by what registry clients log in with. */
+  requireIdentity(asker: Asker, action: IdentityAction, owner: Owner): Promise<void>;
+  /** What the kind of credential rules out, whatever policies say. `action`: as the audit has it. */
+  requireCredential(
+    asker: Asker,
+    action: string,
+    needs: { readonly changes: boolean; readonly operator: boolean },
+  ): void;
+  /** The home account's administrator, by a key or a token without limits: whose the server is. */
+  isOperator(caller: Caller): boolean;
+  /** Records that a page of another site made a browser ask, and answers the error. */
+  refuseOtherSite(
+    asker: Asker,
+    action: string,
+    subject: { readonly registry: RegistryKey; readonly resource: string },
+    because: string,
+  ): RegistryError;
+}
+
+/** What of a request its front-end knows. */
+interface KnownRequest {
+  readonly id: string;
+  readonly clientAddress: string;
+  readonly secure: boolean;
+  readonly isLoopback: boolean;
+  readonly headers: { readonly 'user-agent'?: string | undefined };
+}
+
+/** Policies, and whoever compares their patterns, see no more of a header. */
+const headerCharactersMax = 1024;
+
+/** A request as conditions, throttling and the audit see it; one way for every front-end. */
+export function requestFrom(request: KnownRequest, otherSite?: string): RequestFrom {
+  return {
+    address: request.clientAddress,
+    secure: request.secure,
+    isLoopback: request.isLoopback,
+    userAgent: request.headers['user-agent']?.slice(0, headerCharactersMax),
+    requestId: request.id,
+    otherSite,
+  };
+}
+
+export interface AdmissionParts {
+  readonly authorizer: Pick<Authorizer, 'may' | 'pullRights' | 'explain'>;
+  readonly metadata: Pick<Metadata, 'findRepository'>;
+  readonly audit: Audit;
+  /** The home registry as configured now. */
+  readonly home: () => RegistryKey;
+}
+
+/**
+ * `login`: nobody, who might be somebody. `hidden`: they may not see it either, and are told the same as if it were not there.
+ * `forbidden`: they may see it. `notImported`: they may see it, but not have fetched what is not held.
+ */
+export type RefusalReason = 'login' | 'hidden' | 'forbidden' | 'notImported';
+
+/** Somebody may not. A front-end whose clients expect other words or codes makes them of `reason` and `question`. */
+export class AccessRefused extends RegistryError {
+  readonly reason: RefusalReason;
+  readonly question: Question;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: ErrorOptionsOf & { readonly reason: RefusalReason; readonly question: Question },
+  ) {
+    super(code, message, options);
+    this.reason = options.reason;
+    this.question = options.question;
+  }
+}
+
+export function createAdmission(parts: AdmissionParts): Admission {
+  return { ...repositoryAdmission(parts), ...pullAdmission(parts), ...accountAdmission(parts) };
+}
+
+function pullAdmission(
+  parts: AdmissionParts,
+): Pick<Admission, 'requirePull' | 'notImported' | 'mayImport'> {
+  const { authorizer } = parts;
+  return {
+    requirePull: (asker, place, action, orElse) => {
+      const question = questionOf(asker, place, action);
+      const rights =
+        orElse === undefined
+          ? authorizer.pullRights(question)
+          : rightsOfEither(parts, question, orElse);
+      return rights instanceof Promise
+        ? rights.then((known) => admitPull(parts, question, known))
+        : admitPull(parts, question, rights);
+    },
+    notImported: async (asker, place) => {
+      const { registry, target } = place;
+      const { repository } = target;
+      const row = await parts.metadata.findRepository({ registry, repository });
+      let question = questionOf(asker, place, actions.importUpstream);
+      let verdict = await authorizer.may(question);
+      if (verdict.allowed && row === undefined) {
+        question = questionOf(asker, place, actions.createRepository);
+        verdict = await authorizer.may(question);
+      }
+      const { otherSite } = asker.from;
+      if (verdict.allowed && otherSite !== undefined) {
+        const subject = { registry, resource: repository };
+        return refuseOtherSite(parts, asker, actions.importUpstream, subject, otherSite);
+      }
+      const refused = { reason: 'notImported', question, because: verdict.because } as const;
+      return row === undefined
+        ? new AccessRefused('nameUnknown', 'repository unknown', {
+            ...refused,
+            detail: { name: repository },
+          })
+        : new AccessRefused('manifestUnknown', 'Requested image not found', refused);
+    },
+    mayImport: async (asker, place) =>
+      (await authorizer.may(questionOf(asker, place, actions.importUpstream))).allowed,
+  };
+}
+
+/** Only the last one refused is a denial. */
+function rightsOfEither(
+  { authorizer }: AdmissionParts,
+  question: Question,
+  orElse: Action,
+): PullRights | Promise<PullRights> {
+  const first = authorizer.explain(question);
+  const settle = (allowed: boolean): PullRights | Promise<PullRights> =>
+    authorizer.pullRights(allowed ? question : { ...question, action: orElse });
+  return first instanceof Promise
+    ? first.then(({ allowed }) => settle(allowed))
+    : settle(first.allowed);
+}
+
+/** Missing rights to import are no denial: what is held is still served. */
+function admitPull(
+  parts: AdmissionParts,
+  question: Question,
+  { pulls, imports, makes }: PullRights,
+): boolean | Promise<boolean> {
+  if (!pulls.allowed) return refuse(parts, question, pulls.because);
+  const { registry, repository, rule, from } = question;
+  if (rule === undefined || repository === undefined) return true;
+  if (from.otherSite !== undefined) return false;
+  if (!imports.allowed || makes.allowed) return imports.allowed;
+  return parts.metadata.findRepository({ registry, repository }).then((row) => row !== undefined);
+}
+
+function repositoryAdmission(
+  parts: AdmissionParts,
+): Pick<Admission, 'require' | 'may' | 'mayAny' | 'isNarrowed'> {
+  const { authorizer, metadata } = parts;
+  const requireOne = async (question: Question): Promise<void> => {
+    const { allowed, because } = await authorizer.may(question);
+    if (!allowed) await refuse(parts, question, because);
+  };
+  return {
+    require: async (asker, place, wanted, makes = false) => {
+      for (const action of wanted) await requireOne(questionOf(asker, place, action));
+      if (!makes) return;
+      const { registry, target } = place;
+      const row = await metadata.findRepository({ registry, repository: target.repository });
+      if (row === undefined) await requireOne(questionOf(asker, place, actions.createRepository));
+    },
+    may: async (asker, place, wanted) => {
+      for (const action of wanted)
+        if (!(await authorizer.explain(questionOf(asker, place, action))).allowed) return false;
+      return true;
+    },
+    mayAny: async (asker, place, wanted, row) => {
+      for (const action of wanted)
+        if ((await authorizer.explain(questionOf(asker, place, action), row)).allowed) return true;
+      return false;
+    },
+    isNarrowed: async ({ caller, from }, place, action) => {
+      if (caller.via !== 'bearer' || caller.scopes === undefined) return false;
+      // The limits of the credential behind it stay.
+      const whole = { ...caller, scopes: caller.credentialScopes };
+      return (await authorizer.explain(questionOf({ caller: whole, from }, place, action))).allowed;
+    },
+  };
+}
+
+/** Throws what a caller without the right is told: no more than it may see. */
+async function refuse(
+  { authorizer }: AdmissionParts,
+  question: Question,
+  because: string,
+): Promise<never> {
+  const { caller, action, repository } = question;
+  if (caller.principal.kind === 'anonymous')
+    throw new AccessRefused('unauthorized', 'authentication is needed for this', {
+      reason: 'login',
+      question,
+      because,
+    });
+  for (const sees of [actions.listRepositories, actions.getManifest])
+    if (sees !== action && (await authorizer.explain({ ...question, action: sees })).allowed)
+      throw forbidden(question, because);
+  throw new AccessRefused('nameUnknown', 'repository unknown', {
+    reason: 'hidden',
+    question,
+    because,
+    detail: { name: repository },
+  });
+}
+
+function accountAdmission(
+  parts: AdmissionParts,
+): Pick<
+  Admission,
+  'requireInRegistry' | 'requireIdentity' | 'requireCredential' | 'isOperator' | 'refuseOtherSite'
+> {
+  const { authorizer, audit, home } = parts;
+  const requireOne = async (question: Question): Promise<void> => {
+    const { allowed, because } = await authorizer.may(question);
+    if (!allowed) throw forbidden(question, because);
+  };
+  return {
+    requireInRegistry: (asker, action, registry, repository) =>
+      requireOne({ ...asker, action, registry, repository, rule: undefined }),
+    requireIdentity: async (asker, action, owner) => {
+      const resource = arnOfOwner(owner);
+      if (isForRegistryClients(asker.caller))
+        throw refuseRegistryClient(parts, asker, action, resource);
+      if (isOperator(asker.caller, home())) return;
+      const registry = registryKey({ account: owner.account, region: registryOf(home()).region });
+      const place = { registry, repository: undefined, rule: undefined, resource };
+      await requireOne({ caller: asker.caller, from: asker.from, action, ...place });
+    },
+    requireCredential: (asker, action, { changes, operator }) => {
+      if (changes && isForRegistryClients(asker.caller))
+        throw refuseRegistryClient(parts, asker, action, '');
+      if (!operator || isOperator(asker.caller, home())) return;
+      const subject = { registry: home(), resource: '' };
+      audit.record(denialOf(asker, action, subject, 'for the operator alone'));
+      throw new RegistryError('denied', 'only the administrator of the home account may', {
+        detail: { hint: 'use the key of dataDir/credentials' },
+      });
+    },
+    isOperator: (caller) => isOperator(caller, home()),
+    refuseOtherSite: (asker, action, subject, because) =>
+      refuseOtherSite(parts, asker, action, subject, because),
+  };
+}
+
+/** As policies and messages name it. */
+export function arnOfOwner({ account, name }: Owner): string {
+  return describePrincipal(
+    name === undefined ? { kind: 'administrator', account } : { kind: 'user', account, name },
+  );
+}
+
+function refuseOtherSite(
+  { audit }: AdmissionParts,
+  ...[asker, action, subject, because]: Parameters<Admission['refuseOtherSite']>
+): RegistryError {
+  audit.record(denialOf(asker, action, subject, because));
+  return otherSiteRefused(because);
+}
+
+/** A browser that keeps a password for this host would send it with a foreign page's form. */
+export function otherSiteRefused(because: string): RegistryError {
+  return new RegistryError('denied', 'requests from other sites are refused', {
+    detail: { because },
+  });
+}
+
+/**
+ * An ECR password or a token of `/v2/token`: made for registry clients, which keep them in files and pass them on. Nothing that
+ * outlives them is made with them.
+ */
+function isForRegistryClients({ via }: Caller): boolean {
+  return via === 'ecr' || via === 'bearer';
+}
+
+function isOperator(caller: Caller, home: RegistryKey): boolean {
+  const { principal, scopes } = caller;
+  return (
+    principal.kind === 'administrator' &&
+    principal.account === registryOf(home).account &&
+    scopes === undefined &&
+    !isForRegistryClients(caller)
+  );
+}
+
+function refuseRegistryClient(
+  { audit, home }: AdmissionParts,
+  asker: Asker,
+  action: string,
+  resource: string,
+): RegistryError {
+  const because = `shown as ${asker.caller.via}`;
+  audit.record(denialOf(asker, action, { registry: home(), resource }, because));
+  return new RegistryError('denied', 'a password or token for registry clients reads only', {
+    detail: { action, hint: 'use an access key, or a token made by breakwater token create' },
+  });
+}
+
+function forbidden(question: Question, because: string): AccessRefused {
+  const { action, repository } = question;
+  return new AccessRefused('denied', `${action} is not allowed here`, {
+    reason: 'forbidden',
+    question,
+    because,
+    detail: { action, ...(repository === undefined ? {} : { repository }) },
+  });
+}
+
+function questionOf(
+  { caller, from }: Asker,
+  { registry, target: { repository, rule } }: Place,
+  action: Action,
+): Question {
+  return { caller, action, registry, repository, rule, from };
+}

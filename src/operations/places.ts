@@ -1,0 +1,96 @@
+import type { Asker } from '../access/access.ts';
+import type { Owner, Place } from '../access/admission/admission.ts';
+import { RegistryError } from '../domain/errors.ts';
+import type { RegistryKey, RegistrySettings } from '../domain/names/registry.ts';
+import { homeRegionOf, homeRegistryOf, registryKey, registryOf } from '../domain/names/registry.ts';
+import type { Metadata } from '../metadata/contract/metadata.ts';
+import type { PullTarget } from '../domain/rules/pull-rule.ts';
+import type { RuleSet } from '../domain/rules/rule-set.ts';
+import { canonicalName } from '../domain/rules/rule-set.ts';
+
+export interface RegistryInput {
+  /** Absent: the asker's own. */
+  readonly account?: string | undefined;
+  /** Absent, or one that is no registry of its own: the home registry's. */
+  readonly region?: string | undefined;
+}
+
+export interface RepositoryInput extends RegistryInput {
+  readonly repository: string;
+}
+
+/** Which registry, repository or principal the words of a request mean. */
+export interface Places {
+  readonly home: RegistryKey;
+  registry(input: RegistryInput, asker: Asker): RegistryKey;
+  /** Whether its account is known. */
+  isThere(registry: RegistryKey): Promise<boolean>;
+  /** Throws `nameInvalid`. */
+  place(input: RepositoryInput, asker: Asker): Place;
+  /** The repository of that name, with the rule that leads to it: rules are the home registry's. Throws `nameInvalid`. */
+  at(registry: RegistryKey, repository: string): Place;
+  /** Without a user: the asker itself, or the root of another account. */
+  owner(
+    input: { readonly user?: string | undefined; readonly account?: string | undefined },
+    asker: Asker,
+  ): Owner;
+  /** The asker's own, where none is named. */
+  accountOf(input: { readonly account?: string | undefined }, asker: Asker): string;
+}
+
+export interface PlacesParts {
+  readonly metadata: Pick<Metadata, 'findAccount'>;
+  readonly rules: () => RuleSet;
+  readonly registries: () => RegistrySettings;
+}
+
+export function createPlaces({ rules, registries, metadata }: PlacesParts): Places {
+  const home = (): RegistryKey => homeRegistryOf(registries());
+  const accountOf: Places['accountOf'] = ({ account }, asker) => account ?? ownAccount(asker);
+  const registry: Places['registry'] = ({ account, region }, asker) => {
+    const { regions } = registries();
+    const own = region !== undefined && (regions === 'any' || regions.includes(region));
+    return registryKey({
+      account: accountOf({ account }, asker),
+      region: own ? region : homeRegionOf(regions),
+    });
+  };
+  const at: Places['at'] = (key, repository) => ({
+    registry: key,
+    target:
+      (key === home() ? rules().byPath(repository) : undefined) ?? targetWithoutRule(repository),
+  });
+  return {
+    get home() {
+      return home();
+    },
+    registry,
+    isThere: async (key) => (await metadata.findAccount(registryOf(key).account)) !== undefined,
+    at,
+    place: (input, asker) => at(registry(input, asker), input.repository),
+    accountOf,
+    owner: ({ user, account }, asker) => {
+      const { principal } = asker.caller;
+      const own = ownAccount(asker);
+      const self =
+        principal.kind === 'user' || principal.kind === 'robot' ? principal.name : undefined;
+      const isOwn = account === undefined || account === own;
+      return { account: account ?? own, name: user ?? (isOwn ? self : undefined) };
+    },
+  };
+}
+
+/** Of whoever is somebody: front-ends that name accounts let nobody else in. */
+function ownAccount({ caller: { principal } }: Asker): string {
+  if (principal.kind !== 'anonymous') return principal.account;
+  throw new RegistryError('unauthorized', 'credentials are needed');
+}
+
+function targetWithoutRule(name: string): PullTarget {
+  const repository = canonicalName(name);
+  if (repository === undefined)
+    throw new RegistryError('nameInvalid', 'repository: not a repository name', {
+      detail: { field: 'repository', value: name.slice(0, 255) },
+    });
+  return { rule: undefined, repository, upstreamRepository: repository };
+}

@@ -1,0 +1,126 @@
+import type { Asker, Audit, AuditEntry } from '../access/access.ts';
+import type { Admission, Place } from '../access/admission/admission.ts';
+import { AccessRefused } from '../access/admission/admission.ts';
+import { changeOf, denialOf } from '../access/audit/audit-entry.ts';
+import type { PolicyAuthorizer } from '../access/authorize/authorizer.ts';
+import type { MadeRepositories } from '../cache/memory/made-repositories.ts';
+import { RegistryError } from '../domain/errors.ts';
+import type { Reference } from '../domain/names/reference.ts';
+import { actions } from '../domain/policy/access-action.ts';
+import type { Action } from '../domain/policy/access-action.ts';
+import { isAdmitted, notAdmitted } from '../domain/rules/name-pattern.ts';
+import type { Clock } from '../ports/clock.ts';
+
+export interface ChangeParts {
+  readonly admission: Admission;
+  readonly authorizer: Pick<PolicyAuthorizer, 'forget'>;
+  readonly audit: Audit;
+  readonly made: Pick<MadeRepositories, 'take'>;
+  readonly clock: Clock;
+}
+
+/** One change of a repository or of what it holds. */
+export interface Change<Done> {
+  /** All of them are needed. */
+  readonly rights: readonly Action[];
+  /** A push: makes the repository where it is missing, which needs the right to; the rule's patterns hold for it. */
+  readonly push?: {
+    /** What it is to be called; none: a blob. */
+    readonly references: readonly Reference[];
+  };
+  /** As which the audit is told of a refusal by a rule. */
+  readonly action: Action;
+  readonly deed: () => Promise<Done>;
+  /** `undefined`: nothing has changed yet. */
+  readonly told: (done: Done) => ToldChange | undefined;
+}
+
+export interface ToldChange {
+  /** Absent: the change's. */
+  readonly action?: Action;
+  readonly detail: AuditEntry['detail'];
+}
+
+/**
+ * Right, deed, invalidation, audit, in this order. What a rule's settings refuse is a denial in the audit too. Nobody is answered by what
+ * was known of the repository before the change, also where it failed half-way.
+ */
+export async function changeRepository<Done>(
+  parts: ChangeParts,
+  asker: Asker,
+  place: Place,
+  change: Change<Done>,
+): Promise<Done> {
+  const { admission, authorizer, audit, clock } = parts;
+  const { push, action } = change;
+  const since = clock.elapsed();
+  await admission.require(asker, place, change.rights, push !== undefined);
+  const done = await tellingRefusal(audit, asker, place, action, async () => {
+    if (push !== undefined) requireAdmitted(place, push.references);
+    try {
+      return await change.deed();
+    } finally {
+      authorizer.forget(place.registry, place.target.repository);
+    }
+  });
+  const told = change.told(done);
+  if (told === undefined) return done;
+  if (push !== undefined) tellMade(parts, asker, place, since, 'push');
+  audit.record(changeOf(asker, told.action ?? action, subjectOf(place), told.detail));
+  return done;
+}
+
+/** Tells the audit of what a rule's settings refuse, which no policy decided. */
+export async function tellingRefusal<T>(
+  audit: Audit,
+  asker: Asker,
+  place: Place,
+  action: Action,
+  run: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    recordRefusal(audit, asker, place, action, error);
+    throw error;
+  }
+}
+
+/** The same of an error that was caught; others than a rule's refusals are passed over. */
+export function recordRefusal(
+  audit: Audit,
+  asker: Asker,
+  place: Place,
+  action: Action,
+  error: unknown,
+): void {
+  if (!(error instanceof RegistryError) || error.code !== 'denied') return;
+  if (error instanceof AccessRefused) return;
+  audit.record(denialOf(asker, action, subjectOf(place), error.message));
+}
+
+/** Throws `denied` where the rule's patterns do not admit one of the references; of a blob, without any, its repository. */
+export function requireAdmitted({ target }: Place, references: readonly Reference[]): void {
+  const all = references.length === 0 ? [undefined] : references;
+  if (!all.every((each) => isAdmitted(target, each))) throw notAdmitted(target);
+}
+
+/** Tells the audit of the repository where it was made since the moment, monotonic ms; once, however many requests made it together. */
+export function tellMade(
+  { made, audit }: Pick<ChangeParts, 'made' | 'audit'>,
+  asker: Asker,
+  place: Place,
+  since: number,
+  by: 'push' | 'pull',
+): void {
+  const { registry, target } = place;
+  if (!made.take({ registry, repository: target.repository }, since)) return;
+  audit.record(changeOf(asker, actions.createRepository, subjectOf(place), { by }));
+}
+
+function subjectOf({ registry, target }: Place): {
+  readonly registry: Place['registry'];
+  readonly resource: string;
+} {
+  return { registry, resource: target.repository };
+}
