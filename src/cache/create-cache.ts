@@ -1,4 +1,5 @@
-import type { PullRule } from '../domain/rules/pull-rule.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
+import type { RuleSet } from '../domain/rules/rule-set.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -10,6 +11,8 @@ import type { Cache } from './cache.ts';
 import { createDownloads, type Downloads } from './download/downloads.ts';
 import { createUpstreamPace } from './download/upstream-pace.ts';
 import { createUpstreamSources } from './download/upstream-sources.ts';
+import { createExplainer, type Explain } from './explain/explain.ts';
+import { createRefresher, type Refresh } from './explain/refresh.ts';
 import { HeadHints } from './memory/head-hints.ts';
 import {
   createMadeRepositories,
@@ -42,8 +45,12 @@ export interface CacheParts {
   readonly upstream: Upstream;
   readonly clock: Clock;
   readonly events: Events;
-  /** By the configuration as it is now. */
-  readonly ruleOf: RuleOf;
+  /** Whose repositories the rules lead to. */
+  readonly registry: RegistryKey;
+  /** Those in force now. */
+  readonly rules: () => RuleSet;
+  /** Our own addresses as an image may begin with them: lower case, with port. */
+  readonly ownHosts: () => ReadonlySet<string>;
 }
 
 export interface CacheLimits {
@@ -53,26 +60,20 @@ export interface CacheLimits {
   readonly minFree: MinFree;
   readonly maxBlobBytes: number;
   readonly downloadsMax: number;
-  /** Those in force now. */
-  readonly rules: () => readonly PullRule[];
   /** As the configuration says now: each push asks. */
   readonly pushSettings: () => PushSettings;
 }
 
 /** The cache as the front-ends and the server's life see it. Disposing cuts what runs; partials are journalled. */
 export interface RunningCache extends Cache, AsyncDisposable {
-  /** Asks upstream for the tag now, whatever its freshness. */
-  readonly refreshTag: TagResolver['refresh'];
-  /** Asks upstream for a manifest's referrers now; none of the repository's lists are believed any longer. */
-  readonly refreshReferrers: ReferrersLister['refresh'];
+  readonly explain: Explain;
+  readonly refresh: Refresh;
   readonly downloads: Pick<Downloads, 'count'>;
   readonly completion: Pick<ImageCompletion, 'idle'>;
   readonly pushes: Pushes;
   readonly settings: RepositorySettings;
   /** Repositories that pulls and pushes made. */
   readonly made: Pick<MadeRepositories, 'take'>;
-  readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
-  readonly lastTry: LastTries['find'];
   readonly counting: CountRecords;
   /** Bodies of uploads that are being received. */
   readonly uploadBodies: { readonly count: number };
@@ -90,13 +91,14 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
   const space = createSpaceGate(shared, limits.minFree);
   const pulls = createPulls({ ...shared, space }, limits);
   const { downloads, completion, tagLists } = pulls;
-  const knowsUpstreamTag: TagLister['knowsUpstreamTag'] = (request, tag) =>
-    tagLists.knowsUpstreamTag(request, tag);
+  const ruleOf: RuleOf = ({ registry, repository }) =>
+    registry === given.registry ? given.rules().byPath(repository)?.rule : undefined;
   const { pushes, bodies } = createPushes({
     ...shared,
     fetcher: pulls.fetcher,
     filler: pulls.blobs,
-    knowsUpstreamTag,
+    tagLists,
+    ruleOf,
     space,
     settings: limits.pushSettings,
     maxBlobBytes: limits.maxBlobBytes,
@@ -107,16 +109,13 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
     pullBlob: (request, signal) => pulls.blobs.pull(request, signal),
     listTags: (request, signal) => tagLists.list(request, signal),
     listReferrers: (request, signal) => pulls.referrers.list(request, signal),
-    refreshTag: (request, tag, signal) => pulls.tags.refresh(request, tag, signal),
-    refreshReferrers: (request, subject, signal) =>
-      pulls.referrers.refresh(request, subject, signal),
+    explain: createExplainer({ ...shared, ...pulls, blobs }),
+    refresh: createRefresher({ ...shared, ...pulls }),
     downloads,
     completion,
     pushes,
     settings: createRepositorySettings(shared),
     made,
-    knowsUpstreamTag,
-    lastTry: (request, subject) => pulls.tries.find(request, subject),
     counting: async (request) =>
       countingRecords(request.target, await repositories.isStopped(request)),
     uploadBodies: bodies,
@@ -172,7 +171,7 @@ function createPulls(given: PullingParts, limits: CacheLimits): Pulls {
     fetcher,
     blobs,
     downloads,
-    rules: limits.rules,
+    rules: () => given.rules().rules,
   });
   const manifests = new ManifestPuller({ ...parts, fetcher, tags, completion });
   const tagLists = new TagLister(parts);

@@ -130,14 +130,13 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
       upstream,
       clock,
       events: telemetry,
-      // Rules are the home registry's.
-      ruleOf: ({ registry, repository }) =>
-        registry === home ? rules.byPath(repository)?.rule : undefined,
+      registry: home,
+      rules: () => rules,
+      ownHosts: () => ownHosts(config, listeners.now),
     },
     {
       ...config.cache,
       downloadsMax: config.limits.downloadsMax,
-      rules: () => config.rules,
       pushSettings: () => config,
     },
   );
@@ -160,7 +159,6 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     rules: () => rules,
     cache,
     metadata,
-    blobs: storage.blobs,
     upstream,
     access,
     clock,
@@ -169,7 +167,6 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     onServed: (served) => telemetry.served(served),
     metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
     ready: readiness(() => draining, metadata, storage.blobs),
-    ownHosts: () => ownHosts(config, listeners.now),
   });
   listeners.now = open;
   const addresses = addressesOf(config, open);

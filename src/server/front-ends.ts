@@ -13,8 +13,6 @@ import {
   type OciParts,
 } from '../api/oci/handler.ts';
 import type { RunningCache } from '../cache/create-cache.ts';
-import { createExplainer } from '../cache/explain/explain.ts';
-import { createRefresher } from '../cache/explain/refresh.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import type { VersionView } from '../contract/admin-view.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
@@ -27,7 +25,6 @@ import { createServer, type HttpServerOptions, type RunningServer } from '../htt
 import { createWholeBodies } from '../http/bodies/whole-bodies.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import { createOperations } from '../operations/operations.ts';
-import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { createRefusalLog } from './refused-connections.ts';
@@ -41,7 +38,6 @@ export interface FrontEndParts {
   readonly rules: () => RuleSet;
   readonly cache: RunningCache;
   readonly metadata: Metadata;
-  readonly blobs: BlobStore;
   readonly upstream: Upstream;
   readonly access: AccessControl;
   readonly clock: Clock;
@@ -51,7 +47,6 @@ export interface FrontEndParts {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly ready: readonly HealthCheck[];
   /** `host:port` of ours, as an image may begin with them. */
-  readonly ownHosts: () => ReadonlySet<string>;
 }
 
 /** The listeners of one server; all of them speak before any is announced. */
@@ -192,7 +187,7 @@ function mainHandler(
   parts: FrontEndParts,
   failed: (error: unknown, requestId: string) => void,
 ): Handler {
-  const { rules, metadata, blobs, upstream, clock, cache, ownHosts, version, access } = parts;
+  const { rules, metadata, upstream, clock, cache, version, access } = parts;
   const { identifier, authorizer, identities, policies, audit, ownTokens } = access;
   const { visibleRepositories } = access;
   const registry = homeRegistryOf(parts.config());
@@ -204,29 +199,13 @@ function mainHandler(
     version,
     failed,
     explain: createExplainFor({
-      explain: createExplainer({
-        registry,
-        rules,
-        metadata,
-        blobs,
-        upstream,
-        clock,
-        ownHosts,
-        knowsUpstreamTag: cache.knowsUpstreamTag,
-        lastTry: cache.lastTry,
-      }),
+      explain: cache.explain,
       authorizer,
       metadata,
       rules,
       home: () => registry,
     }),
-    refresh: createRefresher({
-      registry,
-      rules,
-      ownHosts,
-      refreshTag: cache.refreshTag,
-      refreshReferrers: cache.refreshReferrers,
-    }),
+    refresh: cache.refresh,
     identifier,
     authorizer,
     visibleRepositories,

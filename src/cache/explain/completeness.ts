@@ -24,86 +24,104 @@ export interface WalkInput {
 type State = ExplainedContent['state'];
 type Example = ExplainedContent['examples'][number];
 
-/** Follows a manifest's children and says what is held; bounded by `walkNodesMax`, beyond which it is `truncated`. */
+export interface WalkedStores {
+  readonly metadata: Metadata;
+  readonly blobs: BlobStore;
+}
+
+/** Follows a manifest's children and says what is here; bounded by `walkNodesMax`, beyond which it is `truncated`. */
 export async function walkContent(
   input: WalkInput,
-  from: { readonly metadata: Metadata; readonly blobs: BlobStore },
+  from: WalkedStores,
   signal: AbortSignal,
 ): Promise<ExplainedContent> {
-  const held = { manifests: 0, blobs: 0 };
-  const missing = { manifests: 0, blobs: 0 };
-  const platforms: { platform: string; state: State }[] = [];
-  const examples: Example[] = [];
-  const seen = new Map<Digest, State>();
-  let truncated = false;
-
-  const note = (state: State, kind: 'manifests' | 'blobs', example: Example): State => {
-    if (state === 'absent') {
-      missing[kind] += 1;
-      if (examples.length < examplesMax) examples.push(example);
-    } else held[kind] += 1;
-    return state;
+  const walk: Walk = {
+    input,
+    from,
+    signal,
+    held: { manifests: 0, blobs: 0 },
+    missing: { manifests: 0, blobs: 0 },
+    platforms: [],
+    examples: [],
+    seen: new Map(),
+    truncated: false,
   };
+  const root = await findInfo(walk, input.digest);
+  const state = (await visit(walk, 'manifest', input.digest, 0)) ?? 'absent';
+  const { held, missing, platforms, examples, truncated } = walk;
+  const mediaType = root?.mediaType ?? null;
+  return { state, digest: input.digest, mediaType, held, missing, platforms, examples, truncated };
+}
 
-  const visit = async (
-    role: Example['role'],
-    digest: Digest,
-    depth: number,
-  ): Promise<State | undefined> => {
-    const known = seen.get(digest);
-    if (known !== undefined) return known;
-    signal.throwIfAborted();
-    if (seen.size >= walkNodesMax || depth > walkDepthMax) {
-      truncated = true;
-      return undefined;
-    }
-    seen.set(digest, 'absent');
-    const state =
-      role === 'manifest'
-        ? await visitManifest(digest, depth)
-        : note((await isHere(input, digest, from)) ? 'complete' : 'absent', 'blobs', {
-            role,
-            digest,
-          });
-    seen.set(digest, state);
-    return state;
-  };
+/** A walk under way: whose content it is, and what was found so far. */
+interface Walk {
+  readonly input: WalkInput;
+  readonly from: WalkedStores;
+  readonly signal: AbortSignal;
+  readonly held: { manifests: number; blobs: number };
+  readonly missing: { manifests: number; blobs: number };
+  readonly platforms: { platform: string; state: State }[];
+  readonly examples: Example[];
+  readonly seen: Map<Digest, State>;
+  truncated: boolean;
+}
 
-  const findInfo = async (digest: Digest) => {
-    const info = await from.metadata.findManifestInfo(input.key, digest);
-    return info !== undefined && holdsManifest(info, input.rule) ? info : undefined;
-  };
+function note(walk: Walk, state: State, kind: 'manifests' | 'blobs', example: Example): State {
+  if (state === 'absent') {
+    walk.missing[kind] += 1;
+    if (walk.examples.length < examplesMax) walk.examples.push(example);
+  } else walk.held[kind] += 1;
+  return state;
+}
 
-  const visitManifest = async (digest: Digest, depth: number): Promise<State> => {
-    const info = await findInfo(digest);
-    note(info === undefined ? 'absent' : 'complete', 'manifests', { role: 'manifest', digest });
-    if (info === undefined) return 'absent';
-    let state: State = 'complete';
-    for (const child of await from.metadata.findChildren(input.key, digest)) {
-      if (livesElsewhere(child)) continue;
-      const childState = await visit(child.role, child.digest, depth + 1);
-      if (childState !== 'complete') state = 'partial';
-      if (depth === 0 && child.role === 'manifest' && isNamed(child.platform))
-        platforms.push({
-          platform: formatPlatform(child.platform),
-          state: childState ?? 'absent',
+async function visit(
+  walk: Walk,
+  role: Example['role'],
+  digest: Digest,
+  depth: number,
+): Promise<State | undefined> {
+  const { seen, input, from } = walk;
+  const known = seen.get(digest);
+  if (known !== undefined) return known;
+  walk.signal.throwIfAborted();
+  if (seen.size >= walkNodesMax || depth > walkDepthMax) {
+    walk.truncated = true;
+    return undefined;
+  }
+  seen.set(digest, 'absent');
+  const state =
+    role === 'manifest'
+      ? await visitManifest(walk, digest, depth)
+      : note(walk, (await isHere(input, digest, from)) ? 'complete' : 'absent', 'blobs', {
+          role,
+          digest,
         });
-    }
-    return state;
-  };
+  seen.set(digest, state);
+  return state;
+}
 
-  const root = await findInfo(input.digest);
-  const state = (await visit('manifest', input.digest, 0)) ?? 'absent';
-  return {
-    state,
-    digest: input.digest,
-    mediaType: root?.mediaType ?? null,
-    held,
-    missing,
-    platforms,
-    examples,
-    truncated,
-  };
+async function visitManifest(walk: Walk, digest: Digest, depth: number): Promise<State> {
+  const { input, from } = walk;
+  const isKnown = (await findInfo(walk, digest)) !== undefined;
+  note(walk, isKnown ? 'complete' : 'absent', 'manifests', { role: 'manifest', digest });
+  if (!isKnown) return 'absent';
+  let state: State = 'complete';
+  for (const child of await from.metadata.findChildren(input.key, digest)) {
+    if (livesElsewhere(child)) continue;
+    const childState = await visit(walk, child.role, child.digest, depth + 1);
+    if (childState !== 'complete') state = 'partial';
+    if (depth === 0 && child.role === 'manifest' && isNamed(child.platform))
+      walk.platforms.push({
+        platform: formatPlatform(child.platform),
+        state: childState ?? 'absent',
+      });
+  }
+  return state;
+}
+
+async function findInfo({ input, from }: Walk, digest: Digest) {
+  const info = await from.metadata.findManifestInfo(input.key, digest);
+  return info !== undefined && holdsManifest(info, input.rule) ? info : undefined;
 }
 
 /** What stands where nothing is known to walk. */
@@ -119,11 +137,7 @@ export const nothingHeld: ExplainedContent = {
 };
 
 /** Bytes there, and the right to give them out under this name (ARCHITECTURE.md, "Whose bytes"). */
-async function isHere(
-  input: WalkInput,
-  digest: Digest,
-  from: { readonly metadata: Metadata; readonly blobs: BlobStore },
-): Promise<boolean> {
+async function isHere(input: WalkInput, digest: Digest, from: WalkedStores): Promise<boolean> {
   if ((await from.blobs.size(digest)) === undefined) return false;
   const claim = await from.metadata.findBlobClaim(input.key, identityOf(input), digest);
   return holdsBlob(claim, input.stopped === true);

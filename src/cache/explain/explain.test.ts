@@ -9,42 +9,35 @@ import {
   until,
 } from '../../../tests/support/rigs/cache-rig.ts';
 import { imageOf, pushBlob, pushImage } from '../../../tests/support/rigs/push-rig.ts';
-import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import {
+  createScriptedUpstream,
+  failure,
+} from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Explanation } from '../../contract/explanation.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
-import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { UpstreamState } from '../../ports/upstream.ts';
-import { createExplainer } from './explain.ts';
-import { createRefresher } from './refresh.ts';
+import type { Refresh } from './refresh.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 interface Explained extends AsyncDisposable {
   readonly rig: CacheRig;
   readonly explain: (image: string, probe?: boolean) => Promise<Explanation>;
-  readonly refresh: ReturnType<typeof createRefresher>;
+  readonly refresh: Refresh;
   state: UpstreamState | undefined;
 }
 
 async function open(options: RigOptions = {}): Promise<Explained> {
-  const rig = await createCacheRig(options);
-  const rules = createRuleSet(options.rules ?? [testRule()]);
-  const shared = { registry: homeRegistry, rules: () => rules, ownHosts: () => new Set<string>() };
+  const state = (): UpstreamState | undefined => explained.state;
+  const rig = await createCacheRig({
+    ...options,
+    upstream: Object.assign(createScriptedUpstream(), { state }),
+  });
   const explained: Explained = {
     rig,
     state: undefined,
-    refresh: createRefresher({ ...shared, ...rig.cache }),
-    explain: (image, probe = false) =>
-      createExplainer({
-        ...shared,
-        metadata: rig.metadata,
-        blobs: rig.storage.blobs,
-        upstream: { ...rig.upstream, state: () => explained.state },
-        clock: rig.clock,
-        knowsUpstreamTag: rig.cache.knowsUpstreamTag,
-        lastTry: rig.cache.lastTry,
-      })({ image, probe }, rig.signal),
+    refresh: rig.cache.refresh,
+    explain: (image, probe = false) => rig.cache.explain({ image, probe }, rig.signal),
     [Symbol.asyncDispose]: () => rig[Symbol.asyncDispose](),
   };
   return explained;
@@ -246,18 +239,9 @@ suite('explain says what a pull would do', () => {
     await using at = await open();
     await pullAmd64(at.rig);
     const moved = testRule({ urls: [{ origin: 'http://new', host: 'new', plain: true }] });
-    const explain = createExplainer({
-      registry: homeRegistry,
-      rules: () => createRuleSet([moved]),
-      ownHosts: () => new Set(),
-      metadata: at.rig.metadata,
-      blobs: at.rig.storage.blobs,
-      upstream: { ...at.rig.upstream, state: () => ({ ...closed, breaker: 'open' }) },
-      clock: at.rig.clock,
-      knowsUpstreamTag: at.rig.cache.knowsUpstreamTag,
-      lastTry: at.rig.cache.lastTry,
-    });
-    const found = await explain({ image: 'up/app:1', probe: false }, at.rig.signal);
+    at.rig.setRules([moved]);
+    at.state = { ...closed, breaker: 'open' };
+    const found = await at.explain('up/app:1');
     assert.equal(found.tag?.sourceChanged, true);
     assert.equal(found.verdict.code, 'unavailable');
   });
@@ -271,18 +255,8 @@ suite('explain says what a pull would do', () => {
       '1',
     );
     await at.rig.manifest('gone.example/app', '1');
-    const explain = createExplainer({
-      registry: homeRegistry,
-      rules: () => createRuleSet([]),
-      ownHosts: () => new Set(),
-      metadata: at.rig.metadata,
-      blobs: at.rig.storage.blobs,
-      upstream: at.rig.upstream,
-      clock: at.rig.clock,
-      knowsUpstreamTag: at.rig.cache.knowsUpstreamTag,
-      lastTry: at.rig.cache.lastTry,
-    });
-    const found = await explain({ image: 'gone.example/app:1', probe: false }, at.rig.signal);
+    at.rig.setRules([]);
+    const found = await at.explain('gone.example/app:1');
     assert.equal(found.rule, null);
     assert.equal(found.verdict.code, 'hit');
   });
@@ -343,17 +317,7 @@ suite('explain says what a pull would do', () => {
     assert.deepEqual([found.rule, found.verdict.code], [null, 'hit']);
     const urls = [{ origin: 'http://there', host: 'there', plain: true }];
     at.rig.setRules([{ ...root, urls }]);
-    const elsewhere = createExplainer({
-      ...at.rig,
-      ...at.rig.storage,
-      registry: homeRegistry,
-      rules: () => createRuleSet([{ ...root, urls }]),
-      ownHosts: () => new Set(),
-      knowsUpstreamTag: at.rig.cache.knowsUpstreamTag,
-      lastTry: at.rig.cache.lastTry,
-    });
-    const asked = { image: 'team/app:v1', probe: false };
-    assert.equal((await elsewhere(asked, at.rig.signal)).verdict.code, 'noRule');
+    assert.equal((await at.explain('team/app:v1')).verdict.code, 'noRule');
     await assert.rejects(at.rig.manifest('team/app', 'v1'));
   });
 

@@ -46,10 +46,8 @@ export interface ExplainParts {
   readonly clock: Clock;
   /** Our own addresses as an image may begin with them: lower case, with port. */
   readonly ownHosts: () => ReadonlySet<string>;
-  /** The cache's: true where an upstream list of a moment ago has the tag. */
-  readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
-  /** The cache's. */
-  readonly lastTry: LastTries['find'];
+  readonly tagLists: Pick<TagLister, 'knowsUpstreamTag'>;
+  readonly tries: Pick<LastTries, 'find'>;
 }
 
 export interface ExplainRequest {
@@ -98,12 +96,12 @@ export function createExplainer(parts: ExplainParts): Explain {
           : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '', rule)),
     };
     const subject = reference.kind === 'tag' ? reference.tag : reference.digest;
-    const last = lastSince(parts.lastTry({ registry: parts.registry, target }, subject), tag);
+    const last = lastSince(parts.tries.find({ registry: parts.registry, target }, subject), tag);
     const probed = request.probe && rule !== undefined && found.admission.allowed;
     const asked = probed ? await probeUpstream(parts, rule, target, reference, signal) : undefined;
     const listed =
       reference.kind === 'tag' &&
-      parts.knowsUpstreamTag({ registry: parts.registry, target }, reference.tag);
+      parts.tagLists.knowsUpstreamTag({ registry: parts.registry, target }, reference.tag);
     const upstreamHas = asked?.probe.ok === true || listed;
     const no = asked === undefined ? lastNo(last, now) : asked.no;
     const verdict = forecastPull(found, { upstreamHas, isPushed, no });

@@ -13,10 +13,9 @@ const refreshMs = 60_000;
 export interface RefreshParts {
   readonly registry: RegistryKey;
   readonly rules: () => RuleSet;
-  /** The cache's own tag resolver: asks upstream now, whatever the freshness, and keeps what it says. */
-  readonly refreshTag: TagResolver['refresh'];
-  /** Its referrers too: an image may have been signed since. */
-  readonly refreshReferrers: ReferrersLister['refresh'];
+  readonly tags: Pick<TagResolver, 'refresh'>;
+  /** An image may have been signed since. */
+  readonly referrers: Pick<ReferrersLister, 'refresh'>;
   readonly ownHosts: () => ReadonlySet<string>;
 }
 
@@ -44,8 +43,8 @@ export function createRefresher(parts: RefreshParts): Refresh {
     try {
       const request = { registry: parts.registry, target: { ...target, rule } };
       const within = AbortSignal.any([signal, deadline]);
-      const { before, after, changed } = await parts.refreshTag(request, reference.tag, within);
-      await parts.refreshReferrers(request, after, within);
+      const { before, after, changed } = await parts.tags.refresh(request, reference.tag, within);
+      await parts.referrers.refresh(request, after, within);
       const { repository } = target;
       return { image, repository, tag: reference.tag, before: before ?? null, after, changed };
     } catch (error) {

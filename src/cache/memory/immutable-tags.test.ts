@@ -4,16 +4,10 @@ import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/
 import { refused } from '../../../tests/support/rigs/push-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
-import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import { createExplainer } from '../explain/explain.ts';
-import { createRefresher } from '../explain/refresh.ts';
 
 const name = 'up/app';
 const hour = 3_600_000;
-const rules = createRuleSet([testRule()]);
-const named = { registry: homeRegistry, rules: () => rules, ownHosts: () => new Set<string>() };
 
 function put(rig: CacheRig, label: string): string {
   const manifest = { schemaVersion: 2, mediaType: mediaTypes.ociManifest, label, layers: [] };
@@ -74,8 +68,7 @@ suite('a tag of upstream', () => {
   test('is not refreshed while it is immutable', async () => {
     const { rig, old } = await openMoved(immutable);
     await using _rig = rig;
-    const refresh = createRefresher({ ...named, ...rig.cache });
-    const error = await refused(refresh('up/app:v1', rig.signal), 'requestInvalid');
+    const error = await refused(rig.cache.refresh('up/app:v1', rig.signal), 'requestInvalid');
     assert.match(error.message, /immutable/);
     assert.equal(error.detail?.['digest'], old);
     assert.deepEqual(rig.upstream.calls, []);
@@ -118,16 +111,7 @@ suite('a tag of upstream', () => {
   test('is explained as immutable', async () => {
     const { rig } = await openMoved(immutable);
     await using _rig = rig;
-    const explain = createExplainer({
-      ...named,
-      metadata: rig.metadata,
-      blobs: rig.storage.blobs,
-      upstream: rig.upstream,
-      clock: rig.clock,
-      knowsUpstreamTag: rig.cache.knowsUpstreamTag,
-      lastTry: rig.cache.lastTry,
-    });
-    const found = await explain({ image: 'up/app:v1', probe: false }, rig.signal);
+    const found = await rig.cache.explain({ image: 'up/app:v1', probe: false }, rig.signal);
     const { immutable: kept, fresh, freshUntil } = found.tag ?? {};
     assert.deepEqual([kept, fresh, freshUntil], [true, true, null]);
     assert.match(found.verdict.text, /the tag is immutable/);

@@ -19,7 +19,6 @@ import {
 } from '../../../tests/support/rigs/push-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import type { Tag } from '../../domain/names/tag.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const name = 'team/app';
@@ -59,8 +58,7 @@ suite('a repository that was pushed takes nothing from ROOT', () => {
     assert.deepEqual(await list(rig), ['v1']);
     const asked = { ...rig.request(name), subject };
     assert.deepEqual((await rig.cache.listReferrers(asked, rig.signal)).descriptors, []);
-    const request = rig.request(name) as Parameters<typeof rig.cache.refreshTag>[0];
-    await refused(rig.cache.refreshTag(request, 'v2' as Tag, rig.signal), 'requestInvalid');
+    await refused(rig.cache.refresh(`${name}:v2`, rig.signal), 'requestInvalid');
     assert.equal((await rig.manifest(name, 'v1')).digest, subject);
     await rig.cache.completion.idle();
     assert.deepEqual(rig.upstream.calls, []);

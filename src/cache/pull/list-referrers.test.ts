@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { createCacheRig, type CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { createRefresher } from '../explain/refresh.ts';
-import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const signature = 'application/vnd.dev.sigstore.bundle.v0.3+json';
@@ -120,10 +118,7 @@ suite('referrers are as fresh as a tag, and what is not known is no list', () =>
     rig.upstream.referrers.set(subject, [first]);
     assert.equal(await look(rig, subject), 'miss 1');
     rig.upstream.referrers.set(subject, [first, putReferrer(rig, subject, 'application/sbom')]);
-    const rules = createRuleSet([testRule()]);
-    const { registry } = rig.request('up/app');
-    const parts = { ...rig.cache, registry, rules: () => rules, ownHosts: () => new Set<string>() };
-    await createRefresher(parts)('up/app:v1', rig.signal);
+    await rig.cache.refresh('up/app:v1', rig.signal);
     assert.equal(await look(rig, subject), 'hit 2');
   });
 

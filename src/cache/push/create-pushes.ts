@@ -26,7 +26,7 @@ export interface PushParts {
   readonly filler: Pick<BlobPuller, 'fill'>;
   readonly fetcher: ManifestFetcher;
   readonly ruleOf: RuleOf;
-  readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
+  readonly tagLists: Pick<TagLister, 'knowsUpstreamTag'>;
   readonly space: SpaceGate;
   readonly settings: () => PushSettings;
   readonly maxBlobBytes: number;

@@ -27,7 +27,7 @@ export interface PushManifestParts {
   readonly metadata: Metadata;
   readonly repositories: RepositoryMemory;
   readonly check: ContentCheck;
-  readonly knowsUpstreamTag: TagLister['knowsUpstreamTag'];
+  readonly tagLists: Pick<TagLister, 'knowsUpstreamTag'>;
   readonly target: PushTarget;
   readonly settings: () => PushSettings;
   readonly clock: Clock;
@@ -64,7 +64,7 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
         const gone = await parts.check.requireHonest(request, parsed);
         const hidden = requireStored(request, await putHeld(request, put, gone));
         const hides = tags.filter(
-          (tag) => hidden.includes(tag) || parts.knowsUpstreamTag(request, tag),
+          (tag) => hidden.includes(tag) || parts.tagLists.knowsUpstreamTag(request, tag),
         );
         parts.repositories.noteChange(request);
         remember(request, put);

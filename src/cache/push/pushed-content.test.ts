@@ -21,11 +21,7 @@ import {
 } from '../../../tests/support/rigs/push-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
-import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import { createExplainer } from '../explain/explain.ts';
-import { createRefresher } from '../explain/refresh.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 
 const name = 'up/app';
@@ -51,21 +47,6 @@ function putTheirs(rig: CacheRig, manifest = theirs): void {
 
 function listTags(rig: CacheRig, n = 10, last = '', repository = name) {
   return rig.cache.listTags({ ...rig.request(repository), n, last }, rig.signal);
-}
-
-function openExplainer(rig: CacheRig) {
-  const rules = createRuleSet([testRule({ push: true })]);
-  return createExplainer({
-    registry: homeRegistry,
-    rules: () => rules,
-    metadata: rig.metadata,
-    blobs: rig.storage.blobs,
-    upstream: rig.upstream,
-    clock: rig.clock,
-    ownHosts: () => new Set(),
-    knowsUpstreamTag: rig.cache.knowsUpstreamTag,
-    lastTry: rig.cache.lastTry,
-  });
 }
 
 suite('T34: a pushed tag in a rule’s repository', () => {
@@ -154,15 +135,7 @@ suite('T34: a pushed tag in a rule’s repository', () => {
   test('is not refreshed: nothing upstream could make it fresher', async () => {
     await using rig = await openRig();
     const digest = await pushImage(rig, name, 'v1', layer);
-    const rules = createRuleSet([testRule({ push: true })]);
-    const refresh = createRefresher({
-      registry: homeRegistry,
-      rules: () => rules,
-      refreshTag: rig.cache.refreshTag,
-      refreshReferrers: rig.cache.refreshReferrers,
-      ownHosts: () => new Set(),
-    });
-    const error = await refused(refresh('up/app:v1', rig.signal), 'requestInvalid');
+    const error = await refused(rig.cache.refresh('up/app:v1', rig.signal), 'requestInvalid');
     assert.match(error.message, /pushed here/);
     assert.equal(error.detail?.['digest'], digest);
   });
@@ -170,17 +143,16 @@ suite('T34: a pushed tag in a rule’s repository', () => {
   test('is explained: pushed, for no anonymous, and what it hides where that is known', async () => {
     await using rig = await openRig();
     await pushImage(rig, name, 'v1', layer);
-    const explain = openExplainer(rig);
-    const plain = await explain({ image: 'up/app:v1', probe: false }, rig.signal);
+    const plain = await rig.cache.explain({ image: 'up/app:v1', probe: false }, rig.signal);
     assert.equal(plain.tag?.provenance, 'pushed');
     assert.deepEqual([plain.tag.fresh, plain.tag.sourceChanged], [true, false]);
     assert.equal(plain.access.anonymous, false);
     assert.equal(plain.verdict.code, 'hit');
     assert.match(plain.verdict.text, /the tag was pushed here$/);
-    const probed = await explain({ image: 'up/app:v1', probe: true }, rig.signal);
+    const probed = await rig.cache.explain({ image: 'up/app:v1', probe: true }, rig.signal);
     assert.match(probed.verdict.text, /hides the upstream’s tag of the same name/);
     await listTags(rig);
-    const listed = await explain({ image: 'up/app:v1', probe: false }, rig.signal);
+    const listed = await rig.cache.explain({ image: 'up/app:v1', probe: false }, rig.signal);
     assert.equal(listed.verdict.text, probed.verdict.text);
   });
 

@@ -15,7 +15,7 @@ import { homeRegistry } from '../samples/home-registry.ts';
 import { parseRepositoryName } from '../../../src/domain/names/repository-name.ts';
 import { createRuleSet } from '../../../src/domain/rules/rule-set.ts';
 import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
-import type { Metadata, RepositoryKey } from '../../../src/metadata/contract/metadata.ts';
+import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import type { Event } from '../../../src/ports/events.ts';
 import type { Upstream } from '../../../src/ports/upstream.ts';
 import { createMemoryStorage } from './memory-storage.ts';
@@ -58,7 +58,7 @@ export function testRule(change: Partial<PullRule> = {}): PullRule {
   };
 }
 
-export const testLimits: Omit<CacheLimits, 'rules'> = {
+export const testLimits: CacheLimits = {
   parallelAboveBytes: 256 * 1024,
   pieceBytes: 64 * 1024,
   connectionsPerBlob: 4,
@@ -71,6 +71,7 @@ export const testLimits: Omit<CacheLimits, 'rules'> = {
 export interface RigOptions {
   readonly rules?: readonly PullRule[];
   readonly limits?: Partial<CacheLimits>;
+  readonly ownHosts?: readonly string[];
   readonly upstream?: ScriptedUpstream;
   /** A real client in place of the scripted upstream; the caller's to dispose. */
   readonly client?: (parts: Pick<CacheParts, 'clock' | 'events'>) => Upstream;
@@ -88,15 +89,21 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
   const metadata = options.around?.(stored) ?? stored;
   const events: Event[] = [];
   let rules = createRuleSet(options.rules ?? [testRule()]);
-  let inForce = options.rules ?? [testRule()];
-  const limits = { ...testLimits, rules: () => inForce, ...options.limits };
+  let inForce = rules;
   const told = { emit: (event: Event) => void events.push(event) };
   const client = options.client?.({ clock, events: told }) ?? upstream;
-  const ruleOf = ({ registry, repository }: RepositoryKey) =>
-    registry === homeRegistry ? rules.byPath(repository)?.rule : undefined;
   const cache = createCache(
-    { metadata, ...storage, upstream: client, clock, events: told, ruleOf },
-    limits,
+    {
+      metadata,
+      ...storage,
+      upstream: client,
+      clock,
+      events: told,
+      registry: homeRegistry,
+      rules: () => inForce,
+      ownHosts: () => new Set(options.ownHosts),
+    },
+    { ...testLimits, ...options.limits },
   );
   const signal = new AbortController().signal;
   const request = (name: string): PullRequest => ({
@@ -113,12 +120,12 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
     signal,
     request,
     reload: (next) => {
-      inForce = next;
+      inForce = createRuleSet(next);
       cache.reset();
     },
     setRules: (next) => {
       rules = createRuleSet(next);
-      inForce = next;
+      inForce = rules;
       cache.reset();
     },
     manifest: (name, text, method = 'GET') => {

@@ -5,10 +5,8 @@ import { createAuthorizer } from '../../../src/access/authorize/authorizer.ts';
 import { createVisibleRepositories } from '../../../src/access/authorize/visible-repositories.ts';
 import { createApiHandler } from '../../../src/api/v1/v1.ts';
 import { createOciHandler, ociErrorReply } from '../../../src/api/oci/handler.ts';
-import { createExplainer } from '../../../src/cache/explain/explain.ts';
 import type { Principal } from '../../../src/domain/policy/principal.ts';
 import type { PullRule } from '../../../src/domain/rules/pull-rule.ts';
-import { homeRegistry } from '../samples/home-registry.ts';
 import { createRuleSet } from '../../../src/domain/rules/rule-set.ts';
 import { createBodyBuffers } from '../../../src/http/bodies/body-buffers.ts';
 import type { Handler } from '../../../src/http/reply.ts';
@@ -48,7 +46,6 @@ export async function servePrivately(
   const failures: unknown[] = [];
   const audit = { record: (): void => {} };
   const { metadata, clock, cache, upstream } = rig;
-  const { blobs } = rig.storage;
   const settings = {
     registryId: account,
     regions: ['us-east-1'],
@@ -98,15 +95,7 @@ export async function servePrivately(
     ecrPassword: none,
     registries: () => settings,
     publicUrl: () => '',
-    explain: createExplainer({
-      ...shared,
-      registry: homeRegistry,
-      blobs,
-      upstream,
-      ownHosts: () => new Set([ownHost]),
-      knowsUpstreamTag: cache.knowsUpstreamTag,
-      lastTry: cache.lastTry,
-    }),
+    explain: cache.explain,
     refresh: none,
     pushes: cache.pushes,
     settings: cache.settings,

@@ -12,7 +12,7 @@ import type {
 import { createCacheRig, randomBytes, readAll, testRule, until } from './cache-rig.ts';
 import type { CacheRig } from './cache-rig.ts';
 import type { HttpAnswer, HttpQuestion } from '../clients/http-exchange.ts';
-import { servePrivately } from './private-front.ts';
+import { ownHost, servePrivately } from './private-front.ts';
 import type { CallerName } from './private-front.ts';
 import { bytesOf, descriptorOf, imageOf, pushBlob, pushManifest } from './push-rig.ts';
 import { emptyJson } from './push-rig.ts';
@@ -114,7 +114,11 @@ export async function setPrivateScene(): Promise<PrivateScene> {
   };
   makeLiar(hostOf('evil.test'));
   const upstream = dispatching(hostOf) as ScriptedUpstream;
-  const rig = await createCacheRig({ rules: rulesOf('before'), upstream });
+  const rig = await createCacheRig({
+    rules: rulesOf('before'),
+    upstream,
+    ownHosts: [ownHost],
+  });
   const treasures: Treasure[] = [];
   for (const [at, origin] of origins.entries())
     treasures.push(await bring(rig, hostOf, origin, 7001 + 97 * at));
