@@ -107,8 +107,6 @@ export interface Authorizer {
    * been read; nothing is read or kept for it then.
    */
   explain(question: Question, row?: StoredRepository): Verdict | Promise<Verdict>;
-  /** Forgets what was read: after a change of policies, principals or rules. */
-  reset(): void;
 }
 
 /** A change or a denial, told once. Never holds a secret. */

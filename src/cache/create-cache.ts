@@ -4,6 +4,7 @@ import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
+import type { Invalidations } from '../ports/invalidations.ts';
 import type { Spool } from '../ports/spool.ts';
 import type { Uploads } from '../ports/uploads.ts';
 import type { Upstream } from '../ports/upstream.ts';
@@ -45,6 +46,7 @@ export interface CacheParts {
   readonly upstream: Upstream;
   readonly clock: Clock;
   readonly events: Events;
+  readonly invalidations: Invalidations;
   /** Whose repositories the rules lead to. */
   readonly registry: RegistryKey;
   /** Those in force now. */
@@ -77,8 +79,6 @@ export interface RunningCache extends Cache, AsyncDisposable {
   readonly counting: CountRecords;
   /** Bodies of uploads that are being received. */
   readonly uploadBodies: { readonly count: number };
-  /** Forgets refusals, failed checks and all that was read from metadata: after a reload or a credential's change. */
-  reset(): void;
 }
 
 export function createCache(given: CacheParts, limits: CacheLimits): RunningCache {
@@ -86,7 +86,7 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
   const made = createMadeRepositories(given.clock);
   const metadata = noteMade(given.metadata, made);
   const blobs = createRepairedBlobs(given.blobs);
-  const repositories = new RepositoryMemory(metadata, given.clock);
+  const repositories = new RepositoryMemory(metadata, given.clock, given.invalidations);
   const shared = { ...given, metadata, blobs, repositories, signal: ended.signal };
   const space = createSpaceGate(shared, limits.minFree);
   const pulls = createPulls({ ...shared, space }, limits);
@@ -102,6 +102,10 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
     space,
     settings: limits.pushSettings,
     maxBlobBytes: limits.maxBlobBytes,
+  });
+  const forgetting = given.invalidations.subscribe(({ kind }) => {
+    if (kind !== 'configuration' && kind !== 'missed') return;
+    for (const memory of pulls.memories) memory.clear();
   });
   return {
     peekManifest: (request) => pulls.manifests.peek(request),
@@ -119,11 +123,8 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
     counting: async (request) =>
       countingRecords(request.target, await repositories.isStopped(request)),
     uploadBodies: bodies,
-    reset: () => {
-      repositories.clear();
-      for (const memory of pulls.memories) memory.clear();
-    },
     [Symbol.asyncDispose]: async () => {
+      forgetting[Symbol.dispose]();
       ended.abort(new Error('the server is shutting down'));
       await downloads[Symbol.asyncDispose]();
       await completion[Symbol.asyncDispose]();
@@ -149,7 +150,7 @@ interface Pulls {
   readonly downloads: Downloads;
   readonly completion: ImageCompletion;
   readonly tries: LastTries;
-  /** What a reload ends. */
+  /** What ends with a reload, or where changes may have been missed. */
   readonly memories: readonly { clear(): void }[];
 }
 

@@ -47,7 +47,7 @@ suite('a blob that the rule has fetched in another repository', () => {
     const [call, ...more] = rig.upstream.calls;
     assert.deepEqual([call?.kind, call?.range, more.length], ['openBlob', { start: 0, end: 0 }, 0]);
     rig.upstream.before = down;
-    rig.cache.reset();
+    rig.invalidations.note({ kind: 'configuration' });
     assert.equal((await rig.blob('up/fork', digest)).outcome.verdict, 'hit');
   });
 
@@ -100,7 +100,7 @@ suite('a blob that the rule has fetched in another repository', () => {
       assertBytes(await readAll(first.source), layer);
       await until(() => rig.cache.downloads.count === 0);
       rig.upstream.before = down;
-      rig.cache.reset();
+      rig.invalidations.note({ kind: 'configuration' });
       if (has)
         await until(() =>
           rig.blob('up/fork', digest).then(

@@ -1,7 +1,6 @@
-import type { Audit } from '../access/access.ts';
+import type { Audit, Authorizer } from '../access/access.ts';
 import { createAdmission } from '../access/admission/admission.ts';
 import type { Admission } from '../access/admission/admission.ts';
-import type { PolicyAuthorizer } from '../access/authorize/authorizer.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { MadeRepositories } from '../cache/memory/made-repositories.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
@@ -26,7 +25,7 @@ export interface OperationsParts {
   readonly cache: Cache;
   readonly pushes: Pushes;
   readonly made: Pick<MadeRepositories, 'take'>;
-  readonly authorizer: PolicyAuthorizer;
+  readonly authorizer: Authorizer;
   readonly audit: Audit;
   readonly clock: Clock;
 }

@@ -2,7 +2,6 @@ import type { Asker, Audit, AuditEntry } from '../access/access.ts';
 import type { Admission, Place } from '../access/admission/admission.ts';
 import { AccessRefused } from '../access/admission/admission.ts';
 import { changeOf, denialOf } from '../access/audit/audit-entry.ts';
-import type { PolicyAuthorizer } from '../access/authorize/authorizer.ts';
 import type { MadeRepositories } from '../cache/memory/made-repositories.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Reference } from '../domain/names/reference.ts';
@@ -13,7 +12,6 @@ import type { Clock } from '../ports/clock.ts';
 
 export interface ChangeParts {
   readonly admission: Admission;
-  readonly authorizer: Pick<PolicyAuthorizer, 'forget'>;
   readonly audit: Audit;
   readonly made: Pick<MadeRepositories, 'take'>;
   readonly clock: Clock;
@@ -42,8 +40,8 @@ export interface ToldChange {
 }
 
 /**
- * Right, deed, invalidation, audit, in this order. What a rule's settings refuse is a denial in the audit too. Nobody is answered by what
- * was known of the repository before the change, also where it failed half-way.
+ * Right, deed, invalidation, audit, in this order: the deed notes what it changed (ports/invalidations) after its commit, also where it
+ * failed half-way. What a rule's settings refuse is a denial in the audit too.
  */
 export async function changeRepository<Done>(
   parts: ChangeParts,
@@ -51,17 +49,13 @@ export async function changeRepository<Done>(
   place: Place,
   change: Change<Done>,
 ): Promise<Done> {
-  const { admission, authorizer, audit, clock } = parts;
+  const { admission, audit, clock } = parts;
   const { push, action } = change;
   const since = clock.elapsed();
   await admission.require(asker, place, change.rights, push !== undefined);
   const done = await tellingRefusal(audit, asker, place, action, async () => {
     if (push !== undefined) requireAdmitted(place, push.references);
-    try {
-      return await change.deed();
-    } finally {
-      authorizer.forget(place.registry, place.target.repository);
-    }
+    return await change.deed();
   });
   const told = change.told(done);
   if (told === undefined) return done;

@@ -10,6 +10,7 @@ import { mintEcrPassword } from '../access/identify/ecr-password.ts';
 import { readConfig } from '../config/load.ts';
 import { openSqliteMetadata } from '../metadata/engine/sqlite.ts';
 import type { Log } from '../telemetry/log.ts';
+import { createTestInvalidations } from '../../tests/support/rigs/invalidations.ts';
 
 const accessKeyId = 'AKIAEXAMPLE';
 const from = {
@@ -46,6 +47,7 @@ test('another secret of the administrator, of the same id, ends what was made wi
         reopen: async () => false,
       },
       clock,
+      invalidations: createTestInvalidations(),
       log: silentLog,
       audited: nothing,
     });

@@ -1,6 +1,6 @@
-import type { Audit, AuditEntry } from '../access/access.ts';
+import type { Audit, AuditEntry, Authorizer } from '../access/access.ts';
 import { createAuditRecorder } from '../access/audit/audit.ts';
-import { createAuthorizer, type PolicyAuthorizer } from '../access/authorize/authorizer.ts';
+import { createAuthorizer } from '../access/authorize/authorizer.ts';
 import type { Administrator } from '../access/accounts/administrator.ts';
 import { createIdentifier, type OpenIdentifier } from '../access/identify/identifier.ts';
 import type { Identities } from '../access/accounts/identities.ts';
@@ -18,6 +18,7 @@ import type { Config } from '../config/config.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Invalidations } from '../ports/invalidations.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export interface AccessControlParts {
@@ -25,6 +26,7 @@ export interface AccessControlParts {
   readonly metadata: Metadata;
   readonly administrator: Administrator;
   readonly clock: Clock;
+  readonly invalidations: Invalidations;
   readonly log: Log;
   /** Each entry as it is told, for the metrics. */
   readonly audited: (entry: AuditEntry) => void;
@@ -33,20 +35,18 @@ export interface AccessControlParts {
 /** Who is asking and may they, put together for one server. Disposing writes what the audit still has. */
 export interface AccessControl extends AsyncDisposable {
   readonly identifier: OpenIdentifier;
-  readonly authorizer: PolicyAuthorizer;
+  readonly authorizer: Authorizer;
   readonly visibleRepositories: VisibleRepositories;
   readonly identities: Identities;
   readonly policies: Policies;
   readonly ownTokens: OwnTokens;
   readonly tokens: TokenService;
   readonly audit: Audit;
-  /** After a reload, and where the administrator's pair is another: rules, anonymous settings and issuers may be others too. */
-  reset(): void;
 }
 
 /** Opens `dataDir/keys`, which the first start makes. */
 export async function openAccessControl(parts: AccessControlParts): Promise<AccessControl> {
-  const { config, metadata, clock, log, administrator } = parts;
+  const { config, metadata, clock, log, administrator, invalidations } = parts;
   const home = homeRegistryOf(config());
   const keys = await openKeyStore(config().dataDir, clock);
   const recorder = createAuditRecorder({
@@ -61,7 +61,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
       recorder.record(entry);
     },
   };
-  const authorizer = createAuthorizer({ metadata, settings: config, clock, audit });
+  const authorizer = createAuthorizer({ metadata, settings: config, clock, audit, invalidations });
   const ownTokens = createOwnTokens({
     signing: keys.signing,
     clock,
@@ -91,11 +91,8 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     home,
     clock,
     audit,
+    invalidations,
   });
-  const reset = (): void => {
-    identifier.reset();
-    authorizer.reset();
-  };
   const identities = await openIdentities({
     metadata,
     keys,
@@ -103,18 +100,17 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     home,
     clock,
     audit,
-    onChange: reset,
+    onChange: () => invalidations.note({ kind: 'credentials' }),
   });
   return {
     identifier,
     authorizer,
     visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
     identities,
-    policies: createPolicies({ metadata, home: () => home, authorizer, clock, audit }),
+    policies: createPolicies({ metadata, home: () => home, invalidations, clock, audit }),
     ownTokens,
     tokens: createTokenService({ tokens: ownTokens, clock }),
     audit,
-    reset,
     [Symbol.asyncDispose]: async () => {
       await identifier[Symbol.asyncDispose]();
       await recorder[Symbol.asyncDispose]();

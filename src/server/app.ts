@@ -23,6 +23,7 @@ import { plainHttpWarning } from './plain-http-warning.ts';
 import { keepingRestartOnly, reloadOnChange } from './reload.ts';
 import { listenForStop, pause } from './shutdown.ts';
 import { createFileStorage } from '../storage/file-storage.ts';
+import { createLocalInvalidations } from '../coordination/local-invalidations.ts';
 import { systemClock } from '../coordination/system-clock.ts';
 import { createAccessLog } from '../telemetry/access-log.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
@@ -92,6 +93,9 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
     toldImports = closed;
   };
 
+  const invalidations = createLocalInvalidations((error) =>
+    log.error('what is remembered could not be forgotten', { error: errorText(error) }),
+  );
   keepThreadsSmall();
   await using folder = await openDataFolder(dataDir);
   await using metadata = await openSqliteMetadata(join(dataDir, 'metadata.sqlite'), {
@@ -123,6 +127,9 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   });
   await using storage = await createFileStorage({ dataDir, clock, events: telemetry });
   await using upstream = createUpstream({ clock, events: telemetry, env: options.env });
+  invalidations.subscribe(({ kind }) => {
+    if (kind === 'configuration') upstream.reset();
+  });
   await using cache = createCache(
     {
       metadata,
@@ -130,6 +137,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
       upstream,
       clock,
       events: telemetry,
+      invalidations,
       registry: home,
       rules: () => rules,
       ownHosts: () => ownHosts(config, listeners.now),
@@ -143,13 +151,14 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   const administrator = await openAdministrator(dataDir, {
     region: registryOf(home).region,
     endpointUrl: () => endpointUrl(config, listeners.now),
-    onChange: () => access.reset(),
+    onChange: () => invalidations.note({ kind: 'credentials' }),
   });
   await using access = await openAccessControl({
     config: () => config,
     metadata,
     administrator,
     clock,
+    invalidations,
     log,
     audited: ({ kind, outcome }) => metrics.audited(kind, outcome),
   });
@@ -195,9 +204,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
       apply: (next) => {
         config = keepingRestartOnly(config, next);
         rules = createRuleSet(config.rules);
-        upstream.reset();
-        cache.reset();
-        access.reset();
+        invalidations.note({ kind: 'configuration' });
         tellImports();
       },
       onResult: (successful) => metrics.configReloaded(successful, clock.now()),

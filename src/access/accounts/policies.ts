@@ -10,9 +10,9 @@ import { registryKey, registryOf } from '../../domain/names/registry.ts';
 import type { IdentityPolicyRow } from '../../metadata/contract/access-metadata.ts';
 import type { Metadata, RepositoryKey } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Invalidations } from '../../ports/invalidations.ts';
 import type { Asker, Audit } from '../access.ts';
 import { changeOf } from '../audit/audit-entry.ts';
-import type { PolicyAuthorizer } from '../authorize/authorizer.ts';
 
 /** Of one principal; IAM bounds their size, which ten of the longest are beyond. */
 export const identityPoliciesMax = 10;
@@ -67,7 +67,7 @@ export interface PoliciesOptions {
   >;
   /** The account and region in which changes of an account's identities are told. */
   readonly home: () => RegistryKey;
-  readonly authorizer: Pick<PolicyAuthorizer, 'forget' | 'reset'>;
+  readonly invalidations: Pick<Invalidations, 'note'>;
   readonly clock: Clock;
   readonly audit: Audit;
 }
@@ -82,7 +82,7 @@ export function createPolicies(options: PoliciesOptions): Policies {
 
 function repositoryPolicies({
   metadata,
-  authorizer,
+  invalidations,
   audit,
 }: PoliciesOptions): Pick<
   Policies,
@@ -98,7 +98,7 @@ function repositoryPolicies({
       if (!(await metadata.setRepositoryPolicy({ ...key, text })))
         throw repositoryUnknown(key.repository);
     } finally {
-      authorizer.forget(key.registry, key.repository);
+      invalidations.note({ kind: 'repository', ...key });
     }
   };
   const told = (key: RepositoryKey, action: Action, author: Asker): void =>
@@ -123,7 +123,7 @@ function repositoryPolicies({
 
 function registryPolicies({
   metadata,
-  authorizer,
+  invalidations,
   audit,
   clock,
 }: PoliciesOptions): Pick<
@@ -134,7 +134,7 @@ function registryPolicies({
     try {
       await metadata.setRegistryPolicy({ registry, text, now: clock.now() });
     } finally {
-      authorizer.reset();
+      invalidations.note({ kind: 'policies' });
     }
   };
   const told = (registry: RegistryKey, action: Action, author: Asker): void =>
@@ -158,7 +158,7 @@ function registryPolicies({
 
 function identityPolicies({
   metadata,
-  authorizer,
+  invalidations,
   audit,
   clock,
   home,
@@ -187,7 +187,7 @@ function identityPolicies({
       if ((await metadata.putIdentityPolicy(row)) === 'noPrincipal')
         throw noPrincipal(account, principal);
     } finally {
-      authorizer.reset();
+      invalidations.note({ kind: 'policies' });
     }
   };
   /** One after the other, so that two at once can't be the eleventh both. */
@@ -216,7 +216,7 @@ function identityPolicies({
       try {
         if (!(await metadata.deleteIdentityPolicy(key))) return false;
       } finally {
-        authorizer.reset();
+        invalidations.note({ kind: 'policies' });
       }
       told(key, identityActions.deleteUserPolicy, author);
       return true;

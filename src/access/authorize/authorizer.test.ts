@@ -12,9 +12,9 @@ import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { StoredRepository } from '../../metadata/contract/metadata.ts';
-import type { AuditEntry, Caller, Question, Scope, Verdict } from '../access.ts';
-import type { PolicyAuthorizer } from './authorizer.ts';
+import type { AuditEntry, Authorizer, Caller, Question, Scope, Verdict } from '../access.ts';
 import { createAuthorizer } from './authorizer.ts';
+import { createTestInvalidations } from '../../../tests/support/rigs/invalidations.ts';
 
 const home = '000000000000';
 const other = '111111111111';
@@ -29,7 +29,7 @@ interface World {
 }
 
 function start(world: Partial<World> = {}) {
-  const clock = createFakeClock();
+  const [clock, invalidations] = [createFakeClock(), createTestInvalidations()];
   const reads: string[] = [];
   const denials: AuditEntry[] = [];
   const state: World = {
@@ -42,6 +42,7 @@ function start(world: Partial<World> = {}) {
   };
   const authorizer = createAuthorizer({
     clock,
+    invalidations,
     settings: () => ({ ...state, regions: ['us-east-1'] }),
     audit: { record: (entry) => denials.push(entry) },
     metadata: {
@@ -64,7 +65,7 @@ function start(world: Partial<World> = {}) {
       },
     },
   });
-  return { clock, reads, denials, state, authorizer };
+  return { clock, reads, denials, state, authorizer, invalidations };
 }
 
 const stored: StoredRepository = {
@@ -108,7 +109,7 @@ function question(change: Partial<Question> & { readonly caller: Caller }): Ques
 }
 
 async function allowed(
-  authorizer: PolicyAuthorizer,
+  authorizer: Authorizer,
   change: Partial<Question> & { readonly caller: Caller },
 ): Promise<boolean> {
   return (await authorizer.may(question(change))).allowed;
@@ -516,22 +517,21 @@ suite('how decisions are made', () => {
   });
 
   test('a change that is told counts at once, also for what is being read', async () => {
-    const { authorizer, state } = start({ repositories: { [app]: {} } });
+    const { authorizer, invalidations, state } = start({ repositories: { [app]: {} } });
+    const changed = { kind: 'repository', registry: homeRegistry, repository: app } as const;
     equal(await allowed(authorizer, { caller: nobody }), true);
     state.repositories = { [app]: { policy: denyEveryone } };
     equal(await allowed(authorizer, { caller: nobody }), true);
-    authorizer.forget(homeRegistry, app);
+    invalidations.note(changed);
     equal(await allowed(authorizer, { caller: nobody }), false);
-
-    authorizer.forget(homeRegistry, app);
+    invalidations.note(changed);
     const before = authorizer.may(question({ caller: nobody }));
     state.repositories = { [app]: {} };
-    authorizer.forget(homeRegistry, app);
+    invalidations.note(changed);
     await before;
     equal(await allowed(authorizer, { caller: nobody }), true);
-
     state.anonymousPull = false;
-    authorizer.reset();
+    invalidations.note({ kind: 'configuration' });
     equal(await allowed(authorizer, { caller: nobody }), false);
   });
 

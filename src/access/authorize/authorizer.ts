@@ -5,12 +5,12 @@ import type { Action, ScopeRight } from '../../domain/policy/access-action.ts';
 import type { AccessDecision } from '../../domain/policy/policy.ts';
 import { evaluatePolicies } from '../../domain/policy/evaluator.ts';
 import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
-import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
+import type { RegistrySettings } from '../../domain/names/registry.ts';
 import { registryOf, repositoryArn } from '../../domain/names/registry.ts';
-import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { StoredRepository } from '../../metadata/contract/metadata.ts';
 import { matchesGlob } from '../../domain/wildcard.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Invalidations } from '../../ports/invalidations.ts';
 import { anonymousCaller } from '../access.ts';
 import type { Audit, Authorizer, PullRights, Question, Verdict } from '../access.ts';
 import { denialOf } from '../audit/audit-entry.ts';
@@ -25,31 +25,26 @@ const decisionsMax = 20_000;
 
 export interface AuthorizerOptions {
   readonly metadata: PolicyMetadata;
-  /** As they are configured now; `reset()` follows a change. */
+  /** As they are configured now. */
   readonly settings: () => AnonymousSettings & Pick<RegistrySettings, 'regions'>;
   readonly clock: Clock;
   readonly audit: Audit;
-}
-
-export interface PolicyAuthorizer extends Authorizer {
-  /** After a change of one repository: its policy, its settings, whether it is there. */
-  forget(registry: RegistryKey, repository: RepositoryName): void;
+  readonly invalidations: Pick<Invalidations, 'subscribe'>;
 }
 
 /** Decides by policies that are kept in memory; a decision made of the same rows is not made twice. */
-export function createAuthorizer(options: AuthorizerOptions): PolicyAuthorizer {
+export function createAuthorizer(options: AuthorizerOptions): Authorizer {
   const judging = createJudging(options);
-  const { facts, decide, decidePull } = judging;
+  options.invalidations.subscribe((each) => {
+    if (each.kind === 'repository') return judging.facts.forget(each.registry, each.repository);
+    judging.facts.reset();
+    judging.decide.clear();
+    judging.decidePull.clear();
+  });
   return {
     may: (question) => may(judging, question),
     pullRights: (question) => pullRights(judging, question),
     explain: (question, row) => explain(judging, question, row),
-    forget: (registry, repository) => facts.forget(registry, repository),
-    reset() {
-      facts.reset();
-      decide.clear();
-      decidePull.clear();
-    },
   };
 }
 

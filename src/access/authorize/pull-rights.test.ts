@@ -7,9 +7,9 @@ import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
-import type { AuditEntry, Caller, PullRights, Question, Scope } from '../access.ts';
+import type { AuditEntry, Authorizer, Caller, PullRights, Question, Scope } from '../access.ts';
 import { createAuthorizer } from './authorizer.ts';
-import type { PolicyAuthorizer } from './authorizer.ts';
+import { createTestInvalidations } from '../../../tests/support/rigs/invalidations.ts';
 
 const app = 'team/app' as RepositoryName;
 const rule = { prefix: 'team', credential: undefined, anonymousPull: true } as PullRule;
@@ -21,8 +21,10 @@ function start(first: readonly string[], options: { readonly readsRequests?: boo
   const denials: AuditEntry[] = [];
   const state = { allowed: first };
   const Condition = { StringNotLike: { 'aws:UserAgent': 'x*' } };
+  const invalidations = createTestInvalidations();
   const authorizer = createAuthorizer({
     clock,
+    invalidations,
     settings: () => ({ anonymousPull: false, anonymousImport: false, regions: ['us-east-1'] }),
     audit: { record: (entry) => denials.push(entry) },
     metadata: {
@@ -47,7 +49,7 @@ function start(first: readonly string[], options: { readonly readsRequests?: boo
       },
     },
   });
-  return { clock, denials, state, authorizer };
+  return { clock, denials, state, authorizer, invalidations };
 }
 
 function user(scopes?: readonly Scope[]): Caller {
@@ -75,10 +77,7 @@ function shown({ pulls, imports, makes }: PullRights): readonly boolean[] {
 }
 
 /** What the three questions by themselves are answered; nothing is asked of whom the one before refused. */
-async function oneByOne(
-  authorizer: PolicyAuthorizer,
-  asked: Question,
-): Promise<readonly boolean[]> {
+async function oneByOne(authorizer: Authorizer, asked: Question): Promise<readonly boolean[]> {
   const found: boolean[] = [];
   for (const action of [pull, actions.importUpstream, actions.createRepository])
     found.push((await authorizer.explain({ ...asked, action })).allowed && found.at(-1) !== false);
@@ -142,7 +141,7 @@ suite('the rights of a pull at once', () => {
   }
 
   test('they change once their policies are read again, and at once when they are forgotten', async () => {
-    const { authorizer, clock, state } = start([pull]);
+    const { authorizer, clock, state, invalidations } = start([pull]);
     const asked = question(user());
     deepEqual(shown(await authorizer.pullRights(asked)), [true, false, false]);
     state.allowed = everything;
@@ -151,7 +150,7 @@ suite('the rights of a pull at once', () => {
     clock.advance(1);
     deepEqual(shown(await authorizer.pullRights(asked)), [true, true, true]);
     state.allowed = bringing;
-    authorizer.reset();
+    invalidations.note({ kind: 'policies' });
     deepEqual(shown(await authorizer.pullRights(asked)), [true, true, false]);
   });
 

@@ -436,7 +436,7 @@ suite('what is taken away stops at once', () => {
         });
       };
     });
-    rig.identifier.reset();
+    rig.invalidations.note({ kind: 'credentials' });
     const running = rig.identifier.identify(headers.key, rig.from(), { mirror: false });
     await found;
     rig.pause = undefined;
@@ -527,7 +527,7 @@ suite('failed logins', () => {
 
   test('do not lock out the right credential of another source', async () => {
     for (let n = 0; n < 50; n += 1) await who(wrong(n), { address: `203.0.113.${n % 5}` });
-    rig.identifier.reset();
+    rig.invalidations.note({ kind: 'credentials' });
     equal(await who(right, { address: '203.0.113.99' }), root);
   });
 

@@ -4,6 +4,7 @@ import { RegistryError } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { registryOf } from '../../domain/names/registry.ts';
 import { anonymousCaller } from '../access.ts';
+import type { Invalidations } from '../../ports/invalidations.ts';
 import type { Audit, Caller, Identifier, RequestFrom } from '../access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import { authorizationCharactersMax, parseAuthorization } from './authorization-header.ts';
@@ -15,13 +16,11 @@ import { createLoginFailures, tooManyFailures, unauthorized } from './login-fail
 export interface IdentifierOptions extends Omit<CredentialChecksOptions, 'homeAccount'> {
   readonly home: RegistryKey;
   readonly audit: Audit;
+  readonly invalidations: Pick<Invalidations, 'subscribe'>;
 }
 
 /** Disposing writes when credentials were last used. */
-export interface OpenIdentifier extends Identifier, AsyncDisposable {
-  /** Forgets what was verified: after a change of principals, keys, tokens or issuers. */
-  reset(): void;
-}
+export interface OpenIdentifier extends Identifier, AsyncDisposable {}
 
 /** Under the SHA-256 of its header, so that no secret is kept. */
 interface Remembered {
@@ -46,10 +45,13 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
   const checks = createCredentialChecks(checksOptions);
   const failures = createLoginFailures(options);
   const use = createCredentialUse(options.metadata, clock);
-  const memory = new LRUCache<string, Remembered>({
-    maxSize: charactersMax,
-  });
+  const memory = new LRUCache<string, Remembered>({ maxSize: charactersMax });
   let age = 0;
+  options.invalidations.subscribe(({ kind }) => {
+    if (kind === 'repository' || kind === 'policies') return;
+    age += 1;
+    memory.clear();
+  });
 
   const verify = async (
     key: string,
@@ -140,10 +142,6 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     identify: (authorization, from, choice) => {
       if (authorization === undefined) return anonymousCaller;
       return recall(authorization, from, choice) ?? identify(authorization, from, choice);
-    },
-    reset: () => {
-      age += 1;
-      memory.clear();
     },
     [Symbol.asyncDispose]: () => use[Symbol.asyncDispose](),
   };

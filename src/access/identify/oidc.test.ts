@@ -418,7 +418,7 @@ suite('a JWT as credential', () => {
     const header = `Bearer ${await staged.sign(claims({ exp: seconds(3600) }))}`;
     equal(await who(header), ci);
     rig.issuers = [];
-    rig.identifier.reset();
+    rig.invalidations.note({ kind: 'configuration' });
     await rejects(async () => rig.identifier.identify(header, rig.from(), { mirror: false }), {
       code: 'unauthorized',
     });

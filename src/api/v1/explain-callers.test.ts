@@ -10,6 +10,7 @@ import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import { createExplainFor } from './explain-callers.ts';
 import type { ExplainFor } from './explain-callers.ts';
+import { createTestInvalidations } from '../../../tests/support/rigs/invalidations.ts';
 
 const found = {
   repository: 'up/app',
@@ -46,6 +47,7 @@ function createExplain(anonymousImport: boolean | 'loopback', explain?: Explain)
     authorizer: createAuthorizer({
       metadata,
       clock: createFakeClock(),
+      invalidations: createTestInvalidations(),
       audit: { record: () => {} },
       settings: () => ({ anonymousPull: true, anonymousImport, regions: ['us-east-1'] }),
     }),

@@ -1,6 +1,5 @@
 import * as z from 'zod';
 import type { Audit } from '../../access/access.ts';
-import type { PolicyAuthorizer } from '../../access/authorize/authorizer.ts';
 import type { Pushes } from '../../cache/push/pushes.ts';
 import type { CountRecords } from '../../cache/whose-bytes.ts';
 import { manifestCountsFor, tagCountsFor } from '../../cache/whose-bytes.ts';
@@ -40,7 +39,6 @@ export interface ImageParts {
   readonly pushes: Pick<Pushes, 'deleteManifest'>;
   /** The cache's own: which records a pull would be served from. */
   readonly counting: CountRecords;
-  readonly authorizer: Pick<PolicyAuthorizer, 'forget'>;
   readonly audit: Audit;
 }
 

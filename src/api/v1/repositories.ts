@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import type { Asker, Audit } from '../../access/access.ts';
 import { changeOf } from '../../access/audit/audit-entry.ts';
-import type { PolicyAuthorizer } from '../../access/authorize/authorizer.ts';
 import type { VisibleRepositories } from '../../access/authorize/visible-repositories.ts';
 import type { Pushes } from '../../cache/push/pushes.ts';
 import type { RepositorySettings } from '../../cache/push/repository-settings.ts';
@@ -27,7 +26,6 @@ export interface RepositoryParts {
   readonly visibleRepositories: VisibleRepositories;
   readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository'>;
   readonly settings: RepositorySettings;
-  readonly authorizer: Pick<PolicyAuthorizer, 'forget'>;
   readonly audit: Audit;
 }
 
@@ -175,14 +173,13 @@ function viewRepository(
   };
 }
 
-/** The audit's entry of a change that was made, and what remembered the repository forgets it. */
+/** The audit's entry of a change that was made. */
 export function told(
-  { audit, authorizer }: Pick<RepositoryParts, 'audit' | 'authorizer'>,
+  { audit }: Pick<RepositoryParts, 'audit'>,
   asker: Asker,
   action: Action,
   { registry, target: { repository } }: Place,
   detail: Readonly<Record<string, string | number | boolean>> = {},
 ): void {
-  authorizer.forget(registry, repository);
   audit.record(changeOf(asker, action, { registry, resource: repository }, detail));
 }

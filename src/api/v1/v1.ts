@@ -1,6 +1,5 @@
 import * as z from 'zod';
-import type { Audit, Caller, Identifier } from '../../access/access.ts';
-import type { PolicyAuthorizer } from '../../access/authorize/authorizer.ts';
+import type { Audit, Authorizer, Caller, Identifier } from '../../access/access.ts';
 import type { Identities } from '../../access/accounts/identities.ts';
 import type { Policies } from '../../access/accounts/policies.ts';
 import { requestFrom } from '../../access/admission/admission.ts';
@@ -46,7 +45,7 @@ import { userEndpoints } from './users.ts';
 
 export interface ApiParts {
   readonly identifier: Identifier;
-  readonly authorizer: PolicyAuthorizer;
+  readonly authorizer: Authorizer;
   readonly visibleRepositories: VisibleRepositories;
   readonly identities: Identities;
   readonly policies: Policies;

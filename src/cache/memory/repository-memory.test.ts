@@ -3,6 +3,7 @@ import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { testRule } from '../../../tests/support/rigs/cache-rig.ts';
+import { createTestInvalidations } from '../../../tests/support/rigs/invalidations.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
@@ -39,6 +40,7 @@ function start() {
   const manifest = { digest, mediaType, bytes: Buffer.from('{}'), rule: ruleIdentity(rule) };
   const settings = { mode: 'IMMUTABLE', exclusions: [] } as const;
   const row = { pushed: true, stopped: undefined, tagMutability: settings };
+  const invalidations = createTestInvalidations();
   const memory = new RepositoryMemory(
     {
       findRepository: says(row as unknown as StoredRepository),
@@ -46,8 +48,9 @@ function start() {
       findTag: says({ tag, digest, source: 'x' } as StoredTag),
     },
     clock,
+    invalidations,
   );
-  return { clock, memory, asked: () => asked, fail: () => void (failing = true) };
+  return { clock, memory, invalidations, asked: () => asked, fail: () => void (failing = true) };
 }
 
 const looks: readonly (readonly [string, (memory: RepositoryMemory) => Promise<unknown>])[] = [
@@ -82,6 +85,20 @@ for (const [what, look] of looks) {
       equal(asked(), 2);
     });
 
+    for (const [kind, reads] of [
+      ['missed', 2],
+      ['configuration', 2],
+      ['policies', 1],
+      ['credentials', 1],
+    ] as const)
+      test(`is ${reads === 2 ? '' : 'not '}read again after a note of kind ${kind}`, async () => {
+        const { memory, invalidations, asked } = start();
+        await look(memory);
+        invalidations.note({ kind });
+        await look(memory);
+        equal(asked(), reads);
+      });
+
     test('counts on where metadata can’t be read any more, unless it has changed', async () => {
       const { clock, memory, fail } = start();
       const first = await look(memory);
@@ -107,12 +124,16 @@ test('a stop that a pull has found, and its end, count before metadata says so',
   equal(await memory.isStopped(request), false);
 });
 
-test('what was read before a change is not remembered after it', () => {
-  const { memory } = start();
-  const stamp = memory.stamp(request);
-  memory.noteChange(request);
-  memory.putBlob(request, digest, { size: 1, pushed: false }, stamp);
-  equal(memory.peekBlob(request, digest), undefined);
-  memory.putBlob(request, digest, { size: 1, pushed: false }, memory.stamp(request));
-  deepEqual(memory.peekBlob(request, digest), { size: 1, pushed: false });
-});
+for (const [what, note] of [
+  ['a change', { kind: 'repository', registry: homeRegistry, repository }],
+  ['changes that may have been missed', { kind: 'missed' }],
+] as const)
+  test(`what was read before ${what} is not remembered after it`, () => {
+    const { memory, invalidations } = start();
+    const stamp = memory.stamp(request);
+    invalidations.note(note);
+    memory.putBlob(request, digest, { size: 1, pushed: false }, stamp);
+    equal(memory.peekBlob(request, digest), undefined);
+    memory.putBlob(request, digest, { size: 1, pushed: false }, memory.stamp(request));
+    deepEqual(memory.peekBlob(request, digest), { size: 1, pushed: false });
+  });

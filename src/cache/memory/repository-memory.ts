@@ -7,6 +7,7 @@ import { rootPrefix } from '../../domain/rules/rule-set.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Metadata, StoredManifest, StoredTag } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Invalidation, Invalidations } from '../../ports/invalidations.ts';
 import { memoryKey, repositoryKey, ruledKey, type PullRequest } from '../pull-request.ts';
 import { holdsManifest } from '../whose-bytes.ts';
 import { sizeOfKey } from './memory-size.ts';
@@ -40,6 +41,8 @@ export interface HeldBlob {
  */
 export class RepositoryMemory {
   readonly #metadata: Pick<Metadata, 'findRepository' | 'findManifest' | 'findTag'>;
+  readonly #invalidations: Invalidations;
+  /** By registry and repository. */
   readonly #stamps = new Map<string, number>();
   #lastStamp = 0;
   /** The stamp of all repositories that are not in the map. */
@@ -54,8 +57,10 @@ export class RepositoryMemory {
   constructor(
     metadata: Pick<Metadata, 'findRepository' | 'findManifest' | 'findTag'>,
     clock: Pick<Clock, 'elapsed'>,
+    invalidations: Invalidations,
   ) {
     this.#metadata = metadata;
+    this.#invalidations = invalidations;
     this.#settings = new StampedMemory(clock, { entriesMax: repositoriesMax, believeMs });
     this.#stops = new StampedMemory(clock, { entriesMax: repositoriesMax, believeMs });
     this.#manifests = new StampedMemory(clock, {
@@ -70,25 +75,33 @@ export class RepositoryMemory {
       bytesOf: ({ source }, key) => 512 + 2 * source.length + sizeOfKey(key),
     });
     this.#blobs = new StampedMemory(clock, { entriesMax: blobsMax, believeMs });
+    invalidations.subscribe((each) => this.#hear(each));
   }
 
-  stamp(request: PullRequest): number {
+  stamp({ registry, target }: PullRequest): number {
     if (this.#stamps.size === 0) return this.#otherStamp;
-    return this.#stamps.get(memoryKey(request, '')) ?? this.#otherStamp;
+    return this.#stamps.get(`${registry} ${target.repository}`) ?? this.#otherStamp;
   }
 
   /** Something was pushed, deleted or set: called after the commit, before it is acknowledged. */
   noteChange(request: PullRequest): void {
+    this.#invalidations.note({ kind: 'repository', ...repositoryKey(request) });
+  }
+
+  #hear(invalidation: Invalidation): void {
+    const { kind } = invalidation;
+    if (kind === 'policies' || kind === 'credentials') return;
+    if (kind === 'configuration') return this.#clear();
     this.#lastStamp += 1;
-    if (this.#stamps.size < repositoriesMax) {
-      this.#stamps.set(memoryKey(request, ''), this.#lastStamp);
+    if (kind === 'repository' && this.#stamps.size < repositoriesMax) {
+      this.#stamps.set(`${invalidation.registry} ${invalidation.repository}`, this.#lastStamp);
       return;
     }
     this.#stamps.clear();
     this.#otherStamp = this.#lastStamp;
   }
 
-  clear(): void {
+  #clear(): void {
     this.#settings.clear();
     this.#stops.clear();
     this.#manifests.clear();

@@ -30,7 +30,7 @@ async function refused(rig: CacheRig, kind: 'denied' | 'notFound', status: numbe
     throw failure(kind, status);
   };
   await rig.manifest('up/app', 'v1').catch(() => {});
-  rig.cache.reset();
+  rig.invalidations.note({ kind: 'configuration' });
 }
 
 const rows: readonly Row[] = [
@@ -82,7 +82,7 @@ const rows: readonly Row[] = [
         source: 'http://elsewhere/app',
         validatedAt: rig.clock.now(),
       });
-      rig.cache.reset();
+      rig.invalidations.note({ kind: 'configuration' });
     },
     is: 'manifestUnknown',
   },

@@ -169,7 +169,7 @@ suite('cached content', () => {
     const rules = [testRule({ push: true })];
     await using rig = await createCacheRig({ around, rules });
     await pushImage(rig, 'up/app', 'v1', layer);
-    rig.cache.reset();
+    rig.invalidations.note({ kind: 'configuration' });
     waits = true;
     waiting = 0;
     const reads = [
@@ -214,7 +214,7 @@ suite('a tag that is read', () => {
     const { rig, found, go } = await openGated();
     await using _rig = rig;
     await pushImage(rig, 'up/app', 'v1', layer);
-    rig.cache.reset();
+    rig.invalidations.note({ kind: 'configuration' });
     const read = rig.manifest('up/app', 'v1');
     await until(found);
     await remove(rig, 'v1', 'up/app');
@@ -229,7 +229,7 @@ suite('a tag that is read', () => {
     const theirs = imageOf(layer, { annotations: { from: 'upstream' } });
     rig.upstream.putManifest('app', theirs, mediaTypes.ociManifest, 'v1');
     await rig.manifest('up/app', 'v1');
-    rig.cache.reset();
+    rig.invalidations.note({ kind: 'configuration' });
     rig.clock.advance(2000);
     const read = rig.manifest('up/app', 'v1');
     await until(found);

@@ -62,7 +62,7 @@ suite('T34: a pushed tag in a rule’s repository', () => {
       const pulled = await rig.manifest(name, 'v1', method);
       assert.equal(pulled.digest, digestOf(bytesOf(ours)));
       assert.deepEqual(pulled.outcome, { verdict: 'hit', detail: 'pushed' });
-      rig.cache.reset();
+      rig.invalidations.note({ kind: 'configuration' });
       assertBytes(await readAll((await rig.blob(name, digestOf(layer))).source), layer);
     }
     await rig.cache.completion.idle();
@@ -114,7 +114,7 @@ suite('T34: a pushed tag in a rule’s repository', () => {
       await pull;
       for (let times = 0; times < 2; times += 1) {
         assert.equal((await rig.manifest(name, 'v1')).digest, digest);
-        rig.cache.reset();
+        rig.invalidations.note({ kind: 'configuration' });
       }
     });
   }

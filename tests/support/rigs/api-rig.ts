@@ -29,6 +29,7 @@ import type { FakeClock } from './fake-clock.ts';
 import { createFakeClock } from './fake-clock.ts';
 import { createScriptedUpstream } from '../upstreams/scripted-upstream.ts';
 import { incomingBody } from '../samples/incoming-body.ts';
+import { createTestInvalidations } from './invalidations.ts';
 
 export const home: string = registryOf(homeRegistry).account;
 export const otherAccount = '111111111111';
@@ -70,7 +71,9 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
   const audited: AuditEntry[] = [];
   const failures: unknown[] = [];
   const audit = { record: (entry: AuditEntry) => void audited.push(entry) };
+  const invalidations = createTestInvalidations();
   const authorizer = createAuthorizer({
+    invalidations,
     metadata,
     clock,
     audit,
@@ -92,9 +95,9 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
     home: homeRegistry,
     clock,
     audit,
-    onChange: () => authorizer.reset(),
+    onChange: () => invalidations.note({ kind: 'credentials' }),
   });
-  const repositories = new RepositoryMemory(metadata, clock);
+  const repositories = new RepositoryMemory(metadata, clock, invalidations);
   const registries = { registryId: home, regions: ['us-east-1', 'eu-west-1'] };
   const version = { version: '1.2.3', node: '26.0.0' };
   const limited: Limited = { scopes: undefined, via: 'key' };
@@ -103,7 +106,7 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
     authorizer,
     visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
     identities,
-    policies: createPolicies({ metadata, authorizer, clock, audit, home: () => homeRegistry }),
+    policies: createPolicies({ metadata, invalidations, clock, audit, home: () => homeRegistry }),
     audit,
     ecrPassword: async () => ({ password: 'p4ss', expiresAt: clock.now() + 43_200_000 }),
     registries: () => registries,

@@ -17,12 +17,14 @@ import { createRuleSet } from '../../../src/domain/rules/rule-set.ts';
 import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import type { Event } from '../../../src/ports/events.ts';
+import type { Invalidations } from '../../../src/ports/invalidations.ts';
 import type { Upstream } from '../../../src/ports/upstream.ts';
 import { createMemoryStorage } from './memory-storage.ts';
 import type { Storage } from '../../../src/storage/file-storage.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createScriptedUpstream, type ScriptedUpstream } from '../upstreams/scripted-upstream.ts';
 import type { PullRequest } from '../../../src/cache/pull-request.ts';
+import { createTestInvalidations } from './invalidations.ts';
 
 /** A cache on in-memory storage, real SQLite, a scripted upstream and a clock turned by hand. */
 export interface CacheRig extends AsyncDisposable {
@@ -32,6 +34,7 @@ export interface CacheRig extends AsyncDisposable {
   readonly metadata: Metadata;
   readonly storage: Storage;
   readonly events: Event[];
+  readonly invalidations: Invalidations;
   readonly signal: AbortSignal;
   request(name: string): PullRequest;
   /** As a reload with these rules does; `request` goes by the first ones. */
@@ -92,6 +95,7 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
   let inForce = rules;
   const told = { emit: (event: Event) => void events.push(event) };
   const client = options.client?.({ clock, events: told }) ?? upstream;
+  const invalidations = createTestInvalidations();
   const cache = createCache(
     {
       metadata,
@@ -99,6 +103,7 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
       upstream: client,
       clock,
       events: told,
+      invalidations,
       registry: homeRegistry,
       rules: () => inForce,
       ownHosts: () => new Set(options.ownHosts),
@@ -117,16 +122,17 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
     metadata,
     storage,
     events,
+    invalidations,
     signal,
     request,
     reload: (next) => {
       inForce = createRuleSet(next);
-      cache.reset();
+      invalidations.note({ kind: 'configuration' });
     },
     setRules: (next) => {
       rules = createRuleSet(next);
       inForce = rules;
-      cache.reset();
+      invalidations.note({ kind: 'configuration' });
     },
     manifest: (name, text, method = 'GET') => {
       const reference = parseReference(text);

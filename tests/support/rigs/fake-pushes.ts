@@ -1,8 +1,10 @@
 import { buffer } from 'node:stream/consumers';
 import type { Pushes } from '../../../src/cache/push/pushes.ts';
+import type { PullRequest } from '../../../src/cache/pull-request.ts';
 import { RegistryError } from '../../../src/domain/errors.ts';
 import type { RepositoryName } from '../../../src/domain/names/repository-name.ts';
 import { digestOf } from '../samples/digest.ts';
+import type { Invalidations } from '../../../src/ports/invalidations.ts';
 
 /** Takes every push, and records what it was asked: what the front-end is tested against. */
 export interface FakePushes extends Pushes {
@@ -22,7 +24,12 @@ export interface FakePushes extends Pushes {
   committing: (repository: RepositoryName) => Promise<void> | void;
 }
 
-export function createFakePushes(): FakePushes {
+/** What it commits it notes, as the real ones do. */
+export function createFakePushes(invalidations: Pick<Invalidations, 'note'>): FakePushes {
+  const commit = async ({ registry, target: { repository } }: PullRequest): Promise<void> => {
+    await fake.committing(repository);
+    invalidations.note({ kind: 'repository', registry, repository });
+  };
   const called = (call: string): void => {
     fake.calls.push(call);
     if (fake.failure !== undefined) throw fake.failure;
@@ -65,18 +72,18 @@ export function createFakePushes(): FakePushes {
       called(`appendUpload ${range === undefined ? 'stream' : `${range.start}-${range.end}`}`);
       return { id, size: await append(id, range, body) };
     },
-    finishUpload: async ({ target, id, digest, range, body }) => {
+    finishUpload: async ({ registry, target, id, digest, range, body }) => {
       called(`finishUpload ${digest}`);
       const size = await append(id, range, body);
       fake.uploads.delete(id);
-      await fake.committing(target.repository);
+      await commit({ registry, target });
       return { digest, size };
     },
-    putBlob: async ({ target, digest, body, owner }) => {
+    putBlob: async ({ registry, target, digest, body, owner }) => {
       fake.owners.push(owner);
       const bytes = await buffer(body);
       called(`putBlob ${target.repository} ${bytes.length}`);
-      await fake.committing(target.repository);
+      await commit({ registry, target });
       return { digest, size: bytes.length };
     },
     cancelUpload: async ({ id }) => {
@@ -84,17 +91,17 @@ export function createFakePushes(): FakePushes {
       if (!fake.uploads.delete(id)) throw new RegistryError('uploadUnknown', 'no such upload');
     },
     mountSources: async ({ from }) => (from === undefined ? fake.sources : [from]),
-    mountBlob: async ({ target, from }) => {
+    mountBlob: async ({ registry, target, from }) => {
       called(`mountBlob ${from} ${target.repository}`);
       if (!fake.sources.includes(from)) return false;
-      await fake.committing(target.repository);
+      await commit({ registry, target });
       return true;
     },
-    putManifest: async ({ target, reference, tags, bytes, contentType, mayImport }) => {
+    putManifest: async ({ registry, target, reference, tags, bytes, contentType, mayImport }) => {
       called(`putManifest ${target.repository} ${bytes.length}`);
       if (fake.needsImport && !(await mayImport()))
         throw new RegistryError('manifestBlobUnknown', 'not here');
-      await fake.committing(target.repository);
+      await commit({ registry, target });
       const set = reference.kind === 'tag' ? [reference.tag] : [...tags];
       const digest = reference.kind === 'digest' ? reference.digest : digestOf(bytes);
       const mediaType = contentType ?? '';

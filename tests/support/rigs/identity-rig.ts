@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Invalidations } from '../../../src/ports/invalidations.ts';
 import type { Asker, AuditEntry, RequestFrom } from '../../../src/access/access.ts';
 import { newKeyPair, type KeyPair } from '../../../src/access/secrets/credentials.ts';
 import { createIdentifier, type OpenIdentifier } from '../../../src/access/identify/identifier.ts';
@@ -17,6 +18,7 @@ import { homeRegistry } from '../samples/home-registry.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createTestInvalidations } from './invalidations.ts';
 
 export const homeAccount = '000000000000';
 
@@ -29,6 +31,7 @@ export interface IdentityRig extends AsyncDisposable {
   readonly tokenService: TokenService;
   readonly identities: Identities;
   readonly identifier: OpenIdentifier;
+  readonly invalidations: Invalidations;
   readonly administrator: KeyPair;
   readonly author: Asker;
   /** What was told to the audit, in its order. */
@@ -56,7 +59,9 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     issuers: [],
     pause: undefined,
   };
+  const invalidations = createTestInvalidations();
   const identifier = createIdentifier({
+    invalidations,
     metadata: {
       ...metadata,
       findPrincipal: async (account, name) => {
@@ -87,7 +92,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     home: homeRegistry,
     clock,
     audit,
-    onChange: () => identifier.reset(),
+    onChange: () => invalidations.note({ kind: 'credentials' }),
   });
   const from = (address = '192.0.2.1'): RequestFrom => ({
     address,
@@ -104,6 +109,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     tokenService: createTokenService({ tokens, clock }),
     identities,
     identifier,
+    invalidations,
     get administrator() {
       return administrator;
     },

@@ -67,6 +67,7 @@ export async function servePrivately(
     settings: () => settings,
     clock,
     audit,
+    invalidations: rig.invalidations,
   });
   const identifier: Pick<Identifier, 'identify'> = { identify: (header) => callerOf(header) };
   const sealing = {

@@ -30,6 +30,7 @@ import type { FakeCache } from './fake-cache.ts';
 import { createFakeClock } from './fake-clock.ts';
 import type { FakeClock } from './fake-clock.ts';
 import { createFakePushes } from './fake-pushes.ts';
+import { createTestInvalidations } from './invalidations.ts';
 import type { FakePushes } from './fake-pushes.ts';
 import { exchange } from '../clients/http-exchange.ts';
 import type { HttpAnswer, HttpQuestion } from '../clients/http-exchange.ts';
@@ -94,7 +95,8 @@ export async function startPullServer(
   listener: 'main' | 'hub' = 'main',
 ): Promise<PullServer> {
   const cache = createFakeCache();
-  const pushes = createFakePushes();
+  const invalidations = createTestInvalidations();
+  const pushes = createFakePushes(invalidations);
   const clock = createFakeClock();
   const made = createMadeRepositories(clock);
   const served: Served[] = [];
@@ -131,7 +133,13 @@ export async function startPullServer(
       cache,
       pushes,
       metadata,
-      authorizer: createAuthorizer({ metadata, settings: () => server.settings, clock, audit }),
+      authorizer: createAuthorizer({
+        metadata,
+        settings: () => server.settings,
+        clock,
+        audit,
+        invalidations,
+      }),
       audit,
       made,
       clock,
