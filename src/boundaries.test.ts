@@ -32,8 +32,6 @@ const longFunctions: Readonly<Record<string, number>> = {
   createContentCheck: 88,
   createDeletions: 86,
   createDownloadPlaces: 72,
-  createDownloadReader: 112,
-  createDownloads: 119,
   createFacts: 113,
   createHashPool: 74,
   createIdentifier: 108,
@@ -56,7 +54,6 @@ const longFunctions: Readonly<Record<string, number>> = {
 const circles: readonly string[] = [
   'access-side.ts registry-side.ts store.ts',
   'delete-content.ts deleted-repositories.ts writes.ts',
-  'download-fetch.ts download-pump.ts download.ts',
   'metadata.ts registry-metadata.ts',
   'run-record.ts server-address.ts',
   'spool-sweep.ts spool.ts',

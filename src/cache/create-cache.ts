@@ -9,7 +9,7 @@ import type { Spool } from '../ports/spool.ts';
 import type { Uploads } from '../ports/uploads.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import type { Cache } from './cache.ts';
-import { createDownloads, type Downloads } from './download/downloads.ts';
+import { Downloads } from './download/downloads.ts';
 import { createUpstreamPace } from './download/upstream-pace.ts';
 import { createUpstreamSources } from './download/upstream-sources.ts';
 import { createExplainer, type Explain } from './explain/explain.ts';
@@ -165,7 +165,7 @@ function createPulls(given: PullingParts, limits: CacheLimits): Pulls {
   const parts = { ...given, sources, heads, refusals, tries, turns };
   const fetcher = new ManifestFetcher(parts);
   const tags = new TagResolver({ ...parts, fetcher });
-  const downloads = createDownloads({ ...parts, pace, ...limits }, limits.downloadsMax);
+  const downloads = new Downloads({ ...parts, pace, ...limits }, limits.downloadsMax);
   const blobs = new BlobPuller({ ...parts, downloads });
   const completion = new ImageCompletion({
     ...parts,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { addSpan, contiguousUntil, parseRange } from './byte-range.ts';
+import { formatContentRange, parseRange } from './byte-range.ts';
 import type { ByteSpan } from './byte-source.ts';
 
 const ranges: readonly (readonly [
@@ -73,54 +73,8 @@ test('a range from N > 0 on is never the whole', () => {
   );
 });
 
-const spanLists = fc.array(
-  fc.tuple(fc.nat(60), fc.nat(12)).map(([start, length]) => ({ start, end: start + length })),
-  { maxLength: 12 },
-);
-
-function positions(spans: readonly ByteSpan[]): Set<number> {
-  return new Set(
-    spans.flatMap(({ start, end }) =>
-      Array.from({ length: end - start + 1 }, (_, at) => start + at),
-    ),
-  );
-}
-
-function build(spans: readonly ByteSpan[]): readonly ByteSpan[] {
-  return spans.reduce<readonly ByteSpan[]>(addSpan, []);
-}
-
-test('added spans hold the same positions, sorted, none touching another', () => {
-  fc.assert(
-    fc.property(spanLists, (spans) => {
-      const built = build(spans);
-      assert.deepEqual(positions(built), new Set([...positions(spans)].toSorted((a, b) => a - b)));
-      for (const [index, span] of built.entries()) {
-        const next = built[index + 1];
-        assert.ok(next === undefined || next.start > span.end + 1);
-      }
-    }),
-  );
-});
-
-test('bytes read contiguous up to the first that is missing', () => {
-  fc.assert(
-    fc.property(spanLists, fc.nat(80), (spans, position) => {
-      const there = positions(spans);
-      let expected = position;
-      while (there.has(expected)) expected += 1;
-      assert.equal(contiguousUntil(build(spans), position), expected);
-    }),
-  );
-});
-
-test('touching spans merge', () => {
-  assert.deepEqual(
-    build([
-      { start: 0, end: 4 },
-      { start: 10, end: 14 },
-      { start: 5, end: 9 },
-    ]),
-    [{ start: 0, end: 14 }],
-  );
+test('a written Content-Range', () => {
+  assert.equal(formatContentRange({ start: 3, end: 9 }, 10), 'bytes 3-9/10');
+  assert.equal(formatContentRange({ start: 3, end: 9 }, undefined), 'bytes 3-9/*');
+  assert.equal(formatContentRange(undefined, 10), 'bytes */10');
 });

@@ -39,24 +39,3 @@ export function formatContentRange(span: ByteSpan | undefined, total: number | u
   const part = span === undefined ? '*' : `${span.start}-${span.end}`;
   return `bytes ${part}/${total ?? '*'}`;
 }
-
-/** How many bytes. */
-export function spanLength(span: ByteSpan): number {
-  return span.end - span.start + 1;
-}
-
-/** Adds to a sorted list of disjoint spans, none touching another; answers such a list. */
-export function addSpan(spans: readonly ByteSpan[], added: ByteSpan): readonly ByteSpan[] {
-  const before = spans.filter(({ end }) => end + 1 < added.start);
-  const after = spans.filter(({ start }) => start > added.end + 1);
-  const touched = spans.slice(before.length, spans.length - after.length);
-  const start = Math.min(added.start, touched[0]?.start ?? added.start);
-  const end = Math.max(added.end, touched.at(-1)?.end ?? added.end);
-  return [...before, { start, end }, ...after];
-}
-
-/** The first position from `position` on that is not in the list: bytes up to it, exclusive, read without a gap. */
-export function contiguousUntil(spans: readonly ByteSpan[], position: number): number {
-  const holder = spans.find(({ start, end }) => start <= position && position <= end);
-  return holder === undefined ? position : holder.end + 1;
-}

@@ -27,8 +27,8 @@ export interface SpoolFile extends AsyncDisposable {
   readonly size: number | undefined;
   /** Sorted, disjoint, never touching: what has arrived and can be read back. Live view. */
   readonly arrived: readonly ByteSpan[];
-  /** Sets the whole size; changing a known size throws away what has arrived. */
-  expect(size: number): Promise<void>;
+  /** Sets the whole size, or forgets it; changing a known size throws away what has arrived. */
+  expect(size: number | undefined): Promise<void>;
   /** Writes at a position; resolves when the bytes can be read back by anyone. ENOSPC passes through as the system error. Journals every 64 MiB or 5 s by itself. */
   write(position: number, chunks: readonly Uint8Array[]): Promise<void>;
   /** Bytes that have arrived at `position`, at most `into.length`; never waits; 0 only where nothing has arrived there. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { contiguousUntil } from '../../src/domain/byte-range.ts';
+import { contiguousUntil } from '../../src/domain/byte-spans.ts';
 import type { ByteSpan } from '../../src/domain/byte-source.ts';
 import type { SpoolFile } from '../../src/ports/spool.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';

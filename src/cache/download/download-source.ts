@@ -1,4 +1,4 @@
-import type { ByteReader, ByteSource, ByteSpan } from '../../domain/byte-source.ts';
+import type { Arrival, ByteReader, ByteSource, ByteSpan } from '../../domain/byte-source.ts';
 import type { Download } from './download.ts';
 import { createOverflowReader } from './pass-through.ts';
 
@@ -11,119 +11,136 @@ export function downloadSource(download: Download): ByteSource {
     get size() {
       return download.size;
     },
-    open: (span, signal) => Promise.resolve(createDownloadReader(download, span, signal)),
+    open: (span, signal) => Promise.resolve(new DownloadReader(download, span, signal)),
   };
 }
 
-function createDownloadReader(
-  download: Download,
-  span: ByteSpan | undefined,
-  signal: AbortSignal,
-): ByteReader {
-  const start = span?.start ?? 0;
-  const generation = download.generation;
-  let position = start;
-  let successor: ByteReader | undefined;
-  let open = true;
-  download.attach(1);
+class DownloadReader implements ByteReader {
+  readonly arrival: Arrival = {
+    isHere: () => this.#isHere(),
+    wait: () => this.#waitUntilHere(),
+  };
+  readonly #download: Download;
+  readonly #span: ByteSpan | undefined;
+  readonly #signal: AbortSignal;
+  readonly #start: number;
+  /** Of the file, when the first byte was read. */
+  #generation: number;
+  readonly #attached: Disposable;
+  #position: number;
+  #open = true;
+  /** The reader that goes on where the download can't: of the stored blob, or of upstream itself when the disk filled up. */
+  #successor: ByteReader | undefined;
 
-  const end = (): number | undefined => (span === undefined ? download.size : span.end + 1);
-  const isWhole = (): boolean =>
-    span === undefined ||
-    (span.start === 0 && download.size !== undefined && span.end + 1 >= download.size);
-  const verified = (): boolean =>
-    download.state === 'verified' || download.state === 'stored' || download.state === 'kept';
-
-  /** One past the last byte that may go out now. */
-  function limit(): number {
-    const last = end() ?? position + download.availableFrom(position);
-    if (!isWhole() || verified()) return last;
-    return Math.max(start, last - heldBackBytes);
+  constructor(download: Download, span: ByteSpan | undefined, signal: AbortSignal) {
+    this.#download = download;
+    this.#span = span;
+    this.#signal = signal;
+    this.#start = span?.start ?? 0;
+    this.#position = this.#start;
+    this.#generation = download.file.generation;
+    this.#attached = download.attach();
   }
 
-  /** The reader that goes on where this download can't: the stored blob, or upstream itself when the disk filled up. */
-  async function succeed(): Promise<ByteReader | undefined> {
-    const { blobs } = download.parts;
-    const last = end();
-    if (download.state === 'stored' && last !== undefined && position < last) {
-      const reader = await blobs.open(download.request.digest, { start: position, end: last - 1 });
+  async read(into: Uint8Array): Promise<number> {
+    const download = this.#download;
+    for (;;) {
+      await this.#waitUntilHere();
+      if (this.#successor !== undefined) return this.#successor.read(into);
+      const { changes } = download.file;
+      this.#signal.throwIfAborted();
+      if (download.state === 'failed') throw download.error;
+      if (this.#isBroken()) throw new Error('the bytes sent so far were found wrong');
+      if (this.#isAtEnd()) return 0;
+      const bytes = Math.min(into.length, this.#readable());
+      const got = await download.file.read(into.subarray(0, bytes), this.#position);
+      this.#position += got;
+      if (got > 0) return got;
+      await this.#waitForChange(changes);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#attached[Symbol.dispose]();
+    await this.#successor?.[Symbol.asyncDispose]();
+  }
+
+  #isHere(): boolean {
+    if (this.#successor !== undefined) return this.#successor.arrival?.isHere() ?? true;
+    return this.#isBroken() || this.#isAtEnd() || this.#readable() > 0;
+  }
+
+  async #waitUntilHere(): Promise<void> {
+    for (;;) {
+      const { changes } = this.#download.file;
+      if (this.#isHere()) return;
+      this.#successor ??= await this.#succeed();
+      if (this.#successor !== undefined) await this.#successor.arrival?.wait();
+      else await this.#waitForChange(changes);
+    }
+  }
+
+  /** What changed since `changes` was read wakes nobody any more. */
+  async #waitForChange(changes: number): Promise<void> {
+    const { file } = this.#download;
+    if (file.changes === changes) await file.waitAt(this.#position, this.#signal);
+  }
+
+  async #succeed(): Promise<ByteReader | undefined> {
+    const { parts, request, state } = this.#download;
+    const position = this.#position;
+    const last = this.#end;
+    if (state === 'stored' && last !== undefined && position < last) {
+      const span = { start: position, end: last - 1 };
+      const reader = await parts.blobs.open(request.digest, span);
       if (reader === undefined) throw new Error('the blob was removed while it went out');
       return reader;
     }
-    if (download.state === 'overflow') {
-      return createOverflowReader(download, { position, end: span?.end, whole: isWhole() }, signal);
-    }
-    return undefined;
+    if (state !== 'overflow') return undefined;
+    const rest = { position, end: this.#span?.end, whole: this.#isWhole };
+    return createOverflowReader(this.#download, rest, this.#signal);
   }
 
-  const isBroken = (): boolean =>
-    signal.aborted ||
-    download.state === 'failed' ||
-    (download.generation !== generation && position > start);
-  const isAtEnd = (): boolean => {
-    const last = end();
-    return last !== undefined && position >= last && (!isWhole() || verified());
-  };
-  /** Bytes of the download's own file that may go out. */
-  const readable = (): number =>
-    download.state === 'stored' || download.state === 'overflow'
-      ? 0
-      : Math.min(limit() - position, download.availableFrom(position));
-
-  function isHere(): boolean {
-    if (successor !== undefined) return successor.arrival?.isHere() ?? true;
-    return isBroken() || isAtEnd() || readable() > 0;
+  /** One past the last byte; `undefined` while that is not known. */
+  get #end(): number | undefined {
+    return this.#span === undefined ? this.#download.size : this.#span.end + 1;
   }
 
-  async function waitUntilHere(): Promise<void> {
-    for (;;) {
-      const { changes } = download;
-      if (isHere()) return;
-      successor ??= await succeed();
-      if (successor !== undefined) await successor.arrival?.wait();
-      // What changed since the look above wakes nobody any more.
-      else if (download.changes === changes) await waitForMore();
-    }
+  get #isWhole(): boolean {
+    const { size } = this.#download;
+    if (this.#span === undefined) return true;
+    return this.#start === 0 && size !== undefined && this.#span.end + 1 >= size;
   }
 
-  async function read(into: Uint8Array): Promise<number> {
-    for (;;) {
-      await waitUntilHere();
-      if (successor !== undefined) return successor.read(into);
-      const { changes } = download;
-      signal.throwIfAborted();
-      if (download.state === 'failed') throw download.error;
-      if (isBroken()) throw new Error('the bytes sent so far were found wrong');
-      if (isAtEnd()) return 0;
-      const got = await download.readArrived(
-        into.subarray(0, Math.min(into.length, readable())),
-        position,
-      );
-      position += got;
-      if (got > 0) return got;
-      // What changed since the look above wakes nobody any more.
-      if (download.changes === changes) await waitForMore();
-    }
+  get #isVerified(): boolean {
+    const { state } = this.#download;
+    return state === 'verified' || state === 'stored' || state === 'kept';
   }
 
-  async function waitForMore(): Promise<void> {
-    const entry = { position };
-    download.waiting.add(entry);
-    try {
-      await download.changed(signal);
-    } finally {
-      download.waiting.delete(entry);
-    }
+  #isBroken(): boolean {
+    const { file, state } = this.#download;
+    if (this.#signal.aborted || state === 'failed') return true;
+    // Who has sent nothing yet has sent nothing wrong.
+    if (this.#position === this.#start) this.#generation = file.generation;
+    return this.#generation !== file.generation;
   }
 
-  return {
-    read,
-    arrival: { isHere, wait: waitUntilHere },
-    [Symbol.asyncDispose]: async () => {
-      if (!open) return;
-      open = false;
-      download.attach(-1);
-      await successor?.[Symbol.asyncDispose]();
-    },
-  };
+  #isAtEnd(): boolean {
+    const last = this.#end;
+    if (last === undefined || this.#position < last) return false;
+    return !this.#isWhole || this.#isVerified;
+  }
+
+  /** Bytes of the download's own file that may go out now. */
+  #readable(): number {
+    const { file, state } = this.#download;
+    if (state === 'stored' || state === 'overflow') return 0;
+    const available = file.availableFrom(this.#position);
+    const last = this.#end ?? this.#position + available;
+    const limit =
+      this.#isWhole && !this.#isVerified ? Math.max(this.#start, last - heldBackBytes) : last;
+    return Math.min(limit - this.#position, available);
+  }
 }

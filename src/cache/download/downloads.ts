@@ -1,8 +1,9 @@
+import { waitUnder } from '../../coordination/waiting.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import { createDownloadPlaces } from './download-places.ts';
-import { Download, NoSpace, type DownloadParts, type DownloadRequest } from './download.ts';
-import { waitUnder } from '../../coordination/waiting.ts';
+import { NoSpace } from './arriving-file.ts';
+import { createDownloadPlaces, type DownloadPlaces } from './download-places.ts';
+import { Download, type DownloadParts, type DownloadRequest } from './download.ts';
 
 const unreadMost = 16;
 /** A fill that no client reads and that brings less than this in that time gives its place to others. */
@@ -32,57 +33,94 @@ export function unreadMax({ maxConnections }: PullRule): number {
 }
 
 /** All downloads under way: one per owner and digest (ARCHITECTURE.md, "Downloads"). */
-export interface Downloads extends AsyncDisposable {
+export class Downloads implements AsyncDisposable {
+  readonly #parts: DownloadParts;
+  readonly #places: DownloadPlaces;
+  readonly #running = new Map<string, Download>();
+  #ended = false;
+
+  /** So many of one upstream run at once. */
+  constructor(parts: DownloadParts, downloadsMax: number) {
+    this.#parts = parts;
+    this.#places = createDownloadPlaces(parts, downloadsMax, (upstream) => {
+      const left = this.#unreadOf(upstream).find((one) => this.#isLeft(one));
+      left?.pause(new DownloadPaused('paused: a client waits for its place', true));
+    });
+  }
+
+  get count(): number {
+    return this.#running.size;
+  }
+
+  /** The running one, whether upstream has answered it or not. */
+  find(owner: string, digest: string): Download | undefined {
+    return this.#running.get(`${owner} ${digest}`);
+  }
+
   /**
    * The running download of (`owner`, digest), or a new one, once upstream has answered it; `joined` says whether it ran
-   * already. Throws the upstream's failure, `NoSpace`, or `unavailable` when `downloadsMax` of the upstream stay busy for 10 s.
+   * already. Throws the upstream's failure, `NoSpace`, or `unavailable` when all places of the upstream stay taken for 10 s.
    * With `background` nobody waits for the bytes: clients' downloads go first, and it waits for its place.
    */
-  join(
+  async join(
     request: DownloadRequest,
     signal: AbortSignal,
-    background?: boolean,
-  ): Promise<{ readonly download: Download; readonly joined: boolean }>;
-  /** The running one, whether upstream has answered it or not. */
-  find(owner: string, digest: string): Download | undefined;
-  /** Ends those that no client reads and whose rule is not in force any more. */
-  pauseUnread(inForce: (rule: PullRule) => boolean): void;
-  readonly count: number;
-}
+    background = false,
+  ): Promise<{ readonly download: Download; readonly joined: boolean }> {
+    for (;;) {
+      if (this.#ended) throw shuttingDown();
+      const running = this.find(request.owner, request.digest);
+      if (running?.state === 'overflow') throw new NoSpace();
+      if (running !== undefined && isEnding(running)) {
+        await waitUnder(running.closed, signal);
+        continue;
+      }
+      const download = running ?? (await this.#start(request, signal, background));
+      if (download === undefined) continue;
+      using _attached = background ? undefined : download.attach();
+      if (!background) this.#pauseSurplus(request.rule);
+      await waitUnder(download.started, signal);
+      return { download, joined: running !== undefined };
+    }
+  }
 
-export function createDownloads(parts: DownloadParts, downloadsMax: number): Downloads {
-  const running = new Map<string, Download>();
-  const places = createDownloadPlaces(parts, downloadsMax, (upstream) => {
-    const [left] = unreadOf(upstream).filter(isLeft);
-    left?.pause(new DownloadPaused('paused: a client waits for its place', true));
-  });
-  let ended = false;
-
-  function start(key: string, request: DownloadRequest, place: Disposable): Download {
-    const download = new Download(request, parts);
-    running.set(key, download);
-    parts.events.emit({
+  /** `undefined` where another one began it, or all ended, while a place was waited for. */
+  async #start(
+    request: DownloadRequest,
+    signal: AbortSignal,
+    background: boolean,
+  ): Promise<Download | undefined> {
+    const key = `${request.owner} ${request.digest}`;
+    const upstream = upstreamOf(request.rule);
+    const place = await this.#places.take(upstream, background, signal);
+    if (this.#ended || this.#running.has(key)) {
+      place[Symbol.dispose]();
+      return undefined;
+    }
+    const download = new Download(request, this.#parts);
+    this.#running.set(key, download);
+    this.#parts.events.emit({
       type: 'downloadStarted',
       rule: request.rule.prefix,
       digest: request.digest,
-      upstream: upstreamOf(request),
+      upstream,
     });
-    const watch = watchPace(download);
+    const watch = this.#watchPace(download);
     void download.closed.then(() => {
       watch[Symbol.dispose]();
-      if (running.get(key) === download) running.delete(key);
+      this.#running.delete(key);
       place[Symbol.dispose]();
     });
     return download;
   }
 
   /** An upstream that drips would hold a fill's place for ever. */
-  function watchPace(download: Download): Disposable {
+  #watchPace(download: Download): Disposable {
     let before = 0;
     const again = (): Disposable =>
-      parts.clock.after(slowMs, () => {
-        if (!isRunning(download)) return;
-        const arrived = download.arrivedBytes;
+      this.#parts.clock.after(slowMs, () => {
+        if (!download.isRunning) return;
+        const { arrivedBytes: arrived } = download.file;
         const came = arrived < before ? arrived : arrived - before;
         before = arrived;
         if (download.readers === 0 && came < slowBytes)
@@ -93,92 +131,51 @@ export function createDownloads(parts: DownloadParts, downloadsMax: number): Dow
     return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
   }
 
-  const unreadOf = (upstream: string): readonly Download[] =>
-    [...running.values()].filter(
-      (one) => one.readers === 0 && isRunning(one) && upstreamOf(one.request) === upstream,
-    );
-
-  const isLeft = ({ leftAt }: Download): boolean => leftAt <= parts.clock.elapsed() - leftMs;
-
   /** A client's download begins: the oldest that nobody reads make room for it. Their partials are kept. */
-  function pauseSurplus({ rule }: DownloadRequest, upstream: string): void {
-    const unread = unreadOf(upstream);
+  #pauseSurplus(rule: PullRule): void {
+    const unread = this.#unreadOf(upstreamOf(rule));
     const max = unreadMax(rule);
-    for (const download of unread.filter(isLeft).slice(0, Math.max(0, unread.length - max)))
+    const surplus = Math.max(0, unread.length - max);
+    for (const download of unread.filter((one) => this.#isLeft(one)).slice(0, surplus))
       download.pause(new DownloadPaused(`paused: more than ${max} downloads have no client`, true));
   }
 
-  async function join(
-    request: DownloadRequest,
-    signal: AbortSignal,
-    background = false,
-  ): ReturnType<Downloads['join']> {
-    const key = `${request.owner} ${request.digest}`;
-    const upstream = upstreamOf(request);
-    for (;;) {
-      if (ended)
-        throw new RegistryError('unavailable', 'the server is shutting down', {
-          retryAfterMs: 1000,
-        });
-      let download = running.get(key);
-      if (download?.state === 'overflow') throw new NoSpace();
-      if (download?.state === 'failed' || isPausing(download)) {
-        await waitUnder(download.closed, signal);
-        continue;
-      }
-      const joined = download !== undefined;
-      if (download === undefined) {
-        const place = await places.take(upstream, background, signal);
-        if (ended || running.has(key)) {
-          place[Symbol.dispose]();
-          continue;
-        }
-        download = start(key, request, place);
-      }
-      if (!background) {
-        download.attach(1);
-        pauseSurplus(request, upstream);
-      }
-      try {
-        await waitUnder(download.started, signal);
-        return { download, joined };
-      } finally {
-        if (!background) download.attach(-1);
-      }
+  /** Ends those that no client reads and whose rule is not in force any more. */
+  pauseUnread(inForce: (rule: PullRule) => boolean): void {
+    for (const download of this.#running.values()) {
+      if (download.readers === 0 && download.isRunning && !inForce(download.request.rule))
+        download.pause(new DownloadPaused('paused: its rule is not in force any more'));
     }
   }
 
-  return {
-    join,
-    find: (owner, digest) => running.get(`${owner} ${digest}`),
-    pauseUnread: (inForce) => {
-      for (const download of running.values()) {
-        if (download.readers === 0 && isRunning(download) && !inForce(download.request.rule))
-          download.pause(new DownloadPaused('paused: its rule is not in force any more'));
-      }
-    },
-    get count() {
-      return running.size;
-    },
-    [Symbol.asyncDispose]: async () => {
-      ended = true;
-      const all = [...running.values()];
-      for (const download of all)
-        if (download.state === 'running') download.pause(new Error('the server is shutting down'));
-      await Promise.all(all.map((download) => download.closed));
-    },
-  };
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    const all = [...this.#running.values()];
+    for (const download of all)
+      if (download.state === 'running') download.pause(new Error('the server is shutting down'));
+    await Promise.all(all.map((download) => download.closed));
+  }
+
+  #unreadOf(upstream: string): readonly Download[] {
+    return [...this.#running.values()].filter(
+      (one) => one.readers === 0 && one.isRunning && upstreamOf(one.request.rule) === upstream,
+    );
+  }
+
+  #isLeft({ leftAt }: Download): boolean {
+    return leftAt <= this.#parts.clock.elapsed() - leftMs;
+  }
 }
 
-function upstreamOf({ rule }: DownloadRequest): string {
+function upstreamOf(rule: PullRule): string {
   return rule.urls[0]?.host ?? '';
 }
 
-function isRunning(download: Download): boolean {
-  return download.state === 'running' && !download.signal.aborted;
+/** It failed, or is about to end: nobody should follow it. */
+function isEnding(download: Download): boolean {
+  return download.state === 'failed' || (download.state === 'running' && !download.isRunning);
 }
 
-/** Told to end, and not there yet: nobody should follow it. */
-function isPausing(download: Download | undefined): download is Download {
-  return download?.state === 'running' && download.signal.aborted;
+function shuttingDown(): RegistryError {
+  return new RegistryError('unavailable', 'the server is shutting down', { retryAfterMs: 1000 });
 }

@@ -4,8 +4,7 @@ import { algorithmOf, hexOf, type Digest } from '../../domain/names/digest.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { BlobBody, Upstream } from '../../ports/upstream.ts';
-import type { Download } from './download.ts';
-import { wrongDigest } from './download.ts';
+import { type Download, wrongDigest } from './download.ts';
 import { askInTurn } from './upstream-sources.ts';
 
 const prefixBlockBytes = 1024 * 1024;
@@ -67,7 +66,7 @@ async function hashPrefix(
   const block = Buffer.allocUnsafe(prefixBlockBytes);
   for (let position = 0; position < end;) {
     signal.throwIfAborted();
-    const bytes = await download.readArrived(
+    const bytes = await download.file.read(
       block.subarray(0, Math.min(block.length, end - position)),
       position,
     );

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import type { ByteSpan } from '../../domain/byte-source.ts';
-import { bytesOf, createPiecePlan } from './piece-plan.ts';
+import { bytesIn } from '../../domain/byte-spans.ts';
+import { PiecePlan } from './piece-plan.ts';
 
 /** A blob that came in part: spans that are sorted and never touch. */
 const partial = fc
@@ -24,11 +25,11 @@ suite('the pieces of a blob', () => {
   test('cover what is missing, each byte once, none larger than asked', () => {
     fc.assert(
       fc.property(partial, ({ size, arrived, pieceBytes, waiting }) => {
-        const plan = createPiecePlan();
+        const plan = new PiecePlan();
         const pieces: ByteSpan[] = [];
         for (;;) {
           const left = plan.unclaimed(arrived, size);
-          assert.equal(left, size - bytesOf(arrived) - bytesOf(pieces));
+          assert.equal(left, size - bytesIn(arrived) - bytesIn(pieces));
           const piece = plan.claim(arrived, size, pieceBytes, waiting);
           if (piece === undefined) break;
           assert.ok(piece.end - piece.start < pieceBytes);
@@ -47,7 +48,7 @@ suite('the pieces of a blob', () => {
   });
 
   test('come first from where a reader waits', () => {
-    const plan = createPiecePlan();
+    const plan = new PiecePlan();
     assert.deepEqual(plan.claim([], 1000, 100, [650, 300]), { start: 300, end: 399 });
     assert.deepEqual(plan.claim([], 1000, 100, [650, 300]), { start: 400, end: 499 });
     assert.deepEqual(plan.claim([], 1000, 100, [650]), { start: 650, end: 749 });
@@ -55,7 +56,7 @@ suite('the pieces of a blob', () => {
   });
 
   test('that were given back are asked for again', () => {
-    const plan = createPiecePlan();
+    const plan = new PiecePlan();
     const piece = plan.claim([], 100, 100, [])!;
     assert.equal(plan.claim([], 100, 100, []), undefined);
     plan.release(piece);

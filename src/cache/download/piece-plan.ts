@@ -1,70 +1,51 @@
 import type { ByteSpan } from '../../domain/byte-source.ts';
+import { addSpan, bytesIn, missingIn } from '../../domain/byte-spans.ts';
 
-/** Which bytes are being fetched by whom, and which should come next. Pure bookkeeping; one plan a download. */
-export interface PiecePlan {
+/** Which missing bytes of a blob are being fetched, and which should come next. One plan a download. */
+export class PiecePlan {
+  readonly #claimed = new Set<ByteSpan>();
+
   /** Claims the next missing bytes, `pieceBytes` at most, first where a reader waits; `undefined` when all is here or claimed. */
   claim(
     arrived: readonly ByteSpan[],
     size: number,
     pieceBytes: number,
-    waiting: Iterable<number>,
-  ): ByteSpan | undefined;
-  /** Claims the first missing stretch whole, whatever its length: for an upstream without ranges or a small blob. */
-  claimRest(arrived: readonly ByteSpan[], size: number): ByteSpan | undefined;
-  /** Bytes that are neither here nor claimed. */
-  unclaimed(arrived: readonly ByteSpan[], size: number): number;
-  /** Ends a claim, fetched or not. */
-  release(span: ByteSpan): void;
-}
-
-export function createPiecePlan(): PiecePlan {
-  const claimed = new Set<ByteSpan>();
-
-  function missingFrom(
-    arrived: readonly ByteSpan[],
-    from: number,
-    size: number,
+    waiting: readonly number[],
   ): ByteSpan | undefined {
-    const taken = [...arrived, ...claimed].toSorted((a, b) => a.start - b.start);
-    let start = from;
-    for (const span of taken) {
-      if (span.end < start) continue;
-      if (span.start > start) return { start, end: Math.min(span.start, size) - 1 };
-      start = span.end + 1;
+    const missing = this.#missing(arrived, size);
+    for (const position of waiting.toSorted((a, b) => a - b)) {
+      const gap = missing.find(({ end }) => end >= position);
+      if (gap === undefined) continue;
+      return this.#take({ start: Math.max(gap.start, position), end: gap.end }, pieceBytes);
     }
-    return start < size ? { start, end: size - 1 } : undefined;
+    return this.#take(missing[0], pieceBytes);
   }
 
-  function take(gap: ByteSpan | undefined, bytesMax: number): ByteSpan | undefined {
+  /** Claims the first missing stretch whole, whatever its length: for an upstream without ranges or a small blob. */
+  claimRest(arrived: readonly ByteSpan[], size: number): ByteSpan | undefined {
+    return this.#take(this.#missing(arrived, size)[0], Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Bytes that are neither here nor claimed. */
+  unclaimed(arrived: readonly ByteSpan[], size: number): number {
+    return bytesIn(this.#missing(arrived, size));
+  }
+
+  /** Ends a claim, fetched or not. */
+  release(span: ByteSpan): void {
+    this.#claimed.delete(span);
+  }
+
+  #missing(arrived: readonly ByteSpan[], size: number): readonly ByteSpan[] {
+    const taken = [...arrived];
+    for (const span of this.#claimed) addSpan(taken, span);
+    return missingIn(taken, { start: 0, end: size - 1 });
+  }
+
+  #take(gap: ByteSpan | undefined, bytesMax: number): ByteSpan | undefined {
     if (gap === undefined) return undefined;
     const span = { start: gap.start, end: Math.min(gap.end, gap.start + bytesMax - 1) };
-    claimed.add(span);
+    this.#claimed.add(span);
     return span;
   }
-
-  return {
-    claim: (arrived, size, pieceBytes, waiting) => {
-      for (const position of [...waiting].toSorted((a, b) => a - b)) {
-        const gap = missingFrom(arrived, position, size);
-        if (gap !== undefined) return take(gap, pieceBytes);
-      }
-      return take(missingFrom(arrived, 0, size), pieceBytes);
-    },
-    claimRest: (arrived, size) => take(missingFrom(arrived, 0, size), Number.MAX_SAFE_INTEGER),
-    unclaimed: (arrived, size) => {
-      let bytes = 0;
-      for (let gap = missingFrom(arrived, 0, size); gap !== undefined;) {
-        bytes += gap.end - gap.start + 1;
-        gap = missingFrom(arrived, gap.end + 1, size);
-      }
-      return bytes;
-    },
-    release: (span) => void claimed.delete(span),
-  };
-}
-
-export function bytesOf(spans: readonly ByteSpan[]): number {
-  let bytes = 0;
-  for (const span of spans) bytes += span.end - span.start + 1;
-  return bytes;
 }

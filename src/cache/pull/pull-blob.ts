@@ -5,9 +5,8 @@ import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { BlobClaim } from '../../metadata/contract/metadata.ts';
 import type { BlobAnswer, BlobRequest } from '../cache.ts';
-import { attachWhileRunning } from '../download/attached-download.ts';
+import { NoSpace } from '../download/arriving-file.ts';
 import { downloadSource } from '../download/download-source.ts';
-import { NoSpace } from '../download/download.ts';
 import type { Download, DownloadRequest } from '../download/download.ts';
 import type { Downloads } from '../download/downloads.ts';
 import { type FirstByte, isProof, liftsStop } from '../download/first-byte.ts';
@@ -90,7 +89,7 @@ export class BlobPuller {
       }
     }
     const { download } = await this.#join(request, found, signal, background);
-    if (!background) await attachWhileRunning(download, signal);
+    if (!background) await download.attachWhileRunning(signal);
     await waitUnder(download.closed, signal);
     // One that could not be stored served those who read it, and is not here.
     if (download.state !== 'stored') throw download.error ?? new NoSpace();

@@ -54,6 +54,73 @@ suite('wrong bytes rest their URL for the digest in the repository that gave the
   });
 });
 
+/** `evil` gives so many wrong bytes of the blob, claims so many of the whole, and breaks off; `app` has it. */
+async function leavePartial(rig: CacheRig, bytes: number, total: number): Promise<void> {
+  for (const path of ['evil', 'app']) rig.upstream.putBlob(path, fresh);
+  const openBlob = rig.upstream.openBlob.bind(rig.upstream);
+  rig.upstream.openBlob = async (target, ...rest) => {
+    const body = await openBlob(target, ...rest);
+    if (target.repository !== 'evil') return body;
+    const chunks = (async function* () {
+      if (body.start < bytes) yield new Uint8Array(bytes - body.start);
+      throw failure('network');
+    })();
+    return { ...body, total, chunks, [Symbol.asyncDispose]: () => body[Symbol.asyncDispose]() };
+  };
+  await assert.rejects(pullInTime(rig, 'up/evil'));
+}
+
+/** Time goes on meanwhile: between its attempts a download waits. */
+async function pullInTime(rig: CacheRig, name: string): Promise<Buffer> {
+  let ended = false;
+  const pulled = pull(rig, name, digestOf(fresh)).finally(() => (ended = true));
+  pulled.catch(() => undefined);
+  await until(() => {
+    rig.clock.advance(50);
+    return ended && rig.cache.downloads.count === 0;
+  });
+  return await pulled;
+}
+
+suite(
+  'a partial that another repository left is taken up, and nobody pays for what was wrong',
+  () => {
+    for (const [what, bytes, total, connectionsPerBlob] of [
+      ['wrong bytes', 2000, fresh.length, 1],
+      ['wrong bytes, where pieces are fetched side by side', 2000, fresh.length, 4],
+      ['wrong bytes of a blob that is said to be shorter', 500, 1000, 1],
+      ['wrong bytes of a blob that is said to be shorter, in pieces', 500, 1000, 4],
+      ['wrong bytes of a blob that is said to be longer', 2000, 9000, 1],
+      ['all bytes that there are said to be', 1000, 1000, 1],
+    ] as const) {
+      test(what, async () => {
+        await using rig = await createCacheRig({ limits: { connectionsPerBlob } });
+        await leavePartial(rig, bytes, total);
+        assertBytes(await pullInTime(rig, 'up/app'), fresh);
+      });
+    }
+
+    test('wrong bytes, where upstream says no length', async () => {
+      await using rig = await createCacheRig({ limits: { connectionsPerBlob: 1 } });
+      await leavePartial(rig, 500, 1000);
+      const openBlob = rig.upstream.openBlob.bind(rig.upstream);
+      rig.upstream.openBlob = async (target, digest, _options, signal) => ({
+        ...(await openBlob(target, digest, {}, signal)),
+        total: undefined,
+      });
+      assertBytes(await pullInTime(rig, 'up/app'), fresh);
+    });
+
+    test('a stored manifest knows the size better than the partial', async () => {
+      await using rig = await createCacheRig({ limits: { connectionsPerBlob: 1 } });
+      rig.upstream.putManifest('app', imageOf(fresh), mediaTypes.ociManifest, 'v1');
+      await rig.manifest('up/app', 'v1');
+      await leavePartial(rig, 500, 1000);
+      assertBytes(await pullInTime(rig, 'up/app'), fresh);
+    });
+  },
+);
+
 suite('a stop is lifted by what a page in the place of a no cannot be', () => {
   /** `held` and its image were pulled; then upstream denied the repository. */
   async function openStopped(): Promise<CacheRig> {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseDigest } from '../../domain/names/digest.ts';
 import { formatJournal, parseJournal } from './journal.ts';
-import { enterSpan } from './spans.ts';
+import { addSpan } from '../../domain/byte-spans.ts';
 import type { ByteSpan } from '../../domain/byte-source.ts';
 
 const digest = parseDigest(`sha256:${'0a'.repeat(32)}`)!;
@@ -31,7 +31,7 @@ test('a journal that was written is read back', () => {
       fc.nat(),
       (owner, added, sized, updatedAt) => {
         const spans: ByteSpan[] = [];
-        for (const one of added) enterSpan(spans, one);
+        for (const one of added) addSpan(spans, one);
         const size = sized ? 2e6 : undefined;
         const journal = { digest, owner, size, spans, updatedAt };
         assert.deepEqual(parseJournal(formatJournal(journal)), journal);

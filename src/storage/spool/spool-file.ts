@@ -1,5 +1,13 @@
-import { contiguousUntil, spanLength } from '../../domain/byte-range.ts';
 import type { ByteSpan } from '../../domain/byte-source.ts';
+import {
+  addSpan,
+  bytesIn,
+  clipSpans,
+  contiguousUntil,
+  missingIn,
+  overlap,
+  spanLength,
+} from '../../domain/byte-spans.ts';
 import { algorithmOf, hexOf } from '../../domain/names/digest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -12,7 +20,6 @@ import type { HashPool } from '../hash/hash-pool.ts';
 import { readJournal, writeJournal } from './journal.ts';
 import { OpenFile } from '../disk/open-file.ts';
 import { removeFile } from '../disk/small-file.ts';
-import { bytesIn, clipSpans, enterSpan, missingIn, overlap } from './spans.ts';
 import { createSpoolHash } from '../hash/spool-hash.ts';
 import type { SpoolHash } from '../hash/spool-hash.ts';
 import { createInOrder } from '../../coordination/in-order.ts';
@@ -131,11 +138,11 @@ export class SpoolFileOnDisk implements SpoolFile {
     return this.#size;
   }
 
-  async expect(size: number): Promise<void> {
+  async expect(size: number | undefined): Promise<void> {
     this.#mustBe('open');
     if (this.#size === size) return;
     const last = this.arrived.at(-1)?.end ?? -1;
-    if (this.#size !== undefined || last >= size) await this.reset();
+    if (this.#size !== undefined || (size !== undefined && last >= size)) await this.reset();
     this.#size = size;
     this.#dirty = this.arrived.length > 0;
   }
@@ -176,7 +183,7 @@ export class SpoolFileOnDisk implements SpoolFile {
 
   #enter(span: ByteSpan): void {
     const { clock, journalEveryBytes, journalEveryMs } = this.#context;
-    enterSpan(this.arrived, span);
+    addSpan(this.arrived, span);
     this.#dirty = true;
     this.#unjournalledBytes += spanLength(span);
     if (this.#closing !== undefined) return;

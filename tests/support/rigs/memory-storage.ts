@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { contiguousUntil } from '../../../src/domain/byte-range.ts';
+import { addSpan, contiguousUntil, missingIn } from '../../../src/domain/byte-spans.ts';
 import type { ByteReader, ByteSpan } from '../../../src/domain/byte-source.ts';
 import { algorithmOf, hexOf } from '../../../src/domain/names/digest.ts';
 import type { Digest } from '../../../src/domain/names/digest.ts';
@@ -8,7 +8,6 @@ import type { Clock } from '../../../src/ports/clock.ts';
 import type { Spool, SpoolFile, VerifiedFile } from '../../../src/ports/spool.ts';
 import type { Storage } from '../../../src/storage/file-storage.ts';
 import { byteLengthOf, bytesBetween } from '../../../src/storage/disk/buffers.ts';
-import { enterSpan, missingIn } from '../../../src/storage/spool/spans.ts';
 import { systemClock } from '../../../src/coordination/system-clock.ts';
 import { createMemoryShelf } from './upload-memory.ts';
 import { createUploads } from '../../../src/storage/uploads/uploads.ts';
@@ -132,10 +131,11 @@ class SpoolFileInMemory implements SpoolFile {
     return this.#size;
   }
 
-  async expect(size: number): Promise<void> {
+  async expect(size: number | undefined): Promise<void> {
     this.#mustBe('open');
     if (this.#size === size) return;
-    if (this.#size !== undefined || (this.arrived.at(-1)?.end ?? -1) >= size) await this.reset();
+    const last = this.arrived.at(-1)?.end ?? -1;
+    if (this.#size !== undefined || (size !== undefined && last >= size)) await this.reset();
     this.#size = size;
   }
 
@@ -160,7 +160,7 @@ class SpoolFileInMemory implements SpoolFile {
         at += part.byteLength;
       }
     }
-    enterSpan(this.arrived, { start: position, end });
+    addSpan(this.arrived, { start: position, end });
   }
 
   async read(into: Uint8Array, position: number): Promise<number> {

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { ByteSpan } from '../../domain/byte-source.ts';
-import { bytesBetween } from '../disk/buffers.ts';
-import { bytesIn, clipSpans, enterSpan, missingIn } from './spans.ts';
+import type { ByteSpan } from './byte-source.ts';
+import { addSpan, bytesIn, clipSpans, contiguousUntil, missingIn } from './byte-spans.ts';
 
 const span = fc
   .tuple(fc.nat(60), fc.nat(20))
@@ -15,11 +14,16 @@ function positions(spans: readonly ByteSpan[]): Set<number> {
   return all;
 }
 
+function listOf(added: readonly ByteSpan[]): ByteSpan[] {
+  const spans: ByteSpan[] = [];
+  for (const one of added) addSpan(spans, one);
+  return spans;
+}
+
 test('entered spans stay sorted, disjoint, never touching, and hold what was entered', () => {
   fc.assert(
     fc.property(fc.array(span), (added) => {
-      const spans: ByteSpan[] = [];
-      for (const one of added) enterSpan(spans, one);
+      const spans = listOf(added);
       assert.deepEqual(positions(spans), new Set([...positions(added)].sort((a, b) => a - b)));
       assert.equal(bytesIn(spans), positions(added).size);
       for (const [i, { start }] of spans.entries()) {
@@ -32,8 +36,7 @@ test('entered spans stay sorted, disjoint, never touching, and hold what was ent
 test('what is missing is what was wanted and has not been entered', () => {
   fc.assert(
     fc.property(fc.array(span), span, (added, wanted) => {
-      const spans: ByteSpan[] = [];
-      for (const one of added) enterSpan(spans, one);
+      const spans = listOf(added);
       const missing = missingIn(spans, wanted);
       assert.deepEqual(positions(missing), positions([wanted]).difference(positions(spans)));
     }),
@@ -54,18 +57,24 @@ test('clipped spans end below the length', () => {
   assert.deepEqual(clipSpans(spans, 100), spans);
 });
 
-test('a cut through buffers gives the bytes between, and copies none', () => {
+test('bytes read contiguous up to the first that is missing', () => {
   fc.assert(
-    fc.property(
-      fc.array(fc.uint8Array({ maxLength: 9 })),
-      fc.nat(40),
-      fc.nat(40),
-      (buffers, a, b) => {
-        const whole = Buffer.concat(buffers);
-        const parts = bytesBetween(buffers, a, b);
-        assert.deepEqual(Buffer.concat(parts), whole.subarray(a, b));
-        assert.ok(parts.every((part) => buffers.some((buffer) => buffer.buffer === part.buffer)));
-      },
-    ),
+    fc.property(fc.array(span), fc.nat(80), (added, position) => {
+      const there = positions(added);
+      let expected = position;
+      while (there.has(expected)) expected += 1;
+      assert.equal(contiguousUntil(listOf(added), position), expected);
+    }),
+  );
+});
+
+test('touching spans merge', () => {
+  assert.deepEqual(
+    listOf([
+      { start: 0, end: 4 },
+      { start: 10, end: 14 },
+      { start: 5, end: 9 },
+    ]),
+    [{ start: 0, end: 14 }],
   );
 });
