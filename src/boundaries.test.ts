@@ -39,8 +39,6 @@ const longFunctions: Readonly<Record<string, number>> = {
   createLogOutput: 96,
   createManifestPush: 89,
   createPullRecorder: 106,
-  createRequestBody: 87,
-  createTokenSource: 76,
   createUploadBudget: 74,
   createWriter: 94,
   imagesNewestFirst: 87,

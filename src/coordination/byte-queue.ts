@@ -74,13 +74,12 @@ export class ByteQueue {
   }
 
   /** The next bytes; `undefined` at the regular end. One read at a time. Throws what `fail` was given. */
-  async read(): Promise<Uint8Array | undefined> {
+  read(): Promise<Uint8Array | undefined> {
     const chunk = this.take();
-    if (chunk !== undefined) return chunk;
-    if (this.#end === 'regular') return undefined;
-    if (this.#end !== undefined) throw this.#end.error;
+    if (chunk !== undefined || this.#end === 'regular') return Promise.resolve(chunk);
+    if (this.#end !== undefined) return Promise.reject(this.#end.error);
     this.#reader ??= Promise.withResolvers();
-    return await this.#reader.promise;
+    return this.#reader.promise;
   }
 
   #takeReader(): PromiseWithResolvers<Uint8Array | undefined> | undefined {

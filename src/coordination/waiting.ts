@@ -14,16 +14,17 @@ export function waitUnder<T>(promise: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
-/** The promise's value, or `undefined` when the time is over first; the promise itself goes on. */
+/** The promise's value, or `undefined` when the time is over first; the promise itself goes on. Throws the signal's reason. */
 export async function waitWithin<T>(
   promise: Promise<T>,
   ms: number,
   clock: Clock,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<T | undefined> {
   const { promise: over, resolve: end } = Promise.withResolvers<undefined>();
   using _timer = clock.after(Math.max(0, ms), () => end(undefined));
-  return await waitUnder(Promise.race([promise, over]), signal);
+  const first = Promise.race([promise, over]);
+  return await (signal === undefined ? first : waitUnder(first, signal));
 }
 
 function reasonOf(signal: AbortSignal): Error {

@@ -9,8 +9,7 @@ import { crossSiteReason } from './cross-site.ts';
 import { isLoopbackAddress } from './loopback.ts';
 import { Progress } from './progress.ts';
 import type { Incoming, Reply, Served } from './reply.ts';
-import { createRequestBody, hasBody } from './bodies/request-body.ts';
-import type { RequestBody } from './bodies/request-body.ts';
+import { hasBody, RequestBody } from './bodies/request-body.ts';
 import type { WholeBodies } from './bodies/whole-bodies.ts';
 
 /** A body that is read whole is gathered in blocks of this size: its chunks, which a client may send byte by byte, cost more than they hold. */
@@ -138,7 +137,7 @@ export class Exchange implements Incoming {
   }
 
   get body(): RequestBody {
-    this.#body ??= createRequestBody(this.request, {
+    this.#body ??= new RequestBody(this.request, {
       wanted: () => this.#askForBody(),
       waiting: () => this.progress.begin(this.#owner.now()),
       taken: (bytes) => this.progress.end(this.#owner.now(), bytes),

@@ -122,6 +122,19 @@ suite('referrers are as fresh as a tag, and what is not known is no list', () =>
     assert.equal(await look(rig, subject), 'hit 2');
   });
 
+  test('`refresh` of one image ends, and doubts each list of the repository that is known', async () => {
+    await using rig = await createCacheRig();
+    const subjects = [putSubject(rig), putReferrer(rig, putSubject(rig)).digest, putSubject(rig)];
+    for (const subject of subjects)
+      rig.upstream.referrers.set(subject, [putReferrer(rig, subject)]);
+    for (const subject of subjects) await look(rig, subject);
+    await rig.cache.refresh('up/app:v1', rig.signal);
+    assert.deepEqual(
+      [await look(rig, subjects[0]!), await look(rig, subjects[1]!)],
+      ['hit 1', 'miss 1'],
+    );
+  });
+
   test('a digest that we hold ourselves is described as we hold it', async () => {
     await using rig = await createCacheRig();
     const subject = putSubject(rig);

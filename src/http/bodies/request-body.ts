@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { ByteQueue } from '../../coordination/byte-queue.ts';
 import type { ByteStream } from '../../domain/byte-source.ts';
 
 /** So much may wait for a consumer that is slower than its client; beyond it the socket is not read. */
@@ -15,102 +16,88 @@ export interface BodyEvents {
   readonly left: () => Error;
 }
 
-/** The body of one request; iterated at most once. */
-export interface RequestBody extends ByteStream {
-  /** Takes what is left off the connection and tells its chunks' lengths; whoever still reads gets nothing more. */
-  discard(onBytes?: (bytes: number) => void): void;
-}
-
 /** True where the headers announce a body of at least one byte, or one of unknown length. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-/** Reads by `data` events, which hand on Node's chunks as they are; `read()` would join and copy what waits. */
-export function createRequestBody(request: IncomingMessage, events: BodyEvents): RequestBody {
-  const chunks: Buffer[] = [];
-  let waitingBytes = 0;
-  let state: 'new' | 'open' | 'ended' | 'left' | 'stopped' = 'new';
-  let waiting: PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined;
-
-  const settle = (): PromiseWithResolvers<IteratorResult<Uint8Array>> | undefined => {
-    const settled = waiting;
-    waiting = undefined;
-    return settled;
-  };
-  const onData = (chunk: Buffer): void => {
-    const reader = settle();
-    if (reader !== undefined) {
-      events.taken(chunk.length);
-      reader.resolve({ done: false, value: chunk });
-      return;
-    }
-    chunks.push(chunk);
-    waitingBytes += chunk.length;
-    if (waitingBytes >= waitingBytesMax) request.pause();
-  };
-  const close = (how: 'ended' | 'left'): void => {
-    if (state !== 'open') return;
-    state = how;
-    const reader = settle();
-    if (reader === undefined) return;
-    events.taken(0);
-    if (how === 'ended') reader.resolve({ done: true, value: undefined });
-    else reader.reject(events.left());
-  };
-  const onEnd = (): void => close('ended');
-  const onClose = (): void => close('left');
-  const start = (): void => {
-    state = 'open';
-    events.wanted();
-    if (!hasBody(request) || request.readableEnded) return onEnd();
-    if (request.destroyed) return onClose();
-    request.on('end', onEnd).on('close', onClose).on('error', onClose).on('data', onData);
-    request.resume();
-  };
-  const stop = (): void => {
-    request.off('data', onData).pause();
-    chunks.length = 0;
-    state = 'stopped';
-    const reader = settle();
-    if (reader === undefined) return;
-    events.taken(0);
-    reader.reject(events.left());
+/**
+ * The body of one request; iterated at most once. Read by `data` events, which hand on Node's chunks as they are: `read()` would
+ * join and copy what waits.
+ */
+export class RequestBody implements ByteStream {
+  readonly givesChunksAway = true;
+  readonly #request: IncomingMessage;
+  readonly #events: BodyEvents;
+  readonly #queue: ByteQueue;
+  #state: 'new' | 'open' | 'stopped' = 'new';
+  readonly #push = (chunk: Buffer): void => this.#queue.push(chunk);
+  readonly #end = (): void => this.#queue.end();
+  readonly #leave = (): void => {
+    if (!this.#queue.hasEnded) this.#queue.fail(this.#events.left());
   };
 
-  const next = async (): Promise<IteratorResult<Uint8Array>> => {
-    if (state === 'new') start();
-    const chunk = chunks.shift();
-    if (chunk !== undefined) {
-      waitingBytes -= chunk.length;
-      events.taken(chunk.length);
-      if (chunks.length === 0) request.resume();
-      return { done: false, value: chunk };
+  constructor(request: IncomingMessage, events: BodyEvents) {
+    this.#request = request;
+    this.#events = events;
+    this.#queue = new ByteQueue({
+      bytesMax: waitingBytesMax,
+      resumeBytes: 0,
+      pause: () => request.pause(),
+      resume: () => request.resume(),
+    });
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    if (this.#state !== 'new') throw new Error('a request body is read only once');
+    return {
+      next: () => this.#next(),
+      return: async () => {
+        if (this.#state !== 'new') this.#stop();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  /** Takes what is left off the connection and tells its chunks' lengths; whoever still reads gets nothing more. */
+  discard(onBytes?: (bytes: number) => void): void {
+    this.#stop();
+    // Without a listener Node throws what comes after a connection that broke.
+    this.#request.on('error', () => undefined);
+    if (onBytes !== undefined) this.#request.on('data', (chunk: Buffer) => onBytes(chunk.length));
+    this.#request.resume();
+  }
+
+  async #next(): Promise<IteratorResult<Uint8Array>> {
+    if (this.#state === 'new') this.#start();
+    if (this.#state === 'stopped') return { done: true, value: undefined };
+    const read = this.#queue.read();
+    const { isAwaited } = this.#queue;
+    if (isAwaited) this.#events.waiting();
+    let chunk: Uint8Array | undefined;
+    try {
+      chunk = await read;
+    } finally {
+      if (isAwaited || chunk !== undefined) this.#events.taken(chunk?.length ?? 0);
     }
-    if (state === 'left') throw events.left();
-    if (state !== 'open') return { done: true, value: undefined };
-    waiting ??= Promise.withResolvers();
-    events.waiting();
-    return await waiting.promise;
-  };
-  return {
-    givesChunksAway: true,
-    [Symbol.asyncIterator]: () => {
-      if (state !== 'new') throw new Error('a request body is read only once');
-      return {
-        next,
-        return: async () => {
-          if (state === 'open') stop();
-          return { done: true, value: undefined };
-        },
-      };
-    },
-    discard: (onBytes) => {
-      if (state === 'new' || state === 'open') stop();
-      // Without a listener Node throws what comes after a connection that broke.
-      request.on('error', () => undefined);
-      if (onBytes !== undefined) request.on('data', (chunk: Buffer) => onBytes(chunk.length));
-      request.resume();
-    },
-  };
+    return chunk === undefined ? { done: true, value: chunk } : { done: false, value: chunk };
+  }
+
+  #start(): void {
+    const request = this.#request;
+    this.#state = 'open';
+    this.#events.wanted();
+    if (!hasBody(request) || request.readableEnded) return this.#end();
+    if (request.destroyed) return this.#leave();
+    request.on('end', this.#end).on('close', this.#leave).on('error', this.#leave);
+    request.on('data', this.#push).resume();
+  }
+
+  #stop(): void {
+    if (this.#state === 'stopped' || this.#queue.hasEnded) return;
+    this.#state = 'stopped';
+    this.#request.off('data', this.#push).pause();
+    this.#queue.clear();
+    this.#leave();
+  }
 }

@@ -220,3 +220,32 @@ test('uploads of an earlier process count for their repository, and are given up
   equal(await uploads.size(mine, ids[0]!), 7);
   equal((await uploads.list()).length, 2);
 });
+
+suite('an upload that another request has', () => {
+  test('is waited for 10 s, and then unavailable, with the time to try again', async () => {
+    const { uploads, clock } = open({});
+    const id = await begin(uploads, {});
+    await using file = await uploads.take(mine, id, signal);
+    const unavailable = { name: 'RegistryError', code: 'unavailable', retryAfterMs: 1000 };
+    const refused = rejects(uploads.take(mine, id, signal), unavailable);
+    clock.advance(9999);
+    const second = uploads.take(mine, id, signal);
+    clock.advance(1);
+    await refused;
+    await file?.[Symbol.asyncDispose]();
+    await using next = await second;
+    equal(next?.id, id);
+  });
+
+  test('is not there for who waits, once it is cancelled or discarded', async () => {
+    const { uploads } = open({});
+    for (const isCancelled of [true, false]) {
+      const id = await begin(uploads, {});
+      await using file = await uploads.take(mine, id, signal);
+      const waiting = uploads.take(mine, id, signal);
+      await (isCancelled ? uploads.cancel(mine, id) : file?.discard());
+      equal(await waiting, undefined);
+      equal(await uploads.take(mine, id, signal), undefined);
+    }
+  });
+});

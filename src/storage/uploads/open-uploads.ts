@@ -1,13 +1,12 @@
+import { Turns } from '../../coordination/turns.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { UploadPlace } from '../../ports/uploads.ts';
 import type { UploadData, UploadRecord } from './upload-data.ts';
-import type { UploadTurn } from './upload-turn.ts';
 
 export interface Upload {
   readonly record: UploadRecord;
   readonly data: UploadData;
-  readonly turn: UploadTurn;
   /** Whose it is; `undefined` of one that an earlier process began. */
   readonly owner: string | undefined;
   /** Monotonic ms of the last request; `undefined` for one that this process has not seen used. */
@@ -33,12 +32,15 @@ export interface FullBound {
   counts(upload: Upload): boolean;
 }
 
-/** The uploads that are there, counted by what bounds them. */
+/** The uploads that are there, counted by what bounds them. One request at a time has an upload, in the order of their coming. */
 export interface OpenUploads {
   readonly all: ReadonlyMap<string, Upload>;
   enter(upload: Upload): void;
-  /** Also of one that has left. */
+  /** Whoever waits for it is told that it is gone. Idempotent. */
   leave(upload: Upload): void;
+  /** Resolves when it is the caller's turn; `undefined` once the upload is gone. Throws `unavailable` when the wait is too long. */
+  take(upload: Upload, signal: AbortSignal): Promise<Disposable | undefined>;
+  isTaken(upload: Upload): boolean;
   /** The bound that one more would go beyond, the narrowest first. */
   full(place: UploadPlace, placeKey: string, owner: string | undefined): FullBound | undefined;
 }
@@ -48,8 +50,13 @@ const emptyKeptMs = 5 * 60_000;
 const idleKeptMs = 60 * 60_000;
 /** Uploads end, or are forgotten, meanwhile. */
 const retryAfterMs = 60_000;
+/** How long a request waits for an upload that another one has. */
+const turnWaitMs = 10_000;
+const turnRetryAfterMs = 1000;
 
-export function createOpenUploads(bounds: UploadBounds): OpenUploads {
+export function createOpenUploads(bounds: UploadBounds, clock: Clock): OpenUploads {
+  const turns = new Turns(clock, { atOnce: 1, patience: { ms: turnWaitMs, late: takenTooLong } });
+  const gone = new Error('The upload is gone');
   const all = new Map<string, Upload>();
   const inPlace = new Map<string, number>();
   const ofOwner = new Map<string, number>();
@@ -71,7 +78,14 @@ export function createOpenUploads(bounds: UploadBounds): OpenUploads {
       all.delete(upload.record.id);
       count(inPlace, upload.record.placeKey, -1);
       count(ofOwner, upload.owner, -1);
+      turns.refuse(upload.record.id, gone);
     },
+    take: (upload, signal) =>
+      turns.take(upload.record.id, signal).catch((error: unknown) => {
+        if (error === gone) return undefined;
+        throw error;
+      }),
+    isTaken: (upload) => turns.running(upload.record.id) > 0,
     full: ({ repository }, placeKey, owner) => {
       if (owner !== undefined && (ofOwner.get(owner) ?? 0) >= bounds.owner) {
         const error = tooMany('principal', bounds.owner, 'of yours');
@@ -85,6 +99,11 @@ export function createOpenUploads(bounds: UploadBounds): OpenUploads {
       return { error: tooMany('server', bounds.server, 'on this server'), counts: () => true };
     },
   };
+}
+
+function takenTooLong(): RegistryError {
+  const message = 'Another request has had this upload for 10 seconds; try again when it is done';
+  return new RegistryError('unavailable', message, { retryAfterMs: turnRetryAfterMs });
 }
 
 function tooMany(bound: string, most: number, where: string): RegistryError {
@@ -103,7 +122,7 @@ export function findForgotten(
     | undefined;
   for (const upload of open.all.values()) {
     const { touchedAt, empty = false } = upload;
-    if (touchedAt === undefined || upload.turn.taken || !bound.counts(upload)) continue;
+    if (touchedAt === undefined || open.isTaken(upload) || !bound.counts(upload)) continue;
     const idleMs = clock.elapsed() - touchedAt;
     if (idleMs < (empty ? emptyKeptMs : idleKeptMs)) continue;
     const isBetter = found === undefined || (empty === found.empty ? idleMs > found.idleMs : empty);

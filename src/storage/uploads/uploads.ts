@@ -9,7 +9,6 @@ import { placeKeyOf } from './upload-data.ts';
 import type { UploadRecord, UploadShelf } from './upload-data.ts';
 import { UploadHolder } from './upload-holder.ts';
 import type { HeldUpload } from './upload-holder.ts';
-import { createUploadTurn } from './upload-turn.ts';
 
 const boundsByDefault: UploadBounds = { server: 10_000, repository: 1000, owner: 5000 };
 const keptMs = 24 * 60 * 60 * 1000;
@@ -23,12 +22,11 @@ export interface UploadsContext {
 /** Uploads over a shelf: who may have which, how many there are, and when they go. */
 export function createUploads(context: UploadsContext, shelf: UploadShelf): Uploads {
   const { clock } = context;
-  const open = createOpenUploads({ ...boundsByDefault, ...context.bounds });
+  const open = createOpenUploads({ ...boundsByDefault, ...context.bounds }, clock);
   let sweeping: Promise<void> | undefined;
   const uploadOf = (record: UploadRecord, owner: string | undefined): Upload => ({
     record,
     data: shelf.of(record),
-    turn: createUploadTurn(clock),
     owner,
     touchedAt: undefined,
     empty: undefined,
@@ -69,8 +67,8 @@ export function createUploads(context: UploadsContext, shelf: UploadShelf): Uplo
     },
     take: async (place, id, signal) => {
       const upload = find(place, id);
-      if (upload === undefined || !(await upload.turn.take(signal))) return undefined;
-      return hold(context, open, upload);
+      const turn = upload && (await open.take(upload, signal));
+      return turn && hold(context, open, upload, turn);
     },
     size: async (place, id) => find(place, id)?.data.size(),
     cancel: async (place, id) => {
@@ -97,7 +95,6 @@ async function remove(
   upload: Upload,
 ): Promise<void> {
   open.leave(upload);
-  upload.turn.end();
   try {
     await upload.data.remove();
   } catch (error) {
@@ -111,18 +108,20 @@ async function hold(
   context: UploadsContext,
   open: OpenUploads,
   upload: Upload,
+  turn: Disposable,
 ): Promise<UploadFile | undefined> {
-  const { record, data, turn } = upload;
+  const { record, data } = upload;
   const { id } = record;
   let size: number | undefined;
   try {
     size = await data.open();
   } catch (error) {
-    turn.release();
+    turn[Symbol.dispose]();
     throw error;
   }
   const there = open.all.get(id) === upload;
   if (size === undefined || !there) {
+    turn[Symbol.dispose]();
     await data.close();
     // Opening may have made the file of a cancelled upload anew.
     await remove(context, open, upload);
@@ -136,12 +135,8 @@ async function hold(
       return open.all.get(id) !== upload;
     },
     adopt: (move) => {
-      const done = (): void => {
-        open.leave(upload);
-        turn.end();
-      };
       upload.adopting = move()
-        .then(done)
+        .then(() => open.leave(upload))
         .finally(() => (upload.adopting = undefined));
       return upload.adopting;
     },
@@ -150,7 +145,7 @@ async function hold(
       upload.holder = undefined;
       upload.touchedAt = context.clock.elapsed();
       upload.empty = holder.size === 0;
-      turn.release();
+      turn[Symbol.dispose]();
     },
   };
   upload.holder = cancel;
@@ -178,7 +173,7 @@ async function sweep(
   const { clock } = context;
   for (const upload of open.all.values()) {
     if (upload.touchedAt === undefined) await lookAt(upload, clock);
-    if (upload.turn.taken || clock.elapsed() - (upload.touchedAt ?? 0) <= keptMs) continue;
+    if (open.isTaken(upload) || clock.elapsed() - (upload.touchedAt ?? 0) <= keptMs) continue;
     await remove(context, open, upload);
   }
   await shelf.removeLitter(open.all);

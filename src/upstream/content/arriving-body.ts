@@ -1,3 +1,4 @@
+import { ByteQueue } from '../../coordination/byte-queue.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** A body as it arrives. One reader; memory is bounded by pausing the connection. */
@@ -11,15 +12,16 @@ export interface ArrivingBody {
 /** The side that the connection writes to. */
 export interface BodyFeed {
   readonly body: ArrivingBody;
-  /** True: enough is waiting to be read, pause. */
-  push(chunk: Uint8Array): boolean;
+  push(chunk: Uint8Array): void;
   end(): void;
   fail(error: unknown): void;
 }
 
 export interface BodyFlow {
+  /** Called when enough is waiting to be read. */
+  readonly pause: () => void;
   /** Called when a paused connection may go on. */
-  resume(): void;
+  readonly resume: () => void;
   /** Called once when the reader gives up. */
   destroy(): void;
   /** Called once when nothing arrived for `idleMs` while the reader waited; answers what to throw. */
@@ -29,69 +31,45 @@ export interface BodyFlow {
 const waitingBytesMax = 256 * 1024;
 
 export function createBodyFeed(clock: Clock, idleMs: number, flow: BodyFlow): BodyFeed {
-  const queue: Uint8Array[] = [];
-  let queuedBytes = 0;
-  let paused = false;
-  let end: { readonly error: unknown } | 'regular' | undefined;
-  let waiting: PromiseWithResolvers<Uint8Array | undefined> | undefined;
+  const resumeBytes = waitingBytesMax / 2;
+  const queue = new ByteQueue({ ...flow, bytesMax: waitingBytesMax, resumeBytes });
   let idleTimer: Disposable | undefined;
   let idleSince = 0;
 
   const watch = (ms: number): void => {
     idleTimer ??= clock.after(ms, () => {
       idleTimer = undefined;
-      if (waiting === undefined || end !== undefined) return;
+      if (!queue.isAwaited) return;
       const leftMs = idleMs - (clock.elapsed() - idleSince);
       if (leftMs > 0) watch(leftMs);
-      else finish({ error: flow.idle() });
+      else queue.fail(flow.idle());
     });
   };
-  const finish = (how: { readonly error: unknown } | 'regular'): void => {
-    if (end !== undefined) return;
-    end = how;
+  const fail = (error: unknown): void => {
     idleTimer?.[Symbol.dispose]();
-    if (how === 'regular') waiting?.resolve(undefined);
-    else waiting?.reject(how.error);
-    waiting = undefined;
+    queue.fail(error);
   };
 
   return {
-    push(chunk) {
-      if (end !== undefined) return false;
-      if (waiting !== undefined) {
-        waiting.resolve(chunk);
-        waiting = undefined;
-        return false;
-      }
-      queue.push(chunk);
-      queuedBytes += chunk.length;
-      paused = queuedBytes >= waitingBytesMax;
-      return paused;
+    push: (chunk) => queue.push(chunk),
+    end() {
+      idleTimer?.[Symbol.dispose]();
+      queue.end();
     },
-    end: () => finish('regular'),
-    fail: (error) => finish({ error }),
+    fail,
     body: {
-      async read() {
-        const chunk = queue.shift();
-        if (chunk !== undefined) {
-          queuedBytes -= chunk.length;
-          if (paused && queuedBytes < waitingBytesMax / 2) {
-            paused = false;
-            flow.resume();
-          }
-          return chunk;
+      read() {
+        const read = queue.read();
+        if (queue.isAwaited) {
+          idleSince = clock.elapsed();
+          watch(idleMs);
         }
-        if (end === 'regular') return undefined;
-        if (end !== undefined) throw end.error;
-        waiting = Promise.withResolvers();
-        idleSince = clock.elapsed();
-        watch(idleMs);
-        return waiting.promise;
+        return read;
       },
       destroy() {
-        queue.length = 0;
-        if (end !== undefined) return;
-        finish({ error: new Error('the body was given up') });
+        queue.clear();
+        if (queue.hasEnded) return;
+        fail(new Error('the body was given up'));
         flow.destroy();
       },
     },

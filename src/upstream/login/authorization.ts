@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { atMost } from '../../coordination/memory-bound.ts';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
 import type { Credential, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -76,14 +76,14 @@ export function createAuthorization(parts: AuthorizationParts): Authorization {
     maxSize: learntCharactersMax,
     sizeCalculation: (scheme, key) => 256 + key.length + charactersOf(scheme),
   });
-  const refusals = new LRUCache<string, number>(atMost(learntMax));
-  const renewals = new LRUCache<string, number>(atMost(learntMax));
+  const refusals = new TimedMemory<true>(clock, { entriesMax: learntMax });
+  const renewals = new TimedMemory<true>(clock, { entriesMax: learntMax });
   const memory: Memory = { schemes, refusals, renewals };
 
   return {
     async send(hop, repository, own, signal) {
       const asker = askerOf(hop, repository, own);
-      if ((refusals.get(asker.key) ?? 0) > clock.elapsed()) throw refusedAlready(hop);
+      if (refusals.get(asker.key) === true) throw refusedAlready(hop);
       const known = schemes.get(asker.key) ?? schemes.get(asker.originKey);
       const brought = known && (await bring(parts, memory, asker, known, signal));
       const answer = await deliver(parts.wire, hop, brought, signal);
@@ -102,10 +102,10 @@ export function createAuthorization(parts: AuthorizationParts): Authorization {
 
 interface Memory {
   readonly schemes: LRUCache<string, Scheme>;
-  /** When what is refused may be asked for again. */
-  readonly refusals: LRUCache<string, number>;
-  /** When a token that 403 refuses is renewed again, where a new one was refused too. */
-  readonly renewals: LRUCache<string, number>;
+  /** What is refused, and not asked for again meanwhile. */
+  readonly refusals: TimedMemory<true>;
+  /** Where a new token was refused by 403 like the one before: it is not renewed again meanwhile. */
+  readonly renewals: TimedMemory<true>;
 }
 
 async function bring(
@@ -154,8 +154,7 @@ async function convince(
     discard(answer, clock);
     answer = await deliver(wire, asker.hop, granted, signal);
     last = granted;
-    if (renews && answer.status === 403)
-      memory.renewals.set(asker.key, clock.elapsed() + refusalMs);
+    if (renews && answer.status === 403) memory.renewals.set(asker.key, true, refusalMs);
     if (answer.status !== 401) {
       learn(memory, asker, granted.scheme);
       return answer;
@@ -170,14 +169,13 @@ async function convince(
  * offers. A 403 is a no for good, unless it refuses a token that had been good.
  */
 function waysOn(
-  { asker, memory, parts, tried }: Refused,
+  { asker, memory, tried }: Refused,
   answer: Answer,
   last: Grant | undefined,
 ): readonly Scheme[] {
   const withdrawn = last?.token !== undefined && last.wasGood ? [last.scheme] : [];
   if (answer.status === 403) {
-    const mayRenew = (memory.renewals.get(asker.key) ?? 0) <= parts.clock.elapsed();
-    return mayRenew ? withdrawn : [];
+    return memory.renewals.get(asker.key) === true ? [] : withdrawn;
   }
   const { repository, credential } = asker;
   const header = answer.headers['www-authenticate'];
@@ -260,7 +258,7 @@ function learn({ schemes }: Memory, asker: Asker, scheme: Scheme): void {
 }
 
 function refuse(
-  { clock, events }: AuthorizationParts,
+  { events }: AuthorizationParts,
   { refusals }: Memory,
   asker: Asker,
   granted: Grant | undefined,
@@ -268,8 +266,7 @@ function refuse(
   if (asker.credential !== undefined)
     events.emit({ type: 'authFailed', upstream: asker.hop.origin.url.host });
   // Behind a redirect the way itself may be what is refused, as with a signature that ran out.
-  if (asker.own && granted?.token?.accepted !== true)
-    refusals.set(asker.key, clock.elapsed() + refusalMs);
+  if (asker.own && granted?.token?.accepted !== true) refusals.set(asker.key, true, refusalMs);
 }
 
 function askerOf(hop: Hop, repository: string, own: boolean): Asker {

@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
+import { type Flight, Flights } from '../../coordination/flights.ts';
 import { atMost } from '../../coordination/memory-bound.ts';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import { createSharedFlights } from '../shared-flight.ts';
 import type { IssuedToken } from './token-answer.ts';
 import {
   fetchByGet,
@@ -14,7 +15,6 @@ import {
 
 export interface Token {
   readonly value: string;
-  readonly expiresAt: number;
   /** True once an answer other than 401 and 403 came for it. */
   accepted: boolean;
 }
@@ -22,28 +22,16 @@ export interface Token {
 export interface TokenSource {
   /** A kept token where it lives and is not `refused`; else one request for any number of callers. Throws `UpstreamFailure`. */
   get(request: TokenRequest, refused: Token | undefined, signal: AbortSignal): Promise<Token>;
+  /** What is on its way meanwhile is not kept. */
   reset(): void;
 }
 
-const tokensMax = 10_000;
+const loginsMax = 10_000;
 /** A token may have 48 KiB; most have one or two. */
 const tokenBytesMax = 16 * 1024 * 1024;
-const tokenMemory = {
-  maxSize: tokenBytesMax,
-  sizeCalculation: ({ value }: Token, key: string): number => 256 + key.length + value.length,
-};
 /** Refusals keep what the service said. */
-const refusalMemory = {
-  maxSize: tokenBytesMax,
-  sizeCalculation: ({ failure }: Refusal, key: string): number =>
-    2048 + key.length + 2 * failure.message.length,
-};
+const refusalBytesMax = 16 * 1024 * 1024;
 const refusalMs = 30_000;
-
-interface Refusal {
-  readonly failure: UpstreamFailure;
-  readonly until: number;
-}
 
 /**
  * Tokens by (origin, realm, service, scope, credential), kept until they expire; a refusal is kept 30 s. A credential refused
@@ -51,57 +39,52 @@ interface Refusal {
  */
 export function createTokenSource(parts: TokenParts): TokenSource {
   const { clock } = parts;
-  const flights = createSharedFlights<Token>();
-  let kept = new LRUCache<string, Token>(tokenMemory);
-  let goodLogins = new LRUCache<string, true>(atMost(tokensMax));
-  let refusals = new LRUCache<string, Refusal>(refusalMemory);
-  let withoutPost = new LRUCache<string, true>(atMost(tokensMax));
-
-  const refusedNow = (key: string): Refusal | undefined => {
-    const refusal = refusals.get(key);
-    return refusal !== undefined && refusal.until > clock.elapsed() ? refusal : undefined;
-  };
+  const flights = new Flights<Token>(clock);
+  const kept = new TimedMemory<Token>(clock, {
+    bytesMax: tokenBytesMax,
+    bytesOf: ({ value }, key) => 256 + key.length + value.length,
+  });
+  const refusals = new TimedMemory<UpstreamFailure>(clock, {
+    bytesMax: refusalBytesMax,
+    bytesOf: ({ message }, key) => 2048 + key.length + 2 * message.length,
+  });
+  const goodLogins = new LRUCache<string, true>(atMost(loginsMax));
+  const withoutPost = new LRUCache<string, true>(atMost(loginsMax));
 
   const exchange = async (
     login: string,
     request: TokenRequest,
-    signal: AbortSignal,
+    flight: Flight,
   ): Promise<IssuedToken> => {
-    const lacksPost = withoutPost;
-    if (isIdentityToken(request.credential) && !lacksPost.has(login)) {
-      const answer = await fetchByPost(parts, request, signal);
-      if ('issued' in answer) return answer.issued;
-      const issued = await fetchByGetAfter(answer.refused, parts, request, signal);
-      lacksPost.set(login, true);
-      return issued;
-    }
-    return await fetchByGet(parts, request, signal);
+    const { signal } = flight;
+    if (!isIdentityToken(request.credential) || withoutPost.has(login))
+      return await fetchByGet(parts, request, signal);
+    const answer = await fetchByPost(parts, request, signal);
+    if ('issued' in answer) return answer.issued;
+    const issued = await fetchByGetAfter(answer.refused, parts, request, signal);
+    if (!flight.forgotten) withoutPost.set(login, true);
+    return issued;
   };
 
-  const fetchInto = async (
-    { login, token: key }: Keys,
-    request: TokenRequest,
-    signal: AbortSignal,
-  ): Promise<Token> => {
-    const [tokens, refused, good] = [kept, refusals, goodLogins];
+  const refuse = ({ login, token: key }: Keys, request: TokenRequest, error: unknown): void => {
+    if (!(error instanceof UpstreamFailure) || error.reason !== 'tokenRefused') return;
+    const isLogin = error.status === 401 && request.credential !== undefined;
+    const subject = isLogin && !goodLogins.has(login) ? login : key;
+    if (isLogin) goodLogins.delete(login);
+    refusals.set(subject, error, refusalMs);
+  };
+
+  const fetchToken = async (keys: Keys, request: TokenRequest, flight: Flight): Promise<Token> => {
     try {
-      const issued = await exchange(login, request, signal);
-      const token = {
-        value: issued.value,
-        expiresAt: clock.elapsed() + issued.usableMs,
-        accepted: false,
-      };
-      tokens.set(key, token);
-      good.set(login, true);
+      const { value, usableMs } = await exchange(keys.login, request, flight);
+      const token = { value, accepted: false };
+      if (flight.forgotten) return token;
+      kept.set(keys.token, token, usableMs);
+      goodLogins.set(keys.login, true);
       return token;
     } catch (error) {
-      tokens.delete(key);
-      if (error instanceof UpstreamFailure && error.reason === 'tokenRefused') {
-        const isLogin = error.status === 401 && request.credential !== undefined;
-        const subject = isLogin && !good.has(login) ? login : key;
-        if (isLogin) good.delete(login);
-        refused.set(subject, { failure: error, until: clock.elapsed() + refusalMs });
-      }
+      kept.forget(keys.token);
+      if (!flight.forgotten) refuse(keys, request, error);
       throw error;
     }
   };
@@ -110,18 +93,17 @@ export function createTokenSource(parts: TokenParts): TokenSource {
     async get(request, refused, signal) {
       const keys = keysOf(request);
       const token = kept.get(keys.token);
-      if (token !== undefined && token !== refused && token.expiresAt > clock.elapsed())
-        return token;
-      const refusal = refusedNow(keys.token) ?? refusedNow(keys.login);
-      if (refusal !== undefined) throw refusal.failure;
-      return flights.join(keys.token, (shared) => fetchInto(keys, request, shared), signal);
+      if (token !== undefined && token !== refused) return token;
+      const refusal = refusals.get(keys.token) ?? refusals.get(keys.login);
+      if (refusal !== undefined) throw refusal;
+      return flights.share(keys.token, (flight) => fetchToken(keys, request, flight), signal);
     },
     reset() {
-      // New caches, so that what is on its way lands in the old ones.
-      kept = new LRUCache(tokenMemory);
-      goodLogins = new LRUCache(atMost(tokensMax));
-      refusals = new LRUCache(refusalMemory);
-      withoutPost = new LRUCache(atMost(tokensMax));
+      flights.clear();
+      kept.clear();
+      goodLogins.clear();
+      refusals.clear();
+      withoutPost.clear();
     },
   };
 }

@@ -1,6 +1,8 @@
 import { lookup as lookupHost } from 'node:dns/promises';
 import { LRUCache } from 'lru-cache';
+import { Flights } from '../../coordination/flights.ts';
 import { atMost } from '../../coordination/memory-bound.ts';
+import { waitWithin } from '../../coordination/waiting.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { deadlinesMs } from './deadlines.ts';
 
@@ -27,38 +29,26 @@ export const systemLookup: Lookup = async (hostname) =>
 
 export function createResolver(lookup: Lookup, clock: Clock): Resolver {
   const good = new LRUCache<string, readonly Address[]>(atMost(hostsMax));
-  const flights = new Map<
-    string,
-    { readonly found: Promise<readonly Address[]>; readonly startedAt: number }
-  >();
+  const flights = new Flights<readonly Address[]>(clock);
 
-  const start = (
-    hostname: string,
-  ): { readonly found: Promise<readonly Address[]>; readonly startedAt: number } => {
-    const found = (async () => {
-      try {
-        const addresses = await lookup(hostname);
-        if (addresses.length === 0) throw dnsError('ENOTFOUND', hostname);
-        good.set(hostname, addresses);
-        return addresses;
-      } finally {
-        flights.delete(hostname);
-      }
-    })();
-    found.catch(() => {});
-    const flight = { found, startedAt: clock.elapsed() };
-    flights.set(hostname, flight);
-    return flight;
+  const look = async (hostname: string): Promise<readonly Address[]> => {
+    const addresses = await lookup(hostname);
+    if (addresses.length === 0) throw dnsError('ENOTFOUND', hostname);
+    good.set(hostname, addresses);
+    return addresses;
   };
 
   return {
     async resolve(hostname) {
-      const flight = flights.get(hostname) ?? start(hostname);
-      const leftMs = Math.max(deadlinesMs.dns - (clock.elapsed() - flight.startedAt), 0);
-      const late = Promise.withResolvers<never>();
-      using _timer = clock.after(leftMs, () => late.reject(dnsError('EAI_AGAIN', hostname)));
+      const { promise, startedAt } = flights.join(hostname, () => look(hostname));
       try {
-        return await Promise.race([flight.found, late.promise]);
+        const found = await waitWithin(
+          promise,
+          startedAt + deadlinesMs.dns - clock.elapsed(),
+          clock,
+        );
+        if (found === undefined) throw dnsError('EAI_AGAIN', hostname);
+        return found;
       } catch (error) {
         const kept = good.get(hostname);
         if (kept !== undefined) return kept;

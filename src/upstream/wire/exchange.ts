@@ -113,6 +113,7 @@ function startCall(request: ExchangeRequest, clock: Clock, signal: AbortSignal):
   const late = (what: string, reason: 'idleTimeout' | 'firstByteTimeout'): Error =>
     failure(`${hostIn(request)}: ${what}`, 'timeout', reason, upstream);
   const feed = createBodyFeed(clock, deadlinesMs.idle, {
+    pause: () => call.controller?.pause(),
     resume: () => call.controller?.resume(),
     destroy: () => call.stop(new Error('given up')),
     idle() {
@@ -165,8 +166,8 @@ function handlerOf(call: Call, request: ExchangeRequest): Dispatcher.DispatchHan
       call.begun();
       call.opened.resolve({ status, headers, body: call.feed.body, secrets });
     },
-    onResponseData(controller, chunk) {
-      if (call.feed.push(chunk)) controller.pause();
+    onResponseData(_controller, chunk) {
+      call.feed.push(chunk);
     },
     onResponseEnd() {
       call.over();
