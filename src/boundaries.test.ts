@@ -38,7 +38,6 @@ const longFunctions: Readonly<Record<string, number>> = {
   createLanes: 92,
   createLogOutput: 96,
   createManifestPush: 89,
-  createPullRecorder: 106,
   createUploadBudget: 74,
   createWriter: 94,
   imagesNewestFirst: 87,

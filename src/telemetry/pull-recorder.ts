@@ -1,3 +1,6 @@
+import { createBatchWriter } from '../coordination/batch-writer.ts';
+import { repeat } from '../coordination/repeat.ts';
+import { createSteadyTime } from '../coordination/steady-time.ts';
 import { sourceOf } from '../domain/names/client-source.ts';
 import type { Digest } from '../domain/names/digest.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
@@ -52,109 +55,121 @@ export interface PullRecorder extends AsyncDisposable {
   add(pull: Omit<PullCount, 'count'>): void;
 }
 
-export function createPullRecorder({
-  clock,
-  record,
-  prune,
-  onFailure,
-}: PullRecorderOptions): PullRecorder {
-  const begunAt = clock.now() - clock.elapsed();
-  const rows = new Map<string, Row>();
-  const rowsOfSource = new Map<string, number>();
-  let characters = 0;
-  /** Rows that may be new in the store since the oldest were last dropped. */
-  let unpruned = 0;
-  let timer: Disposable | undefined;
-  let flushing: Promise<void> | undefined;
-  let dropped = 0;
-  /** After a failure the next attempt waits its time. */
-  let resting = false;
-  let disposed = false;
+export function createPullRecorder(options: PullRecorderOptions): PullRecorder {
+  const { clock, record, onFailure } = options;
+  const rows = new PullRows();
+  const pruning = createPruning(options);
+  const write = async (): Promise<void> => {
+    const pulls = rows.takeAll();
+    let written = 0;
+    try {
+      for (; written < pulls.length; written += rowsPerWrite) {
+        const some = pulls.slice(written, written + rowsPerWrite);
+        await record(some);
+        await pruning.stored(some.length);
+      }
+    } catch (error) {
+      for (const pull of pulls.slice(written)) rows.add(pull, pull.count, rowsKeptMax);
+      onFailure('pulls could not be recorded; they are kept and tried again', error);
+      throw error;
+    } finally {
+      const dropped = rows.takeDropped();
+      if (dropped > 0) onFailure(`${dropped} pulls were not recorded`, undefined);
+    }
+  };
+  const writer = createBatchWriter({
+    clock,
+    afterMs: flushAfterMs,
+    retryMs: flushAfterMs,
+    fullRows: flushRows,
+    rows: () => rows.size,
+    write,
+  });
+  return {
+    add(pull) {
+      rows.add(pull, 1, rowsPerSource);
+      writer.added();
+    },
+    async [Symbol.asyncDispose]() {
+      pruning[Symbol.dispose]();
+      await writer[Symbol.asyncDispose]();
+    },
+  };
+}
 
-  const count = (pull: Omit<PullCount, 'count'>, times: number, sourceRows: number): void => {
+/** The rows that wait, each once with its count. */
+class PullRows {
+  readonly #rows = new Map<string, Row>();
+  readonly #ofSource = new Map<string, number>();
+  #characters = 0;
+  #dropped = 0;
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** `sourceRows`: so many rows its client may have; what goes beyond a bound is dropped. */
+  add(pull: Omit<PullCount, 'count'>, times: number, sourceRows: number): void {
     const hour = Math.floor(pull.at / hourMs);
     const key = `${pull.registry}\n${hour}\n${pull.clientAddress}\n${pull.ns}\n${pull.image}\n${pull.digest}\n${pull.verdict}`;
-    const known = rows.get(key);
+    const known = this.#rows.get(key);
     if (known !== undefined) {
       known.at = Math.max(known.at, pull.at);
       known.count += times;
       return;
     }
     const source = sourceOf(pull.clientAddress);
-    const ofSource = rowsOfSource.get(source) ?? 0;
-    const fits = rows.size < rowsKeptMax && characters + key.length <= charactersKeptMax;
+    const ofSource = this.#ofSource.get(source) ?? 0;
+    const fits =
+      this.#rows.size < rowsKeptMax && this.#characters + key.length <= charactersKeptMax;
     if (!fits || ofSource >= sourceRows) {
-      dropped += 1;
+      this.#dropped += 1;
       return;
     }
-    rows.set(key, { ...pull, count: times });
-    characters += key.length;
-    rowsOfSource.set(source, ofSource + 1);
-  };
+    this.#rows.set(key, { ...pull, count: times });
+    this.#characters += key.length;
+    this.#ofSource.set(source, ofSource + 1);
+  }
+
+  takeAll(): readonly PullCount[] {
+    const all = [...this.#rows.values()];
+    this.#rows.clear();
+    this.#ofSource.clear();
+    this.#characters = 0;
+    return all;
+  }
+
+  /** How many were dropped since the last call. */
+  takeDropped(): number {
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    return dropped;
+  }
+}
+
+interface Pruning extends Disposable {
+  /** So many rows more may be in the store. */
+  stored(rows: number): Promise<void>;
+}
+
+/** Drops the oldest rows hourly, and whenever there may be too many new ones. */
+function createPruning({ clock, prune, onFailure }: PullRecorderOptions): Pruning {
+  const now = createSteadyTime(clock);
+  let unpruned = 0;
   const dropOld = async (): Promise<void> => {
     try {
-      // A clock that is set forward by mistake must not make everything old.
-      const now = Math.min(clock.now(), begunAt + clock.elapsed());
-      await prune({ before: now - keepMs, now, rowsMax: rowsStoredMax });
+      await prune({ before: now() - keepMs, now: now(), rowsMax: rowsStoredMax });
       unpruned = 0;
     } catch (error) {
       onFailure('old pull records could not be dropped', error);
     }
   };
-  const write = async (pulls: readonly PullCount[]): Promise<void> => {
-    await record(pulls);
-    unpruned += pulls.length;
-    if (unpruned >= rowsPerPrune) await dropOld();
-  };
-  const flush = async (): Promise<void> => {
-    const pulls = [...rows.values()];
-    rows.clear();
-    rowsOfSource.clear();
-    characters = 0;
-    for (let from = 0; from < pulls.length; from += rowsPerWrite) {
-      try {
-        await write(pulls.slice(from, from + rowsPerWrite));
-      } catch (error) {
-        resting = true;
-        pulls.slice(from).forEach((pull) => count(pull, pull.count, rowsKeptMax));
-        onFailure('pulls could not be recorded; they are kept and tried again', error);
-        break;
-      }
-    }
-    if (dropped > 0) onFailure(`${dropped} pulls were not recorded`, undefined);
-    dropped = 0;
-  };
-  const start = (): Promise<void> => {
-    timer?.[Symbol.dispose]();
-    timer = undefined;
-    resting = false;
-    flushing ??= flush().finally(() => {
-      flushing = undefined;
-      if (rows.size > 0) arm();
-    });
-    return flushing;
-  };
-  const arm = (): void => {
-    if (!disposed) timer ??= clock.after(flushAfterMs, () => void start());
-  };
-  const pruneLater = (afterMs: number): Disposable =>
-    clock.after(afterMs, () => {
-      pruning = pruneLater(hourMs);
-      void dropOld();
-    });
-  let pruning = pruneLater(firstPruneAfterMs);
+  const hourly = repeat(clock, hourMs, () => void dropOld(), firstPruneAfterMs);
   return {
-    add(pull) {
-      count(pull, 1, rowsPerSource);
-      if (rows.size >= flushRows && !flushing && !resting) void start();
-      else if (!flushing) arm();
+    async stored(rows) {
+      unpruned += rows;
+      if (unpruned >= rowsPerPrune) await dropOld();
     },
-    async [Symbol.asyncDispose]() {
-      disposed = true;
-      pruning[Symbol.dispose]();
-      await flushing;
-      if (rows.size > 0) await start();
-      timer?.[Symbol.dispose]();
-    },
+    [Symbol.dispose]: () => hourly[Symbol.dispose](),
   };
 }

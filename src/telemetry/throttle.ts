@@ -1,3 +1,4 @@
+import { TimedMemory } from '../coordination/timed-memory.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
 
@@ -10,20 +11,15 @@ export function createThrottle(
   clock: Clock,
   everyMs: number = onceInMs,
 ): (key: string, level: LogLevel, message: string, fields: LogFields) => void {
-  const told = new Map<string, { at: number; unsaid: number }>();
+  const told = new TimedMemory<{ unsaid: number }>(clock, { entriesMax: keysMax });
   return (key, level, message, fields) => {
-    const now = clock.elapsed();
     const last = told.get(key);
-    if (last && now - last.at < everyMs) {
+    if (last !== undefined) {
       last.unsaid += 1;
       return;
     }
-    if (!last && told.size >= keysMax) {
-      const oldest = told.keys().next();
-      if (!oldest.done) told.delete(oldest.value);
-    }
-    told.delete(key);
-    told.set(key, { at: now, unsaid: 0 });
-    log[level](message, last && last.unsaid > 0 ? { ...fields, repeated: last.unsaid } : fields);
+    const unsaid = told.last(key)?.unsaid ?? 0;
+    told.set(key, { unsaid: 0 }, everyMs);
+    log[level](message, unsaid > 0 ? { ...fields, repeated: unsaid } : fields);
   };
 }

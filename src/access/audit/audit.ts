@@ -1,3 +1,6 @@
+import { createBatchWriter } from '../../coordination/batch-writer.ts';
+import { repeat } from '../../coordination/repeat.ts';
+import { createSteadyTime } from '../../coordination/steady-time.ts';
 import type { AuditPruning } from '../../metadata/contract/access-metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Audit, AuditEntry } from '../access.ts';
@@ -47,44 +50,34 @@ export function createAuditRecorder(options: AuditRecorderOptions): AuditRecorde
   const { append, clock, onFailure } = options;
   let queue: NewAuditRow[] = [];
   let dropped = 0;
-  let timer: Disposable | undefined;
-  let writing: Promise<void> | undefined;
-  let resting = false;
-  let disposed = false;
 
+  const write = async (): Promise<void> => {
+    try {
+      while (queue.length > 0) {
+        const rows = queue.slice(0, flushRows);
+        await append(rows);
+        queue = queue.slice(rows.length);
+      }
+    } catch (error) {
+      onFailure('the audit could not be written; it is kept and tried again', error);
+      throw error;
+    } finally {
+      if (dropped > 0) onFailure(`${dropped} entries of the audit were dropped`, undefined);
+      dropped = 0;
+    }
+  };
+  const writer = createBatchWriter({
+    clock,
+    afterMs: flushAfterMs,
+    retryMs: retryAfterMs,
+    fullRows: flushRows,
+    rows: () => queue.length,
+    write,
+  });
   const enqueue = (row: NewAuditRow): void => {
     if (queue.length >= rowsKeptMax) dropped += row.count;
     else queue.push(row);
-    if (queue.length >= flushRows && !resting) void start();
-    else arm(resting ? retryAfterMs : flushAfterMs);
-  };
-  const arm = (afterMs: number): void => {
-    if (!disposed && !writing) timer ??= clock.after(afterMs, () => void start());
-  };
-  const write = async (): Promise<void> => {
-    while (queue.length > 0) {
-      const rows = queue.slice(0, flushRows);
-      try {
-        await append(rows);
-      } catch (error) {
-        resting = true;
-        onFailure('the audit could not be written; it is kept and tried again', error);
-        break;
-      }
-      queue = queue.slice(rows.length);
-    }
-    if (dropped > 0) onFailure(`${dropped} entries of the audit were dropped`, undefined);
-    dropped = 0;
-  };
-  const start = (): Promise<void> => {
-    timer?.[Symbol.dispose]();
-    timer = undefined;
-    resting = false;
-    writing ??= write().finally(() => {
-      writing = undefined;
-      if (queue.length > 0) arm(resting ? retryAfterMs : flushAfterMs);
-    });
-    return writing;
+    writer.added();
   };
   const repeats = createRepeats(clock, enqueue);
   const pruning = pruneHourly(options);
@@ -95,30 +88,22 @@ export function createAuditRecorder(options: AuditRecorderOptions): AuditRecorde
       else repeats.add(row);
     },
     async [Symbol.asyncDispose]() {
-      disposed = true;
       pruning[Symbol.dispose]();
       repeats.end();
-      await writing;
-      if (queue.length > 0) await start();
-      timer?.[Symbol.dispose]();
+      await writer[Symbol.asyncDispose]();
     },
   };
 }
 
 function pruneHourly({ prune, clock, onFailure }: AuditRecorderOptions): Disposable {
-  const begunAt = clock.now() - clock.elapsed();
+  const steadyTime = createSteadyTime(clock);
   const all = async (): Promise<void> => {
-    // A clock that is set forward by mistake must not make everything old.
-    const now = Math.min(clock.now(), begunAt + clock.elapsed());
+    const now = steadyTime();
     for (const { forMs, ...rest } of kept) await prune({ ...rest, before: now - forMs, now });
   };
-  const later = (afterMs: number): Disposable =>
-    clock.after(afterMs, () => {
-      timer = later(hourMs);
-      all().catch((error: unknown) => onFailure('old audit rows could not be dropped', error));
-    });
-  let timer = later(firstPruneAfterMs);
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+  const work = (): void =>
+    void all().catch((error: unknown) => onFailure('old audit rows could not be dropped', error));
+  return repeat(clock, hourMs, work, firstPruneAfterMs);
 }
 
 function rowOf(entry: AuditEntry, at: number): NewAuditRow {

@@ -1,3 +1,4 @@
+import { createBatchWriter } from '../../coordination/batch-writer.ts';
 import type { AccessMetadata } from '../../metadata/contract/access-metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { UsedCredential } from './credential-checks.ts';
@@ -17,40 +18,32 @@ export function createCredentialUse(
 ): CredentialUse {
   let keys = new Map<string, number>();
   let tokens = new Map<string, number>();
-  let timer: Disposable | undefined;
-  let writing: Promise<void> | undefined;
 
   const batchOf = (times: ReadonlyMap<string, number>): { id: string; at: number }[] =>
     [...times].map(([id, at]) => ({ id, at }));
   const write = async (): Promise<void> => {
-    timer?.[Symbol.dispose]();
-    timer = undefined;
     const batch = { keys: batchOf(keys), tokens: batchOf(tokens) };
     keys = new Map();
     tokens = new Map();
-    if (batch.keys.length + batch.tokens.length === 0) return;
     try {
       await metadata.touchCredentials(batch);
     } catch {
       // It is a convenience: a disk that is full must not tell a login from a failed one.
     }
   };
-  const start = (): void => {
-    writing ??= write().finally(() => {
-      writing = undefined;
-      if (keys.size + tokens.size > 0) timer ??= clock.after(flushAfterMs, start);
-    });
-  };
-
+  const writer = createBatchWriter({
+    clock,
+    afterMs: flushAfterMs,
+    retryMs: flushAfterMs,
+    fullRows: batchMax,
+    rows: () => keys.size + tokens.size,
+    write,
+  });
   return {
     touch: ({ kind, id }) => {
       (kind === 'key' ? keys : tokens).set(id, clock.now());
-      if (keys.size + tokens.size >= batchMax) start();
-      else timer ??= clock.after(flushAfterMs, start);
+      writer.added();
     },
-    [Symbol.asyncDispose]: async () => {
-      await writing;
-      await write();
-    },
+    [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
   };
 }
