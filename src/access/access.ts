@@ -5,7 +5,7 @@ import type { Principal } from '../domain/policy/principal.ts';
 import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
 import type { RepositoryName } from '../domain/names/repository-name.ts';
-import type { StoredRepository } from '../metadata/contract/metadata.ts';
+import type { StoredRepository } from '../metadata/contract/rows.ts';
 
 /** A principal as one request speaks for it. One object a verified credential, shared by its requests. */
 export interface Caller {

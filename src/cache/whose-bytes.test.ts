@@ -151,7 +151,7 @@ suite('a blob that the rule has fetched in another repository', () => {
           return said !== undefined;
         });
         assert.equal(said, 'none');
-        const claim = await rig.metadata.findBlobClaim(
+        const claim = await rig.metadata.blobs.findBlobClaim(
           { registry: rig.request('up/fork').registry, repository: 'up/fork' as never },
           undefined,
           digest,
@@ -328,7 +328,10 @@ suite('a rule that leads elsewhere begins with nothing', () => {
       rig.upstream.putBlob('app', layer);
       await pull(rig, 'up/app');
       const { registry, target } = rig.request('up/app');
-      const row = await rig.metadata.findRepository({ registry, repository: target.repository });
+      const row = await rig.metadata.repositories.findRepository({
+        registry,
+        repository: target.repository,
+      });
       assert.equal(row?.private, !anonymousPull);
     }
   });
@@ -448,7 +451,7 @@ suite('bytes that can’t be read, or are gone', () => {
       const reader = await stored.open(of, span);
       return reader && { ...reader, read: () => Promise.reject(new Error('EIO')) };
     };
-    await rig.metadata.holdBlob({
+    await rig.metadata.blobs.holdBlob({
       registry: other.registry,
       repository: other.target.repository,
       digest,

@@ -1,12 +1,12 @@
 import type { PullRule, PullTarget } from '../domain/rules/pull-rule.ts';
 import { ruleIdentity } from '../domain/rules/rule-identity.ts';
-import type { Counting } from '../metadata/rows/counting.ts';
 import type {
   BlobClaim,
+  Counting,
   RepositoryKey,
   StoredManifest,
   StoredTag,
-} from '../metadata/contract/metadata.ts';
+} from '../metadata/contract/rows.ts';
 import type { PullRequest } from './pull-request.ts';
 import { sourceOf } from './pull-request.ts';
 

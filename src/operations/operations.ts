@@ -21,7 +21,7 @@ export interface OperationsParts {
   readonly rules: () => RuleSet;
   /** The home account and the regions, as configured now. */
   readonly registries: () => RegistrySettings;
-  readonly metadata: Pick<Metadata, 'findRepository' | 'findAccount'>;
+  readonly metadata: Pick<Metadata, 'identities' | 'repositories'>;
   readonly cache: Cache;
   readonly pushes: Pushes;
   readonly made: Pick<MadeRepositories, 'take'>;

@@ -39,7 +39,7 @@ export interface Places {
 }
 
 export interface PlacesParts {
-  readonly metadata: Pick<Metadata, 'findAccount'>;
+  readonly metadata: Pick<Metadata, 'identities'>;
   readonly rules: () => RuleSet;
   readonly registries: () => RegistrySettings;
 }
@@ -65,7 +65,8 @@ export function createPlaces({ rules, registries, metadata }: PlacesParts): Plac
       return home();
     },
     registry,
-    isThere: async (key) => (await metadata.findAccount(registryOf(key).account)) !== undefined,
+    isThere: async (key) =>
+      (await metadata.identities.findAccount(registryOf(key).account)) !== undefined,
     at,
     place: (input, asker) => at(registry(input, asker), input.repository),
     accountOf,

@@ -50,8 +50,8 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
   const home = homeRegistryOf(config());
   const keys = await openKeyStore(config().dataDir, clock);
   const recorder = createAuditRecorder({
-    append: (rows) => metadata.appendAudit(rows),
-    prune: (limits) => metadata.pruneAudit(limits),
+    append: (rows) => metadata.records.appendAudit(rows),
+    prune: (limits) => metadata.records.pruneAudit(limits),
     clock,
     onFailure: (message, error) => log.error(message, { logger: 'audit', error: String(error) }),
   });

@@ -103,8 +103,8 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
   });
   await using pulls = createPullRecorder({
     clock,
-    record: (records) => metadata.recordPulls(records),
-    prune: (limits) => metadata.prunePulls(limits),
+    record: (records) => metadata.records.recordPulls(records),
+    prune: (limits) => metadata.records.prunePulls(limits),
     onFailure: (message, error) => log.warn(message, { error: String(error) }),
   });
   const version = readVersion();
@@ -289,7 +289,7 @@ function readiness(
         if (isDraining()) throw new Error('the server is shutting down');
       },
     },
-    { name: 'metadata', check: async () => void (await metadata.listPulls(1)) },
+    { name: 'metadata', check: async () => void (await metadata.records.listPulls(1)) },
     {
       name: 'storage',
       check: async () => {

@@ -5,7 +5,7 @@ import type { FakeClock } from '../../tests/support/rigs/fake-clock.ts';
 import type { Digest } from '../domain/names/digest.ts';
 import { homeRegistry } from '../../tests/support/samples/home-registry.ts';
 import type { Served } from '../http/reply.ts';
-import type { PullRecord } from '../metadata/contract/metadata.ts';
+import type { PullRecord } from '../metadata/contract/rows.ts';
 import { createLog } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { PullCount, PullRecorder } from './pull-recorder.ts';

@@ -138,7 +138,10 @@ const rows: Readonly<Record<Event['type'], Row>> = {
     when: 'metadata cannot be written',
     around: (metadata) => ({
       ...metadata,
-      storeManifest: () => Promise.reject(new Error('the disk is full')),
+      manifests: {
+        ...metadata.manifests,
+        storeManifest: () => Promise.reject(new Error('the disk is full')),
+      },
     }),
     run: pullImage,
   },

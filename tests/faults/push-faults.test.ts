@@ -129,8 +129,14 @@ suite('the n-th write of metadata fails during a push', () => {
       };
       const around = (metadata: Metadata): Metadata => ({
         ...metadata,
-        holdBlob: (input) => fail(() => metadata.holdBlob(input)),
-        putManifest: (input) => fail(() => metadata.putManifest(input)),
+        blobs: {
+          ...metadata.blobs,
+          holdBlob: (input) => fail(() => metadata.blobs.holdBlob(input)),
+        },
+        manifests: {
+          ...metadata.manifests,
+          putManifest: (input) => fail(() => metadata.manifests.putManifest(input)),
+        },
       });
       await using rig = await createCacheRig({ around });
       const failed = await pushAll(rig).then(

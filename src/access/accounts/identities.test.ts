@@ -212,7 +212,7 @@ suite('access keys', () => {
   test('are kept sealed, and listed without their secret', async () => {
     const made = await rig.identities.createAccessKey(root, rig.author);
     ok(made);
-    const row = await rig.metadata.findAccessKey(made.key.id);
+    const row = await rig.metadata.identities.findAccessKey(made.key.id);
     match(row?.sealedSecret ?? '', /^v1\.[a-z2-7]{8}\.[\w-]+$/);
     equal(rig.keys.open(row?.sealedSecret ?? '', made.key.id), made.secret);
     const shown = JSON.stringify([await rig.identities.listAccessKeys(root), rig.audited]);
@@ -252,7 +252,7 @@ suite('tokens', () => {
     );
     ok(made);
     match(made.secret, /^bw_[a-z2-7]{12}_[A-Za-z0-9]{40}$/);
-    const row = await rig.metadata.findToken(made.token.id);
+    const row = await rig.metadata.identities.findToken(made.token.id);
     match(row?.hash ?? '', /^[0-9a-f]{64}$/);
     const [listed] = await rig.identities.listTokens(dev);
     deepEqual(listed, made.token);

@@ -3,7 +3,7 @@ import type {
   AccountRow,
   PrincipalRow,
   TokenRow,
-} from '../../metadata/contract/access-metadata.ts';
+} from '../../metadata/contract/rows.ts';
 import type { Asker, Scope } from '../access.ts';
 
 /** A key as it is shown, once. */

@@ -4,11 +4,8 @@ import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { registryKey, registryOf } from '../../domain/names/registry.ts';
-import type {
-  AccessKeyRow,
-  AccessMetadata,
-  TokenRow,
-} from '../../metadata/contract/access-metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { AccessKeyRow, TokenRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Asker, Audit } from '../access.ts';
 import { changeOf } from '../audit/audit-entry.ts';
@@ -28,7 +25,7 @@ import { newNamedToken } from '../secrets/named-token.ts';
 import { parseScope, scopesMax } from '../secrets/scopes.ts';
 
 export interface IdentitiesOptions {
-  readonly metadata: AccessMetadata;
+  readonly metadata: Pick<Metadata, 'identities'>;
   readonly keys: KeyStore;
   readonly administrator: Pick<Administrator, 'pair' | 'rotate' | 'file'>;
   /** Its account is made where it is missing; its root's first key stands in `dataDir/credentials` and is not listed. */
@@ -47,8 +44,8 @@ const keysMax = 2;
 export async function openIdentities(options: IdentitiesOptions): Promise<Identities> {
   const { metadata, home, clock } = options;
   const { account } = registryOf(home);
-  if ((await metadata.findAccount(account)) === undefined)
-    await metadata.createAccount({ id: account, name: 'home', createdAt: clock.now() });
+  if ((await metadata.identities.findAccount(account)) === undefined)
+    await metadata.identities.createAccount({ id: account, name: 'home', createdAt: clock.now() });
   return { ...accountChanges(options), ...keyChanges(options), ...tokenChanges(options) };
 }
 
@@ -65,24 +62,24 @@ type AccountChanges = Pick<
 function accountChanges(options: IdentitiesOptions): AccountChanges {
   const { metadata, clock } = options;
   return {
-    listAccounts: () => metadata.listAccounts(),
+    listAccounts: () => metadata.identities.listAccounts(),
     createAccount: async ({ id, name }, author) => {
       require(isAccountId(id), 'id', 'twelve digits');
       require(/^[\w+=,.@ -]{1,64}$/.test(name), 'name', 'letters, digits and _+=,.@- , 64 at most');
       const account = { id, name, createdAt: clock.now() };
-      if (!(await metadata.createAccount(account)))
+      if (!(await metadata.identities.createAccount(account)))
         throw new RegistryError('conflict', `the account ${id} is there already`);
       changed(options, author, { action: 'account:Create', resource: id, account: id });
       const key = await createAccessKey(options, { account: id, name: undefined }, author);
       if (key === undefined) throw new Error(`the account ${id} is gone while it is made`);
       return { account, key };
     },
-    listPrincipals: (account) => metadata.listPrincipals(account),
-    findPrincipal: (account, name) => metadata.findPrincipal(account, name),
+    listPrincipals: (account) => metadata.identities.listPrincipals(account),
+    findPrincipal: (account, name) => metadata.identities.findPrincipal(account, name),
     createPrincipal: async ({ account, name, kind }, author) => {
       require(isPrincipalName(name), 'name', 'letters, digits and _+=,.@-, 64 at most');
       const row = { account, name, kind, createdAt: clock.now() };
-      const outcome = await metadata.createPrincipal({ ...row, requireAccount: true });
+      const outcome = await metadata.identities.createPrincipal({ ...row, requireAccount: true });
       if (outcome === 'noAccount') return undefined;
       if (outcome === 'exists')
         throw new RegistryError('conflict', `${name} is a principal of ${account} already`);
@@ -95,7 +92,7 @@ function accountChanges(options: IdentitiesOptions): AccountChanges {
       return row;
     },
     deletePrincipal: async ({ account, name }, author) => {
-      if (!(await metadata.deletePrincipal({ account, name }))) return false;
+      if (!(await metadata.identities.deletePrincipal({ account, name }))) return false;
       changed(options, author, { action: identityActions.deleteUser, resource: name, account });
       return true;
     },
@@ -111,11 +108,11 @@ function keyChanges(options: IdentitiesOptions): KeyChanges {
   const { metadata } = options;
   return {
     listAccessKeys: async ({ account, name }) =>
-      (await metadata.listAccessKeys(account, name)).map(shownKey),
+      (await metadata.identities.listAccessKeys(account, name)).map(shownKey),
     createAccessKey: (input, author) => createAccessKey(options, input, author),
     rotateAccessKey: (input, author) => rotateAccessKey(options, input, author),
     deleteAccessKey: async ({ account, name, id }, author) => {
-      const row = await metadata.findAccessKey(id);
+      const row = await metadata.identities.findAccessKey(id);
       if (row?.account !== account || row.name !== name) return false;
       return await deleteAccessKey(options, { account, name, id }, author);
     },
@@ -127,7 +124,7 @@ async function deleteAccessKey(
   { id, ...owner }: PrincipalKey & { readonly id: string },
   author: Asker,
 ): Promise<boolean> {
-  if (!(await options.metadata.deleteAccessKey({ id }))) return false;
+  if (!(await options.metadata.identities.deleteAccessKey({ id }))) return false;
   keyChanged(options, author, identityActions.deleteAccessKey, owner, id);
   return true;
 }
@@ -138,7 +135,7 @@ async function rotateAccessKey(
   author: Asker,
 ): Promise<RotatedAccessKey | undefined> {
   const { metadata, administrator, home, clock } = options;
-  const before = await metadata.listAccessKeys(owner.account, owner.name);
+  const before = await metadata.identities.listAccessKeys(owner.account, owner.name);
   const revoked: string[] = [];
   const take = async (ids: readonly string[]): Promise<void> => {
     for (const id of ids)
@@ -191,7 +188,7 @@ async function createAccessKey(
     expiresAt: lifetimeMs === undefined ? undefined : createdAt + lifetimeMs,
     lastUsedAt: undefined,
   };
-  const outcome = await metadata.createAccessKey(row);
+  const outcome = await metadata.identities.createAccessKey(row);
   if (outcome === 'noPrincipal') return undefined;
   const resource = nameOf({ account, name });
   if (outcome === 'limit') {
@@ -207,12 +204,12 @@ function tokenChanges(options: IdentitiesOptions): TokenChanges {
   const { metadata, clock } = options;
   return {
     listTokens: async ({ account, name }) =>
-      (await metadata.listTokens(account, name)).map(shownToken),
+      (await metadata.identities.listTokens(account, name)).map(shownToken),
     createToken: async ({ account, name, tokenName, scopes, lifetimeMs }, author) => {
       checkToken(tokenName, scopes, lifetimeMs);
       if (!(await hasRoot(metadata, { account, name }))) return undefined;
       const resource = nameOf({ account, name });
-      if ((await metadata.listTokens(account, name)).length >= tokensMax)
+      if ((await metadata.identities.listTokens(account, name)).length >= tokensMax)
         throw new RegistryError(
           'conflict',
           `${resource} has ${tokensMax} tokens; delete some first`,
@@ -230,7 +227,7 @@ function tokenChanges(options: IdentitiesOptions): TokenChanges {
         expiresAt: createdAt + (lifetimeMs ?? tokenLifetime.defaultMs),
         lastUsedAt: undefined,
       };
-      const outcome = await metadata.createToken(row);
+      const outcome = await metadata.identities.createToken(row);
       if (outcome === 'noPrincipal') return undefined;
       if (outcome === 'exists') {
         throw new RegistryError(
@@ -247,7 +244,7 @@ function tokenChanges(options: IdentitiesOptions): TokenChanges {
       return { token: shownToken(row), secret: text };
     },
     deleteToken: async ({ account, name, tokenName }, author) => {
-      if (!(await metadata.deleteToken({ account, principal: name, name: tokenName })))
+      if (!(await metadata.identities.deleteToken({ account, principal: name, name: tokenName })))
         return false;
       changed(options, author, {
         action: identityActions.deleteToken,
@@ -262,10 +259,10 @@ function tokenChanges(options: IdentitiesOptions): TokenChanges {
 
 /** Of a root that its account is there, which is never deleted; the others are looked for as their credential is written. */
 async function hasRoot(
-  metadata: AccessMetadata,
+  metadata: Pick<Metadata, 'identities'>,
   { account, name }: PrincipalKey,
 ): Promise<boolean> {
-  return name !== undefined || (await metadata.findAccount(account)) !== undefined;
+  return name !== undefined || (await metadata.identities.findAccount(account)) !== undefined;
 }
 
 function checkToken(name: string, scopes: readonly string[], lifetimeMs: number | undefined): void {

@@ -7,8 +7,8 @@ import { parsePolicy } from '../../domain/policy/parser.ts';
 import { arnOf } from '../../domain/policy/principal.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { registryKey, registryOf } from '../../domain/names/registry.ts';
-import type { IdentityPolicyRow } from '../../metadata/contract/access-metadata.ts';
-import type { Metadata, RepositoryKey } from '../../metadata/contract/metadata.ts';
+import type { IdentityPolicyRow, RepositoryKey } from '../../metadata/contract/rows.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Invalidations } from '../../ports/invalidations.ts';
 import type { Asker, Audit } from '../access.ts';
@@ -54,17 +54,7 @@ export interface Policies {
 }
 
 export interface PoliciesOptions {
-  readonly metadata: Pick<
-    Metadata,
-    | 'findRepository'
-    | 'setRepositoryPolicy'
-    | 'findRegistryPolicy'
-    | 'setRegistryPolicy'
-    | 'findPrincipal'
-    | 'listIdentityPolicies'
-    | 'putIdentityPolicy'
-    | 'deleteIdentityPolicy'
-  >;
+  readonly metadata: Pick<Metadata, 'identities' | 'repositories'>;
   /** The account and region in which changes of an account's identities are told. */
   readonly home: () => RegistryKey;
   readonly invalidations: Pick<Invalidations, 'note'>;
@@ -89,13 +79,13 @@ function repositoryPolicies({
   'repositoryPolicy' | 'setRepositoryPolicy' | 'deleteRepositoryPolicy'
 > {
   const read = async (key: RepositoryKey): Promise<string | undefined> => {
-    const row = await metadata.findRepository(key);
+    const row = await metadata.repositories.findRepository(key);
     if (row === undefined) throw repositoryUnknown(key.repository);
     return row.policy;
   };
   const write = async (key: RepositoryKey, text: string | undefined): Promise<void> => {
     try {
-      if (!(await metadata.setRepositoryPolicy({ ...key, text })))
+      if (!(await metadata.repositories.setRepositoryPolicy({ ...key, text })))
         throw repositoryUnknown(key.repository);
     } finally {
       invalidations.note({ kind: 'repository', ...key });
@@ -132,7 +122,7 @@ function registryPolicies({
 > {
   const write = async (registry: RegistryKey, text: string | undefined): Promise<void> => {
     try {
-      await metadata.setRegistryPolicy({ registry, text, now: clock.now() });
+      await metadata.identities.setRegistryPolicy({ registry, text, now: clock.now() });
     } finally {
       invalidations.note({ kind: 'policies' });
     }
@@ -140,14 +130,14 @@ function registryPolicies({
   const told = (registry: RegistryKey, action: Action, author: Asker): void =>
     audit.record(changeOf(author, action, { registry, resource: '' }));
   return {
-    registryPolicy: (registry) => metadata.findRegistryPolicy(registry),
+    registryPolicy: (registry) => metadata.identities.findRegistryPolicy(registry),
     async setRegistryPolicy({ registry, text }, author) {
       parsePolicy(text, 'registry');
       await write(registry, text);
       told(registry, actions.putRegistryPolicy, author);
     },
     async deleteRegistryPolicy(registry, author) {
-      const before = await metadata.findRegistryPolicy(registry);
+      const before = await metadata.identities.findRegistryPolicy(registry);
       if (before === undefined) return undefined;
       await write(registry, undefined);
       told(registry, actions.deleteRegistryPolicy, author);
@@ -167,7 +157,7 @@ function identityPolicies({
   'identityPolicies' | 'putIdentityPolicy' | 'deleteIdentityPolicy'
 > {
   const requirePrincipal = async (account: string, principal: string): Promise<void> => {
-    if ((await metadata.findPrincipal(account, principal)) === undefined)
+    if ((await metadata.identities.findPrincipal(account, principal)) === undefined)
       throw noPrincipal(account, principal);
   };
   const told = (key: IdentityPolicyKey, action: IdentityAction, author: Asker): void => {
@@ -178,13 +168,13 @@ function identityPolicies({
   };
   const put = async (row: IdentityPolicyRow): Promise<void> => {
     const { account, principal, name } = row;
-    const there = await metadata.listIdentityPolicies(account, principal);
+    const there = await metadata.identities.listIdentityPolicies(account, principal);
     if (there.length >= identityPoliciesMax && !there.some((each) => each.name === name))
       throw new RegistryError('conflict', `${principal} has ${there.length} policies already`, {
         detail: { hint: `${identityPoliciesMax} at most: join statements of several into one` },
       });
     try {
-      if ((await metadata.putIdentityPolicy(row)) === 'noPrincipal')
+      if ((await metadata.identities.putIdentityPolicy(row)) === 'noPrincipal')
         throw noPrincipal(account, principal);
     } finally {
       invalidations.note({ kind: 'policies' });
@@ -195,7 +185,7 @@ function identityPolicies({
   return {
     async identityPolicies(account, principal) {
       await requirePrincipal(account, principal);
-      return metadata.listIdentityPolicies(account, principal);
+      return metadata.identities.listIdentityPolicies(account, principal);
     },
     async putIdentityPolicy({ account, principal, name, text }, author) {
       if (!/^[\w+=,.@-]{1,128}$/.test(name))
@@ -214,7 +204,7 @@ function identityPolicies({
       await requirePrincipal(account, principal);
       const key = { account, principal, name };
       try {
-        if (!(await metadata.deleteIdentityPolicy(key))) return false;
+        if (!(await metadata.identities.deleteIdentityPolicy(key))) return false;
       } finally {
         invalidations.note({ kind: 'policies' });
       }

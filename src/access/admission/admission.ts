@@ -8,7 +8,8 @@ import type { PullTarget } from '../../domain/rules/pull-rule.ts';
 import { registryKey, registryOf } from '../../domain/names/registry.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
-import type { Metadata, StoredRepository } from '../../metadata/contract/metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import type {
   Asker,
   Audit,
@@ -117,7 +118,7 @@ export function requestFrom(request: KnownRequest, otherSite?: string): RequestF
 
 export interface AdmissionParts {
   readonly authorizer: Pick<Authorizer, 'may' | 'pullRights' | 'explain'>;
-  readonly metadata: Pick<Metadata, 'findRepository'>;
+  readonly metadata: Pick<Metadata, 'repositories'>;
   readonly audit: Audit;
   /** The home registry as configured now. */
   readonly home: () => RegistryKey;
@@ -167,7 +168,7 @@ function pullAdmission(
     notImported: async (asker, place) => {
       const { registry, target } = place;
       const { repository } = target;
-      const row = await parts.metadata.findRepository({ registry, repository });
+      const row = await parts.metadata.repositories.findRepository({ registry, repository });
       let question = questionOf(asker, place, actions.importUpstream);
       let verdict = await authorizer.may(question);
       if (verdict.allowed && row === undefined) {
@@ -217,7 +218,9 @@ function admitPull(
   if (rule === undefined || repository === undefined) return true;
   if (from.otherSite !== undefined) return false;
   if (!imports.allowed || makes.allowed) return imports.allowed;
-  return parts.metadata.findRepository({ registry, repository }).then((row) => row !== undefined);
+  return parts.metadata.repositories
+    .findRepository({ registry, repository })
+    .then((row) => row !== undefined);
 }
 
 function repositoryAdmission(
@@ -233,7 +236,10 @@ function repositoryAdmission(
       for (const action of wanted) await requireOne(questionOf(asker, place, action));
       if (!makes) return;
       const { registry, target } = place;
-      const row = await metadata.findRepository({ registry, repository: target.repository });
+      const row = await metadata.repositories.findRepository({
+        registry,
+        repository: target.repository,
+      });
       if (row === undefined) await requireOne(questionOf(asker, place, actions.createRepository));
     },
     may: async (asker, place, wanted) => {

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
-import type { AuditPruning, AuditRow } from '../../metadata/contract/access-metadata.ts';
+import type { AuditPruning, AuditRow } from '../../metadata/contract/rows.ts';
 import type { AuditEntry } from '../access.ts';
 import { createAuditRecorder } from './audit.ts';
 

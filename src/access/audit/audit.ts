@@ -1,7 +1,7 @@
 import { createBatchWriter } from '../../coordination/batch-writer.ts';
 import { repeat } from '../../coordination/repeat.ts';
 import { createSteadyTime } from '../../coordination/steady-time.ts';
-import type { AuditPruning } from '../../metadata/contract/access-metadata.ts';
+import type { AuditPruning } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Audit, AuditEntry } from '../access.ts';
 import { createRepeats, type NewAuditRow } from './repeats.ts';

@@ -1,4 +1,4 @@
-import type { AuditRow } from '../../metadata/contract/access-metadata.ts';
+import type { AuditRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 export type NewAuditRow = Omit<AuditRow, 'id'>;

@@ -2,7 +2,7 @@ import { actions } from '../../domain/policy/access-action.ts';
 import type { AccessDecision } from '../../domain/policy/policy.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import { asksAsSomebody } from '../../domain/rules/pull-rule.ts';
-import type { StoredRepository } from '../../metadata/contract/metadata.ts';
+import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import type { Question, Verdict } from '../access.ts';
 
 export interface AnonymousSettings {

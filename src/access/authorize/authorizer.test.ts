@@ -1,23 +1,20 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
-import type { Action } from '../../domain/policy/access-action.ts';
-import { actions } from '../../domain/policy/access-action.ts';
-import type { IdentityAction } from '../../domain/policy/identity-action.ts';
-import { identityActions } from '../../domain/policy/identity-action.ts';
+import { type Action, actions } from '../../domain/policy/access-action.ts';
+import { type IdentityAction, identityActions } from '../../domain/policy/identity-action.ts';
 import type { Principal } from '../../domain/policy/principal.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
-import type { StoredRepository } from '../../metadata/contract/metadata.ts';
+import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import type { AuditEntry, Authorizer, Caller, Question, Scope, Verdict } from '../access.ts';
 import { createAuthorizer } from './authorizer.ts';
 import { createTestInvalidations } from '../../../tests/support/rigs/invalidations.ts';
 
-const home = '000000000000';
-const other = '111111111111';
+const [home, other] = ['000000000000', '111111111111'] as const;
 const app = 'team/app' as RepositoryName;
 
 interface World {
@@ -46,22 +43,25 @@ function start(world: Partial<World> = {}) {
     settings: () => ({ ...state, regions: ['us-east-1'] }),
     audit: { record: (entry) => denials.push(entry) },
     metadata: {
-      findRepository: async ({ repository }) => {
-        reads.push(repository);
-        const row = state.repositories[repository];
-        return row && { ...stored, ...row };
+      repositories: {
+        findRepository: async ({ repository }) => {
+          reads.push(repository);
+          return state.repositories[repository] && { ...stored, ...state.repositories[repository] };
+        },
       },
-      findRegistryPolicy: async () =>
-        state.registryPolicy && policyText(state.registryPolicy as Record<string, unknown>),
-      listIdentityPolicies: async (account, principal) => {
-        reads.push(`${account}:${principal}`);
-        return (state.identity[principal] ?? []).map((statement, index) => ({
-          account,
-          principal,
-          name: `p${index}`,
-          text: policyText(statement as Record<string, unknown>),
-          updatedAt: 0,
-        }));
+      identities: {
+        findRegistryPolicy: async () =>
+          state.registryPolicy && policyText(state.registryPolicy as Record<string, unknown>),
+        listIdentityPolicies: async (account, principal) => {
+          reads.push(`${account}:${principal}`);
+          return (state.identity[principal] ?? []).map((statement, index) => ({
+            account,
+            principal,
+            name: `p${index}`,
+            text: policyText(statement as Record<string, unknown>),
+            updatedAt: 0,
+          }));
+        },
       },
     },
   });

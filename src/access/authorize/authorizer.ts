@@ -7,7 +7,7 @@ import { evaluatePolicies } from '../../domain/policy/evaluator.ts';
 import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
 import type { RegistrySettings } from '../../domain/names/registry.ts';
 import { registryOf, repositoryArn } from '../../domain/names/registry.ts';
-import type { StoredRepository } from '../../metadata/contract/metadata.ts';
+import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import { matchesGlob } from '../../domain/wildcard.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Invalidations } from '../../ports/invalidations.ts';

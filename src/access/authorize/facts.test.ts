@@ -5,7 +5,7 @@ import { actions } from '../../domain/policy/access-action.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
-import type { StoredRepository } from '../../metadata/contract/metadata.ts';
+import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import type { Question } from '../access.ts';
 import type { Facts } from './facts.ts';
 import { createFacts } from './facts.ts';
@@ -25,12 +25,16 @@ function start() {
   const held = new Map<string, StoredRepository>([['team/hidden', stored]]);
   const facts = createFacts(
     {
-      findRepository: async ({ repository }) => {
-        reads.push(repository);
-        return held.get(repository);
+      repositories: {
+        findRepository: async ({ repository }) => {
+          reads.push(repository);
+          return held.get(repository);
+        },
       },
-      findRegistryPolicy: async () => undefined,
-      listIdentityPolicies: async () => [],
+      identities: {
+        findRegistryPolicy: async () => undefined,
+        listIdentityPolicies: async () => [],
+      },
     },
     clock,
     () => 'any',

@@ -3,17 +3,18 @@ import { atMost } from '../../coordination/memory-bound.ts';
 import { actions, scopeRightOf } from '../../domain/policy/access-action.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
-import type { Metadata, StoredRepository } from '../../metadata/contract/metadata.ts';
+import type { IdentityMetadata, RepositoryMetadata } from '../../metadata/contract/metadata.ts';
+import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Question } from '../access.ts';
 import type { PolicyRows } from './documents.ts';
 import { createPolicyDocuments, noPolicies } from './documents.ts';
 import { createMemory } from './memory.ts';
 
-export type PolicyMetadata = Pick<
-  Metadata,
-  'findRepository' | 'listIdentityPolicies' | 'findRegistryPolicy'
->;
+export interface PolicyMetadata {
+  readonly repositories: Pick<RepositoryMetadata, 'findRepository'>;
+  readonly identities: Pick<IdentityMetadata, 'listIdentityPolicies' | 'findRegistryPolicy'>;
+}
 
 export interface RepositoryFacts extends PolicyRows {
   readonly row: StoredRepository;
@@ -86,7 +87,7 @@ export function createFacts(
     sizeOf,
     read: async (key) => {
       const [registry, repository] = key.split(' ') as [RegistryKey, RepositoryName];
-      const row = await metadata.findRepository({ registry, repository });
+      const row = await metadata.repositories.findRepository({ registry, repository });
       return row && factsOfRow(repository, row);
     },
     keeps: (key, facts) => {
@@ -109,7 +110,7 @@ export function createFacts(
     sizeMax: policyCharactersMax,
     sizeOf,
     read: async (registry) => {
-      const text = await metadata.findRegistryPolicy(registry as RegistryKey);
+      const text = await metadata.identities.findRegistryPolicy(registry as RegistryKey);
       return documents.read(
         'registry',
         text === undefined ? [] : [{ name: 'registry policy', text }],
@@ -124,7 +125,7 @@ export function createFacts(
     sizeOf,
     read: async (key) => {
       const [account = '', name = ''] = key.split(' ');
-      const stored = await metadata.listIdentityPolicies(account, name);
+      const stored = await metadata.identities.listIdentityPolicies(account, name);
       return documents.read(
         'identity',
         stored.map((each) => ({

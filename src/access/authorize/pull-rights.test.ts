@@ -28,24 +28,28 @@ function start(first: readonly string[], options: { readonly readsRequests?: boo
     settings: () => ({ anonymousPull: false, anonymousImport: false, regions: ['us-east-1'] }),
     audit: { record: (entry) => denials.push(entry) },
     metadata: {
-      findRepository: async () => ({
-        private: false,
-        stopped: undefined,
-        createdAt: 0,
-        pushed: true,
-        tagMutability: mutableTags,
-        policy: undefined,
-      }),
-      findRegistryPolicy: async () => undefined,
-      listIdentityPolicies: async (account, principal) => {
-        const statement = {
-          Effect: 'Allow',
-          Action: state.allowed,
-          Resource: '*',
-          ...(options.readsRequests === true ? { Condition } : {}),
-        };
-        const text = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
-        return [{ account, principal, name: 'inline', text, updatedAt: 0 }];
+      repositories: {
+        findRepository: async () => ({
+          private: false,
+          stopped: undefined,
+          createdAt: 0,
+          pushed: true,
+          tagMutability: mutableTags,
+          policy: undefined,
+        }),
+      },
+      identities: {
+        findRegistryPolicy: async () => undefined,
+        listIdentityPolicies: async (account, principal) => {
+          const statement = {
+            Effect: 'Allow',
+            Action: state.allowed,
+            Resource: '*',
+            ...(options.readsRequests === true ? { Condition } : {}),
+          };
+          const text = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+          return [{ account, principal, name: 'inline', text, updatedAt: 0 }];
+        },
       },
     },
   });

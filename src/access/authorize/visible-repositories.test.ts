@@ -9,7 +9,7 @@ import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
-import type { RepositoryRow } from '../../metadata/contract/registry-metadata.ts';
+import type { RepositoryRow } from '../../metadata/contract/rows.ts';
 import type { Caller } from '../access.ts';
 import { openKeyStore } from '../secrets/key-store.ts';
 import type { VisibleListing } from './visible-repositories.ts';
@@ -54,10 +54,12 @@ function start(names: readonly string[]) {
     clock,
     sealing,
     metadata: {
-      listRepositories: async (_registry, { prefix, after: place, limit }) => {
-        reads.push(limit);
-        const rest = all.filter(({ name }) => name > place && name.startsWith(prefix));
-        return rest.slice(0, limit);
+      repositories: {
+        listRepositories: async (_registry, { prefix, after: place, limit }) => {
+          reads.push(limit);
+          const rest = all.filter(({ name }) => name > place && name.startsWith(prefix));
+          return rest.slice(0, limit);
+        },
       },
     },
   });

@@ -3,8 +3,8 @@ import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { repositoryNameCharactersMax } from '../../domain/names/repository-name.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { RepositoryRow } from '../../metadata/contract/registry-metadata.ts';
+import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
+import type { RepositoryRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Caller, RequestFrom } from '../access.ts';
 import type { KeyStore } from '../secrets/key-store.ts';
@@ -35,7 +35,7 @@ export interface VisiblePage {
 }
 
 export interface VisibleRepositoriesOptions {
-  readonly metadata: Pick<Metadata, 'listRepositories'>;
+  readonly metadata: { readonly repositories: Pick<RepositoryMetadata, 'listRepositories'> };
   readonly sealing: Pick<KeyStore, 'seal' | 'open'>;
   readonly clock: Clock;
 }
@@ -86,7 +86,7 @@ async function look(
   let workedMs = 0;
   let since = clock.elapsed();
   for (;;) {
-    const read = await metadata.listRepositories(registry, {
+    const read = await metadata.repositories.listRepositories(registry, {
       prefix,
       after: place,
       limit: perRead,

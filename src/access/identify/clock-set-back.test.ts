@@ -111,7 +111,7 @@ suite('after the clock was set back', () => {
     const key = await makeKey();
     equal(await answerTo(key), 'key');
     setBack(hourMs);
-    await rig.metadata.deletePrincipal(dev);
+    await rig.metadata.identities.deletePrincipal(dev);
     equal(await answerTo(key), 'key');
     rig.clock.advance(60_000);
     equal(await answerTo(key), 'unauthorized');

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { arnOf } from '../../domain/policy/principal.ts';
 import { anonymous } from '../../domain/policy/principal.ts';
 import type { Principal } from '../../domain/policy/principal.ts';
-import type { AccessMetadata } from '../../metadata/contract/access-metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Caller, Scope } from '../access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
@@ -35,7 +35,7 @@ export interface UsedCredential {
 }
 
 export interface CredentialChecksOptions {
-  readonly metadata: AccessMetadata;
+  readonly metadata: Pick<Metadata, 'identities'>;
   readonly keys: KeyStore;
   readonly homeAccount: string;
   /** The pair of `dataDir/credentials`, which may become another. */
@@ -104,7 +104,7 @@ async function checkKey(
       used: undefined,
     };
   }
-  const row = /^\w{3,128}$/.test(id) ? await metadata.findAccessKey(id) : undefined;
+  const row = /^\w{3,128}$/.test(id) ? await metadata.identities.findAccessKey(id) : undefined;
   if (row === undefined) return unknown('unknown key');
   const expected = openSecret(keys, row.sealedSecret, id);
   if (expected === undefined) return outdated('its stored secret cannot be opened');
@@ -141,7 +141,7 @@ async function checkNamedToken(
   { metadata, clock }: CredentialChecksOptions,
 ): Promise<CheckedCredentials> {
   const id = idOfToken(text) ?? '';
-  const row = await metadata.findToken(id);
+  const row = await metadata.identities.findToken(id);
   if (row === undefined) return unknown('unknown token');
   const [given, expected] = [hashOfToken(text), row.hash].map((hex) => Buffer.from(hex, 'hex'));
   if (given?.byteLength !== expected?.byteLength || !timingSafeEqual(given!, expected!))
@@ -240,11 +240,11 @@ async function credentialBehind(
   if (credential === `key/${administrator().accessKeyId}`)
     return isOwner(homeAccount, undefined) ? { credential } : undefined;
   if (credential.startsWith('key/')) {
-    const row = await metadata.findAccessKey(id);
+    const row = await metadata.identities.findAccessKey(id);
     if (row?.active !== true || !isOwner(row.account, row.name)) return undefined;
     return row.expiresAt !== undefined && row.expiresAt <= clock.now() ? undefined : { credential };
   }
-  const row = await metadata.findToken(id);
+  const row = await metadata.identities.findToken(id);
   if (row === undefined || !isOwner(row.account, row.principal)) return undefined;
   if (row.expiresAt !== undefined && row.expiresAt <= clock.now()) return undefined;
   const credentialScopes = limitsOf(row.scopes);

@@ -1,5 +1,5 @@
 import { createBatchWriter } from '../../coordination/batch-writer.ts';
-import type { AccessMetadata } from '../../metadata/contract/access-metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { UsedCredential } from './credential-checks.ts';
 
@@ -13,7 +13,7 @@ const flushAfterMs = 10_000;
 const batchMax = 1000;
 
 export function createCredentialUse(
-  metadata: Pick<AccessMetadata, 'touchCredentials'>,
+  metadata: Pick<Metadata, 'identities'>,
   clock: Clock,
 ): CredentialUse {
   let keys = new Map<string, number>();
@@ -26,7 +26,7 @@ export function createCredentialUse(
     keys = new Map();
     tokens = new Map();
     try {
-      await metadata.touchCredentials(batch);
+      await metadata.identities.touchCredentials(batch);
     } catch {
       // It is a convenience: a disk that is full must not tell a login from a failed one.
     }

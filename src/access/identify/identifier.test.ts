@@ -485,7 +485,11 @@ suite('what is taken away stops at once', () => {
   test('by another process within a minute', async () => {
     const headers = await made();
     equal(await who(headers.token), leaves);
-    await rig.metadata.deleteToken({ account: owner.account, principal: owner.name, name: 't' });
+    await rig.metadata.identities.deleteToken({
+      account: owner.account,
+      principal: owner.name,
+      name: 't',
+    });
     equal(await who(headers.token), leaves);
     rig.clock.advance(60_000);
     equal(await who(headers.token), 'unauthorized');

@@ -206,7 +206,8 @@ suite('no guess is', () => {
     ],
     [
       'a token that another process revoked',
-      ({ account, name }) => rig.metadata.deleteToken({ account, principal: name, name: 't' }),
+      ({ account, name }) =>
+        rig.metadata.identities.deleteToken({ account, principal: name, name: 't' }),
     ],
   ];
   for (const [name, take] of cases) {
@@ -249,7 +250,13 @@ suite('no guess is', () => {
     const id = 'AKIARESTORED';
     const sealedSecret = `v1.goneaaaa.${'A'.repeat(80)}`;
     const times = { createdAt: rig.clock.now(), expiresAt: undefined, lastUsedAt: undefined };
-    await rig.metadata.createAccessKey({ ...owner, ...times, id, sealedSecret, active: true });
+    await rig.metadata.identities.createAccessKey({
+      ...owner,
+      ...times,
+      id,
+      sealedSecret,
+      active: true,
+    });
     const address = newAddress();
     for (let n = 0; n < 30; n += 1) equal(await who(basic(id, `x${n}`), address), 'unauthorized');
     equal(rig.audited.at(-1)?.detail['why'], 'its stored secret cannot be opened');

@@ -1,6 +1,6 @@
 import type { Principal } from '../../domain/policy/principal.ts';
 import { parsePrincipalArn } from '../../domain/policy/principal.ts';
-import type { AccessMetadata } from '../../metadata/contract/access-metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
 
 /** A principal that is there. */
 export interface FoundPrincipal {
@@ -11,22 +11,22 @@ export interface FoundPrincipal {
 
 /** `name` undefined: the account's root, which is there as long as its account. */
 export async function findPrincipal(
-  metadata: Pick<AccessMetadata, 'findAccount' | 'findPrincipal'>,
+  metadata: Pick<Metadata, 'identities'>,
   account: string,
   name: string | undefined,
 ): Promise<FoundPrincipal | undefined> {
   if (name === undefined) {
-    const row = await metadata.findAccount(account);
+    const row = await metadata.identities.findAccount(account);
     if (row === undefined) return undefined;
     return { principal: { kind: 'administrator', account }, madeAt: row.createdAt };
   }
-  const row = await metadata.findPrincipal(account, name);
+  const row = await metadata.identities.findPrincipal(account, name);
   if (row === undefined) return undefined;
   return { principal: { kind: row.kind, account, name }, madeAt: row.createdAt };
 }
 
 export async function findPrincipalByArn(
-  metadata: Pick<AccessMetadata, 'findAccount' | 'findPrincipal'>,
+  metadata: Pick<Metadata, 'identities'>,
   arn: string,
 ): Promise<FoundPrincipal | undefined> {
   const parsed = parsePrincipalArn(arn);

@@ -6,7 +6,7 @@ import type { Action } from '../../domain/policy/access-action.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
-import type { AuditRow } from '../../metadata/contract/access-metadata.ts';
+import type { AuditRow } from '../../metadata/contract/rows.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Admission } from './admission.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -20,7 +20,7 @@ export interface AccessParts {
   readonly admission: Admission;
   readonly authorizer: Pick<Authorizer, 'explain'>;
   readonly identities: Pick<Identities, 'findPrincipal'>;
-  readonly metadata: Pick<Metadata, 'listAudit' | 'findAccount'>;
+  readonly metadata: Pick<Metadata, 'identities' | 'records'>;
 }
 
 /** What registry clients do, by a word of their own: all of its actions must be allowed. */
@@ -96,7 +96,7 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
       output: outputs.listOf(outputs.auditEntry),
       answer: async ({ input: { account, limit, cursor } }) => {
         const before = readId(cursor);
-        const rows = await metadata.listAudit({ account, before, limit: limit + 1 });
+        const rows = await metadata.records.listAudit({ account, before, limit: limit + 1 });
         return pageOf(rows, limit, { view: viewAudit, keyOf: ({ id }) => [String(id)] });
       },
     }),

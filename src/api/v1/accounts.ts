@@ -8,7 +8,7 @@ import { describePrincipal, isAccountId } from '../../domain/policy/principal.ts
 import { registryOf } from '../../domain/names/registry.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { Incoming } from '../../http/reply.ts';
-import type { AccountRow } from '../../metadata/contract/access-metadata.ts';
+import type { AccountRow } from '../../metadata/contract/rows.ts';
 import type { Admission } from './admission.ts';
 import { isOperator } from './admission.ts';
 import type { Endpoint } from './endpoint.ts';

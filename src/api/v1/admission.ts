@@ -18,7 +18,7 @@ import {
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { RuleSet } from '../../domain/rules/rule-set.ts';
 import { canonicalName } from '../../domain/rules/rule-set.ts';
-import type { StoredRepository } from '../../metadata/contract/metadata.ts';
+import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import type { Asker } from './endpoint.ts';
 
 /** One repository as an endpoint was asked for it. */

@@ -2,7 +2,8 @@ import * as z from 'zod';
 import type { Refresh } from '../../cache/explain/refresh.ts';
 import type { PullView, VersionView } from '../../contract/admin-view.ts';
 import type { RuleSet } from '../../domain/rules/rule-set.ts';
-import type { Metadata, PullRow } from '../../metadata/contract/metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { PullRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Upstream } from '../../ports/upstream.ts';
 import type { Identities } from '../../access/accounts/identities.ts';
@@ -22,7 +23,7 @@ export interface CacheParts {
   readonly identities: Pick<Identities, 'findPrincipal'>;
   readonly refresh: Refresh;
   readonly upstream: Upstream;
-  readonly metadata: Pick<Metadata, 'listPulls' | 'findAccount'>;
+  readonly metadata: Pick<Metadata, 'identities' | 'records'>;
   readonly clock: Clock;
   readonly version: VersionView;
 }
@@ -77,7 +78,7 @@ function imageEndpoints(parts: CacheParts): readonly Endpoint[] {
       input: pullsInput,
       output: listOf(outputs.pull),
       answer: async ({ input }) =>
-        listing((await parts.metadata.listPulls(input.limit)).map(viewPull)),
+        listing((await parts.metadata.records.listPulls(input.limit)).map(viewPull)),
     }),
     endpoint({
       method: 'GET',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { home, openApi, otherAccount } from '../../../tests/support/rigs/api-rig.ts';
 import type { ApiRig } from '../../../tests/support/rigs/api-rig.ts';
-import { manifestInput, push, pushInput } from '../../../tests/contracts/metadata-samples.ts';
+import { manifestInput, push, pushInput } from '../../../tests/contracts/metadata/samples.ts';
 import { testRule } from '../../../tests/support/rigs/cache-rig.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
@@ -285,7 +285,7 @@ suite('images', () => {
     const store = (of: string, tag: string, from: typeof mine) => {
       const input = manifestInput(`up/${of}`, `${tag} ${from.rule}`, { tag });
       const at = { tag: tag as Tag, source: from.source, validatedAt: 1 };
-      return api.metadata.storeManifest({ ...input, rule: from.rule, tag: at });
+      return api.metadata.manifests.storeManifest({ ...input, rule: from.rule, tag: at });
     };
     await store('app', '1', theirs);
     await store('app', '1', mine);
@@ -418,7 +418,7 @@ suite('why, and what was', () => {
       detail: '{"tag":"1"}',
       count: 1,
     } as const;
-    await api.metadata.appendAudit(
+    await api.metadata.records.appendAudit(
       ['one', 'two', 'three'].map((resource, index) => ({ ...row, resource, at: index + 1 })),
     );
     const first = await api.ask('GET audit', { query: { limit: '2' } });
@@ -435,7 +435,7 @@ suite('why, and what was', () => {
     const rest = await api.ask('GET audit', { query: { cursor: first.json.next } });
     assert.equal(rest.json.items[0].resource, 'one');
     assert.equal(rest.json.next, null);
-    await api.metadata.appendAudit([
+    await api.metadata.records.appendAudit([
       { ...row, registry: `${otherAccount}/eu-west-1`, resource: 'theirs', at: 4 },
     ]);
     const theirs = await api.ask('GET audit', { query: { account: otherAccount } });

@@ -35,12 +35,14 @@ const ann = { kind: 'user', account: '000000000000', name: 'ann' } as const;
 
 function createExplain(anonymousImport: boolean | 'loopback', explain?: Explain): ExplainFor {
   const metadata = {
-    findRepository: () => Promise.resolve(undefined),
-    findRegistryPolicy: () => Promise.resolve(undefined),
-    listIdentityPolicies: () =>
-      Promise.resolve([
-        { account: ann.account, principal: 'ann', name: 'p', text: policy, updatedAt: 0 },
-      ]),
+    repositories: { findRepository: () => Promise.resolve(undefined) },
+    identities: {
+      findRegistryPolicy: () => Promise.resolve(undefined),
+      listIdentityPolicies: () =>
+        Promise.resolve([
+          { account: ann.account, principal: 'ann', name: 'p', text: policy, updatedAt: 0 },
+        ]),
+    },
   };
   return createExplainFor({
     explain: explain ?? (() => Promise.resolve(found)),

@@ -11,7 +11,7 @@ import type { RegistryKey } from '../../domain/names/registry.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import type { RuleSet } from '../../domain/rules/rule-set.ts';
 import { isLoopbackAddress } from '../../http/loopback.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
 import { forecastFor, statusOf } from './caller-forecast.ts';
 
 export interface ExplainForRequest extends ExplainRequest {
@@ -27,7 +27,7 @@ export type ExplainFor = (request: ExplainForRequest, signal: AbortSignal) => Pr
 export interface ExplainForParts {
   readonly explain: Explain;
   readonly authorizer: Pick<Authorizer, 'explain'>;
-  readonly metadata: Pick<Metadata, 'findRepository'>;
+  readonly metadata: { readonly repositories: Pick<RepositoryMetadata, 'findRepository'> };
   readonly rules: () => RuleSet;
   readonly home: () => RegistryKey;
 }
@@ -79,7 +79,8 @@ async function rightsOf(
   const imports = await ask(actions.importUpstream);
   if (!imports.allowed || repository === undefined) return { reads, imports };
   const makes = await ask(actions.createRepository);
-  const isThere = (await metadata.findRepository({ registry, repository })) !== undefined;
+  const isThere =
+    (await metadata.repositories.findRepository({ registry, repository })) !== undefined;
   return { reads, imports: isThere ? imports : makes };
 }
 

@@ -12,9 +12,15 @@ import type { Reference } from '../../domain/names/reference.ts';
 import { formatReference, parseReference } from '../../domain/names/reference.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import { parseTag } from '../../domain/names/tag.ts';
-import type { Counting } from '../../metadata/rows/counting.ts';
-import type { Metadata, RepositoryKey, StoredTag } from '../../metadata/contract/metadata.ts';
-import type { ImageRow, TagRow } from '../../metadata/contract/registry-metadata.ts';
+import type {
+  Counting,
+  ManifestInfo,
+  ImageRow,
+  RepositoryKey,
+  StoredTag,
+  TagRow,
+} from '../../metadata/contract/rows.ts';
+import type { Metadata, TagMetadata } from '../../metadata/contract/metadata.ts';
 import type { Admission, Place } from './admission.ts';
 import type { Asker, Endpoint } from './endpoint.ts';
 import { endpoint } from './endpoint.ts';
@@ -25,17 +31,7 @@ import { told } from './repositories.ts';
 
 export interface ImageParts {
   readonly admission: Admission;
-  readonly metadata: Pick<
-    Metadata,
-    | 'findRepository'
-    | 'listTagRows'
-    | 'listImages'
-    | 'findTag'
-    | 'tagHistory'
-    | 'findManifestInfo'
-    | 'findChildren'
-    | 'listReferrers'
-  >;
+  readonly metadata: Pick<Metadata, 'manifests' | 'repositories' | 'tags'>;
   readonly pushes: Pick<Pushes, 'deleteManifest'>;
   /** The cache's own: which records a pull would be served from. */
   readonly counting: CountRecords;
@@ -74,7 +70,7 @@ function listEndpoints(parts: ImageParts): readonly Endpoint[] {
         const key = await heldKey(metadata, place);
         const counting = await countingFor(parts, asker, place);
         const after = readCursor(input.cursor, 1)?.[0] ?? '';
-        const rows = await metadata.listTagRows(key, after, input.limit + 1, counting);
+        const rows = await metadata.tags.listTagRows(key, after, input.limit + 1, counting);
         return pageOf(rows, input.limit, { view: viewTag, keyOf: ({ tag }) => [tag] });
       },
     }),
@@ -90,7 +86,7 @@ function listEndpoints(parts: ImageParts): readonly Endpoint[] {
         const key = await heldKey(metadata, place);
         const counting = await countingFor(parts, asker, place);
         const before = readBefore(input.cursor);
-        const rows = await metadata.listImages(key, before, input.limit + 1, counting);
+        const rows = await metadata.manifests.listImages(key, before, input.limit + 1, counting);
         return pageOf(rows, input.limit, {
           view: viewImage,
           keyOf: ({ createdAt, digest }) => [String(createdAt), digest],
@@ -177,11 +173,11 @@ async function countingFor(
 }
 
 async function heldKey(
-  metadata: Pick<Metadata, 'findRepository'>,
+  metadata: Pick<Metadata, 'repositories'>,
   { registry, target: { repository } }: Place,
 ): Promise<RepositoryKey> {
   const key = { registry, repository };
-  if ((await metadata.findRepository(key)) !== undefined) return key;
+  if ((await metadata.repositories.findRepository(key)) !== undefined) return key;
   throw repositoryUnknown(repository);
 }
 
@@ -205,11 +201,11 @@ function readBefore(
 }
 
 async function findTag(
-  metadata: Pick<ImageParts['metadata'], 'findTag'>,
+  metadata: Pick<Metadata, 'tags'>,
   key: RepositoryKey,
   reference: Reference & { readonly kind: 'tag' },
 ): Promise<StoredTag> {
-  return (await metadata.findTag(key, reference.tag)) ?? unknownImage(key, reference);
+  return (await metadata.tags.findTag(key, reference.tag)) ?? unknownImage(key, reference);
 }
 
 function unknownImage(key: RepositoryKey, reference: Reference): never {
@@ -232,8 +228,8 @@ async function readImage(
   const info = digest && (await findCounting(metadata, key, digest, counting));
   if (digest === undefined || info === undefined) return unknownImage(key, reference);
   const [children, referrers, history] = await Promise.all([
-    metadata.findChildren(key, digest),
-    metadata.listReferrers(key, digest, counting),
+    metadata.manifests.findChildren(key, digest),
+    metadata.manifests.listReferrers(key, digest, counting),
     tag === undefined ? [] : readHistory(metadata, key, tag.tag, counting),
   ]);
   return {
@@ -276,23 +272,23 @@ function placeOf({ source }: Pick<StoredTag, 'source'>): string | null {
 }
 
 async function findCounting(
-  metadata: Pick<Metadata, 'findManifestInfo'>,
+  metadata: Pick<Metadata, 'manifests'>,
   key: RepositoryKey,
   digest: Digest,
   counting: Counting | undefined,
-): ReturnType<Metadata['findManifestInfo']> {
-  const info = await metadata.findManifestInfo(key, digest);
+): Promise<ManifestInfo | undefined> {
+  const info = await metadata.manifests.findManifestInfo(key, digest);
   return info !== undefined && manifestCountsFor(info, counting) ? info : undefined;
 }
 
 /** Those digests that it has had and that count. */
 async function readHistory(
-  metadata: Pick<Metadata, 'findManifestInfo' | 'tagHistory'>,
+  metadata: Pick<Metadata, 'manifests' | 'tags'>,
   key: RepositoryKey,
   tag: Tag,
   counting: Counting | undefined,
-): ReturnType<Metadata['tagHistory']> {
-  const seen = await metadata.tagHistory(key, tag, historyMax);
+): ReturnType<TagMetadata['tagHistory']> {
+  const seen = await metadata.tags.tagHistory(key, tag, historyMax);
   if (counting === undefined) return seen;
   const found = await Promise.all(
     seen.map(({ digest }) => findCounting(metadata, key, digest, counting)),

@@ -8,7 +8,7 @@ import { unknownOwner } from './users.ts';
 
 export interface PrincipalParts {
   readonly identities: Pick<Identities, 'findPrincipal'>;
-  readonly metadata: Pick<Metadata, 'findAccount'>;
+  readonly metadata: Pick<Metadata, 'identities'>;
 }
 
 /** Whom a text means, `anonymous` too; throws where it is nobody. */
@@ -44,7 +44,7 @@ export async function findNamed(
   if (owner === undefined) return anonymous;
   const { account, name } = owner;
   if (name === undefined) {
-    if ((await metadata.findAccount(account)) === undefined) throw unknownOwner(owner);
+    if ((await metadata.identities.findAccount(account)) === undefined) throw unknownOwner(owner);
     return { kind: 'administrator', account };
   }
   const row = await identities.findPrincipal(account, name);

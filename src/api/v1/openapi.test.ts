@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as z from 'zod';
 import { openApi, otherAccount } from '../../../tests/support/rigs/api-rig.ts';
-import { push, pushInput } from '../../../tests/contracts/metadata-samples.ts';
+import { push, pushInput } from '../../../tests/contracts/metadata/samples.ts';
 import type { Explanation } from '../../contract/explanation.ts';
 
 const policy = JSON.stringify({
@@ -116,7 +116,7 @@ const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
 test('every endpoint is in the document, and its answers have the schema that is told there', async () => {
   await using api = await openApi({ explain: () => Promise.resolve(explanation) });
   await push(api.metadata, pushInput('up/a', 'an image', { tags: ['1', '2'] }));
-  await api.metadata.appendAudit([
+  await api.metadata.records.appendAudit([
     {
       at: 1,
       kind: 'change',

@@ -8,7 +8,7 @@ import { parsePolicy, policyProblems } from '../../domain/policy/parser.ts';
 import type { PolicyProblem } from '../../domain/policy/problem.ts';
 import { policyWarnings } from '../../domain/policy/warnings.ts';
 import { registryOf } from '../../domain/names/registry.ts';
-import type { IdentityPolicyRow } from '../../metadata/contract/access-metadata.ts';
+import type { IdentityPolicyRow } from '../../metadata/contract/rows.ts';
 import type { Admission } from './admission.ts';
 import type { Endpoint } from './endpoint.ts';
 import { endpoint } from './endpoint.ts';

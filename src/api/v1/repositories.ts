@@ -12,7 +12,7 @@ import { repositoryUnknown } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { registryOf, repositoryArn } from '../../domain/names/registry.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { RepositoryRow } from '../../metadata/contract/registry-metadata.ts';
+import type { RepositoryRow } from '../../metadata/contract/rows.ts';
 import type { Admission, Place } from './admission.ts';
 import type { Endpoint } from './endpoint.ts';
 import { endpoint } from './endpoint.ts';
@@ -22,7 +22,7 @@ import { isoTime, readCursor, writeCursor } from './page.ts';
 
 export interface RepositoryParts {
   readonly admission: Admission;
-  readonly metadata: Pick<Metadata, 'findRepository'>;
+  readonly metadata: Pick<Metadata, 'repositories'>;
   readonly visibleRepositories: VisibleRepositories;
   readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository'>;
   readonly settings: RepositorySettings;
@@ -150,7 +150,7 @@ async function readRepository(
   parts: RepositoryParts,
   { registry, target: { repository } }: Place,
 ): Promise<RepositoryView> {
-  const row = await parts.metadata.findRepository({ registry, repository });
+  const row = await parts.metadata.repositories.findRepository({ registry, repository });
   if (row === undefined) throw repositoryUnknown(repository);
   return viewRepository(registry, { ...row, name: repository }, parts);
 }

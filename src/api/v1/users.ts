@@ -4,7 +4,7 @@ import type { UserView } from '../../contract/access-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
-import type { PrincipalRow } from '../../metadata/contract/access-metadata.ts';
+import type { PrincipalRow } from '../../metadata/contract/rows.ts';
 import type { Admission, Owner } from './admission.ts';
 import { arnOfOwner } from './admission.ts';
 import type { Endpoint } from './endpoint.ts';

@@ -14,7 +14,7 @@ import { anonymous } from '../../domain/policy/principal.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { Incoming } from '../../http/reply.ts';
-import type { PullRow } from '../../metadata/contract/metadata.ts';
+import type { PullRow } from '../../metadata/contract/rows.ts';
 import type { ApiParts } from './v1.ts';
 import { createApiHandler } from './v1.ts';
 import { incomingBody } from '../../../tests/support/samples/incoming-body.ts';
@@ -110,7 +110,10 @@ function open(change: Partial<ApiParts> = {}) {
     upstream,
     metadata: {
       ...(unused as ApiParts['metadata']),
-      listPulls: (limit) => Promise.resolve(Array<PullRow>(limit).fill(pull)),
+      records: {
+        ...(unused as ApiParts['metadata']['records']),
+        listPulls: (limit) => Promise.resolve(Array<PullRow>(limit).fill(pull)),
+      },
     },
     clock: createFakeClock(),
     version: { version: '1.2.3', node: '26.0.0' },

@@ -67,17 +67,7 @@ export interface ApiParts {
   readonly upstream: Upstream;
   readonly metadata: Pick<
     Metadata,
-    | 'listPulls'
-    | 'findRepository'
-    | 'listTagRows'
-    | 'listImages'
-    | 'findTag'
-    | 'tagHistory'
-    | 'findManifestInfo'
-    | 'findChildren'
-    | 'listReferrers'
-    | 'listAudit'
-    | 'findAccount'
+    'identities' | 'manifests' | 'records' | 'repositories' | 'tags'
   >;
   readonly clock: Clock;
   readonly version: VersionView;

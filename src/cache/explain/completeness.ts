@@ -2,7 +2,8 @@ import type { Digest } from '../../domain/names/digest.ts';
 import type { ExplainedContent } from '../../contract/explanation.ts';
 import { livesElsewhere, type Platform } from '../../domain/manifests/manifest.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import type { Metadata, RepositoryKey } from '../../metadata/contract/metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { RepositoryKey } from '../../metadata/contract/rows.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import { holdsBlob, holdsManifest } from '../whose-bytes.ts';
 import { identityOf } from '../pull-request.ts';
@@ -106,7 +107,7 @@ async function visitManifest(walk: Walk, digest: Digest, depth: number): Promise
   note(walk, isKnown ? 'complete' : 'absent', 'manifests', { role: 'manifest', digest });
   if (!isKnown) return 'absent';
   let state: State = 'complete';
-  for (const child of await from.metadata.findChildren(input.key, digest)) {
+  for (const child of await from.metadata.manifests.findChildren(input.key, digest)) {
     if (livesElsewhere(child)) continue;
     const childState = await visit(walk, child.role, child.digest, depth + 1);
     if (childState !== 'complete') state = 'partial';
@@ -120,7 +121,7 @@ async function visitManifest(walk: Walk, digest: Digest, depth: number): Promise
 }
 
 async function findInfo({ input, from }: Walk, digest: Digest) {
-  const info = await from.metadata.findManifestInfo(input.key, digest);
+  const info = await from.metadata.manifests.findManifestInfo(input.key, digest);
   return info !== undefined && holdsManifest(info, input.rule) ? info : undefined;
 }
 
@@ -139,7 +140,7 @@ export const nothingHeld: ExplainedContent = {
 /** Bytes there, and the right to give them out under this name (ARCHITECTURE.md, "Whose bytes"). */
 async function isHere(input: WalkInput, digest: Digest, from: WalkedStores): Promise<boolean> {
   if ((await from.blobs.size(digest)) === undefined) return false;
-  const claim = await from.metadata.findBlobClaim(input.key, identityOf(input), digest);
+  const claim = await from.metadata.blobs.findBlobClaim(input.key, identityOf(input), digest);
   return holdsBlob(claim, input.stopped === true);
 }
 

@@ -14,12 +14,8 @@ import type { RuleSet } from '../../domain/rules/rule-set.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
 import { isTagImmutable } from '../../domain/names/tag-mutability.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type {
-  Metadata,
-  RepositoryKey,
-  StoredRepository,
-  StoredTag,
-} from '../../metadata/contract/metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { RepositoryKey, StoredRepository, StoredTag } from '../../metadata/contract/rows.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Upstream, UpstreamState } from '../../ports/upstream.ts';
@@ -66,15 +62,15 @@ export function createExplainer(parts: ExplainParts): Explain {
     const { reference } = located;
     const key: RepositoryKey = { registry: parts.registry, repository: located.target.repository };
     const now = parts.clock.now();
-    const stored = await parts.metadata.findRepository(key);
+    const stored = await parts.metadata.repositories.findRepository(key);
     const isOwn = stored?.pushed === true && located.target.rule?.prefix === rootPrefix;
     const { target } = located;
     // Of a repository of our own ROOT is not asked; what it brought still counts by it.
     const rule = isOwn ? undefined : target.rule;
     const tag =
-      reference.kind === 'tag' ? await parts.metadata.findTag(key, reference.tag) : undefined;
+      reference.kind === 'tag' ? await parts.metadata.tags.findTag(key, reference.tag) : undefined;
     const digest = reference.kind === 'digest' ? reference.digest : tag?.digest;
-    const info = digest && (await parts.metadata.findManifestInfo(key, digest));
+    const info = digest && (await parts.metadata.manifests.findManifestInfo(key, digest));
     const isPushed = info?.provenance !== undefined;
     const stopped = explainStop(target.rule, stored);
     const held = { key, rule: target.rule, digest, stopped: stopped !== null && isPushed };
@@ -208,7 +204,7 @@ async function explainTag(
     immutable,
     status: tag.status,
     provenance: tag.provenance,
-    historyCount: (await parts.metadata.tagHistory(key, tag.tag, historyCountMax)).length,
+    historyCount: (await parts.metadata.tags.tagHistory(key, tag.tag, historyCountMax)).length,
   };
 }
 

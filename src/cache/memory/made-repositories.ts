@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../../coordination/memory-bound.ts';
-import type { Metadata, RepositoryKey } from '../../metadata/contract/metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { RepositoryKey } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** The repositories that writes of this process made, until somebody tells the audit of them. */
@@ -35,21 +36,31 @@ export function noteMade(metadata: Metadata, made: Pick<MadeRepositories, 'note'
       if (isMade(result)) made.note(input);
       return result;
     };
+  const { repositories, manifests, tags, blobs } = metadata;
   const itself = (result: boolean): boolean => result;
   return {
     ...metadata,
-    storeManifest: noted((input) => metadata.storeManifest(input), itself),
-    setTag: noted((input) => metadata.setTag(input), itself),
-    stopRepository: noted((input) => metadata.stopRepository(input), itself),
-    recordFetch: noted((input) => metadata.recordFetch(input), itself),
-    proveBlob: noted((input) => metadata.proveBlob(input), itself),
-    holdBlob: noted(
-      (input) => metadata.holdBlob(input),
-      (result) => result === 'made',
-    ),
-    putManifest: noted(
-      (input) => metadata.putManifest(input),
-      (result) => result.kind === 'stored' && result.createdRepository,
-    ),
+    repositories: {
+      ...repositories,
+      stopRepository: noted((input) => repositories.stopRepository(input), itself),
+    },
+    manifests: {
+      ...manifests,
+      storeManifest: noted((input) => manifests.storeManifest(input), itself),
+      putManifest: noted(
+        (input) => manifests.putManifest(input),
+        (result) => result.kind === 'stored' && result.createdRepository,
+      ),
+    },
+    tags: { ...tags, setTag: noted((input) => tags.setTag(input), itself) },
+    blobs: {
+      ...blobs,
+      recordFetch: noted((input) => blobs.recordFetch(input), itself),
+      proveBlob: noted((input) => blobs.proveBlob(input), itself),
+      holdBlob: noted(
+        (input) => blobs.holdBlob(input),
+        (result) => result === 'made',
+      ),
+    },
   };
 }

@@ -91,9 +91,12 @@ suite('a repository that was pushed takes nothing from ROOT', () => {
       rules: [testRule({ prefix: 'ROOT' })],
       around: (metadata) => ({
         ...metadata,
-        findRepository: (key) => {
-          looked += 1;
-          return metadata.findRepository(key);
+        repositories: {
+          ...metadata.repositories,
+          findRepository: (key) => {
+            looked += 1;
+            return metadata.repositories.findRepository(key);
+          },
         },
       }),
     });

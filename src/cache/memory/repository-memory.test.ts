@@ -9,11 +9,7 @@ import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import { parseTag } from '../../domain/names/tag.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
-import type {
-  StoredManifest,
-  StoredRepository,
-  StoredTag,
-} from '../../metadata/contract/metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { RepositoryMemory } from './repository-memory.ts';
 
@@ -43,10 +39,10 @@ function start() {
   const invalidations = createTestInvalidations();
   const memory = new RepositoryMemory(
     {
-      findRepository: says(row as unknown as StoredRepository),
-      findManifest: says(manifest as StoredManifest),
-      findTag: says({ tag, digest, source: 'x' } as StoredTag),
-    },
+      repositories: { findRepository: says(row) },
+      manifests: { findManifest: says(manifest) },
+      tags: { findTag: says({ tag, digest, source: 'x' }) },
+    } as unknown as Metadata,
     clock,
     invalidations,
   );

@@ -5,7 +5,8 @@ import type { Tag } from '../../domain/names/tag.ts';
 import { isTagImmutable, type TagMutability } from '../../domain/names/tag-mutability.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { Metadata, StoredManifest, StoredTag } from '../../metadata/contract/metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { StoredManifest, StoredTag } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Invalidation, Invalidations } from '../../ports/invalidations.ts';
 import { memoryKey, repositoryKey, ruledKey, type PullRequest } from '../pull-request.ts';
@@ -40,7 +41,7 @@ export interface HeldBlob {
  * was under way. Where metadata can't be read, what was read before still counts.
  */
 export class RepositoryMemory {
-  readonly #metadata: Pick<Metadata, 'findRepository' | 'findManifest' | 'findTag'>;
+  readonly #metadata: Pick<Metadata, 'manifests' | 'repositories' | 'tags'>;
   readonly #invalidations: Invalidations;
   /** By registry and repository. */
   readonly #stamps = new Map<string, number>();
@@ -55,7 +56,7 @@ export class RepositoryMemory {
   readonly #blobs: StampedMemory<HeldBlob>;
 
   constructor(
-    metadata: Pick<Metadata, 'findRepository' | 'findManifest' | 'findTag'>,
+    metadata: Pick<Metadata, 'manifests' | 'repositories' | 'tags'>,
     clock: Pick<Clock, 'elapsed'>,
     invalidations: Invalidations,
   ) {
@@ -158,7 +159,7 @@ export class RepositoryMemory {
   /** From memory, else from metadata, then remembered. */
   async findManifest(request: PullRequest, digest: Digest): Promise<StoredManifest | undefined> {
     const found = await this.#find(this.#manifests, request, digest, () =>
-      this.#metadata.findManifest(repositoryKey(request), digest),
+      this.#metadata.manifests.findManifest(repositoryKey(request), digest),
     );
     return found !== undefined && holdsManifest(found, request.target.rule) ? found : undefined;
   }
@@ -173,7 +174,7 @@ export class RepositoryMemory {
 
   findTag(request: PullRequest, tag: Tag): Promise<StoredTag | undefined> {
     return this.#find(this.#tags, request, tag, () =>
-      this.#metadata.findTag(repositoryKey(request), tag),
+      this.#metadata.tags.findTag(repositoryKey(request), tag),
     );
   }
 
@@ -201,7 +202,7 @@ export class RepositoryMemory {
 
   async #settingsOf(request: PullRequest): Promise<Settings> {
     const found = await this.#find(this.#settings, request, '', async () => {
-      const row = await this.#metadata.findRepository(repositoryKey(request));
+      const row = await this.#metadata.repositories.findRepository(repositoryKey(request));
       return {
         pushed: row?.pushed === true,
         stopped: row?.stopped !== undefined,

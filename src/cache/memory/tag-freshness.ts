@@ -3,7 +3,7 @@ import type { FailureKind } from '../../domain/upstream-failure.ts';
 import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
-import type { StoredTag, TagStatus } from '../../metadata/contract/metadata.ts';
+import type { StoredTag, TagStatus } from '../../metadata/contract/rows.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { sourceOf } from '../pull-request.ts';
 

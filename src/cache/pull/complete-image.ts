@@ -5,7 +5,7 @@ import type { Digest } from '../../domain/names/digest.ts';
 import { isAllowed } from '../../domain/rules/name-pattern.ts';
 import { isSameSource, type PullRule } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { StoredManifest } from '../../metadata/contract/metadata.ts';
+import type { StoredManifest } from '../../metadata/contract/rows.ts';
 import { DownloadPaused, type Downloads } from '../download/downloads.ts';
 import { memoryKey, type RuledRequest } from '../pull-request.ts';
 import {

@@ -9,7 +9,7 @@ import { testRule, until } from '../../../tests/support/rigs/cache-rig.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
-import type { StoredManifest } from '../../metadata/contract/metadata.ts';
+import type { StoredManifest } from '../../metadata/contract/rows.ts';
 import { ImageCompletion } from './complete-image.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 

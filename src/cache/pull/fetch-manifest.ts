@@ -6,7 +6,7 @@ import type { Tag } from '../../domain/names/tag.ts';
 import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { StoredManifest } from '../../metadata/contract/metadata.ts';
+import type { StoredManifest } from '../../metadata/contract/rows.ts';
 import type { FetchedManifest, UpstreamTarget } from '../../ports/upstream.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
 import { cachedTag } from '../memory/tag-freshness.ts';
@@ -67,7 +67,7 @@ export class ManifestFetcher {
         ? undefined
         : cachedTag(request, from.url, from.tag, found, now);
     await tryWrite(this.#parts, 'storeManifest', () =>
-      metadata.storeManifest({
+      metadata.manifests.storeManifest({
         ...repositoryKey(request),
         manifest,
         parsed,

@@ -75,7 +75,7 @@ const rows: readonly Row[] = [
     what: 'a tag that was read from another source than the rule leads to',
     meanwhile: async (rig) => {
       const { registry, target } = rig.request('up/app');
-      await rig.metadata.validateTag({
+      await rig.metadata.tags.validateTag({
         registry,
         repository: target.repository,
         tag: 'v1' as never,

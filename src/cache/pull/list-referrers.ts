@@ -155,11 +155,11 @@ export class ReferrersLister {
   #ourReferrers(request: ReferrersRequest, stopped: boolean): Promise<Descriptors> {
     const counting = countingRecords(request.target, stopped);
     const { metadata } = this.#parts;
-    return metadata.listReferrers(repositoryKey(request), request.subject, counting);
+    return metadata.manifests.listReferrers(repositoryKey(request), request.subject, counting);
   }
 
   async #isPushed(request: PullRequest): Promise<boolean> {
-    const row = await this.#parts.metadata.findRepository(repositoryKey(request));
+    const row = await this.#parts.metadata.repositories.findRepository(repositoryKey(request));
     return row?.pushed === true;
   }
 }

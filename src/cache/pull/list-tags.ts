@@ -121,7 +121,7 @@ export class TagLister {
     const isHere =
       ours.tags.length > 0 ||
       request.last !== '' ||
-      (await metadata.findRepository(repositoryKey(request))) !== undefined;
+      (await metadata.repositories.findRepository(repositoryKey(request))) !== undefined;
     const detail = isRuled(request) ? 'held only' : 'no rule';
     if (isHere) return { ...ours, outcome: { verdict: 'hit', detail } };
     const { repository } = request.target;
@@ -214,11 +214,11 @@ export class TagLister {
   async #ourTags(request: PullRequest, last: string, limit: number): Promise<readonly string[]> {
     const { repositories, metadata } = this.#parts;
     const counting = countingRecords(request.target, await repositories.isStopped(request));
-    return metadata.listTags(repositoryKey(request), last, limit, counting);
+    return metadata.tags.listTags(repositoryKey(request), last, limit, counting);
   }
 
   async #isPushed(request: PullRequest): Promise<boolean> {
-    const row = await this.#parts.metadata.findRepository(repositoryKey(request));
+    const row = await this.#parts.metadata.repositories.findRepository(repositoryKey(request));
     return row?.pushed === true;
   }
 }

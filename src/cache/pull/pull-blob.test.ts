@@ -53,7 +53,7 @@ suite('a blob is downloaded once', () => {
     const found: Promise<unknown>[] = [];
     const pull = async (): Promise<void> => {
       const request = { registry, target, digest, method: 'GET' } as const;
-      const stored = () => void found.push(rig.metadata.findRepository(key));
+      const stored = () => void found.push(rig.metadata.repositories.findRepository(key));
       await readAll((await rig.cache.pullBlob({ ...request, stored }, rig.signal)).source);
     };
     await Promise.all([pull(), pull()]);

@@ -3,7 +3,7 @@ import type { Digest } from '../../domain/names/digest.ts';
 import { isEmptyBlob, possibleSize } from '../../domain/names/digest.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { BlobClaim } from '../../metadata/contract/metadata.ts';
+import type { BlobClaim } from '../../metadata/contract/rows.ts';
 import type { BlobAnswer, BlobRequest } from '../cache.ts';
 import { NoSpace } from '../download/arriving-file.ts';
 import { downloadSource } from '../download/download-source.ts';
@@ -141,7 +141,7 @@ export class BlobPuller {
 
   #findClaim(request: AskedBlob): Promise<BlobClaim> {
     const { metadata } = this.#parts;
-    return metadata.findBlobClaim(
+    return metadata.blobs.findBlobClaim(
       repositoryKey(request),
       identityOf(request.target),
       request.digest,
@@ -313,7 +313,7 @@ export class BlobPuller {
       onStored: async (size: number) => {
         this.#remember(request, size);
         if (stopped && !isEmptyBlob(digest)) repositories.liftStop(request);
-        await metadata.recordFetch({ ...this.#recordOf(request), size });
+        await metadata.blobs.recordFetch({ ...this.#recordOf(request), size });
         request.stored?.();
       },
     };
@@ -339,7 +339,7 @@ export class BlobPuller {
   async #prove(request: RuledRequest & { readonly digest: Digest }, size: number): Promise<void> {
     this.#remember(request, size);
     await tryWrite(this.#parts, 'proveBlob', () =>
-      this.#parts.metadata.proveBlob(this.#recordOf(request)),
+      this.#parts.metadata.blobs.proveBlob(this.#recordOf(request)),
     );
   }
 }

@@ -79,7 +79,7 @@ suite('a tag', () => {
       registry: rig.request('up/app').registry,
       repository: rig.request('up/app').target.repository,
     };
-    const history = await rig.metadata.tagHistory(key, 'v1' as never, 10);
+    const history = await rig.metadata.tags.tagHistory(key, 'v1' as never, 10);
     assert.deepEqual(
       history.map((entry) => entry.digest),
       [two.digest, one.digest],
@@ -235,7 +235,7 @@ suite('a tag', () => {
       registry: rig.request('up/app').registry,
       repository: rig.request('up/app').target.repository,
     };
-    await rig.metadata.setTag({
+    await rig.metadata.tags.setTag({
       ...key,
       tag: 'v1' as never,
       digest: `sha256:${'b'.repeat(64)}` as never,

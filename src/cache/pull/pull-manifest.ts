@@ -6,7 +6,7 @@ import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
-import type { StoredManifest, StoredTag } from '../../metadata/contract/metadata.ts';
+import type { StoredManifest, StoredTag } from '../../metadata/contract/rows.ts';
 import type { ManifestHead } from '../../ports/upstream.ts';
 import type { ManifestAnswer, ManifestRequest } from '../cache.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
@@ -171,7 +171,7 @@ export class ManifestPuller {
   async #noteDigest(request: ManifestPull, digest: Digest, error: unknown): Promise<void> {
     if (!(error instanceof UpstreamFailure)) return;
     const { metadata, refusals } = this.#parts;
-    const claim = await metadata
+    const claim = await metadata.blobs
       .findBlobClaim(repositoryKey(request), identityOf(request.target), digest)
       .catch(() => undefined);
     const about = claim?.namedBytes === undefined ? 'digest' : 'named';

@@ -6,7 +6,7 @@ import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
-import type { StoredTag } from '../../metadata/contract/metadata.ts';
+import type { StoredTag } from '../../metadata/contract/rows.ts';
 import type { ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
 import { isHeadsNo, saysAbsent } from '../memory/head-hints.ts';
@@ -210,7 +210,7 @@ export class TagResolver {
     if (own !== undefined) return own;
     const isOthers = isPrivate(request.target);
     await tryWrite(this.#parts, 'setTag', () =>
-      metadata.setTag({ ...repositoryKey(request), ...found, private: isOthers }),
+      metadata.tags.setTag({ ...repositoryKey(request), ...found, private: isOthers }),
     );
     repositories.putTag(request, found, stamp);
     return found;

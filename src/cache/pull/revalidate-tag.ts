@@ -2,7 +2,7 @@ import { RegistryError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { StoredManifest, StoredTag } from '../../metadata/contract/metadata.ts';
+import type { StoredManifest, StoredTag } from '../../metadata/contract/rows.ts';
 import type { ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
 import { isHeadsNo } from '../memory/head-hints.ts';
 import { cachedTag, statusAfter } from '../memory/tag-freshness.ts';
@@ -130,7 +130,7 @@ async function move(parts: PullParts, check: Check, found: Found): Promise<Reval
   const { request, target, tag } = check;
   const moved = cachedTag(request, target.url, tag.tag, found, parts.clock.now());
   await tryWrite(parts, 'setTag', () =>
-    parts.metadata.setTag({
+    parts.metadata.tags.setTag({
       ...repositoryKey(request),
       ...moved,
       private: isPrivate(request.target),
@@ -144,7 +144,12 @@ async function validate(parts: PullParts, check: Check): Promise<Revalidation> {
   const { request, target, tag } = check;
   const { source, validatedAt } = cachedTag(request, target.url, tag.tag, tag, parts.clock.now());
   await tryWrite(parts, 'validateTag', () =>
-    parts.metadata.validateTag({ ...repositoryKey(request), tag: tag.tag, source, validatedAt }),
+    parts.metadata.tags.validateTag({
+      ...repositoryKey(request),
+      tag: tag.tag,
+      source,
+      validatedAt,
+    }),
   );
   const next: StoredTag = { ...tag, source, validatedAt, status: 'ok' };
   parts.repositories.putTag(request, next, check.stamp);
@@ -163,12 +168,12 @@ async function mark(parts: PullParts, check: Check, status: StoredTag['status'])
   const { request, tag, stamp } = check;
   const key = repositoryKey(request);
   if (tag.status !== status)
-    await tryWrite(parts, 'markTag', () => metadata.markTag({ ...key, tag: tag.tag, status }));
+    await tryWrite(parts, 'markTag', () => metadata.tags.markTag({ ...key, tag: tag.tag, status }));
   repositories.putTag(request, { ...tag, status }, stamp);
   if (status !== 'denied' || request.target.rule.onFailure.denied !== 'stop') return;
   const reason = 'upstream denied';
   await tryWrite(parts, 'stopRepository', () =>
-    metadata.stopRepository({ ...key, reason, now: clock.now() }),
+    metadata.repositories.stopRepository({ ...key, reason, now: clock.now() }),
   );
   repositories.stop(request);
 }
@@ -178,7 +183,7 @@ async function liftStop(parts: PullParts, request: RuledRequest): Promise<void> 
   const { metadata, repositories, clock } = parts;
   if (!(await repositories.isStopped(request))) return;
   await tryWrite(parts, 'stopRepository', () =>
-    metadata.stopRepository({
+    metadata.repositories.stopRepository({
       ...repositoryKey(request),
       reason: undefined,
       now: clock.now(),

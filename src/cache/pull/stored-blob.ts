@@ -3,7 +3,7 @@ import { atMost } from '../../coordination/memory-bound.ts';
 import type { ByteReader, ByteSource, ByteSpan } from '../../domain/byte-source.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/names/digest.ts';
-import type { BlobClaim } from '../../metadata/contract/metadata.ts';
+import type { BlobClaim } from '../../metadata/contract/rows.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Events } from '../../ports/events.ts';
 import type { Upstream } from '../../ports/upstream.ts';

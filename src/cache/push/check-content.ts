@@ -44,18 +44,17 @@ export function createContentCheck(parts: {
   async function checkBlob(request: PullRequest, blob: Descriptor, gone: Digest[]): Promise<void> {
     const size = await parts.blobs.size(blob.digest);
     if (size === blob.size) return;
-    const claim = await parts.metadata.findBlobClaim(
-      repositoryKey(request),
-      identityOf(request.target),
-      blob.digest,
-    );
+    const key = repositoryKey(request);
+    const asking = identityOf(request.target);
+    const claim = await parts.metadata.blobs.findBlobClaim(key, asking, blob.digest);
     if (!holdsBlob(claim, await parts.repositories.isStopped(request))) return;
     if (size !== undefined) throw wrongSize(blob, size);
     gone.push(blob.digest);
   }
 
   async function checkChild(request: PullRequest, child: Descriptor): Promise<void> {
-    const held = await parts.metadata.findManifestInfo(repositoryKey(request), child.digest);
+    const key = repositoryKey(request);
+    const held = await parts.metadata.manifests.findManifestInfo(key, child.digest);
     if (held === undefined || !holdsManifest(held, request.target.rule)) return;
     if (held.provenance === undefined && (await parts.repositories.isStopped(request))) return;
     if (held.size !== child.size) throw wrongSize(child, held.size);

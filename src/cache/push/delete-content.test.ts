@@ -57,7 +57,7 @@ suite('T4: what is deleted is gone at once', () => {
     await pushImage(rig, name, 'v1', layer);
     await pushManifest(rig, name, 'v2', image);
     const { registry, target } = rig.request(name);
-    await rig.metadata.setTagMutability({
+    await rig.metadata.repositories.setTagMutability({
       registry,
       repository: target.repository,
       tagMutability: { mode: 'IMMUTABLE', exclusions: [] },
@@ -121,9 +121,12 @@ suite('T4: what is deleted is gone at once', () => {
   test('also where metadata can’t say whether it was done: memory asks again', async () => {
     const around = (metadata: Metadata): Metadata => ({
       ...metadata,
-      deleteTag: async (input) => {
-        await metadata.deleteTag(input);
-        throw new MetadataError('crashed', 'scripted');
+      tags: {
+        ...metadata.tags,
+        deleteTag: async (input) => {
+          await metadata.tags.deleteTag(input);
+          throw new MetadataError('crashed', 'scripted');
+        },
       },
     });
     await using rig = await createCacheRig({ around });
@@ -162,9 +165,15 @@ suite('cached content', () => {
     };
     const around = (metadata: Metadata): Metadata => ({
       ...metadata,
-      findTag: (...given) => wait(metadata.findTag(...given)),
-      findManifest: (...given) => wait(metadata.findManifest(...given)),
-      findBlobClaim: (...given) => wait(metadata.findBlobClaim(...given)),
+      tags: { ...metadata.tags, findTag: (...given) => wait(metadata.tags.findTag(...given)) },
+      manifests: {
+        ...metadata.manifests,
+        findManifest: (...given) => wait(metadata.manifests.findManifest(...given)),
+      },
+      blobs: {
+        ...metadata.blobs,
+        findBlobClaim: (...given) => wait(metadata.blobs.findBlobClaim(...given)),
+      },
     });
     const rules = [testRule({ push: true })];
     await using rig = await createCacheRig({ around, rules });
@@ -196,13 +205,16 @@ suite('a tag that is read', () => {
     let found = false;
     const around = (metadata: Metadata): Metadata => ({
       ...metadata,
-      findTag: async (...given) => {
-        const tag = await metadata.findTag(...given);
-        if (tag !== undefined && !found) {
-          found = true;
-          await gate.promise;
-        }
-        return tag;
+      tags: {
+        ...metadata.tags,
+        findTag: async (...given) => {
+          const tag = await metadata.tags.findTag(...given);
+          if (tag !== undefined && !found) {
+            found = true;
+            await gate.promise;
+          }
+          return tag;
+        },
       },
     });
     const rules = [testRule({ push: true, freshForMs: 1000 })];

@@ -44,11 +44,11 @@ export function createDeletions(parts: {
       const key = repositoryKey(request);
       const deleted = await changing(request, 'deleteManifest', async () => {
         if (reference.kind === 'tag') {
-          const digest = await metadata.deleteTag({ ...key, tag: reference.tag });
+          const digest = await metadata.tags.deleteTag({ ...key, tag: reference.tag });
           return digest && { digest, tags: [reference.tag] };
         }
         const { digest } = reference;
-        const found = await metadata.deleteManifest({ ...key, digest });
+        const found = await metadata.manifests.deleteManifest({ ...key, digest });
         return found && { digest, tags: found.tags };
       });
       if (deleted === undefined) {
@@ -64,7 +64,7 @@ export function createDeletions(parts: {
     deleteBlob: async (request) => {
       const { digest, target } = request;
       const released = await changing(request, 'deleteBlob', () =>
-        metadata.releaseBlob({ ...repositoryKey(request), digest }),
+        metadata.blobs.releaseBlob({ ...repositoryKey(request), digest }),
       );
       if (!released)
         throw new RegistryError('blobUnknown', 'blob unknown', {
@@ -74,7 +74,7 @@ export function createDeletions(parts: {
     },
     createRepository: async (request) => {
       const made = await changing(request, 'createRepository', () =>
-        metadata.createRepository({
+        metadata.repositories.createRepository({
           ...repositoryKey(request),
           tagMutability: request.tagMutability ?? mutableTags,
           now: parts.clock.now(),
@@ -89,7 +89,7 @@ export function createDeletions(parts: {
       const { force, target } = request;
       const name = target.repository;
       const result = await changing(request, 'deleteRepository', () =>
-        metadata.deleteRepository({ ...repositoryKey(request), force }),
+        metadata.repositories.deleteRepository({ ...repositoryKey(request), force }),
       );
       if (result === 'notFound') throw repositoryUnknown(name);
       if (result === 'notEmpty')

@@ -1,5 +1,5 @@
 import type { Digest } from '../../domain/names/digest.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { BlobMetadata, Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { PushSettings } from './push-target.ts';
 import { noRepository } from './push-target.ts';
@@ -14,7 +14,7 @@ import { repositoryKey } from '../pull-request.ts';
  */
 export async function holdPushed(
   parts: {
-    readonly metadata: Pick<Metadata, 'holdBlob'>;
+    readonly metadata: Pick<Metadata, 'blobs'>;
     readonly repositories: RepositoryMemory;
     readonly settings: () => PushSettings;
     readonly clock: Clock;
@@ -22,9 +22,9 @@ export async function holdPushed(
   request: PullRequest,
   digest: Digest,
 ): Promise<void> {
-  let held: Awaited<ReturnType<Metadata['holdBlob']>> | undefined;
+  let held: Awaited<ReturnType<BlobMetadata['holdBlob']>> | undefined;
   try {
-    held = await parts.metadata.holdBlob({
+    held = await parts.metadata.blobs.holdBlob({
       ...repositoryKey(request),
       digest,
       create: parts.settings().createOnPush,

@@ -37,7 +37,7 @@ export function createBlobMount(parts: {
     if ((await blobs.size(digest)) === undefined) return false;
     const rule = parts.ruleOf({ registry, repository });
     const target = { rule, repository, upstreamRepository: repository };
-    const claim = await metadata.findBlobClaim(
+    const claim = await metadata.blobs.findBlobClaim(
       { registry, repository },
       identityOf(target),
       digest,
@@ -61,7 +61,7 @@ export function createBlobMount(parts: {
         if (from !== undefined) return (await holds(request, from, digest)) ? [from] : [];
         if ((await blobs.size(digest)) === undefined) return [];
         const sources: RepositoryName[] = [];
-        for (const name of await metadata.findBlobHolders(registry, digest, sourcesMax)) {
+        for (const name of await metadata.blobs.findBlobHolders(registry, digest, sourcesMax)) {
           if (await holds(request, name, digest)) sources.push(name);
         }
         return sources;

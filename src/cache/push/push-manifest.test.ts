@@ -39,7 +39,11 @@ async function openRig(options: Parameters<typeof createCacheRig>[0] = {}): Prom
 
 function setMutability(rig: CacheRig, tagMutability: TagMutability): Promise<boolean> {
   const { registry, target } = rig.request(name);
-  return rig.metadata.setTagMutability({ registry, repository: target.repository, tagMutability });
+  return rig.metadata.repositories.setTagMutability({
+    registry,
+    repository: target.repository,
+    tagMutability,
+  });
 }
 
 suite('a manifest is pushed', () => {
@@ -226,9 +230,12 @@ suite('a manifest is refused', () => {
     let fails = true;
     const around = (metadata: Metadata): Metadata => ({
       ...metadata,
-      putManifest: (input) => {
-        if (!fails) return metadata.putManifest(input);
-        throw new MetadataError('failed', 'x', Object.assign(new Error('x'), { code: 'ENOSPC' }));
+      manifests: {
+        ...metadata.manifests,
+        putManifest: (input) => {
+          if (!fails) return metadata.manifests.putManifest(input);
+          throw new MetadataError('failed', 'x', Object.assign(new Error('x'), { code: 'ENOSPC' }));
+        },
       },
     });
     await using rig = await openRig({ around });

@@ -6,11 +6,12 @@ import { parsePushedManifest } from '../../domain/manifests/pushed-manifest.ts';
 import type { EmbeddedContent } from '../../domain/manifests/pushed-manifest.ts';
 import type { Reference } from '../../domain/names/reference.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { Metadata, StoredManifest } from '../../metadata/contract/metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type {
   PutManifestInput,
   PutManifestResult,
-} from '../../metadata/contract/registry-metadata.ts';
+  StoredManifest,
+} from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { ContentCheck } from './check-content.ts';
@@ -93,7 +94,7 @@ export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putM
   ): Promise<PutManifestResult> {
     const { check, metadata, repositories } = parts;
     const store = async (): Promise<PutManifestResult> =>
-      metadata.putManifest({ ...put, stopped: await repositories.isStopped(request) });
+      metadata.manifests.putManifest({ ...put, stopped: await repositories.isStopped(request) });
     if (gone.length > 0 && !(await check.bringIn(request, put.parsed, gone)))
       return { kind: 'missing', digests: gone };
     const result = await store();

@@ -33,7 +33,7 @@ export function createPushTarget(metadata: Metadata, settings: () => PushSetting
     require: async (request) => {
       requireRule(request);
       if (settings().createOnPush) return;
-      if ((await metadata.findRepository(repositoryKey(request))) === undefined)
+      if ((await metadata.repositories.findRepository(repositoryKey(request))) === undefined)
         throw noRepository(request);
     },
   };

@@ -392,9 +392,12 @@ suite('a bad disk', () => {
       let fails = true;
       const around = (metadata: Metadata): Metadata => ({
         ...metadata,
-        holdBlob: (input) => {
-          if (!fails) return metadata.holdBlob(input);
-          throw new MetadataError(reason, 'scripted', Object.assign(new Error('x'), cause));
+        blobs: {
+          ...metadata.blobs,
+          holdBlob: (input) => {
+            if (!fails) return metadata.blobs.holdBlob(input);
+            throw new MetadataError(reason, 'scripted', Object.assign(new Error('x'), cause));
+          },
         },
       });
       await using rig = await createCacheRig({ around });

@@ -16,14 +16,19 @@ export function createRepositorySettings({
   metadata,
   repositories,
 }: {
-  readonly metadata: Pick<Metadata, 'setTagMutability'>;
+  readonly metadata: Pick<Metadata, 'repositories'>;
   readonly repositories: RepositoryMemory;
 }): RepositorySettings {
   return {
     async setTagMutability(request) {
       const { tagMutability } = request;
       requireTagMutability(tagMutability);
-      if (!(await metadata.setTagMutability({ ...repositoryKey(request), tagMutability })))
+      if (
+        !(await metadata.repositories.setTagMutability({
+          ...repositoryKey(request),
+          tagMutability,
+        }))
+      )
         throw repositoryUnknown(request.target.repository);
       repositories.noteChange(request);
     },

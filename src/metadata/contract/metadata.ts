@@ -1,133 +1,117 @@
 import type { Digest } from '../../domain/names/digest.ts';
-import type { Descriptor, Manifest } from '../../domain/manifests/manifest.ts';
+import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { Verdict } from '../../domain/verdict.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import type { AccessMetadata } from './access-metadata.ts';
-import type { Counting } from '../rows/counting.ts';
-import type { Pruning } from '../rows/oldest-rows.ts';
-import type { RegistryMetadata } from './registry-metadata.ts';
-
-/** Where a row lives: every key begins with the registry. */
-export interface RepositoryKey {
-  readonly registry: RegistryKey;
-  readonly repository: RepositoryName;
-}
-
-export interface StoredRepository {
-  /** True once anything in it was fetched with a credential under a rule without `anonymousPull: true`. */
-  readonly private: boolean;
-  /** Set while `stop` on 401/403 holds the repository, digests too (ARCHITECTURE.md, "Tags"). */
-  readonly stopped: { readonly at: number; readonly reason: string } | undefined;
-  readonly createdAt: number;
-  /** True once anything was pushed into it, or it was made by hand: not for anonymous unless a policy says so. */
-  readonly pushed: boolean;
-  readonly tagMutability: TagMutability;
-  /** Text of its policy, verbatim. */
-  readonly policy: string | undefined;
-}
-
-/** How content came here. */
-export type Provenance = 'pushed' | 'cached' | 'replicated';
-
-export interface StoredManifest {
-  readonly digest: Digest;
-  readonly mediaType: string;
-  /** Exact bytes. */
-  readonly bytes: Uint8Array;
-  /** Absent: it came from upstream. */
-  readonly provenance?: Exclude<Provenance, 'cached'>;
-  /** Identity of the rule through which it came; absent where it was pushed. */
-  readonly rule?: string;
-}
-
-export type TagStatus = 'ok' | 'gone' | 'denied' | 'unknown';
-
-export interface StoredTag {
-  readonly tag: Tag;
-  readonly digest: Digest;
-  readonly mediaType: string;
-  readonly size: number;
-  /** URL and path that it was read from: `https://registry-1.docker.io/library/nginx`. A changed source is never served until validated. */
-  readonly source: string;
-  /** Wall time, ms; one in the future is stale. */
-  readonly validatedAt: number;
-  readonly status: TagStatus;
-  /** A pushed tag is never validated upstream; its `source` is empty. */
-  readonly provenance: Provenance;
-}
-
-/** What is known of a blob in a repository, as it is asked for under one rule (ARCHITECTURE.md, "Whose bytes"). */
-export interface BlobClaim {
-  /**
-   * How the repository came to hold it: `pushed` (or mounted), or `fetched`: its bytes came through the rule that asks, in
-   * this repository, or upstream showed by a GET that it is there. `undefined`: not held, whatever names it. Where no rule
-   * leads to the repository any more, whatever rule it came through counts.
-   */
-  readonly held: 'pushed' | 'fetched' | undefined;
-  /** Its bytes, where the rule that asks has fetched it whole and verified, in any repository. */
-  readonly fetchedBytes: number | undefined;
-  /** Its bytes as a manifest claims that came through the rule that asks. Proves nothing. */
-  readonly namedBytes: number | undefined;
-}
-
-export interface TagInput extends RepositoryKey {
-  readonly tag: Tag;
-  readonly digest: Digest;
-  readonly mediaType: string;
-  readonly size: number;
-  readonly source: string;
-  readonly validatedAt: number;
-}
-
-export interface StoreManifestInput extends RepositoryKey {
-  readonly manifest: StoredManifest;
-  /** Children are indexed from it. */
-  readonly parsed: Manifest;
-  /** Identity of the rule through which it came. */
-  readonly rule: string;
-  readonly private: boolean;
-  readonly now: number;
-  /** Set or moved in the same transaction; its history gains the digest where it is new. */
-  readonly tag?: Omit<TagInput, keyof RepositoryKey | 'digest' | 'mediaType' | 'size'>;
-}
-
-/** One pull of an image by a client, to be counted in its hour. */
-export interface PullRecord {
-  readonly registry: RegistryKey;
-  readonly clientAddress: string;
-  /** The `ns` of a mirror request, else empty. */
-  readonly ns: string;
-  /** The local repository with `:tag` or `@digest`. */
-  readonly image: string;
-  readonly digest: Digest | undefined;
-  readonly verdict: Verdict;
-  readonly at: number;
-  /** How many such pulls this stands for, the last of them `at`; 1 where absent. All within one hour. */
-  readonly count?: number;
-}
-
-export interface PullRow extends Omit<PullRecord, 'at' | 'count'> {
-  /** Wall time in ms of the hour's beginning. */
-  readonly hour: number;
-  readonly count: number;
-  readonly lastAt: number;
-}
+import type {
+  AccessKeyRow,
+  AccountRow,
+  AuditPruning,
+  AuditRow,
+  BlobClaim,
+  BlobInput,
+  Child,
+  Counting,
+  CredentialUse,
+  DigestKey,
+  IdentityPolicyRow,
+  ImageRow,
+  ManifestInfo,
+  PrincipalInput,
+  PrincipalRow,
+  Pruning,
+  PullRecord,
+  PullRow,
+  PutManifestInput,
+  PutManifestResult,
+  RepositoryKey,
+  RepositoryRow,
+  StoredManifest,
+  StoredRepository,
+  StoredTag,
+  StoreManifestInput,
+  TagInput,
+  TagKey,
+  TagRow,
+  TokenRow,
+} from './rows.ts';
 
 /**
- * Metadata over SQLite or PostgreSQL. Reads are point reads; writes are answered after their commit, in the order they were
- * called. A write is idempotent: repeating it changes nothing but times.
+ * Metadata over SQLite or PostgreSQL, as six stores. What is not there is `undefined`, false or an empty list, never an error.
+ * A write is one transaction and is answered after its commit; writes to one repository are made in the order in which they
+ * were called. A write may be repeated: that changes nothing but times. All reject with a `MetadataError`.
  */
-export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposable {
+export interface Metadata extends AsyncDisposable {
+  readonly repositories: RepositoryMetadata;
+  readonly manifests: ManifestMetadata;
+  readonly tags: TagMetadata;
+  readonly blobs: BlobMetadata;
+  readonly identities: IdentityMetadata;
+  readonly records: RecordMetadata;
+}
+
+/** Repositories with their settings and their policy. */
+export interface RepositoryMetadata {
   findRepository(key: RepositoryKey): Promise<StoredRepository | undefined>;
+  /** In byte order after `after`; `prefix` empty: all. */
+  listRepositories(
+    registry: RegistryKey,
+    options: { readonly prefix: string; readonly after: string; readonly limit: number },
+  ): Promise<readonly RepositoryRow[]>;
+
+  /** False where it is there already. `pushed` is set. */
+  createRepository(
+    input: RepositoryKey & { readonly tagMutability: TagMutability; readonly now: number },
+  ): Promise<boolean>;
+  /** `notEmpty` where it holds manifests and `force` is false. Deletes tags, manifests, blob holds, policy. */
+  deleteRepository(
+    input: RepositoryKey & { readonly force: boolean },
+  ): Promise<'deleted' | 'notFound' | 'notEmpty'>;
+  /** False where there is no repository. */
+  setTagMutability(
+    input: RepositoryKey & { readonly tagMutability: TagMutability },
+  ): Promise<boolean>;
+  /** `text` undefined: no policy any more. False where there is no repository. */
+  setRepositoryPolicy(
+    input: RepositoryKey & { readonly text: string | undefined },
+  ): Promise<boolean>;
+  /** `reason` undefined: the stop is lifted. True where it made the repository. */
+  stopRepository(
+    input: RepositoryKey & { readonly reason: string | undefined; readonly now: number },
+  ): Promise<boolean>;
+}
+
+/** Manifests, what they name and what refers to them. */
+export interface ManifestMetadata {
   findManifest(key: RepositoryKey, digest: Digest): Promise<StoredManifest | undefined>;
-  /** The same without the bytes; `size` is their number. */
-  findManifestInfo(
+  findManifestInfo(key: RepositoryKey, digest: Digest): Promise<ManifestInfo | undefined>;
+  /** What the stored manifest names: config, layers and child manifests. */
+  findChildren(key: RepositoryKey, digest: Digest): Promise<readonly Child[]>;
+  /** Manifests of the repository whose subject is the digest. `artifactType` and annotations as the manifest says them. */
+  listReferrers(
     key: RepositoryKey,
-    digest: Digest,
-  ): Promise<(Omit<StoredManifest, 'digest' | 'bytes'> & { readonly size: number }) | undefined>;
+    subject: Digest,
+    counting?: Counting,
+  ): Promise<readonly Descriptor[]>;
+  /** Newest first; `before` is the `createdAt` and digest of the last one seen. Children of an index are left out unless tagged, as are their sizes where they don't count. */
+  listImages(
+    key: RepositoryKey,
+    before: { readonly createdAt: number; readonly digest: string } | undefined,
+    limit: number,
+    counting?: Counting,
+  ): Promise<readonly ImageRow[]>;
+
+  /** What was pulled: manifest, children and tag, all or nothing. True where it made the repository. */
+  storeManifest(input: StoreManifestInput): Promise<boolean>;
+  /** What was pushed: manifest, children and tags, all or nothing, after the checks. */
+  putManifest(input: PutManifestInput): Promise<PutManifestResult>;
+  /** The manifest and every tag that names it; `undefined` where it is not here. */
+  deleteManifest(input: DigestKey): Promise<{ readonly tags: readonly Tag[] } | undefined>;
+}
+
+/** Tags, and every digest that each has had. */
+export interface TagMetadata {
   findTag(key: RepositoryKey, tag: Tag): Promise<StoredTag | undefined>;
   /** Tags after `after`, in byte order, at most `limit`. */
   listTags(
@@ -136,65 +120,111 @@ export interface Metadata extends RegistryMetadata, AccessMetadata, AsyncDisposa
     limit: number,
     counting?: Counting,
   ): Promise<readonly Tag[]>;
-  /** Every digest a tag has had, newest first, at most `limit`. */
+  /** The same with what is known of each. */
+  listTagRows(
+    key: RepositoryKey,
+    after: string,
+    limit: number,
+    counting?: Counting,
+  ): Promise<readonly TagRow[]>;
+  /** Every digest the tag has had, newest first, at most `limit`. */
   tagHistory(
     key: RepositoryKey,
     tag: Tag,
     limit: number,
   ): Promise<readonly { readonly digest: Digest; readonly seenAt: number }[]>;
-  /** Manifests of the repository whose subject is the digest. `artifactType` and annotations as the manifest says them. */
-  listReferrers(
-    key: RepositoryKey,
-    subject: Digest,
-    counting?: Counting,
-  ): Promise<readonly Descriptor[]>;
-  /** What the stored manifest names: config and layers (with the size and type claimed) and child manifests. */
-  findChildren(
-    key: RepositoryKey,
-    digest: Digest,
-  ): Promise<readonly (Descriptor & { readonly role: 'manifest' | 'config' | 'layer' })[]>;
-  /** `rule` is the identity of the rule that asks; `undefined` where none leads to the repository. */
-  findBlobClaim(key: RepositoryKey, rule: string | undefined, digest: Digest): Promise<BlobClaim>;
-  /** Newest first, at most `limit`. */
-  listPulls(limit: number): Promise<readonly PullRow[]>;
 
-  /** True where it made the repository, as of the other writes of a pull that answer so. */
-  storeManifest(input: StoreManifestInput): Promise<boolean>;
-  /** A tag as a HEAD validated it, whose manifest may not be stored (yet). History gains the digest where it is new. True as above. */
+  /** A tag as a HEAD validated it, whose manifest may not be stored (yet). History gains the digest where it is new. True where it made the repository. */
   setTag(input: TagInput & { readonly private: boolean }): Promise<boolean>;
   /** The same digest was seen again upstream: validatedAt, source, status ok. */
-  validateTag(
-    input: RepositoryKey & {
-      readonly tag: Tag;
-      readonly source: string;
-      readonly validatedAt: number;
-    },
-  ): Promise<void>;
-  markTag(input: RepositoryKey & { readonly tag: Tag; readonly status: TagStatus }): Promise<void>;
-  /** `reason` absent: the stop is lifted. True where it made the repository. */
-  stopRepository(
-    input: RepositoryKey & { readonly reason: string | undefined; readonly now: number },
-  ): Promise<boolean>;
+  validateTag(input: TagKey & Pick<TagInput, 'source' | 'validatedAt'>): Promise<void>;
+  markTag(input: TagKey & Pick<StoredTag, 'status'>): Promise<void>;
+  /** The digest that it named. The manifest stays. */
+  deleteTag(input: TagKey): Promise<Digest | undefined>;
+}
+
+/** Which repository holds which blob, and through which rule it came. */
+export interface BlobMetadata {
+  /** `rule` is the identity of the rule that asks; `undefined` where none leads to the repository. */
+  findBlobClaim(key: RepositoryKey, rule: string | undefined, digest: Digest): Promise<BlobClaim>;
+  /** Repositories of the registry that have come to hold the blob in any way, in byte order, at most `limit`; whether one still does, `findBlobClaim` says. */
+  findBlobHolders(
+    registry: RegistryKey,
+    digest: Digest,
+    limit: number,
+  ): Promise<readonly RepositoryName[]>;
+
   /** After adopt: the rule of this identity fetched the blob whole and verified, in this repository, which holds it now. True where it made the repository. */
-  recordFetch(
-    input: RepositoryKey & {
-      readonly rule: string;
-      readonly digest: Digest;
-      readonly size: number;
-      readonly private: boolean;
-      readonly now: number;
-    },
-  ): Promise<boolean>;
+  recordFetch(input: BlobInput & { readonly size: number }): Promise<boolean>;
   /** The rule of this identity has fetched the blob elsewhere, and upstream has answered a GET of it in this repository, which holds it now. True as above. */
-  proveBlob(
-    input: RepositoryKey & {
-      readonly rule: string;
-      readonly digest: Digest;
-      readonly private: boolean;
-      readonly now: number;
-    },
+  proveBlob(input: BlobInput): Promise<boolean>;
+  /** A blob that was pushed or mounted: the repository holds it. `made`: this made the repository; `first`: nothing was pushed there before, nor was it created. `noRepository` where it is missing and `create` is false. */
+  holdBlob(
+    input: DigestKey & { readonly create: boolean; readonly now: number },
+  ): Promise<'made' | 'first' | 'held' | 'noRepository'>;
+  /** False where it was not held. A rule's own record of having fetched it stays. */
+  releaseBlob(input: DigestKey): Promise<boolean>;
+}
+
+/** Accounts, principals, their keys and tokens, and the policies of principals and registries. */
+export interface IdentityMetadata {
+  findAccount(id: string): Promise<AccountRow | undefined>;
+  findPrincipal(account: string, name: string): Promise<PrincipalRow | undefined>;
+  findAccessKey(id: string): Promise<AccessKeyRow | undefined>;
+  findToken(id: string): Promise<TokenRow | undefined>;
+  findRegistryPolicy(registry: RegistryKey): Promise<string | undefined>;
+  listAccounts(): Promise<readonly AccountRow[]>;
+  listPrincipals(account: string): Promise<readonly PrincipalRow[]>;
+  /** `name` undefined: the root's. */
+  listAccessKeys(account: string, name: string | undefined): Promise<readonly AccessKeyRow[]>;
+  listTokens(account: string, principal: string | undefined): Promise<readonly TokenRow[]>;
+  listIdentityPolicies(account: string, principal: string): Promise<readonly IdentityPolicyRow[]>;
+
+  /** False where the id is taken. That it is not the home account's is the caller's to see. */
+  createAccount(input: AccountRow): Promise<boolean>;
+  /** `noAccount` where a row is required and missing. */
+  createPrincipal(input: PrincipalInput): Promise<'created' | 'exists' | 'noAccount'>;
+  /** With its keys, tokens and policies. False where there is none. */
+  deletePrincipal(input: Pick<PrincipalRow, 'account' | 'name'>): Promise<boolean>;
+  /** At most two keys a principal, as IAM. */
+  createAccessKey(input: AccessKeyRow): Promise<'created' | 'limit' | 'noPrincipal'>;
+  deleteAccessKey(input: Pick<AccessKeyRow, 'id'>): Promise<boolean>;
+  createToken(input: TokenRow): Promise<'created' | 'exists' | 'noPrincipal'>;
+  /** By its name. False where there is none. */
+  deleteToken(input: Pick<TokenRow, 'account' | 'principal' | 'name'>): Promise<boolean>;
+  /** Batched by the caller; at most some may be lost, 10 s' worth. Times only grow; what is gone stays so. */
+  touchCredentials(input: {
+    readonly keys: readonly CredentialUse[];
+    readonly tokens: readonly CredentialUse[];
+  }): Promise<void>;
+  /** Puts or replaces. How many a principal may have is the caller's to see. */
+  putIdentityPolicy(input: IdentityPolicyRow): Promise<'stored' | 'noPrincipal'>;
+  deleteIdentityPolicy(
+    input: Pick<IdentityPolicyRow, 'account' | 'principal' | 'name'>,
   ): Promise<boolean>;
-  /** Batched by the caller. Also sets the pull times of tags and manifests. */
+  /** `text` undefined: none any more. */
+  setRegistryPolicy(input: {
+    readonly registry: RegistryKey;
+    readonly text: string | undefined;
+    readonly now: number;
+  }): Promise<void>;
+}
+
+/** What has happened: pulls and the audit. */
+export interface RecordMetadata {
+  /** Newest first, at most `limit`. */
+  listPulls(limit: number): Promise<readonly PullRow[]>;
+  /** Newest first; of the registries of one account, and those with an id below `before`, where they are given. */
+  listAudit(options: {
+    readonly account: string | undefined;
+    readonly before: number | undefined;
+    readonly limit: number;
+  }): Promise<readonly AuditRow[]>;
+
+  /** Batched by the caller, and in several transactions. Also sets the pull times of tags and manifests. */
   recordPulls(pulls: readonly PullRecord[]): Promise<void>;
   prunePulls(input: Pruning): Promise<void>;
+  /** In their order: ids grow with it. In several transactions. */
+  appendAudit(rows: readonly Omit<AuditRow, 'id'>[]): Promise<void>;
+  pruneAudit(input: AuditPruning): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { AccountRow } from '../contract/access-metadata.ts';
+import type { AccountRow } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 

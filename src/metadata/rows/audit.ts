@@ -2,7 +2,8 @@ import { registryOf } from '../../domain/names/registry.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RawBuilder } from 'kysely';
 import { sql as fragment } from 'kysely';
-import type { AccessMetadata, AuditPruning, AuditRow } from '../contract/access-metadata.ts';
+import type { RecordMetadata } from '../contract/metadata.ts';
+import type { AuditPruning, AuditRow } from '../contract/rows.ts';
 import { batches } from '../sql/batches.ts';
 import { lastOldRow } from './oldest-rows.ts';
 import type { Sql } from '../sql/schema.ts';
@@ -16,7 +17,7 @@ export const auditPrunedMax = 10_000;
 
 export async function listAudit(
   sql: Sql,
-  { account, before, limit }: Parameters<AccessMetadata['listAudit']>[0],
+  { account, before, limit }: Parameters<RecordMetadata['listAudit']>[0],
 ): Promise<readonly AuditRow[]> {
   const listed = sql
     .selectFrom('audit')

@@ -2,7 +2,7 @@ import type { Digest } from '../../domain/names/digest.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
-import type { RepositoryKey } from '../contract/metadata.ts';
+import type { RepositoryKey } from '../contract/rows.ts';
 import { addRepository, lockRepository, setPushed } from './repository-settings.ts';
 import type { Sql } from '../sql/schema.ts';
 

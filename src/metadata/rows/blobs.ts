@@ -1,5 +1,5 @@
 import type { Digest } from '../../domain/names/digest.ts';
-import type { BlobClaim, RepositoryKey } from '../contract/metadata.ts';
+import type { BlobClaim, RepositoryKey } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import { keepRepository } from './repositories.ts';
 import type { Sql } from '../sql/schema.ts';

@@ -1,14 +1,6 @@
 import type { RawBuilder, SqlBool } from 'kysely';
 import { sql as text } from 'kysely';
-
-/**
- * Which records of a repository count beside those of pushes: manifests that came through the rule of this identity, and tags
- * that were read from one of these sources. Neither: pushed ones alone. Where no `Counting` is given, all do.
- */
-export interface Counting {
-  readonly rule: string | undefined;
-  readonly sources: readonly string[];
-}
+import type { Counting } from '../contract/rows.ts';
 
 /** Whether a row of `manifests`, by the name that the query gives the table, counts. */
 export function manifestCounts(table: string, counting: Counting | undefined): RawBuilder<SqlBool> {

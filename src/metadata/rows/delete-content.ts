@@ -1,7 +1,7 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import { dropContents } from './deleted-repositories.ts';
-import type { RepositoryKey } from '../contract/metadata.ts';
+import type { RepositoryKey } from '../contract/rows.ts';
 import { lockRepository } from './repository-settings.ts';
 import type { Sql } from '../sql/schema.ts';
 

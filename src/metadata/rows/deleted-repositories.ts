@@ -1,6 +1,6 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import { batches } from '../sql/batches.ts';
-import type { RepositoryKey } from '../contract/metadata.ts';
+import type { RepositoryKey } from '../contract/rows.ts';
 import { lockRepository } from './repository-settings.ts';
 import type { Sql } from '../sql/schema.ts';
 import type { Write } from '../writes.ts';

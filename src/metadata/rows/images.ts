@@ -1,11 +1,9 @@
 import { sql as text } from 'kysely';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { Counting } from './counting.ts';
+import type { Counting, ImageRow, Provenance, RepositoryKey } from '../contract/rows.ts';
 import { manifestCounts, tagCounts } from './counting.ts';
-import type { Provenance, RepositoryKey } from '../contract/metadata.ts';
 import { rowsQuery } from '../sql/point-query.ts';
-import type { ImageRow } from '../contract/registry-metadata.ts';
 import type { Sql } from '../sql/schema.ts';
 
 /** Images in one list; the caller asks for the next. */

@@ -2,21 +2,20 @@ import type { Digest } from '../../domain/names/digest.ts';
 import type { Descriptor, Manifest } from '../../domain/manifests/manifest.ts';
 import type { Insertable } from 'kysely';
 import type {
-  Metadata,
+  Child,
+  ChildRole,
+  ManifestInfo,
+  Counting,
   Provenance,
   RepositoryKey,
   StoredManifest,
   StoreManifestInput,
-} from '../contract/metadata.ts';
-import type { Counting } from './counting.ts';
+} from '../contract/rows.ts';
 import { manifestCounts } from './counting.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import { keepRepository } from './repositories.ts';
 import type { Schema, Sql } from '../sql/schema.ts';
 import { moveTag } from './tags.ts';
-
-export type ChildRole = 'manifest' | 'config' | 'layer';
-export type Child = Descriptor & { readonly role: ChildRole };
 
 /** Referrers of one subject that are listed; a subject with more is listed in part. */
 const referrersMax = 5000;
@@ -81,7 +80,7 @@ export async function findManifestInfo(
   sql: Sql,
   key: RepositoryKey,
   digest: Digest,
-): ReturnType<Metadata['findManifestInfo']> {
+): Promise<ManifestInfo | undefined> {
   const row = await manifestInfoByDigest(sql, {
     registry: key.registry,
     repository: key.repository,

@@ -2,7 +2,7 @@ import type { Digest } from '../../domain/names/digest.ts';
 import { type Descriptor, livesElsewhere } from '../../domain/manifests/manifest.ts';
 import { childKind } from '../../domain/manifests/media-type.ts';
 import { batches } from '../sql/batches.ts';
-import type { PutManifestInput } from '../contract/registry-metadata.ts';
+import type { PutManifestInput } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
 
 /** Digests that are told; a client that lacks more pushes these first. */

@@ -1,15 +1,10 @@
+import type { Pruning } from '../contract/rows.ts';
+
 /** A row of what is written in order: ids grow with it, wall times need not. */
 interface WrittenRow {
   readonly id: number;
   /** Wall time, ms. */
   readonly at: number;
-}
-
-/** Which rows are too many: those written before `before`, and the first beyond `rowsMax`. Wall times, ms. */
-export interface Pruning {
-  readonly before: number;
-  readonly now: number;
-  readonly rowsMax: number;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { RegistryKey } from '../../domain/names/registry.ts';
-import type { IdentityPolicyRow } from '../contract/access-metadata.ts';
+import type { IdentityPolicyRow } from '../contract/rows.ts';
 import { pointQuery, rowsQuery } from '../sql/point-query.ts';
 import { isOwner } from './principals.ts';
 import type { Sql } from '../sql/schema.ts';

@@ -1,4 +1,4 @@
-import type { PrincipalInput, PrincipalRow } from '../contract/access-metadata.ts';
+import type { PrincipalInput, PrincipalRow } from '../contract/rows.ts';
 import { findAccount } from './accounts.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';

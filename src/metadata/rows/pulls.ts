@@ -1,9 +1,8 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { Verdict } from '../../domain/verdict.ts';
-import type { PullRecord, PullRow } from '../contract/metadata.ts';
+import type { Pruning, PullRecord, PullRow } from '../contract/rows.ts';
 import { lastOldRow } from './oldest-rows.ts';
-import type { Pruning } from './oldest-rows.ts';
 import type { Sql } from '../sql/schema.ts';
 
 const hourMs = 3_600_000;

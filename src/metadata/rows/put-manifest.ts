@@ -7,7 +7,7 @@ import { addManifest } from './manifests.ts';
 import { holdAsPushed } from './blob-holds.ts';
 import { findMissing, heldBlobsOf } from './missing-content.ts';
 import type { HeldContent } from './missing-content.ts';
-import type { PutManifestInput, PutManifestResult } from '../contract/registry-metadata.ts';
+import type { PutManifestInput, PutManifestResult } from '../contract/rows.ts';
 import { addRepository, lockRepository, setPushed } from './repository-settings.ts';
 import type { Sql } from '../sql/schema.ts';
 import { addHistory } from './tags.ts';

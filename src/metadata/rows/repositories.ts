@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import type { RepositoryKey, StoredRepository } from '../contract/metadata.ts';
+import type { RepositoryKey, StoredRepository } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Schema, Sql } from '../sql/schema.ts';
 

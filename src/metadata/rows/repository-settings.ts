@@ -1,9 +1,8 @@
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import type { RepositoryKey } from '../contract/metadata.ts';
+import type { RepositoryKey, RepositoryRow } from '../contract/rows.ts';
 import { rowsQuery } from '../sql/point-query.ts';
-import type { RepositoryRow } from '../contract/registry-metadata.ts';
 import { parseTagMutability, repositoryColumns, storedRepository } from './repositories.ts';
 import type { Sql } from '../sql/schema.ts';
 import { textBefore, textBeyond } from '../sql/text-order.ts';

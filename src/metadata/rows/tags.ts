@@ -1,15 +1,15 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type {
+  Counting,
   Provenance,
   RepositoryKey,
   StoredTag,
   TagInput,
+  TagRow,
   TagStatus,
-} from '../contract/metadata.ts';
-import type { TagRow } from '../contract/registry-metadata.ts';
+} from '../contract/rows.ts';
 import { keepRepository } from './repositories.ts';
-import type { Counting } from './counting.ts';
 import { tagCounts } from './counting.ts';
 import { pointQuery, rowsQuery } from '../sql/point-query.ts';
 import { textBefore } from '../sql/text-order.ts';

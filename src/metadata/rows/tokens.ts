@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import { sql as text } from 'kysely';
-import type { TokenRow } from '../contract/access-metadata.ts';
+import type { TokenRow } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import { isOwner } from './principals.ts';
 import type { Schema, Sql } from '../sql/schema.ts';

@@ -63,11 +63,13 @@ export async function openIdentityRig(): Promise<IdentityRig> {
   const identifier = createIdentifier({
     invalidations,
     metadata: {
-      ...metadata,
-      findPrincipal: async (account, name) => {
-        const row = await metadata.findPrincipal(account, name);
-        await live.pause?.();
-        return row;
+      identities: {
+        ...metadata.identities,
+        findPrincipal: async (account, name) => {
+          const row = await metadata.identities.findPrincipal(account, name);
+          await live.pause?.();
+          return row;
+        },
       },
     },
     keys,

@@ -60,9 +60,11 @@ export async function servePrivately(
   const rules = () => set;
   const authorizer = createAuthorizer({
     metadata: {
-      findRepository: (key) => metadata.findRepository(key),
-      findRegistryPolicy: async () => undefined,
-      listIdentityPolicies: async (_account, principal) => policiesOf(principal, held),
+      repositories: metadata.repositories,
+      identities: {
+        findRegistryPolicy: async () => undefined,
+        listIdentityPolicies: async (_account, principal) => policiesOf(principal, held),
+      },
     },
     settings: () => settings,
     clock,

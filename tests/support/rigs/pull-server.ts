@@ -24,7 +24,8 @@ import { createBodyBuffers } from '../../../src/http/bodies/body-buffers.ts';
 import type { Served } from '../../../src/http/reply.ts';
 import { createServer } from '../../../src/http/server.ts';
 import { createOperations } from '../../../src/operations/operations.ts';
-import type { StoredRepository } from '../../../src/metadata/contract/metadata.ts';
+import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
+import type { StoredRepository } from '../../../src/metadata/contract/rows.ts';
 import { createFakeCache } from './fake-cache.ts';
 import type { FakeCache } from './fake-cache.ts';
 import { createFakeClock } from './fake-clock.ts';
@@ -107,22 +108,29 @@ export async function startPullServer(
   const identityPolicies = new Map<string, string>();
   const create = listener === 'main' ? createOciHandler : createHubMirrorHandler;
   const metadata = {
-    findRepository: async ({ repository }: { repository: string }) => repositories.get(repository),
-    findAccount: async () => undefined,
-    findRegistryPolicy: async () => undefined,
-    listIdentityPolicies: async (_account: string, principal: string) => {
-      const text = identityPolicies.get(principal);
-      return text === undefined ? [] : [{ account, principal, name: 'inline', text, updatedAt: 0 }];
+    repositories: {
+      findRepository: async ({ repository }: { repository: string }) =>
+        repositories.get(repository),
+      listRepositories: async (
+        _registry: string,
+        { after, limit }: { readonly after: string; readonly limit: number },
+      ) =>
+        [...repositories]
+          .filter(([name]) => name > after)
+          .toSorted(([one], [other]) => (one < other ? -1 : 1))
+          .slice(0, limit)
+          .map(([name, row]) => ({ ...row, name: name as never })),
     },
-    listRepositories: async (
-      _registry: string,
-      { after, limit }: { readonly after: string; readonly limit: number },
-    ) =>
-      [...repositories]
-        .filter(([name]) => name > after)
-        .toSorted(([one], [other]) => (one < other ? -1 : 1))
-        .slice(0, limit)
-        .map(([name, row]) => ({ ...row, name: name as never })),
+    identities: {
+      findAccount: async () => undefined,
+      findRegistryPolicy: async () => undefined,
+      listIdentityPolicies: async (_account: string, principal: string) => {
+        const text = identityPolicies.get(principal);
+        return text === undefined
+          ? []
+          : [{ account, principal, name: 'inline', text, updatedAt: 0 }];
+      },
+    },
   };
   const handler = create({
     rules: () => server.rules,
@@ -132,9 +140,9 @@ export async function startPullServer(
       registries: () => server.settings,
       cache,
       pushes,
-      metadata,
+      metadata: metadata as unknown as Metadata,
       authorizer: createAuthorizer({
-        metadata,
+        metadata: metadata as unknown as Metadata,
         settings: () => server.settings,
         clock,
         audit,

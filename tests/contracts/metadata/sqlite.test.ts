@@ -7,44 +7,37 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, suite, test } from 'node:test';
 import { Kysely } from 'kysely';
-import { mutableTags } from '../../src/domain/names/tag-mutability.ts';
-import { findAccessKey, listAccessKeys } from '../../src/metadata/rows/access-keys.ts';
-import { findAccount, listAccounts } from '../../src/metadata/rows/accounts.ts';
-import { listAudit, pruneAudit } from '../../src/metadata/rows/audit.ts';
-import { findBlobHolders } from '../../src/metadata/rows/blob-holds.ts';
-import { findBlobClaim } from '../../src/metadata/rows/blobs.ts';
-import { listImages } from '../../src/metadata/rows/images.ts';
+import { mutableTags } from '../../../src/domain/names/tag-mutability.ts';
+import { findAccessKey, listAccessKeys } from '../../../src/metadata/rows/access-keys.ts';
+import { findAccount, listAccounts } from '../../../src/metadata/rows/accounts.ts';
+import { listAudit, pruneAudit } from '../../../src/metadata/rows/audit.ts';
+import { findBlobHolders } from '../../../src/metadata/rows/blob-holds.ts';
+import { findBlobClaim } from '../../../src/metadata/rows/blobs.ts';
+import { listImages } from '../../../src/metadata/rows/images.ts';
 import {
   findChildren,
   findManifest,
   findManifestInfo,
   listReferrers,
-} from '../../src/metadata/rows/manifests.ts';
-import type { MetadataError } from '../../src/metadata/contract/metadata-error.ts';
-import { schemaVersion } from '../../src/metadata/engine/migrate.ts';
-import { nodeSqliteDialect } from '../../src/metadata/engine/node-sqlite-dialect.ts';
-import { findRegistryPolicy, listIdentityPolicies } from '../../src/metadata/rows/policies.ts';
-import { findPrincipal, listPrincipals } from '../../src/metadata/rows/principals.ts';
-import { listPulls } from '../../src/metadata/rows/pulls.ts';
-import { findRepository } from '../../src/metadata/rows/repositories.ts';
-import { listRepositories } from '../../src/metadata/rows/repository-settings.ts';
-import type { Schema, Sql } from '../../src/metadata/sql/schema.ts';
-import { openSqliteWriter } from '../../src/metadata/engine/sqlite-writer.ts';
-import { metadataOn, openSqliteMetadata } from '../../src/metadata/engine/sqlite.ts';
-import { findTag, listTagRows, listTags, tagHistory } from '../../src/metadata/rows/tags.ts';
-import { findToken, listTokens } from '../../src/metadata/rows/tokens.ts';
-import { startWriteThread, waitingMax } from '../../src/metadata/engine/write-thread.ts';
-import { earlierVersions } from './metadata-earlier-versions.ts';
-import {
-  home,
-  indexInput,
-  keyOf,
-  manifestInput,
-  push,
-  pushInput,
-  tagOf,
-} from './metadata-samples.ts';
-import { digestOf } from '../support/samples/digest.ts';
+} from '../../../src/metadata/rows/manifests.ts';
+import type { MetadataError } from '../../../src/metadata/contract/metadata-error.ts';
+import { schemaVersion } from '../../../src/metadata/engine/migrate.ts';
+import { nodeSqliteDialect } from '../../../src/metadata/engine/node-sqlite-dialect.ts';
+import { findRegistryPolicy, listIdentityPolicies } from '../../../src/metadata/rows/policies.ts';
+import { findPrincipal, listPrincipals } from '../../../src/metadata/rows/principals.ts';
+import { listPulls } from '../../../src/metadata/rows/pulls.ts';
+import { findRepository } from '../../../src/metadata/rows/repositories.ts';
+import { listRepositories } from '../../../src/metadata/rows/repository-settings.ts';
+import type { Schema, Sql } from '../../../src/metadata/sql/schema.ts';
+import { openSqliteWriter } from '../../../src/metadata/engine/sqlite-writer.ts';
+import { metadataOn, openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
+import { findTag, listTagRows, listTags, tagHistory } from '../../../src/metadata/rows/tags.ts';
+import { findToken, listTokens } from '../../../src/metadata/rows/tokens.ts';
+import { startWriteThread, waitingMax } from '../../../src/metadata/engine/write-thread.ts';
+import { earlierVersions } from './earlier-versions.ts';
+import { metadataRows } from './rows.ts';
+import { home, indexInput, keyOf, manifestInput, push, pushInput, tagOf } from './samples.ts';
+import { digestOf } from '../../support/samples/digest.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-sqlite-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -66,11 +59,20 @@ function newFile(): string {
   return join(own, 'metadata.sqlite');
 }
 
+suite('metadata on SQLite', () => {
+  for (const row of metadataRows) {
+    test(row.name, async () => {
+      await using metadata = await openSqliteMetadata(newFile());
+      await row.run(metadata);
+    });
+  }
+});
+
 suite('metadata in a SQLite file', () => {
   test('is closed to others, and leaves no log behind when closed', async () => {
     const file = newFile();
     const metadata = await openSqliteMetadata(file);
-    await metadata.storeManifest(manifestInput('quay.io/a', 'one'));
+    await metadata.manifests.storeManifest(manifestInput('quay.io/a', 'one'));
     for (const name of readdirSync(join(file, '..'))) {
       equal(statSync(join(file, '..', name)).mode & 0o077, 0, name);
     }
@@ -83,11 +85,11 @@ suite('metadata in a SQLite file', () => {
     const input = manifestInput('quay.io/a', 'one', { tag: 'x' });
     {
       await using metadata = await openSqliteMetadata(file);
-      await metadata.storeManifest(input);
+      await metadata.manifests.storeManifest(input);
     }
     await using metadata = await openSqliteMetadata(file);
     deepEqual(
-      (await metadata.findManifest(input, input.manifest.digest))?.bytes,
+      (await metadata.manifests.findManifest(input, input.manifest.digest))?.bytes,
       input.manifest.bytes,
     );
   });
@@ -246,14 +248,14 @@ suite('metadata in a SQLite file', () => {
       private: false,
       now: 1,
     };
-    const writes = Array.from({ length: waitingMax + 1 }, () => metadata.proveBlob(input));
+    const writes = Array.from({ length: waitingMax + 1 }, () => metadata.blobs.proveBlob(input));
     const results = await Promise.allSettled(writes);
     const refused = results.filter((result) => result.status === 'rejected');
     deepEqual(
       refused.map((result) => (result.reason as MetadataError).reason),
       ['busy'],
     );
-    await metadata.proveBlob(input);
+    await metadata.blobs.proveBlob(input);
   });
 
   test('whose write thread dies rejects what waits, says so, still reads, and is started again', async () => {
@@ -262,20 +264,20 @@ suite('metadata in a SQLite file', () => {
     const thread = await startWriteThread(file, (error) => failures.push(error));
     await using metadata = metadataOn(new DatabaseSync(file, { readOnly: true }), thread);
     const kept = manifestInput('quay.io/a', 'kept');
-    await metadata.storeManifest(kept);
+    await metadata.manifests.storeManifest(kept);
     const crashed = thread.crash();
-    await rejects(metadata.storeManifest(manifestInput('quay.io/a', 'lost')), {
+    await rejects(metadata.manifests.storeManifest(manifestInput('quay.io/a', 'lost')), {
       reason: 'crashed',
     });
     await crashed;
     equal(failures.length, 1);
-    await rejects(metadata.storeManifest(manifestInput('quay.io/a', 'down')), {
+    await rejects(metadata.manifests.storeManifest(manifestInput('quay.io/a', 'down')), {
       reason: 'crashed',
     });
-    ok(await metadata.findManifest(kept, kept.manifest.digest));
+    ok(await metadata.manifests.findManifest(kept, kept.manifest.digest));
     const later = manifestInput('quay.io/a', 'later');
-    while (!(await metadata.findManifest(later, later.manifest.digest))) {
-      await metadata.storeManifest(later).catch((error: MetadataError) => {
+    while (!(await metadata.manifests.findManifest(later, later.manifest.digest))) {
+      await metadata.manifests.storeManifest(later).catch((error: MetadataError) => {
         equal(error.reason, 'crashed');
         return new Promise((resolve) => setTimeout(resolve, 20));
       });
@@ -415,18 +417,18 @@ suite('what is deleted', () => {
     const one = pushInput('team/app', 'one', { tags: ['x'] });
     const elsewhere = { ...one, ...keyOf('team/web') };
     await push(metadata, one);
-    await metadata.deleteManifest({ ...one, digest: one.manifest.digest });
+    await metadata.manifests.deleteManifest({ ...one, digest: one.manifest.digest });
     equal(countsIn(file)['manifest_contents'], 0);
     await push(metadata, one);
     await push(metadata, elsewhere);
-    await metadata.deleteManifest({ ...one, digest: one.manifest.digest });
+    await metadata.manifests.deleteManifest({ ...one, digest: one.manifest.digest });
     const counts = countsIn(file);
     deepEqual(
       tables.map((table) => counts[table]),
       [2, 1, 1, 3, 1],
     );
-    await metadata.deleteRepository({ ...elsewhere, force: true });
-    await metadata.deleteRepository({ ...one, force: false });
+    await metadata.repositories.deleteRepository({ ...elsewhere, force: true });
+    await metadata.repositories.deleteRepository({ ...one, force: false });
     deepEqual(Object.values(countsIn(file)), [0, 0, 0, 0, 0, 0, 0]);
   });
 
@@ -447,7 +449,7 @@ suite('what is deleted', () => {
     equal(countsIn(file)['repositories'], 2);
     await using metadata = await openSqliteMetadata(file);
     deepEqual(Object.values(countsIn(file)), [1, 1, 1, 3, 2, 2, 3]);
-    equal((await metadata.listTags(keyOf('team/web'), '', 9, undefined)).length, 2);
+    equal((await metadata.tags.listTags(keyOf('team/web'), '', 9, undefined)).length, 2);
   });
 });
 
@@ -489,16 +491,22 @@ suite('kill -9', () => {
         for (const repository of ['quay.io/killed', 'team/killed']) {
           const input = manifestInput(repository, `image${id}`);
           const { digest } = input.manifest;
-          ok(await metadata.findManifest(input, digest), `${repository} ${id} of ${acknowledged}`);
-          equal((await metadata.findTag(input, tagOf(`t${id}`)))?.digest, digest);
-          equal((await metadata.findChildren(input, digest)).length, 3);
+          ok(
+            await metadata.manifests.findManifest(input, digest),
+            `${repository} ${id} of ${acknowledged}`,
+          );
+          equal((await metadata.tags.findTag(input, tagOf(`t${id}`)))?.digest, digest);
+          equal((await metadata.manifests.findChildren(input, digest)).length, 3);
         }
       }
       // Nothing is half there: what was pushed has its tag and children, acknowledged or not.
-      const images = await metadata.listImages(keyOf('team/killed'), undefined, 1000);
+      const images = await metadata.manifests.listImages(keyOf('team/killed'), undefined, 1000);
       for (const image of images) {
         ok(image.tags.length > 0);
-        equal((await metadata.findChildren(keyOf('team/killed'), image.digest)).length, 3);
+        equal(
+          (await metadata.manifests.findChildren(keyOf('team/killed'), image.digest)).length,
+          3,
+        );
       }
     }
     ok(acknowledged >= 100);

@@ -1,11 +1,11 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import { mutableTags } from '../../src/domain/names/tag-mutability.ts';
-import type { Metadata } from '../../src/metadata/contract/metadata.ts';
-import { up } from '../../src/metadata/migrations/001-pull-cache.ts';
-import { home, keyOf, push, pushInput, tagOf } from './metadata-samples.ts';
-import { digestOf } from '../support/samples/digest.ts';
+import { mutableTags } from '../../../src/domain/names/tag-mutability.ts';
+import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
+import { up } from '../../../src/metadata/migrations/001-pull-cache.ts';
+import { home, keyOf, push, pushInput, tagOf } from './samples.ts';
+import { digestOf } from '../../support/samples/digest.ts';
 
 const key = keyOf('quay.io/old');
 const digest = digestOf('old');
@@ -39,7 +39,7 @@ export async function makeFirstDatabase(
 
 /** All of it is there, came from upstream, and can be built upon. */
 export async function checkFirstContent(metadata: Metadata): Promise<void> {
-  deepEqual(await metadata.findRepository(key), {
+  deepEqual(await metadata.repositories.findRepository(key), {
     private: true,
     stopped: { at: 7, reason: 'upstream says 401' },
     createdAt: 5,
@@ -48,21 +48,21 @@ export async function checkFirstContent(metadata: Metadata): Promise<void> {
     policy: undefined,
   });
   const tag = { digest, mediaType: 'm', size: 2, source: 's', validatedAt: 5 };
-  deepEqual(await metadata.findTag(key, tagOf('x')), {
+  deepEqual(await metadata.tags.findTag(key, tagOf('x')), {
     ...tag,
     tag: 'x',
     status: 'ok',
     provenance: 'cached',
   });
-  deepEqual(await metadata.listTagRows(key, '', 9), [
+  deepEqual(await metadata.tags.listTagRows(key, '', 9), [
     { ...tag, tag: 'x', provenance: 'cached', lastPulledAt: 6 },
   ]);
-  deepEqual(await metadata.findManifest(key, digest), {
+  deepEqual(await metadata.manifests.findManifest(key, digest), {
     digest,
     mediaType: 'm',
     bytes: new Uint8Array(Buffer.from('{}')),
   });
-  deepEqual(await metadata.listImages(key, undefined, 9), [
+  deepEqual(await metadata.manifests.listImages(key, undefined, 9), [
     {
       digest,
       mediaType: 'm',
@@ -75,8 +75,8 @@ export async function checkFirstContent(metadata: Metadata): Promise<void> {
       subject: undefined,
     },
   ]);
-  await metadata.validateTag({ ...key, tag: tagOf('x'), source: 's', validatedAt: 9 });
-  equal((await metadata.findTag(key, tagOf('x')))?.validatedAt, 9);
+  await metadata.tags.validateTag({ ...key, tag: tagOf('x'), source: 's', validatedAt: 9 });
+  equal((await metadata.tags.findTag(key, tagOf('x')))?.validatedAt, 9);
   const result = await push(metadata, pushInput(key.repository, 'new', { tags: ['x'] }));
   deepEqual(result, { kind: 'stored', added: true, hides: ['x'], createdRepository: false });
 }

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely';
-import type { Metadata } from '../../src/metadata/contract/metadata.ts';
-import { checkFirstContent, makeFirstDatabase } from './metadata-first-version.ts';
-import { checkThirdContent, makeThirdDatabase } from './metadata-third-version.ts';
+import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
+import { checkFirstContent, makeFirstDatabase } from './first-version.ts';
+import { checkThirdContent, makeThirdDatabase } from './third-version.ts';
 
 /** Databases as earlier versions left them, and what must be in them after they were opened. */
 export const earlierVersions: readonly {

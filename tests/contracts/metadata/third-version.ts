@@ -1,12 +1,12 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
-import type { Metadata } from '../../src/metadata/contract/metadata.ts';
-import { up as pullCache } from '../../src/metadata/migrations/001-pull-cache.ts';
-import { up as registry } from '../../src/metadata/migrations/002-registry.ts';
-import { up as access } from '../../src/metadata/migrations/003-access.ts';
-import { home, keyOf } from './metadata-samples.ts';
-import { digestOf } from '../support/samples/digest.ts';
+import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
+import { up as pullCache } from '../../../src/metadata/migrations/001-pull-cache.ts';
+import { up as registry } from '../../../src/metadata/migrations/002-registry.ts';
+import { up as access } from '../../../src/metadata/migrations/003-access.ts';
+import { home, keyOf } from './samples.ts';
+import { digestOf } from '../../support/samples/digest.ts';
 
 interface Hold {
   readonly what: string;
@@ -125,10 +125,17 @@ async function name(database: Kysely<unknown>, hold: Hold, digest: string): Prom
 export async function checkThirdContent(metadata: Metadata): Promise<void> {
   for (const { what, repository, blob, held } of holds) {
     for (const rule of ['quay.io', 'quay.io https://quay.io/', undefined]) {
-      const claim = await metadata.findBlobClaim(keyOf(nameOf(repository)), rule, digestOf(blob));
+      const claim = await metadata.blobs.findBlobClaim(
+        keyOf(nameOf(repository)),
+        rule,
+        digestOf(blob),
+      );
       deepEqual([claim.held, claim.fetchedBytes], [held, undefined], what);
     }
   }
   const digest = digestOf('both pushed');
-  equal((await metadata.findManifest(keyOf('quay.io/both'), digest))?.provenance, 'pushed');
+  equal(
+    (await metadata.manifests.findManifest(keyOf('quay.io/both'), digest))?.provenance,
+    'pushed',
+  );
 }

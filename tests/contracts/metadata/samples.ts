@@ -1,15 +1,16 @@
-import { homeRegistry } from '../support/samples/home-registry.ts';
-import type { RegistryKey } from '../../src/domain/names/registry.ts';
-import type { RepositoryName } from '../../src/domain/names/repository-name.ts';
-import type { Tag } from '../../src/domain/names/tag.ts';
+import { homeRegistry } from '../../support/samples/home-registry.ts';
+import type { RegistryKey } from '../../../src/domain/names/registry.ts';
+import type { RepositoryName } from '../../../src/domain/names/repository-name.ts';
+import type { Tag } from '../../../src/domain/names/tag.ts';
+import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import type {
-  Metadata,
+  PutManifestInput,
+  PutManifestResult,
   RepositoryKey,
   StoredManifest,
   StoreManifestInput,
-} from '../../src/metadata/contract/metadata.ts';
-import type { PutManifestInput } from '../../src/metadata/contract/registry-metadata.ts';
-import { digestOf } from '../support/samples/digest.ts';
+} from '../../../src/metadata/contract/rows.ts';
+import { digestOf } from '../../support/samples/digest.ts';
 
 export const home: RegistryKey = homeRegistry;
 
@@ -125,10 +126,10 @@ export function indexInput(
 export async function push(
   metadata: Metadata,
   input: PutManifestInput,
-): ReturnType<Metadata['putManifest']> {
+): Promise<PutManifestResult> {
   const { config, layers } = input.parsed;
   for (const { digest } of [...(config ? [config] : []), ...layers]) {
-    await metadata.holdBlob({ ...input, digest, create: true });
+    await metadata.blobs.holdBlob({ ...input, digest, create: true });
   }
-  return metadata.putManifest(input);
+  return metadata.manifests.putManifest(input);
 }

@@ -1,8 +1,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { Digest } from '../../src/domain/names/digest.ts';
-import type { Metadata } from '../../src/metadata/contract/metadata.ts';
-import type { PutManifestInput } from '../../src/metadata/contract/registry-metadata.ts';
-import type { MetadataRow } from './metadata-row.ts';
+import type { Digest } from '../../../src/domain/names/digest.ts';
+import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
+import type { PutManifestInput } from '../../../src/metadata/contract/rows.ts';
+import type { MetadataRow } from './row.ts';
 import {
   indexInput,
   keyOf,
@@ -11,8 +11,8 @@ import {
   pushedManifest,
   pushInput,
   tagOf,
-} from './metadata-samples.ts';
-import { digestOf } from '../support/samples/digest.ts';
+} from './samples.ts';
+import { digestOf } from '../../support/samples/digest.ts';
 
 const emptyBlob =
   'sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a' as Digest;
@@ -30,11 +30,11 @@ function withLayers(
 }
 
 async function isStored(metadata: Metadata, input: PutManifestInput): Promise<boolean> {
-  return (await metadata.findManifest(input, input.manifest.digest)) !== undefined;
+  return (await metadata.manifests.findManifest(input, input.manifest.digest)) !== undefined;
 }
 
-/** Pushes, and what keeps them from being stored. */
-export const pushRows: readonly MetadataRow[] = [
+/** Manifests as they are pushed: the checks, and what a push makes of what was pulled. */
+export const pushesRows: readonly MetadataRow[] = [
   {
     name: 'a push into a repository that is missing makes it only where it may',
     async run(metadata) {
@@ -43,33 +43,38 @@ export const pushRows: readonly MetadataRow[] = [
         { ...input, parsed: { ...input.parsed, config: undefined, kind: 'opaque' } },
         [],
       );
-      deepEqual(await metadata.putManifest({ ...bare, create: false }), { kind: 'noRepository' });
+      deepEqual(await metadata.manifests.putManifest({ ...bare, create: false }), {
+        kind: 'noRepository',
+      });
       deepEqual(
-        await metadata.holdBlob({ ...input, digest: digestOf('b'), create: false }),
+        await metadata.blobs.holdBlob({ ...input, digest: digestOf('b'), create: false }),
         'noRepository',
       );
-      equal(await metadata.findRepository(input), undefined);
-      deepEqual(await metadata.putManifest(bare), {
+      equal(await metadata.repositories.findRepository(input), undefined);
+      deepEqual(await metadata.manifests.putManifest(bare), {
         kind: 'stored',
         added: true,
         hides: [],
         createdRepository: true,
       });
-      equal((await metadata.findRepository(input))?.pushed, true);
+      equal((await metadata.repositories.findRepository(input))?.pushed, true);
     },
   },
   {
     name: 'a manifest whose blobs are not here is not stored, and no repository is made for it',
     async run(metadata) {
       const input = pushInput('team/app', 'one', { tags: ['v1'] });
-      deepEqual(await metadata.putManifest(input), { kind: 'missing', digests: blobsOf(input) });
-      equal(await metadata.findRepository(input), undefined);
+      deepEqual(await metadata.manifests.putManifest(input), {
+        kind: 'missing',
+        digests: blobsOf(input),
+      });
+      equal(await metadata.repositories.findRepository(input), undefined);
       const [config = digestOf(''), ...layers] = blobsOf(input);
-      await metadata.holdBlob({ ...input, digest: config, create: true });
-      deepEqual(await metadata.putManifest(input), { kind: 'missing', digests: layers });
+      await metadata.blobs.holdBlob({ ...input, digest: config, create: true });
+      deepEqual(await metadata.manifests.putManifest(input), { kind: 'missing', digests: layers });
       equal(await isStored(metadata, input), false);
-      equal(await metadata.findTag(input, tagOf('v1')), undefined);
-      equal((await metadata.findChildren(input, input.manifest.digest)).length, 0);
+      equal(await metadata.tags.findTag(input, tagOf('v1')), undefined);
+      equal((await metadata.manifests.findChildren(input, input.manifest.digest)).length, 0);
     },
   },
   {
@@ -82,7 +87,7 @@ export const pushRows: readonly MetadataRow[] = [
         size: 1,
       }));
       const wide = withLayers(input, layers);
-      const result = await metadata.putManifest(wide);
+      const result = await metadata.manifests.putManifest(wide);
       ok(result.kind === 'missing');
       deepEqual(result.digests, [...new Set(blobsOf(wide))].slice(0, 100));
       equal((await push(metadata, wide)).kind, 'stored');
@@ -98,8 +103,11 @@ export const pushRows: readonly MetadataRow[] = [
         hides: [],
         createdRepository: false,
       });
-      deepEqual(await metadata.findManifest(input, input.manifest.digest), pushedManifest(input));
-      deepEqual(await metadata.findTag(input, tagOf('latest')), {
+      deepEqual(
+        await metadata.manifests.findManifest(input, input.manifest.digest),
+        pushedManifest(input),
+      );
+      deepEqual(await metadata.tags.findTag(input, tagOf('latest')), {
         tag: 'latest',
         digest: input.manifest.digest,
         mediaType: input.manifest.mediaType,
@@ -109,13 +117,13 @@ export const pushRows: readonly MetadataRow[] = [
         status: 'ok',
         provenance: 'pushed',
       });
-      const again = await metadata.putManifest({ ...input, now: 2000 });
+      const again = await metadata.manifests.putManifest({ ...input, now: 2000 });
       ok(again.kind === 'stored' && !again.added && again.hides.length === 0);
-      equal((await metadata.findChildren(input, input.manifest.digest)).length, 3);
-      deepEqual(await metadata.tagHistory(input, tagOf('v1'), 10), [
+      equal((await metadata.manifests.findChildren(input, input.manifest.digest)).length, 3);
+      deepEqual(await metadata.tags.tagHistory(input, tagOf('v1'), 10), [
         { digest: input.manifest.digest, seenAt: 1000 },
       ]);
-      deepEqual(await metadata.listTags(input, '', 10, undefined), ['latest', 'v1']);
+      deepEqual(await metadata.tags.listTags(input, '', 10, undefined), ['latest', 'v1']);
     },
   },
   {
@@ -141,47 +149,53 @@ export const pushRows: readonly MetadataRow[] = [
         ...foreign,
         nowhere,
       ]);
-      deepEqual(await metadata.putManifest(artifact), {
+      deepEqual(await metadata.manifests.putManifest(artifact), {
         kind: 'missing',
         digests: [emptyBlob, nowhere.digest],
       });
-      await metadata.holdBlob({ ...input, digest: emptyBlob, create: true });
-      await metadata.holdBlob({ ...input, digest: nowhere.digest, create: true });
-      equal((await metadata.putManifest(artifact)).kind, 'stored');
+      await metadata.blobs.holdBlob({ ...input, digest: emptyBlob, create: true });
+      await metadata.blobs.holdBlob({ ...input, digest: nowhere.digest, create: true });
+      equal((await metadata.manifests.putManifest(artifact)).kind, 'stored');
     },
   },
   {
     name: 'what the rule brought here is held by the image that is pushed, and stays whatever the rule leads to',
     async run(metadata) {
       const pulled = manifestInput('quay.io/team/app', 'one', { tag: 'x' });
-      await metadata.storeManifest(pulled);
+      await metadata.manifests.storeManifest(pulled);
       const input = pushInput('quay.io/team/app', 'one', { tags: ['mine'] });
       const blobs = blobsOf(input);
       for (const digest of blobs) {
         // Fetched for a sibling: here it is named, and not held.
         const fetched = { rule: 'samples', digest, size: 5, private: false, now: 5 };
-        await metadata.recordFetch({ ...keyOf('quay.io/team/other'), ...fetched });
-        equal((await metadata.findBlobClaim(input, 'samples', digest)).held, undefined);
+        await metadata.blobs.recordFetch({ ...keyOf('quay.io/team/other'), ...fetched });
+        equal((await metadata.blobs.findBlobClaim(input, 'samples', digest)).held, undefined);
       }
-      deepEqual(await metadata.putManifest(input), { kind: 'missing', digests: blobs });
+      deepEqual(await metadata.manifests.putManifest(input), { kind: 'missing', digests: blobs });
       for (const digest of blobs)
-        await metadata.proveBlob({ ...input, rule: 'samples', digest, private: false, now: 6 });
+        await metadata.blobs.proveBlob({
+          ...input,
+          rule: 'samples',
+          digest,
+          private: false,
+          now: 6,
+        });
       const led = { ...input, rule: 'elsewhere' };
-      deepEqual(await metadata.putManifest(led), { kind: 'missing', digests: blobs });
-      const result = await metadata.putManifest(input);
+      deepEqual(await metadata.manifests.putManifest(led), { kind: 'missing', digests: blobs });
+      const result = await metadata.manifests.putManifest(input);
       ok(result.kind === 'stored' && !result.added);
       for (const digest of blobs)
-        equal((await metadata.findBlobClaim(input, 'elsewhere', digest)).held, 'pushed');
-      equal((await metadata.putManifest(led)).kind, 'stored');
+        equal((await metadata.blobs.findBlobClaim(input, 'elsewhere', digest)).held, 'pushed');
+      equal((await metadata.manifests.putManifest(led)).kind, 'stored');
     },
   },
   {
     name: "T47: what another repository's rule fetched is not held here, whatever names it",
     async run(metadata) {
       const input = pushInput('docker.io/evil/app', 'one');
-      await metadata.storeManifest(manifestInput('docker.io/evil/app', 'one'));
+      await metadata.manifests.storeManifest(manifestInput('docker.io/evil/app', 'one'));
       for (const digest of blobsOf(input)) {
-        await metadata.recordFetch({
+        await metadata.blobs.recordFetch({
           ...keyOf('private.test/app'),
           rule: 'private.test',
           digest,
@@ -190,14 +204,17 @@ export const pushRows: readonly MetadataRow[] = [
           now: 5,
         });
       }
-      deepEqual(await metadata.putManifest(input), { kind: 'missing', digests: blobsOf(input) });
+      deepEqual(await metadata.manifests.putManifest(input), {
+        kind: 'missing',
+        digests: blobsOf(input),
+      });
     },
   },
   {
     name: 'T47: a pushed manifest that names a layer as living elsewhere does not make it held',
     async run(metadata) {
       const secret = digestOf('secret');
-      await metadata.recordFetch({
+      await metadata.blobs.recordFetch({
         ...keyOf('quay.io/private'),
         rule: 'quay.io',
         digest: secret,
@@ -210,14 +227,17 @@ export const pushRows: readonly MetadataRow[] = [
         { mediaType: 'l', digest: secret, size: 5, urls: ['https://elsewhere.test/a'] },
       ]);
       const [config = secret] = blobsOf(input);
-      await metadata.holdBlob({ ...input, digest: config, create: true });
-      equal((await metadata.putManifest(naming)).kind, 'stored');
-      equal((await metadata.findChildren(naming, naming.manifest.digest)).length, 2);
+      await metadata.blobs.holdBlob({ ...input, digest: config, create: true });
+      equal((await metadata.manifests.putManifest(naming)).kind, 'stored');
+      equal((await metadata.manifests.findChildren(naming, naming.manifest.digest)).length, 2);
       const other = pushInput('quay.io/evil', 'two');
       const taking = withLayers({ ...other, parsed: { ...other.parsed, config: undefined } }, [
         { mediaType: 'l', digest: secret, size: 5 },
       ]);
-      deepEqual(await metadata.putManifest(taking), { kind: 'missing', digests: [secret] });
+      deepEqual(await metadata.manifests.putManifest(taking), {
+        kind: 'missing',
+        digests: [secret],
+      });
     },
   },
   {
@@ -228,29 +248,38 @@ export const pushRows: readonly MetadataRow[] = [
       ok(first && second);
       const index = indexInput('team/app', children, { tags: ['v1'] });
       const digests = children.map((child) => child.manifest.digest);
-      deepEqual(await metadata.putManifest(index), { kind: 'missing', digests });
+      deepEqual(await metadata.manifests.putManifest(index), { kind: 'missing', digests });
       equal((await push(metadata, first)).kind, 'stored');
-      deepEqual(await metadata.putManifest(index), { kind: 'missing', digests: digests.slice(1) });
+      deepEqual(await metadata.manifests.putManifest(index), {
+        kind: 'missing',
+        digests: digests.slice(1),
+      });
       // A manifest of another repository is no child here, and a blob is no manifest.
       await push(metadata, { ...second, ...keyOf('team/other') });
       const digest = second.manifest.digest;
-      await metadata.holdBlob({ ...second, digest, create: true });
-      equal((await metadata.putManifest(index)).kind, 'missing');
-      equal((await metadata.putManifest({ ...index, sparse: true })).kind, 'stored');
+      await metadata.blobs.holdBlob({ ...second, digest, create: true });
+      equal((await metadata.manifests.putManifest(index)).kind, 'missing');
+      equal((await metadata.manifests.putManifest({ ...index, sparse: true })).kind, 'stored');
       const sparse = { ...pushInput('team/app', 'sparse'), sparse: true };
       const configs = blobsOf(sparse).slice(0, 1);
-      deepEqual(await metadata.putManifest(sparse), { kind: 'missing', digests: configs });
-      await metadata.holdBlob({ ...sparse, digest: configs[0] ?? digest, create: true });
-      equal((await metadata.putManifest(sparse)).kind, 'stored');
+      deepEqual(await metadata.manifests.putManifest(sparse), {
+        kind: 'missing',
+        digests: configs,
+      });
+      await metadata.blobs.holdBlob({ ...sparse, digest: configs[0] ?? digest, create: true });
+      equal((await metadata.manifests.putManifest(sparse)).kind, 'stored');
       equal((await push(metadata, second)).kind, 'stored');
-      equal((await metadata.putManifest(index)).kind, 'stored');
+      equal((await metadata.manifests.putManifest(index)).kind, 'stored');
       const signature = pushInput('team/app', 'signature');
       const subject = { mediaType: 'm', digest: digestOf('nowhere'), size: 1 };
       equal(
         (await push(metadata, { ...signature, parsed: { ...signature.parsed, subject } })).kind,
         'stored',
       );
-      equal((await metadata.listReferrers(signature, subject.digest, undefined)).length, 1);
+      equal(
+        (await metadata.manifests.listReferrers(signature, subject.digest, undefined)).length,
+        1,
+      );
     },
   },
   {
@@ -261,7 +290,7 @@ export const pushRows: readonly MetadataRow[] = [
         mode: 'IMMUTABLE_WITH_EXCLUSION',
         exclusions: ['latest', 'dev-*'],
       } as const;
-      await metadata.createRepository({ ...key, tagMutability, now: 1 });
+      await metadata.repositories.createRepository({ ...key, tagMutability, now: 1 });
       const one = pushInput('team/app', 'one', { tags: ['v1', 'latest', 'dev-1'] });
       const two = pushInput('team/app', 'two', { tags: ['latest', 'v2', 'v1'] });
       equal((await push(metadata, one)).kind, 'stored');
@@ -272,14 +301,14 @@ export const pushRows: readonly MetadataRow[] = [
         digest: one.manifest.digest,
       });
       equal(await isStored(metadata, two), false);
-      equal(await metadata.findTag(key, tagOf('v2')), undefined);
-      equal((await metadata.findTag(key, tagOf('latest')))?.digest, one.manifest.digest);
+      equal(await metadata.tags.findTag(key, tagOf('v2')), undefined);
+      equal((await metadata.tags.findTag(key, tagOf('latest')))?.digest, one.manifest.digest);
       const allowed = { ...two, tags: ['latest', 'dev-1'].map(tagOf) };
-      equal((await metadata.putManifest(allowed)).kind, 'stored');
-      equal((await metadata.findTag(key, tagOf('dev-1')))?.digest, two.manifest.digest);
+      equal((await metadata.manifests.putManifest(allowed)).kind, 'stored');
+      equal((await metadata.tags.findTag(key, tagOf('dev-1')))?.digest, two.manifest.digest);
       // Immutability is told before what is missing.
       const three = pushInput('team/app', 'three', { tags: ['v1'] });
-      equal((await metadata.putManifest(three)).kind, 'immutable');
+      equal((await metadata.manifests.putManifest(three)).kind, 'immutable');
     },
   },
   {
@@ -287,7 +316,7 @@ export const pushRows: readonly MetadataRow[] = [
     async run(metadata) {
       const key = keyOf('team/app');
       const tagMutability = { mode: 'IMMUTABLE', exclusions: [] } as const;
-      await metadata.createRepository({ ...key, tagMutability, now: 1 });
+      await metadata.repositories.createRepository({ ...key, tagMutability, now: 1 });
       const results = await Promise.all(
         Array.from({ length: 50 }, (_, index) =>
           push(metadata, pushInput('team/app', `image${index}`, { tags: ['v1'] })),
@@ -297,24 +326,24 @@ export const pushRows: readonly MetadataRow[] = [
         ...Array.from({ length: 49 }, () => 'immutable'),
         'stored',
       ]);
-      equal((await metadata.tagHistory(key, tagOf('v1'), 100)).length, 1);
-      equal((await metadata.listImages(key, undefined, 100)).length, 1);
+      equal((await metadata.tags.tagHistory(key, tagOf('v1'), 100)).length, 1);
+      equal((await metadata.manifests.listImages(key, undefined, 100)).length, 1);
     },
   },
   {
     name: 'T34: a push hides a cached tag once, and pulls then leave tag and manifest as they are',
     async run(metadata) {
       const pulled = manifestInput('quay.io/app', 'upstream', { tag: 'v1' });
-      await metadata.storeManifest(pulled);
+      await metadata.manifests.storeManifest(pulled);
       const input = pushInput('quay.io/app', 'ours', { tags: ['v1', 'v2'], now: 2000 });
       const first = await push(metadata, input);
       deepEqual(first.kind === 'stored' && first.hides, ['v1']);
-      const again = await metadata.putManifest(input);
+      const again = await metadata.manifests.putManifest(input);
       deepEqual(again.kind === 'stored' && again.hides, []);
       const tag = tagOf('v1');
-      const before = await metadata.findTag(input, tag);
-      await metadata.storeManifest({ ...pulled, now: 3000 });
-      await metadata.setTag({
+      const before = await metadata.tags.findTag(input, tag);
+      await metadata.manifests.storeManifest({ ...pulled, now: 3000 });
+      await metadata.tags.setTag({
         ...keyOf('quay.io/app'),
         tag,
         digest: digestOf('newer'),
@@ -324,15 +353,15 @@ export const pushRows: readonly MetadataRow[] = [
         validatedAt: 3000,
         private: false,
       });
-      await metadata.validateTag({ ...input, tag, source: 's', validatedAt: 4000 });
-      await metadata.markTag({ ...input, tag, status: 'gone' });
-      deepEqual(await metadata.findTag(input, tag), before);
+      await metadata.tags.validateTag({ ...input, tag, source: 's', validatedAt: 4000 });
+      await metadata.tags.markTag({ ...input, tag, status: 'gone' });
+      deepEqual(await metadata.tags.findTag(input, tag), before);
       deepEqual(
-        (await metadata.tagHistory(input, tag, 10)).map((one) => one.digest),
+        (await metadata.tags.tagHistory(input, tag, 10)).map((one) => one.digest),
         [input.manifest.digest, pulled.manifest.digest],
       );
-      await metadata.storeManifest(manifestInput('quay.io/app', 'ours'));
-      const images = await metadata.listImages(input, undefined, 10);
+      await metadata.manifests.storeManifest(manifestInput('quay.io/app', 'ours'));
+      const images = await metadata.manifests.listImages(input, undefined, 10);
       deepEqual(
         images.map((image) => [image.digest, image.provenance]),
         [
@@ -346,15 +375,15 @@ export const pushRows: readonly MetadataRow[] = [
     name: 'a pulled manifest that is pushed is a pushed one, and its repository too',
     async run(metadata) {
       const pulled = manifestInput('quay.io/app', 'one', { tag: 'v1' });
-      await metadata.storeManifest({ ...pulled, private: true });
-      equal((await metadata.findRepository(pulled))?.pushed, false);
+      await metadata.manifests.storeManifest({ ...pulled, private: true });
+      equal((await metadata.repositories.findRepository(pulled))?.pushed, false);
       const result = await push(metadata, pushInput('quay.io/app', 'one'));
       ok(result.kind === 'stored' && !result.added && !result.createdRepository);
-      const repository = await metadata.findRepository(pulled);
+      const repository = await metadata.repositories.findRepository(pulled);
       deepEqual([repository?.pushed, repository?.private], [true, true]);
-      const [image] = await metadata.listImages(pulled, undefined, 10);
+      const [image] = await metadata.manifests.listImages(pulled, undefined, 10);
       equal(image?.provenance, 'pushed');
-      equal((await metadata.findTag(pulled, tagOf('v1')))?.provenance, 'cached');
+      equal((await metadata.tags.findTag(pulled, tagOf('v1')))?.provenance, 'cached');
     },
   },
 ];

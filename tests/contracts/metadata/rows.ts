@@ -1,0 +1,21 @@
+import type { MetadataRow } from './row.ts';
+import { repositoriesRows } from './repositories.ts';
+import { manifestsRows } from './manifests.ts';
+import { pushesRows } from './pushes.ts';
+import { tagsRows } from './tags.ts';
+import { blobsRows } from './blobs.ts';
+import { identitiesRows } from './identities.ts';
+import { recordsRows } from './records.ts';
+import { writesRows } from './writes.ts';
+
+/** The contract of the metadata; each engine runs all of it. */
+export const metadataRows: readonly MetadataRow[] = [
+  ...repositoriesRows,
+  ...manifestsRows,
+  ...pushesRows,
+  ...tagsRows,
+  ...blobsRows,
+  ...identitiesRows,
+  ...recordsRows,
+  ...writesRows,
+];
