@@ -9,7 +9,7 @@ export interface ManifestAnswer {
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
-  /** Absent only for `method: 'HEAD'` where the manifest itself is not held. */
+  /** Absent only for `method: 'HEAD'` where the manifest itself is not stored here. */
   readonly bytes: Uint8Array | undefined;
   readonly outcome: CacheOutcome;
 }
@@ -18,7 +18,7 @@ export interface BlobAnswer {
   readonly digest: Digest;
   /** Absent where nobody has said it yet. */
   readonly size: number | undefined;
-  /** Absent only for `method: 'HEAD'` where the blob is not held. */
+  /** Absent only for `method: 'HEAD'` where the blob is not stored here. */
   readonly source: ByteSource | undefined;
   readonly outcome: CacheOutcome;
 }

@@ -12,14 +12,13 @@ import type { Cache } from './cache.ts';
 import { Downloads } from './download/downloads.ts';
 import { createUpstreamPace } from './download/upstream-pace.ts';
 import { createUpstreamSources } from './download/upstream-sources.ts';
-import { createExplainer, type Explain } from './explain/explain.ts';
-import { createRefresher, type Refresh } from './explain/refresh.ts';
+import type { Explain } from './explain/explain.ts';
+import { createExplainer } from './explain/explain.ts';
+import type { Refresh } from './explain/refresh.ts';
+import { createRefresher } from './explain/refresh.ts';
 import { HeadHints } from './memory/head-hints.ts';
-import {
-  createMadeRepositories,
-  noteMade,
-  type MadeRepositories,
-} from './memory/made-repositories.ts';
+import type { MadeRepositories } from './memory/made-repositories.ts';
+import { createMadeRepositories, noteMade } from './memory/made-repositories.ts';
 import { LastTries, Refusals } from './memory/refusals.ts';
 import { RepositoryMemory } from './memory/repository-memory.ts';
 import { ImageCompletion } from './pull/complete-image.ts';
@@ -30,13 +29,17 @@ import { ListTurns } from './pull/list-turns.ts';
 import { BlobPuller } from './pull/pull-blob.ts';
 import { ManifestPuller } from './pull/pull-manifest.ts';
 import { TagResolver } from './pull/resolve-tag.ts';
-import { createRepairedBlobs, type RepairedBlobs } from './pull/stored-blob.ts';
+import type { RepairedBlobs } from './pull/stored-blob.ts';
+import { createRepairedBlobs } from './pull/stored-blob.ts';
 import { createPushes } from './push/create-pushes.ts';
 import type { PushSettings } from './push/push-target.ts';
 import type { Pushes } from './push/pushes.ts';
-import { createRepositorySettings, type RepositorySettings } from './push/repository-settings.ts';
-import { createSpaceGate, type MinFree, type SpaceGate } from './space/space-gate.ts';
-import { countingRecords, type CountRecords, type RuleOf } from './whose-bytes.ts';
+import type { RepositorySettings } from './push/repository-settings.ts';
+import { createRepositorySettings } from './push/repository-settings.ts';
+import type { MinFree, SpaceGate } from './space/space-gate.ts';
+import { createSpaceGate } from './space/space-gate.ts';
+import type { CountRecords, RuleOf } from './whose-bytes.ts';
+import { countingRecords } from './whose-bytes.ts';
 
 export interface CacheParts {
   readonly metadata: Metadata;
@@ -90,7 +93,7 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
   const shared = { ...given, metadata, blobs, repositories, signal: ended.signal };
   const space = createSpaceGate(shared, limits.minFree);
   const pulls = createPulls({ ...shared, space }, limits);
-  const { downloads, completion, tagLists } = pulls;
+  const { manifests, tagLists, referrers, downloads, completion } = pulls;
   const ruleOf: RuleOf = ({ registry, repository }) =>
     registry === given.registry ? given.rules().byPath(repository)?.rule : undefined;
   const { pushes, bodies } = createPushes({
@@ -108,11 +111,11 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
     for (const memory of pulls.memories) memory.clear();
   });
   return {
-    peekManifest: (request) => pulls.manifests.peek(request),
-    pullManifest: (request, signal) => pulls.manifests.pull(request, signal),
-    pullBlob: (request, signal) => pulls.blobs.pull(request, signal),
-    listTags: (request, signal) => tagLists.list(request, signal),
-    listReferrers: (request, signal) => pulls.referrers.list(request, signal),
+    peekManifest: manifests.peek.bind(manifests),
+    pullManifest: manifests.pull.bind(manifests),
+    pullBlob: pulls.blobs.pull.bind(pulls.blobs),
+    listTags: tagLists.list.bind(tagLists),
+    listReferrers: referrers.list.bind(referrers),
     explain: createExplainer({ ...shared, ...pulls, blobs }),
     refresh: createRefresher({ ...shared, ...pulls }),
     downloads,

@@ -57,6 +57,23 @@ export function sourceOf(url: UpstreamUrl, { rule, upstreamRepository }: PullTar
   return `${url.origin}/${upstreamRepository}${rule === undefined ? '' : asWhom(rule)}`;
 }
 
+/** `source === sourceOf(url, target)`, without making that text. */
+export function isSource(
+  source: string,
+  { origin }: UpstreamUrl,
+  { rule, upstreamRepository }: PullTarget,
+): boolean {
+  const whom = rule === undefined ? '' : asWhom(rule);
+  const path = origin.length + 1;
+  return (
+    source.length === path + upstreamRepository.length + whom.length &&
+    source.startsWith(origin) &&
+    source.startsWith('/', path - 1) &&
+    source.startsWith(upstreamRepository, path) &&
+    source.endsWith(whom)
+  );
+}
+
 /** True while what was fetched may be shown only to whom the rule's credential or certificate belongs (`anonymousPull`). */
 export function isPrivate({ rule }: PullTarget): boolean {
   return rule !== undefined && asksAsSomebody(rule) && !rule.anonymousPull;

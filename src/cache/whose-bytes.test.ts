@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { CacheRig } from '../../tests/support/rigs/cache-rig.ts';
 import {
   assertBytes,
   createCacheRig,
@@ -7,7 +8,6 @@ import {
   readAll,
   testRule,
   until,
-  type CacheRig,
 } from '../../tests/support/rigs/cache-rig.ts';
 import {
   bytesOf,

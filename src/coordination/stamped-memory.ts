@@ -29,10 +29,10 @@ export class StampedMemory<Value extends NonNullable<unknown>> {
     this.#entries = new LRUCache(limitsOf<Value, Stamped<Value>>(options));
   }
 
-  /** The value, where it was set under this stamp. */
-  get(key: string, stamp: number): Value | undefined {
+  /** The value, where it was set under this stamp. `now` (monotonic ms): for who has looked at the clock. */
+  get(key: string, stamp: number, now: number = this.#clock.elapsed()): Value | undefined {
     const entry = this.#entries.get(key);
-    if (entry?.stamp !== stamp || entry.until <= this.#clock.elapsed()) return undefined;
+    if (entry?.stamp !== stamp || entry.until <= now) return undefined;
     return entry.value;
   }
 

@@ -1,6 +1,7 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { ExplainedContent } from '../../contract/explanation.ts';
-import { livesElsewhere, type Platform } from '../../domain/manifests/manifest.ts';
+import type { Platform } from '../../domain/manifests/manifest.ts';
+import { livesElsewhere } from '../../domain/manifests/manifest.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { RepositoryKey } from '../../metadata/contract/rows.ts';
@@ -126,7 +127,7 @@ async function findInfo({ input, from }: Walk, digest: Digest) {
 }
 
 /** What stands where nothing is known to walk. */
-export const nothingHeld: ExplainedContent = {
+export const nothingHere: ExplainedContent = {
   state: 'absent',
   digest: null,
   mediaType: null,

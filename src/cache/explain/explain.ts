@@ -19,7 +19,7 @@ import type { RepositoryKey, StoredRepository, StoredTag } from '../../metadata/
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Upstream, UpstreamState } from '../../ports/upstream.ts';
-import { nothingHeld, walkContent } from './completeness.ts';
+import { nothingHere, walkContent } from './completeness.ts';
 import { findManifestHead } from '../memory/head-hints.ts';
 import { locateImage } from './image-target.ts';
 import type { LastTries, LastTry } from '../memory/refusals.ts';
@@ -73,7 +73,7 @@ export function createExplainer(parts: ExplainParts): Explain {
     const info = digest && (await parts.metadata.manifests.findManifestInfo(key, digest));
     const isPushed = info?.provenance !== undefined;
     const stopped = explainStop(target.rule, stored);
-    const held = { key, rule: target.rule, digest, stopped: stopped !== null && isPushed };
+    const walked = { key, rule: target.rule, stopped: stopped !== null && isPushed };
     const found = {
       image: request.image,
       repository: target.repository,
@@ -85,7 +85,9 @@ export function createExplainer(parts: ExplainParts): Explain {
       stopped,
       tag: tag === undefined ? null : await explainTag(parts, key, target, { tag, stored }, now),
       content:
-        digest === undefined ? nothingHeld : await walkContent({ ...held, digest }, parts, signal),
+        digest === undefined
+          ? nothingHere
+          : await walkContent({ ...walked, digest }, parts, signal),
       limiter:
         rule === undefined
           ? null
@@ -164,7 +166,6 @@ function explainStop(
   return { at: iso(stored.stopped.at), reason: stored.stopped.reason };
 }
 
-/** A tag that was read since has had its answer. */
 /** A try that failed, unless upstream has given the tag since. */
 function lastSince(last: LastTry | undefined, tag: StoredTag | undefined): LastTry | undefined {
   return last === undefined || (tag?.validatedAt ?? 0) > last.at ? undefined : last;

@@ -96,8 +96,8 @@ function toBeFetched(
 
 /** As a client is answered such a failure (`answerOf`). */
 function asUpstreamSaid({ kind, status, message, at }: UpstreamsNo): Verdict {
-  const [code, told] = forecastOf(kind, status);
-  return say(code, `answered ${told}: not held, and upstream was asked at ${at}: ${message}`);
+  const [code, answered] = forecastOf(kind, status);
+  return say(code, `answered ${answered}: not held, and upstream was asked at ${at}: ${message}`);
 }
 
 function forecastOf(kind: FailureKind, status?: number): readonly [PullForecast, number] {

@@ -11,8 +11,8 @@ const pairsMin = 2;
 const uselessForMs = 600_000;
 
 /**
- * Which upstreams answer HEAD of a manifest by a no (a 5xx too), or without a digest, where GET has it: their tags are checked by GET.
- * For 10 min, then HEAD is tried once more: a GET counts as a pull where pulls are limited, and upstreams are mended.
+ * Upstreams whose HEAD of a manifest fails (a 5xx too), or names no digest, although GET has the manifest: their tags are checked
+ * by GET. For 10 min, then HEAD is tried once more: a GET counts as a pull where pulls are limited, and upstreams get repaired.
  */
 export class HeadHints {
   /** By origin, how often in a row. */
@@ -42,7 +42,7 @@ export class HeadHints {
 }
 
 /** A registry's answer to a HEAD that is no manifest: any status but 429. It refuses no GET (ARCHITECTURE.md, "Registries as they are"). */
-export function isHeadsNo(error: unknown): error is UpstreamFailure {
+export function isHeadRefusal(error: unknown): error is UpstreamFailure {
   return (
     error instanceof UpstreamFailure &&
     error.status !== undefined &&
@@ -51,7 +51,7 @@ export function isHeadsNo(error: unknown): error is UpstreamFailure {
   );
 }
 
-/** A no that may well be meant: what is asked for is not there, or not for us. */
+/** The upstream says that it is not there, or not for us; other failures say nothing of what is asked for. */
 export function saysAbsent(failure: UpstreamFailure): boolean {
   return failure.kind === 'notFound' || failure.kind === 'denied';
 }
@@ -66,7 +66,7 @@ export async function findManifestHead(
   try {
     return await upstream.headManifest(target, reference, signal);
   } catch (error) {
-    if (!isHeadsNo(error)) throw error;
+    if (!isHeadRefusal(error)) throw error;
     const fetched = await upstream.getManifest(target, reference, undefined, signal);
     if (fetched === undefined) throw error;
     const { digest, mediaType, bytes } = fetched;

@@ -4,18 +4,18 @@ import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { RepositoryKey } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 
-/** The repositories that writes of this process made, until somebody tells the audit of them. */
+/** The repositories that writes of this process made, until the audit takes them. */
 export interface MadeRepositories {
   note(key: RepositoryKey): void;
   /** True once for each that was made at `since` (monotonic ms) or later. */
   take(key: RepositoryKey, since: number): boolean;
 }
 
-const untoldMax = 10_000;
+const notTakenMax = 10_000;
 
 /** By what each write says of itself, never by a row's time of making: the wall clock may have been set meanwhile. */
 export function createMadeRepositories(clock: Clock): MadeRepositories {
-  const madeAt = new LRUCache<string, number>(atMost(untoldMax));
+  const madeAt = new LRUCache<string, number>(atMost(notTakenMax));
   const nameOf = ({ registry, repository }: RepositoryKey): string => `${registry} ${repository}`;
   return {
     note: (key) => void madeAt.set(nameOf(key), clock.elapsed()),

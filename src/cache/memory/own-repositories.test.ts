@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
 import {
   createCacheRig,
   randomBytes,
   readAll,
   testRule,
   until,
-  type CacheRig,
 } from '../../../tests/support/rigs/cache-rig.ts';
 import {
   descriptorOf,

@@ -1,8 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import { TimedMemory } from '../../coordination/timed-memory.ts';
-import { UpstreamFailure, type FailureKind } from '../../domain/upstream-failure.ts';
+import type { FailureKind } from '../../domain/upstream-failure.ts';
+import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { ruledKey, type PullRequest } from '../pull-request.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { ruledKey } from '../pull-request.ts';
 import { failureBound, sizeOfKey } from './memory-size.ts';
 
 /** Names and what upstreams say differ in length. */

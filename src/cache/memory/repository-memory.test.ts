@@ -129,7 +129,7 @@ for (const [what, note] of [
     const stamp = memory.stamp(request);
     invalidations.note(note);
     memory.putBlob(request, digest, { size: 1, pushed: false }, stamp);
-    equal(memory.peekBlob(request, digest), undefined);
+    equal(memory.peekBlob(request, digest, memory.stamp(request)), undefined);
     memory.putBlob(request, digest, { size: 1, pushed: false }, memory.stamp(request));
-    deepEqual(memory.peekBlob(request, digest), { size: 1, pushed: false });
+    deepEqual(memory.peekBlob(request, digest, memory.stamp(request)), { size: 1, pushed: false });
   });

@@ -2,14 +2,16 @@ import { StampedMemory } from '../../coordination/stamped-memory.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import { isTagImmutable, type TagMutability } from '../../domain/names/tag-mutability.ts';
+import type { TagMutability } from '../../domain/names/tag-mutability.ts';
+import { isTagImmutable } from '../../domain/names/tag-mutability.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { StoredManifest, StoredTag } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Invalidation, Invalidations } from '../../ports/invalidations.ts';
-import { memoryKey, repositoryKey, ruledKey, type PullRequest } from '../pull-request.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { memoryKey, repositoryKey, ruledKey } from '../pull-request.ts';
 import { holdsManifest } from '../whose-bytes.ts';
 import { sizeOfKey } from './memory-size.ts';
 import { isOwn } from './tag-freshness.ts';
@@ -18,7 +20,7 @@ const repositoriesMax = 20_000;
 const blobsMax = 50_000;
 const manifestBytesMax = 64 * 1024 * 1024;
 const tagBytesMax = 24 * 1024 * 1024;
-/** A change that this process was never told of is seen after this time. */
+/** How long an entry is believed: a change that no invalidation announced is seen after it. */
 const believeMs = 300_000;
 
 interface Settings {
@@ -42,6 +44,9 @@ export interface HeldBlob {
  */
 export class RepositoryMemory {
   readonly #metadata: Pick<Metadata, 'manifests' | 'repositories' | 'tags'>;
+  readonly #clock: Pick<Clock, 'elapsed'>;
+  /** Monotonic ms: one look at the clock for a stamp and all that is looked at under it. */
+  #stampedAt = 0;
   readonly #invalidations: Invalidations;
   /** By registry and repository. */
   readonly #stamps = new Map<string, number>();
@@ -62,6 +67,7 @@ export class RepositoryMemory {
   ) {
     this.#metadata = metadata;
     this.#invalidations = invalidations;
+    this.#clock = clock;
     this.#settings = new StampedMemory(clock, { entriesMax: repositoriesMax, believeMs });
     this.#stops = new StampedMemory(clock, { entriesMax: repositoriesMax, believeMs });
     this.#manifests = new StampedMemory(clock, {
@@ -79,7 +85,9 @@ export class RepositoryMemory {
     invalidations.subscribe((each) => this.#hear(each));
   }
 
+  /** For what is looked at in the same turn, and for what is remembered later. */
   stamp({ registry, target }: PullRequest): number {
+    this.#stampedAt = this.#clock.elapsed();
     if (this.#stamps.size === 0) return this.#otherStamp;
     return this.#stamps.get(`${registry} ${target.repository}`) ?? this.#otherStamp;
   }
@@ -151,8 +159,8 @@ export class RepositoryMemory {
   }
 
   /** Without waiting: what is in memory now. One that came through another rule than leads here now is not found. */
-  peekManifest(request: PullRequest, digest: Digest): StoredManifest | undefined {
-    const known = this.#manifests.get(memoryKey(request, digest), this.stamp(request));
+  peekManifest(request: PullRequest, digest: Digest, stamp: number): StoredManifest | undefined {
+    const known = this.#manifests.get(memoryKey(request, digest), stamp, this.#stampedAt);
     return known !== undefined && holdsManifest(known, request.target.rule) ? known : undefined;
   }
 
@@ -168,8 +176,8 @@ export class RepositoryMemory {
     this.#manifests.set(memoryKey(request, manifest.digest), manifest, stamp);
   }
 
-  peekTag(request: PullRequest, tag: Tag): StoredTag | undefined {
-    return this.#tags.get(memoryKey(request, tag), this.stamp(request));
+  peekTag(request: PullRequest, tag: Tag, stamp: number): StoredTag | undefined {
+    return this.#tags.get(memoryKey(request, tag), stamp, this.#stampedAt);
   }
 
   findTag(request: PullRequest, tag: Tag): Promise<StoredTag | undefined> {
@@ -192,8 +200,8 @@ export class RepositoryMemory {
   }
 
   /** A blob that the repository holds by the rule that leads there now, as it was when it was last looked for. */
-  peekBlob(request: PullRequest, digest: Digest): HeldBlob | undefined {
-    return this.#blobs.get(ruledKey(request, digest), this.stamp(request));
+  peekBlob(request: PullRequest, digest: Digest, stamp: number): HeldBlob | undefined {
+    return this.#blobs.get(ruledKey(request, digest), stamp, this.#stampedAt);
   }
 
   putBlob(request: PullRequest, digest: Digest, blob: HeldBlob, stamp: number): void {
@@ -220,7 +228,7 @@ export class RepositoryMemory {
   ): Promise<Value | undefined> {
     const key = memoryKey(request, subject);
     const stamp = this.stamp(request);
-    const known = memory.get(key, stamp);
+    const known = memory.get(key, stamp, this.#stampedAt);
     if (known !== undefined) return known;
     try {
       const stored = await read();

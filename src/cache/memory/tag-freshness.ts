@@ -1,13 +1,12 @@
 import type { Tag } from '../../domain/names/tag.ts';
-import type { FailureKind } from '../../domain/upstream-failure.ts';
-import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { FailureKind, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
 import type { StoredTag, TagStatus } from '../../metadata/contract/rows.ts';
 import type { PullRequest } from '../pull-request.ts';
-import { sourceOf } from '../pull-request.ts';
+import { isSource, sourceOf } from '../pull-request.ts';
 
-/** How a stored tag stands towards its rule now. */
+/** Whether a stored tag may be served as it is, by its rule as it is now. */
 export type Freshness =
   /** Served without a word to upstream. */
   | { readonly kind: 'fresh'; readonly ttlSeconds: number }
@@ -23,12 +22,17 @@ export function freshnessOf(tag: StoredTag, request: PullRequest, now: number): 
   if (isOwn(tag)) return { kind: 'own' };
   const rule = request.target.rule;
   if (rule === undefined) return { kind: 'fresh', ttlSeconds: 0 };
-  if (!rule.urls.some((url) => sourceOf(url, request.target) === tag.source))
-    return { kind: 'foreign' };
+  if (!isFrom(tag.source, rule, request)) return { kind: 'foreign' };
   const ageMs = now - tag.validatedAt;
   const leftMs = ageMs < 0 ? 0 : rule.freshForMs - ageMs;
   const fresh = leftMs > 0 && tag.status === 'ok';
   return { kind: fresh ? 'fresh' : 'stale', ttlSeconds: leftMs / 1000 };
+}
+
+/** Whether the tag was read where the rule leads now. Nothing is allocated where the first URL is it: warm pulls come here. */
+function isFrom(source: string, { urls }: PullRule, { target }: PullRequest): boolean {
+  for (const url of urls) if (isSource(source, url, target)) return true;
+  return false;
 }
 
 /** A tag as the URL has it now. */
@@ -61,7 +65,7 @@ export function freshOutcome(ttlSeconds: number): CacheOutcome {
   return { verdict: 'hit', ttlSeconds };
 }
 
-/** What a rule does with its last known digest after this failure. Bytes that can't be used never stop what is held. */
+/** What a rule does with its last known digest after this failure. Unusable bytes from upstream never stop what is stored here. */
 export function actionOn(rule: PullRule, kind: FailureKind): 'keep' | 'stop' {
   return kind === 'invalid' ? 'keep' : rule.onFailure[kind];
 }

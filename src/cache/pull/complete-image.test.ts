@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
 import {
   assertBytes,
-  type CacheRig,
   createCacheRig,
   randomBytes,
   readAll,
   testRule,
   until,
 } from '../../../tests/support/rigs/cache-rig.ts';
-import { type Call, failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import type { Call } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';

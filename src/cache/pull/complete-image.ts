@@ -1,29 +1,26 @@
 import { TimedMemory } from '../../coordination/timed-memory.ts';
-import { livesElsewhere, type Manifest, type Platform } from '../../domain/manifests/manifest.ts';
+import type { Manifest, Platform } from '../../domain/manifests/manifest.ts';
+import { livesElsewhere } from '../../domain/manifests/manifest.ts';
 import { parseManifest } from '../../domain/manifests/manifest-parser.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { isAllowed } from '../../domain/rules/name-pattern.ts';
-import { isSameSource, type PullRule } from '../../domain/rules/pull-rule.ts';
+import type { PullRule } from '../../domain/rules/pull-rule.ts';
+import { isSameSource } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { StoredManifest } from '../../metadata/contract/rows.ts';
-import { DownloadPaused, type Downloads } from '../download/downloads.ts';
-import { memoryKey, type RuledRequest } from '../pull-request.ts';
-import {
-  addManifest,
-  type CompletionLine,
-  createLine,
-  nextStep,
-  type OpenImage,
-  upstreamOf,
-  type WaitingManifest,
-} from './completion-lines.ts';
+import type { Downloads } from '../download/downloads.ts';
+import { DownloadPaused } from '../download/downloads.ts';
+import type { RuledRequest } from '../pull-request.ts';
+import { memoryKey } from '../pull-request.ts';
+import type { CompletionLine, OpenImage, WaitingManifest } from './completion-lines.ts';
+import { addManifest, createLine, nextStep, upstreamOf } from './completion-lines.ts';
 import type { ManifestFetcher } from './fetch-manifest.ts';
 import type { BlobPuller } from './pull-blob.ts';
 import type { PullParts } from './pull-parts.ts';
 
 const knownMax = 50_000;
 const retryAfterMs = 60_000;
-/** What this process was never told of, another one's deletion say, is made good after this time. */
+/** How long an image counts as looked after; what another process has deleted meanwhile is fetched again after it. */
 const seenForMs = 86_400_000;
 /** Below this share of an upstream's pull quota, no manifest is fetched that nobody asked for. */
 const quotaShareMin = 0.2;
@@ -54,10 +51,13 @@ export class ImageCompletion implements AsyncDisposable {
   }
 
   /** A manifest went out to a GET. Costs one look-up when it was seen before. */
-  sent(request: RuledRequest, { digest }: Pick<StoredManifest, 'digest'>): void {
+  sent(
+    request: RuledRequest,
+    { digest }: Pick<StoredManifest, 'digest'>,
+    stamp: number = this.#parts.repositories.stamp(request),
+  ): void {
     if (request.target.rule.platforms === 'none') return;
     const key = memoryKey(request, digest);
-    const stamp = this.#parts.repositories.stamp(request);
     if (this.#seen.get(key) === stamp) return;
     const { registry, target } = request;
     if (this.#enqueue({ request: { registry, target }, digest, child: false }))
@@ -132,7 +132,7 @@ export class ImageCompletion implements AsyncDisposable {
       if (parsed.kind === 'index') this.#openIndex(line, request, parsed, digest);
       else this.#openImage(line, request, parsed, digest);
     } catch {
-      // The failure was told by upstream's or storage's own event.
+      // Upstream or storage has emitted the failure's own event.
       this.#tryLater(request, digest);
     }
   }
@@ -235,7 +235,7 @@ export class ImageCompletion implements AsyncDisposable {
   }
 }
 
-/** It had to give its place to a client: behind all others it has another try. */
+/** A client took its place: it is tried again after all others. */
 function putBack(line: CompletionLine, image: OpenImage, digest: Digest): void {
   image.left.unshift(digest);
   if (!line.images.includes(image)) line.images.push(image);

@@ -1,4 +1,5 @@
-import { Flights, type Joined } from '../../coordination/flights.ts';
+import type { Joined } from '../../coordination/flights.ts';
+import { Flights } from '../../coordination/flights.ts';
 import { parseManifest } from '../../domain/manifests/manifest-parser.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Reference } from '../../domain/names/reference.ts';
@@ -10,8 +11,10 @@ import type { StoredManifest } from '../../metadata/contract/rows.ts';
 import type { FetchedManifest, UpstreamTarget } from '../../ports/upstream.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
 import { cachedTag } from '../memory/tag-freshness.ts';
-import { isPrivate, repositoryKey, ruledKey, type RuledRequest } from '../pull-request.ts';
-import { tryWrite, type PullParts } from './pull-parts.ts';
+import type { RuledRequest } from '../pull-request.ts';
+import { isPrivate, repositoryKey, ruledKey } from '../pull-request.ts';
+import type { PullParts } from './pull-parts.ts';
+import { tryWrite } from './pull-parts.ts';
 
 /** A tag that led to a manifest, and the URL where it did. */
 export interface FetchedTag {

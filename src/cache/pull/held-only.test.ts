@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { createCacheRig, testRule } from '../../../tests/support/rigs/cache-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { ruleDefaults } from '../../domain/rules/builtin-rules.ts';
 import { RegistryError } from '../../domain/errors.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createCacheRig, type CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { createCacheRig } from '../../../tests/support/rigs/cache-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';

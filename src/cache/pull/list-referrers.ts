@@ -1,4 +1,5 @@
-import { Flights, type Joined } from '../../coordination/flights.ts';
+import type { Joined } from '../../coordination/flights.ts';
+import { Flights } from '../../coordination/flights.ts';
 import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { waitUnder, waitWithin } from '../../coordination/waiting.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
@@ -14,7 +15,8 @@ import { isRuled, mayAsk, repositoryKey, ruledKey } from '../pull-request.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
 import { countingRecords } from '../whose-bytes.ts';
 import type { ListTurns } from './list-turns.ts';
-import { tooSlow, type PullParts } from './pull-parts.ts';
+import type { PullParts } from './pull-parts.ts';
+import { tooSlow } from './pull-parts.ts';
 import { ReferrersTagReader } from './referrers-tag.ts';
 
 /** Of all remembered lists; one is read of 16 MiB of JSON at most. */

@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import {
-  createCacheRig,
-  testRule,
-  until,
-  type CacheRig,
-} from '../../../tests/support/rigs/cache-rig.ts';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { createCacheRig, testRule, until } from '../../../tests/support/rigs/cache-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { RegistryError } from '../../domain/errors.ts';

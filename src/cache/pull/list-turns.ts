@@ -1,5 +1,6 @@
 import { Turns } from '../../coordination/turns.ts';
-import { createFairMemory, type FairMemory } from '../../coordination/fair-memory.ts';
+import type { FairMemory } from '../../coordination/fair-memory.ts';
+import { createFairMemory } from '../../coordination/fair-memory.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import type { Clock } from '../../ports/clock.ts';
 
@@ -28,8 +29,8 @@ export class ListTurns {
   }
 
   /**
-   * Runs `read` when its turn comes. Throws `ListsBusy` where that takes longer than 10 s. `gather` is told of bytes that the list
-   * keeps until it is read; it throws `ListsBusy` where there is no room for them.
+   * Runs `read` when its turn comes. Throws `ListsBusy` where that takes longer than 10 s. `read` calls `gather` with the bytes that
+   * its list keeps in memory while it grows; that throws `ListsBusy` where there is no room for them.
    */
   async run<T>(host: string, read: (gather: (bytes: number) => void) => Promise<T>): Promise<T> {
     using _turn = await this.#turns.take(host, this.#signal);

@@ -9,7 +9,8 @@ import { NoSpace } from '../download/arriving-file.ts';
 import { downloadSource } from '../download/download-source.ts';
 import type { Download, DownloadRequest } from '../download/download.ts';
 import type { Downloads } from '../download/downloads.ts';
-import { type FirstByte, isProof, liftsStop } from '../download/first-byte.ts';
+import type { FirstByte } from '../download/first-byte.ts';
+import { isProof, liftsStop } from '../download/first-byte.ts';
 import { passThroughSource } from '../download/pass-through.ts';
 import { UpstreamBlobs } from '../download/upstream-blobs.ts';
 import type { Refusals } from '../memory/refusals.ts';
@@ -19,7 +20,8 @@ import { identityOf, isPrivate, mayAsk, repositoryKey, ruledKey } from '../pull-
 import { isStorageFailure } from '../space/space-gate.ts';
 import { storageAnswer } from '../space/storage-answer.ts';
 import { holdsBlob } from '../whose-bytes.ts';
-import { tryWrite, whyNotAsked, type PullParts } from './pull-parts.ts';
+import type { PullParts } from './pull-parts.ts';
+import { tryWrite, whyNotAsked } from './pull-parts.ts';
 import { sizeIfIntact, storedSize, storedSource, unknownBlob } from './stored-blob.ts';
 import type { RepairedBlobs } from './stored-blob.ts';
 
@@ -107,7 +109,7 @@ export class BlobPuller {
     const stopped = await repositories.isStopped(request);
     const sizeHere = await storedSize(this.#parts, digest);
     const stamp = repositories.stamp(request);
-    const known = repositories.peekBlob(request, digest);
+    const known = repositories.peekBlob(request, digest, stamp);
     const isKnown = known !== undefined && known.size === sizeHere && (!stopped || known.pushed);
     if (isKnown && !blobs.isDamaged(digest)) return this.#hit(request, known.size);
     const claim = await this.#findClaim(request);
@@ -211,7 +213,7 @@ export class BlobPuller {
       this.#parts.repositories.liftStop(request);
   }
 
-  /** What upstream says of a blob that is not this repository's yet: nothing that is here is told. */
+  /** What upstream says of a blob that is not this repository's yet; what is stored here by others must not show. */
   async #answerHead(
     request: BlobRequest & RuledRequest,
     claim: BlobClaim,

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
 import {
   createCacheRig,
   randomBytes,
   testRule,
   until,
-  type CacheRig,
 } from '../../../tests/support/rigs/cache-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { ruleDefaults } from '../../domain/rules/builtin-rules.ts';

@@ -1,4 +1,5 @@
-import { Flights, type Joined } from '../../coordination/flights.ts';
+import type { Joined } from '../../coordination/flights.ts';
+import { Flights } from '../../coordination/flights.ts';
 import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { waitUnder } from '../../coordination/waiting.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -10,7 +11,7 @@ import type { StoredManifest, StoredTag } from '../../metadata/contract/rows.ts'
 import type { ManifestHead } from '../../ports/upstream.ts';
 import type { ManifestAnswer, ManifestRequest } from '../cache.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
-import { isHeadsNo, saysAbsent } from '../memory/head-hints.ts';
+import { isHeadRefusal, saysAbsent } from '../memory/head-hints.ts';
 import type { LastTries, Refusals } from '../memory/refusals.ts';
 import { stoppedFailure } from '../memory/repository-memory.ts';
 import { freshnessOf, freshOutcome, isOwn, ownOutcome } from '../memory/tag-freshness.ts';
@@ -18,7 +19,8 @@ import type { PullRequest, RuledRequest } from '../pull-request.ts';
 import { identityOf, isRuled, mayAsk, repositoryKey, ruledKey } from '../pull-request.ts';
 import type { ImageCompletion } from './complete-image.ts';
 import type { ManifestFetcher } from './fetch-manifest.ts';
-import { whyNotAsked, type PullParts } from './pull-parts.ts';
+import type { PullParts } from './pull-parts.ts';
+import { whyNotAsked } from './pull-parts.ts';
 import type { TagResolver } from './resolve-tag.ts';
 
 const headsMax = 10_000;
@@ -56,18 +58,19 @@ export class ManifestPuller {
     if (target.rule === undefined || target.rule.onFailure.denied === 'stop') return undefined;
     const request = repositories.peekWithoutRootIfOwn(asked);
     if (request === undefined) return undefined;
+    const stamp = repositories.stamp(request);
     if (reference.kind === 'digest') {
-      const manifest = repositories.peekManifest(request, reference.digest);
-      return manifest && this.#answer(request, manifest, { verdict: 'hit' });
+      const manifest = repositories.peekManifest(request, reference.digest, stamp);
+      return manifest && this.#answer(request, manifest, { verdict: 'hit' }, stamp);
     }
-    const tag = repositories.peekTag(request, reference.tag);
+    const tag = repositories.peekTag(request, reference.tag, stamp);
     if (tag === undefined) return undefined;
     const freshness = freshnessOf(tag, request, clock.now());
     if (freshness.kind !== 'fresh' && freshness.kind !== 'own') return undefined;
-    const manifest = repositories.peekManifest(request, tag.digest);
+    const manifest = repositories.peekManifest(request, tag.digest, stamp);
     if (manifest === undefined) return undefined;
     const outcome = freshness.kind === 'own' ? ownOutcome(tag) : freshOutcome(freshness.ttlSeconds);
-    return this.#answer(request, manifest, outcome);
+    return this.#answer(request, manifest, outcome, stamp);
   }
 
   async pull(asked: ManifestRequest, signal: AbortSignal): Promise<ManifestAnswer> {
@@ -192,7 +195,7 @@ export class ManifestPuller {
       askInTurn(request.target, ended, (target) =>
         upstream.headManifest(target, { kind: 'digest', digest }, ended),
       ).catch((error: unknown) => {
-        if (isHeadsNo(error) && !saysAbsent(error)) return undefined;
+        if (isHeadRefusal(error) && !saysAbsent(error)) return undefined;
         throw error;
       }),
     );
@@ -252,8 +255,14 @@ export class ManifestPuller {
   }
 
   /** A manifest that is here, with what makes its image whole set going where it goes out to a GET. */
-  #answer(request: ManifestPull, manifest: StoredManifest, outcome: CacheOutcome): ManifestAnswer {
-    if (request.method === 'GET' && mayAsk(request)) this.#parts.completion.sent(request, manifest);
+  #answer(
+    request: ManifestPull,
+    manifest: StoredManifest,
+    outcome: CacheOutcome,
+    stamp: number = this.#parts.repositories.stamp(request),
+  ): ManifestAnswer {
+    if (request.method === 'GET' && mayAsk(request))
+      this.#parts.completion.sent(request, manifest, stamp);
     const { digest, mediaType, bytes } = manifest;
     return { digest, mediaType, size: bytes.length, bytes, outcome };
   }

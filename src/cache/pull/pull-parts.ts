@@ -7,7 +7,8 @@ import type { Upstream } from '../../ports/upstream.ts';
 import type { UpstreamSources } from '../download/upstream-sources.ts';
 import type { HeadHints } from '../memory/head-hints.ts';
 import type { RepositoryMemory } from '../memory/repository-memory.ts';
-import { isRuled, type PullRequest, type RuledRequest } from '../pull-request.ts';
+import type { PullRequest, RuledRequest } from '../pull-request.ts';
+import { isRuled } from '../pull-request.ts';
 
 /** What all pulls share. */
 export interface PullParts {

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { algorithmOf, hexOf, type Digest } from '../../domain/names/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import { algorithmOf, hexOf } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Descriptor, Manifest } from '../../domain/manifests/manifest.ts';
 import { parseManifest } from '../../domain/manifests/manifest-parser.ts';

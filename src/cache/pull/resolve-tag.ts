@@ -1,4 +1,5 @@
-import { Flights, type Joined } from '../../coordination/flights.ts';
+import type { Joined } from '../../coordination/flights.ts';
+import { Flights } from '../../coordination/flights.ts';
 import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { waitUnder, waitWithin } from '../../coordination/waiting.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -9,7 +10,7 @@ import type { CacheOutcome } from '../../domain/verdict.ts';
 import type { StoredTag } from '../../metadata/contract/rows.ts';
 import type { ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
-import { isHeadsNo, saysAbsent } from '../memory/head-hints.ts';
+import { isHeadRefusal, saysAbsent } from '../memory/head-hints.ts';
 import { failureBound } from '../memory/memory-size.ts';
 import { notRoots, stoppedFailure } from '../memory/repository-memory.ts';
 import {
@@ -21,10 +22,11 @@ import {
   ownOutcome,
   staleDetail,
 } from '../memory/tag-freshness.ts';
-import { isPrivate, mayAsk, repositoryKey, ruledKey, type RuledRequest } from '../pull-request.ts';
+import type { RuledRequest } from '../pull-request.ts';
+import { isPrivate, mayAsk, repositoryKey, ruledKey } from '../pull-request.ts';
 import { tooSlow, tryWrite } from './pull-parts.ts';
-import { asFailure, revalidateTag, type Revalidation } from './revalidate-tag.ts';
-import type { RevalidationParts } from './revalidate-tag.ts';
+import type { Revalidation, RevalidationParts } from './revalidate-tag.ts';
+import { asFailure, revalidateTag } from './revalidate-tag.ts';
 
 const failureBytesMax = 32 * 1024 * 1024;
 const deniedKnownForMs = 30_000;
@@ -199,7 +201,7 @@ export class TagResolver {
     if (digest === undefined || size === undefined || mediaType === undefined) {
       // A HEAD that does not say what it found can't be answered or kept: the manifest itself has to be read.
       const manifest = await fetcher.byTag(request, tag).promise;
-      const known = repositories.peekTag(request, tag);
+      const known = repositories.peekTag(request, tag, repositories.stamp(request));
       if (known !== undefined) return known;
       const found = { ...manifest, size: manifest.bytes.length };
       return cachedTag(request, url, tag, found, clock.now());
@@ -223,7 +225,7 @@ export class TagResolver {
     try {
       return await upstream.headManifest(target, { kind: 'tag', tag }, signal);
     } catch (error) {
-      if (isHeadsNo(error) && !saysAbsent(error)) return undefined;
+      if (isHeadRefusal(error) && !saysAbsent(error)) return undefined;
       throw error;
     }
   }

@@ -4,11 +4,13 @@ import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { StoredManifest, StoredTag } from '../../metadata/contract/rows.ts';
 import type { ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
-import { isHeadsNo } from '../memory/head-hints.ts';
+import { isHeadRefusal } from '../memory/head-hints.ts';
 import { cachedTag, statusAfter } from '../memory/tag-freshness.ts';
-import { isPrivate, repositoryKey, type RuledRequest } from '../pull-request.ts';
+import type { RuledRequest } from '../pull-request.ts';
+import { isPrivate, repositoryKey } from '../pull-request.ts';
 import type { ManifestFetcher } from './fetch-manifest.ts';
-import { tryWrite, type PullParts } from './pull-parts.ts';
+import type { PullParts } from './pull-parts.ts';
+import { tryWrite } from './pull-parts.ts';
 
 /** What one check of a tag at upstream came to. */
 export type Revalidation =
@@ -98,7 +100,7 @@ async function headOf(
   try {
     return await upstream.headManifest(target, { kind: 'tag', tag: tag.tag }, signal);
   } catch (error) {
-    if (isHeadsNo(error)) return undefined;
+    if (isHeadRefusal(error)) return undefined;
     throw error;
   }
 }

@@ -8,7 +8,8 @@ import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Events } from '../../ports/events.ts';
 import type { Upstream } from '../../ports/upstream.ts';
 import { passThroughSource } from '../download/pass-through.ts';
-import { mayAsk, type PullRequest } from '../pull-request.ts';
+import type { PullRequest } from '../pull-request.ts';
+import { mayAsk } from '../pull-request.ts';
 import { isStorageFailure } from '../space/space-gate.ts';
 
 const damagedMax = 10_000;

@@ -1,6 +1,7 @@
 // What one repository of an upstream, or a gateway before it, says wrongly is believed of nothing else.
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
 import {
   assertBytes,
   createCacheRig,
@@ -8,7 +9,6 @@ import {
   readAll,
   testRule,
   until,
-  type CacheRig,
 } from '../../../tests/support/rigs/cache-rig.ts';
 import { imageOf, pushBlob, refused } from '../../../tests/support/rigs/push-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createCacheRig, testRule, type CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
-import { failure, type Call } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { createCacheRig, testRule } from '../../../tests/support/rigs/cache-rig.ts';
+import type { Call } from '../../../tests/support/upstreams/scripted-upstream.ts';
+import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { FailureKind } from '../../domain/upstream-failure.ts';
