@@ -32,7 +32,6 @@ const longFunctions: Readonly<Record<string, number>> = {
   createContentCheck: 88,
   createDeletions: 86,
   createDownloadPlaces: 72,
-  createFacts: 113,
   createHashPool: 74,
   createIdentifier: 108,
   createLanes: 92,

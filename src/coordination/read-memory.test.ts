@@ -5,11 +5,11 @@ import { ReadMemory, type ReadMemoryOptions } from './read-memory.ts';
 
 function start(
   sizes: Readonly<Record<string, number>> = {},
-  options: Partial<ReadMemoryOptions<string>> = {},
+  options: Partial<ReadMemoryOptions<string | undefined>> = {},
 ) {
   const clock = createFakeClock();
   const reads: string[] = [];
-  const memory = new ReadMemory<string>(clock, {
+  const memory = new ReadMemory<string | undefined>(clock, {
     bound: { entriesMax: 4, bytesMax: 100, bytesOf: (value) => sizes[value] ?? 1 },
     believeMs: 1000,
     read: async (key) => {

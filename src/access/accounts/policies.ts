@@ -1,3 +1,4 @@
+import { createInOrder } from '../../coordination/in-order.ts';
 import type { Action } from '../../domain/policy/access-action.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
@@ -181,7 +182,7 @@ function identityPolicies({
     }
   };
   /** One after the other, so that two at once can't be the eleventh both. */
-  let last: Promise<unknown> = Promise.resolve();
+  const inOrder = createInOrder();
   return {
     async identityPolicies(account, principal) {
       await requirePrincipal(account, principal);
@@ -194,9 +195,7 @@ function identityPolicies({
         });
       parsePolicy(text, 'identity');
       const row = { account, principal, name, text, updatedAt: clock.now() };
-      const mine = last.then(() => put(row));
-      last = mine.catch(() => undefined);
-      await mine;
+      await inOrder(() => put(row));
       told(row, identityActions.putUserPolicy, author);
       return row;
     },

@@ -1,5 +1,6 @@
-import { LRUCache } from 'lru-cache';
-import { atMost } from '../../coordination/memory-bound.ts';
+import { ReadMemory } from '../../coordination/read-memory.ts';
+import type { MemoryBound } from '../../coordination/memory-bound.ts';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { actions, scopeRightOf } from '../../domain/policy/access-action.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
@@ -7,9 +8,8 @@ import type { IdentityMetadata, RepositoryMetadata } from '../../metadata/contra
 import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Question } from '../access.ts';
-import type { PolicyRows } from './documents.ts';
+import type { PolicyDocuments, PolicyRows } from './documents.ts';
 import { createPolicyDocuments, noPolicies } from './documents.ts';
-import { createMemory } from './memory.ts';
 
 export interface PolicyMetadata {
   readonly repositories: Pick<RepositoryMetadata, 'findRepository'>;
@@ -46,94 +46,32 @@ const policyBelieveMs = 10_000;
 /** After an allowed push its repository is read each time until it is one that was pushed. */
 const unsettledMs = 10_000;
 
-/** Characters of policies that are kept parsed, and what an entry counts beside its own: parsed they are some twenty times as large. */
-const repositoryCharactersMax = 4 * 1024 * 1024;
-const policyCharactersMax = 2 * 1024 * 1024;
-const entryCharacters = 64;
+/** What an entry counts beside its policies. Parsed, a policy takes about 20 bytes a character. */
+const entryBytes = 1280;
+const bytesPerCharacter = 20;
+const repositoryBytesMax = 80 * 1024 * 1024;
+const policyBytesMax = 40 * 1024 * 1024;
 
-/** Apart from the others, so that names that were made up drive nothing out. */
+/** Apart from the others, so that made-up names cannot evict real ones. */
 const missingMax = 10_000;
 
-/**
- * Rows of policies and repositories, kept parsed. A repository that is missing is believed to be as long as one that is hidden: the
- * time of an answer tells neither from the other.
- */
+/** Rows of policies and repositories, kept parsed. */
 export function createFacts(
   metadata: PolicyMetadata,
   clock: Clock,
   regions: () => RegistrySettings['regions'],
 ): FactSource {
   const documents = createPolicyDocuments(regions);
-  let last = 0;
-  const factsOfRow = (repository: string, row: StoredRepository): RepositoryFacts => {
-    const { policy } = row;
-    const texts =
-      policy === undefined ? [] : [{ name: `repository policy of ${repository}`, text: policy }];
-    return { ...documents.read('repository', texts), number: (last += 1), row };
-  };
-  const sizeOf = (rows: PolicyRows | undefined): number =>
-    (rows?.characters ?? 0) + entryCharacters;
-  const unsettled = new LRUCache<string, number>(atMost(repositoriesMax));
-  const missing = new LRUCache<string, number>(atMost(missingMax));
-  const isMissing = (key: string): boolean => {
-    const since = missing.get(key);
-    return since !== undefined && clock.elapsed() - since < repositoryBelieveMs;
-  };
-  const repositories = createMemory<RepositoryFacts | undefined>({
-    entriesMax: repositoriesMax,
-    believeMs: repositoryBelieveMs,
-    clock,
-    sizeMax: repositoryCharactersMax,
-    sizeOf,
-    read: async (key) => {
-      const [registry, repository] = key.split(' ') as [RegistryKey, RepositoryName];
-      const row = await metadata.repositories.findRepository({ registry, repository });
-      return row && factsOfRow(repository, row);
-    },
-    keeps: (key, facts) => {
-      const settled = (unsettled.get(key) ?? 0) <= clock.elapsed();
-      if (facts !== undefined) return facts.row.pushed || settled;
-      if (settled) missing.set(key, clock.elapsed());
-      return false;
-    },
-  });
-  const repositoryOf = (key: string): ReturnType<typeof repositories.get> =>
-    isMissing(key) ? undefined : repositories.get(key);
-  const forget = (key: string): void => {
-    missing.delete(key);
-    repositories.forget(key);
-  };
-  const registries = createMemory<PolicyRows>({
-    entriesMax: registriesMax,
+  const repositories = new RepositoryMemory(metadata, clock, documents);
+  const registries = new ReadMemory<PolicyRows>(clock, {
+    bound: boundOf(registriesMax, policyBytesMax),
     believeMs: policyBelieveMs,
-    clock,
-    sizeMax: policyCharactersMax,
-    sizeOf,
-    read: async (registry) => {
-      const text = await metadata.identities.findRegistryPolicy(registry as RegistryKey);
-      return documents.read(
-        'registry',
-        text === undefined ? [] : [{ name: 'registry policy', text }],
-      );
-    },
+    read: (registry) => readRegistryPolicy(metadata, documents, registry as RegistryKey),
   });
-  const identities = createMemory<PolicyRows>({
-    entriesMax: principalsMax,
+  const identities = new ReadMemory<PolicyRows>(clock, {
+    bound: boundOf(principalsMax, policyBytesMax),
     believeMs: policyBelieveMs,
-    clock,
-    sizeMax: policyCharactersMax,
-    sizeOf,
-    read: async (key) => {
-      const [account = '', name = ''] = key.split(' ');
-      const stored = await metadata.identities.listIdentityPolicies(account, name);
-      return documents.read(
-        'identity',
-        stored.map((each) => ({
-          name: `identity policy ${each.name} of ${name}`,
-          text: each.text,
-        })),
-      );
-    },
+    read: (key) => readIdentityPolicies(metadata, documents, key),
   });
 
   return {
@@ -144,8 +82,8 @@ export function createFacts(
         repository === undefined
           ? undefined
           : row === undefined
-            ? repositoryOf(keyOf(registry, repository))
-            : factsOfRow(repository, row);
+            ? repositories.get(keyOf(registry, repository))
+            : repositories.factsOf(repository, row);
       const two = registries.get(registry);
       const three =
         principal.kind === 'user' || principal.kind === 'robot'
@@ -158,18 +96,107 @@ export function createFacts(
     noteUse({ action, registry, repository }, facts) {
       if (repository === undefined || !pushes.has(action)) return;
       if (facts.repository?.row.pushed === true) return;
-      const key = keyOf(registry, repository);
-      unsettled.set(key, clock.elapsed() + unsettledMs);
-      forget(key);
+      repositories.unsettle(keyOf(registry, repository));
     },
-    forget: (registry, repository) => forget(keyOf(registry, repository)),
+    forget: (registry, repository) => repositories.forget(keyOf(registry, repository)),
     reset() {
-      missing.clear();
       repositories.clear();
       registries.clear();
       identities.clear();
     },
   };
+}
+
+/**
+ * Repositories as they were read a moment ago. One that is missing is believed to be as long as one that is hidden: the time of an
+ * answer tells neither from the other.
+ */
+class RepositoryMemory {
+  readonly #documents: PolicyDocuments;
+  readonly #known: ReadMemory<RepositoryFacts | undefined>;
+  readonly #missing: TimedMemory<true>;
+  readonly #unsettled: TimedMemory<true>;
+  #last = 0;
+
+  constructor(metadata: PolicyMetadata, clock: Clock, documents: PolicyDocuments) {
+    this.#documents = documents;
+    this.#missing = new TimedMemory(clock, { entriesMax: missingMax });
+    this.#unsettled = new TimedMemory(clock, { entriesMax: repositoriesMax });
+    this.#known = new ReadMemory(clock, {
+      bound: boundOf(repositoriesMax, repositoryBytesMax),
+      believeMs: repositoryBelieveMs,
+      read: async (key, flight) => {
+        const [registry, repository] = key.split(' ') as [RegistryKey, RepositoryName];
+        const row = await metadata.repositories.findRepository({ registry, repository });
+        if (row !== undefined) return this.factsOf(repository, row);
+        if (this.#isSettled(key) && !flight.forgotten)
+          this.#missing.set(key, true, repositoryBelieveMs);
+        return undefined;
+      },
+      keeps: (key, { row }) => row.pushed || this.#isSettled(key),
+    });
+  }
+
+  get(key: string): RepositoryFacts | undefined | Promise<RepositoryFacts | undefined> {
+    return this.#missing.get(key) === true ? undefined : this.#known.get(key);
+  }
+
+  factsOf(repository: RepositoryName, row: StoredRepository): RepositoryFacts {
+    const { policy } = row;
+    const texts =
+      policy === undefined ? [] : [{ name: `repository policy of ${repository}`, text: policy }];
+    this.#last += 1;
+    return { ...this.#documents.read('repository', texts), number: this.#last, row };
+  }
+
+  /** It is read each time for a while, until it is one that was pushed. */
+  unsettle(key: string): void {
+    this.#unsettled.set(key, true, unsettledMs);
+    this.forget(key);
+  }
+
+  forget(key: string): void {
+    this.#missing.forget(key);
+    this.#known.forget(key);
+  }
+
+  clear(): void {
+    this.#missing.clear();
+    this.#known.clear();
+  }
+
+  #isSettled(key: string): boolean {
+    return this.#unsettled.get(key) === undefined;
+  }
+}
+
+async function readRegistryPolicy(
+  metadata: PolicyMetadata,
+  documents: PolicyDocuments,
+  registry: RegistryKey,
+): Promise<PolicyRows> {
+  const text = await metadata.identities.findRegistryPolicy(registry);
+  return documents.read('registry', text === undefined ? [] : [{ name: 'registry policy', text }]);
+}
+
+async function readIdentityPolicies(
+  metadata: PolicyMetadata,
+  documents: PolicyDocuments,
+  key: string,
+): Promise<PolicyRows> {
+  const [account = '', name = ''] = key.split(' ');
+  const stored = await metadata.identities.listIdentityPolicies(account, name);
+  const texts = stored.map((each) => ({
+    name: `identity policy ${each.name} of ${name}`,
+    text: each.text,
+  }));
+  return documents.read('identity', texts);
+}
+
+function boundOf(entriesMax: number, bytesMax: number): MemoryBound<PolicyRows> {
+  const bytesOf = ({ characters }: PolicyRows): number =>
+    entryBytes + characters * bytesPerCharacter;
+  return { entriesMax, bytesMax, bytesOf };
 }
 
 const pushes: ReadonlySet<string> = new Set(

@@ -1,5 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { createListingTurns } from './listing-turns.ts';
 
 const never = new AbortController().signal;
@@ -7,7 +8,7 @@ const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Work that ends when it is told to. */
 function start(options = { atOnce: 2, waitingMax: 3, eachMax: 9 }) {
-  const turns = createListingTurns(options);
+  const turns = createListingTurns(createFakeClock(), options);
   const begun: string[] = [];
   const ends = new Map<string, () => void>();
   const run = (name: string, asker = name, signal = never) =>

@@ -1,4 +1,6 @@
+import { Turns } from '../../coordination/turns.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import type { Clock } from '../../ports/clock.ts';
 
 /** Lets some pieces of work run at once, and some wait. */
 export interface ListingTurns {
@@ -17,56 +19,26 @@ export interface ListingTurnsOptions {
 }
 
 const retryAfterMs = 1000;
+/** They all wait in one line. */
+const line = '';
 
-export function createListingTurns({
-  atOnce,
-  waitingMax,
-  eachMax,
-}: ListingTurnsOptions): ListingTurns {
-  const waiting = new Set<() => void>();
+export function createListingTurns(
+  clock: Clock,
+  { atOnce, waitingMax, eachMax }: ListingTurnsOptions,
+): ListingTurns {
+  const turns = new Turns(clock, { atOnce });
   const askers = new Map<string, number>();
-  let running = 0;
-
-  const turn = (signal: AbortSignal): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const begin = (): void => {
-        signal.removeEventListener('abort', leave);
-        resolve();
-      };
-      const leave = (): void => {
-        if (waiting.delete(begin)) reject(clientLeft());
-      };
-      waiting.add(begin);
-      signal.addEventListener('abort', leave, { once: true });
-    });
-  /** The place of what has ended is the next one's. */
-  const end = (): void => {
-    const [next] = waiting;
-    if (next === undefined) {
-      running -= 1;
-      return;
-    }
-    waiting.delete(next);
-    next();
-  };
-  const begin = async (signal: AbortSignal): Promise<void> => {
-    if (signal.aborted) throw clientLeft();
-    if (running < atOnce) running += 1;
-    else await turn(signal);
-  };
   return {
     async run(asker, signal, work) {
       const mine = askers.get(asker) ?? 0;
-      if (mine >= eachMax || (running >= atOnce && waiting.size >= waitingMax))
+      if (mine >= eachMax || (turns.isFull(line) && turns.waiting(line) >= waitingMax))
         throw new RegistryError('tooManyRequests', 'too many listings at once', { retryAfterMs });
       askers.set(asker, mine + 1);
       try {
-        await begin(signal);
-        try {
-          return await work();
-        } finally {
-          end();
-        }
+        using _turn = await turns.take(line, signal).catch(() => {
+          throw clientLeft();
+        });
+        return await work();
       } finally {
         const left = (askers.get(asker) ?? 1) - 1;
         if (left === 0) askers.delete(asker);

@@ -55,10 +55,10 @@ const sealOwner = 'repository listing';
 export function createVisibleRepositories(
   options: VisibleRepositoriesOptions,
 ): VisibleRepositories {
-  const { sealing } = options;
+  const { clock, sealing } = options;
   const turns = {
-    anonymous: createListingTurns({ atOnce: 1, waitingMax: 32, eachMax: 8 }),
-    known: createListingTurns({ atOnce: 2, waitingMax: 64, eachMax: 8 }),
+    anonymous: createListingTurns(clock, { atOnce: 1, waitingMax: 32, eachMax: 8 }),
+    known: createListingTurns(clock, { atOnce: 2, waitingMax: 64, eachMax: 8 }),
   };
   return {
     async list(asked, signal) {

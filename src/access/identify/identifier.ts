@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { registryOf } from '../../domain/names/registry.ts';
@@ -26,14 +26,13 @@ export interface OpenIdentifier extends Identifier, AsyncDisposable {}
 interface Remembered {
   readonly caller: Caller;
   readonly scheme: ShownCredentials['scheme'];
-  /** Monotonic ms, so that a clock that is set back makes nobody known for longer. Past it, it is verified again. */
-  readonly until: number;
   /** Of a pair or a named token: the addresses that it was right from. */
   readonly addresses: Set<string> | undefined;
+  readonly bytes: number;
 }
 
 /** Of their headers; a token's scopes, once parsed, take some four times as much. */
-const charactersMax = 8 * 1024 * 1024;
+const bytesMax = 8 * 1024 * 1024;
 const rememberedMs = 60_000;
 const addressesMax = 1000;
 
@@ -45,7 +44,7 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
   const checks = createCredentialChecks(checksOptions);
   const failures = createLoginFailures(options);
   const use = createCredentialUse(options.metadata, clock);
-  const memory = new LRUCache<string, Remembered>({ maxSize: charactersMax });
+  const memory = new TimedMemory<Remembered>(clock, { bytesMax, bytesOf: ({ bytes }) => bytes });
   let age = 0;
   options.invalidations.subscribe(({ kind }) => {
     if (kind === 'repository' || kind === 'policies') return;
@@ -68,7 +67,7 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     if (waitMs > 0 && mirror) return anonymousCaller;
     if (waitMs > 0) throw tooManyFailures(waitMs);
     if ('why' in checked) {
-      memory.delete(key);
+      memory.forget(key);
       // What a node holds for another registry names nothing of here; what does is a login, wherever it is sent.
       if (mirror && checked.kind !== 'wrong') return anonymousCaller;
       const error = failures.record(shown, from, checked);
@@ -78,12 +77,11 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
     const { caller, used } = checked;
     if (guessable) failures.right(shown, from);
     if (used !== undefined) use.touch(used);
-    const leftMs = Math.min(rememberedMs, (caller.expiresAt ?? Infinity) - clock.now());
-    const until = clock.elapsed() + leftMs;
+    const forMs = Math.min(rememberedMs, (caller.expiresAt ?? Infinity) - clock.now());
     const addresses = guessable ? new Set([from.address]) : undefined;
-    const size = 256 + ('token' in shown ? shown.token : shown.password).length;
-    if (begunAt === age)
-      memory.set(key, { caller, scheme: shown.scheme, until, addresses }, { size });
+    const bytes = 256 + ('token' in shown ? shown.token : shown.password).length;
+    const { scheme } = shown;
+    if (begunAt === age) memory.set(key, { caller, scheme, addresses, bytes }, forMs);
     return caller;
   };
 
@@ -127,7 +125,7 @@ export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
   ): Caller | undefined => {
     if (authorization.length > authorizationCharactersMax) return undefined;
     const known = memory.get(keyOf(authorization));
-    if (known === undefined || known.until <= clock.elapsed()) return undefined;
+    if (known === undefined) return undefined;
     if (basicOnly && known.scheme !== 'basic') return undefined;
     const { caller, addresses } = known;
     if (addresses === undefined || addresses.has(from.address)) return caller;

@@ -1,6 +1,5 @@
 import { hash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
-import { atMost } from '../../coordination/memory-bound.ts';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import { idOfToken } from '../secrets/named-token.ts';
@@ -24,23 +23,21 @@ const rememberedMax = 10_000;
 const sourcesMax = 50_000;
 
 export function createLoginHistory(clock: Clock): LoginHistory {
-  const rightAt = new LRUCache<string, number>(atMost(rememberedMax));
-  const rightFrom = new LRUCache<string, number>(atMost(sourcesMax));
-  const refusedAt = new LRUCache<string, number>(atMost(rememberedMax));
-  const isLate = (at: number | undefined): boolean =>
-    at !== undefined && clock.elapsed() - at <= keptMs;
+  const right = new TimedMemory<true>(clock, { entriesMax: rememberedMax });
+  const rightFrom = new TimedMemory<true>(clock, { entriesMax: sourcesMax });
+  const refused = new TimedMemory<true>(clock, { entriesMax: rememberedMax });
   return {
-    wasRight: (shown, source) => isLate(rightFrom.get(`${keyOf(shown)} ${source}`)),
+    wasRight: (shown, source) => rightFrom.get(`${keyOf(shown)} ${source}`) === true,
     right: (shown, source) => {
       const key = keyOf(shown);
-      rightAt.set(key, clock.elapsed());
-      rightFrom.set(`${key} ${source}`, clock.elapsed());
+      right.set(key, true, keptMs);
+      rightFrom.set(`${key} ${source}`, true, keptMs);
     },
     refused: (shown) => {
       const key = keyOf(shown);
-      const known = isLate(rightAt.get(key)) || isLate(refusedAt.get(key));
-      rightAt.delete(key);
-      refusedAt.set(key, clock.elapsed());
+      const known = right.get(key) === true || refused.get(key) === true;
+      right.forget(key);
+      refused.set(key, true, keptMs);
       return !known;
     },
   };
