@@ -17,16 +17,13 @@ const functionLinesMax = 70;
 const longFiles: readonly string[] = [];
 
 /** One table, or one switch with a line a case: these may be longer. */
-const tablesAndSwitches: readonly string[] = ['logEvent', 'accessKeyEndpoints'];
+const tablesAndSwitches: readonly string[] = ['logEvent'];
 
 /** Folders that are still too full, with what they may hold at most. Whoever empties one takes it out; none is put in. */
-const fullFolders: Readonly<Record<string, number>> = {
-  'src/api/v1': 22,
-};
+const fullFolders: Readonly<Record<string, number>> = {};
 
 /** Functions that are still too long, with their lines at most. Whoever opens one takes it out; none is put in. */
 const longFunctions: Readonly<Record<string, number>> = {
-  createAdmission: 82,
   createBatches: 75,
   createBlobPushes: 148,
   createContentCheck: 88,
@@ -84,17 +81,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   cache: ['domain', 'contract', 'coordination', 'ports', 'metadata'],
   operations: ['domain', 'contract', 'coordination', 'ports', 'metadata', 'access', 'cache'],
   http: ['domain', 'coordination'],
-  api: [
-    'domain',
-    'contract',
-    'coordination',
-    'ports',
-    'metadata',
-    'access',
-    'cache',
-    'operations',
-    'http',
-  ],
+  api: ['domain', 'contract', 'coordination', 'ports', 'access', 'cache', 'operations', 'http'],
   config: ['domain'],
   telemetry: ['domain', 'coordination', 'ports'],
   cli: ['domain', 'contract', 'config'],
@@ -185,12 +172,16 @@ test('domain imports no node: module and no package.', () => {
   assert.deepEqual(wrong, []);
 });
 
+/** What an operation is, for each front-end that has a table of them. */
+const sharedByFrontEnds = 'src/api/operation.ts';
+
 test('Siblings under api/ never import each other.', () => {
   const sibling = (file: string): string => file.split('/').slice(0, 3).join('/');
   const wrong = productionImports.filter((each) => {
     const target = targetOf(each);
     if (target === undefined || partOf(each.from) !== 'api' || partOf(target) !== 'api')
       return false;
+    if (target === sharedByFrontEnds) return false;
     return sibling(each.from) !== sibling(target);
   });
   assert.deepEqual(wrong, []);

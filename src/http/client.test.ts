@@ -5,7 +5,7 @@ import type { IpBlock } from '../domain/names/ip-address.ts';
 import { parseIpBlock } from '../domain/names/ip-address.ts';
 import type { ClientRules } from './client.ts';
 import { clientBehind, isForwarded, isOwnHost, isTrustedProxy } from './client.ts';
-import { isLoopbackAddress } from './loopback.ts';
+import { isLoopbackAddress } from '../domain/names/ip-address.ts';
 
 function rulesOf(...trusted: readonly string[]): ClientRules {
   const blocks = trusted.map((text) => parseIpBlock(text)).filter((one): one is IpBlock => !!one);

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { IpBlock } from '../domain/names/ip-address.ts';
 import { isInBlock, parseIpAddress } from '../domain/names/ip-address.ts';
-import { hostnameOf, isLoopbackAddress, isLoopbackName } from './loopback.ts';
+import { isLoopbackAddress } from '../domain/names/ip-address.ts';
+import { hostnameOf, isLoopbackName } from './loopback.ts';
 
 /** What a listener knows of whom it serves: from the configuration in force. */
 export interface ClientRules {

@@ -6,7 +6,7 @@ import type { Holding } from '../coordination/fair-memory.ts';
 import type { Client, ClientRules, Peer } from './client.ts';
 import { clientBehind, isForwarded, isOwnHost, isTrustedProxy } from './client.ts';
 import { crossSiteReason } from './cross-site.ts';
-import { isLoopbackAddress } from './loopback.ts';
+import { isLoopbackAddress } from '../domain/names/ip-address.ts';
 import { Progress } from './progress.ts';
 import type { Incoming, Reply, Served } from './reply.ts';
 import { hasBody, RequestBody } from './bodies/request-body.ts';

@@ -1,15 +1,4 @@
-import { parseIpAddress } from '../domain/names/ip-address.ts';
-
-/** 127.0.0.0/8 and ::1, also as an IPv6 listener sees them. */
-export function isLoopbackAddress(address: string): boolean {
-  // The two that nearly all have.
-  if (address === '127.0.0.1' || address === '::1') return true;
-  const parsed = parseIpAddress(address);
-  if (parsed === undefined) return false;
-  const { version, parts } = parsed;
-  if (version === 4) return parts[0] === 127;
-  return parts.every((part, index) => part === (index === 7 ? 1 : 0));
-}
+import { isLoopbackAddress, parseIpAddress } from '../domain/names/ip-address.ts';
 
 /**
  * A loopback address, but nobody on this machine: asked for another host, as a page of a foreign site is whose name leads here (DNS

@@ -132,12 +132,12 @@ function manifestChanges(
       const push = {
         references: [reference, ...tags.map((tag) => ({ kind: 'tag', tag }) as const)],
       };
-      return changeRepository(parts, asker, place, { rights: [action], push, action, deed, told });
+      return changeRepository(parts, asker, place, { right: [action], push, action, deed, told });
     },
     deleteManifest: (asker, place, reference) => {
       const action = actions.delete;
       const deed = (): Promise<Deleted> => pushes.deleteManifest({ ...place, reference });
-      return changeRepository(parts, asker, place, { rights: [action], action, deed, told });
+      return changeRepository(parts, asker, place, { right: [action], action, deed, told });
     },
   };
 }
@@ -150,7 +150,7 @@ function blobChanges(
     putBlob: async (asker, place, blob, signal) => {
       const push = { ...place, ...blob, owner: ownerOf(asker) };
       await changeRepository(parts, asker, place, {
-        rights: wholeBlobActions,
+        right: wholeBlobActions,
         push: { references: [] },
         action: actions.finishUpload,
         deed: () => pushes.putBlob(push, signal),
@@ -159,14 +159,14 @@ function blobChanges(
     },
     deleteBlob: async (asker, place, digest) =>
       changeRepository(parts, asker, place, {
-        rights: [actions.delete],
+        right: [actions.delete],
         action: actions.delete,
         deed: () => pushes.deleteBlob({ ...place, digest }),
         told: () => told({ digest }),
       }),
     startUpload: (asker, place, algorithm, mount) =>
       changeRepository(parts, asker, place, {
-        rights: [actions.startUpload],
+        right: [actions.startUpload],
         push: { references: [] },
         action: actions.startUpload,
         deed: () => beginUpload(parts, asker, place, algorithm, mount),
@@ -196,7 +196,7 @@ function openUploads(
       within(asker, place, () => pushes.cancelUpload({ ...place, id })),
     finishUpload: async (asker, place, id, read, signal) => {
       const { digest } = await changeRepository(parts, asker, place, {
-        rights: [actions.appendUpload, actions.finishUpload],
+        right: [actions.appendUpload, actions.finishUpload],
         push: { references: [] },
         action: actions.finishUpload,
         deed: async () => {

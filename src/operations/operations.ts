@@ -1,31 +1,61 @@
 import type { Audit, Authorizer } from '../access/access.ts';
+import type { Identities } from '../access/accounts/identities.ts';
+import type { Policies } from '../access/accounts/policies.ts';
 import { createAdmission } from '../access/admission/admission.ts';
 import type { Admission } from '../access/admission/admission.ts';
+import type { VisibleRepositories } from '../access/authorize/visible-repositories.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { MadeRepositories } from '../cache/memory/made-repositories.ts';
+import type { CountRecords } from '../cache/whose-bytes.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
+import type { RepositorySettings } from '../cache/push/repository-settings.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
 import type { RegistrySettings } from '../domain/names/registry.ts';
 import type { RuleSet } from '../domain/rules/rule-set.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Upstream } from '../ports/upstream.ts';
+import { createAccessViews } from './access-views.ts';
+import type { AccessViews, AccessViewsParts } from './access-views.ts';
+import { createCacheViews } from './cache-views.ts';
+import type { CacheViews, CacheViewsParts } from './cache-views.ts';
 import { createContentChanges } from './content-changes.ts';
 import type { ContentChanges } from './content-changes.ts';
+import { createIdentityOperations } from './identities.ts';
+import type { IdentityOperations } from './identities.ts';
+import { createImages } from './images.ts';
+import type { Images } from './images.ts';
 import { createPlaces } from './places.ts';
 import type { Places } from './places.ts';
+import { createPolicyOperations } from './policies.ts';
+import type { PolicyOperations } from './policies.ts';
 import { createPulls } from './pulls.ts';
 import type { Pulls } from './pulls.ts';
+import { createRepositories } from './repositories.ts';
+import type { Repositories } from './repositories.ts';
 
 export interface OperationsParts {
   /** The rules in force. */
   readonly rules: () => RuleSet;
   /** The home account and the regions, as configured now. */
   readonly registries: () => RegistrySettings;
-  readonly metadata: Pick<Metadata, 'identities' | 'repositories'>;
+  readonly metadata: Pick<
+    Metadata,
+    'repositories' | 'manifests' | 'tags' | 'identities' | 'records'
+  >;
   readonly cache: Cache;
   readonly pushes: Pushes;
+  readonly settings: RepositorySettings;
+  readonly counting: CountRecords;
   readonly made: Pick<MadeRepositories, 'take'>;
+  readonly explain: CacheViewsParts['explain'];
+  readonly refresh: CacheViewsParts['refresh'];
+  readonly upstream: Upstream;
   readonly authorizer: Authorizer;
+  readonly visibleRepositories: VisibleRepositories;
+  readonly accounts: Identities;
+  readonly storedPolicies: Policies;
+  readonly ecrPassword: AccessViewsParts['ecrPassword'];
   readonly audit: Audit;
   readonly clock: Clock;
 }
@@ -36,16 +66,29 @@ export interface Operations {
   readonly places: Places;
   readonly pulls: Pulls;
   readonly contentChanges: ContentChanges;
+  readonly repositories: Repositories;
+  readonly images: Images;
+  readonly identities: IdentityOperations;
+  readonly policies: PolicyOperations;
+  readonly accessViews: AccessViews;
+  readonly cacheViews: CacheViews;
 }
 
 export function createOperations(parts: OperationsParts): Operations {
   const admission = createAdmission({ ...parts, home: () => homeRegistryOf(parts.registries()) });
   const places = createPlaces(parts);
   const shared = { ...parts, admission, places };
+  const contentChanges = createContentChanges(shared);
   return {
     admission,
     places,
     pulls: createPulls(shared),
-    contentChanges: createContentChanges(shared),
+    contentChanges,
+    repositories: createRepositories(shared),
+    images: createImages({ ...shared, contentChanges }),
+    identities: createIdentityOperations(shared),
+    policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),
+    accessViews: createAccessViews(shared),
+    cacheViews: createCacheViews(shared),
   };
 }

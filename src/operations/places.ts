@@ -8,9 +8,17 @@ import type { PullTarget } from '../domain/rules/pull-rule.ts';
 import type { RuleSet } from '../domain/rules/rule-set.ts';
 import { canonicalName } from '../domain/rules/rule-set.ts';
 
-export interface RegistryInput {
+export interface AccountInput {
   /** Absent: the asker's own. */
   readonly account?: string | undefined;
+}
+
+export interface OwnerInput extends AccountInput {
+  /** Absent: the asker itself, or the root of another account. */
+  readonly user?: string | undefined;
+}
+
+export interface RegistryInput extends AccountInput {
   /** Absent, or one that is no registry of its own: the home registry's. */
   readonly region?: string | undefined;
 }
@@ -35,7 +43,7 @@ export interface Places {
     asker: Asker,
   ): Owner;
   /** The asker's own, where none is named. */
-  accountOf(input: { readonly account?: string | undefined }, asker: Asker): string;
+  accountOf(input: AccountInput, asker: Asker): string;
 }
 
 export interface PlacesParts {

@@ -19,8 +19,8 @@ export interface ChangeParts {
 
 /** One change of a repository or of what it holds. */
 export interface Change<Done> {
-  /** All of them are needed. */
-  readonly rights: readonly Action[];
+  /** The actions that must all be allowed, or how it is asked for otherwise. */
+  readonly right: readonly Action[] | (() => Promise<void>);
   /** A push: makes the repository where it is missing, which needs the right to; the rule's patterns hold for it. */
   readonly push?: {
     /** What it is to be called; none: a blob. */
@@ -50,9 +50,10 @@ export async function changeRepository<Done>(
   change: Change<Done>,
 ): Promise<Done> {
   const { admission, audit, clock } = parts;
-  const { push, action } = change;
+  const { push, action, right } = change;
   const since = clock.elapsed();
-  await admission.require(asker, place, change.rights, push !== undefined);
+  if (typeof right === 'function') await right();
+  else await admission.require(asker, place, right, push !== undefined);
   const done = await tellingRefusal(audit, asker, place, action, async () => {
     if (push !== undefined) requireAdmitted(place, push.references);
     return await change.deed();

@@ -2,16 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { errorText } from '../domain/error-text.ts';
 import type { AccessControl } from './access-control.ts';
 import { mintEcrPassword } from '../access/identify/ecr-password.ts';
-import { createExplainFor } from '../api/v1/explain-callers.ts';
+import { createExplainFor } from '../operations/explain-callers.ts';
 import { createHealthHandler, type HealthCheck } from '../api/health/health.ts';
 import { createApiHandler } from '../api/v1/v1.ts';
 import { problemReply } from '../api/v1/problem.ts';
-import {
-  createHubMirrorHandler,
-  createOciHandler,
-  ociErrorReply,
-  type OciParts,
-} from '../api/oci/handler.ts';
+import { createHubMirrorHandler, createOciHandler, ociErrorReply } from '../api/oci/handler.ts';
 import type { RunningCache } from '../cache/create-cache.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import type { VersionView } from '../contract/admin-view.ts';
@@ -19,12 +14,13 @@ import { homeRegistryOf } from '../domain/names/registry.ts';
 import type { RuleSet } from '../domain/rules/rule-set.ts';
 import { createBodyBuffers } from '../http/bodies/body-buffers.ts';
 import type { ClientRules } from '../http/client.ts';
-import { isLoopbackAddress } from '../http/loopback.ts';
+import { isLoopbackAddress } from '../domain/names/ip-address.ts';
 import type { Handler, Incoming, Reply, ReplyNote, Served } from '../http/reply.ts';
 import { createServer, type HttpServerOptions, type RunningServer } from '../http/server.ts';
 import { createWholeBodies } from '../http/bodies/whole-bodies.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import { createOperations } from '../operations/operations.ts';
+import type { Operations } from '../operations/operations.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { createRefusalLog } from './refused-connections.ts';
@@ -65,7 +61,7 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
   const failed = (error: unknown, requestId: string): void => {
     parts.log.error('a request failed', { request_id: requestId, error: describe(error) });
   };
-  const oci = ociParts(parts, failed);
+  const handlers = handlersOf(parts, failed);
   const tellRefused = createRefusalLog(parts.log, clock);
   const opened: RunningServer[] = [];
   const open = async (
@@ -120,17 +116,12 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
       onServed: () => {},
     });
     const watched = watchProxies(parts);
-    const main = await open(
-      'listen',
-      watched(mainHandler(parts, failed)),
-      config.listen,
-      tls && { tls },
-    );
+    const main = await open('listen', watched(handlers.main), config.listen, tls && { tls });
     const { hubMirrorListen } = config;
     const hub =
       hubMirrorListen === undefined
         ? undefined
-        : await open('hubMirrorListen', watched(createHubMirrorHandler(oci)), hubMirrorListen);
+        : await open('hubMirrorListen', watched(handlers.hub), hubMirrorListen);
     listening.now = true;
     return { main, admin, hub };
   } catch (error) {
@@ -182,22 +173,43 @@ function cannotListen(setting: string, { host, port }: ListenAddress, error: unk
   return new Error(`${setting}: ${host}:${port}: ${why}`, { cause: error });
 }
 
-/** The registry, and `/api/v1` beside it on the same listener. */
-function mainHandler(
+/** `main`: the registry, and `/api/v1` beside it on the same listener. */
+function handlersOf(
   parts: FrontEndParts,
   failed: (error: unknown, requestId: string) => void,
-): Handler {
-  const { rules, metadata, upstream, clock, cache, version, access } = parts;
-  const { identifier, authorizer, identities, policies, audit, ownTokens } = access;
-  const { visibleRepositories } = access;
+): { readonly main: Handler; readonly hub: Handler } {
+  const { config, rules, version } = parts;
+  const { identifier, tokens } = parts.access;
+  const operations = operationsOf(parts);
+  const oci = { ...operations, rules, settings: config, identifier, tokens, failed };
+  const publicUrl = (): string => config().publicUrl;
+  const api = createApiHandler({ ...operations, identifier, publicUrl, version, failed });
+  const registry = createOciHandler(oci);
+  return {
+    main: (request) => (request.path.startsWith('/api/') ? api(request) : registry(request)),
+    hub: createHubMirrorHandler(oci),
+  };
+}
+
+/** What front-ends ask for, of this server's access and cache. */
+function operationsOf(parts: FrontEndParts): Operations {
+  const { rules, metadata, upstream, clock, cache, access } = parts;
+  const { authorizer, visibleRepositories, audit } = access;
   const registry = homeRegistryOf(parts.config());
-  const api = createApiHandler({
+  return createOperations({
     rules,
-    upstream,
+    registries: parts.config,
     metadata,
+    upstream,
     clock,
-    version,
-    failed,
+    authorizer,
+    visibleRepositories,
+    audit,
+    cache,
+    pushes: cache.pushes,
+    settings: cache.settings,
+    counting: cache.counting,
+    made: cache.made,
     explain: createExplainFor({
       explain: cache.explain,
       authorizer,
@@ -206,47 +218,10 @@ function mainHandler(
       home: () => registry,
     }),
     refresh: cache.refresh,
-    identifier,
-    authorizer,
-    visibleRepositories,
-    identities,
-    policies,
-    audit,
-    ecrPassword: (caller) => mintEcrPassword(caller, { tokens: ownTokens, clock }),
-    registries: parts.config,
-    publicUrl: () => parts.config().publicUrl,
-    pushes: cache.pushes,
-    settings: cache.settings,
-    counting: cache.counting,
+    accounts: access.identities,
+    storedPolicies: access.policies,
+    ecrPassword: (caller) => mintEcrPassword(caller, { tokens: access.ownTokens, clock }),
   });
-  const oci = createOciHandler(ociParts(parts, failed));
-  return (request) => (request.path.startsWith('/api/') ? api(request) : oci(request));
-}
-
-function ociParts(
-  { rules, config, cache, metadata, access, clock }: FrontEndParts,
-  failed: (error: unknown, requestId: string) => void,
-): OciParts {
-  const { identifier, authorizer, visibleRepositories, tokens, audit } = access;
-  return {
-    ...createOperations({
-      rules,
-      registries: config,
-      metadata,
-      cache,
-      pushes: cache.pushes,
-      made: cache.made,
-      authorizer,
-      audit,
-      clock,
-    }),
-    rules,
-    settings: config,
-    identifier,
-    visibleRepositories,
-    tokens,
-    failed,
-  };
 }
 
 function errorReply(error: unknown, request: Incoming, note?: ReplyNote): Reply {

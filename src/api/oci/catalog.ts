@@ -1,24 +1,13 @@
 import type { Asker } from '../../access/access.ts';
-import type { Admission } from '../../access/admission/admission.ts';
-import type {
-  VisiblePage,
-  VisibleRepositories,
-} from '../../access/authorize/visible-repositories.ts';
+import type { VisiblePage } from '../../access/authorize/visible-repositories.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
-import { isAdmitted } from '../../domain/rules/name-pattern.ts';
 import { isMisdirected } from '../../http/loopback.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
-import type { Places } from '../../operations/places.ts';
+import type { Repositories } from '../../operations/repositories.ts';
 import { apiVersionHeader, localStatus } from './errors.ts';
 import { formatRoute } from './route.ts';
-
-export interface CatalogParts {
-  readonly visibleRepositories: VisibleRepositories;
-  readonly admission: Pick<Admission, 'mayAny'>;
-  readonly places: Pick<Places, 'at'>;
-}
 
 const pageDefault = 1000;
 /** A client that asks for more gets the rest by `Link`. */
@@ -29,7 +18,7 @@ const pageMax = 1000;
  * be short, even empty, and still have a `Link`: what is hidden is passed over, and neither counted nor named.
  */
 export async function catalogReply(
-  parts: CatalogParts,
+  repositories: Pick<Repositories, 'visible'>,
   asked: {
     readonly registry: RegistryKey;
     readonly n: number | undefined;
@@ -47,21 +36,10 @@ export async function catalogReply(
   const { rows, next } =
     n === 0
       ? nothing
-      : await parts.visibleRepositories.list(
-          {
-            ...asker,
-            registry,
-            prefix: '',
-            after: last,
-            limit: n,
-            isVisible: (row) => {
-              const place = parts.places.at(registry, row.name);
-              return (
-                isAdmitted(place.target) &&
-                parts.admission.mayAny(asker, place, [actions.listRepositories], row)
-              );
-            },
-          },
+      : await repositories.visible(
+          asker,
+          { registry, prefix: '', after: last, limit: n },
+          [actions.listRepositories],
           request.signal,
         );
   const headers: Record<string, string> = {

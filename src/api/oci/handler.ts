@@ -3,7 +3,6 @@ import type { Caller, Identifier, RequestFrom } from '../../access/access.ts';
 import { AccessRefused, otherSiteRefused, requestFrom } from '../../access/admission/admission.ts';
 import type { Admission } from '../../access/admission/admission.ts';
 import type { TokenService } from '../../access/identify/registry-tokens.ts';
-import type { VisibleRepositories } from '../../access/authorize/visible-repositories.ts';
 import { asStorageError } from '../../cache/space/storage-answer.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
@@ -12,8 +11,7 @@ import type { RuleSet } from '../../domain/rules/rule-set.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { crossSiteReason } from '../../http/cross-site.ts';
 import type { Handler, Incoming, Reply, ReplyNote } from '../../http/reply.ts';
-import type { ContentChanges } from '../../operations/content-changes.ts';
-import type { Places } from '../../operations/places.ts';
+import type { Operations } from '../../operations/operations.ts';
 import type { Pulls } from '../../operations/pulls.ts';
 import { refusalForClients } from './access-refusal.ts';
 import { baseReply, homeReply } from './base.ts';
@@ -34,17 +32,15 @@ export interface OciSettings extends RegistrySettings {
   readonly publicUrl: string;
 }
 
-export interface OciParts {
+export interface OciParts extends Pick<
+  Operations,
+  'admission' | 'places' | 'pulls' | 'contentChanges' | 'repositories'
+> {
   /** The rules in force; a new object after each reload. */
   readonly rules: () => RuleSet;
   /** A new object after each reload. */
   readonly settings: () => OciSettings;
-  readonly admission: Admission;
-  readonly places: Places;
-  readonly pulls: Pulls;
-  readonly contentChanges: ContentChanges;
   readonly identifier: Identifier;
-  readonly visibleRepositories: VisibleRepositories;
   readonly tokens: TokenService;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;
@@ -253,7 +249,7 @@ async function answerService(
           detail: { error: 'insufficient_scope' },
         });
       const page = { registry, n: route.n, last: route.last };
-      return catalogReply(parts, page, { caller, from }, request);
+      return catalogReply(parts.repositories, page, { caller, from }, request);
     }
   }
 }

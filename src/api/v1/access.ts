@@ -1,46 +1,48 @@
 import * as z from 'zod';
-import type { Authorizer, Caller } from '../../access/access.ts';
-import type { Identities } from '../../access/accounts/identities.ts';
-import type { AuditView } from '../../contract/access-view.ts';
-import type { Action } from '../../domain/policy/access-action.ts';
-import { actions } from '../../domain/policy/access-action.ts';
-import { RegistryError } from '../../domain/errors.ts';
-import { identityActions } from '../../domain/policy/identity-action.ts';
-import type { AuditRow } from '../../metadata/contract/rows.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { Admission } from './admission.ts';
-import type { Endpoint } from './endpoint.ts';
+import * as outputs from '../../contract/access-schema.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import { registryOf } from '../../domain/names/registry.ts';
+import type { AccessViews } from '../../operations/access-views.ts';
+import { isoTime } from '../../operations/page.ts';
+import type { Places } from '../../operations/places.ts';
 import { endpoint } from './endpoint.ts';
-import { fields } from './input.ts';
-import { findNamed, readPrincipalName } from './named-principal.ts';
-import * as outputs from './outputs.ts';
-import { isoTime, pageOf, readCursor } from './page.ts';
+import type { Endpoint } from './endpoint.ts';
+import { fields, nothing } from './input.ts';
 
 export interface AccessParts {
-  readonly admission: Admission;
-  readonly authorizer: Pick<Authorizer, 'explain'>;
-  readonly identities: Pick<Identities, 'findPrincipal'>;
-  readonly metadata: Pick<Metadata, 'identities' | 'records'>;
+  readonly accessViews: AccessViews;
+  readonly places: Pick<Places, 'home'>;
+  /** Without a trailing slash; empty: the address that the client asked at. */
+  readonly publicUrl: () => string;
 }
 
-/** What registry clients do, by a word of their own: all of its actions must be allowed. */
-const deeds: Readonly<Record<string, readonly Action[]>> = {
-  pull: [actions.getManifest, actions.getBlob],
-  push: [
-    actions.startUpload,
-    actions.appendUpload,
-    actions.finishUpload,
-    actions.checkBlob,
-    actions.putManifest,
-  ],
-  delete: [actions.delete],
-  import: [actions.importUpstream, actions.createRepository],
-};
-
-/** Why decisions are as they are, and what was decided and changed. */
+/** Who asks and what they may, why it was decided so, and what was. */
 export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
-  const { admission, authorizer, metadata } = parts;
+  const { accessViews } = parts;
   return [
+    endpoint({
+      method: 'GET',
+      path: 'whoami',
+      summary: 'Who the credential speaks for',
+      input: nothing,
+      output: outputs.whoami,
+      answer: (_input, asker) => accessViews.whoami(asker),
+    }),
+    endpoint({
+      method: 'POST',
+      path: 'authorization-token',
+      summary: 'A password of twelve hours for registry clients, as ECR gives it',
+      input: z.strictObject({ account: fields.account, region: fields.region }),
+      output: outputs.authorizationToken,
+      answer: async (input, asking) => {
+        const given = await accessViews.authorizationToken(asking, input);
+        return {
+          authorizationToken: Buffer.from(`AWS:${given.password}`).toString('base64'),
+          expiresAt: isoTime(given.expiresAt),
+          proxyEndpoint: endpointOf(given.registry, asking.origin, parts),
+        };
+      },
+    }),
     endpoint({
       method: 'POST',
       path: 'access/can',
@@ -54,34 +56,7 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
         sourceIp: fields.address,
       }),
       output: outputs.accessDecision,
-      answer: async ({ input, ...asker }) => {
-        const { account } = asker.principal;
-        const owner = { account: input.account ?? account, name: undefined };
-        await admission.requireIdentity(asker, identityActions.simulatePolicy, owner);
-        const place = admission.place(input, asker);
-        const named = readPrincipalName(input.principal, account);
-        if (named !== undefined)
-          await admission.requireIdentity(asker, identityActions.simulatePolicy, named);
-        const caller: Caller = {
-          principal: await findNamed(parts, named),
-          via: 'key',
-          scopes: undefined,
-        };
-        const { repository, rule } = place.target;
-        let verdict = { allowed: false, because: '' };
-        for (const action of readActions(input.action)) {
-          verdict = await authorizer.explain({
-            caller,
-            action,
-            registry: place.registry,
-            repository,
-            rule,
-            from: { ...asker.from, address: input.sourceIp ?? asker.from.address },
-          });
-          if (!verdict.allowed) break;
-        }
-        return { allowed: verdict.allowed, because: verdict.because };
-      },
+      answer: (input, asker) => accessViews.can(asker, input),
     }),
     endpoint({
       method: 'GET',
@@ -94,41 +69,16 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
         cursor: fields.cursor,
       }),
       output: outputs.listOf(outputs.auditEntry),
-      answer: async ({ input: { account, limit, cursor } }) => {
-        const before = readId(cursor);
-        const rows = await metadata.records.listAudit({ account, before, limit: limit + 1 });
-        return pageOf(rows, limit, { view: viewAudit, keyOf: ({ id }) => [String(id)] });
-      },
+      answer: (input) => accessViews.audit(input),
     }),
   ];
 }
 
-function readActions(text: string): readonly Action[] {
-  const word = text.toLowerCase();
-  const known = Object.values(actions).find((action) => action.toLowerCase() === word);
-  const found =
-    known === undefined ? Object.entries(deeds).find(([deed]) => deed === word)?.[1] : [known];
-  if (found !== undefined) return found;
-  throw new RegistryError('requestInvalid', `action: ${text} is none that Breakwater asks`, {
-    detail: {
-      field: 'action',
-      hint: `write ${Object.keys(deeds).join(', ')}, or one of ${Object.values(actions).join(', ')}`,
-    },
-  });
-}
-
-function readId(cursor: string | undefined): number | undefined {
-  const [id] = readCursor(cursor, 1) ?? [];
-  if (id === undefined) return undefined;
-  if (/^\d{1,15}$/.test(id)) return Number(id);
-  throw new RegistryError('paginationInvalid', 'cursor: not one of this list');
-}
-
-function viewAudit(row: AuditRow): AuditView {
-  const { at, detail, ...rest } = row;
-  return {
-    ...rest,
-    at: isoTime(at),
-    detail: JSON.parse(detail) as AuditView['detail'],
-  };
+/** The home registry by the address it is asked at, the others by a host name of ECR's form. */
+function endpointOf(registry: RegistryKey, origin: string, parts: AccessParts): string {
+  const base = parts.publicUrl() || origin;
+  if (registry === parts.places.home) return base;
+  const url = URL.parse(base);
+  const { account, region } = registryOf(registry);
+  return url === null ? base : `${url.protocol}//${account}.dkr.ecr.${region}.${url.host}`;
 }

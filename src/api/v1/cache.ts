@@ -1,42 +1,19 @@
 import * as z from 'zod';
-import type { Refresh } from '../../cache/explain/refresh.ts';
-import type { PullView, VersionView } from '../../contract/admin-view.ts';
-import type { RuleSet } from '../../domain/rules/rule-set.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { PullRow } from '../../metadata/contract/rows.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Upstream } from '../../ports/upstream.ts';
-import type { Identities } from '../../access/accounts/identities.ts';
-import type { ExplainFor } from './explain-callers.ts';
-import * as outputs from './cache-outputs.ts';
-import type { Endpoint } from './endpoint.ts';
+import { listOf } from '../../contract/access-schema.ts';
+import * as outputs from '../../contract/admin-schema.ts';
+import type { VersionView } from '../../contract/admin-view.ts';
+import type { CacheViews } from '../../operations/cache-views.ts';
 import { endpoint } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
 import { fields, nothing } from './input.ts';
-import { listOf } from './outputs.ts';
-import { readPrincipal } from './named-principal.ts';
-import { listing } from './page.ts';
-import { verifyRules, viewRule, viewUpstreams } from './rules.ts';
 
 export interface CacheParts {
-  readonly rules: () => RuleSet;
-  readonly explain: ExplainFor;
-  readonly identities: Pick<Identities, 'findPrincipal'>;
-  readonly refresh: Refresh;
-  readonly upstream: Upstream;
-  readonly metadata: Pick<Metadata, 'identities' | 'records'>;
-  readonly clock: Clock;
+  readonly cacheViews: CacheViews;
   readonly version: VersionView;
 }
 
-const pullsInput = z.strictObject({ limit: fields.limit });
-const verifyInput = z.strictObject({ prefix: z.string().min(1).max(255).optional() });
-
 /** What the cache does and whom it asks: the operator's, since rules and upstreams are the server's. */
-export function cacheEndpoints(parts: CacheParts): readonly Endpoint[] {
-  return [...imageEndpoints(parts), ...ruleEndpoints(parts)];
-}
-
-function imageEndpoints(parts: CacheParts): readonly Endpoint[] {
+export function cacheEndpoints({ cacheViews, version }: CacheParts): readonly Endpoint[] {
   return [
     endpoint({
       method: 'GET',
@@ -50,16 +27,7 @@ function imageEndpoints(parts: CacheParts): readonly Endpoint[] {
         from: fields.address,
       }),
       output: outputs.explanation,
-      answer: async ({ input: { image, probe, as, from }, request, principal }) =>
-        parts.explain(
-          {
-            image,
-            probe,
-            ...(as === undefined ? {} : { as: await readPrincipal(parts, as, principal.account) }),
-            ...(from === undefined ? {} : { from }),
-          },
-          request.signal,
-        ),
+      answer: (input, asking) => cacheViews.explain(asking, input, asking.signal),
     }),
     endpoint({
       method: 'POST',
@@ -68,17 +36,16 @@ function imageEndpoints(parts: CacheParts): readonly Endpoint[] {
       operator: true,
       input: z.strictObject({ image: fields.image }),
       output: outputs.refreshment,
-      answer: ({ input, request }) => parts.refresh(input.image, request.signal),
+      answer: ({ image }, { signal }) => cacheViews.refresh(image, signal),
     }),
     endpoint({
       method: 'GET',
       path: 'pulls',
       summary: 'The newest pulls, by hour, client and image',
       operator: true,
-      input: pullsInput,
+      input: z.strictObject({ limit: fields.limit }),
       output: listOf(outputs.pull),
-      answer: async ({ input }) =>
-        listing((await parts.metadata.records.listPulls(input.limit)).map(viewPull)),
+      answer: ({ limit }) => cacheViews.pulls(limit),
     }),
     endpoint({
       method: 'GET',
@@ -86,13 +53,13 @@ function imageEndpoints(parts: CacheParts): readonly Endpoint[] {
       summary: 'The version of the server',
       input: nothing,
       output: outputs.version,
-      answer: async () => parts.version,
+      answer: () => version,
     }),
+    ...ruleEndpoints(cacheViews),
   ];
 }
 
-function ruleEndpoints(parts: CacheParts): readonly Endpoint[] {
-  const rulesNow = () => parts.rules().rules;
+function ruleEndpoints(cacheViews: CacheViews): readonly Endpoint[] {
   return [
     endpoint({
       method: 'GET',
@@ -101,17 +68,16 @@ function ruleEndpoints(parts: CacheParts): readonly Endpoint[] {
       operator: true,
       input: nothing,
       output: listOf(outputs.rule),
-      answer: async () => listing(rulesNow().map((rule) => viewRule(rule, parts.upstream))),
+      answer: () => cacheViews.rules(),
     }),
     endpoint({
       method: 'POST',
       path: 'rules/verify',
       summary: 'Asks every URL of the rules, or of one',
       operator: true,
-      input: verifyInput,
+      input: z.strictObject({ prefix: z.string().min(1).max(255).optional() }),
       output: listOf(outputs.verification),
-      answer: async ({ input, request }) =>
-        listing(await verifyRules(rulesNow(), input.prefix, parts, request.signal)),
+      answer: ({ prefix }, { signal }) => cacheViews.verify(prefix, signal),
     }),
     endpoint({
       method: 'GET',
@@ -120,20 +86,7 @@ function ruleEndpoints(parts: CacheParts): readonly Endpoint[] {
       operator: true,
       input: nothing,
       output: listOf(outputs.upstream),
-      answer: async () => listing(viewUpstreams(rulesNow(), parts.upstream)),
+      answer: () => cacheViews.upstreams(),
     }),
   ];
-}
-
-function viewPull(row: PullRow): PullView {
-  return {
-    hour: new Date(row.hour).toISOString(),
-    clientAddress: row.clientAddress,
-    ns: row.ns,
-    image: row.image,
-    digest: row.digest ?? null,
-    verdict: row.verdict,
-    count: row.count,
-    lastAt: new Date(row.lastAt).toISOString(),
-  };
 }

@@ -7,7 +7,7 @@ import { testRule } from '../../../tests/support/rigs/cache-rig.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { ApiParts } from './v1.ts';
+import type { OperationsParts } from '../../operations/operations.ts';
 
 const allowAnn = JSON.stringify({
   Version: '2012-10-17',
@@ -22,7 +22,7 @@ const allowAnn = JSON.stringify({
 });
 
 /** `team/app` and `team/secret`, made by hand; ann is a user who may nothing yet. */
-async function openWithRepositories(change: Partial<ApiParts> = {}): Promise<ApiRig> {
+async function openWithRepositories(change: Partial<OperationsParts> = {}): Promise<ApiRig> {
   const api = await openApi(change);
   await api.ask('POST users', { body: { name: 'ann' } });
   for (const repository of ['team/app', 'team/secret'])

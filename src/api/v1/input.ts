@@ -6,7 +6,7 @@ import { tagMutabilities, type TagMutability } from '../../domain/names/tag-muta
 import type { Incoming } from '../../http/reply.ts';
 
 /** Bytes of a request's JSON body. */
-export const bodyBytesMax: number = 1024 * 1024;
+const bodyBytesMax: number = 1024 * 1024;
 
 /** The longest text of a policy is 10,240 characters; what is longer is told so by its parser. */
 const policyTextCharactersMax = 100_000;
@@ -76,20 +76,20 @@ export const fields: {
 /** An input without fields. */
 export const nothing: z.ZodType<Record<string, never>> = z.strictObject({});
 
-/** The query as an input; throws `requestInvalid` naming each wrong field. */
-export function readQuery<T>(request: Incoming, schema: z.ZodType<T>): T {
-  return check(schema, Object.fromEntries(new URLSearchParams(request.query)));
+/** The query as an input. */
+export function queryOf(request: Incoming): unknown {
+  return Object.fromEntries(new URLSearchParams(request.query));
 }
 
 /** The JSON body as an input; an empty one is `{}`. Throws `requestInvalid` or `requestTooLarge`. */
-export async function readJson<T>(request: Incoming, schema: z.ZodType<T>): Promise<T> {
+export async function readJson(request: Incoming): Promise<unknown> {
   const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/json')
     throw new RegistryError('requestInvalid', 'the body must be application/json', {
       detail: { hint: 'send Content-Type: application/json' },
     });
   const bytes = await request.readBody(bodyBytesMax);
-  return check(schema, bytes.byteLength === 0 ? {} : parseJson(bytes));
+  return bytes.byteLength === 0 ? {} : parseJson(bytes);
 }
 
 function parseJson(bytes: Uint8Array): unknown {
@@ -98,16 +98,4 @@ function parseJson(bytes: Uint8Array): unknown {
   } catch (error) {
     throw new RegistryError('requestInvalid', 'the body is not JSON', { cause: error });
   }
-}
-
-function check<T>(schema: z.ZodType<T>, value: unknown): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const errors = result.error.issues.slice(0, 20).map((issue) => ({
-    field: issue.path.join('.').slice(0, 100),
-    message: issue.message.slice(0, 200),
-  }));
-  const first = errors[0];
-  const message = first?.field ? `${first.field}: ${first.message}` : first?.message;
-  throw new RegistryError('requestInvalid', message ?? 'invalid input', { detail: { errors } });
 }

@@ -43,8 +43,7 @@ export function openApiOf(endpoints: readonly Endpoint[], version: string): Json
 }
 
 function operationOf(each: Endpoint): Json {
-  const { method, path, summary, operator, input, output, status } = each;
-  const inQuery = method === 'GET' || method === 'DELETE';
+  const { method, path, summary, operator, inQuery, input, output, status } = each;
   const taken = schemaOf(input, 'input');
   return {
     operationId: `${method.toLowerCase()}-${path.replaceAll('/', '-')}`,

@@ -1,3 +1,4 @@
+import { AccessRefused } from '../../access/admission/admission.ts';
 import type { Problem } from '../../contract/admin-view.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -68,7 +69,7 @@ function problemOf(
   row: (typeof problems)[ErrorCode],
   requestId: string,
 ): Problem {
-  const { fix, hint = fix, errors, allow: _allow, ...rest } = error.detail ?? {};
+  const { fix, hint = fix ?? hintOf(error), errors, allow: _allow, ...rest } = error.detail ?? {};
   return {
     type: 'about:blank',
     title: row.title,
@@ -80,4 +81,12 @@ function problemOf(
     ...(Array.isArray(errors) ? { errors: errors as NonNullable<Problem['errors']> } : {}),
     ...(Object.keys(rest).length === 0 ? {} : { cause: rest }),
   };
+}
+
+/** Who can do what policies forbid, or say why they do. */
+function hintOf(error: RegistryError): string | undefined {
+  if (!(error instanceof AccessRefused) || error.reason !== 'forbidden') return undefined;
+  return error.question.action.startsWith('ecr:')
+    ? 'breakwater access can says why, to an administrator'
+    : "the account's administrator may, and whose identity policy allows it";
 }

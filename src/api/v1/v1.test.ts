@@ -15,7 +15,8 @@ import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { Incoming } from '../../http/reply.ts';
 import type { PullRow } from '../../metadata/contract/rows.ts';
-import type { ApiParts } from './v1.ts';
+import { createOperations } from '../../operations/operations.ts';
+import type { OperationsParts } from '../../operations/operations.ts';
 import { createApiHandler } from './v1.ts';
 import { incomingBody } from '../../../tests/support/samples/incoming-body.ts';
 
@@ -70,29 +71,19 @@ const pull: PullRow = {
   lastAt: 1000,
 };
 
-function open(change: Partial<ApiParts> = {}) {
+function open(change: Partial<OperationsParts> = {}) {
   const failures: unknown[] = [];
   const upstream = createScriptedUpstream();
-  const handler = createApiHandler({
-    identifier: {
-      identify: (authorization) => {
-        if (authorization === 'Basic wrong')
-          throw new RegistryError('unauthorized', 'the credentials are not known here');
-        return {
-          principal: principals[authorization ?? ''] ?? anonymous,
-          via: 'key',
-          scopes: authorization === 'Basic scoped' ? [] : undefined,
-        };
-      },
-    },
+  const operations = createOperations({
     authorizer: unused,
     visibleRepositories: unused,
-    identities: unused,
-    policies: unused,
+    accounts: unused,
+    storedPolicies: unused,
+    cache: unused,
+    made: unused,
     audit: { record: () => {} },
     ecrPassword: unused,
     registries: () => ({ registryId: '000000000000', regions: ['us-east-1'] }),
-    publicUrl: () => '',
     pushes: unused,
     settings: unused,
     counting: unused,
@@ -109,16 +100,31 @@ function open(change: Partial<ApiParts> = {}) {
       }),
     upstream,
     metadata: {
-      ...(unused as ApiParts['metadata']),
+      ...(unused as OperationsParts['metadata']),
       records: {
-        ...(unused as ApiParts['metadata']['records']),
+        ...(unused as OperationsParts['metadata']['records']),
         listPulls: (limit) => Promise.resolve(Array<PullRow>(limit).fill(pull)),
       },
     },
     clock: createFakeClock(),
+    ...change,
+  });
+  const handler = createApiHandler({
+    ...operations,
+    identifier: {
+      identify: (authorization) => {
+        if (authorization === 'Basic wrong')
+          throw new RegistryError('unauthorized', 'the credentials are not known here');
+        return {
+          principal: principals[authorization ?? ''] ?? anonymous,
+          via: 'key',
+          scopes: authorization === 'Basic scoped' ? [] : undefined,
+        };
+      },
+    },
+    publicUrl: () => '',
     version: { version: '1.2.3', node: '26.0.0' },
     failed: (error) => void failures.push(error),
-    ...change,
   });
   const answer = async (request: Incoming) => {
     const reply = await handler(request);

@@ -1,75 +1,30 @@
 import * as z from 'zod';
-import type { Audit, Authorizer, Caller, Identifier } from '../../access/access.ts';
-import type { Identities } from '../../access/accounts/identities.ts';
-import type { Policies } from '../../access/accounts/policies.ts';
+import type { Identifier } from '../../access/access.ts';
 import { requestFrom } from '../../access/admission/admission.ts';
-import type { VisibleRepositories } from '../../access/authorize/visible-repositories.ts';
-import type { Pushes } from '../../cache/push/pushes.ts';
-import type { Refresh } from '../../cache/explain/refresh.ts';
-import type { RepositorySettings } from '../../cache/push/repository-settings.ts';
-import type { CountRecords } from '../../cache/whose-bytes.ts';
+import { asStorageError } from '../../cache/space/storage-answer.ts';
 import type { VersionView } from '../../contract/admin-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
-import type { RegistrySettings } from '../../domain/names/registry.ts';
-import type { RuleSet } from '../../domain/rules/rule-set.ts';
 import { crossSiteReason } from '../../http/cross-site.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Upstream } from '../../ports/upstream.ts';
-import type { ExplainFor } from './explain-callers.ts';
+import type { Operations } from '../../operations/operations.ts';
+import { answerOperation } from '../operation.ts';
+import type { Asking } from '../operation.ts';
 import { accessEndpoints } from './access.ts';
-import { accessKeyEndpoints } from './access-keys.ts';
-import { accountEndpoints } from './accounts.ts';
-import type { Admission } from './admission.ts';
-import {
-  createAdmission,
-  isForRegistryClients,
-  isOperator,
-  recordDenial,
-  refuseRegistryClient,
-} from './admission.ts';
 import { cacheEndpoints } from './cache.ts';
-import type { Asker, Endpoint } from './endpoint.ts';
+import { contentEndpoints } from './content.ts';
 import { endpoint } from './endpoint.ts';
-import { imageEndpoints } from './images.ts';
-import { nothing } from './input.ts';
+import type { Endpoint } from './endpoint.ts';
+import { identityEndpoints } from './identities.ts';
+import { nothing, queryOf, readJson } from './input.ts';
 import { openApiOf } from './openapi.ts';
 import { policyEndpoints } from './policies.ts';
-import { asStorageError } from '../../cache/space/storage-answer.ts';
 import { problemReply } from './problem.ts';
-import { repositoryEndpoints } from './repositories.ts';
-import { tokenEndpoints } from './tokens.ts';
-import { userEndpoints } from './users.ts';
 
-export interface ApiParts {
+export interface ApiParts extends Omit<Operations, 'pulls' | 'contentChanges'> {
   readonly identifier: Identifier;
-  readonly authorizer: Authorizer;
-  readonly visibleRepositories: VisibleRepositories;
-  readonly identities: Identities;
-  readonly policies: Policies;
-  readonly audit: Audit;
-  /** A password for `AWS:<password>`, and until when (ms); within the caller's own limits. */
-  readonly ecrPassword: (
-    caller: Caller,
-  ) => Promise<{ readonly password: string; readonly expiresAt: number }>;
-  /** The home account and the regions, as configured now. */
-  readonly registries: () => RegistrySettings;
   /** Without a trailing slash; empty: the request's Host. */
   readonly publicUrl: () => string;
-  readonly rules: () => RuleSet;
-  readonly explain: ExplainFor;
-  readonly refresh: Refresh;
-  readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository' | 'deleteManifest'>;
-  readonly settings: RepositorySettings;
-  readonly counting: CountRecords;
-  readonly upstream: Upstream;
-  readonly metadata: Pick<
-    Metadata,
-    'identities' | 'manifests' | 'records' | 'repositories' | 'tags'
-  >;
-  readonly clock: Clock;
   readonly version: VersionView;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;
@@ -79,44 +34,33 @@ const prefix = '/api/v1/';
 
 /** Everything under `/api/v1/`, for whoever has credentials; answers JSON, errors as problems (RFC 9457). Never throws. */
 export function createApiHandler(parts: ApiParts): Handler {
-  const admission = createAdmission(parts);
-  const table = createTable(parts, admission);
-  const routes = routesOf(table);
+  const { admission, failed } = parts;
+  const routes = routesOf(createTable(parts));
   return async (request) => {
-    let asker: Asker | undefined;
+    let asking: Asking | undefined;
     try {
-      asker = await identify(request, parts);
-      refuseOtherSites(request, asker, { ...parts, admission });
+      asking = await identify(request, parts);
+      refuseOtherSites(request, asking, parts);
       const chosen = chooseEndpoint(routes, request);
-      refuseCredential(chosen, asker, { ...parts, admission });
-      return jsonReply(chosen.status, await chosen.answer(request, asker), asker);
+      const action = `${chosen.method} ${prefix}${chosen.path}`;
+      const read = () => (chosen.inQuery ? queryOf(request) : readJson(request));
+      const answer = await answerOperation({ admission, action }, chosen, asking, read);
+      return jsonReply(chosen.status, answer, asking);
     } catch (error) {
-      if (!(error instanceof RegistryError) || error.code === 'internal')
-        parts.failed(error, request.id);
-      return problemReply(
-        asStorageError(error),
-        request.id,
-        asker && describePrincipal(asker.principal),
-      );
+      if (!(error instanceof RegistryError) || error.code === 'internal') failed(error, request.id);
+      const principal = asking && describePrincipal(asking.caller.principal);
+      return problemReply(asStorageError(error), request.id, principal);
     }
   };
 }
 
 /** Every endpoint, the description of them all included. */
-function createTable(
-  parts: ApiParts,
-  admission: ReturnType<typeof createAdmission>,
-): readonly Endpoint[] {
-  const asked = { ...parts, admission };
+function createTable(parts: ApiParts): readonly Endpoint[] {
   const table: Endpoint[] = [
-    ...accountEndpoints(asked),
-    ...userEndpoints(asked),
-    ...accessKeyEndpoints(asked),
-    ...tokenEndpoints(asked),
-    ...policyEndpoints(asked),
-    ...repositoryEndpoints(asked),
-    ...imageEndpoints(asked),
-    ...accessEndpoints(asked),
+    ...identityEndpoints(parts.identities),
+    ...policyEndpoints(parts.policies),
+    ...contentEndpoints(parts),
+    ...accessEndpoints(parts),
     ...cacheEndpoints(parts),
   ];
   let document: Readonly<Record<string, unknown>> | undefined;
@@ -126,7 +70,7 @@ function createTable(
     summary: 'This document',
     input: nothing,
     output: z.record(z.string(), z.unknown()),
-    answer: async () => (document ??= openApiOf(table, parts.version.version)),
+    answer: () => (document ??= openApiOf(table, parts.version.version)),
   });
   table.push(described);
   return table;
@@ -145,54 +89,32 @@ function routesOf(table: readonly Endpoint[]): Routes {
 }
 
 /** Who is asking comes first, so that nothing can be learnt without credentials. */
-async function identify(request: Incoming, { identifier }: ApiParts): Promise<Asker> {
-  const from = requestFrom(request);
+async function identify(
+  request: Incoming,
+  { identifier, publicUrl }: Pick<ApiParts, 'identifier' | 'publicUrl'>,
+): Promise<Asking> {
+  const from = requestFrom(request, crossSiteReason(request, publicUrl()));
   const { authorization } = request.headers;
   const caller = await identifier.identify(authorization, from, { mirror: false });
-  const { principal } = caller;
-  if (principal.kind === 'anonymous')
+  if (caller.principal.kind === 'anonymous')
     throw new RegistryError('unauthorized', 'credentials are needed', {
       detail: {
         hint: 'send an access key as Basic (the key of dataDir/credentials, or a user’s), or a token as Bearer',
       },
     });
-  return { caller, principal, from };
-}
-
-interface Refusing {
-  readonly audit: Audit;
-  readonly admission: Pick<Admission, 'home'>;
+  const origin = `${request.secure ? 'https' : 'http'}://${request.host ?? 'localhost'}`;
+  return { caller, from, origin, signal: request.signal };
 }
 
 function refuseOtherSites(
-  request: Incoming,
-  asker: Asker,
-  { audit, admission, publicUrl }: Refusing & Pick<ApiParts, 'publicUrl'>,
+  { method, path }: Incoming,
+  asking: Asking,
+  { admission, places }: Pick<ApiParts, 'admission' | 'places'>,
 ): void {
-  const because = crossSiteReason(request, publicUrl());
-  if (because === undefined) return;
-  recordDenial(audit, asker, {
-    action: `${request.method} ${request.path}`,
-    resource: '',
-    registry: admission.home,
-    because,
-  });
-  throw new RegistryError('denied', 'requests from other sites are refused');
-}
-
-/** What the kind of credential rules out, whatever policies say: registry clients' change nothing, and operate nothing. */
-function refuseCredential(
-  { method, path, operator }: Endpoint,
-  asker: Asker,
-  { audit, admission }: Refusing,
-): void {
-  const action = `${method} ${prefix}${path}`;
-  const where = { registry: admission.home, resource: '' };
-  if (method !== 'GET' && isForRegistryClients(asker.caller))
-    throw refuseRegistryClient(audit, asker, action, where);
-  if (!operator || isOperator(asker.caller, admission.home)) return;
-  recordDenial(audit, asker, { ...where, action, because: 'for the operator alone' });
-  throw operatorOnly();
+  const { otherSite } = asking.from;
+  if (otherSite === undefined) return;
+  const subject = { registry: places.home, resource: '' };
+  throw admission.refuseOtherSite(asking, `${method} ${path}`, subject, otherSite);
 }
 
 function chooseEndpoint(routes: Routes, request: Incoming): Endpoint {
@@ -205,13 +127,7 @@ function chooseEndpoint(routes: Routes, request: Incoming): Endpoint {
   });
 }
 
-function operatorOnly(): RegistryError {
-  return new RegistryError('denied', 'only the administrator of the home account may', {
-    detail: { hint: 'use the key of dataDir/credentials' },
-  });
-}
-
-function jsonReply(status: number, value: unknown, { principal }: Asker): Reply {
+function jsonReply(status: number, value: unknown, { caller: { principal } }: Asking): Reply {
   return {
     status,
     headers: {

@@ -1,6 +1,6 @@
-import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
+import { repositoryUnknown } from '../../domain/errors.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import { tagMutabilityProblem } from '../../domain/names/tag-mutability.ts';
+import { requireTagMutability } from '../../domain/names/tag-mutability.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
@@ -33,13 +33,4 @@ export function createRepositorySettings({
       repositories.noteChange(request);
     },
   };
-}
-
-/** Throws `requestInvalid` for filters that don't fit the mode. */
-export function requireTagMutability(setting: TagMutability): void {
-  const problem = tagMutabilityProblem(setting);
-  if (problem !== undefined)
-    throw new RegistryError('requestInvalid', `tagMutability: ${problem}`, {
-      detail: { field: 'tagMutability' },
-    });
 }

@@ -1,3 +1,4 @@
+import { RegistryError } from '../errors.ts';
 import { matchesGlob } from '../wildcard.ts';
 
 /** ECR's modes of a repository's tags (AmazonECR user guide, "image-tag-mutability"). */
@@ -51,4 +52,13 @@ export function tagMutabilityProblem(setting: TagMutability): string | undefined
   return bad === undefined
     ? undefined
     : `exclusion filter ${JSON.stringify(bad.slice(0, 140))}: 1 to 128 of letters, digits, . _ - and at most two *`;
+}
+
+/** Throws `requestInvalid` for filters that don't fit the mode. */
+export function requireTagMutability(setting: TagMutability): void {
+  const problem = tagMutabilityProblem(setting);
+  if (problem !== undefined)
+    throw new RegistryError('requestInvalid', `tagMutability: ${problem}`, {
+      detail: { field: 'tagMutability' },
+    });
 }

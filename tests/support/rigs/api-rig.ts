@@ -9,7 +9,6 @@ import { openIdentities } from '../../../src/access/accounts/open-identities.ts'
 import { createPolicies } from '../../../src/access/accounts/policies.ts';
 import { parseScope } from '../../../src/access/secrets/scopes.ts';
 import { createVisibleRepositories } from '../../../src/access/authorize/visible-repositories.ts';
-import type { ApiParts } from '../../../src/api/v1/v1.ts';
 import { createApiHandler } from '../../../src/api/v1/v1.ts';
 import { createDeletions } from '../../../src/cache/push/delete-content.ts';
 import { createRepositorySettings } from '../../../src/cache/push/repository-settings.ts';
@@ -24,6 +23,10 @@ import { createRuleSet } from '../../../src/domain/rules/rule-set.ts';
 import type { Incoming } from '../../../src/http/reply.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
+import { createOperations } from '../../../src/operations/operations.ts';
+import type { OperationsParts } from '../../../src/operations/operations.ts';
+import { createFakeCache } from './fake-cache.ts';
+import { createFakePushes } from './fake-pushes.ts';
 import { testRule } from './cache-rig.ts';
 import type { FakeClock } from './fake-clock.ts';
 import { createFakeClock } from './fake-clock.ts';
@@ -64,7 +67,7 @@ export interface ApiRig extends AsyncDisposable {
 }
 
 /** `/api/v1` over real metadata, policies and identities; who asks is said by the test. */
-export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
+export async function openApi(change: Partial<OperationsParts> = {}): Promise<ApiRig> {
   const folder = await mkdtemp(join(tmpdir(), 'breakwater-api-'));
   const clock = createFakeClock();
   const metadata = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
@@ -99,18 +102,23 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
   });
   const repositories = new RepositoryMemory(metadata, clock, invalidations);
   const registries = { registryId: home, regions: ['us-east-1', 'eu-west-1'] };
-  const version = { version: '1.2.3', node: '26.0.0' };
   const limited: Limited = { scopes: undefined, via: 'key' };
-  const handler = createApiHandler({
-    identifier: identifierOf(limited),
+  const operations = createOperations({
+    cache: createFakeCache(),
+    made: { take: () => false },
     authorizer,
     visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
-    identities,
-    policies: createPolicies({ metadata, invalidations, clock, audit, home: () => homeRegistry }),
+    accounts: identities,
+    storedPolicies: createPolicies({
+      metadata,
+      invalidations,
+      clock,
+      audit,
+      home: () => homeRegistry,
+    }),
     audit,
     ecrPassword: async () => ({ password: 'p4ss', expiresAt: clock.now() + 43_200_000 }),
     registries: () => registries,
-    publicUrl: () => '',
     rules: () => createRuleSet([testRule()]),
     explain: (request) => Promise.resolve(request as unknown as Explanation),
     refresh: (image) =>
@@ -122,21 +130,24 @@ export async function openApi(change: Partial<ApiParts> = {}): Promise<ApiRig> {
         after: 'x',
         changed: true,
       }),
-    pushes: createDeletions({
-      metadata,
-      repositories,
-      clock,
-      events: { emit: () => {} },
-    }),
+    pushes: {
+      ...createFakePushes(invalidations),
+      ...createDeletions({ metadata, repositories, clock, events: { emit: () => {} } }),
+    },
     settings: createRepositorySettings({ metadata, repositories }),
     counting: async (request) =>
       countingRecords(request.target, await repositories.isStopped(request)),
     upstream: createScriptedUpstream(),
     metadata,
     clock,
-    version,
-    failed: (error) => void failures.push(error),
     ...change,
+  });
+  const handler = createApiHandler({
+    ...operations,
+    identifier: identifierOf(limited),
+    publicUrl: () => '',
+    version: { version: '1.2.3', node: '26.0.0' },
+    failed: (error) => void failures.push(error),
   });
   return {
     metadata,

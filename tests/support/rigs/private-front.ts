@@ -77,35 +77,37 @@ export async function servePrivately(
     open: (text: string) => Buffer.from(text, 'base64url').toString(),
   };
   const visibleRepositories = createVisibleRepositories({ metadata, sealing, clock });
-  const shared = { rules, metadata, authorizer, identifier, visibleRepositories, audit, clock };
-  const oci = createOciHandler({
+  const shared = { rules, metadata, authorizer, visibleRepositories, audit, clock };
+  const failed = (error: unknown): void => void failures.push(error);
+  const operations = createOperations({
     ...shared,
-    ...createOperations({
-      ...shared,
-      registries: () => settings,
-      cache,
-      pushes: cache.pushes,
-      made: cache.made,
-    }),
-    settings: () => settings,
-    tokens: { issueToken: none },
-    failed: (error) => failures.push(error),
-  });
-  const api = createApiHandler({
-    ...shared,
-    identities: none as never,
-    policies: none as never,
-    ecrPassword: none,
     registries: () => settings,
-    publicUrl: () => '',
-    explain: cache.explain,
-    refresh: none,
+    cache,
     pushes: cache.pushes,
+    made: cache.made,
     settings: cache.settings,
     counting: cache.counting,
     upstream,
+    accounts: none as never,
+    storedPolicies: none as never,
+    ecrPassword: none,
+    explain: cache.explain,
+    refresh: none,
+  });
+  const oci = createOciHandler({
+    ...operations,
+    rules,
+    identifier,
+    settings: () => settings,
+    tokens: { issueToken: none },
+    failed,
+  });
+  const api = createApiHandler({
+    ...operations,
+    identifier,
+    publicUrl: () => '',
     version: { version: '0', node: '0' },
-    failed: (error) => failures.push(error),
+    failed,
   });
   const handler: Handler = (request) =>
     request.path.startsWith('/api/') ? api(request) : oci(request);

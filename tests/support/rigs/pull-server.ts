@@ -23,6 +23,7 @@ import { mutableTags } from '../../../src/domain/names/tag-mutability.ts';
 import { createBodyBuffers } from '../../../src/http/bodies/body-buffers.ts';
 import type { Served } from '../../../src/http/reply.ts';
 import { createServer } from '../../../src/http/server.ts';
+import type { OperationsParts } from '../../../src/operations/operations.ts';
 import { createOperations } from '../../../src/operations/operations.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import type { StoredRepository } from '../../../src/metadata/contract/rows.ts';
@@ -91,6 +92,9 @@ export const cachedRepository: StoredRepository = {
 
 const account = '000000000000';
 
+/** What operations are made of that the registry API does not ask for. */
+const unused = {} as OperationsParts;
+
 export async function startPullServer(
   rules: readonly PullRule[] = builtinRules,
   listener: 'main' | 'hub' = 'main',
@@ -136,6 +140,7 @@ export async function startPullServer(
     rules: () => server.rules,
     settings: () => server.settings,
     ...createOperations({
+      ...unused,
       rules: () => server.rules,
       registries: () => server.settings,
       cache,
@@ -148,19 +153,19 @@ export async function startPullServer(
         audit,
         invalidations,
       }),
+      visibleRepositories: createVisibleRepositories({
+        metadata,
+        clock,
+        sealing: {
+          seal: (text) => Buffer.from(JSON.stringify(text)).toString('base64url'),
+          open: (sealed) => JSON.parse(Buffer.from(sealed, 'base64url').toString()) as string,
+        },
+      }),
       audit,
       made,
       clock,
     }),
     identifier: createFakeIdentifier(),
-    visibleRepositories: createVisibleRepositories({
-      metadata,
-      clock,
-      sealing: {
-        seal: (text) => Buffer.from(JSON.stringify(text)).toString('base64url'),
-        open: (sealed) => JSON.parse(Buffer.from(sealed, 'base64url').toString()) as string,
-      },
-    }),
     tokens: {
       issueToken: async ({ caller, scopes, service }) => {
         const made = { caller, scopes: grantScopes(scopes, undefined), service };

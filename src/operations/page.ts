@@ -1,5 +1,12 @@
-import type { Listing } from '../../contract/admin-view.ts';
-import { RegistryError } from '../../domain/errors.ts';
+import type { Listing } from '../contract/admin-view.ts';
+import { RegistryError } from '../domain/errors.ts';
+
+/** Which page of a list. */
+export interface PageInput {
+  readonly limit: number;
+  /** The `next` of the page before; absent: the first. */
+  readonly cursor?: string | undefined;
+}
 
 /** A list that is whole. */
 export function listing<Item>(items: readonly Item[]): Listing<Item> {
@@ -26,7 +33,7 @@ export function pageOf<Row, Item>(
 /** A page of rows that are all in memory, in the order of their keys. */
 export function pageOfAll<Row, Item>(
   rows: readonly Row[],
-  input: { readonly limit: number; readonly cursor: string | undefined },
+  input: PageInput,
   options: { readonly view: (row: Row) => Item; readonly keyOf: (row: Row) => string },
 ): Listing<Item> {
   const { keyOf, view } = options;

@@ -21,9 +21,9 @@ import type {
   TokenView,
   UserView,
   WhoamiView,
-} from '../../contract/access-view.ts';
-import type { Listing } from '../../contract/admin-view.ts';
-import { tagMutabilities } from '../../domain/names/tag-mutability.ts';
+} from './access-view.ts';
+import type { Listing } from './admin-view.ts';
+import { tagMutabilities } from '../domain/names/tag-mutability.ts';
 
 const text = z.string();
 const time = z.iso.datetime();

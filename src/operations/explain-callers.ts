@@ -1,17 +1,17 @@
-import { anonymousCaller } from '../../access/access.ts';
-import type { Authorizer, Caller, RequestFrom, Verdict } from '../../access/access.ts';
-import type { Explain, ExplainRequest } from '../../cache/explain/explain.ts';
-import { actions } from '../../domain/policy/access-action.ts';
-import type { Action } from '../../domain/policy/access-action.ts';
-import type { Explanation } from '../../contract/explanation.ts';
-import type { Principal } from '../../domain/policy/principal.ts';
-import { anonymous } from '../../domain/policy/principal.ts';
-import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import type { RegistryKey } from '../../domain/names/registry.ts';
-import { parseRepositoryName } from '../../domain/names/repository-name.ts';
-import type { RuleSet } from '../../domain/rules/rule-set.ts';
-import { isLoopbackAddress } from '../../http/loopback.ts';
-import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
+import { anonymousCaller } from '../access/access.ts';
+import type { Authorizer, Caller, RequestFrom, Verdict } from '../access/access.ts';
+import type { Explain, ExplainRequest } from '../cache/explain/explain.ts';
+import { actions } from '../domain/policy/access-action.ts';
+import type { Action } from '../domain/policy/access-action.ts';
+import type { Explanation } from '../contract/explanation.ts';
+import type { Principal } from '../domain/policy/principal.ts';
+import { anonymous } from '../domain/policy/principal.ts';
+import type { PullRule } from '../domain/rules/pull-rule.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
+import { parseRepositoryName } from '../domain/names/repository-name.ts';
+import type { RuleSet } from '../domain/rules/rule-set.ts';
+import { isLoopbackAddress } from '../domain/names/ip-address.ts';
+import type { RepositoryMetadata } from '../metadata/contract/metadata.ts';
 import { forecastFor, statusOf } from './caller-forecast.ts';
 
 export interface ExplainForRequest extends ExplainRequest {

@@ -1,8 +1,8 @@
-import type { Verdict } from '../../access/access.ts';
-import type { ExplainedCaller, Explanation, PullForecast } from '../../contract/explanation.ts';
-import { hostInName, noRuleForHost } from '../../domain/rules/no-rule.ts';
-import type { Principal } from '../../domain/policy/principal.ts';
-import { describePrincipal } from '../../domain/policy/principal.ts';
+import type { Verdict } from '../access/access.ts';
+import type { ExplainedCaller, Explanation, PullForecast } from '../contract/explanation.ts';
+import { hostInName, noRuleForHost } from '../domain/rules/no-rule.ts';
+import type { Principal } from '../domain/policy/principal.ts';
+import { describePrincipal } from '../domain/policy/principal.ts';
 
 /** A caller, and what the policies say to them. */
 export interface AskedCaller {

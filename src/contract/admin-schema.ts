@@ -6,8 +6,8 @@ import type {
   RuleView,
   UpstreamView,
   VersionView,
-} from '../../contract/admin-view.ts';
-import type { Explanation } from '../../contract/explanation.ts';
+} from './admin-view.ts';
+import type { Explanation } from './explanation.ts';
 
 const text = z.string();
 const time = z.iso.datetime();

@@ -1,7 +1,7 @@
 import { deepEqual } from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Explanation } from '../../contract/explanation.ts';
-import { anonymous } from '../../domain/policy/principal.ts';
+import type { Explanation } from '../contract/explanation.ts';
+import { anonymous } from '../domain/policy/principal.ts';
 import { forecastFor } from './caller-forecast.ts';
 import type { AskedCaller } from './caller-forecast.ts';
 

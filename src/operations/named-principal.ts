@@ -1,23 +1,14 @@
-import type { Identities } from '../../access/accounts/identities.ts';
-import { RegistryError } from '../../domain/errors.ts';
-import type { Principal } from '../../domain/policy/principal.ts';
-import { anonymous, isPrincipalName, parsePrincipalArn } from '../../domain/policy/principal.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { Owner } from './admission.ts';
-import { unknownOwner } from './users.ts';
+import type { Identities } from '../access/accounts/identities.ts';
+import { RegistryError } from '../domain/errors.ts';
+import type { Principal } from '../domain/policy/principal.ts';
+import { anonymous, isPrincipalName, parsePrincipalArn } from '../domain/policy/principal.ts';
+import type { Metadata } from '../metadata/contract/metadata.ts';
+import type { Owner } from '../access/admission/admission.ts';
+import { unknownOwner } from './identities.ts';
 
-export interface PrincipalParts {
-  readonly identities: Pick<Identities, 'findPrincipal'>;
+interface PrincipalParts {
+  readonly accounts: Pick<Identities, 'findPrincipal'>;
   readonly metadata: Pick<Metadata, 'identities'>;
-}
-
-/** Whom a text means, `anonymous` too; throws where it is nobody. */
-export async function readPrincipal(
-  parts: PrincipalParts,
-  text: string,
-  account: string,
-): Promise<Principal> {
-  return findNamed(parts, readPrincipalName(text, account));
 }
 
 /** An ARN, `root`, or the name of a user of the asker's account; `undefined`: anonymous. */
@@ -38,7 +29,7 @@ export function readPrincipalName(text: string, account: string): Owner | undefi
 
 /** The principal of that name; it must be there. */
 export async function findNamed(
-  { identities, metadata }: PrincipalParts,
+  { accounts, metadata }: PrincipalParts,
   owner: Owner | undefined,
 ): Promise<Principal> {
   if (owner === undefined) return anonymous;
@@ -47,7 +38,7 @@ export async function findNamed(
     if ((await metadata.identities.findAccount(account)) === undefined) throw unknownOwner(owner);
     return { kind: 'administrator', account };
   }
-  const row = await identities.findPrincipal(account, name);
+  const row = await accounts.findPrincipal(account, name);
   if (row === undefined) throw unknownOwner(owner);
   return { kind: row.kind, account: row.account, name: row.name };
 }

@@ -1,16 +1,16 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
-import { testRule } from '../../../tests/support/rigs/cache-rig.ts';
-import { openApi } from '../../../tests/support/rigs/api-rig.ts';
-import { createAuthorizer } from '../../access/authorize/authorizer.ts';
-import type { Explain } from '../../cache/explain/explain.ts';
-import type { Explanation } from '../../contract/explanation.ts';
-import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
-import { createRuleSet } from '../../domain/rules/rule-set.ts';
+import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
+import { testRule } from '../../tests/support/rigs/cache-rig.ts';
+import { openApi } from '../../tests/support/rigs/api-rig.ts';
+import { createAuthorizer } from '../access/authorize/authorizer.ts';
+import type { Explain } from '../cache/explain/explain.ts';
+import type { Explanation } from '../contract/explanation.ts';
+import { homeRegistry } from '../../tests/support/samples/home-registry.ts';
+import { createRuleSet } from '../domain/rules/rule-set.ts';
 import { createExplainFor } from './explain-callers.ts';
 import type { ExplainFor } from './explain-callers.ts';
-import { createTestInvalidations } from '../../../tests/support/rigs/invalidations.ts';
+import { createTestInvalidations } from '../../tests/support/rigs/invalidations.ts';
 
 const found = {
   repository: 'up/app',

@@ -1,0 +1,134 @@
+import * as z from 'zod';
+import * as outputs from '../../contract/access-schema.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import { parseReference } from '../../domain/names/reference.ts';
+import type { Reference } from '../../domain/names/reference.ts';
+import { parseTag } from '../../domain/names/tag.ts';
+import type { Tag } from '../../domain/names/tag.ts';
+import type { Images } from '../../operations/images.ts';
+import type { Repositories } from '../../operations/repositories.ts';
+import { endpoint } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
+import { fields } from './input.ts';
+
+const page = { limit: fields.limit, cursor: fields.cursor };
+const registry = { account: fields.account, region: fields.region };
+const place = { repository: fields.repository, ...registry };
+
+/** Repositories, and what they hold. */
+export function contentEndpoints(parts: {
+  readonly repositories: Repositories;
+  readonly images: Images;
+}): readonly Endpoint[] {
+  return [
+    ...repositoryEndpoints(parts.repositories),
+    ...listEndpoints(parts.images),
+    ...imageEndpoints(parts.images),
+  ];
+}
+
+function repositoryEndpoints(repositories: Repositories): readonly Endpoint[] {
+  return [
+    endpoint({
+      method: 'GET',
+      path: 'repositories',
+      summary:
+        'The repositories of a registry that the caller may see; a page may be short, even empty, and have a next one',
+      input: z.strictObject({ prefix: z.string().max(255).default(''), ...registry, ...page }),
+      output: outputs.listOf(outputs.repository),
+      answer: (input, asking) => repositories.list(asking, input, asking.signal),
+    }),
+    endpoint({
+      method: 'POST',
+      path: 'repositories',
+      summary: 'Makes a repository',
+      created: true,
+      input: z.strictObject({ ...place, tagMutability: fields.tagMutability.optional() }),
+      output: outputs.repository,
+      answer: (input, asker) => repositories.create(asker, input),
+    }),
+    endpoint({
+      method: 'PATCH',
+      path: 'repositories',
+      summary: 'Changes the settings of a repository',
+      input: z.strictObject({ ...place, tagMutability: fields.tagMutability }),
+      output: outputs.repository,
+      answer: (input, asker) => repositories.setTagMutability(asker, input),
+    }),
+    endpoint({
+      method: 'DELETE',
+      path: 'repositories',
+      summary: 'Deletes a repository; one that holds images only with force',
+      input: z.strictObject({ ...place, force: fields.flag }),
+      output: undefined,
+      answer: (input, asker) => repositories.delete(asker, input),
+    }),
+  ];
+}
+
+function listEndpoints(images: Images): readonly Endpoint[] {
+  return [
+    endpoint({
+      method: 'GET',
+      path: 'tags',
+      summary: 'The tags of a repository, in their order',
+      input: z.strictObject({ ...place, ...page }),
+      output: outputs.listOf(outputs.tag),
+      answer: (input, asker) => images.tags(asker, input),
+    }),
+    endpoint({
+      method: 'GET',
+      path: 'images',
+      summary: 'The images of a repository, the newest first',
+      input: z.strictObject({ ...place, ...page }),
+      output: outputs.listOf(outputs.image),
+      answer: (input, asker) => images.list(asker, input),
+    }),
+  ];
+}
+
+function imageEndpoints(images: Images): readonly Endpoint[] {
+  const one = z.strictObject({ ...place, reference: fields.reference });
+  return [
+    endpoint({
+      method: 'DELETE',
+      path: 'tags',
+      summary: 'Deletes a tag; the image stays',
+      input: z.strictObject({ ...place, tag: fields.reference }),
+      output: outputs.deletedImage,
+      answer: (input, asker) => images.deleteTag(asker, { ...input, tag: readTag(input.tag) }),
+    }),
+    endpoint({
+      method: 'GET',
+      path: 'image',
+      summary: 'One image by tag or digest: what its manifest names, and what refers to it',
+      input: one,
+      output: outputs.imageDetail,
+      answer: (input, asker) =>
+        images.describe(asker, { ...input, reference: readReference(input.reference) }),
+    }),
+    endpoint({
+      method: 'DELETE',
+      path: 'image',
+      summary: 'Deletes an image with its tags; by a tag, the image that it names',
+      input: one,
+      output: outputs.deletedImage,
+      answer: (input, asker) =>
+        images.delete(asker, { ...input, reference: readReference(input.reference) }),
+    }),
+  ];
+}
+
+function readTag(text: string): Tag {
+  const tag = parseTag(text);
+  if (tag === undefined) throw new RegistryError('tagInvalid', 'tag: not a tag');
+  return tag;
+}
+
+function readReference(text: string): Reference {
+  const reference = parseReference(text);
+  if (reference !== undefined) return reference;
+  throw new RegistryError('requestInvalid', 'reference: neither a tag nor a digest', {
+    detail: { field: 'reference' },
+  });
+}

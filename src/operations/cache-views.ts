@@ -1,0 +1,206 @@
+import type { Asker } from '../access/access.ts';
+import type { Identities } from '../access/accounts/identities.ts';
+import { explainFailure, explainLimiter } from '../cache/explain/explain.ts';
+import type { Refresh } from '../cache/explain/refresh.ts';
+import type {
+  Listing,
+  PullView,
+  Refreshment,
+  RuleVerification,
+  RuleView,
+  UpstreamCondition,
+  UpstreamView,
+} from '../contract/admin-view.ts';
+import type { Explanation } from '../contract/explanation.ts';
+import { RegistryError } from '../domain/errors.ts';
+import type { PullRule, UpstreamUrl } from '../domain/rules/pull-rule.ts';
+import type { RuleSet } from '../domain/rules/rule-set.ts';
+import type { Metadata } from '../metadata/contract/metadata.ts';
+import type { PullRow } from '../metadata/contract/rows.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Upstream, UpstreamState } from '../ports/upstream.ts';
+import type { ExplainFor } from './explain-callers.ts';
+import { findNamed, readPrincipalName } from './named-principal.ts';
+import { isoTime, listing } from './page.ts';
+import type { Places } from './places.ts';
+
+export interface ExplainInput {
+  readonly image: string;
+  /** One HEAD at the upstream. */
+  readonly probe: boolean;
+  /** A principal as people write it; absent: anonymous. */
+  readonly as?: string | undefined;
+  /** An IP address. */
+  readonly from?: string | undefined;
+}
+
+/**
+ * What the cache does and whom it asks. For the operator alone, since rules and upstreams are the server's; that is the front-end's to
+ * ask. Each throws `RegistryError`.
+ */
+export interface CacheViews {
+  /** What a pull would do, and what it gets whoever is meant. */
+  explain(asker: Asker, input: ExplainInput, signal: AbortSignal): Promise<Explanation>;
+  /** Checks a tag upstream now. */
+  refresh(image: string, signal: AbortSignal): Promise<Refreshment>;
+  /** The newest. */
+  pulls(limit: number): Promise<Listing<PullView>>;
+  /** Those in force. */
+  rules(): Listing<RuleView>;
+  /** Asks every URL of the rules, or of the one with this prefix. */
+  verify(prefix: string | undefined, signal: AbortSignal): Promise<Listing<RuleVerification>>;
+  upstreams(): Listing<UpstreamView>;
+}
+
+export interface CacheViewsParts {
+  readonly rules: () => RuleSet;
+  readonly explain: ExplainFor;
+  readonly refresh: Refresh;
+  readonly places: Pick<Places, 'accountOf'>;
+  readonly accounts: Pick<Identities, 'findPrincipal'>;
+  readonly upstream: Upstream;
+  readonly metadata: Pick<Metadata, 'identities' | 'records'>;
+  readonly clock: Clock;
+}
+
+const pingMs = 15_000;
+const pingsAtOnce = 8;
+
+export function createCacheViews(parts: CacheViewsParts): CacheViews {
+  const { places, metadata, upstream } = parts;
+  const rulesNow = (): readonly PullRule[] => parts.rules().rules;
+  return {
+    explain: async (asker, { as, from, ...image }, signal) => {
+      const named =
+        as === undefined ? undefined : readPrincipalName(as, places.accountOf({}, asker));
+      const meant = as === undefined ? {} : { as: await findNamed(parts, named) };
+      return parts.explain({ ...image, ...meant, ...(from === undefined ? {} : { from }) }, signal);
+    },
+    refresh: parts.refresh,
+    pulls: async (limit) => listing((await metadata.records.listPulls(limit)).map(viewPull)),
+    rules: () => listing(rulesNow().map((rule) => viewRule(rule, upstream))),
+    verify: async (prefix, signal) => listing(await verifyRules(rulesNow(), prefix, parts, signal)),
+    upstreams: () => listing(viewUpstreams(rulesNow(), upstream)),
+  };
+}
+
+function viewPull(row: PullRow): PullView {
+  return {
+    hour: isoTime(row.hour),
+    clientAddress: row.clientAddress,
+    ns: row.ns,
+    image: row.image,
+    digest: row.digest ?? null,
+    verdict: row.verdict,
+    count: row.count,
+    lastAt: isoTime(row.lastAt),
+  };
+}
+
+/** A rule without its secrets. */
+function viewRule(rule: PullRule, upstream: Upstream): RuleView {
+  const [first, ...mirrors] = rule.urls;
+  return {
+    prefix: rule.prefix,
+    origin: rule.origin,
+    upstream: first?.origin ?? '',
+    mirrors: mirrors.map((url) => url.origin),
+    upstreamPrefix: rule.upstreamPrefix,
+    credential: rule.credential?.name ?? null,
+    anonymousPull: rule.anonymousPull,
+    freshForSeconds: rule.freshForMs / 1000,
+    platforms: typeof rule.platforms === 'string' ? [rule.platforms] : rule.platforms,
+    allow: rule.allow,
+    deny: rule.deny,
+    state: conditionOf(upstream.state(first?.host ?? '', rule)),
+  };
+}
+
+/** Every host that a rule reads from, mirrors too, in the rules' order. */
+function viewUpstreams(rules: readonly PullRule[], upstream: Upstream): UpstreamView[] {
+  const prefixes = new Map<string, string[]>();
+  for (const rule of rules)
+    for (const { host } of rule.urls) {
+      const known = prefixes.get(host);
+      if (known === undefined) prefixes.set(host, [rule.prefix]);
+      else if (!known.includes(rule.prefix)) known.push(rule.prefix);
+    }
+  return Array.from(prefixes, ([host, users]) => {
+    const state = upstream.state(host);
+    return {
+      ...(explainLimiter(state) ?? neverAsked(host)),
+      upstream: host,
+      state: conditionOf(state),
+      rules: users,
+    };
+  });
+}
+
+function neverAsked(upstream: string): NonNullable<ReturnType<typeof explainLimiter>> {
+  return {
+    upstream,
+    breaker: 'closed',
+    heldUntil: null,
+    lastSuccessAt: null,
+    lastFailure: null,
+    limit: null,
+  };
+}
+
+function conditionOf(state: UpstreamState | undefined): UpstreamCondition {
+  if (state === undefined) return 'unknown';
+  if (state.heldUntil !== undefined) return 'rateLimited';
+  if (state.breaker === 'open') return 'breakerOpen';
+  if (state.last === 'failure') return 'failing';
+  return state.last === undefined ? 'unknown' : 'ok';
+}
+
+/** Asks every URL of the rules (or of the one with `prefix`) for `/v2/`, eight at once. Throws `nameUnknown` for an unknown prefix. */
+async function verifyRules(
+  rules: readonly PullRule[],
+  prefix: string | undefined,
+  parts: { readonly upstream: Upstream; readonly clock: Clock },
+  signal: AbortSignal,
+): Promise<RuleVerification[]> {
+  const chosen = prefix === undefined ? rules : rules.filter((rule) => rule.prefix === prefix);
+  if (prefix !== undefined && chosen.length === 0)
+    throw new RegistryError('nameUnknown', `no rule has the prefix ${prefix}`, {
+      detail: { hint: 'breakwater rules ls shows the rules' },
+    });
+  const asked = chosen.flatMap((rule) => rule.urls.map((url) => ({ rule, url })));
+  const found: RuleVerification[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let index = next++; index < asked.length; index = next++) {
+      const { rule, url } = asked[index] as { rule: PullRule; url: UpstreamUrl };
+      found[index] = await verifyUrl(rule, url, parts, signal);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(pingsAtOnce, asked.length) }, work));
+  return found;
+}
+
+async function verifyUrl(
+  rule: PullRule,
+  url: UpstreamUrl,
+  parts: { readonly upstream: Upstream; readonly clock: Clock },
+  signal: AbortSignal,
+): Promise<RuleVerification> {
+  const started = parts.clock.elapsed();
+  const deadline = AbortSignal.timeout(pingMs);
+  const answer = (failure: RuleVerification['failure']): RuleVerification => ({
+    prefix: rule.prefix,
+    url: url.origin,
+    ok: failure === null,
+    durationMs: Math.round(parts.clock.elapsed() - started),
+    failure,
+  });
+  try {
+    await parts.upstream.ping(rule, url, AbortSignal.any([signal, deadline]));
+    return answer(null);
+  } catch (error) {
+    const failure = explainFailure(error, deadline);
+    if (failure === undefined) throw error;
+    return answer(failure);
+  }
+}

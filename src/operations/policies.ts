@@ -1,0 +1,209 @@
+import type { Asker } from '../access/access.ts';
+import type { Policies } from '../access/accounts/policies.ts';
+import type { Admission } from '../access/admission/admission.ts';
+import type {
+  IdentityPolicyView,
+  PolicyRemark,
+  PolicyValidation,
+  RegistryPolicyView,
+  RepositoryPolicyView,
+} from '../contract/access-view.ts';
+import type { Listing } from '../contract/admin-view.ts';
+import { RegistryError } from '../domain/errors.ts';
+import { registryOf } from '../domain/names/registry.ts';
+import type { RepositoryName } from '../domain/names/repository-name.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
+import { actions } from '../domain/policy/access-action.ts';
+import type { Action } from '../domain/policy/access-action.ts';
+import { parsePolicy, policyProblems } from '../domain/policy/parser.ts';
+import type { PolicyKind } from '../domain/policy/policy.ts';
+import type { PolicyProblem } from '../domain/policy/problem.ts';
+import { policyWarnings } from '../domain/policy/warnings.ts';
+import { identityActions } from '../domain/policy/identity-action.ts';
+import type { IdentityPolicyRow } from '../metadata/contract/rows.ts';
+import { unknownOwner } from './identities.ts';
+import { isoTime, listing } from './page.ts';
+import type { AccountInput, Places, RegistryInput, RepositoryInput } from './places.ts';
+
+export interface UserInput extends AccountInput {
+  readonly user: string;
+}
+
+interface TextInput {
+  readonly policy: string;
+}
+
+/**
+ * PolicyOperations of users, repositories and registries; texts go in and come out verbatim. What is changed is forgotten and told to the audit by
+ * `access/accounts`, once it is committed. Each throws `RegistryError`.
+ */
+export interface PolicyOperations {
+  /** Everything that is wrong with a text, and what it says in vain; anybody may ask. */
+  validate(input: TextInput & { readonly kind: PolicyKind }): PolicyValidation;
+  /** All of a user, or the one of that name. */
+  ofUser(
+    asker: Asker,
+    input: UserInput & { readonly name?: string | undefined },
+  ): Promise<Listing<IdentityPolicyView>>;
+  putOfUser(
+    asker: Asker,
+    input: UserInput & TextInput & { readonly name: string },
+  ): Promise<IdentityPolicyView>;
+  deleteOfUser(asker: Asker, input: UserInput & { readonly name: string }): Promise<void>;
+
+  ofRepository(asker: Asker, input: RepositoryInput): Promise<RepositoryPolicyView>;
+  setOfRepository(asker: Asker, input: RepositoryInput & TextInput): Promise<RepositoryPolicyView>;
+  deleteOfRepository(asker: Asker, input: RepositoryInput): Promise<void>;
+
+  ofRegistry(asker: Asker, input: RegistryInput): Promise<RegistryPolicyView>;
+  setOfRegistry(asker: Asker, input: RegistryInput & TextInput): Promise<RegistryPolicyView>;
+  deleteOfRegistry(asker: Asker, input: RegistryInput): Promise<void>;
+}
+
+export interface PoliciesParts {
+  readonly admission: Pick<Admission, 'require' | 'requireInRegistry' | 'requireIdentity'>;
+  readonly places: Places;
+  readonly stored: Policies;
+}
+
+export function createPolicyOperations(parts: PoliciesParts): PolicyOperations {
+  return {
+    validate: ({ policy, kind }) => validatePolicy(policy, kind),
+    ...userPolicies(parts),
+    ...repositoryPolicies(parts),
+    ...registryPolicies(parts),
+  };
+}
+
+function validatePolicy(text: string, kind: PolicyKind): PolicyValidation {
+  const problems = policyProblems(text, kind);
+  const valid = problems.length === 0;
+  const warnings = valid ? policyWarnings(parsePolicy(text, kind)) : [];
+  return { valid, problems: problems.map(viewRemark), warnings: warnings.map(viewRemark) };
+}
+
+function viewRemark({ field, value, what, fix }: PolicyProblem): PolicyRemark {
+  return { field, value, what, fix };
+}
+
+function userPolicies({
+  admission,
+  places,
+  stored,
+}: PoliciesParts): Pick<PolicyOperations, 'ofUser' | 'putOfUser' | 'deleteOfUser'> {
+  const ownerOf = (
+    { user, ...input }: UserInput,
+    asker: Asker,
+  ): { readonly account: string; readonly name: string } => ({
+    account: places.accountOf(input, asker),
+    name: user,
+  });
+  return {
+    ofUser: async (asker, { name, ...input }) => {
+      const owner = ownerOf(input, asker);
+      const action =
+        name === undefined ? identityActions.listUserPolicies : identityActions.getUserPolicy;
+      await admission.requireIdentity(asker, action, owner);
+      const rows = await stored.identityPolicies(owner.account, owner.name);
+      const shown = rows.filter((row) => name === undefined || row.name === name);
+      if (name !== undefined && shown.length === 0) throw unknownOwner(owner, `policy ${name}`);
+      return listing(shown.map(viewIdentityPolicy));
+    },
+    putOfUser: async (asker, { name, policy: text, ...input }) => {
+      const owner = ownerOf(input, asker);
+      await admission.requireIdentity(asker, identityActions.putUserPolicy, owner);
+      const key = { account: owner.account, principal: owner.name, name };
+      return viewIdentityPolicy(await stored.putIdentityPolicy({ ...key, text }, asker));
+    },
+    deleteOfUser: async (asker, { name, ...input }) => {
+      const owner = ownerOf(input, asker);
+      await admission.requireIdentity(asker, identityActions.deleteUserPolicy, owner);
+      const key = { account: owner.account, principal: owner.name, name };
+      if (!(await stored.deleteIdentityPolicy(key, asker)))
+        throw unknownOwner(owner, `policy ${name}`);
+    },
+  };
+}
+
+function repositoryPolicies({
+  admission,
+  places,
+  stored,
+}: PoliciesParts): Pick<
+  PolicyOperations,
+  'ofRepository' | 'setOfRepository' | 'deleteOfRepository'
+> {
+  const view = (
+    { registry, repository }: { registry: RegistryKey; repository: RepositoryName },
+    policy: string,
+  ): RepositoryPolicyView => ({ account: registryOf(registry).account, repository, policy });
+  const admitted = async (
+    asker: Asker,
+    input: RepositoryInput,
+    action: Action,
+  ): Promise<{ readonly registry: RegistryKey; readonly repository: RepositoryName }> => {
+    const place = places.place(input, asker);
+    await admission.require(asker, place, [action]);
+    return { registry: place.registry, repository: place.target.repository };
+  };
+  return {
+    ofRepository: async (asker, input) => {
+      const key = await admitted(asker, input, actions.getRepositoryPolicy);
+      const policy = await stored.repositoryPolicy(key);
+      if (policy === undefined) throw noPolicy(key.repository);
+      return view(key, policy);
+    },
+    setOfRepository: async (asker, { policy, ...input }) => {
+      const key = await admitted(asker, input, actions.setRepositoryPolicy);
+      await stored.setRepositoryPolicy({ ...key, text: policy }, asker);
+      return view(key, policy);
+    },
+    deleteOfRepository: async (asker, input) => {
+      const key = await admitted(asker, input, actions.deleteRepositoryPolicy);
+      if ((await stored.deleteRepositoryPolicy(key, asker)) === undefined)
+        throw noPolicy(key.repository);
+    },
+  };
+}
+
+function registryPolicies({
+  admission,
+  places,
+  stored,
+}: PoliciesParts): Pick<PolicyOperations, 'ofRegistry' | 'setOfRegistry' | 'deleteOfRegistry'> {
+  return {
+    ofRegistry: async (asker, input) => {
+      const registry = places.registry(input, asker);
+      await admission.requireInRegistry(asker, actions.getRegistryPolicy, registry);
+      const policy = await stored.registryPolicy(registry);
+      if (policy === undefined) throw noPolicy(`the registry ${registry}`);
+      return { ...registryOf(registry), policy };
+    },
+    setOfRegistry: async (asker, { policy, ...input }) => {
+      const registry = places.registry(input, asker);
+      await admission.requireInRegistry(asker, actions.putRegistryPolicy, registry);
+      await stored.setRegistryPolicy({ registry, text: policy }, asker);
+      return { ...registryOf(registry), policy };
+    },
+    deleteOfRegistry: async (asker, input) => {
+      const registry = places.registry(input, asker);
+      await admission.requireInRegistry(asker, actions.deleteRegistryPolicy, registry);
+      if ((await stored.deleteRegistryPolicy(registry, asker)) === undefined)
+        throw noPolicy(`the registry ${registry}`);
+    },
+  };
+}
+
+function noPolicy(place: string): RegistryError {
+  return new RegistryError('nameUnknown', `${place} has no policy`);
+}
+
+function viewIdentityPolicy(row: IdentityPolicyRow): IdentityPolicyView {
+  return {
+    account: row.account,
+    user: row.principal,
+    name: row.name,
+    policy: row.text,
+    updatedAt: isoTime(row.updatedAt),
+  };
+}

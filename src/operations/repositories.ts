@@ -1,0 +1,183 @@
+import type { Asker } from '../access/access.ts';
+import type { Place } from '../access/admission/admission.ts';
+import type { VisiblePage, VisibleRepositories } from '../access/authorize/visible-repositories.ts';
+import type { Pushes } from '../cache/push/pushes.ts';
+import type { RepositorySettings } from '../cache/push/repository-settings.ts';
+import type { RepositoryView } from '../contract/access-view.ts';
+import type { Listing } from '../contract/admin-view.ts';
+import { repositoryUnknown } from '../domain/errors.ts';
+import type { RegistryKey } from '../domain/names/registry.ts';
+import { registryOf, repositoryArn } from '../domain/names/registry.ts';
+import { requireTagMutability } from '../domain/names/tag-mutability.ts';
+import type { TagMutability } from '../domain/names/tag-mutability.ts';
+import { actions } from '../domain/policy/access-action.ts';
+import type { Action } from '../domain/policy/access-action.ts';
+import { isAdmitted } from '../domain/rules/name-pattern.ts';
+import type { Metadata } from '../metadata/contract/metadata.ts';
+import type { RepositoryRow } from '../metadata/contract/rows.ts';
+import { isoTime, readCursor, writeCursor } from './page.ts';
+import type { PageInput } from './page.ts';
+import type { Places, RegistryInput, RepositoryInput } from './places.ts';
+import { changeRepository } from './repository-change.ts';
+import type { ChangeParts } from './repository-change.ts';
+
+export interface VisibleInput {
+  readonly registry: RegistryKey;
+  readonly prefix: string;
+  /** Any name, or the `next` of a page. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+/** Repositories of a registry, as far as the asker may see them. Each throws `RegistryError`. */
+export interface Repositories {
+  /** `seenBy`: any of these rights shows a repository, where the rule's patterns do. */
+  visible(
+    asker: Asker,
+    input: VisibleInput,
+    seenBy: readonly Action[],
+    signal: AbortSignal,
+  ): Promise<VisiblePage>;
+  /** A page may be short, even empty, and have a next one. The operator sees what patterns hide, too. */
+  list(
+    asker: Asker,
+    input: RegistryInput & PageInput & { readonly prefix: string },
+    signal: AbortSignal,
+  ): Promise<Listing<RepositoryView>>;
+  create(
+    asker: Asker,
+    input: RepositoryInput & { readonly tagMutability?: TagMutability | undefined },
+  ): Promise<RepositoryView>;
+  setTagMutability(
+    asker: Asker,
+    input: RepositoryInput & { readonly tagMutability: TagMutability },
+  ): Promise<RepositoryView>;
+  /** One that holds images only with `force`. */
+  delete(asker: Asker, input: RepositoryInput & { readonly force: boolean }): Promise<void>;
+}
+
+export interface RepositoriesParts extends ChangeParts {
+  readonly places: Places;
+  readonly metadata: Pick<Metadata, 'repositories'>;
+  readonly visibleRepositories: VisibleRepositories;
+  readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository'>;
+  readonly settings: RepositorySettings;
+}
+
+export function createRepositories(parts: RepositoriesParts): Repositories {
+  return { ...repositoryViews(parts), ...repositoryChanges(parts) };
+}
+
+function repositoryViews(parts: RepositoriesParts): Pick<Repositories, 'visible' | 'list'> {
+  const { admission, places, visibleRepositories } = parts;
+  const visible = (
+    asker: Asker,
+    input: VisibleInput,
+    isVisible: (place: Place, row: RepositoryRow) => boolean | Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<VisiblePage> => {
+    const { registry } = input;
+    const isRowVisible = (row: RepositoryRow): boolean | Promise<boolean> =>
+      isVisible(places.at(registry, row.name), row);
+    return visibleRepositories.list({ ...input, ...asker, isVisible: isRowVisible }, signal);
+  };
+  return {
+    visible: (asker, input, seenBy, signal) =>
+      visible(
+        asker,
+        input,
+        (place, row) => isAdmitted(place.target) && admission.mayAny(asker, place, seenBy, row),
+        signal,
+      ),
+    list: async (asker, { prefix, limit, cursor, ...input }, signal) => {
+      const registry = places.registry(input, asker);
+      const after = readCursor(cursor, 1)?.[0] ?? '';
+      const isOperator = admission.isOperator(asker.caller);
+      const { rows, next } = await visible(
+        asker,
+        { registry, prefix, after, limit },
+        (place, row) =>
+          (isOperator || isAdmitted(place.target)) &&
+          admission.mayAny(asker, place, [actions.listRepositories, actions.getManifest], row),
+        signal,
+      );
+      return {
+        items: rows.map((row) => viewRepository(places.at(registry, row.name), row)),
+        next: next === undefined ? null : writeCursor([next]),
+      };
+    },
+  };
+}
+
+function repositoryChanges(
+  parts: RepositoriesParts,
+): Pick<Repositories, 'create' | 'setTagMutability' | 'delete'> {
+  const { admission, places, pushes, settings } = parts;
+  return {
+    create: async (asker, { tagMutability, ...input }) => {
+      const place = places.place(input, asker);
+      const action = actions.createRepository;
+      await changeRepository(parts, asker, place, {
+        right: () =>
+          admission.requireInRegistry(asker, action, place.registry, place.target.repository),
+        action,
+        deed: async () => {
+          if (tagMutability !== undefined) requireTagMutability(tagMutability);
+          await pushes.createRepository({
+            ...place,
+            ...(tagMutability === undefined ? {} : { tagMutability }),
+          });
+        },
+        told: () => ({ detail: {} }),
+      });
+      return readRepository(parts, place);
+    },
+    setTagMutability: async (asker, { tagMutability, ...input }) => {
+      const place = places.place(input, asker);
+      const action = actions.setTagMutability;
+      await changeRepository(parts, asker, place, {
+        right: [action],
+        action,
+        deed: () => settings.setTagMutability({ ...place, tagMutability }),
+        told: () => ({
+          detail: { mode: tagMutability.mode, exclusions: tagMutability.exclusions.join(' ') },
+        }),
+      });
+      return readRepository(parts, place);
+    },
+    delete: async (asker, { force, ...input }) => {
+      const place = places.place(input, asker);
+      const action = actions.deleteRepository;
+      await changeRepository(parts, asker, place, {
+        right: [action],
+        action,
+        deed: () => pushes.deleteRepository({ ...place, force }),
+        told: () => ({ detail: { force } }),
+      });
+    },
+  };
+}
+
+async function readRepository(
+  { metadata }: Pick<RepositoriesParts, 'metadata'>,
+  place: Place,
+): Promise<RepositoryView> {
+  const { repository } = place.target;
+  const row = await metadata.repositories.findRepository({ registry: place.registry, repository });
+  if (row === undefined) throw repositoryUnknown(repository);
+  return viewRepository(place, { ...row, name: repository });
+}
+
+function viewRepository({ registry, target }: Place, row: RepositoryRow): RepositoryView {
+  return {
+    repository: row.name,
+    arn: repositoryArn(registry, row.name),
+    ...registryOf(registry),
+    createdAt: isoTime(row.createdAt),
+    rule: target.rule?.prefix ?? null,
+    private: row.private,
+    pushed: row.pushed,
+    tagMutability: row.tagMutability,
+    hasPolicy: row.policy !== undefined,
+  };
+}
