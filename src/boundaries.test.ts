@@ -31,7 +31,6 @@ const longFunctions: Readonly<Record<string, number>> = {
   createDownloadPlaces: 72,
   createHashPool: 74,
   createIdentifier: 108,
-  createLanes: 92,
   createLogOutput: 96,
   createManifestPush: 89,
   createUploadBudget: 74,

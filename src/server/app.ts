@@ -18,6 +18,7 @@ import { collectWhenIdle, keepThreadsSmall, processMemory } from './idle-memory.
 import { openListeners, type Listeners } from './front-ends.ts';
 import { importWarning } from './import-warning.ts';
 import { openSqliteMetadata } from '../metadata/engine/sqlite.ts';
+import { repeat } from '../coordination/repeat.ts';
 import type { Clock } from '../ports/clock.ts';
 import { plainHttpWarning } from './plain-http-warning.ts';
 import { keepingRestartOnly, reloadOnChange } from './reload.ts';
@@ -300,15 +301,12 @@ function readiness(
 }
 
 function sweepOften(clock: Clock, sweep: () => Promise<void>, log: Log): Disposable {
-  let timer: Disposable | undefined;
-  const run = (): void => {
-    sweep().catch((error: unknown) =>
+  const run = (): void =>
+    void sweep().catch((error: unknown) =>
       log.warn('what was left behind could not be swept', { error: String(error) }),
     );
-    timer = clock.after(sweepEveryMs, run);
-  };
   run();
-  return { [Symbol.dispose]: () => timer?.[Symbol.dispose]() };
+  return repeat(clock, sweepEveryMs, run);
 }
 
 function inFlight(listeners: Listeners | undefined): number {

@@ -1,3 +1,4 @@
+import { repeat } from '../coordination/repeat.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -12,7 +13,6 @@ const stepMs = 5000;
 export function tellClockSteps(clock: Clock, log: Pick<Log, 'info' | 'warn'>): Disposable {
   const apart = (): number => clock.now() - clock.elapsed();
   let before = apart();
-  let timer: Disposable;
   const look = (): void => {
     const step = apart() - before;
     before += step;
@@ -23,8 +23,6 @@ export function tellClockSteps(clock: Clock, log: Pick<Log, 'info' | 'warn'>): D
       });
     else if (step >= stepMs)
       log.info('the clock was set forward, or the machine slept', { seconds });
-    timer = clock.after(everyMs, look);
   };
-  timer = clock.after(everyMs, look);
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+  return repeat(clock, everyMs, look);
 }

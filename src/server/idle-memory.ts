@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { repeat } from '../coordination/repeat.ts';
 import type { Clock } from '../ports/clock.ts';
 
 /** How often is looked whether there is nothing to do, and the share of that time which counts as nothing. */
@@ -28,7 +29,6 @@ export function collectWhenIdle(options: IdleMemoryOptions): Disposable {
   if (collect === undefined) return { [Symbol.dispose]: () => undefined };
   let kept = 0;
   let notBefore = 0;
-  let timer: Disposable;
   const look = (): void => {
     const begun = clock.elapsed();
     if (busyShare() < idleShare && begun >= notBefore && heapBytes() >= kept + worthBytes) {
@@ -39,10 +39,8 @@ export function collectWhenIdle(options: IdleMemoryOptions): Disposable {
       // The collection itself is nothing to do.
       busyShare();
     }
-    timer = clock.after(lookMs, look);
   };
-  timer = clock.after(lookMs, look);
-  return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+  return repeat(clock, lookMs, look);
 }
 
 /** Of this process. */

@@ -6,6 +6,7 @@ import { fetchKeys, KeyFetchFailure } from '../access/identify/key-fetch.ts';
 import type { Inspection } from '../cli/command-context.ts';
 import type { Check } from '../cli/doctor/report.ts';
 import { failed, passed, warned } from '../cli/doctor/report.ts';
+import { eachAtOnce } from '../coordination/each-at-once.ts';
 import type { Config } from '../config/config.ts';
 import type { PullRule, UpstreamUrl } from '../domain/rules/pull-rule.ts';
 import { parseReference } from '../domain/names/reference.ts';
@@ -99,15 +100,9 @@ export async function inspectUpstreams(
   signal: AbortSignal,
 ): Promise<readonly Check[]> {
   const asked = rules.flatMap((rule) => rule.urls.map((url) => ({ rule, url })));
-  const findings: Finding[] = [];
-  let next = 0;
-  const work = async (): Promise<void> => {
-    for (let index = next++; index < asked.length; index = next++) {
-      const { rule, url } = asked[index] as (typeof asked)[number];
-      findings[index] = await inspectUrl(rule, url, upstream, signal);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(askedAtOnce, asked.length) }, work));
+  const findings = await eachAtOnce(asked, askedAtOnce, ({ rule, url }) =>
+    inspectUrl(rule, url, upstream, signal),
+  );
   const some = findings.some((finding) => finding.ok);
   return findings.flatMap(({ rule, checks }) =>
     some && rule.origin === 'builtin' ? checks.map(asWarning) : checks,

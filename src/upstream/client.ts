@@ -10,7 +10,7 @@ import type { Calls } from './calls.ts';
 import { createDispatchers } from './wire/dispatchers.ts';
 import { createResolver, type Lookup, systemLookup } from './wire/dns.ts';
 import { createHosts } from './wire/hosts.ts';
-import { createLanes } from './wire/lanes.ts';
+import { Lanes } from './wire/lanes.ts';
 import { createListMemory } from './content/list-memory.ts';
 import { getManifest, headManifest } from './content/manifests.ts';
 import { ping } from './content/ping.ts';
@@ -60,8 +60,8 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
     hosts,
     wire,
     asking,
-    quick: createLanes(),
-    blobs: createLanes(),
+    quick: new Lanes(),
+    blobs: new Lanes(),
     lists: createListMemory(clock),
   };
   return {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { repeat } from '../../coordination/repeat.ts';
 import type { Connection } from '../exchange.ts';
 import type { ProgressLimits } from '../progress.ts';
 import type { Timer } from '../timer.ts';
@@ -41,9 +42,9 @@ export function createConnections(timer: Timer, limits: ProgressLimits): Connect
       const first = exchanges.values().next().value;
       if (first?.progress.tooSlow(nowMs, limits) === true) socket.destroy();
     }
-    if (!stopping || open.size > 0) timer.after(sweepMs, sweep);
+    if (stopping && open.size === 0) sweeping[Symbol.dispose]();
   };
-  timer.after(sweepMs, sweep);
+  const sweeping = repeat(timer, sweepMs, sweep);
 
   return {
     add: (socket, secure) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { reservedOf } from './lane-order.ts';
-import { createLanes, type Slot } from './lanes.ts';
+import { Lanes, type Slot } from './lanes.ts';
 
 const never = new AbortController().signal;
 
@@ -28,7 +28,7 @@ suite('the connections of one upstream', () => {
         fc.integer({ min: 1, max: 6 }),
         fc.array(step, { maxLength: 60 }),
         async (limit, steps) => {
-          const lanes = createLanes();
+          const lanes = new Lanes();
           const entrants: Entrant[] = [];
           const taken: Slot[] = [];
           const takers: { wanted: boolean; load: number }[] = [];
@@ -97,7 +97,7 @@ suite('the connections of one upstream', () => {
   });
 
   test('a taker that gives its place back at once does not keep others waiting', async () => {
-    const lanes = createLanes();
+    const lanes = new Lanes();
     const entry = { limit: 2, wanted: true, waits: () => {} };
     const first = await lanes.enter('up', entry, never);
     let offered = 0;

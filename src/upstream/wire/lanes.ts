@@ -14,21 +14,13 @@ export interface Entry extends Applicant {
   waits(): void;
 }
 
-export interface Lanes {
-  /** Waits for a place at this host, in the order of `nextTurn`. Throws the signal's reason. */
-  enter(host: string, entry: Entry, signal: AbortSignal): Promise<Slot>;
-  /** Gives the taker places as they become idle, now and until it is disposed. */
-  offer(host: string, taker: SlotTaker): Disposable;
-  /** Who waits for what has changed. */
-  reconsider(host: string): void;
-}
-
 interface Waiter {
   readonly entry: Entry;
   admit(): void;
 }
 
 interface Lane {
+  readonly host: string;
   active: number;
   readonly waiters: Set<Waiter>;
   readonly takers: Set<SlotTaker>;
@@ -36,20 +28,64 @@ interface Lane {
 }
 
 /** Bounds how many requests of one sort a host sees at a time. */
-export function createLanes(): Lanes {
-  const lanes = new Map<string, Lane>();
+export class Lanes {
+  readonly #lanes = new Map<string, Lane>();
 
-  function laneOf(host: string): Lane {
-    let lane = lanes.get(host);
+  /** Waits for a place at this host, in the order of `nextTurn`. Throws the signal's reason. */
+  enter(host: string, entry: Entry, signal: AbortSignal): Promise<Slot> {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    const lane = this.#laneOf(host);
+    const admitted = Promise.withResolvers<Slot>();
+    const leave = (): void => {
+      lane.waiters.delete(waiter);
+      this.#settle(lane);
+      admitted.reject(signal.reason);
+    };
+    const waiter: Waiter = {
+      entry,
+      admit: () => {
+        lane.waiters.delete(waiter);
+        signal.removeEventListener('abort', leave);
+        admitted.resolve(this.#take(lane));
+      },
+    };
+    lane.waiters.add(waiter);
+    signal.addEventListener('abort', leave, { once: true });
+    this.#settle(lane);
+    if (lane.waiters.has(waiter)) entry.waits();
+    return admitted.promise;
+  }
+
+  /** Gives the taker places as they become idle, now and until it is disposed. */
+  offer(host: string, taker: SlotTaker): Disposable {
+    const lane = this.#laneOf(host);
+    lane.takers.add(taker);
+    this.#settle(lane);
+    return {
+      [Symbol.dispose]: () => {
+        lane.takers.delete(taker);
+        this.#settle(lane);
+      },
+    };
+  }
+
+  /** Who waits for what has changed. */
+  reconsider(host: string): void {
+    const lane = this.#lanes.get(host);
+    if (lane !== undefined) this.#settle(lane);
+  }
+
+  #laneOf(host: string): Lane {
+    let lane = this.#lanes.get(host);
     if (lane === undefined) {
-      lane = { active: 0, waiters: new Set(), takers: new Set(), settling: false };
-      lanes.set(host, lane);
+      lane = { host, active: 0, waiters: new Set(), takers: new Set(), settling: false };
+      this.#lanes.set(host, lane);
     }
     return lane;
   }
 
   /** Gives out what is free. A taker may give its place back at once, so that the lane changes meanwhile. */
-  function settle(host: string, lane: Lane): void {
+  #settle(lane: Lane): void {
     if (lane.settling) return;
     lane.settling = true;
     try {
@@ -63,68 +99,25 @@ export function createLanes(): Lanes {
         });
         if (turn === undefined) break;
         if ('waiter' in turn) waiters[turn.waiter]?.admit();
-        else takers[turn.seeker]?.take(take(host, lane));
+        else takers[turn.seeker]?.take(this.#take(lane));
       }
     } finally {
       lane.settling = false;
     }
     const empty = lane.active === 0 && lane.waiters.size === 0 && lane.takers.size === 0;
-    if (empty && lanes.get(host) === lane) lanes.delete(host);
+    if (empty && this.#lanes.get(lane.host) === lane) this.#lanes.delete(lane.host);
   }
 
-  function take(host: string, lane: Lane): Slot {
+  #take(lane: Lane): Slot {
     lane.active += 1;
     let freed = false;
     return {
-      [Symbol.dispose]() {
+      [Symbol.dispose]: () => {
         if (freed) return;
         freed = true;
         lane.active -= 1;
-        settle(host, lane);
+        this.#settle(lane);
       },
     };
   }
-
-  function enter(host: string, entry: Entry, signal: AbortSignal): Promise<Slot> {
-    if (signal.aborted) return Promise.reject(signal.reason);
-    const lane = laneOf(host);
-    const admitted = Promise.withResolvers<Slot>();
-    const leave = (): void => {
-      lane.waiters.delete(waiter);
-      settle(host, lane);
-      admitted.reject(signal.reason);
-    };
-    const waiter: Waiter = {
-      entry,
-      admit() {
-        lane.waiters.delete(waiter);
-        signal.removeEventListener('abort', leave);
-        admitted.resolve(take(host, lane));
-      },
-    };
-    lane.waiters.add(waiter);
-    signal.addEventListener('abort', leave, { once: true });
-    settle(host, lane);
-    if (lane.waiters.has(waiter)) entry.waits();
-    return admitted.promise;
-  }
-
-  return {
-    enter,
-    offer(host, taker) {
-      const lane = laneOf(host);
-      lane.takers.add(taker);
-      settle(host, lane);
-      return {
-        [Symbol.dispose]() {
-          lane.takers.delete(taker);
-          settle(host, lane);
-        },
-      };
-    },
-    reconsider(host) {
-      const lane = lanes.get(host);
-      if (lane !== undefined) settle(host, lane);
-    },
-  };
 }

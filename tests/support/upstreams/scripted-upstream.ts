@@ -1,7 +1,7 @@
 import type { Digest } from '../../../src/domain/names/digest.ts';
 import { UpstreamFailure, type FailureKind } from '../../../src/domain/upstream-failure.ts';
 import type { Descriptor } from '../../../src/domain/manifests/manifest.ts';
-import { createLanes, type Slot } from '../../../src/upstream/wire/lanes.ts';
+import { Lanes, type Slot } from '../../../src/upstream/wire/lanes.ts';
 import type {
   BlobBody,
   BlobLocation,
@@ -107,7 +107,7 @@ export function createScriptedUpstream(
     }
   }
 
-  const lanes = createLanes();
+  const lanes = new Lanes();
   const enterLane = (
     { rule, url }: UpstreamTarget,
     { demand }: BlobOptions,
