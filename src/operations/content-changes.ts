@@ -13,8 +13,8 @@ import { RegistryError } from '../domain/errors.ts';
 import { describePrincipal } from '../domain/policy/principal.ts';
 import { isAdmitted } from '../domain/rules/name-pattern.ts';
 import type { Places } from './places.ts';
-import { changeRepository, requireAdmitted, tellingRefusal } from './repository-change.ts';
-import type { ChangeParts, ToldChange } from './repository-change.ts';
+import { changeRepository, requireAdmitted, recordingRefusal } from './repository-change.ts';
+import type { ChangeParts, AuditedChange } from './repository-change.ts';
 
 /** Bytes on their way in, with their place in the upload. */
 export interface Chunk {
@@ -118,7 +118,7 @@ function manifestChanges(
   return {
     putManifest: (asker, place, { reference, tags }, read) => {
       const action = actions.putManifest;
-      const deed = async (): Promise<PutManifestAnswer> => {
+      const apply = async (): Promise<PutManifestAnswer> => {
         await pushes.requirePush(place);
         return pushes.putManifest({
           ...place,
@@ -132,12 +132,23 @@ function manifestChanges(
       const push = {
         references: [reference, ...tags.map((tag) => ({ kind: 'tag', tag }) as const)],
       };
-      return changeRepository(parts, asker, place, { right: [action], push, action, deed, told });
+      return changeRepository(parts, asker, place, {
+        right: [action],
+        push,
+        action,
+        apply,
+        audited: auditOf,
+      });
     },
     deleteManifest: (asker, place, reference) => {
       const action = actions.delete;
-      const deed = (): Promise<Deleted> => pushes.deleteManifest({ ...place, reference });
-      return changeRepository(parts, asker, place, { right: [action], action, deed, told });
+      const apply = (): Promise<Deleted> => pushes.deleteManifest({ ...place, reference });
+      return changeRepository(parts, asker, place, {
+        right: [action],
+        action,
+        apply,
+        audited: auditOf,
+      });
     },
   };
 }
@@ -153,24 +164,24 @@ function blobChanges(
         right: wholeBlobActions,
         push: { references: [] },
         action: actions.finishUpload,
-        deed: () => pushes.putBlob(push, signal),
-        told,
+        apply: () => pushes.putBlob(push, signal),
+        audited: auditOf,
       });
     },
     deleteBlob: async (asker, place, digest) =>
       changeRepository(parts, asker, place, {
         right: [actions.delete],
         action: actions.delete,
-        deed: () => pushes.deleteBlob({ ...place, digest }),
-        told: () => told({ digest }),
+        apply: () => pushes.deleteBlob({ ...place, digest }),
+        audited: () => auditOf({ digest }),
       }),
     startUpload: (asker, place, algorithm, mount) =>
       changeRepository(parts, asker, place, {
         right: [actions.startUpload],
         push: { references: [] },
         action: actions.startUpload,
-        deed: () => beginUpload(parts, asker, place, algorithm, mount),
-        told: (begun) => (begun.kind === 'mounted' ? toldMount(begun) : undefined),
+        apply: () => beginUpload(parts, asker, place, algorithm, mount),
+        audited: (begun) => (begun.kind === 'mounted' ? auditOfMount(begun) : undefined),
       }),
   };
 }
@@ -182,7 +193,7 @@ function openUploads(
   /** Nothing of the repository has changed yet: an upload is its owner's. */
   const within = async <T>(asker: Asker, place: Place, run: () => Promise<T>): Promise<T> => {
     await admission.require(asker, place, [actions.appendUpload]);
-    return tellingRefusal(audit, asker, place, actions.appendUpload, run);
+    return recordingRefusal(audit, asker, place, actions.appendUpload, run);
   };
   return {
     uploadState: (asker, place, id) =>
@@ -199,12 +210,12 @@ function openUploads(
         right: [actions.appendUpload, actions.finishUpload],
         push: { references: [] },
         action: actions.finishUpload,
-        deed: async () => {
+        apply: async () => {
           const last = read();
           await pushes.finishUpload({ ...place, ...last, id }, signal);
           return last;
         },
-        told,
+        audited: auditOf,
       });
       return digest;
     },
@@ -259,11 +270,11 @@ function sourceNotInToken(source: RepositoryName): RegistryError {
 }
 
 /** A mount completes the upload that it makes needless. */
-function toldMount({ digest, from }: BegunUpload & { readonly kind: 'mounted' }): ToldChange {
+function auditOfMount({ digest, from }: BegunUpload & { readonly kind: 'mounted' }): AuditedChange {
   return { action: actions.finishUpload, detail: { digest, mountedFrom: from } };
 }
 
-function told({ digest, tags = [] }: { digest: Digest; tags?: readonly Tag[] }): ToldChange {
+function auditOf({ digest, tags = [] }: { digest: Digest; tags?: readonly Tag[] }): AuditedChange {
   const list = tags.length === 0 ? {} : { tags: tags.join(' ').slice(0, tagsCharactersMax) };
   return { detail: { digest, ...list } };
 }

@@ -28,7 +28,7 @@ interface LifetimeInput {
 
 /**
  * Accounts, users, robots, their keys and tokens; another account's are the operator's alone. Without a user the asker's own, or those of
- * another account's root. What is changed is forgotten and told to the audit by `access/accounts`, once it is committed. Each throws
+ * another account's root. What is changed is invalidated and audited by `access/accounts`, after the commit. Each throws
  * `RegistryError`.
  */
 export interface IdentityOperations {

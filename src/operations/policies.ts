@@ -34,8 +34,8 @@ interface TextInput {
 }
 
 /**
- * PolicyOperations of users, repositories and registries; texts go in and come out verbatim. What is changed is forgotten and told to the audit by
- * `access/accounts`, once it is committed. Each throws `RegistryError`.
+ * Policies of users, repositories and registries; texts go in and come out verbatim. What is changed is invalidated and audited by
+ * `access/accounts`, after the commit. Each throws `RegistryError`.
  */
 export interface PolicyOperations {
   /** Everything that is wrong with a text, and what it says in vain; anybody may ask. */

@@ -17,7 +17,7 @@ import { actions } from '../domain/policy/access-action.ts';
 import type { Action } from '../domain/policy/access-action.ts';
 import { isAdmitted, notAdmitted } from '../domain/rules/name-pattern.ts';
 import type { CacheOutcome } from '../domain/verdict.ts';
-import { recordRefusal, tellMade } from './repository-change.ts';
+import { recordRefusal, recordMade } from './repository-change.ts';
 import type { ChangeParts } from './repository-change.ts';
 
 /** Whoever waits for an answer. */
@@ -27,8 +27,8 @@ export interface Waiting {
 }
 
 /**
- * Pulls, asked by anyone: the right, the rule's patterns, then the cache, which is asked for what is held alone where the asker may
- * have nothing new fetched. A repository that a pull makes is told to the audit. Each throws `RegistryError`, at once or later.
+ * Pulls, for any protocol: first the right, then the rule's patterns, then the cache. An asker who may not import is served only what is
+ * in the cache already. A repository that a pull makes is audited. Each throws `RegistryError`, synchronously or in its promise.
  */
 export interface Pulls {
   /** At once where who asks, their rights and the answer are in memory. */
@@ -120,12 +120,14 @@ function pull<R extends PullRequest, A extends Answer>(
 ): A | Promise<A> {
   const imports = parts.admission.requirePull(asker, request, kind.action, kind.orElse(request));
   return imports instanceof Promise
-    ? imports.then((known) => answer(parts, kind, asker, known ? request : held(request), waiting))
-    : answer(parts, kind, asker, imports ? request : held(request), waiting);
+    ? imports.then((known) =>
+        answer(parts, kind, asker, known ? request : withoutImport(request), waiting),
+      )
+    : answer(parts, kind, asker, imports ? request : withoutImport(request), waiting);
 }
 
-/** For an asker who may have nothing new fetched. */
-function held<R extends PullRequest>(request: R): R {
+/** The same request, answered only from what is in the cache. */
+function withoutImport<R extends PullRequest>(request: R): R {
   return { ...request, heldOnly: true };
 }
 
@@ -152,7 +154,7 @@ async function askCache<R extends PullRequest, A extends Answer>(
   { signal }: Waiting,
 ): Promise<A> {
   const since = parts.clock.elapsed();
-  const stored = (): void => tellMade(parts, asker, request, since, 'pull');
+  const stored = (): void => recordMade(parts, asker, request, since, 'pull');
   try {
     const found = await kind.ask(parts.cache, request, signal, stored);
     if (request.target.rule !== undefined && wasAsked(found.outcome)) stored();

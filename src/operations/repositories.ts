@@ -121,14 +121,14 @@ function repositoryChanges(
         right: () =>
           admission.requireInRegistry(asker, action, place.registry, place.target.repository),
         action,
-        deed: async () => {
+        apply: async () => {
           if (tagMutability !== undefined) requireTagMutability(tagMutability);
           await pushes.createRepository({
             ...place,
             ...(tagMutability === undefined ? {} : { tagMutability }),
           });
         },
-        told: () => ({ detail: {} }),
+        audited: () => ({ detail: {} }),
       });
       return readRepository(parts, place);
     },
@@ -138,8 +138,8 @@ function repositoryChanges(
       await changeRepository(parts, asker, place, {
         right: [action],
         action,
-        deed: () => settings.setTagMutability({ ...place, tagMutability }),
-        told: () => ({
+        apply: () => settings.setTagMutability({ ...place, tagMutability }),
+        audited: () => ({
           detail: { mode: tagMutability.mode, exclusions: tagMutability.exclusions.join(' ') },
         }),
       });
@@ -151,8 +151,8 @@ function repositoryChanges(
       await changeRepository(parts, asker, place, {
         right: [action],
         action,
-        deed: () => pushes.deleteRepository({ ...place, force }),
-        told: () => ({ detail: { force } }),
+        apply: () => pushes.deleteRepository({ ...place, force }),
+        audited: () => ({ detail: { force } }),
       });
     },
   };

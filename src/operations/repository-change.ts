@@ -23,24 +23,24 @@ export interface Change<Done> {
   readonly right: readonly Action[] | (() => Promise<void>);
   /** A push: makes the repository where it is missing, which needs the right to; the rule's patterns hold for it. */
   readonly push?: {
-    /** What it is to be called; none: a blob. */
+    /** The tags and digests that it is pushed under; none for a blob. */
     readonly references: readonly Reference[];
   };
-  /** As which the audit is told of a refusal by a rule. */
+  /** Under which the audit records it, and a refusal by a rule's settings. */
   readonly action: Action;
-  readonly deed: () => Promise<Done>;
+  readonly apply: () => Promise<Done>;
   /** `undefined`: nothing has changed yet. */
-  readonly told: (done: Done) => ToldChange | undefined;
+  readonly audited: (done: Done) => AuditedChange | undefined;
 }
 
-export interface ToldChange {
+export interface AuditedChange {
   /** Absent: the change's. */
   readonly action?: Action;
   readonly detail: AuditEntry['detail'];
 }
 
 /**
- * Right, deed, invalidation, audit, in this order: the deed notes what it changed (ports/invalidations) after its commit, also where it
+ * Right, change, invalidation, audit, in this order: `apply` notes what it changed (ports/invalidations) after its commit, also where it
  * failed half-way. What a rule's settings refuse is a denial in the audit too.
  */
 export async function changeRepository<Done>(
@@ -54,19 +54,19 @@ export async function changeRepository<Done>(
   const since = clock.elapsed();
   if (typeof right === 'function') await right();
   else await admission.require(asker, place, right, push !== undefined);
-  const done = await tellingRefusal(audit, asker, place, action, async () => {
+  const done = await recordingRefusal(audit, asker, place, action, async () => {
     if (push !== undefined) requireAdmitted(place, push.references);
-    return await change.deed();
+    return await change.apply();
   });
-  const told = change.told(done);
-  if (told === undefined) return done;
-  if (push !== undefined) tellMade(parts, asker, place, since, 'push');
-  audit.record(changeOf(asker, told.action ?? action, subjectOf(place), told.detail));
+  const audited = change.audited(done);
+  if (audited === undefined) return done;
+  if (push !== undefined) recordMade(parts, asker, place, since, 'push');
+  audit.record(changeOf(asker, audited.action ?? action, subjectOf(place), audited.detail));
   return done;
 }
 
-/** Tells the audit of what a rule's settings refuse, which no policy decided. */
-export async function tellingRefusal<T>(
+/** Records what a rule's settings refuse, which no policy decided. */
+export async function recordingRefusal<T>(
   audit: Audit,
   asker: Asker,
   place: Place,
@@ -81,7 +81,7 @@ export async function tellingRefusal<T>(
   }
 }
 
-/** The same of an error that was caught; others than a rule's refusals are passed over. */
+/** The same of an error that was caught; errors other than a rule's refusal are passed over. */
 export function recordRefusal(
   audit: Audit,
   asker: Asker,
@@ -100,8 +100,8 @@ export function requireAdmitted({ target }: Place, references: readonly Referenc
   if (!all.every((each) => isAdmitted(target, each))) throw notAdmitted(target);
 }
 
-/** Tells the audit of the repository where it was made since the moment, monotonic ms; once, however many requests made it together. */
-export function tellMade(
+/** Records that the repository was made, where it was since that moment, monotonic ms; once, however many requests made it together. */
+export function recordMade(
   { made, audit }: Pick<ChangeParts, 'made' | 'audit'>,
   asker: Asker,
   place: Place,

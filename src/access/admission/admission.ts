@@ -40,8 +40,8 @@ export interface Owner {
  */
 export interface Admission {
   /**
-   * True where what is not held may be fetched for this pull too. `orElse`: another action that is enough. Without waiting where all is
-   * known. Rules' patterns are not looked at.
+   * Answers whether the pull may also import: have fetched from upstream what is not in the cache. `orElse`: another action that is
+   * enough. Synchronous where rows and policies are in memory. The rule's `allow` and `deny` patterns are not looked at.
    */
   requirePull(
     asker: Asker,
@@ -49,7 +49,7 @@ export interface Admission {
     action: Action,
     orElse?: Action,
   ): boolean | Promise<boolean>;
-  /** The error for a pull of what is not held, by who may have nothing new fetched; recorded. */
+  /** The error for a pull that found nothing in the cache and may not import; recorded. */
   notImported(asker: Asker, place: Place): Promise<RegistryError>;
   /** All of the actions; `makes`: making the repository too, where it is missing. */
   require(asker: Asker, place: Place, wanted: readonly Action[], makes?: boolean): Promise<void>;
@@ -125,8 +125,8 @@ export interface AdmissionParts {
 }
 
 /**
- * `login`: nobody, who might be somebody. `hidden`: they may not see it either, and are told the same as if it were not there.
- * `forbidden`: they may see it. `notImported`: they may see it, but not have fetched what is not held.
+ * `login`: an anonymous caller, whom credentials may help. `hidden`: the caller may not see the repository either, so the error reads as
+ * if it did not exist. `forbidden`: it may be seen. `notImported`: it may be pulled, but nothing new fetched for this caller.
  */
 export type RefusalReason = 'login' | 'hidden' | 'forbidden' | 'notImported';
 
@@ -207,7 +207,7 @@ function rightsOfEither(
     : settle(first.allowed);
 }
 
-/** Missing rights to import are no denial: what is held is still served. */
+/** A missing right to import is not recorded here: what is in the cache is still served. */
 function admitPull(
   parts: AdmissionParts,
   question: Question,
@@ -261,7 +261,7 @@ function repositoryAdmission(
   };
 }
 
-/** Throws what a caller without the right is told: no more than it may see. */
+/** Throws the error of a missing right, which reveals nothing that the caller may not see. */
 async function refuse(
   { authorizer }: AdmissionParts,
   question: Question,

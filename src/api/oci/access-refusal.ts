@@ -14,7 +14,7 @@ export interface RefusalParts {
   readonly places: Pick<Places, 'home' | 'isThere'>;
 }
 
-/** A refusal of access as registry clients are told it: with what helps them, and no more than they may know. */
+/** A refusal of access as registry clients need it: 401 where a login or another token may help, else 403, or 404 for what they may not see. */
 export async function refusalForClients(
   { listener, admission, places }: RefusalParts,
   refused: AccessRefused,
@@ -32,14 +32,14 @@ export async function refusalForClients(
     });
   const host = hostWithoutRule(plan, action, places);
   if (reason === 'login') return loginRefusal(places, refused, plan, host);
-  // Of what may be seen in a list alone nothing is told here.
+  // 403 only to who may read the repository: the right to list it is not enough (docs/request-handling.md, 8).
   const reads =
     reason === 'forbidden' && (await admission.may(question, plan, [actions.getManifest]));
   if (reads) return refused;
   return host === undefined ? unknownRepository(plan, because) : noRule(host, because);
 }
 
-/** What is not held, to who may have nothing new fetched. */
+/** For a pull that found nothing in the cache and may not import. */
 function notImported(
   listener: Listener,
   { code, question: { caller }, because = '', message }: AccessRefused,
@@ -81,7 +81,7 @@ async function loginRefusal(
     : loginNeeded(caller, noRuleForHost(host), because);
 }
 
-/** A 401 for anonymous. No other token helps one that has shown an anonymous token: clients that are told so stop, and say it. */
+/** A 401 for anonymous. Where an anonymous token was shown no other helps; `insufficient_scope` makes clients stop and print the reason. */
 function loginNeeded(caller: Caller, message: string, because: string): RegistryError {
   const anonymousToken = { detail: { error: 'insufficient_scope', principal: 'anonymous' } };
   return new RegistryError('unauthorized', message, {

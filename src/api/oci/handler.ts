@@ -179,7 +179,7 @@ function refuseOtherSites(admission: Admission, asked: Asked): void {
   throw admission.refuseOtherSite(asked, action, subject, otherSite);
 }
 
-/** The log is told who asked. */
+/** With the principal for the access log. */
 function signed(reply: Reply, { principal }: Caller): Reply {
   if (principal.kind === 'anonymous') return reply;
   return { ...reply, principal: describePrincipal(principal) };

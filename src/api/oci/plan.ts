@@ -24,7 +24,7 @@ export interface RepositoryPlan<Kind extends RepositoryRoute = RepositoryRoute> 
   /** Asked of a host name of ECR's form. */
   readonly ecr: boolean;
   readonly target: PullTarget;
-  /** What the log is told of it before there is an answer. */
+  /** For the access log: what is known before there is an answer. */
   readonly note: ReplyNote;
 }
 
