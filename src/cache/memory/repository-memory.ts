@@ -136,6 +136,11 @@ export class RepositoryMemory {
     return known?.pushed === true ? heldOnly(request) : known && request;
   }
 
+  /** Whether a client has pushed anything into the repository. */
+  async isPushed(request: PullRequest): Promise<boolean> {
+    return (await this.#settingsOf(request)).pushed;
+  }
+
   /** Whether a denied check has stopped the repository (`onFailure.denied: stop`): tags and digests, until a check succeeds. */
   async isStopped(request: PullRequest): Promise<boolean> {
     // Only a rule that says `stop` can stop a repository; for all others there is nothing to look up.
@@ -202,6 +207,11 @@ export class RepositoryMemory {
   /** A blob that the repository holds by the rule that leads there now, as it was when it was last looked for. */
   peekBlob(request: PullRequest, digest: Digest, stamp: number): HeldBlob | undefined {
     return this.#blobs.get(ruledKey(request, digest), stamp, this.#stampedAt);
+  }
+
+  /** The same, however long ago it was looked for: for where metadata can't be read. */
+  lastBlob(request: PullRequest, digest: Digest, stamp: number): HeldBlob | undefined {
+    return this.#blobs.last(ruledKey(request, digest), stamp);
   }
 
   putBlob(request: PullRequest, digest: Digest, blob: HeldBlob, stamp: number): void {

@@ -57,7 +57,7 @@ export class ReferrersLister {
     const isStopped = await repositories.isStopped(request);
     const ours = await this.#ourReferrers(request, isStopped);
     if (mayAsk(request)) return this.#listRuled(request, ours, isStopped, signal);
-    if (isStopped && !(await this.#isPushed(request)))
+    if (isStopped && !(await this.#parts.repositories.isPushed(request)))
       throw answerOf(stoppedFailure(request), 'referrers', 'negative');
     const detail = isRuled(request) ? 'held only' : 'no rule';
     return { descriptors: ours, outcome: { verdict: 'hit', detail } };
@@ -88,7 +88,8 @@ export class ReferrersLister {
       return { descriptors: united(ours, known), outcome: { verdict: 'hit' } };
     const kept = this.#lists.last(key) ?? [];
     // Who has something to be served with waits for upstream no longer than a stale tag does.
-    const soon = kept.length > 0 || ours.length > 0 || (await this.#isPushed(request));
+    const soon =
+      kept.length > 0 || ours.length > 0 || (await this.#parts.repositories.isPushed(request));
     try {
       const { descriptors, outcome } = await this.#upstreamNow(request, soon, signal);
       return { descriptors: united(ours, descriptors), outcome };
@@ -100,7 +101,8 @@ export class ReferrersLister {
       }
       if (!(error instanceof UpstreamFailure)) throw error;
       const stops = isStopped || isStopping(request, error);
-      if (stops && !(await this.#isPushed(request))) throw answerOf(error, 'referrers');
+      if (stops && !(await this.#parts.repositories.isPushed(request)))
+        throw answerOf(error, 'referrers');
       const descriptors = stops ? await this.#ourReferrers(request, true) : united(ours, kept);
       // That nothing is known is no list: it would say that the image is not signed.
       if (descriptors.length === 0) throw answerOf(error, 'referrers');
@@ -158,11 +160,6 @@ export class ReferrersLister {
     const counting = countingRecords(request.target, stopped);
     const { metadata } = this.#parts;
     return metadata.manifests.listReferrers(repositoryKey(request), request.subject, counting);
-  }
-
-  async #isPushed(request: PullRequest): Promise<boolean> {
-    const row = await this.#parts.metadata.repositories.findRepository(repositoryKey(request));
-    return row?.pushed === true;
   }
 }
 

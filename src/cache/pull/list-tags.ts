@@ -72,7 +72,7 @@ export class TagLister {
   /** Ours and upstream's; ours alone, and soon, where upstream fails or is slow and something was pushed here. */
   async #listRuled(request: TagsRequest & RuledRequest, signal: AbortSignal): Promise<TagsAnswer> {
     const { repositories, clock } = this.#parts;
-    const isPushed = await this.#isPushed(request);
+    const isPushed = await repositories.isPushed(request);
     const isStopped = await repositories.isStopped(request);
     if (isStopped) this.#lists.forget(tagsKey(request));
     try {
@@ -115,7 +115,10 @@ export class TagLister {
   /** Without a rule, or a right to import, there is what is here; a repository from which all was deleted is still one. */
   async #listFromHere(request: TagsRequest): Promise<TagsAnswer> {
     const { repositories, metadata } = this.#parts;
-    if ((await repositories.isStopped(request)) && !(await this.#isPushed(request)))
+    if (
+      (await repositories.isStopped(request)) &&
+      !(await this.#parts.repositories.isPushed(request))
+    )
       throw answerOf(stoppedFailure(request), 'tags', 'negative');
     const ours = await this.#page(request, []);
     const isHere =
@@ -215,11 +218,6 @@ export class TagLister {
     const { repositories, metadata } = this.#parts;
     const counting = countingRecords(request.target, await repositories.isStopped(request));
     return metadata.tags.listTags(repositoryKey(request), last, limit, counting);
-  }
-
-  async #isPushed(request: PullRequest): Promise<boolean> {
-    const row = await this.#parts.metadata.repositories.findRepository(repositoryKey(request));
-    return row?.pushed === true;
   }
 }
 

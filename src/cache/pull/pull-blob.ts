@@ -14,6 +14,7 @@ import { isProof, liftsStop } from '../download/first-byte.ts';
 import { passThroughSource } from '../download/pass-through.ts';
 import { UpstreamBlobs } from '../download/upstream-blobs.ts';
 import type { Refusals } from '../memory/refusals.ts';
+import type { HeldBlob } from '../memory/repository-memory.ts';
 import { stoppedFailure } from '../memory/repository-memory.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
 import { identityOf, isPrivate, mayAsk, repositoryKey, ruledKey } from '../pull-request.ts';
@@ -110,9 +111,17 @@ export class BlobPuller {
     const sizeHere = await storedSize(this.#parts, digest);
     const stamp = repositories.stamp(request);
     const known = repositories.peekBlob(request, digest, stamp);
-    const isKnown = known !== undefined && known.size === sizeHere && (!stopped || known.pushed);
-    if (isKnown && !blobs.isDamaged(digest)) return this.#hit(request, known.size);
-    const claim = await this.#findClaim(request);
+    if (isUsable(known, sizeHere, stopped) && !blobs.isDamaged(digest))
+      return this.#hit(request, known.size);
+    let claim: BlobClaim;
+    try {
+      claim = await this.#findClaim(request);
+    } catch (error) {
+      const last = repositories.lastBlob(request, digest, stamp);
+      if (isUsable(last, sizeHere, stopped) && !blobs.isDamaged(digest))
+        return this.#hit(request, last.size);
+      throw error;
+    }
     const size = sizeIfIntact(this.#parts, request, claim, sizeHere);
     const isHeld = holdsBlob(claim, stopped);
     if (size !== undefined && isHeld) {
@@ -344,6 +353,15 @@ export class BlobPuller {
       this.#parts.metadata.blobs.proveBlob(this.#recordOf(request)),
     );
   }
+}
+
+/** Whether the blob that the repository held is still what may be given out. */
+function isUsable(
+  blob: HeldBlob | undefined,
+  sizeHere: number | undefined,
+  stopped: boolean,
+): blob is HeldBlob {
+  return blob !== undefined && blob.size === sizeHere && (!stopped || blob.pushed);
 }
 
 /** By the rule that was refused; a HEAD's no refuses no GET. */
