@@ -7,7 +7,7 @@ import {
   freshRepository,
   startRegistryClient,
   type RegistryClient,
-} from '../../tests/conformance/registry-client.ts';
+} from '../../tests/support/clients/registry-client.ts';
 import { basicOf, requestsInFlight } from '../../tests/support/processes/breakwater.ts';
 import { eventually } from '../../tests/support/processes/process.ts';
 import type { Explanation } from '../contract/explanation.ts';

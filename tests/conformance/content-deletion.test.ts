@@ -1,22 +1,17 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { after, before, suite, test } from 'node:test';
-import { index, indexOf, plain } from './manifest-kinds.ts';
+import { suite, test } from 'node:test';
+import { index, indexOf, plain } from '../support/samples/manifest-kinds.ts';
 import {
   algorithms,
   assertError,
   freshRepository,
-  startRegistryClient,
-} from './registry-client.ts';
-import type { RegistryClient } from './registry-client.ts';
+  clientOfFile,
+} from '../support/clients/registry-client.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Content Management", clause by clause. */
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 async function assertGone(path: string, ...codes: readonly string[]): Promise<void> {
   assertError(await client.ask('GET', path), 404, ...codes);

@@ -1,22 +1,17 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import {
   algorithms,
   assertError,
   freshRepository,
-  startRegistryClient,
-} from './registry-client.ts';
-import type { RegistryClient } from './registry-client.ts';
+  clientOfFile,
+} from '../support/clients/registry-client.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Pull", "Checking if content exists in the registry" and "Determining Support", for what was pushed here. */
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 const bytes = randomBytes(2048);
 const ranges: readonly (readonly [range: string, start: number, end: number])[] = [

@@ -1,7 +1,7 @@
 import { deepEqual, equal, notEqual } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { basicOf } from '../support/processes/breakwater.ts';
 import { eventually } from '../support/processes/process.ts';
 import {
@@ -10,18 +10,13 @@ import {
   assertPullable,
   freshRepository,
   locationOf,
-  startRegistryClient,
+  clientOfFile,
   withQuery,
-} from './registry-client.ts';
-import type { RegistryClient } from './registry-client.ts';
+} from '../support/clients/registry-client.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Pushing blobs" and "Pushing a blob monolithically", clause by clause. */
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 const contents: readonly (readonly [name: string, bytes: Buffer])[] = [
   ['no bytes', Buffer.alloc(0)],

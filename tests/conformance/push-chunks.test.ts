@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import {
   algorithms,
@@ -8,18 +8,13 @@ import {
   assertPullable,
   freshRepository,
   locationOf,
-  startRegistryClient,
+  clientOfFile,
   withQuery,
-} from './registry-client.ts';
-import type { RegistryClient } from './registry-client.ts';
+} from '../support/clients/registry-client.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Pushing a blob in chunks" and "Cancel a blob upload", clause by clause. */
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 const bytes = randomBytes(3067);
 

@@ -1,24 +1,19 @@
 import { deepEqual, equal } from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import { index, indexOf, manifestKinds } from './manifest-kinds.ts';
+import { index, indexOf, manifestKinds } from '../support/samples/manifest-kinds.ts';
 import {
   algorithms,
   assertError,
   assertPullable,
   descriptorOf,
   freshRepository,
-  startRegistryClient,
-} from './registry-client.ts';
-import type { RegistryClient } from './registry-client.ts';
+  clientOfFile,
+} from '../support/clients/registry-client.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Pushing manifests", clause by clause. */
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 /** The manifest is under each reference, exactly. */
 async function assertHeld(

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { basicOf } from '../support/processes/breakwater.ts';
 import { eventually } from '../support/processes/process.ts';
 import {
@@ -9,18 +9,13 @@ import {
   assertPullable,
   freshRepository,
   locationOf,
-  startRegistryClient,
+  clientOfFile,
   withQuery,
-} from './registry-client.ts';
-import type { RegistryClient } from './registry-client.ts';
+} from '../support/clients/registry-client.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Resumable Push": an upload outlives the server that began it. */
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 const bytes = randomBytes(300_000);
 

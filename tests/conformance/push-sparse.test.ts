@@ -1,22 +1,18 @@
 import { deepEqual, equal } from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import { indexOf, plain } from './manifest-kinds.ts';
+import { indexOf, plain } from '../support/samples/manifest-kinds.ts';
 import {
   algorithms,
   assertError,
   descriptorOf,
   freshRepository,
-  startRegistryClient,
-} from './registry-client.ts';
-import type { Algorithm, RegistryClient } from './registry-client.ts';
+  clientOfFile,
+} from '../support/clients/registry-client.ts';
+import type { Algorithm } from '../support/clients/registry-client.ts';
 
 /** distribution-spec, "Push": "A registry MAY reject a manifest … with descriptors … that reference a manifest or blob that does not exist"; with `sparseIndexes: true` it does not. */
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient({ sparseIndexes: true });
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile({ sparseIndexes: true });
 
 const rows: readonly (readonly [
   name: string,

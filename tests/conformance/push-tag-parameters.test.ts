@@ -1,22 +1,17 @@
 import { deepEqual, equal } from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
-import { index } from './manifest-kinds.ts';
+import { index } from '../support/samples/manifest-kinds.ts';
 import {
   algorithms,
   assertError,
   freshRepository,
-  startRegistryClient,
-} from './registry-client.ts';
-import type { RegistryClient } from './registry-client.ts';
+  clientOfFile,
+} from '../support/clients/registry-client.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, main branch, "Pushing manifests" with `tag` parameters (end-7b), clause by clause. */
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 function put(
   repository: string,

@@ -1,23 +1,26 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
-import { artifact, artifactType, emptyType, index, indexOf, plain } from './manifest-kinds.ts';
+import {
+  artifact,
+  artifactType,
+  emptyType,
+  index,
+  indexOf,
+  plain,
+} from '../support/samples/manifest-kinds.ts';
 import {
   algorithms,
   assertError,
   freshRepository,
-  startRegistryClient,
-} from './registry-client.ts';
-import type { Algorithm, Descriptor, RegistryClient } from './registry-client.ts';
+  clientOfFile,
+} from '../support/clients/registry-client.ts';
+import type { Algorithm, Descriptor } from '../support/clients/registry-client.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Pushing Manifests with Subject", "Listing Referrers" and "Enabling the Referrers API", clause by clause. */
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 interface Referrer extends Descriptor {
   readonly artifactType?: string;

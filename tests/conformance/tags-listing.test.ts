@@ -1,9 +1,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { before, suite, test } from 'node:test';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
-import { indexOf } from './manifest-kinds.ts';
-import { assertError, freshRepository, startRegistryClient } from './registry-client.ts';
-import type { RegistryClient } from './registry-client.ts';
+import { indexOf } from '../support/samples/manifest-kinds.ts';
+import { assertError, freshRepository, clientOfFile } from '../support/clients/registry-client.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /** distribution-spec, "Listing Tags", clause by clause; and the catalog, which is no longer in it but in every client. */
@@ -25,16 +24,14 @@ const tags = [
   'latest',
 ];
 const repository = freshRepository();
-let client: RegistryClient;
+const client = await clientOfFile();
 before(async () => {
-  client = await startRegistryClient();
   const query = tags.map((tag) => `tag=${tag}`).join('&');
   const body = JSON.stringify(indexOf([]));
   const path = `/v2/${repository}/manifests/${digestOf(body)}?${query}`;
   const headers = { 'Content-Type': 'application/vnd.oci.image.index.v1+json' };
   equal((await client.ask('PUT', path, { headers, body })).status, 201);
 });
-after(() => client[Symbol.asyncDispose]());
 
 const list = `/v2/${repository}/tags/list`;
 

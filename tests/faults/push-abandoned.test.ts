@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { freshRepository } from '../conformance/registry-client.ts';
+import { freshRepository } from '../support/clients/registry-client.ts';
 import {
   basicOf,
   requestsInFlight,

@@ -10,8 +10,8 @@ import {
   descriptorOf,
   startRegistryClient,
   withQuery,
-} from '../conformance/registry-client.ts';
-import type { RegistryClient } from '../conformance/registry-client.ts';
+} from '../support/clients/registry-client.ts';
+import type { RegistryClient } from '../support/clients/registry-client.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
 import { digestOf } from '../support/samples/digest.ts';
 

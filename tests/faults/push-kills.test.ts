@@ -1,10 +1,10 @@
 // kill -9 at any moment of a push: what was acknowledged is there afterwards, what was not is not, and an upload goes on.
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import { descriptorOf, startRegistryClient, withQuery } from '../conformance/registry-client.ts';
-import type { RegistryClient } from '../conformance/registry-client.ts';
+import { descriptorOf, clientOfFile, withQuery } from '../support/clients/registry-client.ts';
+import type { RegistryClient } from '../support/clients/registry-client.ts';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { createSeededRandom } from '../soak/seeded-random.ts';
 import { digestOf } from '../support/samples/digest.ts';
@@ -37,17 +37,12 @@ interface Image {
   state: 'asked' | 'stored';
 }
 
-let client: RegistryClient;
+const client = await clientOfFile();
 const pushes: Push[] = [];
 const images: Image[] = [];
 let made = 0;
 let resumed = 0;
 let interrupted = 0;
-
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
 
 function newPush(): Push {
   made += 1;

@@ -1,20 +1,15 @@
 // Pushes in every state and order, held against a model: what is answered, and what is there afterwards.
 import { ok } from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { freshRepository, startRegistryClient } from '../conformance/registry-client.ts';
-import type { RegistryClient } from '../conformance/registry-client.ts';
+import { freshRepository, clientOfFile } from '../support/clients/registry-client.ts';
 import { modelLimits } from '../support/models/model-limits.ts';
 import { createPushModel } from '../support/models/push-model.ts';
 import type { PushModel, UploadState } from '../support/models/push-model.ts';
 import { anyStep, everyStep } from '../support/models/push-model-steps.ts';
 import type { PushStep } from '../support/models/push-model-steps.ts';
 
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 const limits = modelLimits(3);
 

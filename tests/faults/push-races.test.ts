@@ -1,20 +1,15 @@
 // Several clients on one upload at once, some of which leave in the middle: some order of their requests explains every answer.
 import { equal, ok } from 'node:assert/strict';
-import { after, before, suite, test } from 'node:test';
+import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { freshRepository, startRegistryClient } from '../conformance/registry-client.ts';
-import type { RegistryClient } from '../conformance/registry-client.ts';
+import { freshRepository, clientOfFile } from '../support/clients/registry-client.ts';
 import { modelLimits } from '../support/models/model-limits.ts';
 import { anyMove, createPushRace } from '../support/models/push-race.ts';
 import type { PushRace } from '../support/models/push-race.ts';
 import { isExplained } from '../support/models/upload-history.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 const limits = modelLimits(3);
 const clients = 3;

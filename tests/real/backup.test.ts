@@ -4,8 +4,8 @@ import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import type { RegistryClient } from '../conformance/registry-client.ts';
-import { startRegistryClient } from '../conformance/registry-client.ts';
+import type { RegistryClient } from '../support/clients/registry-client.ts';
+import { startRegistryClient } from '../support/clients/registry-client.ts';
 import { findTools, runCommand } from '../support/tools/tools.ts';
 import { digestOf } from '../support/samples/digest.ts';
 

@@ -4,7 +4,7 @@ import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { startRegistryClient } from '../conformance/registry-client.ts';
+import { startRegistryClient } from '../support/clients/registry-client.ts';
 import { findTools, runCommand } from '../support/tools/tools.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,15 +1,14 @@
 // Users of narrow policies over HTTP: what they push, what they mount, and what they are told of the rest.
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { after, before, suite, test } from 'node:test';
+import { before, suite, test } from 'node:test';
 import {
   assertError,
   descriptorOf,
   locationOf,
-  startRegistryClient,
+  clientOfFile,
   withQuery,
-} from '../conformance/registry-client.ts';
-import type { RegistryClient } from '../conformance/registry-client.ts';
+} from '../support/clients/registry-client.ts';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { mediaTypes } from '../support/samples/images.ts';
 import { askApi, makeUser } from '../support/clients/narrow-users.ts';
@@ -25,11 +24,7 @@ const pushActions = [
 ];
 const create = 'ecr:CreateRepository';
 
-let client: RegistryClient;
-before(async () => {
-  client = await startRegistryClient();
-});
-after(() => client[Symbol.asyncDispose]());
+const client = await clientOfFile();
 
 function imageText(config: Buffer): string {
   return JSON.stringify({

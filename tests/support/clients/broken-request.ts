@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import type { Question, RegistryClient } from '../../conformance/registry-client.ts';
+import type { Question, RegistryClient } from './registry-client.ts';
 import { basicOf } from '../processes/breakwater.ts';
 
 /**

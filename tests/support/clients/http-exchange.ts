@@ -17,6 +17,8 @@ export interface HttpQuestion {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /** Sent with Transfer-Encoding: chunked, in two pieces, instead of a length. */
+  readonly streamed?: boolean;
   /** The client's own address, one of 127.0.0.0/8. */
   readonly from?: string;
 }
@@ -28,8 +30,9 @@ export function exchange(
   question: HttpQuestion = {},
 ): Promise<HttpAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-  const { method = 'GET', headers = {}, body, from } = question;
-  const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
+  const { method = 'GET', headers = {}, body, streamed = false, from } = question;
+  const length =
+    body === undefined || streamed ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
   const sent = request(
     {
       host: '127.0.0.1',
@@ -58,8 +61,15 @@ export function exchange(
     },
   );
   sent.on('error', reject);
-  sent.end(body);
+  if (streamed) for (const half of halves(Buffer.from(body ?? ''))) sent.write(half);
+  sent.end(streamed ? undefined : body);
   return promise;
+}
+
+/** In two writes, so that a stream is more than one piece; an empty piece would end it. */
+function halves(bytes: Buffer): readonly Buffer[] {
+  const middle = Math.floor(bytes.length / 2);
+  return [bytes.subarray(0, middle), bytes.subarray(middle)].filter((part) => part.length > 0);
 }
 
 /** Sends bytes as they are and answers all that comes until the other side closes. */

@@ -1,6 +1,6 @@
 // Users of a running server who may do just what a test says.
 import assert from 'node:assert/strict';
-import type { Question, RegistryClient } from '../../conformance/registry-client.ts';
+import type { Question, RegistryClient } from './registry-client.ts';
 import { basicOf } from '../processes/breakwater.ts';
 import type { HttpAnswer } from './http-exchange.ts';
 

@@ -1,8 +1,8 @@
 // The part of the push model that a repository holds in the end: blobs, manifests and tags.
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { mediaTypes } from '../../../src/domain/manifests/media-type.ts';
-import { assertError } from '../../conformance/registry-client.ts';
-import type { Algorithm } from '../../conformance/registry-client.ts';
+import { assertError } from '../clients/registry-client.ts';
+import type { Algorithm } from '../clients/registry-client.ts';
 import type { HttpAnswer } from '../clients/http-exchange.ts';
 import type { PushModelOptions } from './push-model.ts';
 import type { BlobStep } from './push-model-steps.ts';

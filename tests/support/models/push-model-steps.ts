@@ -1,6 +1,6 @@
 // The requests of a push, as a test draws them: numbers choose among what is there when their turn comes.
 import fc from 'fast-check';
-import type { Algorithm } from '../../conformance/registry-client.ts';
+import type { Algorithm } from '../clients/registry-client.ts';
 
 /** Where a chunk says that it begins; `lying`: with another length than it has, `none`: not at all. */
 export type Place = 'none' | 'right' | 'again' | 'overlapping' | 'ahead' | 'lying';

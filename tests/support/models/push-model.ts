@@ -1,8 +1,8 @@
 // What a registry has to answer to a client that pushes, whatever came before: a model that is run beside the server.
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { assertError, withQuery } from '../../conformance/registry-client.ts';
-import type { Question, RegistryClient } from '../../conformance/registry-client.ts';
+import { assertError, withQuery } from '../clients/registry-client.ts';
+import type { Question, RegistryClient } from '../clients/registry-client.ts';
 import { leaveAtTheEnd } from '../clients/broken-request.ts';
 import type { HttpAnswer } from '../clients/http-exchange.ts';
 import { createContentModel } from './push-model-content.ts';

@@ -1,7 +1,7 @@
 // Several clients on one upload at once: what they ask is drawn, what they are told is kept for its explanation.
 import fc from 'fast-check';
-import { withQuery } from '../../conformance/registry-client.ts';
-import type { RegistryClient } from '../../conformance/registry-client.ts';
+import { withQuery } from '../clients/registry-client.ts';
+import type { RegistryClient } from '../clients/registry-client.ts';
 import { leaveAtTheEnd } from '../clients/broken-request.ts';
 import type { HttpAnswer } from '../clients/http-exchange.ts';
 import { patterned } from './push-model.ts';

@@ -1,9 +1,9 @@
 // Every kind of manifest that is pushed, with what it refers to pushed before it.
 import { randomBytes } from 'node:crypto';
-import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import { descriptorOf } from './registry-client.ts';
-import type { Algorithm, Descriptor, RegistryClient } from './registry-client.ts';
-import { digestOf } from '../support/samples/digest.ts';
+import { mediaTypes } from '../../../src/domain/manifests/media-type.ts';
+import { descriptorOf } from '../clients/registry-client.ts';
+import type { Algorithm, Descriptor, RegistryClient } from '../clients/registry-client.ts';
+import { digestOf } from './digest.ts';
 
 export const emptyType = 'application/vnd.oci.empty.v1+json';
 export const artifactType = 'application/vnd.example.thing.v1';

@@ -1,22 +1,17 @@
 // A client of the registry API that sends what it is told and hides nothing: for tests of the specification's clauses.
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { request } from 'node:http';
-import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
-import { basicOf, rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
-import type { Breakwater, BreakwaterOptions } from '../support/processes/breakwater.ts';
-import type { HttpAnswer } from '../support/clients/http-exchange.ts';
-import { digestOf } from '../support/samples/digest.ts';
+import { after } from 'node:test';
+import { mediaTypes } from '../../../src/domain/manifests/media-type.ts';
+import { basicOf, rulesOnly, startBreakwater } from '../processes/breakwater.ts';
+import type { Breakwater, BreakwaterOptions } from '../processes/breakwater.ts';
+import { exchange, type HttpAnswer, type HttpQuestion } from './http-exchange.ts';
+import { digestOf } from '../samples/digest.ts';
 
 export type Algorithm = 'sha256' | 'sha512';
 export const algorithms: readonly Algorithm[] = ['sha256', 'sha512'];
 
-export interface Question {
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | string;
-  /** Sent with Transfer-Encoding: chunked instead of a length. */
-  readonly streamed?: boolean;
-}
+export type Question = Pick<HttpQuestion, 'headers' | 'body' | 'streamed'>;
 
 export interface Descriptor {
   readonly mediaType: string;
@@ -54,8 +49,17 @@ export async function startRegistryClient(
   const breakwater = await startBreakwater({ ...options, config: { ...rulesOnly(), ...config } });
   const authorization = await basicOf(breakwater);
 
-  const ask: RegistryClient['ask'] = (method, location, question = {}) =>
-    send(method, new URL(pathOf(location), breakwater.url), question, authorization);
+  const ask: RegistryClient['ask'] = async (method, location, { headers, body, streamed } = {}) => {
+    const type = body === undefined ? {} : { 'Content-Type': 'application/octet-stream' };
+    const answer = await exchange(Number(new URL(breakwater.url).port), pathOf(location), {
+      method,
+      headers: { Authorization: authorization, ...type, ...headers },
+      ...(body === undefined ? {} : { body }),
+      ...(streamed === undefined ? {} : { streamed }),
+    });
+    if (!answer.complete) throw new Error(`the answer to ${method} ${location} broke off`);
+    return answer;
+  };
 
   const begin: RegistryClient['begin'] = async (repository, query = '') => {
     const answer = await ask('POST', `/v2/${repository}/blobs/uploads/${query}`);
@@ -105,6 +109,15 @@ export async function startRegistryClient(
     },
     [Symbol.asyncDispose]: () => breakwater.close(),
   };
+}
+
+/** One for all tests of a file, which end with its server's end. */
+export async function clientOfFile(
+  config: Readonly<Record<string, unknown>> = {},
+): Promise<RegistryClient> {
+  const client = await startRegistryClient(config);
+  after(() => client[Symbol.asyncDispose]());
+  return client;
 }
 
 let repositories = 0;
@@ -187,56 +200,4 @@ function mediaTypeOf(text: string): string {
 function pathOf(location: string): string {
   const url = new URL(location, 'http://127.0.0.1');
   return url.pathname + url.search;
-}
-
-function send(
-  method: string,
-  url: URL,
-  { headers = {}, body, streamed = false }: Question,
-  authorization: string,
-): Promise<HttpAnswer> {
-  const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
-  const length =
-    streamed || (body === undefined && ['GET', 'HEAD'].includes(method))
-      ? {}
-      : { 'Content-Length': String(Buffer.byteLength(body ?? '')) };
-  const sent = request(
-    url,
-    {
-      method,
-      headers: {
-        Authorization: authorization,
-        ...(body === undefined ? {} : { 'Content-Type': 'application/octet-stream' }),
-        ...length,
-        ...headers,
-      },
-      agent: false,
-    },
-    (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('error', reject);
-      answer.on('close', () => {
-        const bytes = Buffer.concat(chunks);
-        resolve({
-          status: answer.statusCode ?? 0,
-          statusText: answer.statusMessage ?? '',
-          headers: answer.headers,
-          bytes,
-          text: bytes.toString(),
-          complete: answer.complete,
-        });
-      });
-    },
-  );
-  sent.on('error', reject);
-  if (streamed) for (const half of halves(Buffer.from(body ?? ''))) sent.write(half);
-  sent.end(streamed ? undefined : body);
-  return promise;
-}
-
-/** In two writes, so that a stream is more than one piece; an empty piece would end it. */
-function halves(bytes: Buffer): readonly Buffer[] {
-  const middle = Math.floor(bytes.length / 2);
-  return [bytes.subarray(0, middle), bytes.subarray(middle)].filter((part) => part.length > 0);
 }
