@@ -14,9 +14,8 @@ const ways: readonly (readonly [string, WatchOptions])[] = [
 
 interface Scene {
   readonly folder: string;
-  /** Resolves at the next change that is told. */
-  readonly changed: () => Promise<void>;
-  readonly told: () => number;
+  /** Makes a change, which is the next that is told. */
+  readonly tells: (change: () => Promise<void>) => Promise<void>;
 }
 
 async function inFolder(
@@ -38,7 +37,15 @@ async function inFolder(
       next = Promise.withResolvers<void>();
     };
     await watchConfig(files, onChange, options, ending.signal);
-    await run({ folder, changed: async () => await next.promise, told: () => told });
+    let made = 0;
+    const tells: Scene['tells'] = async (change) => {
+      assert.equal(told, made, 'nothing but what changed is told');
+      const heard = next.promise;
+      await change();
+      await heard;
+      made = told;
+    };
+    await run({ folder, tells });
   } finally {
     clearInterval(alive);
     ending.abort();
@@ -62,45 +69,35 @@ async function mounted(folder: string): Promise<readonly string[]> {
 
 for (const [way, options] of ways) {
   test(`by ${way}, a file that is written is told`, async () => {
-    await inFolder(options, oneFile, async ({ folder, changed }) => {
-      const told = changed();
-      await writeFile(join(folder, 'c.yaml'), 'bb');
-      await told;
+    await inFolder(options, oneFile, async ({ folder, tells }) => {
+      await tells(() => writeFile(join(folder, 'c.yaml'), 'bb'));
     });
   });
 
   test(`by ${way}, a file that is replaced is told, and once more the next time`, async () => {
-    await inFolder(options, oneFile, async ({ folder, changed }) => {
+    await inFolder(options, oneFile, async ({ folder, tells }) => {
       for (const text of ['bb', 'ccc']) {
-        const told = changed();
         await writeFile(join(folder, 'new'), text);
-        await rename(join(folder, 'new'), join(folder, 'c.yaml'));
-        await told;
+        await tells(() => rename(join(folder, 'new'), join(folder, 'c.yaml')));
       }
     });
   });
 
   test(`by ${way}, a swap of Kubernetes' ..data is told`, async () => {
-    await inFolder(options, mounted, async ({ folder, changed }) => {
+    await inFolder(options, mounted, async ({ folder, tells }) => {
       for (const version of ['..2', '..3']) {
-        const told = changed();
         await mkdir(join(folder, version));
         await writeFile(join(folder, version, 'c.yaml'), 'a');
         await symlink(version, join(folder, '..data_tmp'));
-        await rename(join(folder, '..data_tmp'), join(folder, '..data'));
-        await told;
+        await tells(() => rename(join(folder, '..data_tmp'), join(folder, '..data')));
       }
     });
   });
 
   test(`by ${way}, a file that goes and comes back is told`, async () => {
-    await inFolder(options, oneFile, async ({ folder, changed }) => {
-      const gone = changed();
-      await unlink(join(folder, 'c.yaml'));
-      await gone;
-      const back = changed();
-      await writeFile(join(folder, 'c.yaml'), 'a');
-      await back;
+    await inFolder(options, oneFile, async ({ folder, tells }) => {
+      await tells(() => unlink(join(folder, 'c.yaml')));
+      await tells(() => writeFile(join(folder, 'c.yaml'), 'a'));
     });
   });
 }
@@ -111,20 +108,23 @@ test('the secrets beside it are watched as well', async () => {
     await writeFile(join(folder, 'secrets', 's.yaml'), 'a');
     return [...(await oneFile(folder)), join(folder, 'secrets', 's.yaml')];
   };
-  await inFolder({ debounceMs: 5, pollMs: 2_000_000_000 }, two, async ({ folder, changed }) => {
-    const told = changed();
-    await writeFile(join(folder, 'secrets', 's.yaml'), 'bb');
-    await told;
+  await inFolder({ debounceMs: 5, pollMs: 2_000_000_000 }, two, async ({ folder, tells }) => {
+    await tells(() => writeFile(join(folder, 'secrets', 's.yaml'), 'bb'));
   });
 });
 
 test('a neighbour that changes is none of its business', async () => {
-  await inFolder({ debounceMs: 5, pollMs: 5 }, oneFile, async ({ folder, changed, told }) => {
-    await writeFile(join(folder, 'other'), 'x');
-    const next = changed();
-    await writeFile(join(folder, 'c.yaml'), 'bb');
-    await next;
-    assert.equal(told(), 1);
+  const options = { debounceMs: 5, pollMs: 5 };
+  await inFolder(options, oneFile, async ({ folder, tells }) => {
+    const other = join(folder, 'other');
+    const heard = Promise.withResolvers<void>();
+    const ending = new AbortController();
+    // By the time that this later watch has seen it, the first one has looked too.
+    await watchConfig([other], heard.resolve, options, ending.signal);
+    await writeFile(other, 'x');
+    await heard.promise;
+    ending.abort();
+    await tells(() => writeFile(join(folder, 'c.yaml'), 'bb'));
   });
 });
 
@@ -132,11 +132,9 @@ test('a folder that does not exist yet is watched by polls', async () => {
   const none = async (folder: string): Promise<readonly string[]> => [
     join(folder, 'later', 'c.yaml'),
   ];
-  await inFolder({ debounceMs: 5, pollMs: 5 }, none, async ({ folder, changed }) => {
-    const told = changed();
+  await inFolder({ debounceMs: 5, pollMs: 5 }, none, async ({ folder, tells }) => {
     await mkdir(join(folder, 'later'));
-    await writeFile(join(folder, 'later', 'c.yaml'), 'a');
-    await told;
+    await tells(() => writeFile(join(folder, 'later', 'c.yaml'), 'a'));
   });
 });
 

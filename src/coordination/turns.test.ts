@@ -92,6 +92,7 @@ suite('turns', () => {
     first[Symbol.dispose]();
     clock.advance(10_000);
     await waiting;
+    equal(turns.running('x'), 1);
   });
 
   test('a turn that ends in the same step as the end of the wait is the next one’s', async () => {

@@ -136,12 +136,14 @@ suite('a listener that speaks TLS', () => {
     test(`a client that ${name} is cut off when the handshake has lasted too long`, async (t) => {
       const impatient = await listen(first, 100);
       t.after(() => impatient.cut());
+      const began = performance.now();
       const socket = connectPlain({ host: '127.0.0.1', port: impatient.port });
       t.after(() => socket.destroy());
       const closed = new Promise((resolve) => socket.once('close', resolve));
       socket.on('error', () => {});
       socket.resume().write(Buffer.from(sent, 'latin1'));
       await closed;
+      ok(performance.now() - began >= 99, 'not before');
     });
   }
 

@@ -350,12 +350,14 @@ suite('log output', () => {
 
   test('a reader that is gone fails nothing', async () => {
     const sink = pipe();
-    const output = createLogOutput(sink, createFakeClock(now));
+    const clock = createFakeClock(now);
+    const output = createLogOutput(sink, clock);
     const release = sink.hold();
     output.write('lost\n');
     const disposed = output[Symbol.asyncDispose]();
     release(Object.assign(new Error('gone'), { code: 'EPIPE' }));
     await disposed;
+    deepEqual([sink.pieces, clock.pending], [[], 0]);
   });
 
   test('a dying process gets its last lines out', () => {

@@ -367,6 +367,11 @@ test('T29: a refused realm is forgotten once the registry names a right one', as
   await failureOf(rig.upstream.headManifest(target, latest, never));
   host = 'auth.vendor.com';
   await rig.upstream.headManifest(target, latest, never);
+  const issuers = stage.seen.filter(({ path }) => path.startsWith('/token'));
+  assert.deepEqual(
+    issuers.map((each) => each.host),
+    [`auth.vendor.com:${stage.port}`],
+  );
 });
 
 test('a mirror of another domain gets no credential of the rule', async () => {

@@ -385,13 +385,21 @@ test('a reader that pauses is no silence of upstream', async () => {
 });
 
 test('disposing a body early ends its connection', async () => {
-  await using stage = await openStage((request, response) => endless(response, request));
+  let sending = true;
+  await using stage = await openStage((request, response) => {
+    response.on('close', () => (sending = false));
+    endless(response, request);
+  });
   await using rig = createRig();
   const body = await rig.upstream.openBlob(targetAt(stage), digest, {}, never);
   const gone = stage.disconnected();
-  for await (const _chunk of body!.chunks) break;
+  for await (const _chunk of body!.chunks) {
+    assert.equal(sending, true);
+    break;
+  }
   await body![Symbol.asyncDispose]();
   await gone;
+  assert.equal(sending, false);
 });
 
 test('an abort ends a body with its own reason and is no failure of upstream', async () => {

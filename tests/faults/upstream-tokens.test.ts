@@ -96,6 +96,7 @@ for (const [name, answer] of shapes) {
     await using stage = await openRegistry((_request, response) => answer(response));
     await using rig = createRig();
     await rig.upstream.headManifest(targetAt(stage), latest, never);
+    assert.equal(stage.seen.at(-1)?.headers.authorization, 'Bearer good');
   });
 }
 

@@ -249,4 +249,6 @@ test('With anonymousPull: true a credential only raises the limits.', async (t) 
   const s = await withCredential(t, { anonymousPull: true });
   if (s === undefined) return;
   await pullImage(s.breakwater.url, 'docker.io/library/busybox', '1.36');
+  const asked = s.front.requests.filter(({ kind }) => kind === 'token');
+  assert.ok(asked.some(({ headers }) => headers.authorization?.startsWith('Basic ')));
 });
