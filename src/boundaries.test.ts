@@ -30,7 +30,6 @@ const longFunctions: Readonly<Record<string, number>> = {
   createDeletions: 86,
   createDownloadPlaces: 72,
   createHashPool: 74,
-  createIdentifier: 108,
   createLogOutput: 96,
   createManifestPush: 89,
   createUploadBudget: 74,

@@ -2,7 +2,7 @@ import type { Audit, AuditEntry, Authorizer } from '../access/access.ts';
 import { createAuditRecorder } from '../access/audit/audit.ts';
 import { createAuthorizer } from '../access/authorize/authorizer.ts';
 import type { Administrator } from '../access/accounts/administrator.ts';
-import { createIdentifier, type OpenIdentifier } from '../access/identify/identifier.ts';
+import { RememberingIdentifier } from '../access/identify/identifier.ts';
 import type { Identities } from '../access/accounts/identities.ts';
 import { openKeyStore } from '../access/secrets/key-store.ts';
 import { createOidc } from '../access/identify/oidc.ts';
@@ -34,7 +34,7 @@ export interface AccessControlParts {
 
 /** Who is asking and may they, put together for one server. Disposing writes what the audit still has. */
 export interface AccessControl extends AsyncDisposable {
-  readonly identifier: OpenIdentifier;
+  readonly identifier: RememberingIdentifier;
   readonly authorizer: Authorizer;
   readonly visibleRepositories: VisibleRepositories;
   readonly identities: Identities;
@@ -82,7 +82,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
         content_type: contentType,
       }),
   });
-  const identifier = createIdentifier({
+  const identifier = new RememberingIdentifier({
     metadata,
     keys,
     tokens: ownTokens,

@@ -8,9 +8,15 @@ import type { Invalidations } from '../../ports/invalidations.ts';
 import type { Audit, Caller, Identifier, RequestFrom } from '../access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import { authorizationCharactersMax, parseAuthorization } from './authorization-header.ts';
-import type { CredentialChecksOptions } from './credential-checks.ts';
+import type {
+  CredentialChecks,
+  CredentialChecksOptions,
+  RefusedCredentials,
+} from './credential-checks.ts';
 import { areSigned, createCredentialChecks } from './credential-checks.ts';
 import { createCredentialUse } from './credential-use.ts';
+import type { CredentialUse } from './credential-use.ts';
+import type { LoginFailures } from './login-failures.ts';
 import { createLoginFailures, tooManyFailures, unauthorized } from './login-failures.ts';
 
 export interface IdentifierOptions extends Omit<CredentialChecksOptions, 'homeAccount'> {
@@ -18,9 +24,6 @@ export interface IdentifierOptions extends Omit<CredentialChecksOptions, 'homeAc
   readonly audit: Audit;
   readonly invalidations: Pick<Invalidations, 'subscribe'>;
 }
-
-/** Disposing writes when credentials were last used. */
-export interface OpenIdentifier extends Identifier, AsyncDisposable {}
 
 /** Under the SHA-256 of its header, so that no secret is kept. */
 interface Remembered {
@@ -38,111 +41,131 @@ const addressesMax = 1000;
 
 type Options = Parameters<Identifier['identify']>[2];
 
-export function createIdentifier(options: IdentifierOptions): OpenIdentifier {
-  const { clock } = options;
-  const checksOptions = { ...options, homeAccount: registryOf(options.home).account };
-  const checks = createCredentialChecks(checksOptions);
-  const failures = createLoginFailures(options);
-  const use = createCredentialUse(options.metadata, clock);
-  const memory = new TimedMemory<Remembered>(clock, { bytesMax, bytesOf: ({ bytes }) => bytes });
-  let age = 0;
-  options.invalidations.subscribe(({ kind }) => {
-    if (kind === 'repository' || kind === 'policies') return;
-    age += 1;
-    memory.clear();
-  });
+/** Credentials as they come in one request. */
+interface Showing {
+  /** Under which they are remembered. */
+  readonly key: string;
+  readonly shown: ShownCredentials;
+  readonly from: RequestFrom;
+  readonly mirror: boolean;
+}
 
-  const verify = async (
-    key: string,
-    shown: ShownCredentials,
+/** Verifies credentials once, and remembers for a minute whom they speak for. Disposing writes when credentials were last used. */
+export class RememberingIdentifier implements Identifier, AsyncDisposable {
+  readonly #options: CredentialChecksOptions;
+  readonly #checks: CredentialChecks;
+  readonly #failures: LoginFailures;
+  readonly #use: CredentialUse;
+  readonly #memory: TimedMemory<Remembered>;
+  /** Counts invalidations, so that what was verified before one is not remembered after it. */
+  #age = 0;
+
+  constructor(options: IdentifierOptions) {
+    this.#options = { ...options, homeAccount: registryOf(options.home).account };
+    this.#checks = createCredentialChecks(this.#options);
+    this.#failures = createLoginFailures(options);
+    this.#use = createCredentialUse(options.metadata, options.clock);
+    this.#memory = new TimedMemory(options.clock, { bytesMax, bytesOf: ({ bytes }) => bytes });
+    options.invalidations.subscribe(({ kind }) => {
+      if (kind === 'repository' || kind === 'policies') return;
+      this.#age += 1;
+      this.#memory.clear();
+    });
+  }
+
+  identify(
+    authorization: string | undefined,
     from: RequestFrom,
-    mirror: boolean,
-  ): Promise<Caller> => {
-    const begunAt = age;
-    const checked = await unlessDown(mirror, () => checks(shown));
-    if (checked === undefined) return anonymousCaller;
-    const guessable = 'why' in checked || isGuessable(checked.caller);
-    // Asked again: of guesses that are sent at once, what comes after the tenth says nothing, whether right or wrong.
-    const waitMs = guessable ? failures.waitMs(shown, from) : 0;
-    if (waitMs > 0 && mirror) return anonymousCaller;
-    if (waitMs > 0) throw tooManyFailures(waitMs);
-    if ('why' in checked) {
-      memory.forget(key);
-      // What a node holds for another registry names nothing of here; what does is a login, wherever it is sent.
-      if (mirror && checked.kind !== 'wrong') return anonymousCaller;
-      const error = failures.record(shown, from, checked);
-      if (mirror) return anonymousCaller;
-      throw error;
-    }
-    const { caller, used } = checked;
-    if (guessable) failures.right(shown, from);
-    if (used !== undefined) use.touch(used);
-    const forMs = Math.min(rememberedMs, (caller.expiresAt ?? Infinity) - clock.now());
-    const addresses = guessable ? new Set([from.address]) : undefined;
-    const bytes = 256 + ('token' in shown ? shown.token : shown.password).length;
-    const { scheme } = shown;
-    if (begunAt === age) memory.set(key, { caller, scheme, addresses, bytes }, forMs);
+    options: Options,
+  ): Caller | Promise<Caller> {
+    if (authorization === undefined) return anonymousCaller;
+    return this.#recall(authorization, from, options) ?? this.#read(authorization, from, options);
+  }
+
+  [Symbol.asyncDispose](): PromiseLike<void> {
+    return this.#use[Symbol.asyncDispose]();
+  }
+
+  /** Who was verified lately. A source that must wait is not answered from memory: that would tell a right secret from a guess. */
+  #recall(
+    authorization: string,
+    from: RequestFrom,
+    { basicOnly = false }: Options,
+  ): Caller | undefined {
+    if (authorization.length > authorizationCharactersMax) return undefined;
+    const known = this.#memory.get(keyOf(authorization));
+    if (known === undefined) return undefined;
+    if (basicOnly && known.scheme !== 'basic') return undefined;
+    const { caller, addresses } = known;
+    if (addresses === undefined || addresses.has(from.address)) return caller;
+    const shown = parseAuthorization(authorization);
+    if (shown === undefined || this.#failures.waitMs(shown, from) > 0) return undefined;
+    this.#failures.right(shown, from);
+    if (addresses.size < addressesMax) addresses.add(from.address);
     return caller;
-  };
+  }
 
-  /** A signature is no guess: the innocent behind an address that guesses go on with the tokens that they get. */
-  const verifySigned = async (
-    waitMs: number,
-    ...given: Parameters<typeof verify>
-  ): Promise<Caller> => {
-    const [, shown, , mirror] = given;
-    if ((await unlessDown(mirror, () => areSigned(shown, checksOptions))) === true)
-      return await verify(...given);
-    if (mirror) return anonymousCaller;
-    throw tooManyFailures(waitMs);
-  };
-
-  const identify = (
+  #read(
     authorization: string,
     from: RequestFrom,
     { mirror, basicOnly = false }: Options,
-  ): Caller | Promise<Caller> => {
+  ): Caller | Promise<Caller> {
     const shown = parseAuthorization(authorization);
     if (shown?.scheme === 'basic' && shown.username === '' && shown.password === '')
       return anonymousCaller;
     const refused = shown === undefined || (basicOnly && shown.scheme === 'bearer');
     if (refused && mirror) return anonymousCaller;
     if (shown === undefined)
-      throw failures.record(shown, from, { why: 'malformed', kind: 'unknown' });
+      throw this.#failures.record(shown, from, { why: 'malformed', kind: 'unknown' });
     if (refused) throw unauthorized();
-    const key = keyOf(authorization);
-    const waitMs = failures.waitMs(shown, from);
-    return waitMs === 0
-      ? verify(key, shown, from, mirror)
-      : verifySigned(waitMs, key, shown, from, mirror);
-  };
+    const showing = { key: keyOf(authorization), shown, from, mirror };
+    const waitMs = this.#failures.waitMs(shown, from);
+    return waitMs === 0 ? this.#verify(showing) : this.#verifySigned(showing, waitMs);
+  }
 
-  /** Who was verified lately. What must wait is not told from a guess by being known. */
-  const recall = (
-    authorization: string,
-    from: RequestFrom,
-    { basicOnly = false }: Options,
-  ): Caller | undefined => {
-    if (authorization.length > authorizationCharactersMax) return undefined;
-    const known = memory.get(keyOf(authorization));
-    if (known === undefined) return undefined;
-    if (basicOnly && known.scheme !== 'basic') return undefined;
-    const { caller, addresses } = known;
-    if (addresses === undefined || addresses.has(from.address)) return caller;
-    const shown = parseAuthorization(authorization);
-    if (shown === undefined || failures.waitMs(shown, from) > 0) return undefined;
-    failures.right(shown, from);
-    if (addresses.size < addressesMax) addresses.add(from.address);
+  /** Signed tokens are not rate-limited by address: behind a NAT where somebody guesses passwords, others keep working. */
+  async #verifySigned(showing: Showing, waitMs: number): Promise<Caller> {
+    const { shown, mirror } = showing;
+    if ((await unlessDown(mirror, () => areSigned(shown, this.#options))) === true)
+      return this.#verify(showing);
+    if (mirror) return anonymousCaller;
+    throw tooManyFailures(waitMs);
+  }
+
+  async #verify(showing: Showing): Promise<Caller> {
+    const { shown, from, mirror } = showing;
+    const begunAt = this.#age;
+    const checked = await unlessDown(mirror, () => this.#checks(shown));
+    if (checked === undefined) return anonymousCaller;
+    const guessable = 'why' in checked || isGuessable(checked.caller);
+    // Asked again: of guesses that are sent at once, those after the tenth are answered alike, whether right or wrong.
+    const waitMs = guessable ? this.#failures.waitMs(shown, from) : 0;
+    if (waitMs > 0 && mirror) return anonymousCaller;
+    if (waitMs > 0) throw tooManyFailures(waitMs);
+    if ('why' in checked) return this.#refuse(showing, checked);
+    const { caller, used } = checked;
+    if (guessable) this.#failures.right(shown, from);
+    if (used !== undefined) this.#use.touch(used);
+    if (begunAt === this.#age) this.#remember(showing, caller, guessable);
     return caller;
-  };
+  }
 
-  return {
-    identify: (authorization, from, choice) => {
-      if (authorization === undefined) return anonymousCaller;
-      return recall(authorization, from, choice) ?? identify(authorization, from, choice);
-    },
-    [Symbol.asyncDispose]: () => use[Symbol.asyncDispose](),
-  };
+  #refuse({ key, shown, from, mirror }: Showing, refused: RefusedCredentials): Caller {
+    this.#memory.forget(key);
+    // A node shows a mirror what it has for another registry, which names nothing here; what does is a login, wherever it is sent.
+    if (mirror && refused.kind !== 'wrong') return anonymousCaller;
+    const error = this.#failures.record(shown, from, refused);
+    if (mirror) return anonymousCaller;
+    throw error;
+  }
+
+  #remember({ key, shown, from }: Showing, caller: Caller, guessable: boolean): void {
+    const { clock } = this.#options;
+    const forMs = Math.min(rememberedMs, (caller.expiresAt ?? Infinity) - clock.now());
+    const addresses = guessable ? new Set([from.address]) : undefined;
+    const bytes = 256 + ('token' in shown ? shown.token : shown.password).length;
+    this.#memory.set(key, { caller, scheme: shown.scheme, addresses, bytes }, forMs);
+  }
 }
 
 /** Others are signed: nobody comes to them by guessing. */

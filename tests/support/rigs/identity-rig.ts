@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Invalidations } from '../../../src/ports/invalidations.ts';
 import type { Asker, AuditEntry, RequestFrom } from '../../../src/access/access.ts';
 import { newKeyPair, type KeyPair } from '../../../src/access/secrets/credentials.ts';
-import { createIdentifier, type OpenIdentifier } from '../../../src/access/identify/identifier.ts';
+import { RememberingIdentifier } from '../../../src/access/identify/identifier.ts';
 import type { Identities } from '../../../src/access/accounts/identities.ts';
 import { openKeyStore, type KeyStore } from '../../../src/access/secrets/key-store.ts';
 import { createOidc, type JwtIssuer } from '../../../src/access/identify/oidc.ts';
@@ -30,7 +30,7 @@ export interface IdentityRig extends AsyncDisposable {
   readonly tokens: OwnTokens;
   readonly tokenService: TokenService;
   readonly identities: Identities;
-  readonly identifier: OpenIdentifier;
+  readonly identifier: RememberingIdentifier;
   readonly invalidations: Invalidations;
   readonly administrator: KeyPair;
   readonly author: Asker;
@@ -60,7 +60,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     pause: undefined,
   };
   const invalidations = createTestInvalidations();
-  const identifier = createIdentifier({
+  const identifier = new RememberingIdentifier({
     invalidations,
     metadata: {
       identities: {
