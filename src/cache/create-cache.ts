@@ -12,7 +12,7 @@ import type { Cache } from './cache.ts';
 import { Downloads } from './download/downloads.ts';
 import { createUpstreamPace } from './download/upstream-pace.ts';
 import { createUpstreamSources } from './download/upstream-sources.ts';
-import type { Explain } from './explain/explain.ts';
+import type { AnonymousAccess, Explain } from './explain/explain.ts';
 import { createExplainer } from './explain/explain.ts';
 import type { Refresh } from './explain/refresh.ts';
 import { createRefresher } from './explain/refresh.ts';
@@ -56,6 +56,7 @@ export interface CacheParts {
   readonly rules: () => RuleSet;
   /** Our own addresses as an image may begin with them: lower case, with port. */
   readonly ownHosts: () => ReadonlySet<string>;
+  readonly anonymousAccess: AnonymousAccess;
 }
 
 export interface CacheLimits {

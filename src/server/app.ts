@@ -3,6 +3,7 @@ import { errorText } from '../domain/error-text.ts';
 import { openAccessControl } from './access-control.ts';
 import { addressesOf, ownHosts, urlOf } from './addresses.ts';
 import type { HealthCheck } from '../api/health/health.ts';
+import { explainAnonymous } from '../access/authorize/anonymous.ts';
 import { openAdministrator, type Administrator } from '../access/accounts/administrator.ts';
 import { createCache } from '../cache/create-cache.ts';
 import { dialable } from '../cli/server/server-address.ts';
@@ -142,6 +143,7 @@ async function run(first: Config, options: ServeOptions, around: Surroundings): 
       registry: home,
       rules: () => rules,
       ownHosts: () => ownHosts(config, listeners.now),
+      anonymousAccess: explainAnonymous,
     },
     {
       ...config.cache,

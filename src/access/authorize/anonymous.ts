@@ -53,6 +53,27 @@ export function admitAnonymous(
     : no(`anonymousImport is ${settings.anonymousImport}`);
 }
 
+/** The same of a pull, in words for `explain`; policies, and `anonymousPull` of the server, are left out. */
+export function explainAnonymous(
+  rule: PullRule | undefined,
+  row: StoredRepository | undefined,
+): { readonly anonymous: boolean; readonly reason: string } {
+  const isSomebody = rule !== undefined && asksAsSomebody(rule);
+  if (isPrivate(rule, row))
+    return {
+      anonymous: false,
+      reason: isSomebody
+        ? "what the rule's credential fetches is the administrator's"
+        : 'what is held was fetched with a credential',
+    };
+  if (row?.pushed === true)
+    return { anonymous: false, reason: 'something was pushed here; a policy may say otherwise' };
+  const reason = isSomebody
+    ? 'the rule has a credential and says anonymousPull: true'
+    : 'no credential is involved';
+  return { anonymous: true, reason };
+}
+
 /** Once private a repository stays so when its rule loses the credential or the client certificate, or is gone. */
 function isPrivate(rule: PullRule | undefined, row: StoredRepository | undefined): boolean {
   const isSomebody = rule !== undefined && asksAsSomebody(rule);

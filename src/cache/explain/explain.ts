@@ -6,7 +6,6 @@ import type {
 } from '../../contract/explanation.ts';
 import { isAllowed } from '../../domain/rules/name-pattern.ts';
 import type { PullRule, PullTarget } from '../../domain/rules/pull-rule.ts';
-import { asksAsSomebody } from '../../domain/rules/pull-rule.ts';
 import type { Reference } from '../../domain/names/reference.ts';
 import { formatReference } from '../../domain/names/reference.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
@@ -44,7 +43,14 @@ export interface ExplainParts {
   readonly ownHosts: () => ReadonlySet<string>;
   readonly tagLists: Pick<TagLister, 'knowsUpstreamTag'>;
   readonly tries: Pick<LastTries, 'find'>;
+  readonly anonymousAccess: AnonymousAccess;
 }
+
+/** Whether anonymous may read what comes through a rule into a repository, policies and settings apart, and why: access's answer. */
+export type AnonymousAccess = (
+  rule: PullRule | undefined,
+  stored: StoredRepository | undefined,
+) => Explanation['access'];
 
 export interface ExplainRequest {
   readonly image: string;
@@ -81,7 +87,7 @@ export function createExplainer(parts: ExplainParts): Explain {
       rule: rule === undefined ? null : explainRule(rule),
       upstream: rule === undefined ? null : explainUpstream(rule, target),
       admission: explainAdmission(target, reference),
-      access: explainAccess(target.rule, stored),
+      access: parts.anonymousAccess(target.rule, stored),
       stopped,
       tag: tag === undefined ? null : await explainTag(parts, key, target, { tag, stored }, now),
       content:
@@ -135,26 +141,6 @@ function explainAdmission(target: PullTarget, reference: Reference): Explanation
   return isAllowed(rule, target.upstreamRepository, reference)
     ? { allowed: true, reason: "the rule's allow and deny patterns admit it" }
     : { allowed: false, reason: "the rule's allow and deny patterns refuse it" };
-}
-
-/** Says in words what `access/authorize/anonymous` decides of a pull, policies and `anonymousPull` of the server apart. */
-function explainAccess(
-  rule: PullRule | undefined,
-  stored: StoredRepository | undefined,
-): Explanation['access'] {
-  const isSomebody = rule !== undefined && asksAsSomebody(rule);
-  if (isSomebody && !rule.anonymousPull)
-    return {
-      anonymous: false,
-      reason: "what the rule's credential fetches is the administrator's",
-    };
-  if (!isSomebody && stored?.private === true)
-    return { anonymous: false, reason: 'what is held was fetched with a credential' };
-  if (stored?.pushed === true)
-    return { anonymous: false, reason: 'something was pushed here; a policy may say otherwise' };
-  if (isSomebody)
-    return { anonymous: true, reason: 'the rule has a credential and says anonymousPull: true' };
-  return { anonymous: true, reason: 'no credential is involved' };
 }
 
 /** Only a rule that says `stop` can stop a repository. */

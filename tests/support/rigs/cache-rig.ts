@@ -1,3 +1,4 @@
+import { explainAnonymous } from '../../../src/access/authorize/anonymous.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -107,6 +108,7 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
       registry: homeRegistry,
       rules: () => inForce,
       ownHosts: () => new Set(options.ownHosts),
+      anonymousAccess: explainAnonymous,
     },
     { ...testLimits, ...options.limits },
   );
