@@ -26,7 +26,7 @@ import {
   openScriptedRegistry,
   type ScriptedRegistry,
 } from '../support/upstreams/scripted-registry.ts';
-import { ruleOf, secret } from '../support/upstreams/stage.ts';
+import { ruleOf, secret } from '../support/rigs/upstream-rig.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const layer = randomBytes(100_000);

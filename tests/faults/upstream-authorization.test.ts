@@ -6,13 +6,15 @@ import {
   failureOf,
   latest,
   never,
-  openStage,
   secret,
   secretBasic,
+  targetAt,
+} from '../support/rigs/upstream-rig.ts';
+import {
+  openStage,
   sendManifest,
   type Stage,
   type StageHandler,
-  targetAt,
 } from '../support/upstreams/stage.ts';
 
 function challenge(response: ServerResponse, value: string | string[]): void {

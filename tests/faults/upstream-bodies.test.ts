@@ -6,14 +6,16 @@ import {
   createRig,
   failureOf,
   latest,
-  manifestBytes,
-  manifestType,
   never,
-  openStage,
   readAll,
   reference,
-  sendManifest,
   targetAt,
+} from '../support/rigs/upstream-rig.ts';
+import {
+  manifestBytes,
+  manifestType,
+  openStage,
+  sendManifest,
 } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 

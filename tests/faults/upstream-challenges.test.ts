@@ -6,13 +6,11 @@ import {
   failureOf,
   latest,
   never,
-  openStage,
   secret,
   secretBasic,
-  sendManifest,
-  type Stage,
   targetAt,
-} from '../support/upstreams/stage.ts';
+} from '../support/rigs/upstream-rig.ts';
+import { openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
 
 const own = 'repository:team/app:pull';
 

@@ -6,13 +6,12 @@ import {
   failureOf,
   latest,
   never,
-  openStage,
   ruleOf,
-  sendManifest,
   targetAt,
   targetOf,
   urlOf,
-} from '../support/upstreams/stage.ts';
+} from '../support/rigs/upstream-rig.ts';
+import { openStage, sendManifest } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const digest = digestOf(Buffer.from('x'));

@@ -2,15 +2,12 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { createFakeClock } from '../support/rigs/fake-clock.ts';
+import { createRig, failureOf, never, targetAt } from '../support/rigs/upstream-rig.ts';
 import {
-  createRig,
-  failureOf,
   manifestType,
-  never,
   openStage,
   type Stage,
   type StageHandler,
-  targetAt,
 } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 

@@ -13,16 +13,14 @@ import {
   failureOf,
   latest,
   never,
-  openStage,
   publicAddress,
   ruleOf,
   secret,
   secretBasic,
-  sendManifest,
-  type Stage,
   targetAt,
   targetOf,
-} from '../support/upstreams/stage.ts';
+} from '../support/rigs/upstream-rig.ts';
+import { openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-tls-'));

@@ -6,13 +6,15 @@ import {
   failureOf,
   latest,
   never,
-  openStage,
   readAll,
   secret,
+  targetAt,
+} from '../support/rigs/upstream-rig.ts';
+import {
+  openStage,
   sendManifest,
   type Stage,
   type StageHandler,
-  targetAt,
 } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 

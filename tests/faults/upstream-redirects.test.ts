@@ -6,16 +6,13 @@ import {
   createRig,
   failureOf,
   latest,
-  manifestBytes,
   never,
-  openStage,
   readAll,
   secret,
   secretBasic,
-  sendManifest,
-  type Stage,
   targetAt,
-} from '../support/upstreams/stage.ts';
+} from '../support/rigs/upstream-rig.ts';
+import { manifestBytes, openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const blob = Buffer.from('0123456789'.repeat(100));

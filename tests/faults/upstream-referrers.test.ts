@@ -1,15 +1,8 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
-import {
-  createRig,
-  failureOf,
-  manifestType,
-  never,
-  openStage,
-  type Stage,
-  targetAt,
-} from '../support/upstreams/stage.ts';
+import { createRig, failureOf, never, targetAt } from '../support/rigs/upstream-rig.ts';
+import { manifestType, openStage, type Stage } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const subject = digestOf(Buffer.from('subject'));

@@ -7,13 +7,11 @@ import {
   failureOf,
   latest,
   never,
-  openStage,
   readAll,
   secret,
-  sendManifest,
-  type StageHandler,
   targetAt,
-} from '../support/upstreams/stage.ts';
+} from '../support/rigs/upstream-rig.ts';
+import { openStage, sendManifest, type StageHandler } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const digest = digestOf(Buffer.from('x'));

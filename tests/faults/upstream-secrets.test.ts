@@ -8,15 +8,14 @@ import {
   createRig,
   failureOf,
   latest,
-  manifestBytes,
   never,
-  openStage,
   publicAddress,
   type Rig,
   secret,
   secretBasic,
   targetAt,
-} from '../support/upstreams/stage.ts';
+} from '../support/rigs/upstream-rig.ts';
+import { manifestBytes, openStage } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const issued = 'issued-token-77';

@@ -9,13 +9,11 @@ import {
   failureOf,
   latest,
   never,
-  openStage,
   secret,
   secretBasic,
-  sendManifest,
-  type Stage,
   targetAt,
-} from '../support/upstreams/stage.ts';
+} from '../support/rigs/upstream-rig.ts';
+import { openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
 
 type Answering = (request: IncomingMessage, response: ServerResponse, port: number) => void;
 
