@@ -48,6 +48,14 @@ const circles: readonly string[] = [
   'spool-sweep.ts spool.ts',
 ];
 
+/** Rooms of one folder that still import each other. Whoever parts two takes them out; none are put in. */
+const roomPairs: readonly string[] = [
+  'src/cache/download src/cache/pull',
+  'src/cli/commands src/cli/terminal',
+  'src/upstream/content src/upstream/wire',
+  'src/upstream/login src/upstream/wire',
+];
+
 const everyFolder = [
   'access',
   'api',
@@ -272,6 +280,21 @@ function unlike(
 test('No files import each other in a circle, for types either.', () => {
   const found = circlesAmong(production).map((files) => files.map((file) => basename(file)));
   assert.deepEqual(found.map((files) => files.toSorted().join(' ')).toSorted(), circles.toSorted());
+});
+
+test('Of two rooms of one folder, one at most imports the other.', () => {
+  const ways = productionImports.flatMap((each) => {
+    const [from, to] = [dirname(each.from), dirname(targetOf(each) ?? '')];
+    return from !== to && dirname(from) === dirname(to) && dirname(to) !== 'src'
+      ? [[from, to]]
+      : [];
+  });
+  const pairs = new Set(
+    ways
+      .filter(([from, to]) => ways.some((other) => other[0] === to && other[1] === from))
+      .map((pair) => pair.toSorted().join(' ')),
+  );
+  assert.deepEqual([...pairs].toSorted(), roomPairs);
 });
 
 /** Each set of files that all lead to each other. */
