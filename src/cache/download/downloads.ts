@@ -1,8 +1,9 @@
+import { repeat } from '../../coordination/repeat.ts';
+import { Turns } from '../../coordination/turns.ts';
 import { waitUnder } from '../../coordination/waiting.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import { NoSpace } from './arriving-file.ts';
-import { createDownloadPlaces, type DownloadPlaces } from './download-places.ts';
 import { Download, type DownloadParts, type DownloadRequest } from './download.ts';
 
 const unreadMost = 16;
@@ -11,6 +12,8 @@ const slowBytes = 1024 * 1024;
 const slowMs = 60_000;
 /** Between a client's answer and its first read nobody reads either. */
 const leftMs = 1000;
+/** How long a client waits for a place. */
+const placeWaitMs = 10_000;
 
 /**
  * Why a fill without clients ended; its partial is kept, and taken up when somebody asks again. A client that was answered, and
@@ -35,16 +38,17 @@ export function unreadMax({ maxConnections }: PullRule): number {
 /** All downloads under way: one per owner and digest (ARCHITECTURE.md, "Downloads"). */
 export class Downloads implements AsyncDisposable {
   readonly #parts: DownloadParts;
-  readonly #places: DownloadPlaces;
+  /** Of each upstream, so that one that hangs leaves the others theirs. */
+  readonly #places: Turns;
   readonly #running = new Map<string, Download>();
   #ended = false;
 
   /** So many of one upstream run at once. */
   constructor(parts: DownloadParts, downloadsMax: number) {
     this.#parts = parts;
-    this.#places = createDownloadPlaces(parts, downloadsMax, (upstream) => {
-      const left = this.#unreadOf(upstream).find((one) => this.#isLeft(one));
-      left?.pause(new DownloadPaused('paused: a client waits for its place', true));
+    this.#places = new Turns(parts.clock, {
+      atOnce: downloadsMax,
+      patience: { ms: placeWaitMs, late: (upstream) => tooMany(upstream, downloadsMax) },
     });
   }
 
@@ -92,7 +96,7 @@ export class Downloads implements AsyncDisposable {
   ): Promise<Download | undefined> {
     const key = `${request.owner} ${request.digest}`;
     const upstream = upstreamOf(request.rule);
-    const place = await this.#places.take(upstream, background, signal);
+    const place = await this.#takePlace(upstream, background, signal);
     if (this.#ended || this.#running.has(key)) {
       place[Symbol.dispose]();
       return undefined;
@@ -114,21 +118,32 @@ export class Downloads implements AsyncDisposable {
     return download;
   }
 
+  /** A background fill waits behind all clients, for as long as its signal lets it. */
+  async #takePlace(
+    upstream: string,
+    background: boolean,
+    signal: AbortSignal,
+  ): Promise<Disposable> {
+    if (background) return await this.#places.takeLast(upstream, signal);
+    if (this.#places.isFull(upstream)) {
+      this.#parts.events.emit({ type: 'throttled', upstream, reason: 'downloads' });
+      const left = this.#unreadOf(upstream).find((one) => this.#isLeft(one));
+      left?.pause(new DownloadPaused('paused: a client waits for its place', true));
+    }
+    return await this.#places.take(upstream, signal);
+  }
+
   /** An upstream that drips would hold a fill's place for ever. */
   #watchPace(download: Download): Disposable {
     let before = 0;
-    const again = (): Disposable =>
-      this.#parts.clock.after(slowMs, () => {
-        if (!download.isRunning) return;
-        const { arrivedBytes: arrived } = download.file;
-        const came = arrived < before ? arrived : arrived - before;
-        before = arrived;
-        if (download.readers === 0 && came < slowBytes)
-          download.pause(new DownloadPaused('paused: it comes too slowly, and has no client'));
-        else timer = again();
-      });
-    let timer = again();
-    return { [Symbol.dispose]: () => timer[Symbol.dispose]() };
+    return repeat(this.#parts.clock, slowMs, () => {
+      if (!download.isRunning) return;
+      const { arrivedBytes: arrived } = download.file;
+      const came = arrived < before ? arrived : arrived - before;
+      before = arrived;
+      if (download.readers === 0 && came < slowBytes)
+        download.pause(new DownloadPaused('paused: it comes too slowly, and has no client'));
+    });
   }
 
   /** A client's download begins: the oldest that nobody reads make room for it. Their partials are kept. */
@@ -178,4 +193,11 @@ function isEnding(download: Download): boolean {
 
 function shuttingDown(): RegistryError {
   return new RegistryError('unavailable', 'the server is shutting down', { retryAfterMs: 1000 });
+}
+
+function tooMany(upstream: string, placesMax: number): RegistryError {
+  return new RegistryError('unavailable', 'too many downloads are under way', {
+    detail: { limit: 'limits.downloads', value: placesMax, upstream },
+    retryAfterMs: placeWaitMs,
+  });
 }

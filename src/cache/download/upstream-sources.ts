@@ -1,5 +1,4 @@
-import { LRUCache } from 'lru-cache';
-import { atMost } from '../../coordination/memory-bound.ts';
+import { TimedMemory } from '../../coordination/timed-memory.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
@@ -28,19 +27,17 @@ interface BlobOrigin {
 }
 
 export function createUpstreamSources(clock: Clock): UpstreamSources {
-  const resting = new LRUCache<string, { until: number; ms: number }>(atMost(restsMax));
+  /** With how long each rests, or rested last, in ms. */
+  const resting = new TimedMemory<number>(clock, { entriesMax: restsMax });
   const keyOf = (url: UpstreamUrl, repository: RepositoryName, digest: Digest): string =>
     `${url.origin} ${repository} ${digest}`;
   return {
     awake: ({ rule, upstreamRepository }, digest) =>
-      rule.urls.filter((url) => {
-        const rest = resting.get(keyOf(url, upstreamRepository, digest));
-        return (rest?.until ?? 0) <= clock.elapsed();
-      }),
+      rule.urls.filter((url) => resting.get(keyOf(url, upstreamRepository, digest)) === undefined),
     rest: (url, upstreamRepository, digest) => {
       const key = keyOf(url, upstreamRepository, digest);
-      const ms = Math.min((resting.get(key)?.ms ?? restFirstMs / 2) * 2, restMaxMs);
-      resting.set(key, { until: clock.elapsed() + ms, ms });
+      const ms = Math.min((resting.last(key) ?? restFirstMs / 2) * 2, restMaxMs);
+      resting.set(key, ms, ms);
     },
   };
 }
