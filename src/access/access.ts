@@ -109,7 +109,7 @@ export interface Authorizer {
   explain(question: Question, row?: StoredRepository): Verdict | Promise<Verdict>;
 }
 
-/** A change or a denial, told once. Never holds a secret. */
+/** A change, a denial or a login, recorded once. Never holds a secret. */
 export interface AuditEntry {
   readonly kind: 'change' | 'denial' | 'login';
   /** ARN, or `anonymous`; for a failed login the user name as it was sent, shortened. */
@@ -126,7 +126,7 @@ export interface AuditEntry {
   readonly detail: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** Append-only. Never awaited on the data path, never throws; what was changed is told after its commit. */
+/** Append-only. Never awaited on the data path, never throws; a change is recorded after its commit. */
 export interface Audit {
   record(entry: AuditEntry): void;
 }

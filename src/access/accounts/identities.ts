@@ -40,7 +40,7 @@ export interface PrincipalKey {
 }
 
 /**
- * Accounts, users, robots, keys and tokens; whether the `author` of a change may is decided before. Changes are answered after their commit, told to the audit, and hold for the next
+ * Accounts, users, robots, keys and tokens; whether the `author` of a change may is decided before. Changes are answered after their commit, recorded in the audit, and hold for the next
  * request. `undefined` and false: what it is about is not there. Throws `requestInvalid` for bad names and bounds,
  * `conflict` for what is there already and for a third key.
  */

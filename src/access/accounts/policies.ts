@@ -25,8 +25,8 @@ interface IdentityPolicyKey {
 }
 
 /**
- * Policies are kept verbatim, once they have been read without a problem. A change is answered after its commit, told to the
- * audit, and holds for the next request. Throws `requestInvalid` for a text that is no policy, `nameUnknown` where the
+ * Policies are kept verbatim, once they have been read without a problem. A change is answered after its commit, recorded in
+ * the audit, and holds for the next request. Throws `requestInvalid` for a text that is no policy, `nameUnknown` where the
  * repository or the principal is missing. A deletion answers the text that was there, `undefined` where there was none.
  */
 export interface Policies {
@@ -56,7 +56,7 @@ export interface Policies {
 
 export interface PoliciesOptions {
   readonly metadata: Pick<Metadata, 'identities' | 'repositories'>;
-  /** The account and region in which changes of an account's identities are told. */
+  /** Its region is that under which changes of an account's identities are audited. */
   readonly home: () => RegistryKey;
   readonly invalidations: Pick<Invalidations, 'note'>;
   readonly clock: Clock;
@@ -92,7 +92,7 @@ function repositoryPolicies({
       invalidations.note({ kind: 'repository', ...key });
     }
   };
-  const told = (key: RepositoryKey, action: Action, author: Asker): void =>
+  const record = (key: RepositoryKey, action: Action, author: Asker): void =>
     audit.record(changeOf(author, action, { registry: key.registry, resource: key.repository }));
   return {
     repositoryPolicy: read,
@@ -100,13 +100,13 @@ function repositoryPolicies({
       parsePolicy(text, 'repository');
       const key = { registry, repository };
       await write(key, text);
-      told(key, actions.setRepositoryPolicy, author);
+      record(key, actions.setRepositoryPolicy, author);
     },
     async deleteRepositoryPolicy(key, author) {
       const before = await read(key);
       if (before === undefined) return undefined;
       await write(key, undefined);
-      told(key, actions.deleteRepositoryPolicy, author);
+      record(key, actions.deleteRepositoryPolicy, author);
       return before;
     },
   };
@@ -128,20 +128,20 @@ function registryPolicies({
       invalidations.note({ kind: 'policies' });
     }
   };
-  const told = (registry: RegistryKey, action: Action, author: Asker): void =>
+  const record = (registry: RegistryKey, action: Action, author: Asker): void =>
     audit.record(changeOf(author, action, { registry, resource: '' }));
   return {
     registryPolicy: (registry) => metadata.identities.findRegistryPolicy(registry),
     async setRegistryPolicy({ registry, text }, author) {
       parsePolicy(text, 'registry');
       await write(registry, text);
-      told(registry, actions.putRegistryPolicy, author);
+      record(registry, actions.putRegistryPolicy, author);
     },
     async deleteRegistryPolicy(registry, author) {
       const before = await metadata.identities.findRegistryPolicy(registry);
       if (before === undefined) return undefined;
       await write(registry, undefined);
-      told(registry, actions.deleteRegistryPolicy, author);
+      record(registry, actions.deleteRegistryPolicy, author);
       return before;
     },
   };
@@ -161,7 +161,7 @@ function identityPolicies({
     if ((await metadata.identities.findPrincipal(account, principal)) === undefined)
       throw noPrincipal(account, principal);
   };
-  const told = (key: IdentityPolicyKey, action: IdentityAction, author: Asker): void => {
+  const record = (key: IdentityPolicyKey, action: IdentityAction, author: Asker): void => {
     const { region } = registryOf(home());
     const registry = registryKey({ account: key.account, region });
     const subject = { registry, resource: key.principal };
@@ -196,7 +196,7 @@ function identityPolicies({
       parsePolicy(text, 'identity');
       const row = { account, principal, name, text, updatedAt: clock.now() };
       await inOrder(() => put(row));
-      told(row, identityActions.putUserPolicy, author);
+      record(row, identityActions.putUserPolicy, author);
       return row;
     },
     async deleteIdentityPolicy({ account, principal, name }, author) {
@@ -207,7 +207,7 @@ function identityPolicies({
       } finally {
         invalidations.note({ kind: 'policies' });
       }
-      told(key, identityActions.deleteUserPolicy, author);
+      record(key, identityActions.deleteUserPolicy, author);
       return true;
     },
   };

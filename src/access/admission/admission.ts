@@ -8,7 +8,7 @@ import type { PullTarget } from '../../domain/rules/pull-rule.ts';
 import { registryKey, registryOf } from '../../domain/names/registry.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
 import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import type {
   Asker,
@@ -118,7 +118,7 @@ export function requestFrom(request: KnownRequest, otherSite?: string): RequestF
 
 export interface AdmissionParts {
   readonly authorizer: Pick<Authorizer, 'may' | 'pullRights' | 'explain'>;
-  readonly metadata: Pick<Metadata, 'repositories'>;
+  readonly metadata: { readonly repositories: Pick<RepositoryMetadata, 'findRepository'> };
   readonly audit: Audit;
   /** The home registry as configured now. */
   readonly home: () => RegistryKey;
@@ -267,7 +267,7 @@ async function refuse(
   question: Question,
   because: string,
 ): Promise<never> {
-  const { caller, action, repository } = question;
+  const { caller, repository } = question;
   if (caller.principal.kind === 'anonymous')
     throw new AccessRefused('unauthorized', 'authentication is needed for this', {
       reason: 'login',
@@ -275,7 +275,7 @@ async function refuse(
       because,
     });
   for (const sees of [actions.listRepositories, actions.getManifest])
-    if (sees !== action && (await authorizer.explain({ ...question, action: sees })).allowed)
+    if ((await authorizer.explain({ ...question, action: sees })).allowed)
       throw forbidden(question, because);
   throw new AccessRefused('nameUnknown', 'repository unknown', {
     reason: 'hidden',

@@ -32,7 +32,7 @@ export interface Facts {
 export interface FactSource {
   /** `row`: the repository's, where the asker has just read it; it is not kept then. */
   gather(question: Question, row?: StoredRepository): Facts | Promise<Facts>;
-  /** What was allowed: a push makes a public repository one that was pushed, soon. */
+  /** Call after each allow. After an allowed push the repository is read again until it shows as pushed, since that ends anonymous access. */
   noteUse(question: Question, facts: Facts): void;
   forget(registry: RegistryKey, repository: RepositoryName): void;
   reset(): void;

@@ -44,7 +44,7 @@ const rowsPerRead = 250;
 /** Rows looked at for one page, and how long it may work on them: what remains is the next page's. */
 const rowsMax = 5000;
 const workMsMax = 500;
-/** How long others wait for one listing's piece of work; after it they have three times as long to themselves. */
+/** A listing works 5 ms at a time, then leaves 15 ms to other requests. */
 const pieceMs = 5;
 const restFactor = 3;
 
@@ -116,7 +116,7 @@ async function rest(clock: Clock, ms: number): Promise<void> {
   else await new Promise<void>((resolve) => void clock.after(ms, resolve));
 }
 
-/** All are of one length: that of a hidden name is nobody's business either. */
+/** Padded to one length, so that the seal does not reveal how long a hidden name is. */
 function sealPlace(
   sealing: VisibleRepositoriesOptions['sealing'],
   registry: RegistryKey,

@@ -9,7 +9,7 @@ import { idOfToken } from '../secrets/named-token.ts';
  * source is let past its throttle, and what was shown before is no further guess.
  */
 export interface LoginHistory {
-  /** From this source: a guess from another one that is let through would be told by it. */
+  /** Whether it was right from this source; what was right from another would tell a guesser that it is right. */
   wasRight(shown: ShownCredentials, source: string): boolean;
   right(shown: ShownCredentials, source: string): void;
   /** True where it is a guess: it was neither right nor refused before. From now on it was refused. */
@@ -17,7 +17,7 @@ export interface LoginHistory {
 }
 
 const keptMs = 24 * 60 * 60 * 1000;
-/** Of each kind, so that no flood of guesses makes forgotten who was right. */
+/** Entries of each memory. They are apart, so that failed logins cannot evict successful ones. */
 const rememberedMax = 10_000;
 /** A credential counts once for each source. */
 const sourcesMax = 50_000;

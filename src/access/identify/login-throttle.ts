@@ -25,7 +25,7 @@ const freeFailures = 10;
 const windowMs = 60_000;
 const firstDelayMs = 1000;
 const longestDelayMs = 60_000;
-/** Of each kind. What falls out is forgotten: guessing from so many sources is not slowed by source, but by principal. */
+/** Entries of each memory. What is evicted is no longer slowed: guessing from more sources than this is slowed by principal alone. */
 const rememberedMax = 10_000;
 const nameCharactersMax = 128;
 

@@ -27,7 +27,7 @@ export interface OwnTokenClaims {
  * was set back since must not refuse it.
  */
 export interface OwnTokens {
-  /** `service`: the host that it was asked for, told to whoever reads it. */
+  /** `service`: the host that it was asked for, written into its `aud` for whoever reads the token. */
   issue(kind: OwnTokenKind, claims: OwnTokenClaims, service?: string): Promise<string>;
   /** `expired`: past its end, or of a secret that is another one now, and ours in all else; `undefined` for any other text. */
   verify(kind: OwnTokenKind, text: string): Promise<OwnTokenClaims | 'expired' | undefined>;
