@@ -48,6 +48,7 @@ test('another secret of the administrator, of the same id, ends what was made wi
       },
       clock,
       invalidations: createTestInvalidations(),
+      pruneAudit: async () => {},
       log: silentLog,
       audited: nothing,
     });

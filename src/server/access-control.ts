@@ -1,8 +1,9 @@
 import type { Audit, AuditEntry, Authorizer } from '../access/access.ts';
-import { createAuditRecorder } from '../access/audit/audit.ts';
+import { createAuditRecorder, type AuditRecorderOptions } from '../access/audit/audit.ts';
 import { createAuthorizer } from '../access/authorize/authorizer.ts';
 import type { Administrator } from '../access/accounts/administrator.ts';
 import { RememberingIdentifier } from '../access/identify/identifier.ts';
+import type { KeyFetchFailure } from '../access/identify/key-fetch.ts';
 import type { Identities } from '../access/accounts/identities.ts';
 import { openKeyStore } from '../access/secrets/key-store.ts';
 import { createOidc } from '../access/identify/oidc.ts';
@@ -27,6 +28,7 @@ export interface AccessControlParts {
   readonly administrator: Administrator;
   readonly clock: Clock;
   readonly invalidations: Invalidations;
+  readonly pruneAudit: AuditRecorderOptions['prune'];
   readonly log: Log;
   /** Each entry as it is told, for the metrics. */
   readonly audited: (entry: AuditEntry) => void;
@@ -51,7 +53,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
   const keys = await openKeyStore(config().dataDir, clock);
   const recorder = createAuditRecorder({
     append: (rows) => metadata.records.appendAudit(rows),
-    prune: (limits) => metadata.records.pruneAudit(limits),
+    prune: parts.pruneAudit,
     clock,
     onFailure: (message, error) => log.error(message, { logger: 'audit', error: String(error) }),
   });
@@ -70,23 +72,15 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
       return credential === `key/${accessKeyId}` ? secretAccessKey : undefined;
     },
   });
-  const oidc = createOidc({
-    issuers: () => config().oidc,
-    clock,
-    keysFailed: (issuer, { message, url, status, contentType }) =>
-      log.warn(`the keys of ${issuer} cannot be had from ${url}: ${message}`, {
-        logger: 'oidc',
-        issuer,
-        url,
-        status,
-        content_type: contentType,
-      }),
-  });
   const identifier = new RememberingIdentifier({
     metadata,
     keys,
     tokens: ownTokens,
-    oidc,
+    oidc: createOidc({
+      issuers: () => config().oidc,
+      clock,
+      keysFailed: (issuer, failure) => tellKeysFailed(log, issuer, failure),
+    }),
     administrator: () => administrator.pair(),
     home,
     clock,
@@ -116,4 +110,18 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
       await recorder[Symbol.asyncDispose]();
     },
   };
+}
+
+function tellKeysFailed(
+  log: Log,
+  issuer: string,
+  { message, url, status, contentType }: KeyFetchFailure,
+): void {
+  log.warn(`the keys of ${issuer} cannot be had from ${url}: ${message}`, {
+    logger: 'oidc',
+    issuer,
+    url,
+    status,
+    content_type: contentType,
+  });
 }

@@ -1,6 +1,6 @@
-import type { Config, ListenAddress } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
+import { dialable, hostPort, urlOf } from '../domain/names/server-url.ts';
 import type { Listeners } from './front-ends.ts';
-import type { RunningServer } from '../http/server.ts';
 
 /** Where a server speaks, as `run.json` and the log say it. */
 export interface Addresses {
@@ -11,22 +11,19 @@ export interface Addresses {
 
 export function addressesOf(config: Config, { main, hub, admin }: Listeners): Addresses {
   return {
-    listen: urlOf(config.listen, main.port, config),
-    adminListen: `http://${hostPort(config.adminListen, admin)}`,
+    listen: urlOf(config.listen.host, main.port, config.tls !== undefined),
+    adminListen: urlOf(config.adminListen.host, admin.port, false),
     ...(hub === undefined || config.hubMirrorListen === undefined
       ? {}
-      : { hubMirrorListen: `http://${hostPort(config.hubMirrorListen, hub)}` }),
+      : { hubMirrorListen: urlOf(config.hubMirrorListen.host, hub.port, false) }),
   };
 }
 
-export function urlOf(listen: ListenAddress, port: number, config: Config): string {
-  return `${config.tls === undefined ? 'http' : 'https'}://${hostPort(listen, { port })}`;
-}
-
-/** `:5000`, no host, is every address. */
-function hostPort(listen: ListenAddress, { port }: Pick<RunningServer, 'port'>): string {
-  if (listen.host === '') return `0.0.0.0:${port}`;
-  return listen.host.includes(':') ? `[${listen.host}]:${port}` : `${listen.host}:${port}`;
+/** Of `dataDir/credentials`: an address that clients on this machine can dial; the port is the listener's once there is one. */
+export function endpointUrl(config: Config, listeners: Listeners | undefined): string {
+  const { publicUrl, listen, tls } = config;
+  if (publicUrl !== '') return publicUrl;
+  return dialable(urlOf(listen.host, listeners?.main.port ?? listen.port, tls !== undefined));
 }
 
 /** What an image may begin with when it is asked of us: the listener's names and the public one. */
@@ -35,7 +32,7 @@ export function ownHosts(config: Config, listeners: Listeners | undefined): Read
   const hosts = [
     `localhost:${port}`,
     `127.0.0.1:${port}`,
-    hostPort(config.listen, { port }).toLowerCase(),
+    hostPort(config.listen.host, port).toLowerCase(),
   ];
   const url = URL.parse(config.publicUrl);
   return new Set(url === null ? hosts : [...hosts, url.host.toLowerCase()]);

@@ -1,41 +1,30 @@
-import { join } from 'node:path';
 import { errorText } from '../domain/error-text.ts';
-import { openAccessControl } from './access-control.ts';
-import { addressesOf, ownHosts, urlOf } from './addresses.ts';
-import type { HealthCheck } from '../api/health/health.ts';
-import { explainAnonymous } from '../access/authorize/anonymous.ts';
-import { openAdministrator, type Administrator } from '../access/accounts/administrator.ts';
-import { createCache } from '../cache/create-cache.ts';
-import { dialable } from '../cli/server/server-address.ts';
-import { readVersion } from '../cli/commands/version.ts';
-import { tellClockSteps } from './clock-steps.ts';
-import type { Config } from '../config/config.ts';
-import { openDataFolder } from './data-folder.ts';
-import { parseDigest } from '../domain/names/digest.ts';
-import { homeRegistryOf, registryOf } from '../domain/names/registry.ts';
 import { createRuleSet } from '../domain/rules/rule-set.ts';
+import { parseDigest } from '../domain/names/digest.ts';
+import type { HealthCheck } from '../api/health/health.ts';
+import type { Administrator } from '../access/accounts/administrator.ts';
+import { readVersion } from '../cli/commands/version.ts';
+import type { RunRecord } from '../cli/server/run-record.ts';
+import type { Config } from '../config/config.ts';
+import { repeat } from '../coordination/repeat.ts';
+import { systemClock } from '../coordination/system-clock.ts';
+import type { Clock } from '../ports/clock.ts';
+import { createLog, type Log } from '../telemetry/log.ts';
+import { createLogOutput, fileSink } from '../telemetry/log-output.ts';
+import { addressesOf, type Addresses } from './addresses.ts';
+import { tellClockSteps } from './clock-steps.ts';
+import { openCore, type Core, type ServerState, type Surroundings } from './core.ts';
+import { openDataFolder } from './data-folder.ts';
+import { openListeners, type Listeners } from './front-ends.ts';
 import { greetingOf } from './greeting.ts';
 import { collectWhenIdle, keepThreadsSmall, processMemory } from './idle-memory.ts';
-import { openListeners, type Listeners } from './front-ends.ts';
 import { importWarning } from './import-warning.ts';
-import { openSqliteMetadata } from '../metadata/engine/sqlite.ts';
-import { repeat } from '../coordination/repeat.ts';
-import type { Clock } from '../ports/clock.ts';
 import { plainHttpWarning } from './plain-http-warning.ts';
 import { keepingRestartOnly, reloadOnChange } from './reload.ts';
 import { listenForStop, pause } from './shutdown.ts';
-import { createFileStorage } from '../storage/file-storage.ts';
-import { createLocalInvalidations } from '../coordination/local-invalidations.ts';
-import { systemClock } from '../coordination/system-clock.ts';
-import { createAccessLog } from '../telemetry/access-log.ts';
-import { createLog, type Log } from '../telemetry/log.ts';
-import { createLogOutput, fileSink, type LogOutput } from '../telemetry/log-output.ts';
-import { createMetrics } from '../telemetry/metrics.ts';
-import { createPullRecorder } from '../telemetry/pull-recorder.ts';
-import { createTelemetry } from '../telemetry/telemetry.ts';
+import { openStores, type Stores } from './stores.ts';
 import { keepTlsFresh } from './tls-files.ts';
 import { watchUnforeseenErrors } from './unforeseen-errors.ts';
-import { createUpstream } from '../upstream/client.ts';
 
 const sweepEveryMs = 3_600_000;
 
@@ -61,7 +50,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<numb
     endNow();
   });
   try {
-    await run(config, options, { clock, log, output, isTerminal, asked: stop.asked });
+    const { env } = options;
+    await run(config, options, { clock, log, output, isTerminal, env, asked: stop.asked });
     return 0;
   } catch (error) {
     log.error(errorText(error), { logger: 'serve' });
@@ -69,187 +59,142 @@ export async function serve(config: Config, options: ServeOptions): Promise<numb
   }
 }
 
-interface Surroundings {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly output: LogOutput;
-  readonly isTerminal: boolean;
+interface Process extends Surroundings {
+  /** Settles when the process is told to stop. */
   readonly asked: Promise<NodeJS.Signals>;
 }
 
-async function run(first: Config, options: ServeOptions, around: Surroundings): Promise<void> {
-  const { clock, log, output, asked } = around;
-  const { dataDir } = first;
-  let config = first;
-  let rules = createRuleSet(config.rules);
-  let draining = false;
-  let certificateEnd: number | undefined;
-  const home = homeRegistryOf(config);
-  const listeners: { now: Listeners | undefined } = { now: undefined };
-
-  let toldImports: string | undefined;
-  const tellImports = (): void => {
-    const closed = importWarning(config);
-    if (closed !== undefined && closed !== toldImports)
-      log.warn(closed, { setting: 'anonymousImport' });
-    toldImports = closed;
+async function run(first: Config, options: ServeOptions, around: Process): Promise<void> {
+  const { clock, log } = around;
+  const state: ServerState = {
+    config: first,
+    rules: createRuleSet(first.rules),
+    listeners: undefined,
+    draining: false,
+    certificateEnd: undefined,
   };
-
-  const invalidations = createLocalInvalidations((error) =>
-    log.error('what is remembered could not be forgotten', { error: errorText(error) }),
-  );
-  keepThreadsSmall();
-  await using folder = await openDataFolder(dataDir);
-  await using metadata = await openSqliteMetadata(join(dataDir, 'metadata.sqlite'), {
-    onFailure: ({ message }) => log.error(message, { logger: 'metadata' }),
-  });
-  await using pulls = createPullRecorder({
-    clock,
-    record: (records) => metadata.records.recordPulls(records),
-    prune: (limits) => metadata.records.prunePulls(limits),
-    onFailure: (message, error) => log.warn(message, { error: String(error) }),
-  });
   const version = readVersion();
-  const metrics = createMetrics({
-    version: version.version,
-    commit: 'unknown',
-    requestsInFlight: () => inFlight(listeners.now),
-    uploadsInFlight: () => cache.uploadBodies.count,
-    certificateEnd: () => certificateEnd,
-    space: () => storage.blobs.space(),
-  });
-  const accessLog = around.isTerminal ? undefined : createAccessLog(output, clock);
-  const telemetry = createTelemetry({
-    registry: home,
+  keepThreadsSmall();
+  await using folder = await openDataFolder(first.dataDir);
+  await using stores = await openStores({
+    dataDir: first.dataDir,
     clock,
     log,
-    metrics,
-    pulls,
-    accessLog,
+    events: { emit: (event) => core.telemetry.emit(event) },
   });
-  await using storage = await createFileStorage({ dataDir, clock, events: telemetry });
-  await using upstream = createUpstream({ clock, events: telemetry, env: options.env });
-  invalidations.subscribe(({ kind }) => {
-    if (kind === 'configuration') upstream.reset();
-  });
-  await using cache = createCache(
-    {
-      metadata,
-      ...storage,
-      upstream,
-      clock,
-      events: telemetry,
-      invalidations,
-      registry: home,
-      rules: () => rules,
-      ownHosts: () => ownHosts(config, listeners.now),
-      anonymousAccess: explainAnonymous,
-    },
-    {
-      ...config.cache,
-      downloadsMax: config.limits.downloadsMax,
-      pushSettings: () => config,
-    },
-  );
-  const administrator = await openAdministrator(dataDir, {
-    region: registryOf(home).region,
-    endpointUrl: () => endpointUrl(config, listeners.now),
-    onChange: () => invalidations.note({ kind: 'credentials' }),
-  });
-  await using access = await openAccessControl({
-    config: () => config,
-    metadata,
-    administrator,
-    clock,
-    invalidations,
-    log,
-    audited: ({ kind, outcome }) => metrics.audited(kind, outcome),
-  });
-
+  await using core: Core = await openCore(state, stores, around, version);
   const open = await openListeners({
-    config: () => config,
-    rules: () => rules,
-    cache,
-    metadata,
-    upstream,
-    access,
-    clock,
-    log,
+    ...core,
+    ...around,
+    metadata: stores.metadata,
+    config: () => state.config,
+    rules: () => state.rules,
     version,
-    onServed: (served) => telemetry.served(served),
-    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
-    ready: readiness(() => draining, metadata, storage.blobs),
+    ready: readiness(state, stores),
   });
-  listeners.now = open;
-  const addresses = addressesOf(config, open);
-  await administrator.reopen();
+  state.listeners = open;
+  await core.administrator.reopen();
 
   const ended = new AbortController();
-  using _spool = sweepOften(clock, () => storage.spool.sweep(), log);
-  using _uploads = sweepOften(clock, () => storage.uploads.sweep(), log);
-  if (config.tls !== undefined) {
+  using _spool = sweepOften(clock, () => stores.spool.sweep(), log);
+  using _uploads = sweepOften(clock, () => stores.uploads.sweep(), log);
+  const imports = createImportWarnings(log);
+  await followChanges(options, { state, stores, core, clock, log, imports }, ended.signal);
+  core.metrics.configReloaded(true, clock.now());
+  // Whoever reads this may send SIGHUP or change the file at once.
+  await folder.writeRunRecord(runRecordOf(state.config, open));
+  announce(state.config, addressesOf(state.config, open), around);
+  imports.tell(state.config);
+
+  using _steps = tellClockSteps(clock, log);
+  using _memory = collectWhenIdle({ clock, ...processMemory() });
+  const signal = await around.asked;
+  state.draining = true;
+  ended.abort();
+  await untilDrained(open, state.config, signal, log);
+}
+
+interface Changing {
+  readonly state: ServerState;
+  readonly stores: Stores;
+  readonly core: Core;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly imports: ImportWarnings;
+}
+
+/** Puts in force what changes while the server runs, until the signal aborts: certificate, administrator's key, configuration. */
+async function followChanges(
+  { configFile, env }: ServeOptions,
+  { state, stores, core, clock, log, imports }: Changing,
+  signal: AbortSignal,
+): Promise<void> {
+  const { tls } = state.config;
+  if (tls !== undefined) {
     await keepTlsFresh(
-      config.tls,
+      tls,
       {
         log,
-        apply: (pair) => open.main.setTls(pair),
-        onResult: (_successful, notAfterMs) => (certificateEnd = notAfterMs),
+        apply: (pair) => state.listeners?.main.setTls(pair),
+        onResult: (_successful, notAfterMs) => (state.certificateEnd = notAfterMs),
       },
-      ended.signal,
+      signal,
     );
   }
   await reloadOnChange(
     {
-      load: { file: options.configFile, env: options.env, cwd: process.cwd() },
+      load: { file: configFile, env, cwd: process.cwd() },
       log,
-      current: () => config,
-      reopen: () => reopenCredentials(administrator, log),
+      current: () => state.config,
+      reopen: () => reopenCredentials(core.administrator, log),
       apply: (next) => {
-        config = keepingRestartOnly(config, next);
-        rules = createRuleSet(config.rules);
-        invalidations.note({ kind: 'configuration' });
-        tellImports();
+        state.config = keepingRestartOnly(state.config, next);
+        state.rules = createRuleSet(state.config.rules);
+        stores.invalidations.note({ kind: 'configuration' });
+        imports.tell(state.config);
       },
-      onResult: (successful) => metrics.configReloaded(successful, clock.now()),
+      onResult: (successful) => core.metrics.configReloaded(successful, clock.now()),
     },
-    ended.signal,
+    signal,
   );
-  metrics.configReloaded(true, clock.now());
-  // Whoever reads this may send SIGHUP or change the file at once.
-  await folder.writeRunRecord({
-    pid: process.pid,
-    ...addresses,
-    ...(config.publicUrl === '' ? {} : { publicUrl: config.publicUrl }),
-    ...(config.tls === undefined ? {} : { certFile: config.tls.certFile }),
-  });
-  const { rules: served } = config;
-  if (around.isTerminal) output.write(greetingOf(addresses, config));
-  else log.info('serving', { ...addresses, data_dir: dataDir, rules: served.length });
-  const warning = plainHttpWarning(config);
-  if (warning !== undefined) log.warn(warning, { setting: 'listen' });
-  tellImports();
-
-  using _steps = tellClockSteps(clock, log);
-  using _memory = collectWhenIdle({ clock, ...processMemory() });
-  const signal = await asked;
-  draining = true;
-  ended.abort();
-  log.info(`${signal}: draining, running pulls may finish; once more ends it at once`, {
-    shutdown_delay_ms: config.shutdownDelayMs,
-    drain_ms: config.drainMs,
-  });
-  if (config.shutdownDelayMs > 0) await pause(config.shutdownDelayMs);
-  await drain(open, config.drainMs, log);
 }
 
-/** Of `dataDir/credentials`: an address that clients on this machine can dial; the port is the listener's once there is one. */
-function endpointUrl(config: Config, listeners: Listeners | undefined): string {
-  if (config.publicUrl !== '') return config.publicUrl;
-  return dialable(
-    listeners === undefined
-      ? urlOf(config.listen, config.listen.port, config)
-      : addressesOf(config, listeners).listen,
-  );
+interface ImportWarnings {
+  tell(config: Config): void;
+}
+
+/** Warns at the start, and again where a reload makes it another warning. */
+function createImportWarnings(log: Log): ImportWarnings {
+  let last: string | undefined;
+  return {
+    tell: (config) => {
+      const warning = importWarning(config);
+      if (warning !== undefined && warning !== last)
+        log.warn(warning, { setting: 'anonymousImport' });
+      last = warning;
+    },
+  };
+}
+
+function runRecordOf(config: Config, listeners: Listeners): RunRecord {
+  return {
+    pid: process.pid,
+    ...addressesOf(config, listeners),
+    ...(config.publicUrl === '' ? {} : { publicUrl: config.publicUrl }),
+    ...(config.tls === undefined ? {} : { certFile: config.tls.certFile }),
+  };
+}
+
+function announce(
+  config: Config,
+  addresses: Addresses,
+  { isTerminal, output, log }: Surroundings,
+): void {
+  const { dataDir, rules } = config;
+  if (isTerminal) output.write(greetingOf(addresses, config));
+  else log.info('serving', { ...addresses, data_dir: dataDir, rules: rules.length });
+  const warning = plainHttpWarning(config);
+  if (warning !== undefined) log.warn(warning, { setting: 'listen' });
 }
 
 /** What an operator changed in `dataDir/credentials`, or removed. */
@@ -268,7 +213,17 @@ async function reopenCredentials(administrator: Administrator, log: Log): Promis
 }
 
 /** Running pulls finish within the drain; what is left is cut. The admin listener answers to the end. */
-async function drain({ main, hub, admin }: Listeners, drainMs: number, log: Log): Promise<void> {
+async function untilDrained(
+  { main, hub, admin }: Listeners,
+  { shutdownDelayMs, drainMs }: Config,
+  signal: NodeJS.Signals,
+  log: Log,
+): Promise<void> {
+  log.info(`${signal}: draining, running pulls may finish; once more ends it at once`, {
+    shutdown_delay_ms: shutdownDelayMs,
+    drain_ms: drainMs,
+  });
+  if (shutdownDelayMs > 0) await pause(shutdownDelayMs);
   const serving = hub === undefined ? [main] : [main, hub];
   const ends = await Promise.all(serving.map((server) => server.drain(drainMs)));
   if (ends.includes('cut'))
@@ -280,16 +235,15 @@ async function drain({ main, hub, admin }: Listeners, drainMs: number, log: Log)
 
 /** Ready means that pulls can be served from here: storage readable, not draining. Upstreams and writability are no part of it. */
 function readiness(
-  isDraining: () => boolean,
-  metadata: Awaited<ReturnType<typeof openSqliteMetadata>>,
-  blobs: { size(digest: NonNullable<ReturnType<typeof parseDigest>>): Promise<number | undefined> },
+  state: ServerState,
+  { metadata, blobs }: Pick<Stores, 'metadata' | 'blobs'>,
 ): readonly HealthCheck[] {
   const empty = parseDigest(`sha256:${'0'.repeat(64)}`);
   return [
     {
       name: 'draining',
       check: () => {
-        if (isDraining()) throw new Error('the server is shutting down');
+        if (state.draining) throw new Error('the server is shutting down');
       },
     },
     { name: 'metadata', check: async () => void (await metadata.records.listPulls(1)) },
@@ -309,8 +263,4 @@ function sweepOften(clock: Clock, sweep: () => Promise<void>, log: Log): Disposa
     );
   run();
   return repeat(clock, sweepEveryMs, run);
-}
-
-function inFlight(listeners: Listeners | undefined): number {
-  return (listeners?.main.inFlight ?? 0) + (listeners?.hub?.inFlight ?? 0);
 }

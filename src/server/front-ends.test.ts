@@ -28,8 +28,8 @@ before(async () => {
   client = await startRegistryClient({ rules: [rule] });
 });
 after(async () => {
-  await client[Symbol.asyncDispose]();
   upstream.close();
+  await client[Symbol.asyncDispose]();
 });
 
 test('explain says of a pushed tag that it hides the upstream’s of the same name', async () => {

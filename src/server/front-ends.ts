@@ -15,7 +15,7 @@ import type { RuleSet } from '../domain/rules/rule-set.ts';
 import { createBodyBuffers } from '../http/bodies/body-buffers.ts';
 import type { ClientRules } from '../http/client.ts';
 import { isLoopbackAddress } from '../domain/names/ip-address.ts';
-import type { Handler, Incoming, Reply, ReplyNote, Served } from '../http/reply.ts';
+import type { Handler, Incoming, Reply, ReplyNote } from '../http/reply.ts';
 import { createServer, type HttpServerOptions, type RunningServer } from '../http/server.ts';
 import { createWholeBodies } from '../http/bodies/whole-bodies.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
@@ -25,6 +25,8 @@ import type { Clock } from '../ports/clock.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { createRefusalLog } from './refused-connections.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 
 const readBufferBudgetBytes = 48 * 1024 * 1024;
 const adminConnectionsMax = 100;
@@ -39,10 +41,9 @@ export interface FrontEndParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly version: VersionView;
-  readonly onServed: (served: Served) => void;
-  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly telemetry: Pick<Telemetry, 'served'>;
+  readonly metrics: Pick<Metrics, 'contentType' | 'scrape'>;
   readonly ready: readonly HealthCheck[];
-  /** `host:port` of ours, as an image may begin with them. */
 }
 
 /** The listeners of one server; all of them speak before any is announced. */
@@ -54,64 +55,19 @@ export interface Listeners {
 
 /** Opens the listeners in the order that probes expect: admin first, so that a start can be watched. */
 export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
-  const { clock } = parts;
   const config = parts.config();
-  const buffers = createBodyBuffers(readBufferBudgetBytes, clock);
-  const wholeBodies = createWholeBodies(clock);
-  const failed = (error: unknown, requestId: string): void => {
-    parts.log.error('a request failed', { request_id: requestId, error: describe(error) });
-  };
-  const handlers = handlersOf(parts, failed);
-  const tellRefused = createRefusalLog(parts.log, clock);
   const opened: RunningServer[] = [];
-  const open = async (
-    setting: string,
-    handler: Handler,
-    listen: ListenAddress,
-    extra: Partial<HttpServerOptions> = {},
-  ): Promise<RunningServer> => {
-    try {
-      const server = await createServer({
-        handler,
-        listen,
-        connectionsMax: config.limits.connectionsMax,
-        buffers,
-        wholeBodies,
-        timer: clock,
-        clients: clientRulesOf(parts),
-        onServed: parts.onServed,
-        onRefused: (refused) => tellRefused(setting, refused),
-        onError: (error, request) => brokenBody(parts.log, error, request),
-        replyTo: errorReply,
-        ...extra,
-      });
-      opened.push(server);
-      return server;
-    } catch (error) {
-      throw cannotListen(setting, listen, error);
-    }
-  };
-
+  const open = listenerOpener(parts, opened);
+  const handlers = handlersOf(parts, (error, requestId) =>
+    parts.log.error('a request failed', { request_id: requestId, error: describe(error) }),
+  );
   const tls = config.tls && {
     cert: await readFile(config.tls.certFile, 'utf8'),
     key: await readFile(config.tls.keyFile, 'utf8'),
   };
   const listening = { now: false };
-  const started: HealthCheck = {
-    name: 'listening',
-    check: () => {
-      if (!listening.now) throw new Error('the registry does not listen yet');
-    },
-  };
-  const health = createHealthHandler({
-    live: [],
-    ready: [started, ...parts.ready],
-    startup: [started],
-    metrics: parts.metrics,
-    clock,
-  });
   try {
-    const admin = await open('adminListen', health, config.adminListen, {
+    const admin = await open('adminListen', healthHandler(parts, listening), config.adminListen, {
       connectionsMax: adminConnectionsMax,
       onServed: () => {},
     });
@@ -128,6 +84,62 @@ export async function openListeners(parts: FrontEndParts): Promise<Listeners> {
     await Promise.all(opened.map((server) => server.cut()));
     throw error;
   }
+}
+
+type OpenListener = (
+  setting: string,
+  handler: Handler,
+  listen: ListenAddress,
+  extra?: Partial<HttpServerOptions>,
+) => Promise<RunningServer>;
+
+/** Opens listeners that share their memory; each is put into `opened`. */
+function listenerOpener(parts: FrontEndParts, opened: RunningServer[]): OpenListener {
+  const { clock, log, telemetry } = parts;
+  const buffers = createBodyBuffers(readBufferBudgetBytes, clock);
+  const wholeBodies = createWholeBodies(clock);
+  const tellRefused = createRefusalLog(log, clock);
+  return async (setting, handler, listen, extra) => {
+    try {
+      const server = await createServer({
+        handler,
+        listen,
+        connectionsMax: parts.config().limits.connectionsMax,
+        buffers,
+        wholeBodies,
+        timer: clock,
+        clients: clientRulesOf(parts),
+        onServed: (served) => telemetry.served(served),
+        onRefused: (refused) => tellRefused(setting, refused),
+        onError: (error, request) => brokenBody(log, error, request),
+        replyTo: errorReply,
+        ...extra,
+      });
+      opened.push(server);
+      return server;
+    } catch (error) {
+      throw cannotListen(setting, listen, error);
+    }
+  };
+}
+
+function healthHandler(
+  { ready, metrics, clock }: FrontEndParts,
+  listening: { readonly now: boolean },
+): Handler {
+  const started: HealthCheck = {
+    name: 'listening',
+    check: () => {
+      if (!listening.now) throw new Error('the registry does not listen yet');
+    },
+  };
+  return createHealthHandler({
+    live: [],
+    ready: [started, ...ready],
+    startup: [started],
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.scrape() }),
+    clock,
+  });
 }
 
 /** Who is believed to say whom it asks for, and by which names this server is known; as they are configured now. */

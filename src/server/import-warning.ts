@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { formatListenAddress } from '../config/schema/listen-address.ts';
-import { isLoopbackListener } from './plain-http-warning.ts';
+import { isLoopbackHost } from '../domain/names/server-url.ts';
 
 /**
  * One line to log where other machines reach a server that fetches nothing new for them without a login: their clients get 401,
@@ -19,7 +19,7 @@ export function importWarning({
   const place = [
     { setting: 'listen', address: listen },
     { setting: 'hubMirrorListen', address: hubMirrorListen },
-  ].find(({ address }) => address !== undefined && !isLoopbackListener(address.host));
+  ].find(({ address }) => address !== undefined && !isLoopbackHost(address.host));
   const where =
     place?.address === undefined
       ? publicPlace(publicUrl)
@@ -35,7 +35,6 @@ export function importWarning({
 /** A proxy in front brings other machines to a listener of loopback. */
 function publicPlace(publicUrl: string): string | undefined {
   const hostname = URL.parse(publicUrl)?.hostname;
-  if (hostname === undefined || isLoopbackListener(hostname.replaceAll(/^\[|\]$/g, '')))
-    return undefined;
+  if (hostname === undefined || isLoopbackHost(hostname)) return undefined;
   return `publicUrl: ${publicUrl}`;
 }

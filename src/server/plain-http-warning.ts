@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { isLoopbackHost } from '../domain/names/server-url.ts';
 import type { Config } from '../config/config.ts';
 import { formatListenAddress } from '../config/schema/listen-address.ts';
 
@@ -11,21 +11,10 @@ export function plainHttpWarning({
   tls,
   publicUrl,
 }: Pick<Config, 'listen' | 'tls' | 'publicUrl'>): string | undefined {
-  if (tls !== undefined || isLoopbackListener(listen.host)) return undefined;
+  if (tls !== undefined || isLoopbackHost(listen.host)) return undefined;
   if (publicUrl.toLowerCase().startsWith('https://')) return undefined;
   return (
     `listen: ${formatListenAddress(listen)} speaks plain HTTP beyond this machine, so passwords and tokens can be read on the way; ` +
     'set tls.certFile and tls.keyFile (breakwater tls init makes them for a first try), or publicUrl to https://… where a proxy in front speaks TLS'
   );
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8);
-loopback.addAddress('::1', 'ipv6');
-
-/** An empty host is every address; a name other than localhost may be any. */
-export function isLoopbackListener(host: string): boolean {
-  const version = isIP(host);
-  if (version === 0) return host.toLowerCase() === 'localhost';
-  return loopback.check(host, version === 4 ? 'ipv4' : 'ipv6');
 }

@@ -5,6 +5,7 @@ import type { JSONWebKeySet } from 'jose';
 import { createLocalJWKSet } from 'jose';
 import { errorText } from '../../domain/error-text.ts';
 import { parseJsonObject } from '../../domain/manifests/json-object.ts';
+import { isLoopbackHost } from '../../domain/names/server-url.ts';
 
 export interface KeySetPlace {
   /** As the `iss` claim has it. */
@@ -69,14 +70,10 @@ async function discover(
   const text = value['jwks_uri'];
   const found = typeof text === 'string' ? URL.parse(text) : null;
   // Plain http only where the operator wrote it for the issuer, which is on this machine then.
-  const here = issuer.startsWith('http:') && found !== null && isLoopback(found);
-  if (found === null || (found.protocol !== 'https:' && !here))
+  const here = issuer.startsWith('http:') && found?.protocol === 'http:';
+  if (found === null || (found.protocol !== 'https:' && !(here && isLoopbackHost(found.hostname))))
     throw refuse('the answer names no jwks_uri that may be asked');
   return found.href;
-}
-
-function isLoopback({ protocol, hostname }: URL): boolean {
-  return protocol === 'http:' && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
 interface Asked {

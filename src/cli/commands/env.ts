@@ -7,7 +7,7 @@ import type { CommandContext } from '../command-context.ts';
 import { readSomeSettings } from '../server/config-reading.ts';
 import { printValue } from '../terminal/output.ts';
 import { readRunRecord } from '../server/run-record.ts';
-import { dialable } from '../server/server-address.ts';
+import { dialable, urlOf } from '../../domain/names/server-url.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const examples = `
@@ -69,14 +69,7 @@ async function environmentOf(
 /** Where a server with these settings is reached on this machine. */
 function addressOf({ listen, tls }: Pick<Settings, 'listen' | 'tls'>): string {
   const { host = '', port = 0 } = parseListenAddress(listen) ?? {};
-  const scheme = tls.certFile === '' ? 'http' : 'https';
-  return dialable(`${scheme}://${hostInUrl(host)}:${port}`);
-}
-
-/** No host is every address. */
-function hostInUrl(host: string): string {
-  if (host === '') return '0.0.0.0';
-  return host.includes(':') ? `[${host}]` : host;
+  return dialable(urlOf(host, port, tls.certFile !== ''));
 }
 
 function shellQuoted(text: string): string {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CommandFailure } from '../command-failure.ts';
 import { findBarrier, isDenied } from './file-owner.ts';
-import { dialable } from './server-address.ts';
+import { dialable } from '../../domain/names/server-url.ts';
 
 /** What a running server says of itself in `dataDir/run.json`. */
 export interface RunRecord {

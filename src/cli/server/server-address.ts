@@ -1,22 +1,10 @@
 import { networkInterfaces } from 'node:os';
+import { isLoopbackHost } from '../../domain/names/server-url.ts';
 import type { RunningServer } from './run-record.ts';
-
-/** The address of every interface is none to connect to. Throws where the text is no URL. */
-export function dialable(address: string): string {
-  const url = new URL(address);
-  if (url.hostname === '0.0.0.0') url.hostname = '127.0.0.1';
-  if (url.hostname === '[::]') url.hostname = '[::1]';
-  return url.origin;
-}
 
 /** By name or address; what is sent there stays on this machine. */
 export function isLoopback({ hostname }: URL): boolean {
-  return (
-    hostname === 'localhost' ||
-    hostname.endsWith('.localhost') ||
-    hostname === '[::1]' ||
-    /^127\.\d+\.\d+\.\d+$/.test(hostname)
-  );
+  return hostname.endsWith('.localhost') || isLoopbackHost(hostname);
 }
 
 /** Whether the URL is an address of that server: where it listens on this machine, or its `publicUrl`. */

@@ -11,7 +11,8 @@ import { createRecordingTerminal } from '../../../tests/support/rigs/recording-t
 import type { ServedFolder } from '../../../tests/support/processes/served-folder.ts';
 import { serveFolder } from '../../../tests/support/processes/served-folder.ts';
 import { runProgram } from '../program.ts';
-import { dialable, isAddressOf, isLoopback } from './server-address.ts';
+import { dialable } from '../../domain/names/server-url.ts';
+import { isAddressOf, isLoopback } from './server-address.ts';
 import { findServer } from './server-location.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-location-'));

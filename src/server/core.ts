@@ -1,0 +1,170 @@
+import { openAdministrator, type Administrator } from '../access/accounts/administrator.ts';
+import { explainAnonymous } from '../access/authorize/anonymous.ts';
+import { createCache, type RunningCache } from '../cache/create-cache.ts';
+import type { Config } from '../config/config.ts';
+import { homeRegistryOf, registryOf } from '../domain/names/registry.ts';
+import type { RuleSet } from '../domain/rules/rule-set.ts';
+import type { VersionView } from '../contract/admin-view.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Leases } from '../ports/leases.ts';
+import type { Upstream } from '../ports/upstream.ts';
+import { createAccessLog } from '../telemetry/access-log.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { LogOutput } from '../telemetry/log-output.ts';
+import { createMetrics, type Metrics, type MetricsSources } from '../telemetry/metrics.ts';
+import { createPullRecorder } from '../telemetry/pull-recorder.ts';
+import { createTelemetry, type Telemetry } from '../telemetry/telemetry.ts';
+import { createUpstream } from '../upstream/client.ts';
+import { openAccessControl, type AccessControl } from './access-control.ts';
+import { endpointUrl, ownHosts } from './addresses.ts';
+import type { Listeners } from './front-ends.ts';
+import type { Stores } from './stores.ts';
+
+/** After it another process may prune, whether or not the first is still at it. */
+const pruneLeaseMs = 600_000;
+
+/** What a running server is now; a reload gives it another configuration. */
+export interface ServerState {
+  config: Config;
+  rules: RuleSet;
+  /** Absent until they are open. */
+  listeners: Listeners | undefined;
+  draining: boolean;
+  /** Of the certificate in force, wall ms. */
+  certificateEnd: number | undefined;
+}
+
+/** What a server is given by the process that runs it. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly output: LogOutput;
+  readonly isTerminal: boolean;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Everything between the stores and the front-ends. Disposing ends what runs and writes what is gathered, before the stores close. */
+export interface Core extends AsyncDisposable {
+  readonly upstream: Upstream;
+  readonly cache: RunningCache;
+  readonly access: AccessControl;
+  readonly administrator: Administrator;
+  readonly telemetry: Telemetry;
+  readonly metrics: Metrics;
+}
+
+export async function openCore(
+  state: ServerState,
+  stores: Stores,
+  around: Surroundings,
+  version: VersionView,
+): Promise<Core> {
+  const { dataDir } = state.config;
+  const { metadata, invalidations, leases } = stores;
+  const { clock, log } = around;
+  const home = homeRegistryOf(state.config);
+  await using opened = new AsyncDisposableStack();
+  const uploadsInFlight = (): number => cache.uploadBodies.count;
+  const { metrics, telemetry } = opened.use(
+    openTelemetry(state, stores, around, { version: version.version, uploadsInFlight }),
+  );
+  const upstream = opened.use(createUpstream({ clock, events: telemetry, env: around.env }));
+  invalidations.subscribe(({ kind }) => {
+    if (kind === 'configuration') upstream.reset();
+  });
+  const cache = opened.use(
+    createCache(
+      {
+        ...stores,
+        upstream,
+        clock,
+        events: telemetry,
+        registry: home,
+        rules: () => state.rules,
+        ownHosts: () => ownHosts(state.config, state.listeners),
+        anonymousAccess: explainAnonymous,
+      },
+      {
+        ...state.config.cache,
+        downloadsMax: state.config.limits.downloadsMax,
+        pushSettings: () => state.config,
+      },
+    ),
+  );
+  const administrator = await openAdministrator(dataDir, {
+    region: registryOf(home).region,
+    endpointUrl: () => endpointUrl(state.config, state.listeners),
+    onChange: () => invalidations.note({ kind: 'credentials' }),
+  });
+  const access = opened.use(
+    await openAccessControl({
+      config: () => state.config,
+      metadata,
+      administrator,
+      clock,
+      invalidations,
+      pruneAudit: (limits) =>
+        inOneProcess(leases, 'prune audit', () => metadata.records.pruneAudit(limits)),
+      log,
+      audited: ({ kind, outcome }) => metrics.audited(kind, outcome),
+    }),
+  );
+  const all = opened.move();
+  return {
+    upstream,
+    cache,
+    access,
+    administrator,
+    telemetry,
+    metrics,
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+}
+
+interface Counting extends AsyncDisposable {
+  readonly metrics: Metrics;
+  readonly telemetry: Telemetry;
+}
+
+function openTelemetry(
+  state: ServerState,
+  { metadata, blobs, leases }: Stores,
+  { clock, log, output, isTerminal }: Surroundings,
+  sources: Pick<MetricsSources, 'version' | 'uploadsInFlight'>,
+): Counting {
+  const metrics = createMetrics({
+    ...sources,
+    commit: 'unknown',
+    requestsInFlight: () => inFlight(state.listeners),
+    certificateEnd: () => state.certificateEnd,
+    space: () => blobs.space(),
+  });
+  const pulls = createPullRecorder({
+    clock,
+    record: (records) => metadata.records.recordPulls(records),
+    prune: (limits) =>
+      inOneProcess(leases, 'prune pulls', () => metadata.records.prunePulls(limits)),
+    onFailure: (message, error) => log.warn(message, { error: String(error) }),
+  });
+  const accessLog = isTerminal ? undefined : createAccessLog(output, clock);
+  const registry = homeRegistryOf(state.config);
+  return {
+    metrics,
+    telemetry: createTelemetry({ registry, clock, log, metrics, pulls, accessLog }),
+    [Symbol.asyncDispose]: () => pulls[Symbol.asyncDispose](),
+  };
+}
+
+/** Does the work unless another process that uses the same database is at it. */
+async function inOneProcess(
+  leases: Leases,
+  name: string,
+  work: () => Promise<unknown>,
+): Promise<void> {
+  await using lease = await leases.take(name, pruneLeaseMs);
+  if (lease !== undefined) await work();
+}
+
+function inFlight(listeners: Listeners | undefined): number {
+  return (listeners?.main.inFlight ?? 0) + (listeners?.hub?.inFlight ?? 0);
+}
