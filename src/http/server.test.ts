@@ -232,6 +232,26 @@ suite('server', () => {
     ok(r.served.length - whole() < clients.length, 'all were cut');
   });
 
+  test('beside bodies that stand one that is read goes out in large pieces', async () => {
+    const pieces: number[] = [];
+    const source: ByteSource = {
+      size: 4 * bufferBytesMax,
+      open: async () => ({
+        read: async (into) => pieces.push(into.length) && into.length,
+        [Symbol.asyncDispose]: async () => undefined,
+      }),
+    };
+    await using r = await rig(async () => ok200(source), 4 * bufferBytesMax);
+    const writingSinceMs = r.clock.elapsed();
+    for (let n = 0; n < 40; n += 1) {
+      const place = r.buffers.join('127.0.0.1', { writingSinceMs, cut: () => undefined });
+      equal(place.takeNow(64 * 1024)?.bytes.length, 64 * 1024);
+    }
+    r.clock.advance(1000);
+    equal((await exchange(r.port, '/')).bytes.length, 4 * bufferBytesMax);
+    equal(Math.max(...pieces), 256 * 1024);
+  });
+
   test('a client that stopped reading is cut, and its buffer goes to who waits', async () => {
     let reads = 0;
     const counted = { ...zeros(1e12), open: async () => countedReader(() => (reads += 1)) };

@@ -241,6 +241,97 @@ suite('clients that stopped reading', () => {
   });
 });
 
+suite('a body that moves beside some whose writes stand', () => {
+  /** Writes of these sizes stand from now on, of one client with a body that moves. */
+  function scene(...standing: readonly number[]) {
+    const clock = createFakeClock();
+    const buffers = createBodyBuffers(budget, clock);
+    const cuts: Body[] = [];
+    const bodies = standing.map((bytes) => {
+      const body = new Body(buffers, '10.0.0.1', cuts);
+      ok(body.takeNow(bytes));
+      body.writingSinceMs = clock.elapsed();
+      return body;
+    });
+    return { clock, cuts, bodies, moving: new Body(buffers, '10.0.0.1', cuts) };
+  }
+
+  test('has all that they do not hold, once they stand for a second', () => {
+    const { clock, bodies, moving } = scene(...Array.from({ length: 7 }, () => 64 * kib));
+    const partBytes = ((budget / 4) * 3) / 8;
+    equal(moving.place.fairBytes, partBytes);
+    clock.advance(1000);
+    equal(moving.place.fairBytes, (budget / 4) * 3 - 7 * 64 * kib);
+    for (const body of bodies) body.writingSinceMs = clock.elapsed();
+    clock.advance(500);
+    equal(moving.place.fairBytes, partBytes);
+  });
+
+  test('gets a second buffer of what they do not hold', () => {
+    const { clock, moving } = scene(...Array.from({ length: 6 }, () => 64 * kib));
+    ok(moving.takeNow(64 * kib));
+    equal(moving.place.takeSecond(64 * kib), undefined);
+    clock.advance(1000);
+    ok(moving.place.fairBytes > 128 * kib);
+    equal(moving.place.takeSecond(64 * kib)?.bytes.length, 64 * kib);
+  });
+
+  for (const { name, standing, movesMs, cut } of [
+    {
+      name: 'that hold more than three quarters: the first of more than its part goes after 3 s, though nobody waits',
+      standing: [64, 256, 256, 64],
+      movesMs: Infinity,
+      cut: [256],
+    },
+    {
+      name: 'that hold no more than three quarters: none goes',
+      standing: [256, 256, 64],
+      movesMs: Infinity,
+      cut: [],
+    },
+    {
+      name: 'that have no more than their part: none goes',
+      standing: Array.from({ length: 10 }, () => 64),
+      movesMs: Infinity,
+      cut: [],
+    },
+    {
+      name: 'and asks for nothing more: none goes',
+      standing: [64, 256, 256, 64],
+      movesMs: 0,
+      cut: [],
+    },
+    {
+      name: 'and leaves: none goes',
+      standing: [64, 256, 256, 64],
+      movesMs: 2900,
+      cut: [],
+    },
+  ])
+    test(name, () => {
+      const { clock, cuts, moving } = scene(...standing.map((size) => size * kib));
+      const pass = (ms: number): void => {
+        for (let passed = 0; passed < ms; passed += 100) {
+          clock.advance(100);
+          if (clock.elapsed() < movesMs) ok(moving.place.fairBytes >= bufferBytesMin);
+          else if (movesMs > 0) moving.end();
+        }
+      };
+      pass(2900);
+      deepEqual(cuts, []);
+      pass(700);
+      deepEqual(
+        cuts.map(({ bytes }) => bytes / kib),
+        cut,
+      );
+      pass(60_000);
+      equal(cuts.length, cut.length);
+      for (const body of cuts) body.end();
+      pass(1000);
+      equal(cuts.length, cut.length);
+    });
+});
+
 test('whatever bodies do, the budget holds, whoever can be served is, and nothing is lost', async () => {
   const address = fc.constantFrom('10.0.0.1', '10.0.0.2', '2001:db8::1', '2001:db8::2');
   const step = fc.oneof(
@@ -251,7 +342,12 @@ test('whatever bodies do, the budget holds, whoever can be served is, and nothin
       bytes: fc.integer({ min: 1, max: 2 * bufferBytesMax }),
     }),
     fc.record({
-      kind: fc.constantFrom('release' as const, 'giveUp' as const, 'end' as const),
+      kind: fc.constantFrom(
+        'write' as const,
+        'release' as const,
+        'giveUp' as const,
+        'end' as const,
+      ),
       at: fc.nat(),
     }),
     fc.record({ kind: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 4000 }) }),
@@ -268,7 +364,9 @@ test('whatever bodies do, the budget holds, whoever can be served is, and nothin
         else {
           const body = bodies[each.at % Math.max(1, bodies.length)];
           if (body === undefined) continue;
-          if (each.kind === 'release') body.release();
+          ok(body.place.fairBytes >= bufferBytesMin);
+          if (each.kind === 'write') body.writingSinceMs = clock.elapsed();
+          else if (each.kind === 'release') body.release();
           else if (each.kind === 'giveUp') body.place.giveUp(new Error('left'));
           else if (each.kind === 'now') body.takeNow(each.bytes);
           else if (each.kind === 'wait' && !waits.has(body)) {
@@ -291,6 +389,12 @@ test('whatever bodies do, the budget holds, whoever can be served is, and nothin
       await settled();
       for (const body of bodies) body.end();
       deepEqual([buffers.usedBytes, buffers.waiting, buffers.bodies], [0, 0, 0]);
+      // What the gone ones held is anybody's again, for second buffers too.
+      const last = new Body(buffers, '10.0.0.1');
+      ok(last.takeNow(bufferBytesMax / 2));
+      ok(last.takeNow(bufferBytesMax / 4));
+      ok(last.place.takeSecond(bufferBytesMin) !== undefined);
+      equal(last.place.takeSecond(bufferBytesMin), undefined);
     }),
     { numRuns: 60 },
   );

@@ -3,11 +3,16 @@ import { bufferBytesMin, createReadBuffers } from './buffers.ts';
 import type { ReadBuffer, ReadBuffers } from './buffers.ts';
 import type { Timer } from '../timer.ts';
 
-/** A body that has more than its part, and whose client has taken nothing of it for so long, is cut where others wait … */
+/** A write that takes so long stands: nobody knows when its buffer comes back. */
+const standingMs = 1000;
+/** Of what a client may have, what writes that stand may hold while others of its bodies move; and how old the sum may be. */
+const standingShare = 3 / 4;
+const standingAgeMs = 500;
+/** A body that has more than its part, and whose client has taken nothing of it for so long, is cut where others are short … */
 const stalledMs = 3000;
 /** … one that has no more than its part only after this: a client on a crowded line, or one that is busy. */
 const stalledFairMs = 15_000;
-/** While more of the budget is in use, nobody gets a second buffer. */
+/** While more of what no standing write holds is in use, nobody gets a second buffer. */
 const secondsShare = 3 / 8;
 /** How long others wait in vain before anyone is cut. */
 const patienceMs = 500;
@@ -33,7 +38,7 @@ export interface BufferPlace extends Disposable {
   release(buffer: ReadBuffer): void;
   /** Others wait for what this body has: it gives its buffer back after each write. */
   readonly crowded: boolean;
-  /** This body's part of what its client may have, in bytes. */
+  /** What this body may hold, in bytes: its part of what its client may have, or of that what no standing write holds. */
   readonly fairBytes: number;
 }
 
@@ -43,7 +48,9 @@ export interface BufferPlace extends Disposable {
  * turns in the order of asking, and so do the clients.
  *
  * Node keeps the memory of a write until the system has taken all of it, and nothing calls a write back: a client that stops
- * reading pins what was written to it last. So those are cut while others wait, of the client that holds most first.
+ * reading pins what was written to it last. What writes hold that stand is not divided among the bodies that move, which would
+ * crawl by the smallest of buffers beside many of them. And who stands is cut while others wait, of the client that holds most
+ * first, or where those who move have too little left, if it has more than its part.
  */
 export interface BodyBuffers {
   join(clientAddress: string, holder: BufferHolder): BufferPlace;
@@ -59,6 +66,10 @@ export interface BodyBuffers {
 interface Share {
   readonly source: string;
   heldBytes: number;
+  /** What writes held that stood at `countedMs`, and how many they were. */
+  standingBytes: number;
+  standing: number;
+  countedMs: number;
   readonly seats: Set<Seat>;
   /** Those that wait for a buffer, the first for the longest. */
   readonly queue: Set<Seat>;
@@ -92,6 +103,8 @@ class SharedBuffers implements BodyBuffers {
   /** Someone waits who would get a buffer if there were one. */
   #short = false;
   #watching = false;
+  /** As far as they were counted, of all shares. */
+  #standingBytes = 0;
   bodies = 0;
   waiting = 0;
 
@@ -112,7 +125,15 @@ class SharedBuffers implements BodyBuffers {
     const source = sourceOf(clientAddress);
     let share = this.#shares.get(source);
     if (share === undefined) {
-      share = { source, heldBytes: 0, seats: new Set(), queue: new Set() };
+      share = {
+        source,
+        heldBytes: 0,
+        standingBytes: 0,
+        standing: 0,
+        countedMs: -Infinity,
+        seats: new Set(),
+        queue: new Set(),
+      };
       this.#shares.set(source, share);
     }
     const seat: Seat = { share, holder, heldBytes: 0, cut: false, wanted: undefined };
@@ -126,9 +147,18 @@ class SharedBuffers implements BodyBuffers {
     if (!share.seats.delete(seat)) return;
     this.#unqueue(seat);
     this.bodies -= 1;
-    if (share.seats.size === 0) this.#shares.delete(share.source);
+    if (share.seats.size === 0) {
+      this.#shares.delete(share.source);
+      this.#standingBytes -= share.standingBytes;
+    }
     // Whoever is left may have more now.
     if (this.waiting > 0) this.#serve();
+  }
+
+  get hasSeconds(): boolean {
+    const { usedBytes, budgetBytes } = this;
+    const standingBytes = this.#standingBytes;
+    return usedBytes - standingBytes <= (budgetBytes - standingBytes) * secondsShare;
   }
 
   isCrowded({ queue }: Share): boolean {
@@ -139,8 +169,13 @@ class SharedBuffers implements BodyBuffers {
     return (this.budgetBytes * 3) / 4 / this.#shares.size;
   }
 
-  fairBytes({ seats }: Share): number {
-    return Math.max(bufferBytesMin, this.shareBytes() / seats.size);
+  fairBytes(share: Share): number {
+    const partBytes = this.#partBytes(share);
+    if (share.seats.size === 1) return partBytes;
+    const nowMs = this.#timer.elapsed();
+    if (nowMs - share.countedMs >= standingAgeMs) this.#countStanding(share, nowMs);
+    const moving = Math.max(1, share.seats.size - share.standing);
+    return Math.max(partBytes, (this.shareBytes() - share.standingBytes) / moving);
   }
 
   lend(seat: Seat, bytes: number): ReadBuffer | undefined {
@@ -174,6 +209,29 @@ class SharedBuffers implements BodyBuffers {
   giveUp(seat: Seat, error: Error): void {
     seat.wanted?.refuse(error);
     this.#unqueue(seat);
+  }
+
+  #partBytes({ seats }: Share): number {
+    return Math.max(bufferBytesMin, this.shareBytes() / seats.size);
+  }
+
+  #countStanding(share: Share, nowMs: number): void {
+    share.countedMs = nowMs;
+    this.#standingBytes -= share.standingBytes;
+    share.standing = 0;
+    share.standingBytes = 0;
+    for (const { cut, holder, heldBytes } of share.seats) {
+      if (cut || nowMs - (holder.writingSinceMs ?? nowMs) < standingMs) continue;
+      share.standing += 1;
+      share.standingBytes += heldBytes;
+    }
+    this.#standingBytes += share.standingBytes;
+    if (this.#isCramped(share)) this.#watch();
+  }
+
+  /** Where all stand nobody is short of anything. */
+  #isCramped({ standing, standingBytes, seats }: Share): boolean {
+    return standing < seats.size && standingBytes > this.shareBytes() * standingShare;
   }
 
   /** However many clients there are, each may have one small buffer. */
@@ -213,15 +271,18 @@ class SharedBuffers implements BodyBuffers {
     this.#watching = true;
     this.#timer.after(patienceMs, () => {
       this.#watching = false;
-      if (this.waiting === 0) return;
-      this.#cutStalled(this.#timer.elapsed());
-      this.#watch();
+      const nowMs = this.#timer.elapsed();
+      if (this.waiting > 0) this.#cutForWaiting(nowMs);
+      this.#cutForMoving(nowMs);
+      if (this.waiting > 0) this.#watch();
     });
   }
 
   /** For each who waits in vain a stalled one goes: of a client that has no less, and of its own where its share is used up. */
-  #cutStalled(nowMs: number): void {
-    const stalled = this.#stalledAt(nowMs);
+  #cutForWaiting(nowMs: number): void {
+    const stalled = [...this.#shares.values()]
+      .flatMap((share) => this.#stalledIn(share, nowMs))
+      .toSorted(byBytesOfClient);
     let spareBytes = 0;
     for (const share of this.#ring) {
       const ownOnly = this.#room(share) < bufferBytesMin;
@@ -232,32 +293,59 @@ class SharedBuffers implements BodyBuffers {
           continue;
         }
         const at = stalled.findIndex(
-          (one) => one.share === share || (!ownOnly && one.share.heldBytes >= share.heldBytes),
+          ({ seat }) =>
+            seat.share === share || (!ownOnly && seat.share.heldBytes >= share.heldBytes),
         );
         const [victim] = at < 0 ? [] : stalled.splice(at, 1);
         if (victim === undefined) break;
-        victim.cut = true;
-        victim.holder.cut();
-        spareBytes += Math.max(0, victim.heldBytes - wanted.bytes);
+        spareBytes += Math.max(0, cut(victim.seat) - wanted.bytes);
       }
     }
   }
 
-  /** Of the client that holds most first, and of each the one that has stood for the longest. */
-  #stalledAt(nowMs: number): Seat[] {
-    const stalled: { readonly seat: Seat; readonly sinceMs: number }[] = [];
+  /** Of clients whose standing writes leave too little to those that move, what has more than its part goes. */
+  #cutForMoving(nowMs: number): void {
     for (const share of this.#shares.values()) {
-      const fairBytes = this.fairBytes(share);
-      for (const seat of share.seats) {
-        const sinceMs = seat.cut ? undefined : seat.holder.writingSinceMs;
-        const afterMs = seat.heldBytes > fairBytes ? stalledMs : stalledFairMs;
-        if (sinceMs !== undefined && nowMs - sinceMs >= afterMs) stalled.push({ seat, sinceMs });
+      if (!this.#isCramped(share)) continue;
+      this.#countStanding(share, nowMs);
+      const partBytes = this.#partBytes(share);
+      for (const { seat } of this.#stalledIn(share, nowMs)) {
+        if (!this.#isCramped(share)) break;
+        if (seat.heldBytes <= partBytes) continue;
+        share.standingBytes -= cut(seat);
+        share.standing -= 1;
       }
     }
-    return stalled
-      .toSorted((a, b) => b.seat.share.heldBytes - a.seat.share.heldBytes || a.sinceMs - b.sinceMs)
-      .map(({ seat }) => seat);
   }
+
+  /** Of one client those that stopped reading, the one that has stood for the longest first. */
+  #stalledIn(share: Share, nowMs: number): Stalled[] {
+    const partBytes = this.#partBytes(share);
+    const stalled: Stalled[] = [];
+    for (const seat of share.seats) {
+      const sinceMs = seat.cut ? undefined : seat.holder.writingSinceMs;
+      const afterMs = seat.heldBytes > partBytes ? stalledMs : stalledFairMs;
+      if (sinceMs !== undefined && nowMs - sinceMs >= afterMs) stalled.push({ seat, sinceMs });
+    }
+    return stalled.toSorted((a, b) => a.sinceMs - b.sinceMs);
+  }
+}
+
+interface Stalled {
+  readonly seat: Seat;
+  readonly sinceMs: number;
+}
+
+/** The client that holds most first, and of each the one that has stood for the longest. */
+function byBytesOfClient(a: Stalled, b: Stalled): number {
+  return b.seat.share.heldBytes - a.seat.share.heldBytes || a.sinceMs - b.sinceMs;
+}
+
+/** Answers the bytes that come back. */
+function cut(seat: Seat): number {
+  seat.cut = true;
+  seat.holder.cut();
+  return seat.heldBytes;
 }
 
 class Place implements BufferPlace {
@@ -274,8 +362,7 @@ class Place implements BufferPlace {
   }
 
   takeSecond(bytes: number): ReadBuffer | undefined {
-    const { usedBytes, budgetBytes } = this.#all;
-    return usedBytes > budgetBytes * secondsShare ? undefined : this.takeNow(bytes);
+    return this.#all.hasSeconds ? this.takeNow(bytes) : undefined;
   }
 
   take(bytes: number): Promise<ReadBuffer> {
