@@ -91,7 +91,11 @@ function countedReader(onRead: () => void): ByteReader {
 /** Two clients from elsewhere hold all memory until they are told to let go. */
 function holdAll(buffers: BodyBuffers): () => void {
   const holders = ['192.0.2.1', '192.0.2.2'].map((address) => {
-    const place = buffers.join(address, { writingSinceMs: undefined, cut: () => undefined });
+    const place = buffers.join(address, {
+      writingSinceMs: undefined,
+      steady: false,
+      cut: () => undefined,
+    });
     const held: ReadBuffer[] = [];
     for (let next = place.takeNow(1024); next !== undefined; next = place.takeNow(1024))
       held.push(next);
@@ -232,10 +236,10 @@ suite('server', () => {
     ok(r.served.length - whole() < clients.length, 'all were cut');
   });
 
-  test('beside bodies that stand one that is read goes out in large pieces', async () => {
+  test('beside bodies that stand one that is read goes out in large pieces, once it is steady', async () => {
     const pieces: number[] = [];
     const source: ByteSource = {
-      size: 4 * bufferBytesMax,
+      size: 8 * bufferBytesMax,
       open: async () => ({
         read: async (into) => pieces.push(into.length) && into.length,
         [Symbol.asyncDispose]: async () => undefined,
@@ -244,12 +248,13 @@ suite('server', () => {
     await using r = await rig(async () => ok200(source), 4 * bufferBytesMax);
     const writingSinceMs = r.clock.elapsed();
     for (let n = 0; n < 40; n += 1) {
-      const place = r.buffers.join('127.0.0.1', { writingSinceMs, cut: () => undefined });
-      equal(place.takeNow(64 * 1024)?.bytes.length, 64 * 1024);
+      const holder = { writingSinceMs, steady: false, cut: () => undefined };
+      equal(r.buffers.join('127.0.0.1', holder).takeNow(64 * 1024)?.bytes.length, 64 * 1024);
     }
     r.clock.advance(1000);
-    equal((await exchange(r.port, '/')).bytes.length, 4 * bufferBytesMax);
-    equal(Math.max(...pieces), 256 * 1024);
+    equal((await exchange(r.port, '/')).bytes.length, 8 * bufferBytesMax);
+    deepEqual([...new Set(pieces)], [64 * 1024, 256 * 1024]);
+    equal(pieces.indexOf(256 * 1024), 4 * 16);
   });
 
   test('a client that stopped reading is cut, and its buffer goes to who waits', async () => {
@@ -263,7 +268,11 @@ suite('server', () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     const free = holdAll(r.buffers);
-    const place = r.buffers.join('127.0.0.1', { writingSinceMs: undefined, cut: () => undefined });
+    const place = r.buffers.join('127.0.0.1', {
+      writingSinceMs: undefined,
+      steady: false,
+      cut: () => undefined,
+    });
     let given: ReadBuffer | undefined;
     void place.take(1024).then((buffer) => (given = buffer));
     for (let passed = 0; passed < 80 && given === undefined; passed += 1) {

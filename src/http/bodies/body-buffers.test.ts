@@ -17,6 +17,7 @@ class Body {
   readonly held: ReadBuffer[] = [];
   readonly place: BufferPlace;
   writingSinceMs: number | undefined;
+  steady = false;
   failure: unknown;
   readonly #log: Body[] | undefined;
 
@@ -241,95 +242,70 @@ suite('clients that stopped reading', () => {
   });
 });
 
-suite('a body that moves beside some whose writes stand', () => {
-  /** Writes of these sizes stand from now on, of one client with a body that moves. */
-  function scene(...standing: readonly number[]) {
+suite('a steady body beside some whose writes stand', () => {
+  /** Writes of 64 KiB stand from now on, of one client with a body that is steady or not. */
+  function scene(standing: number, steady = true) {
     const clock = createFakeClock();
     const buffers = createBodyBuffers(budget, clock);
-    const cuts: Body[] = [];
-    const bodies = standing.map((bytes) => {
-      const body = new Body(buffers, '10.0.0.1', cuts);
-      ok(body.takeNow(bytes));
+    const bodies = Array.from({ length: standing }, () => {
+      const body = new Body(buffers, '10.0.0.1');
+      ok(body.takeNow(64 * kib));
       body.writingSinceMs = clock.elapsed();
       return body;
     });
-    return { clock, cuts, bodies, moving: new Body(buffers, '10.0.0.1', cuts) };
+    const moving = new Body(buffers, '10.0.0.1');
+    moving.steady = steady;
+    return { clock, buffers, bodies, moving };
   }
+  const shareBytes = (budget * 3) / 4;
+  const extraBytes = budget / 16;
 
-  test('has all that they do not hold, once they stand for a second', () => {
-    const { clock, bodies, moving } = scene(...Array.from({ length: 7 }, () => 64 * kib));
-    const partBytes = ((budget / 4) * 3) / 8;
-    equal(moving.place.fairBytes, partBytes);
+  test('has all that they do not hold, once they stand for a second, and until they move again', () => {
+    const { clock, bodies, moving } = scene(7);
+    equal(moving.place.fairBytes, (shareBytes + extraBytes) / 8);
     clock.advance(1000);
-    equal(moving.place.fairBytes, (budget / 4) * 3 - 7 * 64 * kib);
+    equal(moving.place.fairBytes, shareBytes + extraBytes - 7 * 64 * kib);
     for (const body of bodies) body.writingSinceMs = clock.elapsed();
     clock.advance(500);
-    equal(moving.place.fairBytes, partBytes);
+    equal(moving.place.fairBytes, (shareBytes + extraBytes) / 8);
   });
 
-  test('gets a second buffer of what they do not hold', () => {
-    const { clock, moving } = scene(...Array.from({ length: 6 }, () => 64 * kib));
-    ok(moving.takeNow(64 * kib));
-    equal(moving.place.takeSecond(64 * kib), undefined);
+  test('has its part alone where it is not steady', () => {
+    const { clock, moving } = scene(7, false);
     clock.advance(1000);
-    ok(moving.place.fairBytes > 128 * kib);
-    equal(moving.place.takeSecond(64 * kib)?.bytes.length, 64 * kib);
+    equal(moving.place.fairBytes, shareBytes / 8);
   });
 
-  for (const { name, standing, movesMs, cut } of [
-    {
-      name: 'that hold more than three quarters: the first of more than its part goes after 3 s, though nobody waits',
-      standing: [64, 256, 256, 64],
-      movesMs: Infinity,
-      cut: [256],
-    },
-    {
-      name: 'that hold no more than three quarters: none goes',
-      standing: [256, 256, 64],
-      movesMs: Infinity,
-      cut: [],
-    },
-    {
-      name: 'that have no more than their part: none goes',
-      standing: Array.from({ length: 10 }, () => 64),
-      movesMs: Infinity,
-      cut: [],
-    },
-    {
-      name: 'and asks for nothing more: none goes',
-      standing: [64, 256, 256, 64],
-      movesMs: 0,
-      cut: [],
-    },
-    {
-      name: 'and leaves: none goes',
-      standing: [64, 256, 256, 64],
-      movesMs: 2900,
-      cut: [],
-    },
+  for (const { steady, bytes } of [
+    { steady: true, bytes: extraBytes },
+    { steady: false, bytes: 0 },
   ])
-    test(name, () => {
-      const { clock, cuts, moving } = scene(...standing.map((size) => size * kib));
-      const pass = (ms: number): void => {
-        for (let passed = 0; passed < ms; passed += 100) {
-          clock.advance(100);
-          if (clock.elapsed() < movesMs) ok(moving.place.fairBytes >= bufferBytesMin);
-          else if (movesMs > 0) moving.end();
-        }
-      };
-      pass(2900);
-      deepEqual(cuts, []);
-      pass(700);
-      deepEqual(
-        cuts.map(({ bytes }) => bytes / kib),
-        cut,
-      );
-      pass(60_000);
-      equal(cuts.length, cut.length);
-      for (const body of cuts) body.end();
-      pass(1000);
-      equal(cuts.length, cut.length);
+    test(`has ${bytes / kib} KiB where they hold all, steady: ${steady}`, () => {
+      const { clock, moving } = scene(12, steady);
+      clock.advance(1000);
+      while (moving.takeNow(bufferBytesMin));
+      equal(moving.bytes, bytes);
     });
+
+  for (const { steady, second } of [
+    { steady: true, second: 64 * kib },
+    { steady: false, second: undefined },
+  ])
+    test(`gets ${second === undefined ? 'no' : 'a'} second buffer, steady: ${steady}`, () => {
+      const { clock, moving } = scene(6, steady);
+      ok(moving.takeNow(64 * kib));
+      equal(moving.place.takeSecond(64 * kib), undefined);
+      clock.advance(1000);
+      ok(moving.place.fairBytes > 0);
+      equal(moving.place.takeSecond(64 * kib)?.bytes.length, second);
+    });
+
+  test('takes no more than a sixteenth from who has other addresses', () => {
+    const { clock, buffers, moving } = scene(12);
+    clock.advance(1000);
+    while (moving.takeNow(bufferBytesMin));
+    equal(holdAll(buffers, '10.0.0.2').bytes, budget / 4 - extraBytes);
+  });
 });
 
 test('whatever bodies do, the budget holds, whoever can be served is, and nothing is lost', async () => {
@@ -344,6 +320,7 @@ test('whatever bodies do, the budget holds, whoever can be served is, and nothin
     fc.record({
       kind: fc.constantFrom(
         'write' as const,
+        'steady' as const,
         'release' as const,
         'giveUp' as const,
         'end' as const,
@@ -366,6 +343,7 @@ test('whatever bodies do, the budget holds, whoever can be served is, and nothin
           if (body === undefined) continue;
           ok(body.place.fairBytes >= bufferBytesMin);
           if (each.kind === 'write') body.writingSinceMs = clock.elapsed();
+          else if (each.kind === 'steady') body.steady = true;
           else if (each.kind === 'release') body.release();
           else if (each.kind === 'giveUp') body.place.giveUp(new Error('left'));
           else if (each.kind === 'now') body.takeNow(each.bytes);
@@ -389,12 +367,6 @@ test('whatever bodies do, the budget holds, whoever can be served is, and nothin
       await settled();
       for (const body of bodies) body.end();
       deepEqual([buffers.usedBytes, buffers.waiting, buffers.bodies], [0, 0, 0]);
-      // What the gone ones held is anybody's again, for second buffers too.
-      const last = new Body(buffers, '10.0.0.1');
-      ok(last.takeNow(bufferBytesMax / 2));
-      ok(last.takeNow(bufferBytesMax / 4));
-      ok(last.place.takeSecond(bufferBytesMin) !== undefined);
-      equal(last.place.takeSecond(bufferBytesMin), undefined);
     }),
     { numRuns: 60 },
   );

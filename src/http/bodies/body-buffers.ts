@@ -3,17 +3,18 @@ import { bufferBytesMin, createReadBuffers } from './buffers.ts';
 import type { ReadBuffer, ReadBuffers } from './buffers.ts';
 import type { Timer } from '../timer.ts';
 
-/** A write that takes so long stands: nobody knows when its buffer comes back. */
-const standingMs = 1000;
-/** Of what a client may have, what writes that stand may hold while others of its bodies move; and how old the sum may be. */
-const standingShare = 3 / 4;
-const standingAgeMs = 500;
-/** A body that has more than its part, and whose client has taken nothing of it for so long, is cut where others are short … */
+/** A body that has more than its part, and whose client has taken nothing of it for so long, is cut where others wait … */
 const stalledMs = 3000;
 /** … one that has no more than its part only after this: a client on a crowded line, or one that is busy. */
 const stalledFairMs = 15_000;
-/** While more of what no standing write holds is in use, nobody gets a second buffer. */
+/** While more of the budget is in use, nobody gets a second buffer; for a steady body what standing writes hold is left out. */
 const secondsShare = 3 / 8;
+/** Of the budget, for steady bodies beyond what their clients may have, shared out as that is. */
+const steadyShare = 1 / 16;
+/** A write that takes so long stands: nobody knows when its buffer comes back. */
+const standingMs = 1000;
+/** How old the sum of what they hold may be. */
+const standingAgeMs = 500;
 /** How long others wait in vain before anyone is cut. */
 const patienceMs = 500;
 
@@ -21,6 +22,8 @@ const patienceMs = 500;
 export interface BufferHolder {
   /** Monotonic ms since when a write has been under way; `undefined` while none is. */
   readonly writingSinceMs: number | undefined;
+  /** Its client has taken more than any system's own buffers hold, and no write was slow meanwhile. */
+  readonly steady: boolean;
   /** Ends its connection; its buffers come back once the socket has closed. */
   cut(): void;
 }
@@ -38,7 +41,7 @@ export interface BufferPlace extends Disposable {
   release(buffer: ReadBuffer): void;
   /** Others wait for what this body has: it gives its buffer back after each write. */
   readonly crowded: boolean;
-  /** What this body may hold, in bytes: its part of what its client may have, or of that what no standing write holds. */
+  /** This body's part of what its client may have, in bytes; of a steady body, of what no standing write holds. */
   readonly fairBytes: number;
 }
 
@@ -48,9 +51,9 @@ export interface BufferPlace extends Disposable {
  * turns in the order of asking, and so do the clients.
  *
  * Node keeps the memory of a write until the system has taken all of it, and nothing calls a write back: a client that stops
- * reading pins what was written to it last. What writes hold that stand is not divided among the bodies that move, which would
- * crawl by the smallest of buffers beside many of them. And who stands is cut while others wait, of the client that holds most
- * first, or where those who move have too little left, if it has more than its part.
+ * reading pins what was written to it last. So those are cut while others wait, of the client that holds most first. Nobody can
+ * tell one that has stopped from one that is slow, so both stay while nobody waits; but a steady body beside many of them has
+ * all that they leave, and a little more: by its part alone it would crawl, two turns of the event loop for each small buffer.
  */
 export interface BodyBuffers {
   join(clientAddress: string, holder: BufferHolder): BufferPlace;
@@ -66,7 +69,7 @@ export interface BodyBuffers {
 interface Share {
   readonly source: string;
   heldBytes: number;
-  /** What writes held that stood at `countedMs`, and how many they were. */
+  /** What writes held that stood at `countedMs`, and how many they were; counted where a steady body asks. */
   standingBytes: number;
   standing: number;
   countedMs: number;
@@ -103,8 +106,6 @@ class SharedBuffers implements BodyBuffers {
   /** Someone waits who would get a buffer if there were one. */
   #short = false;
   #watching = false;
-  /** As far as they were counted, of all shares. */
-  #standingBytes = 0;
   bodies = 0;
   waiting = 0;
 
@@ -147,18 +148,14 @@ class SharedBuffers implements BodyBuffers {
     if (!share.seats.delete(seat)) return;
     this.#unqueue(seat);
     this.bodies -= 1;
-    if (share.seats.size === 0) {
-      this.#shares.delete(share.source);
-      this.#standingBytes -= share.standingBytes;
-    }
+    if (share.seats.size === 0) this.#shares.delete(share.source);
     // Whoever is left may have more now.
     if (this.waiting > 0) this.#serve();
   }
 
-  get hasSeconds(): boolean {
-    const { usedBytes, budgetBytes } = this;
-    const standingBytes = this.#standingBytes;
-    return usedBytes - standingBytes <= (budgetBytes - standingBytes) * secondsShare;
+  hasSeconds({ share, holder }: Seat): boolean {
+    const standingBytes = holder.steady ? share.standingBytes : 0;
+    return this.usedBytes - standingBytes <= (this.budgetBytes - standingBytes) * secondsShare;
   }
 
   isCrowded({ queue }: Share): boolean {
@@ -169,18 +166,25 @@ class SharedBuffers implements BodyBuffers {
     return (this.budgetBytes * 3) / 4 / this.#shares.size;
   }
 
-  fairBytes(share: Share): number {
-    const partBytes = this.#partBytes(share);
-    if (share.seats.size === 1) return partBytes;
-    const nowMs = this.#timer.elapsed();
-    if (nowMs - share.countedMs >= standingAgeMs) this.#countStanding(share, nowMs);
+  /** Of each of a client's bodies. */
+  partBytes({ seats }: Share): number {
+    return Math.max(bufferBytesMin, this.shareBytes() / seats.size);
+  }
+
+  fairBytes({ share, holder }: Seat): number {
+    const partBytes = this.partBytes(share);
+    if (!holder.steady || share.seats.size === 1) return partBytes;
+    this.#countStanding(share);
     const moving = Math.max(1, share.seats.size - share.standing);
-    return Math.max(partBytes, (this.shareBytes() - share.standingBytes) / moving);
+    return Math.max(
+      partBytes,
+      (this.shareBytes() + this.#steadyBytes() - share.standingBytes) / moving,
+    );
   }
 
   lend(seat: Seat, bytes: number): ReadBuffer | undefined {
     const { share } = seat;
-    const room = this.#room(share);
+    const room = this.#roomFor(seat);
     const buffer = room < bufferBytesMin ? undefined : this.#memory.take(Math.min(bytes, room));
     if (buffer === undefined) return undefined;
     seat.heldBytes += buffer.bytes.length;
@@ -211,32 +215,31 @@ class SharedBuffers implements BodyBuffers {
     this.#unqueue(seat);
   }
 
-  #partBytes({ seats }: Share): number {
-    return Math.max(bufferBytesMin, this.shareBytes() / seats.size);
+  #steadyBytes(): number {
+    return (this.budgetBytes * steadyShare) / this.#shares.size;
   }
 
-  #countStanding(share: Share, nowMs: number): void {
+  #countStanding(share: Share): void {
+    const nowMs = this.#timer.elapsed();
+    if (nowMs - share.countedMs < standingAgeMs) return;
     share.countedMs = nowMs;
-    this.#standingBytes -= share.standingBytes;
     share.standing = 0;
     share.standingBytes = 0;
-    for (const { cut, holder, heldBytes } of share.seats) {
-      if (cut || nowMs - (holder.writingSinceMs ?? nowMs) < standingMs) continue;
+    for (const { holder, heldBytes } of share.seats) {
+      if (nowMs - (holder.writingSinceMs ?? nowMs) < standingMs) continue;
       share.standing += 1;
       share.standingBytes += heldBytes;
     }
-    this.#standingBytes += share.standingBytes;
-    if (this.#isCramped(share)) this.#watch();
   }
 
-  /** Where all stand nobody is short of anything. */
-  #isCramped({ standing, standingBytes, seats }: Share): boolean {
-    return standing < seats.size && standingBytes > this.shareBytes() * standingShare;
+  #roomFor({ share, holder }: Seat): number {
+    return this.#room(share, holder.steady ? this.#steadyBytes() : 0);
   }
 
   /** However many clients there are, each may have one small buffer. */
-  #room({ heldBytes }: Share): number {
-    return Math.max(this.shareBytes() - heldBytes, heldBytes === 0 ? bufferBytesMin : 0);
+  #room({ heldBytes }: Share, moreBytes = 0): number {
+    const leftBytes = this.shareBytes() + moreBytes - heldBytes;
+    return Math.max(leftBytes, heldBytes === 0 ? bufferBytesMin : 0);
   }
 
   #unqueue(seat: Seat): void {
@@ -253,7 +256,7 @@ class SharedBuffers implements BodyBuffers {
     this.#short = false;
     for (const share of this.#ring) {
       const [seat] = share.queue;
-      if (seat?.wanted === undefined || this.#room(share) < bufferBytesMin) continue;
+      if (seat?.wanted === undefined || this.#roomFor(seat) < bufferBytesMin) continue;
       const { bytes, give } = seat.wanted;
       const buffer = this.lend(seat, bytes);
       if (buffer === undefined) {
@@ -271,18 +274,15 @@ class SharedBuffers implements BodyBuffers {
     this.#watching = true;
     this.#timer.after(patienceMs, () => {
       this.#watching = false;
-      const nowMs = this.#timer.elapsed();
-      if (this.waiting > 0) this.#cutForWaiting(nowMs);
-      this.#cutForMoving(nowMs);
-      if (this.waiting > 0) this.#watch();
+      if (this.waiting === 0) return;
+      this.#cutStalled(this.#timer.elapsed());
+      this.#watch();
     });
   }
 
   /** For each who waits in vain a stalled one goes: of a client that has no less, and of its own where its share is used up. */
-  #cutForWaiting(nowMs: number): void {
-    const stalled = [...this.#shares.values()]
-      .flatMap((share) => this.#stalledIn(share, nowMs))
-      .toSorted(byBytesOfClient);
+  #cutStalled(nowMs: number): void {
+    const stalled = this.#stalledAt(nowMs);
     let spareBytes = 0;
     for (const share of this.#ring) {
       const ownOnly = this.#room(share) < bufferBytesMin;
@@ -293,59 +293,32 @@ class SharedBuffers implements BodyBuffers {
           continue;
         }
         const at = stalled.findIndex(
-          ({ seat }) =>
-            seat.share === share || (!ownOnly && seat.share.heldBytes >= share.heldBytes),
+          (one) => one.share === share || (!ownOnly && one.share.heldBytes >= share.heldBytes),
         );
         const [victim] = at < 0 ? [] : stalled.splice(at, 1);
         if (victim === undefined) break;
-        spareBytes += Math.max(0, cut(victim.seat) - wanted.bytes);
+        victim.cut = true;
+        victim.holder.cut();
+        spareBytes += Math.max(0, victim.heldBytes - wanted.bytes);
       }
     }
   }
 
-  /** Of clients whose standing writes leave too little to those that move, what has more than its part goes. */
-  #cutForMoving(nowMs: number): void {
+  /** Of the client that holds most first, and of each the one that has stood for the longest. */
+  #stalledAt(nowMs: number): Seat[] {
+    const stalled: { readonly seat: Seat; readonly sinceMs: number }[] = [];
     for (const share of this.#shares.values()) {
-      if (!this.#isCramped(share)) continue;
-      this.#countStanding(share, nowMs);
-      const partBytes = this.#partBytes(share);
-      for (const { seat } of this.#stalledIn(share, nowMs)) {
-        if (!this.#isCramped(share)) break;
-        if (seat.heldBytes <= partBytes) continue;
-        share.standingBytes -= cut(seat);
-        share.standing -= 1;
+      const partBytes = this.partBytes(share);
+      for (const seat of share.seats) {
+        const sinceMs = seat.cut ? undefined : seat.holder.writingSinceMs;
+        const afterMs = seat.heldBytes > partBytes ? stalledMs : stalledFairMs;
+        if (sinceMs !== undefined && nowMs - sinceMs >= afterMs) stalled.push({ seat, sinceMs });
       }
     }
+    return stalled
+      .toSorted((a, b) => b.seat.share.heldBytes - a.seat.share.heldBytes || a.sinceMs - b.sinceMs)
+      .map(({ seat }) => seat);
   }
-
-  /** Of one client those that stopped reading, the one that has stood for the longest first. */
-  #stalledIn(share: Share, nowMs: number): Stalled[] {
-    const partBytes = this.#partBytes(share);
-    const stalled: Stalled[] = [];
-    for (const seat of share.seats) {
-      const sinceMs = seat.cut ? undefined : seat.holder.writingSinceMs;
-      const afterMs = seat.heldBytes > partBytes ? stalledMs : stalledFairMs;
-      if (sinceMs !== undefined && nowMs - sinceMs >= afterMs) stalled.push({ seat, sinceMs });
-    }
-    return stalled.toSorted((a, b) => a.sinceMs - b.sinceMs);
-  }
-}
-
-interface Stalled {
-  readonly seat: Seat;
-  readonly sinceMs: number;
-}
-
-/** The client that holds most first, and of each the one that has stood for the longest. */
-function byBytesOfClient(a: Stalled, b: Stalled): number {
-  return b.seat.share.heldBytes - a.seat.share.heldBytes || a.sinceMs - b.sinceMs;
-}
-
-/** Answers the bytes that come back. */
-function cut(seat: Seat): number {
-  seat.cut = true;
-  seat.holder.cut();
-  return seat.heldBytes;
 }
 
 class Place implements BufferPlace {
@@ -362,7 +335,7 @@ class Place implements BufferPlace {
   }
 
   takeSecond(bytes: number): ReadBuffer | undefined {
-    return this.#all.hasSeconds ? this.takeNow(bytes) : undefined;
+    return this.#all.hasSeconds(this.#seat) ? this.takeNow(bytes) : undefined;
   }
 
   take(bytes: number): Promise<ReadBuffer> {
@@ -382,7 +355,7 @@ class Place implements BufferPlace {
   }
 
   get fairBytes(): number {
-    return this.#all.fairBytes(this.#seat.share);
+    return this.#all.fairBytes(this.#seat);
   }
 
   [Symbol.dispose](): void {

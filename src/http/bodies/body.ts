@@ -13,6 +13,8 @@ const writeMsGood = 400;
 const bufferBytesFirst = 64 * 1024;
 const bufferBytesUnproven = 256 * 1024;
 const provenBytes = 8 * 1024 * 1024;
+/** So much gone out without a slow write is more than a system takes for a client that stopped reading (`tcp_wmem`, 4 MiB with all that it costs). */
+const steadyBytes = 4 * 1024 * 1024;
 
 /** How the bytes of a source reach one client. */
 export interface BodySender {
@@ -64,6 +66,7 @@ async function firstInLine(exchange: Exchange): Promise<void> {
 /** One body: reads into one buffer while the other is being written. Owns its buffers. */
 class Flow implements BufferHolder, Disposable {
   writingSinceMs: number | undefined;
+  steady = false;
   readonly #exchange: Exchange;
   readonly #place: BufferPlace;
   readonly #timer: Timer;
@@ -71,6 +74,8 @@ class Flow implements BufferHolder, Disposable {
   #wanted = bufferBytesFirst;
   /** The last write was not slow: the next read beside it is worth a second buffer. */
   #fast = true;
+  /** Bytes that went out since the last slow write. */
+  #fastBytes = 0;
   /** Bytes still to be read; Infinity where nobody knows. */
   #left: number;
 
@@ -240,6 +245,8 @@ class Flow implements BufferHolder, Disposable {
 
   #adapt(tookMs: number, count: number): void {
     this.#fast = tookMs <= writeMsGood;
+    this.#fastBytes = this.#fast ? this.#fastBytes + count : 0;
+    this.steady = this.#fastBytes >= steadyBytes;
     const most = this.#exchange.bytes < provenBytes ? bufferBytesUnproven : bufferBytesMax;
     if (!this.#fast) this.#wanted = Math.max(bufferBytesMin, this.#wanted >> 1);
     else if (tookMs < writeMsGood / 4 && count >= this.#wanted)
