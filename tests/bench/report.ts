@@ -47,7 +47,12 @@ export function formatText(report: Report): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** A dated section for docs/benchmarks.md: the table, then everything as JSON. */
+/** The report's file in docs/benchmarks/: its day and commit, so that a second run of both replaces the first. */
+export function fileNameOf({ host }: Report): string {
+  return `${host.date.slice(0, 10)}-${host.commit.replace('+', '')}.json`;
+}
+
+/** A dated section for docs/benchmarks.md: the table, and where every sample stands. */
 export function formatMarkdown(report: Report): string {
   const lines = [
     `## ${report.host.date.slice(0, 10)}`,
@@ -71,7 +76,8 @@ export function formatMarkdown(report: Report): string {
   }
   for (const [name, reason] of Object.entries(report.failed))
     lines.push('', `Not measured: ${name}: ${reason}`);
-  lines.push('', '```json', JSON.stringify(report), '```', '');
+  const file = fileNameOf(report);
+  lines.push('', `Every sample: [${file}](benchmarks/${file}).`, '');
   return lines.join('\n');
 }
 

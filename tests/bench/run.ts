@@ -24,7 +24,7 @@ import { wholeImage } from './figures/whole-image.ts';
 import { blobClient, requestClient } from './load-job.ts';
 import { createProcesses } from './processes.ts';
 import type { Processes } from './processes.ts';
-import { formatMarkdown, formatText } from './report.ts';
+import { fileNameOf, formatMarkdown, formatText } from './report.ts';
 import type { Host, Report } from './report.ts';
 import { startBreakwater } from './systems/breakwater.ts';
 import { startUpstream } from './upstream-client.ts';
@@ -56,7 +56,7 @@ Measures Breakwater beside distribution, docker-registry and nginx on this machi
   --profile FOLDER   Breakwater runs with --cpu-prof and leaves a profile of each thread there
   --quick       one short run of each: does it work at all
   --json FILE   also writes figures and host as JSON
-  --write       also adds a dated section to docs/benchmarks.md
+  --write       also adds a dated section to docs/benchmarks.md, and the samples to docs/benchmarks/
 `;
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -215,7 +215,9 @@ function addSection(report: Report): void {
   const [before, after] =
     at < 0 ? [`${page.trimEnd()}\n\n`, ''] : [page.slice(0, at), page.slice(at)];
   writeFileSync(path, `${before}${formatMarkdown(report)}${after && `\n${after}`}`);
-  say(`wrote ${path}`);
+  const samples = join(root, 'docs', 'benchmarks', fileNameOf(report));
+  writeFileSync(samples, `${JSON.stringify(report, undefined, 1)}\n`);
+  say(`wrote ${path} and ${samples}`);
 }
 
 try {
