@@ -15,6 +15,7 @@ import type { ReadBuffer } from './bodies/buffers.ts';
 import type { Handler, Incoming, Reply, Served } from './reply.ts';
 import { createServer } from './server.ts';
 import type { RunningServer } from './server.ts';
+import { until } from '../../tests/support/rigs/until.ts';
 
 interface Rig extends AsyncDisposable {
   readonly server: RunningServer;
@@ -122,13 +123,6 @@ async function stalled(port: number): Promise<{ sent: ClientRequest; answer: Inc
   sent.on('error', reject);
   sent.end();
   return promise;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition(); tries++) {
-    ok(tries < 5000, 'the condition never came true');
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 suite('server', () => {

@@ -4,6 +4,7 @@ import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 import type { HttpAnswer } from '../support/clients/http-exchange.ts';
 import { administratorHeader, startPullServer } from '../support/rigs/pull-server.ts';
 import type { PullServer } from '../support/rigs/pull-server.ts';
+import { assertError } from '../support/clients/registry-client.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /**
@@ -35,18 +36,6 @@ const manifests: readonly (readonly [name: string, mediaType: string, text: stri
   ],
 ];
 
-function assertError(answer: HttpAnswer, status: number, codes: readonly string[]): void {
-  equal(answer.status, status);
-  equal(answer.headers['content-type'], 'application/json');
-  const body = JSON.parse(answer.text) as { errors: { code: string; message: string }[] };
-  ok(Array.isArray(body.errors) && body.errors.length > 0);
-  for (const { code, message } of body.errors) {
-    match(code, /^[A-Z_]+$/);
-    equal(typeof message, 'string');
-  }
-  ok(codes.includes(body.errors[0]?.code ?? ''), answer.text);
-}
-
 async function withServer(run: (server: PullServer) => Promise<void>): Promise<void> {
   await using server = await startPullServer();
   await run(server);
@@ -57,7 +46,7 @@ suite('Determining Support', () => {
     withServer(async (server) => {
       const headers = { Authorization: administratorHeader };
       equal((await server.ask('/v2/', { headers })).status, 200);
-      assertError(await server.ask('/v2/'), 401, ['UNAUTHORIZED']);
+      assertError(await server.ask('/v2/'), 401, 'UNAUTHORIZED');
     }));
 });
 
@@ -80,10 +69,12 @@ suite('Pulling manifests', () => {
   for (const reference of ['.INVALID_MANIFEST_NAME', 'absent', absent]) {
     test(`a manifest that is not there is 404: ${reference}`, () =>
       withServer(async (server) => {
-        assertError(await server.ask(`/v2/${repository}/manifests/${reference}`), 404, [
+        assertError(
+          await server.ask(`/v2/${repository}/manifests/${reference}`),
+          404,
           'MANIFEST_UNKNOWN',
           'NAME_UNKNOWN',
-        ]);
+        );
         equal(
           (await server.ask(`/v2/${repository}/manifests/${reference}`, { method: 'HEAD' })).status,
           404,
@@ -118,7 +109,7 @@ suite('Pulling blobs', () => {
 
   test('one that is not there is 404, for GET and HEAD', () =>
     withServer(async (server) => {
-      assertError(await server.ask(`/v2/${repository}/blobs/${absent}`), 404, ['BLOB_UNKNOWN']);
+      assertError(await server.ask(`/v2/${repository}/blobs/${absent}`), 404, 'BLOB_UNKNOWN');
       equal(
         (await server.ask(`/v2/${repository}/blobs/${absent}`, { method: 'HEAD' })).status,
         404,
@@ -188,7 +179,7 @@ suite('Error codes', () => {
     test(`${name} is ${status} ${code} and asks nothing of the cache`, () =>
       withServer(async (server) => {
         const answer = await server.ask(path);
-        assertError(answer, status, [code]);
+        assertError(answer, status, code);
         match(String(answer.headers['cache-status']), /^Breakwater; detail=/);
         deepEqual(server.cache.calls, []);
       }));
@@ -208,7 +199,7 @@ suite('Error codes', () => {
           `referrers/${absent}`,
         ]) {
           const answer = await server.ask(`/v2/${repository}/${path}`);
-          assertError(answer, 500, ['UNKNOWN']);
+          assertError(answer, 500, 'UNKNOWN');
           ok(!answer.text.includes('/srv/') && !answer.text.includes('ENOENT'));
         }
       }
@@ -252,7 +243,7 @@ suite('Registry Proxying', () => {
   ]) {
     test(`T35: ns=${ns.slice(0, 40)} is 404 and dials nobody`, () =>
       withServer(async (server) => {
-        assertError(await ask(server, ns), 404, ['NAME_UNKNOWN']);
+        assertError(await ask(server, ns), 404, 'NAME_UNKNOWN');
         deepEqual(server.cache.calls, []);
       }));
   }
@@ -272,9 +263,9 @@ suite('Registry Proxying', () => {
 
   test('T37: a mirror says 404 only for what is not there, 5xx when it cannot tell', () =>
     withServer(async (server) => {
-      assertError(await ask(server, 'docker.io'), 404, ['MANIFEST_UNKNOWN']);
+      assertError(await ask(server, 'docker.io'), 404, 'MANIFEST_UNKNOWN');
       server.cache.failure = new Error('disk');
-      assertError(await ask(server, 'docker.io'), 500, ['UNKNOWN']);
+      assertError(await ask(server, 'docker.io'), 500, 'UNKNOWN');
     }));
 
   test('T37: credentials meant for the upstream are not refused on a mirror request', () =>

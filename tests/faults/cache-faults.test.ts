@@ -13,9 +13,9 @@ import {
   createCacheRig,
   randomBytes,
   readAll,
-  until,
   type CacheRig,
 } from '../support/rigs/cache-rig.ts';
+import { until } from '../support/rigs/until.ts';
 import {
   createFailingFileSystem,
   type Failure,

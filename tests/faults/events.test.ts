@@ -11,13 +11,8 @@ import type { Storage } from '../../src/storage/file-storage.ts';
 import { createMemoryStorage } from '../support/rigs/memory-storage.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createUpstream } from '../../src/upstream/client.ts';
-import {
-  createCacheRig,
-  randomBytes,
-  readAll,
-  until,
-  type CacheRig,
-} from '../support/rigs/cache-rig.ts';
+import { createCacheRig, randomBytes, readAll, type CacheRig } from '../support/rigs/cache-rig.ts';
+import { until } from '../support/rigs/until.ts';
 import { rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
 import { createTestAuthority } from '../support/samples/certificates.ts';
 import { emptyJson, imageOf, pushImage } from '../support/rigs/push-rig.ts';

@@ -6,8 +6,8 @@ import {
   randomBytes,
   readAll,
   testRule,
-  until,
 } from '../../../tests/support/rigs/cache-rig.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 import { RegistryError } from '../../domain/errors.ts';
 
 /** Lets bytes of a blob come only after its gate was opened. */

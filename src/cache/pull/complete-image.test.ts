@@ -7,8 +7,8 @@ import {
   randomBytes,
   readAll,
   testRule,
-  until,
 } from '../../../tests/support/rigs/cache-rig.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 import type { Call } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { Digest } from '../../domain/names/digest.ts';

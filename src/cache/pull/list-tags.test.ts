@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
-import { createCacheRig, testRule, until } from '../../../tests/support/rigs/cache-rig.ts';
+import { createCacheRig, testRule } from '../../../tests/support/rigs/cache-rig.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { RegistryError } from '../../domain/errors.ts';

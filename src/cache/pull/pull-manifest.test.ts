@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
-import {
-  createCacheRig,
-  randomBytes,
-  testRule,
-  until,
-} from '../../../tests/support/rigs/cache-rig.ts';
+import { createCacheRig, randomBytes, testRule } from '../../../tests/support/rigs/cache-rig.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { ruleDefaults } from '../../domain/rules/builtin-rules.ts';
 import type { Digest } from '../../domain/names/digest.ts';

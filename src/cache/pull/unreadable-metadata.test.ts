@@ -5,9 +5,9 @@ import {
   createCacheRig,
   randomBytes,
   readAll,
-  until,
   type CacheRig,
 } from '../../../tests/support/rigs/cache-rig.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';

@@ -8,8 +8,8 @@ import {
   randomBytes,
   readAll,
   testRule,
-  until,
 } from '../../../tests/support/rigs/cache-rig.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 import { imageOf, pushBlob, refused } from '../../../tests/support/rigs/push-rig.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import type { ScriptedUpstream } from '../../../tests/support/upstreams/scripted-upstream.ts';

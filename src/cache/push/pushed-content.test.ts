@@ -6,9 +6,9 @@ import {
   randomBytes,
   readAll,
   testRule,
-  until,
   type CacheRig,
 } from '../../../tests/support/rigs/cache-rig.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 import {
   bytesOf,
   descriptorOf,

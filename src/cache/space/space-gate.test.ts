@@ -5,8 +5,8 @@ import {
   createCacheRig,
   randomBytes,
   readAll,
-  until,
 } from '../../../tests/support/rigs/cache-rig.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { heldBody, pushBlob } from '../../../tests/support/rigs/push-rig.ts';

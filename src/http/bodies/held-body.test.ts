@@ -14,6 +14,7 @@ import type { Reply } from '../reply.ts';
 import { createServer } from '../server.ts';
 import type { WholeBodies } from './whole-bodies.ts';
 import { createWholeBodies } from './whole-bodies.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 
 const mebibyte = 1024 * 1024;
 const note = { route: 'none' };
@@ -52,13 +53,6 @@ async function ask(port: number, requests: number, from: string): Promise<Socket
   await once(socket, 'connect');
   socket.pause().write('GET /long HTTP/1.1\r\nHost: h\r\n\r\n'.repeat(requests));
   return socket;
-}
-
-async function until(what: () => boolean): Promise<void> {
-  const until = performance.now() + 30_000;
-  while (!what() && performance.now() < until)
-    await new Promise((resolve) => setImmediate(resolve));
-  ok(what());
 }
 
 async function statusOf(port: number): Promise<{ status: number; body: string }> {

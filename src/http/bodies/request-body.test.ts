@@ -12,6 +12,7 @@ import type { Exchange } from '../exchange.ts';
 import { lingerMs } from '../connections/linger.ts';
 import type { Handler, Incoming, Reply, Served } from '../reply.ts';
 import { createServer } from '../server.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 
 interface Rig extends AsyncDisposable {
   readonly port: number;
@@ -46,13 +47,6 @@ async function lengthOf(body: AsyncIterable<Uint8Array>): Promise<number> {
   let length = 0;
   for await (const chunk of body) length += chunk.length;
   return length;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let tries = 0; !condition(); tries++) {
-    ok(tries < 5000, 'the condition never came true');
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }
 
 async function connected(port: number): Promise<Socket> {

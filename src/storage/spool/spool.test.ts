@@ -15,6 +15,7 @@ import { nodeFileSystem } from '../disk/file-system.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import { createFileStorage } from '../file-storage.ts';
 import type { Storage } from '../file-storage.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 
 const blob = sample(5000);
 const hourMs = 60 * 60 * 1000;
@@ -60,11 +61,6 @@ async function keep(storage: Storage, { digest, bytes }: Sample, owner = 'o'): P
 async function arrived(storage: Storage, { digest }: Sample, owner = 'o'): Promise<number> {
   await using file = await storage.spool.open(owner, digest);
   return file.arrived.reduce((sum, { start, end }) => sum + end + 1 - start, 0);
-}
-
-/** Turns of the loop until the condition holds; the runner's own deadline ends it otherwise. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 test('a journal is written by itself after enough bytes', () =>

@@ -156,11 +156,11 @@ export function assertError(
 ): void {
   ok([status].flat().includes(answer.status), `${String(answer.status)} ${answer.text}`);
   equal(answer.headers['content-type'], 'application/json');
-  const { errors } = JSON.parse(answer.text) as { errors: { code: string; message?: string }[] };
+  const { errors } = JSON.parse(answer.text) as { errors: { code: string; message: string }[] };
   ok(errors.length > 0);
   for (const { code, message } of errors) {
     match(code, /^[A-Z_]+$/);
-    equal(typeof (message ?? ''), 'string');
+    equal(typeof message, 'string');
   }
   ok(codes.includes(errors[0]?.code ?? ''), answer.text);
 }

@@ -178,18 +178,6 @@ export async function readAll(
   }
 }
 
-/** Waits until the condition holds, a turn of the event loop at a time; gives up after 10 s. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what = 'the condition',
-): Promise<void> {
-  const giveUpAt = performance.now() + 10_000;
-  while (!(await condition())) {
-    if (performance.now() > giveUpAt) throw new Error(`${what} did not come true`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
-
 /** Bytes that no compression or repetition hides. */
 export function randomBytes(length: number, seed = 1): Uint8Array {
   const bytes = new Uint8Array(length);

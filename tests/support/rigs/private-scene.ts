@@ -9,7 +9,8 @@ import type {
   Upstream,
   UpstreamTarget,
 } from '../../../src/ports/upstream.ts';
-import { createCacheRig, randomBytes, readAll, testRule, until } from './cache-rig.ts';
+import { createCacheRig, randomBytes, readAll, testRule } from './cache-rig.ts';
+import { until } from './until.ts';
 import type { CacheRig } from './cache-rig.ts';
 import type { HttpAnswer, HttpQuestion } from '../clients/http-exchange.ts';
 import { ownHost, servePrivately } from './private-front.ts';
