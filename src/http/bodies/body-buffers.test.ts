@@ -19,6 +19,8 @@ class Body {
   writingSinceMs: number | undefined;
   steady = false;
   failure: unknown;
+  /** It waits for a buffer, also where it holds one already. */
+  waits = false;
   readonly #log: Body[] | undefined;
 
   constructor(buffers: BodyBuffers, address: string, cuts?: Body[]) {
@@ -37,10 +39,14 @@ class Body {
   }
 
   wait(bytes = bufferBytesMin): void {
-    this.place.take(bytes).then(
-      (buffer) => this.held.push(buffer),
-      (error: unknown) => (this.failure = error),
-    );
+    this.waits = true;
+    this.place
+      .take(bytes)
+      .then(
+        (buffer) => this.held.push(buffer),
+        (error: unknown) => (this.failure = error),
+      )
+      .finally(() => (this.waits = false));
   }
 
   release(): void {
@@ -334,7 +340,6 @@ test('whatever bodies do, the budget holds, whoever can be served is, and nothin
       const clock = createFakeClock();
       const buffers = createBodyBuffers(2 * bufferBytesMax, clock);
       const bodies: Body[] = [];
-      const waits = new Set<Body>();
       for (const each of steps) {
         if (each.kind === 'join') bodies.push(new Body(buffers, each.address));
         else if (each.kind === 'pass') clock.advance(each.ms);
@@ -347,17 +352,13 @@ test('whatever bodies do, the budget holds, whoever can be served is, and nothin
           else if (each.kind === 'release') body.release();
           else if (each.kind === 'giveUp') body.place.giveUp(new Error('left'));
           else if (each.kind === 'now') body.takeNow(each.bytes);
-          else if (each.kind === 'wait' && !waits.has(body)) {
-            waits.add(body);
-            body.wait(each.bytes);
-          } else if (each.kind === 'end' && !waits.has(body)) {
+          else if (each.kind === 'wait' && !body.waits) body.wait(each.bytes);
+          else if (each.kind === 'end' && !body.waits) {
             bodies.splice(bodies.indexOf(body), 1);
             body.end();
           }
         }
         await settled();
-        for (const body of waits)
-          if (body.held.length > 0 || body.failure !== undefined) waits.delete(body);
         const held = bodies.reduce((sum, { bytes }) => sum + bytes, 0);
         equal(buffers.usedBytes, held);
         ok(held <= buffers.budgetBytes);
