@@ -1,183 +1,151 @@
 import { errorText } from '../domain/error-text.ts';
 import { MetadataError } from './contract/metadata-error.ts';
-import type {
-  BlobMetadata,
-  IdentityMetadata,
-  ManifestMetadata,
-  Metadata,
-  RecordMetadata,
-  RepositoryMetadata,
-  TagMetadata,
-} from './contract/metadata.ts';
-import { findAccessKey, listAccessKeys } from './rows/access-keys.ts';
-import { findAccount, listAccounts } from './rows/accounts.ts';
-import { auditPrunedMax, listAudit } from './rows/audit.ts';
-import { findBlobHolders } from './rows/blob-holds.ts';
-import { findBlobClaim } from './rows/blobs.ts';
-import { dropAllDeleted } from './rows/deleted-repositories.ts';
-import { listImages } from './rows/images.ts';
-import { findChildren, findManifest, findManifestInfo, listReferrers } from './rows/manifests.ts';
-import { findRegistryPolicy, listIdentityPolicies } from './rows/policies.ts';
-import { findPrincipal, listPrincipals } from './rows/principals.ts';
-import { listPulls, prunedMax } from './rows/pulls.ts';
-import { findRepository } from './rows/repositories.ts';
-import { listRepositories } from './rows/repository-settings.ts';
-import { findTag, listTagRows, listTags, tagHistory } from './rows/tags.ts';
-import { findToken, listTokens } from './rows/tokens.ts';
+import type { Metadata } from './contract/metadata.ts';
+import * as identityLists from './lists/identities.ts';
+import type { List, ListName } from './lists/lists.ts';
+import * as manifestLists from './lists/manifests.ts';
+import * as recordLists from './lists/records.ts';
+import * as tagLists from './lists/tags.ts';
+import * as blobReads from './reads/blobs.ts';
+import * as identityReads from './reads/identities.ts';
+import * as manifestReads from './reads/manifests.ts';
+import * as repositoryReads from './reads/repositories.ts';
+import * as tagReads from './reads/tags.ts';
+import { prunedMax } from './rows/oldest-rows.ts';
 import type { Sql } from './sql/schema.ts';
-import type { Write } from './writes.ts';
+import * as blobWrites from './writes/blobs.ts';
+import * as identityWrites from './writes/identities.ts';
+import * as manifestWrites from './writes/manifests.ts';
+import type * as recordWrites from './writes/records.ts';
+import * as repositoryWrites from './writes/repositories.ts';
+import * as tagWrites from './writes/tags.ts';
+import type { Write, WriteInput, WriteName, WriteOutput } from './writes/writes.ts';
 
-/** Rows in one transaction; others' writes come between. */
+/** Rows in one transaction, where a caller's may be many: others' writes come between. */
 const rowsPerWrite = 500;
+/** Rows of a table of a deleted repository that go in one write. */
+const droppedPerWrite = 500;
 
 export interface MetadataSides {
-  /** For point reads. */
+  /** For point reads, in place. */
   readonly sql: Sql;
+  /** For reads of many rows. */
+  readonly list: List;
   readonly write: Write;
-  /** Answers waiting writes, then closes both sides. */
+  /** Answers waiting writes, then closes all sides. */
   readonly dispose: () => Promise<void>;
 }
 
-/** Runs a read; `what` names it in the error where it fails. */
-type Reading = <A extends readonly unknown[], R>(
-  what: string,
-  query: (sql: Sql, ...input: A) => Promise<R>,
-) => (...input: A) => Promise<R>;
+type Query = (sql: Sql, ...input: never[]) => Promise<unknown>;
+/** The functions of a module without their first parameter, the connection. */
+type Bound<M> = {
+  readonly [N in keyof M]: M[N] extends (sql: Sql, ...input: infer I) => infer R
+    ? (...input: I) => R
+    : never;
+};
+type Writing<M> = {
+  readonly [N in keyof M & WriteName]: (input: WriteInput<N>) => Promise<WriteOutput<N>>;
+};
 
-/** The one implementation of the metadata; `sqlite.ts` and `postgres.ts` give it its two sides. */
-export function createMetadata({ sql, write, dispose }: MetadataSides): Metadata {
+/** The one implementation of the metadata; `sqlite.ts` and `postgres.ts` give it its sides. */
+export function createMetadata({ sql, list, write, dispose }: MetadataSides): Metadata {
   let disposed: Promise<void> | undefined;
-  const read: Reading =
-    (what, query) =>
-    async (...input) => {
-      if (disposed) throw new MetadataError('closed', 'the metadata is closed');
-      try {
-        return await query(sql, ...input);
-      } catch (error) {
-        throw new MetadataError(
-          'failed',
-          `metadata: reading ${what} failed: ${errorText(error)}`,
-          error,
-        );
-      }
-    };
+  const answered = async <T>(name: string, run: () => Promise<T>): Promise<T> => {
+    if (disposed) throw new MetadataError('closed', 'the metadata is closed');
+    try {
+      return await run();
+    } catch (error) {
+      if (error instanceof MetadataError) throw error;
+      const message = `metadata: the read ${name} failed: ${errorText(error)}`;
+      throw new MetadataError('failed', message, error);
+    }
+  };
+  const reading = <M extends object>(module: M): Bound<M> =>
+    forwarders(module, (name, query) => {
+      const read = query as (sql: Sql, ...input: readonly unknown[]) => Promise<unknown>;
+      return (...input) => answered(name, () => read(sql, ...input));
+    }) as Bound<M>;
+  const listing = <M extends object>(module: M): Bound<M> =>
+    forwarders(
+      module,
+      (name) =>
+        (...input) =>
+          answered(name, () => list(name as ListName, input)),
+    ) as Bound<M>;
+  const writing = <M extends object>(module: M): Writing<M> =>
+    forwarders(
+      module,
+      (name) => (input) => write(name as WriteName, input as WriteInput<WriteName>),
+    ) as Writing<M>;
   return {
-    repositories: repositoryStore(read, write),
-    manifests: manifestStore(read, write),
-    tags: tagStore(read, write),
-    blobs: blobStore(read, write),
-    identities: identityStore(read, write),
-    records: recordStore(read, write),
+    repositories: {
+      ...reading(repositoryReads),
+      ...writing(repositoryWrites),
+      deleteRepository: async (input) => {
+        const outcome = await write('deleteRepository', input);
+        // It is deleted whatever becomes of its rows: what is left of them goes when the metadata is opened next.
+        if (outcome === 'deleted') await dropAllDeleted(write).catch(() => {});
+        return outcome;
+      },
+    },
+    manifests: {
+      ...reading(manifestReads),
+      ...listing(manifestLists),
+      ...writing(manifestWrites),
+    },
+    tags: { ...reading(tagReads), ...listing(tagLists), ...writing(tagWrites) },
+    blobs: { ...reading(blobReads), ...writing(blobWrites) },
+    identities: {
+      ...reading(identityReads),
+      ...listing(identityLists),
+      ...writing(identityWrites),
+      touchCredentials: async ({ keys, tokens }) => {
+        const length = Math.max(keys.length, tokens.length);
+        for (let from = 0; from < length; from += rowsPerWrite) {
+          const end = from + rowsPerWrite;
+          const some = { keys: keys.slice(from, end), tokens: tokens.slice(from, end) };
+          await write('touchCredentials', some);
+        }
+      },
+    },
+    records: { ...listing(recordLists), ...recordWriting(write) },
     [Symbol.asyncDispose]: () => (disposed ??= dispose()),
   };
 }
 
-function repositoryStore(read: Reading, write: Write): RepositoryMetadata {
-  return {
-    findRepository: read('a repository', findRepository),
-    listRepositories: read('repositories', listRepositories),
-    createRepository: (input) => write('createRepository', input),
-    deleteRepository: async (input) => {
-      const outcome = await write('deleteRepository', input);
-      // It is deleted whatever becomes of its rows: what is left of them goes when the metadata is opened next.
-      if (outcome === 'deleted') await dropAllDeleted(write).catch(() => {});
-      return outcome;
-    },
-    setTagMutability: (input) => write('setTagMutability', input),
-    setRepositoryPolicy: (input) => write('setRepositoryPolicy', input),
-    stopRepository: (input) => write('stopRepository', input),
-  };
+/** One function for each that the module exports, by its name. */
+function forwarders(
+  module: object,
+  forward: (name: string, query: Query) => (...input: readonly unknown[]) => Promise<unknown>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(module).map(([name, query]) => [name, forward(name, query as Query)]),
+  );
 }
 
-function manifestStore(read: Reading, write: Write): ManifestMetadata {
+/** Each may be of many rows: a transaction for some of them at a time. */
+function recordWriting(
+  write: Write,
+): Pick<Metadata['records'], Extract<keyof typeof recordWrites, keyof Metadata['records']>> {
   return {
-    findManifest: read('a manifest', findManifest),
-    findManifestInfo: read('a manifest', findManifestInfo),
-    findChildren: read('the children of a manifest', findChildren),
-    listReferrers: read('referrers', listReferrers),
-    listImages: read('images', listImages),
-    storeManifest: (input) => write('storeManifest', input),
-    putManifest: (input) => write('putManifest', input),
-    deleteManifest: (input) => write('deleteManifest', input),
-  };
-}
-
-function tagStore(read: Reading, write: Write): TagMetadata {
-  return {
-    findTag: read('a tag', findTag),
-    listTags: read('tags', listTags),
-    listTagRows: read('tags', listTagRows),
-    tagHistory: read('the history of a tag', tagHistory),
-    setTag: (input) => write('setTag', input),
-    validateTag: (input) => write('validateTag', input),
-    markTag: (input) => write('markTag', input),
-    deleteTag: (input) => write('deleteTag', input),
-  };
-}
-
-function blobStore(read: Reading, write: Write): BlobMetadata {
-  return {
-    findBlobClaim: read('a blob claim', findBlobClaim),
-    findBlobHolders: read('holders of a blob', findBlobHolders),
-    recordFetch: (input) => write('recordFetch', input),
-    proveBlob: (input) => write('proveBlob', input),
-    holdBlob: (input) => write('holdBlob', input),
-    releaseBlob: (input) => write('releaseBlob', input),
-  };
-}
-
-function identityStore(read: Reading, write: Write): IdentityMetadata {
-  return {
-    findAccount: read('an account', findAccount),
-    findPrincipal: read('a principal', findPrincipal),
-    findAccessKey: read('an access key', findAccessKey),
-    findToken: read('a token', findToken),
-    findRegistryPolicy: read('a policy', findRegistryPolicy),
-    listAccounts: read('accounts', listAccounts),
-    listPrincipals: read('principals', listPrincipals),
-    listAccessKeys: read('access keys', listAccessKeys),
-    listTokens: read('tokens', listTokens),
-    listIdentityPolicies: read('policies', listIdentityPolicies),
-    createAccount: (input) => write('createAccount', input),
-    createPrincipal: (input) => write('createPrincipal', input),
-    deletePrincipal: (input) => write('deletePrincipal', input),
-    createAccessKey: (input) => write('createAccessKey', input),
-    deleteAccessKey: (input) => write('deleteAccessKey', input),
-    createToken: (input) => write('createToken', input),
-    deleteToken: (input) => write('deleteToken', input),
-    async touchCredentials({ keys, tokens }) {
-      const length = Math.max(keys.length, tokens.length);
-      for (let from = 0; from < length; from += rowsPerWrite) {
-        const end = from + rowsPerWrite;
-        await write('touchCredentials', {
-          keys: keys.slice(from, end),
-          tokens: tokens.slice(from, end),
-        });
-      }
-    },
-    putIdentityPolicy: (input) => write('putIdentityPolicy', input),
-    deleteIdentityPolicy: (input) => write('deleteIdentityPolicy', input),
-    setRegistryPolicy: (input) => write('setRegistryPolicy', input),
-  };
-}
-
-function recordStore(read: Reading, write: Write): RecordMetadata {
-  return {
-    listPulls: read('pull records', listPulls),
-    listAudit: read('the audit', listAudit),
-    async recordPulls(pulls) {
+    recordPulls: async (pulls) => {
       for (let from = 0; from < pulls.length; from += rowsPerWrite)
         await write('recordPulls', pulls.slice(from, from + rowsPerWrite));
     },
-    async prunePulls(input) {
+    prunePulls: async (input) => {
       while ((await write('prunePulls', input)) >= prunedMax);
     },
-    async appendAudit(rows) {
+    appendAudit: async (rows) => {
       for (let from = 0; from < rows.length; from += rowsPerWrite)
         await write('appendAudit', rows.slice(from, from + rowsPerWrite));
     },
-    async pruneAudit(input) {
-      while ((await write('pruneAudit', input)) >= auditPrunedMax);
+    pruneAudit: async (input) => {
+      while ((await write('pruneAudit', input)) >= prunedMax);
     },
   };
+}
+
+/** Drops what is left of repositories that were deleted. */
+export async function dropAllDeleted(write: Write): Promise<void> {
+  while (await write('dropDeleted', { rowsMax: droppedPerWrite }));
 }

@@ -246,7 +246,7 @@ function readiness(
         if (state.draining) throw new Error('the server is shutting down');
       },
     },
-    { name: 'metadata', check: async () => void (await metadata.records.listPulls(1)) },
+    { name: 'metadata', check: async () => void (await metadata.identities.findAccount('')) },
     {
       name: 'storage',
       check: async () => {

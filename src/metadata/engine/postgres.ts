@@ -1,17 +1,16 @@
 import type { KyselyPlugin } from 'kysely';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { Pool, types } from 'pg';
-import { dropAllDeleted } from '../rows/deleted-repositories.ts';
 import { errorText } from '../../domain/error-text.ts';
 import { MetadataError, refusalReason } from '../contract/metadata-error.ts';
 import type { Metadata } from '../contract/metadata.ts';
 import { migrate } from './migrate.ts';
 import type { Schema } from '../sql/schema.ts';
-import { createMetadata } from '../store.ts';
+import { runList } from '../lists/lists.ts';
+import { createMetadata, dropAllDeleted } from '../store.ts';
 import { waitingMax } from './write-thread.ts';
-import type { WriteName } from '../writes.ts';
-import { runWrite } from '../writes.ts';
-import type { Write } from '../writes.ts';
+import type { Write, WriteName } from '../writes/writes.ts';
+import { runWrite } from '../writes/writes.ts';
 
 const connectionsMax = 10;
 const connectTimeoutMs = 5000;
@@ -64,6 +63,7 @@ export async function openPostgresMetadata(
   const { write, drain } = createInPlaceWrites(kysely);
   return createMetadata({
     sql: kysely,
+    list: (name, input) => runList(kysely, name, input),
     write,
     async dispose() {
       await drain();

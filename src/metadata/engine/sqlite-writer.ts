@@ -5,8 +5,8 @@ import { refusalReason } from '../contract/metadata-error.ts';
 import { migrate } from './migrate.ts';
 import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
 import type { Schema } from '../sql/schema.ts';
-import type { WriteName } from '../writes.ts';
-import { runWrite } from '../writes.ts';
+import type { WriteName } from '../writes/writes.ts';
+import { runWrite } from '../writes/writes.ts';
 
 /** How long a statement waits for another process that holds the database. */
 export const busyTimeoutMs = 5000;

@@ -2,14 +2,14 @@ import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
-import { dropAllDeleted } from '../rows/deleted-repositories.ts';
 import { errorText } from '../../domain/error-text.ts';
 import { MetadataError } from '../contract/metadata-error.ts';
 import type { Metadata } from '../contract/metadata.ts';
 import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
 import type { Schema } from '../sql/schema.ts';
 import { busyTimeoutMs } from './sqlite-writer.ts';
-import { createMetadata } from '../store.ts';
+import { createMetadata, dropAllDeleted } from '../store.ts';
+import { ReadThread } from './read-thread.ts';
 import type { WriteThread } from './write-thread.ts';
 import { startWriteThread } from './write-thread.ts';
 
@@ -43,16 +43,19 @@ export async function openSqliteMetadata(
     await thread[Symbol.asyncDispose]();
     throw new MetadataError('failed', `${file}: ${errorText(error)}`, error);
   }
-  return metadataOn(reader, thread);
+  return metadataOn(file, reader, thread);
 }
 
-/** Takes both sides over. */
-export function metadataOn(reader: DatabaseSync, thread: WriteThread): Metadata {
+/** Takes the reader and the thread over. */
+export function metadataOn(file: string, reader: DatabaseSync, thread: WriteThread): Metadata {
+  const lists = new ReadThread(file);
   return createMetadata({
     sql: new Kysely<Schema>({ dialect: nodeSqliteDialect(reader) }),
+    list: lists.list,
     write: thread.write,
     async dispose() {
       // The writer is last: only the last to close can bring the log into the file.
+      await lists[Symbol.asyncDispose]();
       reader.close();
       await thread[Symbol.asyncDispose]();
     },

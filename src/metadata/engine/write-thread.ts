@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { errorText } from '../../domain/error-text.ts';
 import { MetadataError } from '../contract/metadata-error.ts';
 import type { FromWorker, ToWorker } from './sqlite-worker.ts';
-import type { Write, WriteInput, WriteName } from '../writes.ts';
+import type { Write, WriteInput, WriteName } from '../writes/writes.ts';
 
 /** Writes that may wait for their commit; a further one is refused at once. */
 export const waitingMax = 10_000;

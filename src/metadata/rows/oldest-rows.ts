@@ -1,5 +1,8 @@
 import type { Pruning } from '../contract/rows.ts';
 
+/** Rows that one call of a pruning write deletes at most, so that other writes are not kept waiting. */
+export const prunedMax = 10_000;
+
 /** A row of what is written in order: ids grow with it, wall times need not. */
 interface WrittenRow {
   readonly id: number;

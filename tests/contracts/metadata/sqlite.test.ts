@@ -8,31 +8,38 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, suite, test } from 'node:test';
 import { Kysely } from 'kysely';
 import { mutableTags } from '../../../src/domain/names/tag-mutability.ts';
-import { findAccessKey, listAccessKeys } from '../../../src/metadata/rows/access-keys.ts';
-import { findAccount, listAccounts } from '../../../src/metadata/rows/accounts.ts';
-import { listAudit, pruneAudit } from '../../../src/metadata/rows/audit.ts';
-import { findBlobHolders } from '../../../src/metadata/rows/blob-holds.ts';
-import { findBlobClaim } from '../../../src/metadata/rows/blobs.ts';
-import { listImages } from '../../../src/metadata/rows/images.ts';
+import type { MetadataError } from '../../../src/metadata/contract/metadata-error.ts';
+import {
+  listAccounts,
+  listPrincipals,
+  listTokens,
+} from '../../../src/metadata/lists/identities.ts';
+import { listImages, listReferrers } from '../../../src/metadata/lists/manifests.ts';
+import { listAudit, listPulls } from '../../../src/metadata/lists/records.ts';
+import { listTagRows, listTags, tagHistory } from '../../../src/metadata/lists/tags.ts';
+import { findBlobClaim, findBlobHolders } from '../../../src/metadata/reads/blobs.ts';
+import {
+  findAccessKey,
+  findAccount,
+  findPrincipal,
+  findRegistryPolicy,
+  findToken,
+  listAccessKeys,
+  listIdentityPolicies,
+} from '../../../src/metadata/reads/identities.ts';
 import {
   findChildren,
   findManifest,
   findManifestInfo,
-  listReferrers,
-} from '../../../src/metadata/rows/manifests.ts';
-import type { MetadataError } from '../../../src/metadata/contract/metadata-error.ts';
+} from '../../../src/metadata/reads/manifests.ts';
+import { findRepository, listRepositories } from '../../../src/metadata/reads/repositories.ts';
+import { findTag } from '../../../src/metadata/reads/tags.ts';
+import { pruneAudit } from '../../../src/metadata/writes/records.ts';
 import { schemaVersion } from '../../../src/metadata/engine/migrate.ts';
 import { nodeSqliteDialect } from '../../../src/metadata/engine/node-sqlite-dialect.ts';
-import { findRegistryPolicy, listIdentityPolicies } from '../../../src/metadata/rows/policies.ts';
-import { findPrincipal, listPrincipals } from '../../../src/metadata/rows/principals.ts';
-import { listPulls } from '../../../src/metadata/rows/pulls.ts';
-import { findRepository } from '../../../src/metadata/rows/repositories.ts';
-import { listRepositories } from '../../../src/metadata/rows/repository-settings.ts';
 import type { Schema, Sql } from '../../../src/metadata/sql/schema.ts';
 import { openSqliteWriter } from '../../../src/metadata/engine/sqlite-writer.ts';
 import { metadataOn, openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
-import { findTag, listTagRows, listTags, tagHistory } from '../../../src/metadata/rows/tags.ts';
-import { findToken, listTokens } from '../../../src/metadata/rows/tokens.ts';
 import { startWriteThread, waitingMax } from '../../../src/metadata/engine/write-thread.ts';
 import { earlierVersions } from './earlier-versions.ts';
 import { metadataRows } from './rows.ts';
@@ -262,7 +269,7 @@ suite('metadata in a SQLite file', () => {
     const file = newFile();
     const failures: MetadataError[] = [];
     const thread = await startWriteThread(file, (error) => failures.push(error));
-    await using metadata = metadataOn(new DatabaseSync(file, { readOnly: true }), thread);
+    await using metadata = metadataOn(file, new DatabaseSync(file, { readOnly: true }), thread);
     const kept = manifestInput('quay.io/a', 'kept');
     await metadata.manifests.storeManifest(kept);
     const crashed = thread.crash();

@@ -1,13 +1,52 @@
 import { sql as text } from 'kysely';
+import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { Counting, ImageRow, Provenance, RepositoryKey } from '../contract/rows.ts';
-import { manifestCounts, tagCounts } from './counting.ts';
 import { rowsQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
+import { manifestCounts, tagCounts } from '../rows/counting.ts';
+
+/** Referrers of one subject that are listed; a subject with more is listed in part. */
+const referrersMax = 5000;
+
+export async function listReferrers(
+  sql: Sql,
+  key: RepositoryKey,
+  subject: Digest,
+  counting?: Counting,
+): Promise<readonly Descriptor[]> {
+  const rows = await sql
+    .selectFrom('repositories')
+    .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
+    .select([
+      'manifests.digest',
+      'manifests.media_type',
+      'manifests.size',
+      'manifests.artifact_type',
+      'manifests.annotations',
+    ])
+    .where('repositories.registry', '=', key.registry)
+    .where('repositories.name', '=', key.repository)
+    .where('manifests.subject', '=', subject)
+    .where(manifestCounts('manifests', counting))
+    .orderBy('manifests.id')
+    .limit(referrersMax)
+    .execute();
+  return rows.map((row) => ({
+    mediaType: row.media_type,
+    digest: row.digest as Digest,
+    size: row.size,
+    ...(row.artifact_type === null ? {} : { artifactType: row.artifact_type }),
+    ...(row.annotations === null
+      ? {}
+      : { annotations: JSON.parse(row.annotations) as Record<string, string> }),
+  }));
+}
 
 /** Images in one list; the caller asks for the next. */
 const imagesMax = 1000;
+
 /** Tags of one image that are listed, as many as ECR lets an image have. */
 const tagsPerImageMax = 1000;
 
@@ -22,7 +61,8 @@ const sizeSum = text<number>`sum(cast(blob.size as double precision))`;
 
 const allImages = rowsQuery((sql, page: PageSlots) => imagesNewestFirst(sql, page, undefined));
 
-function imagesNewestFirst(sql: Sql, slots: PageSlots, counting: Counting | undefined) {
+/** The page's images: those that a tag names or that no index of the repository names. */
+function imagesOfPage(sql: Sql, slots: PageSlots, counting: Counting | undefined) {
   return sql
     .selectFrom('manifests as image')
     .where('image.repository_id', '=', (eb) =>
@@ -63,7 +103,12 @@ function imagesNewestFirst(sql: Sql, slots: PageSlots, counting: Counting | unde
             .where(tagCounts('tags', counting)),
         ),
       ]),
-    )
+    );
+}
+
+/** What a list shows of each, newest first. */
+function imagesNewestFirst(sql: Sql, slots: PageSlots, counting: Counting | undefined) {
+  return imagesOfPage(sql, slots, counting)
     .select([
       'image.repository_id',
       'image.digest',

@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
-import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
+import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { RepositoryKey, StoredRepository } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Schema, Sql } from '../sql/schema.ts';
@@ -16,21 +16,17 @@ export const repositoryColumns = [
   'policy',
 ] as const;
 
-const repositoryByName = pointQuery((sql, slots: RepositoryKey) =>
-  sql
-    .selectFrom('repositories')
-    .select(['id', ...repositoryColumns])
-    .where('registry', '=', slots.registry)
-    .where('name', '=', slots.repository),
-);
+/** What `storedRepository` reads, and the id. */
+type NamedRow = Pick<Selectable<Schema['repositories']>, 'id' | (typeof repositoryColumns)[number]>;
 
-export async function findRepository(
-  sql: Sql,
-  key: RepositoryKey,
-): Promise<StoredRepository | undefined> {
-  const row = await repositoryByName(sql, key);
-  return row && storedRepository(row);
-}
+export const repositoryByName: (sql: Sql, key: RepositoryKey) => Promise<NamedRow | undefined> =
+  pointQuery((sql, slots: RepositoryKey) =>
+    sql
+      .selectFrom('repositories')
+      .select(['id', ...repositoryColumns])
+      .where('registry', '=', slots.registry)
+      .where('name', '=', slots.repository),
+  );
 
 export function storedRepository(
   row: Pick<Selectable<Schema['repositories']>, (typeof repositoryColumns)[number]>,
@@ -86,19 +82,55 @@ async function setPrivate(sql: Sql, id: number): Promise<void> {
   await sql.updateTable('repositories').set({ private: 1 }).where('id', '=', id).execute();
 }
 
-export async function stopRepository(
+/** The repository's row, kept from other processes' writes until the transaction ends; `undefined` where it is missing. */
+export async function lockRepository(
   sql: Sql,
-  input: RepositoryKey & { readonly reason: string | undefined; readonly now: number },
-): Promise<boolean> {
-  const { id, made } = await keepRepository(sql, input, false, input.now);
-  await sql
+  key: RepositoryKey,
+): Promise<{ readonly id: number; readonly tagMutability: TagMutability } | undefined> {
+  // An update that changes nothing locks the row on both; SQLite has no `for update`.
+  const row = await sql
     .updateTable('repositories')
-    .set(
-      input.reason === undefined
-        ? { stopped_at: null, stopped_reason: null }
-        : { stopped_at: input.now, stopped_reason: input.reason },
-    )
-    .where('id', '=', id)
-    .execute();
-  return made;
+    .set((eb) => ({ pushed: eb.ref('pushed') }))
+    .where('registry', '=', key.registry)
+    .where('name', '=', key.repository)
+    .returning(['id', 'tag_mutability'])
+    .executeTakeFirst();
+  return row && { id: row.id, tagMutability: parseTagMutability(row.tag_mutability) };
+}
+
+/** The id of the new row; `undefined` where there is one already. */
+export async function addRepository(
+  sql: Sql,
+  key: RepositoryKey,
+  tagMutability: TagMutability,
+  now: number,
+): Promise<number | undefined> {
+  const row = await sql
+    .insertInto('repositories')
+    .values({
+      registry: key.registry,
+      name: key.repository,
+      private: 0,
+      stopped_at: null,
+      stopped_reason: null,
+      created_at: now,
+      pushed: 1,
+      tag_mutability: JSON.stringify(tagMutability),
+    })
+    .onConflict((conflict) => conflict.columns(['registry', 'name']).doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return row?.id;
+}
+
+/** False where something had been pushed there before. */
+export async function setPushed(sql: Sql, repositoryId: number): Promise<boolean> {
+  const row = await sql
+    .updateTable('repositories')
+    .set({ pushed: 1 })
+    .where('id', '=', repositoryId)
+    .where('pushed', '=', 0)
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
 }

@@ -1,16 +1,40 @@
 import type { Digest } from '../../domain/names/digest.ts';
-import { isTagImmutable, mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
+import { isTagImmutable, mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { Tag } from '../../domain/names/tag.ts';
+import type {
+  PutManifestInput,
+  PutManifestResult,
+  RepositoryKey,
+  StoreManifestInput,
+} from '../contract/rows.ts';
 import { batches } from '../sql/batches.ts';
-import { addManifest } from './manifests.ts';
-import { holdAsPushed } from './blob-holds.ts';
-import { findMissing, heldBlobsOf } from './missing-content.ts';
-import type { HeldContent } from './missing-content.ts';
-import type { PutManifestInput, PutManifestResult } from '../contract/rows.ts';
-import { addRepository, lockRepository, setPushed } from './repository-settings.ts';
 import type { Sql } from '../sql/schema.ts';
-import { addHistory } from './tags.ts';
+import { type HeldContent, findMissing, heldBlobsOf, holdAsPushed } from '../rows/held-content.ts';
+import { addManifest, dropContents } from '../rows/manifest-row.ts';
+import {
+  addRepository,
+  keepRepository,
+  lockRepository,
+  setPushed,
+} from '../rows/repository-row.ts';
+import { moveTag, pushTag } from '../rows/tag-row.ts';
+
+/** The manifest as it was pulled, its children and its tag, all or nothing. */
+export async function storeManifest(sql: Sql, input: StoreManifestInput): Promise<boolean> {
+  const { id: repositoryId, made } = await keepRepository(sql, input, input.private, input.now);
+  await addManifest(sql, repositoryId, input, 'cached', input.rule);
+  if (input.tag) {
+    const { digest, mediaType, bytes } = input.manifest;
+    await moveTag(
+      sql,
+      repositoryId,
+      { ...input.tag, digest, mediaType, size: bytes.byteLength },
+      input.now,
+    );
+  }
+  return made;
+}
 
 interface KnownTag {
   readonly digest: Digest;
@@ -119,40 +143,25 @@ async function keepAsPushed(
   }
 }
 
-async function pushTag(
+export async function deleteManifest(
   sql: Sql,
-  repositoryId: number,
-  tag: Tag,
-  input: PutManifestInput,
-): Promise<void> {
-  const { digest, mediaType, bytes } = input.manifest;
-  await sql
-    .insertInto('tags')
-    .values({
-      repository_id: repositoryId,
-      tag,
-      digest,
-      media_type: mediaType,
-      size: bytes.byteLength,
-      source: '',
-      validated_at: input.now,
-      status: 'ok',
-      last_pulled_at: 0,
-      provenance: input.provenance,
-      pushed_at: input.now,
-    })
-    .onConflict((conflict) =>
-      conflict.columns(['repository_id', 'tag']).doUpdateSet((eb) => ({
-        digest: eb.ref('excluded.digest'),
-        media_type: eb.ref('excluded.media_type'),
-        size: eb.ref('excluded.size'),
-        source: eb.ref('excluded.source'),
-        validated_at: eb.ref('excluded.validated_at'),
-        status: eb.ref('excluded.status'),
-        provenance: eb.ref('excluded.provenance'),
-        pushed_at: eb.ref('excluded.pushed_at'),
-      })),
-    )
+  input: RepositoryKey & { readonly digest: Digest },
+): Promise<{ readonly tags: readonly Tag[] } | undefined> {
+  const repository = await lockRepository(sql, input);
+  if (!repository) return undefined;
+  const deleted = await sql
+    .deleteFrom('manifests')
+    .where('repository_id', '=', repository.id)
+    .where('digest', '=', input.digest)
+    .returning('id')
+    .executeTakeFirst();
+  if (!deleted) return undefined;
+  const tags = await sql
+    .deleteFrom('tags')
+    .where('repository_id', '=', repository.id)
+    .where('digest', '=', input.digest)
+    .returning('tag')
     .execute();
-  await addHistory(sql, repositoryId, tag, digest, input.now);
+  await dropContents(sql, [input.digest]);
+  return { tags: tags.map((row) => row.tag as Tag).toSorted() };
 }

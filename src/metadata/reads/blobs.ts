@@ -1,16 +1,9 @@
 import type { Digest } from '../../domain/names/digest.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { BlobClaim, RepositoryKey } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
-import { keepRepository } from './repositories.ts';
 import type { Sql } from '../sql/schema.ts';
-
-interface BlobInput extends RepositoryKey {
-  /** Identity of the rule through which the blob came. */
-  readonly rule: string;
-  readonly digest: Digest;
-  readonly private: boolean;
-  readonly now: number;
-}
 
 /** The oldest that are looked at: a blob as common as the empty config may be named by every manifest of a repository. */
 const namingsMax = 100;
@@ -72,40 +65,20 @@ export async function findBlobClaim(
   };
 }
 
-export async function recordFetch(
+export async function findBlobHolders(
   sql: Sql,
-  input: BlobInput & { readonly size: number },
-): Promise<boolean> {
-  await sql
-    .insertInto('rule_blobs')
-    .values({
-      registry: input.registry,
-      rule: input.rule,
-      digest: input.digest,
-      size: input.size,
-      fetched_at: input.now,
-    })
-    .onConflict((conflict) => conflict.columns(['registry', 'rule', 'digest']).doNothing())
+  registry: RegistryKey,
+  digest: Digest,
+  limit: number,
+): Promise<readonly RepositoryName[]> {
+  const rows = await sql
+    .selectFrom('repository_blobs as hold')
+    .innerJoin('repositories', 'repositories.id', 'hold.repository_id')
+    .select('repositories.name')
+    .where('hold.digest', '=', digest)
+    .where('repositories.registry', '=', registry)
+    .orderBy('repositories.name')
+    .limit(limit)
     .execute();
-  return proveBlob(sql, input);
-}
-
-export async function proveBlob(sql: Sql, input: BlobInput): Promise<boolean> {
-  const { id: repositoryId, made } = await keepRepository(sql, input, input.private, input.now);
-  await sql
-    .insertInto('repository_blobs')
-    .values({
-      repository_id: repositoryId,
-      digest: input.digest,
-      proven_at: input.now,
-      rule: input.rule,
-    })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['repository_id', 'digest'])
-        .doUpdateSet((eb) => ({ rule: eb.ref('excluded.rule') }))
-        .where('repository_blobs.rule', '<>', input.rule),
-    )
-    .execute();
-  return made;
+  return rows.map((row) => row.name as RepositoryName);
 }

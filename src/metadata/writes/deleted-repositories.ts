@@ -1,14 +1,11 @@
 import type { Digest } from '../../domain/names/digest.ts';
-import { batches } from '../sql/batches.ts';
 import type { RepositoryKey } from '../contract/rows.ts';
-import { lockRepository } from './repository-settings.ts';
 import type { Sql } from '../sql/schema.ts';
-import type { Write } from '../writes.ts';
+import { dropContents } from '../rows/manifest-row.ts';
+import { lockRepository } from '../rows/repository-row.ts';
 
 /** Stands as the registry of what is deleted and not yet dropped; no registry is called so. */
 const deletedRegistry = 'deleted';
-/** Rows of a table that go in one write, so that other writes are not kept waiting. */
-const rowsPerWrite = 500;
 
 /** Hides the repository with all that is in it, at once and whole; `dropDeleted` then drops the rows. */
 export async function deleteRepository(
@@ -33,11 +30,6 @@ export async function deleteRepository(
     .where('id', '=', id)
     .execute();
   return 'deleted';
-}
-
-/** Drops what is left of repositories that were deleted. */
-export async function dropAllDeleted(write: Write): Promise<void> {
-  while (await write('dropDeleted', { rowsMax: rowsPerWrite }));
 }
 
 /** Drops some rows of a repository that was deleted, at most `rowsMax` of each table; true while there may be more. */
@@ -124,24 +116,4 @@ async function dropHolds(sql: Sql, repositoryId: number, rowsMax: number): Promi
     .where('digest', 'in', some)
     .executeTakeFirst();
   return Number(result.numDeletedRows);
-}
-
-/** Bytes of manifests that no repository has any more. */
-export async function dropContents(sql: Sql, digests: readonly Digest[]): Promise<void> {
-  for (const some of batches(digests)) {
-    await sql
-      .deleteFrom('manifest_contents')
-      .where('digest', 'in', some)
-      .where((eb) =>
-        eb.not(
-          eb.exists(
-            eb
-              .selectFrom('manifests')
-              .select('manifests.id')
-              .whereRef('manifests.digest', '=', 'manifest_contents.digest'),
-          ),
-        ),
-      )
-      .execute();
-  }
 }

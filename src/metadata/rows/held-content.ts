@@ -1,8 +1,9 @@
-import type { Digest } from '../../domain/names/digest.ts';
-import { type Descriptor, livesElsewhere } from '../../domain/manifests/manifest.ts';
+import type { Descriptor } from '../../domain/manifests/manifest.ts';
+import { livesElsewhere } from '../../domain/manifests/manifest.ts';
 import { childKind } from '../../domain/manifests/media-type.ts';
-import { batches } from '../sql/batches.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import type { PutManifestInput } from '../contract/rows.ts';
+import { batches } from '../sql/batches.ts';
 import type { Sql } from '../sql/schema.ts';
 
 /** Digests that are told; a client that lacks more pushes these first. */
@@ -125,4 +126,25 @@ export async function heldBlobsOf(
     .$if(rule !== undefined, (query) => query.where('hold.rule', '=', rule ?? ''))
     .execute();
   return rows.map((row) => row.digest as Digest);
+}
+
+/** The repository holds the blobs as pushed from now on, whatever its rule comes to lead to. At most a batch of them. */
+export async function holdAsPushed(
+  sql: Sql,
+  repositoryId: number,
+  digests: readonly Digest[],
+  now: number,
+): Promise<void> {
+  await sql
+    .insertInto('repository_blobs')
+    .values(
+      digests.map((digest) => ({ repository_id: repositoryId, digest, proven_at: now, pushed: 1 })),
+    )
+    .onConflict((conflict) =>
+      conflict
+        .columns(['repository_id', 'digest'])
+        .doUpdateSet({ pushed: 1 })
+        .where('repository_blobs.pushed', '=', 0),
+    )
+    .execute();
 }

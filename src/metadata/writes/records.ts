@@ -1,36 +1,76 @@
-import type { Digest } from '../../domain/names/digest.ts';
-import type { RegistryKey } from '../../domain/names/registry.ts';
-import type { Verdict } from '../../domain/verdict.ts';
-import type { Pruning, PullRecord, PullRow } from '../contract/rows.ts';
-import { lastOldRow } from './oldest-rows.ts';
+import type { RawBuilder } from 'kysely';
+import { sql as text } from 'kysely';
+import { registryOf } from '../../domain/names/registry.ts';
+import type { AuditPruning, AuditRow, Pruning, PullRecord, PullRow } from '../contract/rows.ts';
+import { batches } from '../sql/batches.ts';
 import type { Sql } from '../sql/schema.ts';
+import { lastOldRow, prunedMax } from '../rows/oldest-rows.ts';
+
+/** Rows in one insert. */
+const auditPerInsert = 256;
+
+/** In their order: ids grow with it. */
+export async function appendAudit(sql: Sql, rows: readonly Omit<AuditRow, 'id'>[]): Promise<void> {
+  for (const some of batches(rows, auditPerInsert)) {
+    await sql
+      .insertInto('audit')
+      .values(
+        some.map((row) => ({
+          at: row.at,
+          kind: row.kind,
+          principal: row.principal,
+          action: row.action,
+          resource: row.resource,
+          account: registryOf(row.registry).account,
+          registry: row.registry,
+          outcome: row.outcome,
+          address: row.address,
+          request_id: row.requestId,
+          detail: row.detail,
+          count: row.count,
+        })),
+      )
+      .execute();
+  }
+}
+
+/** The conditions of the indexes `audit_…` by kind, word for word: without values of their own, so that the indexes serve them. */
+const kinds: Readonly<Record<AuditPruning['kind'], RawBuilder<boolean>>> = {
+  anonymousDenial: text`kind = 'denial' and principal = 'anonymous'`,
+  denial: text`kind = 'denial' and principal <> 'anonymous'`,
+  login: text`kind = 'login'`,
+  change: text`kind = 'change'`,
+};
+
+/** Answers how many rows went, `prunedMax` at most; the caller goes on until fewer do. */
+export async function pruneAudit(sql: Sql, { kind, ...limits }: AuditPruning): Promise<number> {
+  const { count } = await sql
+    .selectFrom('audit')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where(kinds[kind])
+    .executeTakeFirstOrThrow();
+  const beyond = Math.min(Math.max(count - limits.rowsMax, 0), prunedMax);
+  const rows = await sql
+    .selectFrom('audit')
+    .select(['id', 'at'])
+    .where(kinds[kind])
+    .orderBy('id')
+    .limit(prunedMax)
+    .execute();
+  const last = Math.max(rows[beyond - 1]?.id ?? 0, lastOldRow(rows, limits) ?? 0);
+  if (last === 0) return 0;
+  const result = await sql
+    .deleteFrom('audit')
+    .where(kinds[kind])
+    .where('id', '<=', last)
+    .executeTakeFirst();
+  return Number(result.numDeletedRows);
+}
 
 const hourMs = 3_600_000;
+
 /** Rows in one insert. */
 const pullsPerInsert = 100;
-/** Rows that one call of `prunePulls` deletes at most, so that other writes are not kept waiting. */
-export const prunedMax = 10_000;
-
-export async function listPulls(sql: Sql, limit: number): Promise<readonly PullRow[]> {
-  const rows = await sql
-    .selectFrom('pull_records')
-    .selectAll()
-    .orderBy('last_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(limit)
-    .execute();
-  return rows.map((row) => ({
-    registry: row.registry as RegistryKey,
-    hour: row.hour,
-    clientAddress: row.client_address,
-    ns: row.ns,
-    image: row.image,
-    digest: row.digest === '' ? undefined : (row.digest as Digest),
-    verdict: row.verdict as Verdict,
-    count: row.count,
-    lastAt: row.last_at,
-  }));
-}
 
 /** Adds to the rows of their hours, and moves the pull times of the tags and manifests that are stored. */
 export async function recordPulls(sql: Sql, pulls: readonly PullRecord[]): Promise<void> {

@@ -1,0 +1,55 @@
+import { sql as text } from 'kysely';
+import type { AccountRow, PrincipalRow, TokenRow } from '../contract/rows.ts';
+import type { Sql } from '../sql/schema.ts';
+import { tokenOf } from '../rows/token-row.ts';
+
+/** Accounts that are listed. */
+const accountsMax = 10_000;
+
+export async function listAccounts(sql: Sql): Promise<readonly AccountRow[]> {
+  const rows = await sql
+    .selectFrom('accounts')
+    .selectAll()
+    .orderBy('id')
+    .limit(accountsMax)
+    .execute();
+  return rows.map((row) => ({ id: row.id, name: row.name, createdAt: row.created_at }));
+}
+
+/** Principals of one account that are listed. */
+const principalsMax = 10_000;
+
+export async function listPrincipals(sql: Sql, account: string): Promise<readonly PrincipalRow[]> {
+  const rows = await sql
+    .selectFrom('principals')
+    .select(['name', 'kind', 'created_at'])
+    .where('account', '=', account)
+    .orderBy('name')
+    .limit(principalsMax)
+    .execute();
+  return rows.map((row) => ({
+    account,
+    name: row.name,
+    kind: row.kind as PrincipalRow['kind'],
+    createdAt: row.created_at,
+  }));
+}
+
+/** Tokens of one principal that are listed. */
+const tokensMax = 10_000;
+
+export async function listTokens(
+  sql: Sql,
+  account: string,
+  principal: string | undefined,
+): Promise<readonly TokenRow[]> {
+  const rows = await sql
+    .selectFrom('tokens')
+    .selectAll()
+    .where('account', '=', account)
+    .where(text<string>`coalesce(principal, '')`, '=', principal ?? '')
+    .orderBy('name')
+    .limit(tokensMax)
+    .execute();
+  return rows.map(tokenOf);
+}

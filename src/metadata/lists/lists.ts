@@ -1,0 +1,24 @@
+import type { Sql } from '../sql/schema.ts';
+import * as identities from './identities.ts';
+import * as manifests from './manifests.ts';
+import * as records from './records.ts';
+import * as tags from './tags.ts';
+
+type Lists = typeof identities & typeof manifests & typeof records & typeof tags;
+
+/**
+ * Every read of many rows by its name: what may be asked of the reader thread. Input and output are plain data. None is on the
+ * way of a pull, which waits for nobody's list.
+ */
+const lists: Lists = { ...identities, ...manifests, ...records, ...tags };
+
+export type ListName = keyof Lists;
+
+/** Runs a list somewhere; `input` is what its function takes after the connection. */
+export type List = (name: ListName, input: readonly unknown[]) => Promise<unknown>;
+
+/** Runs a list on a connection. */
+export function runList(sql: Sql, name: ListName, input: readonly unknown[]): Promise<unknown> {
+  const list = lists[name] as (sql: Sql, ...input: readonly unknown[]) => Promise<unknown>;
+  return list(sql, ...input);
+}

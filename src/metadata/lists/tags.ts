@@ -1,0 +1,98 @@
+import type { Digest } from '../../domain/names/digest.ts';
+import type { Tag } from '../../domain/names/tag.ts';
+import type { Counting, Provenance, RepositoryKey, TagRow } from '../contract/rows.ts';
+import { rowsQuery } from '../sql/point-query.ts';
+import type { Sql } from '../sql/schema.ts';
+import { textBefore } from '../sql/text-order.ts';
+import { tagCounts } from '../rows/counting.ts';
+
+interface TagsFrom extends RepositoryKey {
+  readonly after: string;
+  readonly limit: number;
+}
+
+const allTags = rowsQuery((sql, from: TagsFrom) => tagsInOrder(sql, from).select('tags.tag'));
+
+/** Without what is told of each. */
+function tagsInOrder(sql: Sql, from: TagsFrom, counting?: Counting) {
+  return sql
+    .selectFrom('repositories')
+    .innerJoin('tags', 'tags.repository_id', 'repositories.id')
+    .where('repositories.registry', '=', from.registry)
+    .where('repositories.name', '=', from.repository)
+    .where('tags.tag', '>', from.after)
+    .where(tagCounts('tags', counting))
+    .orderBy('tags.tag')
+    .limit(from.limit);
+}
+
+export async function listTags(
+  sql: Sql,
+  key: RepositoryKey,
+  after: string,
+  limit: number,
+  counting?: Counting,
+): Promise<readonly Tag[]> {
+  const { registry, repository } = key;
+  const from = { registry, repository, after: textBefore(after), limit };
+  const rows = await (counting === undefined
+    ? allTags(sql, from)
+    : tagsInOrder(sql, from, counting).select('tags.tag').execute());
+  return rows.map((row) => row.tag as Tag);
+}
+
+const rowColumns = [
+  'tags.tag',
+  'tags.digest',
+  'tags.media_type',
+  'tags.size',
+  'tags.provenance',
+  'tags.source',
+  'tags.validated_at',
+  'tags.last_pulled_at',
+] as const;
+
+const allTagRows = rowsQuery((sql, from: TagsFrom) => tagsInOrder(sql, from).select(rowColumns));
+
+export async function listTagRows(
+  sql: Sql,
+  key: RepositoryKey,
+  after: string,
+  limit: number,
+  counting?: Counting,
+): Promise<readonly TagRow[]> {
+  const { registry, repository } = key;
+  const from = { registry, repository, after: textBefore(after), limit };
+  const rows = await (counting === undefined
+    ? allTagRows(sql, from)
+    : tagsInOrder(sql, from, counting).select(rowColumns).execute());
+  return rows.map((row) => ({
+    tag: row.tag as Tag,
+    digest: row.digest as Digest,
+    mediaType: row.media_type,
+    size: row.size,
+    provenance: row.provenance as Provenance,
+    source: row.source,
+    validatedAt: row.validated_at,
+    lastPulledAt: row.last_pulled_at,
+  }));
+}
+
+export async function tagHistory(
+  sql: Sql,
+  key: RepositoryKey,
+  tag: Tag,
+  limit: number,
+): Promise<readonly { readonly digest: Digest; readonly seenAt: number }[]> {
+  const rows = await sql
+    .selectFrom('repositories')
+    .innerJoin('tag_history', 'tag_history.repository_id', 'repositories.id')
+    .select(['tag_history.digest', 'tag_history.seen_at'])
+    .where('repositories.registry', '=', key.registry)
+    .where('repositories.name', '=', key.repository)
+    .where('tag_history.tag', '=', tag)
+    .orderBy('tag_history.id', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => ({ digest: row.digest as Digest, seenAt: row.seen_at }));
+}

@@ -1,0 +1,133 @@
+import type { Selectable } from 'kysely';
+import { sql as text } from 'kysely';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import type {
+  AccessKeyRow,
+  AccountRow,
+  IdentityPolicyRow,
+  PrincipalRow,
+  TokenRow,
+} from '../contract/rows.ts';
+import { pointQuery, rowsQuery } from '../sql/point-query.ts';
+import type { Schema, Sql } from '../sql/schema.ts';
+import { tokenOf } from '../rows/token-row.ts';
+
+const accountById = pointQuery((sql, slots: { readonly id: string }) =>
+  sql.selectFrom('accounts').selectAll().where('id', '=', slots.id),
+);
+
+export async function findAccount(sql: Sql, id: string): Promise<AccountRow | undefined> {
+  const row = await accountById(sql, { id });
+  return row && { id: row.id, name: row.name, createdAt: row.created_at };
+}
+
+interface PrincipalKey {
+  readonly account: string;
+  readonly name: string;
+}
+
+const principalByName = pointQuery((sql, slots: PrincipalKey) =>
+  sql
+    .selectFrom('principals')
+    .select(['kind', 'created_at'])
+    .where('account', '=', slots.account)
+    .where('name', '=', slots.name),
+);
+
+export async function findPrincipal(
+  sql: Sql,
+  account: string,
+  name: string,
+): Promise<PrincipalRow | undefined> {
+  const row = await principalByName(sql, { account, name });
+  return (
+    row && { account, name, kind: row.kind as PrincipalRow['kind'], createdAt: row.created_at }
+  );
+}
+
+const keyById = pointQuery((sql, values: { readonly id: string }) =>
+  sql.selectFrom('access_keys').selectAll().where('id', '=', values.id),
+);
+
+export async function findAccessKey(sql: Sql, id: string): Promise<AccessKeyRow | undefined> {
+  const row = await keyById(sql, { id });
+  return row && accessKeyOf(row);
+}
+
+export async function listAccessKeys(
+  sql: Sql,
+  account: string,
+  name: string | undefined,
+): Promise<readonly AccessKeyRow[]> {
+  const rows = await sql
+    .selectFrom('access_keys')
+    .selectAll()
+    .where('account', '=', account)
+    .where(text<string>`coalesce(principal, '')`, '=', name ?? '')
+    .orderBy('slot')
+    .execute();
+  return rows.map(accessKeyOf).toSorted((a, b) => a.createdAt - b.createdAt);
+}
+
+function accessKeyOf(row: Selectable<Schema['access_keys']>): AccessKeyRow {
+  return {
+    id: row.id,
+    account: row.account,
+    name: row.principal ?? undefined,
+    sealedSecret: row.sealed_secret,
+    active: row.active === 1,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at ?? undefined,
+    lastUsedAt: row.last_used_at ?? undefined,
+  };
+}
+
+const tokenById = pointQuery((sql, slots: { readonly id: string }) =>
+  sql.selectFrom('tokens').selectAll().where('id', '=', slots.id),
+);
+
+export async function findToken(sql: Sql, id: string): Promise<TokenRow | undefined> {
+  const row = await tokenById(sql, { id });
+  return row && tokenOf(row);
+}
+
+interface PolicyOwner {
+  readonly account: string;
+  readonly principal: string;
+}
+
+/** Without a limit: a policy that is left out may be the one that denies. Whoever puts them bounds them. */
+const policiesOfPrincipal = rowsQuery((sql, slots: PolicyOwner) =>
+  sql
+    .selectFrom('identity_policies')
+    .select(['name', 'text', 'updated_at'])
+    .where('account', '=', slots.account)
+    .where('principal', '=', slots.principal)
+    .orderBy('name'),
+);
+
+const policyOfRegistry = pointQuery((sql, slots: { readonly registry: RegistryKey }) =>
+  sql.selectFrom('registry_policies').select('text').where('registry', '=', slots.registry),
+);
+
+export async function listIdentityPolicies(
+  sql: Sql,
+  account: string,
+  principal: string,
+): Promise<readonly IdentityPolicyRow[]> {
+  const rows = await policiesOfPrincipal(sql, { account, principal });
+  return rows.map((row) => ({
+    account,
+    principal,
+    name: row.name,
+    text: row.text,
+    updatedAt: row.updated_at,
+  }));
+}
+
+export async function findRegistryPolicy(
+  sql: Sql,
+  registry: RegistryKey,
+): Promise<string | undefined> {
+  return (await policyOfRegistry(sql, { registry }))?.text;
+}

@@ -1,0 +1,43 @@
+import type { Sql } from '../sql/schema.ts';
+import * as blobs from './blobs.ts';
+import * as deletedRepositories from './deleted-repositories.ts';
+import * as identities from './identities.ts';
+import * as manifests from './manifests.ts';
+import * as records from './records.ts';
+import * as repositories from './repositories.ts';
+import * as tags from './tags.ts';
+
+type Writes = typeof blobs &
+  typeof deletedRepositories &
+  typeof identities &
+  typeof manifests &
+  typeof records &
+  typeof repositories &
+  typeof tags;
+
+/**
+ * Every write by its name: what may be asked of the writing side, which may be another thread. Each runs in a transaction of
+ * its own or in a savepoint of a shared one, and awaits nothing but SQL.
+ */
+const writes: Writes = {
+  ...blobs,
+  ...deletedRepositories,
+  ...identities,
+  ...manifests,
+  ...records,
+  ...repositories,
+  ...tags,
+};
+
+export type WriteName = keyof Writes;
+export type WriteInput<N extends WriteName> = Parameters<Writes[N]>[1];
+export type WriteOutput<N extends WriteName> = Awaited<ReturnType<Writes[N]>>;
+
+/** Runs a write somewhere and answers after its commit. */
+export type Write = <N extends WriteName>(name: N, input: WriteInput<N>) => Promise<WriteOutput<N>>;
+
+/** Runs a write in a transaction that is open already. */
+export function runWrite(transaction: Sql, name: WriteName, input: unknown): Promise<unknown> {
+  const write = writes[name] as (transaction: Sql, input: unknown) => Promise<unknown>;
+  return write(transaction, input);
+}
