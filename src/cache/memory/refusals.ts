@@ -20,6 +20,12 @@ const notFoundMs = {
 const tryBytesMax = 1024 * 1024;
 const messageCharactersMax = 1000;
 
+/** What was asked for: what is refused as a blob may be there as a manifest of the same digest. */
+export type AskedFor = 'manifest' | 'blob' | 'list';
+
+/** Lists are asked for by GET alone. */
+type Asked = PullRequest & { readonly method?: 'GET' | 'HEAD' };
+
 /** Remembers for a short while that upstream said no, so that a loop of pulls costs it nothing (ARCHITECTURE.md, "Numbers and statuses"). */
 export class Refusals {
   readonly #known: TimedMemory<UpstreamFailure>;
@@ -28,25 +34,49 @@ export class Refusals {
     this.#known = new TimedMemory(clock, failureBound(refusalBytesMax));
   }
 
-  get(key: string): UpstreamFailure | undefined {
-    return this.#known.get(key);
+  /** What a GET was refused is refused to all; what a HEAD was, to HEADs alone. `subject`: a tag, a digest or a listing's name. */
+  find(what: AskedFor, request: Asked, subject: string): UpstreamFailure | undefined {
+    const byGet = this.#known.get(keyOf(what, request, subject));
+    return byGet ?? (request.method === 'HEAD' ? this.ofHead(what, request, subject) : undefined);
+  }
+
+  /** What HEADs alone are refused. */
+  ofHead(what: AskedFor, request: PullRequest, subject: string): UpstreamFailure | undefined {
+    return this.#known.get(keyOf(what, request, subject, 'HEAD'));
   }
 
   /** Remembers `notFound` and `denied`; other failures are not. `named`: a digest that a stored manifest of the repository names. */
-  note(key: string, about: keyof typeof notFoundMs, failure: unknown): void {
+  note(
+    what: AskedFor,
+    request: Asked,
+    subject: string,
+    about: keyof typeof notFoundMs,
+    failure: unknown,
+  ): void {
     if (!(failure instanceof UpstreamFailure)) return;
+    const key = keyOf(what, request, subject, request.method);
     if (failure.kind === 'denied') this.#known.set(key, failure, deniedMs);
     if (failure.kind === 'notFound') this.#known.set(key, failure, notFoundMs[about]);
   }
 
-  /** For how long the key is refused still, in ms; 0 where it is not. */
-  leftMs(key: string): number {
-    return this.#known.leftMs(key);
+  /** For how long the request is refused still, in ms; 0 where it is not. */
+  leftMs(what: AskedFor, request: Asked, subject: string): number {
+    return this.#known.leftMs(keyOf(what, request, subject, request.method));
   }
 
   clear(): void {
     this.#known.clear();
   }
+}
+
+/** By the rule that was refused. */
+function keyOf(
+  what: AskedFor,
+  request: PullRequest,
+  subject: string,
+  method: Asked['method'] = 'GET',
+): string {
+  return ruledKey(request, `${method} ${what} ${subject}`);
 }
 
 /** What upstream last refused a pull with. */

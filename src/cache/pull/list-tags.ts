@@ -142,13 +142,13 @@ export class TagLister {
     const key = tagsKey(request);
     const known = this.#lists.get(key);
     if (known !== undefined) return { ...known, verdict: 'hit' };
-    const refused = refusals.get(key);
+    const refused = refusals.find('list', request, 'tags');
     if (refused !== undefined) throw refused;
     const { promise, joined } = this.#flights.join(key, async () => {
       const list = await askInTurn(request.target, ended, (target) =>
         turns.run(target.url.host, (gather) => readPages(upstream, target, gather, ended)),
       ).catch((error: unknown) => {
-        refusals.note(key, 'tag', error);
+        refusals.note('list', request, 'tags', 'tag', error);
         throw error;
       });
       this.#lists.set(key, list, listKnownForMs);

@@ -17,7 +17,7 @@ import type { Refusals } from '../memory/refusals.ts';
 import type { HeldBlob } from '../memory/repository-memory.ts';
 import { stoppedFailure } from '../memory/repository-memory.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
-import { identityOf, isPrivate, mayAsk, repositoryKey, ruledKey } from '../pull-request.ts';
+import { identityOf, isPrivate, mayAsk, repositoryKey } from '../pull-request.ts';
 import { isStorageFailure } from '../space/space-gate.ts';
 import { storageAnswer } from '../space/storage-answer.ts';
 import { holdsBlob } from '../whose-bytes.ts';
@@ -129,18 +129,16 @@ export class BlobPuller {
       return this.#hit(request, size);
     }
     if (!mayAsk(request)) return this.#pullFromHere(request, claim, stopped);
-    this.#refuseKnown(request);
+    const refused = refusals.find('blob', request, digest);
+    if (refused !== undefined) throw answerOf(refused, 'blob', 'negative');
     try {
       return await this.#pullMissing(request, { claim, sizeHere: size, stopped }, signal);
     } catch (error) {
       // A file that was given up still is better than nothing where it is this repository's and as long as it was.
       const spare = isHeld && (claim.fetchedBytes ?? sizeHere) === sizeHere ? sizeHere : undefined;
       if (error instanceof UpstreamFailure && spare !== undefined) return this.#hit(request, spare);
-      refusals.note(
-        refusalKey(request),
-        claim.namedBytes === undefined ? 'digest' : 'named',
-        error,
-      );
+      const about = claim.namedBytes === undefined ? 'digest' : 'named';
+      refusals.note('blob', request, digest, about, error);
       throw error;
     }
   }
@@ -177,14 +175,6 @@ export class BlobPuller {
         return this.#hit(request, size);
     }
     throw unknownBlob(digest, `not here, and ${whyNotAsked(request)}`);
-  }
-
-  #refuseKnown(request: BlobRequest): void {
-    const { refusals } = this.#parts;
-    const failure =
-      refusals.get(ruledKey(request, request.digest)) ??
-      (request.method === 'HEAD' ? refusals.get(refusalKey(request)) : undefined);
-    if (failure !== undefined) throw answerOf(failure, 'blob', 'negative');
   }
 
   async #pullMissing(
@@ -362,12 +352,6 @@ function isUsable(
   stopped: boolean,
 ): blob is HeldBlob {
   return blob !== undefined && blob.size === sizeHere && (!stopped || blob.pushed);
-}
-
-/** By the rule that was refused; a HEAD's no refuses no GET. */
-function refusalKey(request: BlobRequest): string {
-  const { digest, method } = request;
-  return ruledKey(request, method === 'HEAD' ? `HEAD ${digest}` : digest);
 }
 
 /** Registry and rule, as whom and where it leads: whose partial and whose download it is. */

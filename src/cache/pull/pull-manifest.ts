@@ -84,7 +84,7 @@ export class ManifestPuller {
     } catch (error) {
       if (!(error instanceof UpstreamFailure)) throw error;
       const subject = reference.kind === 'tag' ? reference.tag : reference.digest;
-      tries.note(asked, subject, error, refusals.leftMs(refusalKey(asked, subject)));
+      tries.note(asked, subject, error, refusals.leftMs('manifest', asked, subject));
       throw answerOf(error, 'manifest');
     }
   }
@@ -105,7 +105,7 @@ export class ManifestPuller {
     try {
       return await this.#pullNewTag(request, tag, signal);
     } catch (error) {
-      refusals.note(refusalKey(request, tag), 'tag', error);
+      refusals.note('manifest', request, tag, 'tag', error);
       throw error;
     }
   }
@@ -119,7 +119,7 @@ export class ManifestPuller {
     const ttlSeconds = request.target.rule.freshForMs / 1000;
     const answer = await this.#fetched(request, fetcher.byTag(request, tag), signal, ttlSeconds);
     const [url] = request.target.rule.urls;
-    const refusedHead = refusals.get(refusalKey({ ...request, method: 'HEAD' }, tag));
+    const refusedHead = refusals.ofHead('manifest', request, tag);
     if (refusedHead !== undefined && url !== undefined) heads.noteUseless(url);
     return answer;
   }
@@ -178,7 +178,7 @@ export class ManifestPuller {
       .findBlobClaim(repositoryKey(request), identityOf(request.target), digest)
       .catch(() => undefined);
     const about = claim?.namedBytes === undefined ? 'digest' : 'named';
-    refusals.note(refusalKey(request, digest), about, error);
+    refusals.note('manifest', request, digest, about, error);
   }
 
   /** One upstream HEAD for a manifest that is not here, kept 60 s. */
@@ -267,18 +267,10 @@ export class ManifestPuller {
     return { digest, mediaType, size: bytes.length, bytes, outcome };
   }
 
-  /** What a GET was refused is refused to all; what a HEAD was, to HEADs alone. */
   #refuseKnown(request: ManifestPull, subject: Digest | Tag): void {
-    const { refusals } = this.#parts;
-    const failure =
-      refusals.get(refusalKey(request, subject)) ?? refusals.get(ruledKey(request, subject));
+    const failure = this.#parts.refusals.find('manifest', request, subject);
     if (failure !== undefined) throw answerOf(failure, 'manifest', 'negative');
   }
-}
-
-/** Where a refusal is remembered, by the rule that was refused: a HEAD's apart. */
-function refusalKey(request: ManifestPull, subject: Digest | Tag): string {
-  return ruledKey(request, request.method === 'HEAD' ? `HEAD ${subject}` : subject);
 }
 
 /** Upstream does not have the digest, does not give it, or has something else under it. */
