@@ -4,7 +4,8 @@ import { waitUnder } from '../../coordination/waiting.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { isEmptyBlob, possibleSize } from '../../domain/names/digest.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
-import type { PullParts } from '../pull/pull-parts.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Upstream } from '../../ports/upstream.ts';
 import { ruledKey, type RuledRequest } from '../pull-request.ts';
 import { askForFirstByte, type FirstByte } from './first-byte.ts';
 import { askInTurn } from './upstream-sources.ts';
@@ -13,7 +14,13 @@ const headsMax = 10_000;
 const headKnownForMs = 60_000;
 
 type BlobRequest = RuledRequest & { readonly digest: Digest };
-type UpstreamBlobParts = Pick<PullParts, 'upstream' | 'clock' | 'signal'>;
+
+interface UpstreamBlobParts {
+  readonly upstream: Upstream;
+  readonly clock: Clock;
+  /** Ends with the server: a question belongs to the cache, not to a request. */
+  readonly signal: AbortSignal;
+}
 
 interface BlobHead {
   readonly size: number | undefined;
