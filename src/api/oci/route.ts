@@ -7,9 +7,11 @@ import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { parseTag } from '../../domain/names/tag.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import { decodeQuery, decodeSegments, decodeTags } from './percent.ts';
 import {
   askedNamespace,
+  decodeQuery,
+  decodeSegments,
+  decodeTags,
   parsePageSize,
   requireDigest,
   requireLast,
