@@ -479,13 +479,9 @@ suite('kill -9', () => {
     const file = newFile();
     let acknowledged = 0;
     for (let round = 0; round < 5; round += 1) {
-      const child = fork(
-        join(import.meta.dirname, 'metadata-killed.ts'),
-        [file, String(acknowledged)],
-        {
-          stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-        },
-      );
+      const child = fork(join(import.meta.dirname, 'killed.ts'), [file, String(acknowledged)], {
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      });
       const enough = acknowledged + 20 + Math.floor(Math.random() * 200);
       child.on('message', (id: number) => {
         acknowledged = Math.max(acknowledged, id);
