@@ -6,10 +6,10 @@ import type { Holding } from '../coordination/fair-memory.ts';
 import type { Client, ClientRules, Peer } from './client.ts';
 import { clientBehind, isForwarded, isOwnHost, isTrustedProxy } from './client.ts';
 import { crossSiteReason } from './cross-site.ts';
-import { isLoopbackAddress } from '../domain/names/ip-address.ts';
+import { givenId } from './request-id.ts';
 import { Progress } from './progress.ts';
 import type { Incoming, Reply, Served } from './reply.ts';
-import { hasBody, RequestBody } from './bodies/request-body.ts';
+import { RequestBody } from './bodies/request-body.ts';
 import type { WholeBodies } from './bodies/whole-bodies.ts';
 
 /** A body that is read whole is gathered in blocks of this size: its chunks, which a client may send byte by byte, cost more than they hold. */
@@ -20,6 +20,8 @@ export interface Connection extends Peer {
   readonly socket: Socket;
   /** Those not yet told to `onServed`, in the order of their requests. */
   readonly exchanges: Set<Exchange>;
+  /** The client's address is one of loopback. */
+  readonly isLoopback: boolean;
   /** The host that was found to be this server's own last. */
   ownHost: string | undefined;
   /** Nothing that comes behind is answered. */
@@ -28,6 +30,7 @@ export interface Connection extends Peer {
 
 export interface ExchangeOwner {
   readonly now: () => number;
+  readonly nextId: () => string;
   readonly clients: ClientRules;
   readonly wholeBodies: WholeBodies;
   /** Called once at the exchange's end. */
@@ -66,6 +69,7 @@ export class Exchange implements Incoming {
   #ended = false;
   #client: Client | undefined;
   #trusted: boolean | undefined;
+  #forwarded: boolean | undefined;
   #body: RequestBody | undefined;
   #abort: AbortController | undefined;
   #onClose: (() => void) | undefined;
@@ -73,13 +77,11 @@ export class Exchange implements Incoming {
   #replyHeld: Holding | undefined;
 
   constructor(
-    id: string,
     connection: Connection,
     request: IncomingMessage,
     response: ServerResponse,
     owner: ExchangeOwner,
   ) {
-    this.id = id;
     this.connection = connection;
     this.request = request;
     this.response = response;
@@ -87,6 +89,7 @@ export class Exchange implements Incoming {
     this.startedMs = owner.now();
     this.method = request.method ?? 'GET';
     this.headers = request.headers;
+    this.id = this.#givenId() ?? owner.nextId();
     const target = originForm(request.url ?? '/');
     const mark = target.indexOf('?');
     this.path = mark < 0 ? target : target.slice(0, mark);
@@ -106,13 +109,13 @@ export class Exchange implements Incoming {
   }
 
   get isProxied(): boolean {
-    return !this.#isTrusted && isForwarded(this.request);
+    return !this.#isTrusted && (this.#forwarded ??= isForwarded(this.request));
   }
 
   get isLoopback(): boolean {
     const isHere = this.#told?.isLoopback ?? this.#isDirectLoopback();
     // A page of another site can make a browser on this machine ask for anything by GET.
-    return isHere && crossSiteReason(this, '') === undefined;
+    return isHere && (!isOfPage(this.headers) || crossSiteReason(this, '') === undefined);
   }
 
   get signal(): AbortSignal {
@@ -137,7 +140,7 @@ export class Exchange implements Incoming {
   }
 
   get body(): RequestBody {
-    this.#body ??= new RequestBody(this.request, {
+    this.#body ??= new RequestBody(this.request, this.#hasBody, {
       wanted: () => this.#askForBody(),
       waiting: () => this.progress.begin(this.#owner.now()),
       taken: (bytes) => this.progress.end(this.#owner.now(), bytes),
@@ -148,7 +151,7 @@ export class Exchange implements Incoming {
 
   /** True while bytes of the request's body are still to come off the connection. */
   get bodyUnread(): boolean {
-    return hasBody(this.request) && !this.request.complete;
+    return this.#hasBody && !this.request.complete;
   }
 
   /** Nobody reads the body any more; what is left of it is thrown away as it comes. */
@@ -212,6 +215,19 @@ export class Exchange implements Incoming {
     this.#onClose?.();
   }
 
+  /** What a trusted proxy calls the request. */
+  #givenId(): string | undefined {
+    const { headers } = this;
+    const isNamed = headers['x-request-id'] !== undefined || headers.traceparent !== undefined;
+    return isNamed && this.#isTrusted ? givenId(headers) : undefined;
+  }
+
+  /** Its headers announce a body of at least one byte, or one of unknown length. */
+  get #hasBody(): boolean {
+    const { headers } = this;
+    return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  }
+
   /** By the configuration in force now, and the same for all of the request: proxies keep connections open over many reloads. */
   get #isTrusted(): boolean {
     return (this.#trusted ??= isTrustedProxy(this.connection.clientAddress, this.#owner.clients));
@@ -226,7 +242,7 @@ export class Exchange implements Incoming {
   #isDirectLoopback(): boolean {
     const { connection } = this;
     const { host } = this.headers;
-    if (!isLoopbackAddress(connection.clientAddress) || this.isProxied) return false;
+    if (!connection.isLoopback || this.isProxied) return false;
     if (host !== undefined && host === connection.ownHost) return true;
     if (!isOwnHost(host, this.#owner.clients)) return false;
     connection.ownHost = host;
@@ -260,6 +276,11 @@ export class Exchange implements Incoming {
       complete,
     });
   }
+}
+
+/** Browsers say so of what a page asks for; clients of registries don't. */
+function isOfPage(headers: IncomingHttpHeaders): boolean {
+  return headers['sec-fetch-site'] !== undefined || headers.origin !== undefined;
 }
 
 function tooLarge(bytesMax: number): RegistryError {

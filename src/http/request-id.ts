@@ -1,22 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** What fits in a log line and a header as it is, and can't be mistaken for anything else. */
 const idForm = /^[\w.:+/=@-]{1,128}$/;
 /** W3C Trace Context, version 00: trace-id and parent-id; all zeros are invalid. */
 const traceForm = /^00-(?!0{32})([\da-f]{32})-(?!0{16})([\da-f]{16})-[\da-f]{2}$/;
-
-/** Unique in this process and, by a random beginning, beyond it. */
-export function createIds(): () => string {
-  const prefix = randomBytes(6).toString('hex');
-  let count = 0;
-  return () => `${prefix}-${(count++).toString(36)}`;
-}
-
-/** Whether a proxy may have named the request. */
-export function isNamed({ 'x-request-id': id, traceparent }: IncomingHttpHeaders): boolean {
-  return id !== undefined || traceparent !== undefined;
-}
 
 /**
  * The id that a trusted proxy gave a request: its `X-Request-Id`, else trace and parent of its `traceparent`, joined. `undefined`

@@ -1,4 +1,4 @@
-import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { X509Certificate, createPrivateKey, randomBytes } from 'node:crypto';
 import { createServer as createPlainServer } from 'node:http';
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
@@ -8,13 +8,13 @@ import { createSecureContext } from 'node:tls';
 import { createBodySender } from './bodies/body.ts';
 import type { BodyBuffers } from './bodies/body-buffers.ts';
 import type { ClientRules } from './client.ts';
-import { isTrustedProxy, noClientRules } from './client.ts';
+import { noClientRules } from './client.ts';
 import { createConnectionPlaces } from './connections/connection-places.ts';
 import { createConnections } from './connections/connections.ts';
 import type { Connections } from './connections/connections.ts';
 import { Exchange } from './exchange.ts';
-import type { Connection, ExchangeOwner } from './exchange.ts';
-import { badHost, hostProblem, refuse } from './bad-request.ts';
+import type { ExchangeOwner } from './exchange.ts';
+import { refuse } from './bad-request.ts';
 import { createCertificateNames, withNames } from './connections/certificate-names.ts';
 import { progressLimits } from './progress.ts';
 import type { ProgressLimits } from './progress.ts';
@@ -25,7 +25,6 @@ import {
   parserRefusal,
   type RefusedConnection,
 } from './connections/refused-connection.ts';
-import { createIds, givenId, isNamed } from './request-id.ts';
 import type { Timer } from './timer.ts';
 import { createWholeBodies } from './bodies/whole-bodies.ts';
 import type { WholeBodies } from './bodies/whole-bodies.ts';
@@ -130,6 +129,7 @@ export async function createServer(options: HttpServerOptions): Promise<RunningS
   );
   if (secure) refuseHandshakes(server, connections, options);
   serve(server, { ...options, clients }, connections);
+  refuseBroken(server, connections, options);
   const bound = Promise.withResolvers<void>();
   server.once('error', bound.reject);
   server.listen(options.listen.port, options.listen.host, () => bound.resolve());
@@ -171,9 +171,12 @@ function serve(
   connections: Connections,
 ): void {
   const { timer, handler, onServed, onError } = options;
-  const nextId = createIds();
+  /** Ids are unique in this process and, by this random beginning, beyond it. */
+  const idPrefix = randomBytes(6).toString('hex');
+  let ids = 0;
   const owner: ExchangeOwner = {
     now: () => timer.elapsed(),
+    nextId: () => `${idPrefix}-${(ids++).toString(36)}`,
     clients: options.clients,
     wholeBodies: options.wholeBodies ?? createWholeBodies(timer),
     ended: (exchange, served) => {
@@ -202,8 +205,7 @@ function serve(
     if (connection === undefined) return void request.socket.destroy();
     // A request behind one that ends its connection is not answered.
     if (!connection.socket.writable || connection.ends) return;
-    const id = idOf(request, connection, owner.clients) ?? nextId();
-    const exchange = new Exchange(id, connection, request, response, owner);
+    const exchange = new Exchange(connection, request, response, owner);
     exchange.expectsContinue = expectsContinue;
     connection.exchanges.add(exchange);
     if (connection.exchanges.size > pipelinedMax) return void request.socket.destroy();
@@ -227,12 +229,20 @@ function serve(
   };
   server.on('request', (request, response) => answer(request, response, false));
   server.on('checkContinue', (request, response) => answer(request, response, true));
+}
+
+/** What is no HTTP request is answered where nothing else was, and ends its connection. */
+function refuseBroken(
+  server: Server,
+  connections: Connections,
+  { onRefused }: HttpServerOptions,
+): void {
   server.on('clientError', (error, socket) => {
     const connection = connections.of(socket as Socket);
     // In a TLS handshake nobody can be answered here: an answer would wait for the handshake's end, and so would the connection.
     if (connection === undefined) return void socket.destroy();
     const refused = parserRefusal(error, connection.clientAddress);
-    if (refused !== undefined) options.onRefused?.(refused);
+    if (refused !== undefined) onRefused?.(refused);
     const [first, second] = connection.exchanges;
     // Bytes of ours may be out already, or are still to come for the requests before.
     if (second !== undefined || first?.response.headersSent === true) socket.destroy();
@@ -258,14 +268,37 @@ function refuseHandshakes(
   });
 }
 
-/** What a trusted proxy calls the request. */
-function idOf(
-  { headers }: IncomingMessage,
-  connection: Connection,
-  clients: ClientRules,
-): string | undefined {
-  const named = isNamed(headers) && isTrustedProxy(connection.clientAddress, clients);
-  return named ? givenId(headers) : undefined;
+/**
+ * What is wrong with the host of a request, or `undefined`: Host is there once (RFC 9112 §3.2), and a target in absolute form, as
+ * proxies are sent, names the same one. Two readers of one request must not see two servers.
+ */
+function hostProblem({ rawHeaders, url, headers }: IncomingMessage): string | undefined {
+  let seen = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? '';
+    if (name.length === 4 && name.toLowerCase() === 'host' && (seen += 1) > 1)
+      return 'Host is there twice';
+  }
+  if (url === undefined || url.startsWith('/') || !url.includes('://')) return undefined;
+  const target = URL.parse(url);
+  if (target === null || (target.protocol !== 'http:' && target.protocol !== 'https:'))
+    return 'the request target is no http URL';
+  if (target.username !== '' || target.password !== '')
+    return 'the request target holds a user name';
+  // As the URL has it: in lower case, without the scheme's own port.
+  const host = headers.host && URL.parse(`${target.protocol}//${headers.host}`)?.host;
+  return host === undefined || host === '' || host === target.host
+    ? undefined
+    : 'the request target and Host name two hosts';
+}
+
+function badHost(problem: string): Reply {
+  return {
+    status: 400,
+    headers: { 'Content-Type': 'text/plain; charset=utf-8', Connection: 'close' },
+    body: `${problem}\n`,
+    note: { route: 'none' },
+  };
 }
 
 function createEnding(

@@ -16,11 +16,6 @@ export interface BodyEvents {
   readonly left: () => Error;
 }
 
-/** True where the headers announce a body of at least one byte, or one of unknown length. */
-export function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-}
-
 /**
  * The body of one request; iterated at most once. Read by `data` events, which hand on Node's chunks as they are: `read()` would
  * join and copy what waits.
@@ -28,6 +23,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 export class RequestBody implements ByteStream {
   readonly givesChunksAway = true;
   readonly #request: IncomingMessage;
+  readonly #hasBody: boolean;
   readonly #events: BodyEvents;
   readonly #queue: ByteQueue;
   #state: 'new' | 'open' | 'stopped' = 'new';
@@ -37,8 +33,10 @@ export class RequestBody implements ByteStream {
     if (!this.#queue.hasEnded) this.#queue.fail(this.#events.left());
   };
 
-  constructor(request: IncomingMessage, events: BodyEvents) {
+  /** `hasBody`: as its headers say. */
+  constructor(request: IncomingMessage, hasBody: boolean, events: BodyEvents) {
     this.#request = request;
+    this.#hasBody = hasBody;
     this.#events = events;
     this.#queue = new ByteQueue({
       bytesMax: waitingBytesMax,
@@ -87,7 +85,7 @@ export class RequestBody implements ByteStream {
     const request = this.#request;
     this.#state = 'open';
     this.#events.wanted();
-    if (!hasBody(request) || request.readableEnded) return this.#end();
+    if (!this.#hasBody || request.readableEnded) return this.#end();
     if (request.destroyed) return this.#leave();
     request.on('end', this.#end).on('close', this.#leave).on('error', this.#leave);
     request.on('data', this.#push).resume();

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { isLoopbackAddress } from '../../domain/names/ip-address.ts';
 import { repeat } from '../../coordination/repeat.ts';
 import type { Connection } from '../exchange.ts';
 import type { ProgressLimits } from '../progress.ts';
@@ -53,6 +54,7 @@ export function createConnections(timer: Timer, limits: ProgressLimits): Connect
         socket,
         clientAddress,
         secure,
+        isLoopback: isLoopbackAddress(clientAddress),
         ownHost: undefined,
         ends: false,
         exchanges: new Set(),
