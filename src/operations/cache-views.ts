@@ -12,6 +12,7 @@ import type {
   UpstreamView,
 } from '../contract/admin-view.ts';
 import type { Explanation } from '../contract/explanation.ts';
+import { eachAtOnce } from '../coordination/each-at-once.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { PullRule, UpstreamUrl } from '../domain/rules/pull-rule.ts';
 import type { RuleSet } from '../domain/rules/rule-set.ts';
@@ -168,16 +169,9 @@ async function verifyRules(
       detail: { hint: 'breakwater rules ls shows the rules' },
     });
   const asked = chosen.flatMap((rule) => rule.urls.map((url) => ({ rule, url })));
-  const found: RuleVerification[] = [];
-  let next = 0;
-  const work = async (): Promise<void> => {
-    for (let index = next++; index < asked.length; index = next++) {
-      const { rule, url } = asked[index] as { rule: PullRule; url: UpstreamUrl };
-      found[index] = await verifyUrl(rule, url, parts, signal);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(pingsAtOnce, asked.length) }, work));
-  return found;
+  return await eachAtOnce(asked, pingsAtOnce, ({ rule, url }) =>
+    verifyUrl(rule, url, parts, signal),
+  );
 }
 
 async function verifyUrl(
