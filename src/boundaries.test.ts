@@ -28,8 +28,6 @@ const longFunctions: Readonly<Record<string, number>> = {
   createBlobPushes: 148,
   createContentCheck: 88,
   createDeletions: 86,
-  createHashPool: 74,
-  createLogOutput: 96,
   createManifestPush: 89,
   createUploadBudget: 74,
   createWriter: 94,

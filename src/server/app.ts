@@ -10,7 +10,7 @@ import { repeat } from '../coordination/repeat.ts';
 import { systemClock } from '../coordination/system-clock.ts';
 import type { Clock } from '../ports/clock.ts';
 import { createLog, type Log } from '../telemetry/log.ts';
-import { createLogOutput, fileSink } from '../telemetry/log-output.ts';
+import { GatheringLogOutput, fileSink } from '../telemetry/log-output.ts';
 import { addressesOf, type Addresses } from './addresses.ts';
 import { tellClockSteps } from './clock-steps.ts';
 import { openCore, type Core, type ServerState, type Surroundings } from './core.ts';
@@ -38,7 +38,7 @@ export interface ServeOptions {
 export async function serve(config: Config, options: ServeOptions): Promise<number> {
   const clock = systemClock;
   const isTerminal = process.stdout.isTTY;
-  await using output = createLogOutput(fileSink(1), clock);
+  await using output = new GatheringLogOutput(fileSink(1), clock);
   const log = createLog({ output, clock, format: isTerminal ? 'text' : 'json', level: 'info' });
   const endNow = (): void => {
     output.flushSync();

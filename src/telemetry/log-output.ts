@@ -34,101 +34,116 @@ export function fileSink(fd: number): LogSink {
 }
 
 /** Gathers lines and writes them in large pieces. */
-export function createLogOutput(sink: LogSink, clock: Clock): LogOutput {
-  const gathered = new LogLines();
-  let writing: Uint8Array | undefined;
-  let timer: Disposable | undefined;
-  let pumping: Promise<void> | undefined;
-  let dropped = 0;
-  let closing = false;
+export class GatheringLogOutput implements LogOutput {
+  readonly #sink: LogSink;
+  readonly #clock: Clock;
+  readonly #gathered = new LogLines();
+  /** What is left of the piece that is being written. */
+  #writing: Uint8Array | undefined;
+  #timer: Disposable | undefined;
+  #pumping: Promise<void> | undefined;
+  #dropped = 0;
+  /** Less than a piece is written too. */
+  #closing = false;
 
-  const noticeDropped = (): void => {
-    if (dropped === 0) return;
-    const notice = {
-      time: new Date(clock.now()).toISOString(),
-      level: 'warn',
-      logger: 'log',
-      msg: 'log lines were dropped',
-      lines: dropped,
-    };
-    dropped = 0;
-    gathered.add(`${JSON.stringify(notice)}\n`);
-  };
-  const pump = async (): Promise<void> => {
-    while (gathered.bytes > 0 && (closing || gathered.bytes >= pieceBytes)) {
-      noticeDropped();
-      const piece = gathered.take();
-      writing = piece;
-      while (writing !== undefined && writing.length > 0) {
+  constructor(sink: LogSink, clock: Clock) {
+    this.#sink = sink;
+    this.#clock = clock;
+  }
+
+  write(lines: string): void {
+    const pendingBytes = this.#gathered.bytes + (this.#writing?.length ?? 0);
+    if (pendingBytes + lines.length > pendingBytesMax) {
+      this.#dropped += 1;
+      return;
+    }
+    this.#gathered.add(lines);
+    if (this.#gathered.bytes >= pieceBytes) this.#start();
+    else this.#arm();
+  }
+
+  flushSync(): void {
+    this.#noticeDropped();
+    const pieces = [this.#writing ?? new Uint8Array()];
+    for (let piece = this.#gathered.take(); piece !== undefined; piece = this.#gathered.take())
+      pieces.push(piece);
+    const rest = Buffer.concat(pieces);
+    this.#writing = undefined;
+    try {
+      for (let at = 0; at < rest.length;) at += this.#sink.writeSync(rest.subarray(at));
+    } catch {
+      // The reader is gone or too slow, and there is nowhere left to say so.
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing = true;
+    const { promise: expired, resolve } = Promise.withResolvers<boolean>();
+    using _deadline = this.#clock.after(closeTimeoutMs, () => resolve(true));
+    while (this.#gathered.bytes > 0 || this.#writing) {
+      this.#start();
+      if (await Promise.race([this.#pumping, expired])) break;
+    }
+    this.#timer?.[Symbol.dispose]();
+  }
+
+  #arm(): void {
+    this.#timer ??= this.#clock.after(gatherMs, () => {
+      this.#timer = undefined;
+      this.#flush();
+    });
+  }
+
+  /** Writes what there is, however little. */
+  #flush(): void {
+    const before = this.#closing;
+    this.#closing = true;
+    this.#start();
+    this.#closing = before;
+  }
+
+  #start(): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = undefined;
+    this.#pumping ??= this.#pump().finally(() => {
+      this.#pumping = undefined;
+      if (this.#gathered.bytes > 0) this.#arm();
+    });
+  }
+
+  async #pump(): Promise<void> {
+    while (this.#gathered.bytes > 0 && (this.#closing || this.#gathered.bytes >= pieceBytes)) {
+      this.#noticeDropped();
+      const piece = this.#gathered.take();
+      this.#writing = piece;
+      while (this.#writing !== undefined && this.#writing.length > 0) {
         try {
-          const written = await sink.write(writing);
-          writing = writing?.subarray(written);
+          const written = await this.#sink.write(this.#writing);
+          this.#writing = this.#writing?.subarray(written);
         } catch (error) {
-          if (isBusy(error)) await wait(clock, retryMs);
+          if (isBusy(error)) await wait(this.#clock, retryMs);
           else {
-            dropped += countLines(piece);
+            this.#dropped += countLines(piece);
             break;
           }
         }
       }
-      writing = undefined;
+      this.#writing = undefined;
     }
-  };
-  const start = (): void => {
-    timer?.[Symbol.dispose]();
-    timer = undefined;
-    pumping ??= pump().finally(() => {
-      pumping = undefined;
-      if (gathered.bytes > 0) arm();
-    });
-  };
-  const arm = (): void => {
-    timer ??= clock.after(gatherMs, () => {
-      timer = undefined;
-      flush();
-    });
-  };
-  /** Writes what there is, however little. */
-  const flush = (): void => {
-    const before = closing;
-    closing = true;
-    start();
-    closing = before;
-  };
-  return {
-    write(lines) {
-      if (gathered.bytes + (writing?.length ?? 0) + lines.length > pendingBytesMax) {
-        dropped += 1;
-        return;
-      }
-      gathered.add(lines);
-      if (gathered.bytes >= pieceBytes) start();
-      else arm();
-    },
-    flushSync() {
-      noticeDropped();
-      const pieces = [writing ?? new Uint8Array()];
-      for (let piece = gathered.take(); piece !== undefined; piece = gathered.take())
-        pieces.push(piece);
-      const rest = Buffer.concat(pieces);
-      writing = undefined;
-      try {
-        for (let at = 0; at < rest.length;) at += sink.writeSync(rest.subarray(at));
-      } catch {
-        // The reader is gone or too slow, and there is nowhere left to say so.
-      }
-    },
-    async [Symbol.asyncDispose]() {
-      closing = true;
-      const { promise: expired, resolve } = Promise.withResolvers<boolean>();
-      using _deadline = clock.after(closeTimeoutMs, () => resolve(true));
-      while (gathered.bytes > 0 || writing) {
-        start();
-        if (await Promise.race([pumping, expired])) break;
-      }
-      timer?.[Symbol.dispose]();
-    },
-  };
+  }
+
+  #noticeDropped(): void {
+    if (this.#dropped === 0) return;
+    const notice = {
+      time: new Date(this.#clock.now()).toISOString(),
+      level: 'warn',
+      logger: 'log',
+      msg: 'log lines were dropped',
+      lines: this.#dropped,
+    };
+    this.#dropped = 0;
+    this.#gathered.add(`${JSON.stringify(notice)}\n`);
+  }
 }
 
 function isBusy(error: unknown): boolean {

@@ -5,7 +5,7 @@ import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
 import { createAccessLog } from './access-log.ts';
 import { createLog } from './log.ts';
 import type { LogOutput, LogSink } from './log-output.ts';
-import { createLogOutput } from './log-output.ts';
+import { GatheringLogOutput } from './log-output.ts';
 import type { ServedExchange } from './served-exchange.ts';
 import { createThrottle } from './throttle.ts';
 
@@ -283,7 +283,7 @@ suite('log output', () => {
   test('lines go out together after 100 ms, or at 64 KiB', async () => {
     const sink = pipe();
     const clock = createFakeClock(now);
-    const output = createLogOutput(sink, clock);
+    const output = new GatheringLogOutput(sink, clock);
     output.write('a\n');
     output.write('b\n');
     clock.advance(99);
@@ -304,7 +304,7 @@ suite('log output', () => {
   test('a slow reader costs lines, not memory, and is told how many', async () => {
     const sink = pipe();
     const clock = createFakeClock(now);
-    const output = createLogOutput(sink, clock);
+    const output = new GatheringLogOutput(sink, clock);
     const release = sink.hold();
     const line = `${'x'.repeat(65_535)}\n`;
     for (let index = 0; index < 300; index += 1) output.write(line);
@@ -326,7 +326,7 @@ suite('log output', () => {
     const clock = createFakeClock(now);
     let text = '';
     let calls = 0;
-    const output = createLogOutput(
+    const output = new GatheringLogOutput(
       {
         write(bytes) {
           calls += 1;
@@ -351,7 +351,7 @@ suite('log output', () => {
   test('a reader that is gone fails nothing', async () => {
     const sink = pipe();
     const clock = createFakeClock(now);
-    const output = createLogOutput(sink, clock);
+    const output = new GatheringLogOutput(sink, clock);
     const release = sink.hold();
     output.write('lost\n');
     const disposed = output[Symbol.asyncDispose]();
@@ -362,7 +362,7 @@ suite('log output', () => {
 
   test('a dying process gets its last lines out', () => {
     const sink = pipe();
-    const output = createLogOutput(sink, createFakeClock(now));
+    const output = new GatheringLogOutput(sink, createFakeClock(now));
     output.write('last\n');
     output.flushSync();
     deepEqual(sink.pieces, ['last\n']);

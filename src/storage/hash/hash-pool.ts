@@ -66,35 +66,6 @@ export function createHashPool(
   let lastJob = 0;
   let closed = false;
 
-  const addLane = (): Lane => {
-    // Flags of the process, such as --input-type, may not suit a file.
-    const lane: Lane = {
-      worker: new Worker(workerUrl, { execArgv: [], workerData: blocks.memory }),
-      jobs: new Map(),
-      lent: new Map(),
-      waiting: 0,
-      idle: undefined,
-    };
-    let failure: unknown;
-    lane.worker.unref();
-    lane.worker.on('message', (message: HashAnswer) => {
-      settle(lane, message);
-      rest(lane);
-    });
-    lane.worker.on('error', (error) => (failure = error));
-    lane.worker.on('exit', () => {
-      lane.idle?.[Symbol.dispose]();
-      lanes.delete(lane);
-      const cause = failure === undefined ? undefined : { cause: failure };
-      for (const job of lane.jobs.values()) job.reject(new Error('A hash worker ended', cause));
-      lane.jobs.clear();
-      for (const block of lane.lent.values()) block.release();
-      lane.lent.clear();
-    });
-    lanes.add(lane);
-    return lane;
-  };
-
   const rest = (lane: Lane): void => {
     if (lane.jobs.size > 0 || lane.lent.size > 0 || !lanes.has(lane)) return;
     lane.idle ??= clock.after(idleThreadMs, () => {
@@ -106,12 +77,14 @@ export function createHashPool(
 
   const chooseLane = (): Lane => {
     const [first, ...others] = lanes;
-    if (first === undefined) return addLane();
+    if (first === undefined) return startLane(workerUrl, blocks, lanes, rest);
     const idlest = others.reduce(
       (best, lane) => (lane.jobs.size < best.jobs.size ? lane : best),
       first,
     );
-    return idlest.jobs.size > 0 && lanes.size < workersMax ? addLane() : idlest;
+    return idlest.jobs.size > 0 && lanes.size < workersMax
+      ? startLane(workerUrl, blocks, lanes, rest)
+      : idlest;
   };
 
   return {
@@ -129,6 +102,41 @@ export function createHashPool(
       await Promise.all([...lanes].map((lane) => lane.worker.terminate()));
     },
   };
+}
+
+/** Among `lanes` until it ends; `rest` is told of each answer, after which it may have nothing to do. */
+function startLane(
+  workerUrl: URL,
+  blocks: WriteBlocks,
+  lanes: Set<Lane>,
+  rest: (lane: Lane) => void,
+): Lane {
+  // Flags of the process, such as --input-type, may not suit a file.
+  const lane: Lane = {
+    worker: new Worker(workerUrl, { execArgv: [], workerData: blocks.memory }),
+    jobs: new Map(),
+    lent: new Map(),
+    waiting: 0,
+    idle: undefined,
+  };
+  let failure: unknown;
+  lane.worker.unref();
+  lane.worker.on('message', (message: HashAnswer) => {
+    settle(lane, message);
+    rest(lane);
+  });
+  lane.worker.on('error', (error) => (failure = error));
+  lane.worker.on('exit', () => {
+    lane.idle?.[Symbol.dispose]();
+    lanes.delete(lane);
+    const cause = failure === undefined ? undefined : { cause: failure };
+    for (const job of lane.jobs.values()) job.reject(new Error('A hash worker ended', cause));
+    lane.jobs.clear();
+    for (const block of lane.lent.values()) block.release();
+    lane.lent.clear();
+  });
+  lanes.add(lane);
+  return lane;
 }
 
 function settle(lane: Lane, message: HashAnswer): void {
