@@ -94,6 +94,7 @@ suite('rows that are written together', () => {
     first.resolve();
     await ended;
     deepEqual(written, [['a', 'b', 'c'], ['d']]);
+    add('e');
     equal(clock.pending, 0);
   });
 
