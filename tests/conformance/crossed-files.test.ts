@@ -1,19 +1,10 @@
 import { equal, ok } from 'node:assert/strict';
 import { basename, dirname } from 'node:path';
-import { after, before, test } from 'node:test';
-import { rulesOnly, startBreakwater, type Breakwater } from '../support/processes/breakwater.ts';
-import {
-  countCalls,
-  filesBelow,
-  inspectable,
-  type CallCoverage,
-} from '../support/processes/call-coverage.ts';
+import { after, test } from 'node:test';
+import { rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
+import { countCalls, filesBelow, inspectable } from '../support/processes/call-coverage.ts';
 import { eventually } from '../support/processes/process.ts';
-import {
-  openScriptedRegistry,
-  types,
-  type ScriptedRegistry,
-} from '../support/upstreams/scripted-registry.ts';
+import { openScriptedRegistry, types } from '../support/upstreams/scripted-registry.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 /**
@@ -27,36 +18,29 @@ const rounds = 5;
 const layer = Buffer.alloc(100_000, 7);
 const newLayers = Array.from({ length: rounds }, (_, n) => Buffer.alloc(100_000, n + 10));
 
-let upstream: ScriptedRegistry;
-let server: Breakwater;
-let coverage: CallCoverage;
+const upstream = await openScriptedRegistry();
+after(() => upstream[Symbol.asyncDispose]());
+for (const bytes of newLayers) upstream.blob(bytes);
+const image = {
+  schemaVersion: 2,
+  mediaType: types.manifest,
+  config: upstream.blob('{}', types.config),
+  layers: [upstream.blob(layer)],
+};
+upstream.manifest(image, { tag: 'warm' });
+// They differ by an annotation alone: what they name is here after the first pull.
+for (let n = 0; n < rounds; n += 1)
+  upstream.manifest({ ...image, annotations: { n: String(n) } }, { tag: `new-${n}` });
 
-before(async () => {
-  upstream = await openScriptedRegistry();
-  for (const bytes of newLayers) upstream.blob(bytes);
-  const image = {
-    schemaVersion: 2,
-    mediaType: types.manifest,
-    config: upstream.blob('{}', types.config),
-    layers: [upstream.blob(layer)],
-  };
-  upstream.manifest(image, { tag: 'warm' });
-  // They differ by an annotation alone: what they name is here after the first pull.
-  for (let n = 0; n < rounds; n += 1)
-    upstream.manifest({ ...image, annotations: { n: String(n) } }, { tag: `new-${n}` });
-  server = await startBreakwater({
-    config: rulesOnly({ prefix: 'up', upstream: upstream.url }),
-    env: inspectable,
-  });
-  await get('manifests/warm');
-  for (const { digest } of [image.config, ...image.layers]) await get(`blobs/${digest}`);
-  coverage = await countCalls(server);
+const server = await startBreakwater({
+  config: rulesOnly({ prefix: 'up', upstream: upstream.url }),
+  env: inspectable,
 });
-after(async () => {
-  coverage[Symbol.dispose]();
-  await server.close();
-  await upstream[Symbol.asyncDispose]();
-});
+after(() => server.close());
+await get('manifests/warm');
+for (const { digest } of [image.config, ...image.layers]) await get(`blobs/${digest}`);
+const coverage = await countCalls(server);
+after(() => coverage[Symbol.dispose]());
 
 /** Comes back when the request is over for the server too. */
 async function get(path: string): Promise<void> {
