@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
-import type { Check } from './doctor/report.ts';
 import type { ExitName } from './exit-codes.ts';
 import type { ColorChoice, Terminal } from './terminal/terminal.ts';
 
@@ -13,6 +12,16 @@ export interface ProgramParts {
   ) => Promise<number>;
   /** The part of `doctor` that needs no running server. */
   readonly inspections: (config: Config, env: NodeJS.ProcessEnv) => Promise<readonly Inspection[]>;
+}
+
+/** One thing looked at; the JSON of `doctor -o json` has exactly these keys, as `linkerd check` does. */
+export interface Check {
+  readonly description: string;
+  readonly result: 'success' | 'warning' | 'error';
+  /** What to do about it. */
+  readonly hint?: string;
+  /** What was found wrong. */
+  readonly error?: string;
 }
 
 /** One category of checks, looked at only when it is run. */

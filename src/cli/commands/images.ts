@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { DeletedImageView, ImageDetailView, ImageView } from '../../contract/access-view.ts';
 import type { CommandContext } from '../command-context.ts';
-import { parseImageWords } from '../terminal/image-words.ts';
+import { parseImageWords } from '../image-words.ts';
 import type { OutputOptions } from '../terminal/output.ts';
 import { addOutputOptions, printList, printValue } from '../terminal/output.ts';
 import type { LimitOptions } from '../server/pages.ts';
@@ -12,7 +12,7 @@ import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
 import { forEach } from '../several.ts';
-import { formatBytes } from '../terminal/size-words.ts';
+import { formatBytes } from '../terminal/unit-words.ts';
 import type { Column } from '../terminal/table.ts';
 import { alignRows, printable } from '../terminal/table.ts';
 

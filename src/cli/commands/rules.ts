@@ -8,6 +8,7 @@ import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
 import type { Column } from '../terminal/table.ts';
+import { formatSeconds } from '../terminal/unit-words.ts';
 
 const listMs = 10_000;
 const verifyMs = 120_000;
@@ -114,11 +115,4 @@ function exitOf(found: readonly RuleVerification[]): ExitName {
 
 function joined(texts: readonly string[]): string {
   return texts.length === 0 ? '-' : texts.join(',');
-}
-
-/** `24h`, `90s`, `0s`: the largest unit that is whole. */
-export function formatSeconds(seconds: number): string {
-  if (seconds !== 0 && seconds % 3600 === 0) return `${seconds / 3600}h`;
-  if (seconds !== 0 && seconds % 60 === 0) return `${seconds / 60}m`;
-  return `${seconds}s`;
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { TagView } from '../../contract/access-view.ts';
 import { CommandFailure } from '../command-failure.ts';
 import type { CommandContext } from '../command-context.ts';
-import { parseImageWords } from '../terminal/image-words.ts';
+import { parseImageWords } from '../image-words.ts';
 import type { OutputOptions } from '../terminal/output.ts';
 import { addOutputOptions, printList } from '../terminal/output.ts';
 import type { LimitOptions } from '../server/pages.ts';
@@ -13,7 +13,7 @@ import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
 import { forEach } from '../several.ts';
-import { formatBytes } from '../terminal/size-words.ts';
+import { formatBytes } from '../terminal/unit-words.ts';
 import type { Column } from '../terminal/table.ts';
 
 const deadlineMs = 30_000;

@@ -1,5 +1,5 @@
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import type { Check } from './report.ts';
+import type { Check } from '../command-context.ts';
 import { failed, passed, warned } from './report.ts';
 
 const askMs = 5000;

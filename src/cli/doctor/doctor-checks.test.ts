@@ -7,7 +7,7 @@ import {
 } from '../../../tests/support/upstreams/scripted-upstream.ts';
 import { inspectUpstreams } from '../../server/inspection.ts';
 import { judgeSkew } from './clock.ts';
-import type { Check } from './report.ts';
+import type { Check } from '../command-context.ts';
 import { inspectOpenFiles } from './runtime.ts';
 import { judgeSpace } from './storage.ts';
 import { judgeExpiry } from './tls.ts';

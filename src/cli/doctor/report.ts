@@ -1,15 +1,6 @@
+import type { Check } from '../command-context.ts';
 import type { Paint } from '../terminal/terminal.ts';
 import { printable } from '../terminal/table.ts';
-
-/** One thing looked at; the JSON of `doctor -o json` has exactly these keys, as `linkerd check` does. */
-export interface Check {
-  readonly description: string;
-  readonly result: 'success' | 'warning' | 'error';
-  /** What to do about it. */
-  readonly hint?: string;
-  /** What was found wrong. */
-  readonly error?: string;
-}
 
 export interface DoctorReport {
   /** True where no check is an `error`. */

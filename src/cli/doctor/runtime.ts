@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import type { Config, ListenAddress } from '../../config/config.ts';
-import type { Check } from './report.ts';
+import type { Check } from '../command-context.ts';
 import { failed, passed, warned } from './report.ts';
 import { inspectClock } from './clock.ts';
 import { readRunRecord } from '../server/run-record.ts';

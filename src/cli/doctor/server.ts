@@ -1,6 +1,6 @@
 import { errorText } from '../../domain/error-text.ts';
 import type { UpstreamView, Listing } from '../../contract/admin-view.ts';
-import type { Check } from './report.ts';
+import type { Check } from '../command-context.ts';
 import { failed, passed, warned } from './report.ts';
 import { exchange } from '../server/http-exchange.ts';
 import { askServer } from '../server/server-client.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { errorText } from '../../domain/error-text.ts';
-import type { Check } from './report.ts';
+import type { Check } from '../command-context.ts';
 import { failed, passed, warned } from './report.ts';
 
 const gib = 1024 ** 3;

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Config } from '../../config/config.ts';
-import type { Check } from './report.ts';
+import type { Check } from '../command-context.ts';
 import { failed, passed, warned } from './report.ts';
 
 const dayMs = 86_400_000;

@@ -1,5 +1,5 @@
 import type { ExplainedTag, Explanation } from '../../contract/explanation.ts';
-import { formatSeconds } from '../commands/rules.ts';
+import { formatSeconds } from './unit-words.ts';
 import { alignRows, printable } from './table.ts';
 import type { Paint } from './terminal.ts';
 

@@ -10,3 +10,10 @@ export function formatBytes(bytes: number): string {
   }
   return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`;
 }
+
+/** `24h`, `90s`, `0s`: the largest unit that is whole. */
+export function formatSeconds(seconds: number): string {
+  if (seconds !== 0 && seconds % 3600 === 0) return `${seconds / 3600}h`;
+  if (seconds !== 0 && seconds % 60 === 0) return `${seconds / 60}m`;
+  return `${seconds}s`;
+}

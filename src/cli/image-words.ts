@@ -1,4 +1,4 @@
-import { CommandFailure } from '../command-failure.ts';
+import { CommandFailure } from './command-failure.ts';
 
 /** An image of a repository as it is written: `team/app:1.2`, `team/app@sha256:…`. */
 export interface ImageWords {
