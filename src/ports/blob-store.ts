@@ -1,6 +1,6 @@
 import type { ByteReader, ByteSpan } from '../domain/byte-source.ts';
 import type { Digest } from '../domain/names/digest.ts';
-import type { VerifiedFile } from './spool.ts';
+import type { VerifiedFile } from './verified-file.ts';
 
 /** Content-addressed bytes. A blob is there whole or not at all, under its digest; presence here is the truth for bytes. */
 export interface BlobStore {

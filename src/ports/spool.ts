@@ -1,14 +1,6 @@
 import type { ByteSpan } from '../domain/byte-source.ts';
 import type { Digest } from '../domain/names/digest.ts';
-
-declare const verified: unique symbol;
-
-/** A spool file whose bytes were hashed, found right and synced. Only `SpoolFile.seal` makes one. */
-export interface VerifiedFile {
-  readonly [verified]: true;
-  readonly digest: Digest;
-  readonly size: number;
-}
+import type { VerifiedFile } from './verified-file.ts';
 
 /** Where a download's bytes are kept until they are verified. Shares its file system with the blobs. */
 export interface Spool {

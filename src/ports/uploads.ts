@@ -1,7 +1,7 @@
 import type { Digest, DigestAlgorithm } from '../domain/names/digest.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
 import type { RepositoryName } from '../domain/names/repository-name.ts';
-import type { VerifiedFile } from './spool.ts';
+import type { VerifiedFile } from './verified-file.ts';
 
 /** Appends that begin and end at multiples of it are the cheap ones. */
 export const appendBlockBytes: number = 1024 * 1024;
@@ -28,7 +28,7 @@ export interface Uploads {
    * Takes the upload for one request; whoever comes meanwhile waits its turn, under `signal`.
    * Throws `RegistryError` `unavailable` when the turn does not come within 10 s.
    */
-  take(place: UploadPlace, id: string, signal: AbortSignal): Promise<UploadFile | undefined>;
+  take(place: UploadPlace, id: string, signal: AbortSignal): Promise<UploadLease | undefined>;
   /** The bytes that a taken or idle upload has; never waits for a turn. */
   size(place: UploadPlace, id: string): Promise<number | undefined>;
   /** Removes the upload, also while a request writes to it: that one's `cancelled` aborts. False where there is none. */
@@ -45,8 +45,8 @@ export interface Uploads {
   sweep(): Promise<void>;
 }
 
-/** An upload while one request has it. Disposing gives the turn on and keeps what was written. */
-export interface UploadFile extends AsyncDisposable {
+/** An upload while one request has it. Disposing passes it to the next and keeps what was written. */
+export interface UploadLease extends AsyncDisposable {
   readonly id: string;
   /** Bytes that were written, which is where the next ones go. */
   readonly size: number;

@@ -11,9 +11,9 @@ import { createFolders, makeFolders } from './disk/folders.ts';
 import { createHashPool } from './hash/hash-pool.ts';
 import type { HashPool } from './hash/hash-pool.ts';
 import { createFileSpool } from './spool/spool.ts';
-import { createIdleHashes } from './uploads/upload-data-file.ts';
-import { createUploadShelf } from './uploads/upload-shelf-files.ts';
-import { createUploads } from './uploads/uploads.ts';
+import { createIdleHashes } from './uploads/upload-file.ts';
+import { UploadFolder } from './uploads/upload-folder.ts';
+import { FileUploads } from './uploads/uploads.ts';
 import type { UploadsContext } from './uploads/uploads.ts';
 
 export interface FileStorageOptions {
@@ -63,7 +63,7 @@ export async function createFileStorage(options: FileStorageOptions): Promise<St
     journalEveryMs: options.journalEveryMs ?? 5000,
     hashInPlaceMaxBytes: options.hashInPlaceMaxBytes ?? 1024 * 1024,
   };
-  const shelf = await createUploadShelf(
+  const folder = await UploadFolder.open(
     {
       ...context,
       direct: { blocks: pool.blocks, possible: true },
@@ -76,7 +76,7 @@ export async function createFileStorage(options: FileStorageOptions): Promise<St
   return {
     blobs: createFileBlobs({ files, folders, events }, blobsRoot),
     spool: createFileSpool(context, spoolRoot),
-    uploads: createUploads({ clock, events, bounds }, shelf),
+    uploads: new FileUploads({ clock, events, bounds }, folder),
     [Symbol.asyncDispose]: async () => {
       if (options.hashPool === undefined) await pool[Symbol.asyncDispose]();
     },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { VerifiedFile } from '../../src/ports/spool.ts';
+import type { VerifiedFile } from '../../src/ports/verified-file.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { blobBytes, drain, listed, sample, store } from '../support/samples/storage-samples.ts';
 

@@ -170,7 +170,7 @@ suite('production tells', () => {
           clients.push(client);
           return client;
         },
-        ...(row.full === undefined ? {} : { storage: fullStorage() }),
+        ...(row.full === undefined ? {} : { storage: await fullStorage() }),
         ...(row.around === undefined ? {} : { around: row.around }),
       });
       try {
@@ -221,8 +221,8 @@ function samplesIn(text: string): readonly string[] {
     .flatMap((name) => [name, name.replace(/_(?:bucket|sum|count)$/, '')]);
 }
 
-function fullStorage(): Storage {
-  const storage = createMemoryStorage();
+async function fullStorage(): Promise<Storage> {
+  const storage = await createMemoryStorage();
   const space = () => Promise.resolve({ freeBytes: 0, totalBytes: 1024 ** 4 });
   return { ...storage, blobs: { ...storage.blobs, space } };
 }

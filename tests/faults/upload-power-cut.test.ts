@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { UploadFile } from '../../src/ports/uploads.ts';
+import type { UploadLease } from '../../src/ports/uploads.ts';
 import { createFileStorage } from '../../src/storage/file-storage.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { createFakeClock } from '../support/rigs/fake-clock.ts';
@@ -80,7 +80,7 @@ class Life {
   readonly #storage: Storage;
   readonly #pushes: readonly Push[];
   readonly #stored: Set<Push>;
-  readonly #held = new Map<Push, UploadFile>();
+  readonly #held = new Map<Push, UploadLease>();
   /** Whether the upload may hold other bytes than the client's. */
   readonly #foreign = new Map<Push, boolean>();
 
@@ -107,7 +107,7 @@ class Life {
   }
 
   /** The client's upload, or a new one where it knows of none. */
-  async #hold(push: Push): Promise<UploadFile> {
+  async #hold(push: Push): Promise<UploadLease> {
     const held = this.#held.get(push);
     if (held !== undefined) return held;
     const { uploads } = this.#storage;

@@ -104,7 +104,7 @@ suite('an image whose manifest went out', () => {
   });
 
   test('has not arrived where it could not be stored, and is asked for again a minute later', async () => {
-    const memory = createMemoryStorage();
+    const memory = await createMemoryStorage();
     let full = true;
     const adopt: typeof memory.blobs.adopt = async (file, replace) => {
       if (full) throw new Error('the volume is full');

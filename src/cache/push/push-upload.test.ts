@@ -23,7 +23,7 @@ import { createMemoryStorage } from '../../../tests/support/rigs/memory-storage.
 import { hexOf } from '../../domain/names/digest.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { UploadFile } from '../../ports/uploads.ts';
+import type { UploadLease } from '../../ports/uploads.ts';
 import { MetadataError } from '../../metadata/contract/metadata-error.ts';
 import { createFileStorage } from '../../storage/file-storage.ts';
 import type { Storage } from '../../storage/file-storage.ts';
@@ -316,8 +316,8 @@ suite('where pushes go', () => {
 });
 
 /** Storage on which the named call of an upload fails once with the code. */
-function failingStorage(call: keyof UploadFile | 'adopt', code: string): Storage {
-  const storage = createMemoryStorage();
+async function failingStorage(call: keyof UploadLease | 'adopt', code: string): Promise<Storage> {
+  const storage = await createMemoryStorage();
   let failed = false;
   const fail = (): void => {
     if (failed) return;
@@ -356,7 +356,7 @@ suite('a bad disk', () => {
     ['adopt', 'EACCES', 'storageFailed'],
   ] as const satisfies readonly (readonly [string, string, ErrorCode])[]) {
     test(`that answers ${call} with ${code} is ${answer}, told to the operator; the next push works`, async () => {
-      await using rig = await createCacheRig({ storage: failingStorage(call, code) });
+      await using rig = await createCacheRig({ storage: await failingStorage(call, code) });
       if (call === 'sync') {
         const id = await start(rig);
         await refused(append(rig, id, bytes), answer);
@@ -368,7 +368,7 @@ suite('a bad disk', () => {
   }
 
   test('that is full refuses before a byte is read, said or not how many come; room makes it work', async () => {
-    const storage = createMemoryStorage();
+    const storage = await createMemoryStorage();
     let freeBytes = 1024 ** 3 + bytes.length - 1;
     const blobs = { ...storage.blobs, space: async () => ({ freeBytes, totalBytes: 1024 ** 4 }) };
     await using rig = await createCacheRig({ storage: { ...storage, blobs } });

@@ -5,7 +5,7 @@ import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
-import type { UploadFile, UploadPlace, Uploads } from '../../ports/uploads.ts';
+import type { UploadLease, UploadPlace, Uploads } from '../../ports/uploads.ts';
 import { holdPushed } from './hold-pushed.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
 import type { Pushes, UploadState } from './pushes.ts';
@@ -50,7 +50,7 @@ export function createBlobPushes(
   async function withUpload<T>(
     request: PullRequest & { readonly id: string },
     signal: AbortSignal,
-    work: (file: UploadFile) => Promise<T>,
+    work: (file: UploadLease) => Promise<T>,
   ): Promise<T> {
     const taken = await written('takeUpload', () =>
       uploads.take(placeOf(request), request.id, signal),
@@ -75,7 +75,7 @@ export function createBlobPushes(
 
   /** The request's bytes at the upload's end; `uploadRange` where they belong elsewhere. */
   async function receive(
-    file: UploadFile,
+    file: UploadLease,
     chunk: UploadBody,
     announced: number | undefined,
     signal: AbortSignal,
@@ -94,7 +94,7 @@ export function createBlobPushes(
   }
 
   /** From an upload to this repository's blob: hashed, synced, in its place, and held. */
-  async function keep(request: PullRequest, file: UploadFile, digest: Digest): Promise<number> {
+  async function keep(request: PullRequest, file: UploadLease, digest: Digest): Promise<number> {
     const { size } = file;
     if (!(await file.verify(digest))) {
       await file.discard();
@@ -198,7 +198,7 @@ function unknownUpload(request: PullRequest & { readonly id: string }): Registry
   });
 }
 
-function outOfOrder(file: UploadFile): RegistryError {
+function outOfOrder(file: UploadLease): RegistryError {
   return new RegistryError('uploadRange', `the upload goes on at byte ${file.size}`, {
     detail: { id: file.id, size: file.size },
   });

@@ -6,12 +6,12 @@ import { randomBytes } from '../../../tests/support/rigs/cache-rig.ts';
 import { until } from '../../../tests/support/rigs/until.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { appendBlockBytes } from '../../ports/uploads.ts';
-import type { UploadFile } from '../../ports/uploads.ts';
+import type { UploadLease } from '../../ports/uploads.ts';
 import type { BodyLimits } from './upload-body.ts';
 import { announcedBytes, appendBody } from './upload-body.ts';
 import { createUploadBudget } from './upload-budget.ts';
 
-interface FakeFile extends UploadFile {
+interface FakeFile extends UploadLease {
   readonly bytes: () => Uint8Array;
   /** Lengths of the appends, in order. */
   readonly appends: number[];

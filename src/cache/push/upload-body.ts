@@ -1,7 +1,7 @@
 import type { ByteStream } from '../../domain/byte-source.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { appendBlockBytes } from '../../ports/uploads.ts';
-import type { UploadFile } from '../../ports/uploads.ts';
+import type { UploadLease } from '../../ports/uploads.ts';
 import type { ChunkRange } from './pushes.ts';
 import type { UploadBudget } from './upload-budget.ts';
 import type { SpaceGate } from '../space/space-gate.ts';
@@ -48,7 +48,7 @@ export interface BodyLimits {
  * first byte is read where so much as was announced would go below `minFree`; room is taken for what has come.
  */
 export async function appendBody(
-  file: UploadFile,
+  file: UploadLease,
   body: ByteStream,
   limits: BodyLimits,
   signal: AbortSignal,
@@ -83,7 +83,7 @@ export async function appendBody(
 
 /** What arrived of a broken body is kept; of a refused one nothing. A cancelled upload is not touched any more. */
 async function settle(
-  file: UploadFile,
+  file: UploadLease,
   batches: Batches,
   error: unknown,
   startsAt: number,
@@ -137,7 +137,7 @@ interface Batches extends Disposable {
  * One batch is on its way to the disk while the next gathers; each ends where a block of the file does, or earlier where the memory of
  * all uploads is used up.
  */
-function createBatches(file: UploadFile, limits: BodyLimits, owned: boolean): Batches {
+function createBatches(file: UploadLease, limits: BodyLimits, owned: boolean): Batches {
   let gathered: Piece[] = [];
   let gatheredBytes = 0;
   let gatheredCost = 0;

@@ -14,6 +14,7 @@ import { createScriptedUpstream } from '../../../tests/support/upstreams/scripte
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Event } from '../../ports/events.ts';
 import { createMemoryStorage } from '../../../tests/support/rigs/memory-storage.ts';
+import type { Storage } from '../../storage/file-storage.ts';
 import { createSpaceGate } from './space-gate.ts';
 
 const gibibyte = 1024 ** 3;
@@ -21,8 +22,8 @@ const totalBytes = 100 * gibibyte;
 /** What is claimed: more than half of what is free. */
 const claimed = 42 * gibibyte;
 
-function volume(): { readonly storage: ReturnType<typeof createMemoryStorage>; freeBytes: number } {
-  const storage = createMemoryStorage();
+async function volume(): Promise<{ readonly storage: Storage; freeBytes: number }> {
+  const storage = await createMemoryStorage();
   const state = { storage, freeBytes: 50 * gibibyte };
   const space = (): Promise<{ freeBytes: number; totalBytes: number }> =>
     Promise.resolve({ freeBytes: state.freeBytes, totalBytes });
@@ -44,7 +45,7 @@ async function othersGoOn(rig: CacheRig): Promise<void> {
 suite('room that is only claimed', () => {
   test('a push that announces 42 GiB and sends a byte keeps nobody out', async () => {
     await using rig = await createCacheRig({
-      storage: volume().storage,
+      storage: (await volume()).storage,
       limits: { maxBlobBytes: 64 * gibibyte },
     });
     const { pushes } = rig.cache;
@@ -86,7 +87,7 @@ suite('room that is only claimed', () => {
       if (liars.has(call.subject)) await silence.promise;
     };
     await using rig = await createCacheRig({
-      storage: volume().storage,
+      storage: (await volume()).storage,
       upstream: scripted,
       limits: { maxBlobBytes: 64 * gibibyte, connectionsPerBlob: 1 },
     });
@@ -100,7 +101,7 @@ suite('room that is only claimed', () => {
   });
 
   test('what can never fit is told before a byte: 507 for a push, and a pull goes past the disk', async () => {
-    const disk = volume();
+    const disk = await volume();
     disk.freeBytes = 10 * gibibyte;
     await using rig = await createCacheRig({
       storage: disk.storage,
@@ -117,7 +118,7 @@ suite('room that is only claimed', () => {
   });
 
   test('a volume that fills while a pull arrives leaves its readers whole, and nothing is kept', async () => {
-    const disk = volume();
+    const disk = await volume();
     await using rig = await createCacheRig({
       storage: disk.storage,
       limits: { connectionsPerBlob: 1 },
@@ -148,7 +149,7 @@ suite('room that is only claimed', () => {
 });
 
 test('bytes written since the volume was last measured are taken off what is free', async () => {
-  const disk = volume();
+  const disk = await volume();
   disk.freeBytes = gibibyte + 100;
   const clock = createFakeClock();
   const told: Event[] = [];

@@ -37,7 +37,7 @@ export function createFileBlobs(context: FileBlobsContext, root: string): BlobSt
         try {
           await takeover.moveTo(path);
         } catch (error) {
-          folders.doubt();
+          folders.forgetAll();
           throw error;
         }
       }

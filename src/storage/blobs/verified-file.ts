@@ -1,11 +1,11 @@
 import type { Digest } from '../../domain/names/digest.ts';
-import type { VerifiedFile } from '../../ports/spool.ts';
+import type { VerifiedFile } from '../../ports/verified-file.ts';
 
-/** How a blob store takes a sealed spool file over. */
+/** How a blob store takes a sealed file over. */
 export interface Takeover {
   /** Renames the file to its place among the blobs, no more; once done, further calls do nothing. */
   readonly moveTo: (path: string) => Promise<void>;
-  /** The blob is in its place, this file or one that was there: removes what the spool has left of it. Never throws. */
+  /** The blob is in its place, this file or one that was there: removes what is left of it elsewhere. Never throws. */
   readonly settle: () => Promise<void>;
 }
 

@@ -10,13 +10,13 @@ export interface Folders {
   ensure(path: string): Promise<void>;
   /** Syncs the names in the folder. */
   sync(path: string): Promise<void>;
-  /** Something went wrong: nothing is known any more, and the next `ensure` of each folder starts over. */
-  doubt(): void;
+  /** Forgets which folders are synced; call after any I/O error. */
+  forgetAll(): void;
 }
 
 export function createFolders(files: FileSystem): Folders {
   const settled = new Set<string>();
-  const orDoubt = async (work: Promise<void>): Promise<void> => {
+  const orForget = async (work: Promise<void>): Promise<void> => {
     try {
       await work;
     } catch (error) {
@@ -32,10 +32,10 @@ export function createFolders(files: FileSystem): Folders {
   };
   return {
     ensure: async (path) => {
-      if (!settled.has(path)) await orDoubt(settle(path));
+      if (!settled.has(path)) await orForget(settle(path));
     },
-    sync: (path) => orDoubt(files.syncFolder(path)),
-    doubt: () => settled.clear(),
+    sync: (path) => orForget(files.syncFolder(path)),
+    forgetAll: () => settled.clear(),
   };
 }
 

@@ -12,7 +12,8 @@ import { algorithmOf, hexOf } from '../../domain/names/digest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
-import type { SpoolFile, VerifiedFile } from '../../ports/spool.ts';
+import type { SpoolFile } from '../../ports/spool.ts';
+import type { VerifiedFile } from '../../ports/verified-file.ts';
 import { byteLengthOf, bytesBetween } from '../disk/buffers.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import type { Folders } from '../disk/folders.ts';
@@ -46,6 +47,12 @@ export interface SpoolKey {
   /** Path of the data; the journal lies beside it. */
   readonly part: string;
   readonly journal: string;
+}
+
+/** Which partials are open and which are being removed: never both. Keys are paths without their ending. */
+export interface SpoolClaims {
+  readonly open: Set<string>;
+  readonly removing: Map<string, Promise<void>>;
 }
 
 interface WriteUnderWay {

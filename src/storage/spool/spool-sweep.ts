@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import { errorCode } from '../disk/file-system.ts';
 import { readJournal, writeJournal } from './journal.ts';
 import { removeFile } from '../disk/small-file.ts';
-import type { SpoolClaims } from './spool.ts';
-import type { SpoolContext } from './spool-file.ts';
+import type { SpoolClaims, SpoolContext } from './spool-file.ts';
 
 const keptMs = 24 * 60 * 60 * 1000;
 const shareOfDisk = 0.1;

@@ -4,14 +4,8 @@ import { algorithmOf, hexOf } from '../../domain/names/digest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Spool } from '../../ports/spool.ts';
 import { SpoolFileOnDisk } from './spool-file.ts';
-import type { SpoolContext, SpoolKey } from './spool-file.ts';
+import type { SpoolClaims, SpoolContext, SpoolKey } from './spool-file.ts';
 import { sweepSpool } from './spool-sweep.ts';
-
-/** Which partials are open and which are being removed: never both. Keys are paths without their ending. */
-export interface SpoolClaims {
-  readonly open: Set<string>;
-  readonly removing: Map<string, Promise<void>>;
-}
 
 /** Partials under `root`, a folder that is there: a folder for each owner, data and journal for each digest. */
 export function createFileSpool(context: SpoolContext, root: string): Spool {

@@ -37,7 +37,7 @@ async function onFiles(
 
 /** Every storage there is, each empty, by name. */
 export const storages: readonly (readonly [name: string, make: () => Promise<Storage>])[] = [
-  ['in memory', () => Promise.resolve(createMemoryStorage())],
+  ['in memory', () => createMemoryStorage()],
   ['on files', () => onFiles(() => nodeFileSystem)],
   ['on files, hashed by workers', () => onFiles(() => nodeFileSystem, -1)],
   ['on the power-cut model', () => onFiles((root) => createPowerCut(root).boot())],

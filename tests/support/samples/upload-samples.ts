@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { parseRepositoryName } from '../../../src/domain/names/repository-name.ts';
-import type { UploadFile, UploadPlace, Uploads } from '../../../src/ports/uploads.ts';
+import type { UploadLease, UploadPlace, Uploads } from '../../../src/ports/uploads.ts';
 
 /** Where the tests' uploads are begun. */
 export const uploadPlace: UploadPlace = {
@@ -9,12 +9,12 @@ export const uploadPlace: UploadPlace = {
 };
 
 /** Takes an upload that is there and that nobody has for ever. */
-export async function takeUpload(uploads: Uploads, id: string): Promise<UploadFile> {
+export async function takeUpload(uploads: Uploads, id: string): Promise<UploadLease> {
   const file = await uploads.take(uploadPlace, id, new AbortController().signal);
   assert.ok(file, 'the upload is there');
   return file;
 }
 
-export async function beginUpload(uploads: Uploads): Promise<UploadFile> {
+export async function beginUpload(uploads: Uploads): Promise<UploadLease> {
   return takeUpload(uploads, await uploads.create(uploadPlace, 'sha256'));
 }

@@ -10,7 +10,6 @@ import { OpenFile } from '../disk/open-file.ts';
 import { removeFile } from '../disk/small-file.ts';
 import { createSpoolHash } from '../hash/spool-hash.ts';
 import type { SpoolHash, SpoolHashSource } from '../hash/spool-hash.ts';
-import type { UploadData } from './upload-data.ts';
 
 /** What all upload files of one storage share. */
 export interface UploadFilesContext {
@@ -45,8 +44,8 @@ export function createIdleHashes(hashesMax: number): IdleHashes {
   };
 }
 
-/** The bytes of an upload in a file that grows at its end. */
-export class UploadDataFile implements UploadData {
+/** The bytes of one upload, in a file that grows at its end. Between `open` and `close` one lease has it, which calls one thing after the other. */
+export class UploadFile {
   readonly #context: UploadFilesContext;
   readonly #path: string;
   readonly #algorithm: DigestAlgorithm;
@@ -64,7 +63,7 @@ export class UploadDataFile implements UploadData {
   /** Something has changed since the last sync began. */
   #dirty = false;
   #syncing: Promise<void> | undefined;
-  /** After a failed sync the system may call lost bytes clean: what came after `#synced` is given up when the holder leaves. */
+  /** After a failed sync the system may call lost bytes clean: what came after `#synced` is given up when the lease ends. */
   #syncFailure: { readonly error: unknown } | undefined;
   #removed = false;
 
@@ -95,14 +94,17 @@ export class UploadDataFile implements UploadData {
     return this.#file;
   }
 
+  /** `undefined` where somebody took the file away. */
   async size(): Promise<number | undefined> {
     return this.#size ?? (await this.#context.files.stat(this.#path))?.size;
   }
 
+  /** Wall time in ms of the last change; `undefined` where nothing is there. */
   async modifiedAt(): Promise<number | undefined> {
     return (await this.#context.files.stat(this.#path))?.modifiedAt;
   }
 
+  /** The size; `undefined` where bytes that were there are gone. */
   async open(): Promise<number | undefined> {
     const { files, events, idleHashes } = this.#context;
     idleHashes.leave(this.#hash);
@@ -136,6 +138,7 @@ export class UploadDataFile implements UploadData {
     await this.sync();
   }
 
+  /** The size after it. A failed call leaves the size as it was. `taken`: the chunks are not needed any more. */
   async append(chunks: readonly Uint8Array[], taken: () => void): Promise<number> {
     this.#mustBeSound();
     const at = this.#size!;
@@ -217,7 +220,7 @@ export class UploadDataFile implements UploadData {
     return this.#syncing;
   }
 
-  /** A failure is told by the holder's next call. */
+  /** A failure is thrown by the next call. */
   #syncInBackground(): void {
     if (this.#syncing === undefined) this.#startSync().catch(() => undefined);
   }
@@ -226,6 +229,7 @@ export class UploadDataFile implements UploadData {
     if (this.#syncFailure !== undefined) throw this.#syncFailure.error;
   }
 
+  /** The hex digest of all bytes. */
   async hash(algorithm: DigestAlgorithm): Promise<string> {
     this.#mustBeSound();
     const size = this.#size!;
@@ -236,6 +240,7 @@ export class UploadDataFile implements UploadData {
     return await other.finish(size);
   }
 
+  /** Makes the bytes ready to be a blob: no more and no less of them, synced. */
   async seal(): Promise<void> {
     await this.#cutTail();
     await this.sync();
@@ -245,6 +250,7 @@ export class UploadDataFile implements UploadData {
     return this.#context.files.rename(this.#path, path);
   }
 
+  /** Never throws. */
   async close(): Promise<void> {
     const file = this.#file;
     await this.#syncing?.catch(() => undefined);
@@ -261,6 +267,7 @@ export class UploadDataFile implements UploadData {
     else if ((this.#size ?? 0) > hashInPlaceMaxBytes) idleHashes.keep(this.#hash);
   }
 
+  /** Also while it is open: further calls of who has it change nothing that anybody sees. */
   async remove(): Promise<void> {
     this.#removed = true;
     this.#context.idleHashes.leave(this.#hash);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { dataNameOf, parseDataName, parsePlaceName, placeNameOf } from './upload-names.ts';
+import { dataNameOf, parseDataName, parsePlaceName, placeNameOf } from './upload-folder.ts';
 
 const record = fc.record(
   {

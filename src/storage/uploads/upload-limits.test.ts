@@ -1,5 +1,7 @@
 import { equal, match, rejects } from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { createMemoryFiles } from '../../../tests/support/rigs/memory-files.ts';
+import { createMemoryStorage } from '../../../tests/support/rigs/memory-storage.ts';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import type { FakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { temporaryFolder } from '../../../tests/support/samples/storage-samples.ts';
@@ -7,9 +9,7 @@ import { RegistryError } from '../../domain/errors.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import type { UploadPlace, Uploads } from '../../ports/uploads.ts';
 import { createFileStorage } from '../file-storage.ts';
-import type { UploadBounds } from './open-uploads.ts';
-import { createMemoryShelf } from '../../../tests/support/rigs/upload-memory.ts';
-import { createUploads } from './uploads.ts';
+import type { UploadBounds } from './upload-limits.ts';
 
 const minuteMs = 60_000;
 const { signal } = new AbortController();
@@ -23,19 +23,13 @@ function placeOf(name: string): UploadPlace {
   return { registry: '000000000000/us-east-1', repository: parseRepositoryName(name)! };
 }
 
-function open(bounds: Partial<UploadBounds>): {
-  readonly clock: FakeClock;
-  readonly uploads: Uploads;
-} {
+async function open(
+  uploadBounds: Partial<UploadBounds>,
+  fileSystem = createMemoryFiles(),
+): Promise<{ readonly clock: FakeClock; readonly uploads: Uploads }> {
   const clock = createFakeClock(Date.now());
-  const events = { emit: () => {} };
-  return {
-    clock,
-    uploads: createUploads(
-      { clock, events, bounds },
-      createMemoryShelf(() => {}),
-    ),
-  };
+  const { uploads } = await createMemoryStorage({ clock, uploadBounds, fileSystem });
+  return { clock, uploads };
 }
 
 async function begin(
@@ -66,7 +60,7 @@ async function isFull(creating: Promise<string>, bound: string, most: number): P
 
 suite('there are at most so many uploads', () => {
   test('of one owner, whose others go on', async () => {
-    const { uploads } = open({ owner: 2 });
+    const { uploads } = await open({ owner: 2 });
     const first = await begin(uploads, { owner: 'a' });
     await begin(uploads, { owner: 'a', place: other });
     await isFull(begin(uploads, { owner: 'a', place: third }), 'principal', 2);
@@ -78,7 +72,7 @@ suite('there are at most so many uploads', () => {
   });
 
   test('in one repository, while others go on', async () => {
-    const { uploads } = open({ repository: 2 });
+    const { uploads } = await open({ repository: 2 });
     const first = await begin(uploads, { owner: 'a' });
     await begin(uploads, { owner: 'b' });
     await isFull(begin(uploads, { owner: 'c' }), 'repository', 2);
@@ -92,13 +86,13 @@ suite('there are at most so many uploads', () => {
   });
 
   test('on the server', async () => {
-    const { uploads } = open({ server: 3 });
+    const { uploads } = await open({ server: 3 });
     for (const place of [mine, other, third]) await begin(uploads, { place });
     await isFull(begin(uploads, { place: placeOf('fourth') }), 'server', 3);
   });
 
   test('1000 in a repository and 5000 of an owner, if nothing else is said', async () => {
-    const { uploads } = open({});
+    const { uploads } = await open({});
     const places = [mine, other, ...['a', 'b', 'c'].map(placeOf)];
     for (let n = 0; n < 5000; n += 1) await begin(uploads, { owner: 'a', place: places[n % 5]! });
     await isFull(begin(uploads, { owner: 'b' }), 'repository', 1000);
@@ -107,7 +101,7 @@ suite('there are at most so many uploads', () => {
   });
 
   test('also where they are begun at once', async () => {
-    const { uploads } = open({ owner: 3 });
+    const { uploads } = await open({ owner: 3 });
     const begun = await Promise.allSettled(
       Array.from({ length: 10 }, () => begin(uploads, { owner: 'a' })),
     );
@@ -115,16 +109,15 @@ suite('there are at most so many uploads', () => {
   });
 
   test('none of which failed to begin', async () => {
-    const shelf = createMemoryShelf(() => {});
     let fails = true;
-    const clock = createFakeClock();
-    const uploads = createUploads(
-      { clock, events: { emit: () => {} }, bounds: { owner: 1 } },
+    const files = createMemoryFiles();
+    const { uploads } = await open(
+      { owner: 1 },
       {
-        ...shelf,
-        create: async (record, place) => {
-          if (fails) throw new Error('no disk');
-          await shelf.create(record, place);
+        ...files,
+        open: async (path, mode) => {
+          if (fails && path.endsWith('.data')) throw new Error('no disk');
+          return await files.open(path, mode);
         },
       },
     );
@@ -141,7 +134,7 @@ for (const [bound, most, asked] of [
 ] as const) {
   suite(`where the bound of ${bound} is reached`, () => {
     test('empty uploads that idled for five minutes are given up, one for each new one, the longest idle first', async () => {
-      const { uploads, clock } = open({ [bound]: 3 });
+      const { uploads, clock } = await open({ [bound]: 3 });
       const ids: string[] = [];
       for (let n = 0; n < 3; n += 1) {
         ids.push(await begin(uploads, { owner: 'a' }));
@@ -161,7 +154,7 @@ for (const [bound, most, asked] of [
     });
 
     test('what has bytes goes after an hour, after all that is empty', async () => {
-      const { uploads, clock } = open({ [bound]: 2 });
+      const { uploads, clock } = await open({ [bound]: 2 });
       const older = await begin(uploads, { owner: 'a', bytes: 5 });
       clock.advance(55 * minuteMs);
       const empty = await begin(uploads, { owner: 'a' });
@@ -175,7 +168,7 @@ for (const [bound, most, asked] of [
     });
 
     test('nothing that a request has is given up', async () => {
-      const { uploads, clock } = open({ [bound]: 1 });
+      const { uploads, clock } = await open({ [bound]: 1 });
       const id = await begin(uploads, { owner: 'a' });
       await using file = await uploads.take(mine, id, signal);
       clock.advance(120 * minuteMs);
@@ -187,7 +180,7 @@ for (const [bound, most, asked] of [
 }
 
 test('what is outside of the bound is not given up for it', async () => {
-  const { uploads, clock } = open({ owner: 1, repository: 2 });
+  const { uploads, clock } = await open({ owner: 1, repository: 2 });
   const foreign = await begin(uploads, { owner: 'b', place: other });
   clock.advance(10 * minuteMs);
   await begin(uploads, { owner: 'a' });
@@ -223,7 +216,7 @@ test('uploads of an earlier process count for their repository, and are given up
 
 suite('an upload that another request has', () => {
   test('is waited for 10 s, and then unavailable, with the time to try again', async () => {
-    const { uploads, clock } = open({});
+    const { uploads, clock } = await open({});
     const id = await begin(uploads, {});
     await using file = await uploads.take(mine, id, signal);
     const unavailable = { name: 'RegistryError', code: 'unavailable', retryAfterMs: 1000 };
@@ -238,7 +231,7 @@ suite('an upload that another request has', () => {
   });
 
   test('is not there for who waits, once it is cancelled or discarded', async () => {
-    const { uploads } = open({});
+    const { uploads } = await open({});
     for (const isCancelled of [true, false]) {
       const id = await begin(uploads, {});
       await using file = await uploads.take(mine, id, signal);
