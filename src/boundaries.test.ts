@@ -24,12 +24,6 @@ const fullFolders: Readonly<Record<string, number>> = {};
 
 /** Functions that are still too long, with their lines at most. Whoever opens one takes it out; none is put in. */
 const longFunctions: Readonly<Record<string, number>> = {
-  createBatches: 75,
-  createBlobPushes: 148,
-  createContentCheck: 88,
-  createDeletions: 86,
-  createManifestPush: 89,
-  createUploadBudget: 74,
   createWriter: 94,
 };
 

@@ -11,27 +11,13 @@ import type { BlobPuller } from '../pull/pull-blob.ts';
 import { holdsBlob, holdsManifest } from '../whose-bytes.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
 import { repositoryKey, isRuled, identityOf } from '../pull-request.ts';
+import { eachAtOnce } from '../../coordination/each-at-once.ts';
 import { waitUnder } from '../../coordination/waiting.ts';
 
 const atOnceMax = 16;
 const bringInMs = 120_000;
 
-/** What a pushed manifest names, held against what is here. */
-export interface ContentCheck {
-  /** Throws `manifestInvalid` where a size is not that of the content; resolves with held blobs whose bytes are gone. */
-  requireHonest(request: PullRequest, manifest: Manifest): Promise<readonly Digest[]>;
-  /**
-   * Has what the rule's upstream holds in this very repository held here: a client that saw it by HEAD does not push it.
-   * True where all of the digests are here then: what the rule's patterns don't admit, or whoever pushes may not import, stays unknown.
-   */
-  bringIn(
-    request: PullRequest & { readonly mayImport: () => Promise<boolean> },
-    manifest: Manifest,
-    digests: readonly Digest[],
-  ): Promise<boolean>;
-}
-
-export function createContentCheck(parts: {
+export interface ContentParts {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
   readonly repositories: RepositoryMemory;
@@ -39,96 +25,100 @@ export function createContentCheck(parts: {
   readonly fetcher: ManifestFetcher;
   /** Ends with the server. */
   readonly signal: AbortSignal;
-}): ContentCheck {
-  /** A wrong size is only told to whom the blob belongs; to others it is unknown, whoever else may hold it. */
-  async function checkBlob(request: PullRequest, blob: Descriptor, gone: Digest[]): Promise<void> {
-    const size = await parts.blobs.size(blob.digest);
-    if (size === blob.size) return;
-    const key = repositoryKey(request);
-    const asking = identityOf(request.target);
-    const claim = await parts.metadata.blobs.findBlobClaim(key, asking, blob.digest);
-    if (!holdsBlob(claim, await parts.repositories.isStopped(request))) return;
-    if (size !== undefined) throw wrongSize(blob, size);
-    gone.push(blob.digest);
-  }
-
-  async function checkChild(request: PullRequest, child: Descriptor): Promise<void> {
-    const key = repositoryKey(request);
-    const held = await parts.metadata.manifests.findManifestInfo(key, child.digest);
-    if (held === undefined || !holdsManifest(held, request.target.rule)) return;
-    if (held.provenance === undefined && (await parts.repositories.isStopped(request))) return;
-    if (held.size !== child.size) throw wrongSize(child, held.size);
-  }
-
-  /** The blob is this repository's then, and its bytes are on the disk. */
-  async function bringBlob(
-    request: RuledRequest & { readonly digest: Digest },
-    signal: AbortSignal,
-  ): Promise<void> {
-    await parts.filler.fill(request, signal);
-    if ((await parts.blobs.size(request.digest)) === undefined)
-      throw new Error(`${request.digest} could not be stored`);
-  }
-
-  return {
-    requireHonest: async (request, manifest) => {
-      const config = manifest.config === undefined ? [] : [manifest.config];
-      const gone: Digest[] = [];
-      await eachAtOnce(unique([...config, ...manifest.layers]), (blob) =>
-        checkBlob(request, blob, gone),
-      );
-      await eachAtOnce(unique(manifest.manifests), (child) => checkChild(request, child));
-      return gone;
-    },
-    bringIn: async (request, manifest, digests) => {
-      if (!isRuled(request)) return false;
-      const { rule, upstreamRepository } = request.target;
-      const children = new Set(manifest.manifests.map((child) => child.digest));
-      // As for a pull: blobs are asked for without a reference.
-      const admits = (digest: Digest): boolean =>
-        isAllowed(
-          rule,
-          upstreamRepository,
-          children.has(digest) ? { kind: 'digest', digest } : undefined,
-        );
-      if (!digests.every(admits) || !(await request.mayImport())) return false;
-      const { signal: ended } = parts;
-      const signal = AbortSignal.any([ended, AbortSignal.timeout(bringInMs)]);
-      const ruled = { registry: request.registry, target: request.target };
-      const maybeBlobs = new Set(
-        manifest.manifests
-          .filter(({ mediaType }) => childKind(mediaType) === 'unknown')
-          .map((child) => child.digest),
-      );
-      const hold = (digest: Digest): Promise<unknown> => bringBlob({ ...ruled, digest }, signal);
-      try {
-        await eachAtOnce(digests, async (digest) => {
-          if (!children.has(digest)) return await hold(digest);
-          const { promise } = parts.fetcher.byDigest(ruled, digest);
-          return await waitUnder<unknown>(promise, signal).catch((error: unknown) => {
-            if (!maybeBlobs.has(digest)) throw error;
-            return hold(digest);
-          });
-        });
-        return true;
-      } catch {
-        // Upstream does not have it, or can't be asked: it is unknown here.
-        return false;
-      }
-    },
-  };
 }
 
-/** Runs the work for all, some at a time; the first failure ends it. */
-async function eachAtOnce<T>(
-  items: readonly T[],
-  work: (item: T) => Promise<unknown>,
+/**
+ * Compares what a pushed manifest says of its content with what is here. Throws `manifestInvalid` where a size is not that of
+ * the content; resolves with blobs that are the repository's and whose bytes are gone.
+ */
+export async function requireRightSizes(
+  parts: ContentParts,
+  request: PullRequest,
+  manifest: Manifest,
+): Promise<readonly Digest[]> {
+  const config = manifest.config === undefined ? [] : [manifest.config];
+  const blobs = unique([...config, ...manifest.layers]);
+  const here = await eachAtOnce(blobs, atOnceMax, (blob) => isBlobHere(parts, request, blob));
+  const children = unique(manifest.manifests);
+  await eachAtOnce(children, atOnceMax, (child) => checkChild(parts, request, child));
+  return blobs.filter((_, index) => here[index] === false).map((blob) => blob.digest);
+}
+
+/** False where its bytes are gone. A wrong size is only told to whom the blob belongs; to others it is unknown, whoever else may have it. */
+async function isBlobHere(
+  { blobs, metadata, repositories }: ContentParts,
+  request: PullRequest,
+  blob: Descriptor,
+): Promise<boolean> {
+  const size = await blobs.size(blob.digest);
+  if (size === blob.size) return true;
+  const key = repositoryKey(request);
+  const claim = await metadata.blobs.findBlobClaim(key, identityOf(request.target), blob.digest);
+  if (!holdsBlob(claim, await repositories.isStopped(request))) return true;
+  if (size !== undefined) throw wrongSize(blob, size);
+  return false;
+}
+
+async function checkChild(
+  { metadata, repositories }: ContentParts,
+  request: PullRequest,
+  child: Descriptor,
 ): Promise<void> {
-  const left = items.values();
-  const run = async (): Promise<void> => {
-    for (const item of left) await work(item);
+  const found = await metadata.manifests.findManifestInfo(repositoryKey(request), child.digest);
+  if (found === undefined || !holdsManifest(found, request.target.rule)) return;
+  if (found.provenance === undefined && (await repositories.isStopped(request))) return;
+  if (found.size !== child.size) throw wrongSize(child, found.size);
+}
+
+/**
+ * Fetches what the rule's upstream has in this very repository: a client that saw it there by HEAD does not push it.
+ * True where all of the digests are here then: what the rule's patterns don't admit, or whoever pushes may not import, stays unknown.
+ */
+export async function bringIn(
+  parts: ContentParts,
+  request: PullRequest & { readonly mayImport: () => Promise<boolean> },
+  manifest: Manifest,
+  digests: readonly Digest[],
+): Promise<boolean> {
+  if (!isRuled(request)) return false;
+  const { registry, target } = request;
+  const children = new Map(manifest.manifests.map((child) => [child.digest, child]));
+  // As for a pull: blobs are asked for without a reference.
+  const admits = (digest: Digest): boolean => {
+    const reference = children.has(digest) ? ({ kind: 'digest', digest } as const) : undefined;
+    return isAllowed(target.rule, target.upstreamRepository, reference);
   };
-  await Promise.all(Array.from({ length: Math.min(atOnceMax, items.length) }, run));
+  if (!digests.every(admits) || !(await request.mayImport())) return false;
+  const signal = AbortSignal.any([parts.signal, AbortSignal.timeout(bringInMs)]);
+  const ruled = { registry, target };
+  const bring = async (digest: Digest): Promise<unknown> => {
+    const child = children.get(digest);
+    if (child === undefined) return await bringBlob(parts, { ...ruled, digest }, signal);
+    const { promise } = parts.fetcher.byDigest(ruled, digest);
+    return await waitUnder<unknown>(promise, signal).catch((error: unknown) => {
+      // An index may name blobs among its children.
+      if (childKind(child.mediaType) !== 'unknown') throw error;
+      return bringBlob(parts, { ...ruled, digest }, signal);
+    });
+  };
+  try {
+    await eachAtOnce(digests, atOnceMax, bring);
+    return true;
+  } catch {
+    // Upstream does not have it, or can't be asked: it is unknown here.
+    return false;
+  }
+}
+
+/** The blob is this repository's then, and its bytes are on the disk. */
+async function bringBlob(
+  { blobs, filler }: ContentParts,
+  request: RuledRequest & { readonly digest: Digest },
+  signal: AbortSignal,
+): Promise<void> {
+  await filler.fill(request, signal);
+  if ((await blobs.size(request.digest)) === undefined)
+    throw new Error(`${request.digest} could not be stored`);
 }
 
 /** Each digest once for each size that it is named with. */

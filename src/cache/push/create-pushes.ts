@@ -3,15 +3,14 @@ import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { Uploads } from '../../ports/uploads.ts';
-import { createContentCheck } from './check-content.ts';
 import { createDeletions } from './delete-content.ts';
 import type { ManifestFetcher } from '../pull/fetch-manifest.ts';
 import type { TagLister } from '../pull/list-tags.ts';
 import { createBlobMount } from './mount-blob.ts';
 import type { BlobPuller } from '../pull/pull-blob.ts';
-import { createManifestPush } from './push-manifest.ts';
+import { putManifest } from './push-manifest.ts';
 import type { PushSettings } from './push-target.ts';
-import { createPushTarget } from './push-target.ts';
+import { PushTarget } from './push-target.ts';
 import { createBlobPushes } from './push-upload.ts';
 import type { Pushes } from './pushes.ts';
 import type { RepositoryMemory } from '../memory/repository-memory.ts';
@@ -41,14 +40,14 @@ export function createPushes(given: PushParts): {
   readonly pushes: Pushes;
   readonly bodies: { readonly count: number };
 } {
-  const target = createPushTarget(given.metadata, given.settings);
-  const parts = { ...given, target, check: createContentCheck(given) };
+  const target = new PushTarget(given);
+  const parts = { ...given, target };
   const { bodies, ...blobPushes } = createBlobPushes(parts);
   const pushes: Pushes = {
     requirePush: (request) => target.require(request),
     ...blobPushes,
     ...createBlobMount(parts),
-    ...createManifestPush(parts),
+    putManifest: (request) => putManifest(parts, request),
     ...createDeletions(parts),
   };
   return { pushes, bodies };

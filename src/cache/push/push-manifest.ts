@@ -6,28 +6,20 @@ import { parsePushedManifest } from '../../domain/manifests/pushed-manifest.ts';
 import type { EmbeddedContent } from '../../domain/manifests/pushed-manifest.ts';
 import type { Reference } from '../../domain/names/reference.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type {
-  PutManifestInput,
-  PutManifestResult,
-  StoredManifest,
-} from '../../metadata/contract/rows.ts';
+import type { PutManifestInput, PutManifestResult } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
-import type { ContentCheck } from './check-content.ts';
+import { bringIn, requireRightSizes, type ContentParts } from './check-content.ts';
 import type { TagLister } from '../pull/list-tags.ts';
 import type { PushSettings, PushTarget } from './push-target.ts';
 import { noRepository } from './push-target.ts';
 import type { PutManifestAnswer, Pushes } from './pushes.ts';
-import { storageAnswer } from '../space/storage-answer.ts';
+import { answeringStorage } from '../space/storage-answer.ts';
 import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { repositoryKey, identityOf } from '../pull-request.ts';
 
-export interface PushManifestParts {
-  readonly metadata: Metadata;
-  readonly repositories: RepositoryMemory;
-  readonly check: ContentCheck;
+export interface PushManifestParts extends ContentParts {
   readonly tagLists: Pick<TagLister, 'knowsUpstreamTag'>;
   readonly target: PushTarget;
   readonly settings: () => PushSettings;
@@ -37,94 +29,98 @@ export interface PushManifestParts {
 
 type PutRequest = Parameters<Pushes['putManifest']>[0];
 
-/** Manifests as clients push them: read strictly, what they name checked, stored with their tags in one transaction. */
-export function createManifestPush(parts: PushManifestParts): Pick<Pushes, 'putManifest'> {
+/** A manifest as a client pushes it: read strictly, what it names checked, stored with its tags in one transaction. */
+export async function putManifest(
+  parts: PushManifestParts,
+  request: PutRequest,
+): Promise<PutManifestAnswer> {
+  const startedAt = parts.clock.elapsed();
+  await parts.target.require(request);
+  const put = readPut(parts, request);
+  const { manifest, parsed, tags } = put;
+  const { digest, mediaType, bytes } = manifest;
+  const hidden = await answeringStorage('putManifest', parts.events, async () =>
+    requireStored(request, await storeWhole(parts, request, put)),
+  );
+  const hides = tags.filter(
+    (tag) => hidden.includes(tag) || parts.tagLists.knowsUpstreamTag(request, tag),
+  );
+  parts.repositories.noteChange(request);
+  remember(parts.repositories, request, put);
+  parts.events.emit({
+    type: 'pushed',
+    kind: 'manifest',
+    repository: request.target.repository,
+    digest,
+    bytes: bytes.byteLength,
+    durationMs: parts.clock.elapsed() - startedAt,
+  });
+  const subject = parsed.subject?.digest;
+  return { digest, mediaType, size: bytes.byteLength, subject, tags, hides };
+}
+
+/** What is to be stored; throws where the bytes are no manifest, or not the one that was announced. */
+function readPut({ settings, clock }: PushManifestParts, request: PutRequest): PutManifestInput {
+  const { bytes, contentType } = request;
+  const { manifest: parsed, embedded } = parsePushedManifest(bytes, contentType);
+  const digest = requireDigest(bytes, request.reference, request.algorithm);
+  for (const content of embedded) requireEmbedded(content);
+  const { createOnPush: create, sparseIndexes: sparse } = settings();
   return {
-    putManifest: async (request) => {
-      const startedAt = parts.clock.elapsed();
-      await parts.target.require(request);
-      const { bytes, contentType } = request;
-      const { manifest: parsed, embedded } = parsePushedManifest(bytes, contentType);
-      const digest = requireDigest(bytes, request.reference, request.algorithm);
-      for (const content of embedded) requireEmbedded(content);
-      const manifest: StoredManifest = { digest, mediaType: parsed.mediaType, bytes };
-      const tags = tagsOf(request);
-      const { createOnPush: create, sparseIndexes: sparse } = parts.settings();
-      const put = {
-        ...repositoryKey(request),
-        manifest,
-        parsed,
-        tags,
-        create,
-        sparse,
-        provenance: 'pushed',
-        rule: identityOf(request.target),
-        now: parts.clock.now(),
-      } as const;
-      try {
-        const gone = await parts.check.requireHonest(request, parsed);
-        const hidden = requireStored(request, await putHeld(request, put, gone));
-        const hides = tags.filter(
-          (tag) => hidden.includes(tag) || parts.tagLists.knowsUpstreamTag(request, tag),
-        );
-        parts.repositories.noteChange(request);
-        remember(request, put);
-        parts.events.emit({
-          type: 'pushed',
-          kind: 'manifest',
-          repository: request.target.repository,
-          digest,
-          bytes: bytes.byteLength,
-          durationMs: parts.clock.elapsed() - startedAt,
-        });
-        const subject = parsed.subject?.digest;
-        const { mediaType } = manifest;
-        return { digest, mediaType, size: bytes.byteLength, subject, tags, hides };
-      } catch (error) {
-        throw storageAnswer(error, 'putManifest', parts.events);
-      }
-    },
+    ...repositoryKey(request),
+    manifest: { digest, mediaType: parsed.mediaType, bytes },
+    parsed,
+    tags: tagsOf(request),
+    create,
+    sparse,
+    provenance: 'pushed',
+    rule: identityOf(request.target),
+    now: clock.now(),
   };
+}
 
-  /** Stores it; what upstream has in this very repository, and a client therefore did not push, is brought in first. */
-  async function putHeld(
-    request: PutRequest,
-    put: PutManifestInput,
-    gone: readonly Digest[],
-  ): Promise<PutManifestResult> {
-    const { check, metadata, repositories } = parts;
-    const store = async (): Promise<PutManifestResult> =>
-      metadata.manifests.putManifest({ ...put, stopped: await repositories.isStopped(request) });
-    if (gone.length > 0 && !(await check.bringIn(request, put.parsed, gone)))
-      return { kind: 'missing', digests: gone };
-    const result = await store();
-    if (result.kind !== 'missing') return result;
-    const brought = await check.bringIn(request, put.parsed, result.digests);
-    return brought ? store() : result;
-  }
+/** Stores it; what upstream has in this very repository, and a client therefore did not push, is brought in first. */
+async function storeWhole(
+  parts: PushManifestParts,
+  request: PutRequest,
+  put: PutManifestInput,
+): Promise<PutManifestResult> {
+  const { metadata, repositories } = parts;
+  const store = async (): Promise<PutManifestResult> =>
+    metadata.manifests.putManifest({ ...put, stopped: await repositories.isStopped(request) });
+  const gone = await requireRightSizes(parts, request, put.parsed);
+  if (gone.length > 0 && !(await bringIn(parts, request, put.parsed, gone)))
+    return { kind: 'missing', digests: gone };
+  const result = await store();
+  if (result.kind !== 'missing') return result;
+  const brought = await bringIn(parts, request, put.parsed, result.digests);
+  return brought ? store() : result;
+}
 
-  /** The first pull after a push is a warm one. */
-  function remember(request: PullRequest, put: PutManifestInput): void {
-    const stamp = parts.repositories.stamp(request);
-    const { digest, mediaType, bytes } = put.manifest;
-    const { provenance } = put;
-    parts.repositories.putManifest(request, { ...put.manifest, provenance }, stamp);
-    for (const tag of put.tags) {
-      parts.repositories.putTag(
-        request,
-        {
-          tag,
-          digest,
-          mediaType,
-          size: bytes.byteLength,
-          source: '',
-          validatedAt: put.now,
-          status: 'ok',
-          provenance,
-        },
-        stamp,
-      );
-    }
+/** The first pull after a push is a warm one. */
+function remember(
+  repositories: RepositoryMemory,
+  request: PullRequest,
+  put: PutManifestInput,
+): void {
+  const stamp = repositories.stamp(request);
+  const { digest, mediaType, bytes } = put.manifest;
+  const { provenance } = put;
+  repositories.putManifest(request, { ...put.manifest, provenance }, stamp);
+  const size = bytes.byteLength;
+  const validatedAt = put.now;
+  for (const tag of put.tags) {
+    const row = {
+      tag,
+      digest,
+      mediaType,
+      size,
+      source: '',
+      validatedAt,
+      status: 'ok',
+      provenance,
+    } as const;
+    repositories.putTag(request, row, stamp);
   }
 }
 

@@ -1,6 +1,9 @@
 import { RegistryError } from '../../domain/errors.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { BlobMetadata, Metadata } from '../../metadata/contract/metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { repositoryKey } from '../pull-request.ts';
 
@@ -11,32 +14,61 @@ export interface PushSettings {
   readonly sparseIndexes: boolean;
 }
 
-/** Whether a repository takes pushes (ARCHITECTURE.md, "Registries, accounts and rights"). Each throws `denied` or `nameUnknown`. */
-export interface PushTarget {
-  /** By the rule alone. */
-  requireRule(request: PullRequest): void;
-  /** By the rule, and by the repository where none may be made. */
-  require(request: PullRequest): Promise<void>;
+export interface PushTargetParts {
+  readonly metadata: Pick<Metadata, 'repositories' | 'blobs'>;
+  readonly repositories: RepositoryMemory;
+  readonly settings: () => PushSettings;
+  readonly clock: Clock;
 }
 
-export function createPushTarget(metadata: Metadata, settings: () => PushSettings): PushTarget {
-  const requireRule: PushTarget['requireRule'] = ({ target: { rule, repository } }) => {
+/** Whether a repository takes pushes (ARCHITECTURE.md, "Registries, accounts and rights"). Each throws `denied` or `nameUnknown`. */
+export class PushTarget {
+  readonly #parts: PushTargetParts;
+
+  constructor(parts: PushTargetParts) {
+    this.#parts = parts;
+  }
+
+  /** By the rule alone. */
+  requireRule({ target: { rule, repository } }: PullRequest): void {
     if (rule === undefined || rule.push || rule.prefix === rootPrefix) return;
     throw new RegistryError(
       'denied',
       `the rule ${rule.prefix} does not take pushes: set push: true on it, or push to another name`,
       { detail: { rule: rule.prefix, setting: 'push', value: false, name: repository } },
     );
-  };
-  return {
-    requireRule,
-    require: async (request) => {
-      requireRule(request);
-      if (settings().createOnPush) return;
-      if ((await metadata.repositories.findRepository(repositoryKey(request))) === undefined)
-        throw noRepository(request);
-    },
-  };
+  }
+
+  /** By the rule, and by the repository where none may be made. */
+  async require(request: PullRequest): Promise<void> {
+    const { metadata, settings } = this.#parts;
+    this.requireRule(request);
+    if (settings().createOnPush) return;
+    if ((await metadata.repositories.findRepository(repositoryKey(request))) === undefined)
+      throw noRepository(request);
+  }
+
+  /**
+   * Makes a blob the repository's as pushed. The first one makes the repository our own, which what is remembered of it must
+   * learn before the push is acknowledged; a further one changes nothing that is remembered.
+   */
+  async hold(request: PullRequest, digest: Digest): Promise<void> {
+    const { metadata, repositories, settings, clock } = this.#parts;
+    let held: Awaited<ReturnType<BlobMetadata['holdBlob']>> | undefined;
+    try {
+      held = await metadata.blobs.holdBlob({
+        ...repositoryKey(request),
+        digest,
+        create: settings().createOnPush,
+        now: clock.now(),
+      });
+    } finally {
+      // Of one that failed it is not known whether it was committed.
+      if (held === 'made' || held === 'first' || held === undefined)
+        repositories.noteChange(request);
+    }
+    if (held === 'noRepository') throw noRepository(request);
+  }
 }
 
 /** A push to a repository that is not there, while none is made by pushing. */

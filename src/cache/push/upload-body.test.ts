@@ -9,7 +9,7 @@ import { appendBlockBytes } from '../../ports/uploads.ts';
 import type { UploadLease } from '../../ports/uploads.ts';
 import type { BodyLimits } from './upload-body.ts';
 import { announcedBytes, appendBody } from './upload-body.ts';
-import { createUploadBudget } from './upload-budget.ts';
+import { UploadBudget } from './upload-budget.ts';
 
 interface FakeFile extends UploadLease {
   readonly bytes: () => Uint8Array;
@@ -72,7 +72,7 @@ function limitsOf(change: Partial<BodyLimits> = {}): BodyLimits & { readonly tak
         return { written: () => {}, [Symbol.dispose]: () => {} };
       },
     },
-    memory: createUploadBudget(1e9),
+    memory: new UploadBudget(1e9),
     answer: (error) => new RegistryError('storageFailed', String(error)),
     taken,
     ...change,

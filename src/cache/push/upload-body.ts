@@ -3,7 +3,7 @@ import { RegistryError } from '../../domain/errors.ts';
 import { appendBlockBytes } from '../../ports/uploads.ts';
 import type { UploadLease } from '../../ports/uploads.ts';
 import type { ChunkRange } from './pushes.ts';
-import type { UploadBudget } from './upload-budget.ts';
+import type { UploadBudget, UploadPart } from './upload-budget.ts';
 import type { SpaceGate } from '../space/space-gate.ts';
 import { storageFull } from '../space/storage-answer.ts';
 import { waitUnder } from '../../coordination/waiting.ts';
@@ -12,7 +12,7 @@ import { waitUnder } from '../../coordination/waiting.ts';
 const givenBackBytesMin = 8 * 1024;
 
 /** What one request brings for an upload. */
-export interface UploadBody {
+export interface UploadChunk {
   readonly range: ChunkRange | undefined;
   /** Content-Length, where there is one. */
   readonly bytes: number | undefined;
@@ -20,7 +20,7 @@ export interface UploadBody {
 }
 
 /** How many bytes a request announces; `sizeInvalid` where its range and its length disagree. */
-export function announcedBytes({ range, bytes }: Omit<UploadBody, 'body'>): number | undefined {
+export function announcedBytes({ range, bytes }: Omit<UploadChunk, 'body'>): number | undefined {
   if (range === undefined) return bytes;
   const announced = range.end - range.start + 1;
   if (bytes === undefined || bytes === announced) return announced;
@@ -38,7 +38,7 @@ export interface BodyLimits {
   readonly maxBlobBytes: number;
   readonly space: SpaceGate;
   readonly memory: UploadBudget;
-  /** What a failed write is told as. */
+  /** What a failed write is answered with. */
   readonly answer: (error: unknown) => unknown;
 }
 
@@ -57,7 +57,7 @@ export async function appendBody(
   requireFits(startsAt + (limits.announced ?? 0), limits.maxBlobBytes);
   if (!(await limits.space.fits(limits.announced ?? 0))) throw storageFull();
   const stop = AbortSignal.any([signal, file.cancelled]);
-  using batches = createBatches(file, limits, body.givesChunksAway === true);
+  using batches = new Batches(file, limits, body.givesChunksAway === true);
   const chunks = body[Symbol.asyncIterator]();
   let bytes = 0;
   try {
@@ -122,95 +122,112 @@ async function waitForTurn(turn: Promise<void>, stop: AbortSignal): Promise<void
   }
 }
 
-interface Batches extends Disposable {
-  /** Resolves when the chunk is gathered, or on its way to the disk. */
-  add(chunk: Uint8Array): Promise<void>;
-  /** Resolves when the memory of all uploads has room for the next chunk; `undefined` where it has. */
-  turn(): Promise<void> | undefined;
-  /** Resolves when all is written. */
-  end(): Promise<void>;
-  /** Resolves when nothing is being written; what was gathered is dropped. */
-  idle(): Promise<void>;
-}
-
 /**
- * One batch is on its way to the disk while the next gathers; each ends where a block of the file does, or earlier where the memory of
- * all uploads is used up.
+ * Gathers chunks into batches. One is on its way to the disk while the next gathers; each ends where a block of the file does, or
+ * earlier where the memory of all uploads is used up.
  */
-function createBatches(file: UploadLease, limits: BodyLimits, owned: boolean): Batches {
-  let gathered: Piece[] = [];
-  let gatheredBytes = 0;
-  let gatheredCost = 0;
-  let position = file.size;
-  let writing: Promise<void> = Promise.resolve();
-  let flushing: Promise<void> = Promise.resolve();
-  const part = limits.memory.join(() => void flush().catch(() => {}));
+class Batches implements Disposable {
+  readonly #upload: UploadLease;
+  readonly #limits: BodyLimits;
+  /** Chunks are ours, to be freed once they are written. */
+  readonly #isOwner: boolean;
+  readonly #part: UploadPart;
+  #gathered: Piece[] = [];
+  #gatheredBytes = 0;
+  #gatheredCost = 0;
+  /** Where the gathered bytes begin in the file. */
+  #position: number;
+  #writing: Promise<void> = Promise.resolve();
+  #flushing: Promise<void> = Promise.resolve();
 
-  const missingOfBlock = (): number =>
-    appendBlockBytes - ((position + gatheredBytes) % appendBlockBytes);
+  constructor(upload: UploadLease, limits: BodyLimits, isOwner: boolean) {
+    this.#upload = upload;
+    this.#limits = limits;
+    this.#isOwner = isOwner;
+    this.#position = upload.size;
+    this.#part = limits.memory.join(() => void this.#flush().catch(() => {}));
+  }
 
-  async function write(pieces: readonly Piece[], bytes: number, cost: number): Promise<void> {
-    part.writing(cost);
+  /** Resolves when the chunk is gathered, or on its way to the disk. */
+  async add(chunk: Uint8Array): Promise<void> {
+    const free = this.#isOwner ? memoryOf(chunk) : undefined;
+    let rest = chunk;
+    for (
+      let fits = this.#missingOfBlock();
+      rest.byteLength >= fits;
+      fits = this.#missingOfBlock()
+    ) {
+      this.#gather(rest.subarray(0, fits), rest.byteLength === fits ? free : undefined);
+      rest = rest.subarray(fits);
+      await this.#flush();
+    }
+    if (rest.byteLength > 0) this.#gather(rest, free);
+  }
+
+  /** Resolves when the memory of all uploads has room for the next chunk; `undefined` where it has. */
+  turn(): Promise<void> | undefined {
+    return this.#part.turn();
+  }
+
+  /** Resolves when all is written. */
+  async end(): Promise<void> {
+    await this.#flush();
+    await this.#writing;
+  }
+
+  /** Resolves when nothing is being written; what was gathered is dropped. */
+  async idle(): Promise<void> {
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    await this.#writing.catch(() => {});
+  }
+
+  [Symbol.dispose](): void {
+    this.#part[Symbol.dispose]();
+  }
+
+  #missingOfBlock(): number {
+    return appendBlockBytes - ((this.#position + this.#gatheredBytes) % appendBlockBytes);
+  }
+
+  #gather(bytes: Uint8Array, free: ArrayBuffer | undefined): void {
+    this.#gathered.push({ bytes, free });
+    this.#gatheredBytes += bytes.byteLength;
+    this.#gatheredCost += this.#part.gather(bytes.byteLength);
+  }
+
+  /** Resolves when what is gathered now is on its way. One after another: a file is appended to by one write at a time. */
+  #flush(): Promise<void> {
+    const mine = this.#flushing.then(async () => {
+      await this.#writing;
+      if (this.#gathered.length === 0) return;
+      this.#position += this.#gatheredBytes;
+      this.#writing = this.#write(this.#gathered, this.#gatheredBytes, this.#gatheredCost);
+      this.#writing.catch(() => {});
+      this.#gathered = [];
+      this.#gatheredBytes = 0;
+      this.#gatheredCost = 0;
+    });
+    this.#flushing = mine.catch(() => {});
+    return mine;
+  }
+
+  async #write(pieces: readonly Piece[], bytes: number, cost: number): Promise<void> {
+    this.#part.writing(cost);
     try {
-      using room = await limits.space.reserve(bytes);
+      using room = await this.#limits.space.reserve(bytes);
       if (room === undefined) throw storageFull();
-      await file.append(
+      await this.#upload.append(
         pieces.map((piece) => piece.bytes),
         () => pieces.forEach(({ free }) => free?.transfer(0)),
       );
       room.written();
     } catch (error) {
-      throw limits.answer(error);
+      throw this.#limits.answer(error);
     } finally {
-      part.written(cost);
+      this.#part.written(cost);
     }
   }
-
-  /** Resolves when what is gathered now is on its way. One after another: a file is appended to by one write at a time. */
-  function flush(): Promise<void> {
-    const mine = flushing.then(async () => {
-      await writing;
-      if (gathered.length === 0) return;
-      position += gatheredBytes;
-      writing = write(gathered, gatheredBytes, gatheredCost);
-      writing.catch(() => {});
-      gathered = [];
-      gatheredBytes = 0;
-      gatheredCost = 0;
-    });
-    flushing = mine.catch(() => {});
-    return mine;
-  }
-
-  function gather(bytes: Uint8Array, free: ArrayBuffer | undefined): void {
-    gathered.push({ bytes, free });
-    gatheredBytes += bytes.byteLength;
-    gatheredCost += part.gather(bytes.byteLength);
-  }
-
-  return {
-    add: async (chunk) => {
-      const free = owned ? memoryOf(chunk) : undefined;
-      let rest = chunk;
-      for (let fits = missingOfBlock(); rest.byteLength >= fits; fits = missingOfBlock()) {
-        gather(rest.subarray(0, fits), rest.byteLength === fits ? free : undefined);
-        rest = rest.subarray(fits);
-        await flush();
-      }
-      if (rest.byteLength > 0) gather(rest, free);
-    },
-    turn: () => part.turn(),
-    end: async () => {
-      await flush();
-      await writing;
-    },
-    idle: async () => {
-      gathered = [];
-      gatheredBytes = 0;
-      await writing.catch(() => {});
-    },
-    [Symbol.dispose]: () => part[Symbol.dispose](),
-  };
 }
 
 /** What is written together, and the memory that is free after it. */

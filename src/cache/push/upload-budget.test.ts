@@ -1,8 +1,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { createUploadBudget } from './upload-budget.ts';
-import type { UploadBudget, UploadPart } from './upload-budget.ts';
+import { UploadBudget } from './upload-budget.ts';
+import type { UploadPart } from './upload-budget.ts';
 
 const kib = 1024;
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -48,7 +48,7 @@ class Upload {
 
 suite('the memory of uploads', () => {
   test('is nobody’s to wait for while there is room', () => {
-    const budget = createUploadBudget(1000 * kib);
+    const budget = new UploadBudget(1000 * kib);
     const one = new Upload(budget, 'one');
     one.gather(900 * kib);
     one.turn();
@@ -57,7 +57,7 @@ suite('the memory of uploads', () => {
 
   test('used up, is written out from the largest on, until half of it is on its way', () => {
     const log: string[] = [];
-    const budget = createUploadBudget(1000 * kib);
+    const budget = new UploadBudget(1000 * kib);
     for (const [name, size] of [
       ['small', 100],
       ['large', 500],
@@ -72,7 +72,7 @@ suite('the memory of uploads', () => {
   });
 
   test('that is free again goes to those who wait in their order, two chunks a turn', async () => {
-    const budget = createUploadBudget(1000 * kib);
+    const budget = new UploadBudget(1000 * kib);
     const full = new Upload(budget, 'full');
     full.gather(1100 * kib);
     const waiting = ['a', 'b', 'c'].map((name) => new Upload(budget, name));
@@ -88,7 +88,7 @@ suite('the memory of uploads', () => {
   });
 
   test('of one that left is free at once, and it waits no longer', async () => {
-    const budget = createUploadBudget(1000 * kib);
+    const budget = new UploadBudget(1000 * kib);
     const [leaver, waiter, other] = ['leaver', 'waiter', 'other'].map(
       (name) => new Upload(budget, name),
     ) as [Upload, Upload, Upload];
@@ -103,7 +103,7 @@ suite('the memory of uploads', () => {
   });
 
   test('of one-byte chunks is counted by what they cost', () => {
-    const budget = createUploadBudget(1000 * kib);
+    const budget = new UploadBudget(1000 * kib);
     const dripper = new Upload(budget, 'dripper');
     for (let n = 0; n < 4000; n += 1) dripper.gather(1);
     dripper.turn();
@@ -119,7 +119,7 @@ test('whatever uploads do, what is counted is what they hold, and once all is wr
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
-      const budget = createUploadBudget(1000 * kib);
+      const budget = new UploadBudget(1000 * kib);
       const all = Array.from({ length: 6 }, (_, n) => new Upload(budget, String(n)));
       for (const { kind, at, bytes } of steps) {
         const one = all[at];

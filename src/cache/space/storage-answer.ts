@@ -25,6 +25,19 @@ export function asStorageError(error: unknown): unknown {
   return isFull(error) ? storageFull(error) : storageFailed(error);
 }
 
+/** Does the work; throws what it throws as `storageAnswer` says it. */
+export async function answeringStorage<T>(
+  operation: string,
+  events: Events,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw storageAnswer(error, operation, events);
+  }
+}
+
 /** The volume has no room for what is pushed; it is tried again as soon as there is. */
 export function storageFull(cause?: unknown): RegistryError {
   return new RegistryError('storageFull', 'the storage is full', {
