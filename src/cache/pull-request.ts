@@ -1,8 +1,7 @@
-import type { RegistryKey } from '../domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../domain/names/registry.ts';
 import type { PullRule, PullTarget, UpstreamUrl } from '../domain/rules/pull-rule.ts';
 import { asksAsSomebody } from '../domain/rules/pull-rule.ts';
 import { asWhom, ruleIdentity } from '../domain/rules/rule-identity.ts';
-import type { RepositoryKey } from '../metadata/contract/rows.ts';
 
 /** Whose content is asked for, and which rule leads to it. */
 export interface PullRequest {

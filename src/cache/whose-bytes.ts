@@ -1,12 +1,7 @@
+import type { RepositoryKey } from '../domain/names/registry.ts';
 import type { PullRule, PullTarget } from '../domain/rules/pull-rule.ts';
 import { ruleIdentity } from '../domain/rules/rule-identity.ts';
-import type {
-  BlobClaim,
-  Counting,
-  RepositoryKey,
-  StoredManifest,
-  StoredTag,
-} from '../metadata/contract/rows.ts';
+import type { BlobClaim, Counting, StoredManifest, StoredTag } from '../metadata/contract/rows.ts';
 import type { PullRequest } from './pull-request.ts';
 import { sourceOf } from './pull-request.ts';
 

@@ -1,3 +1,4 @@
+import type { RepositoryKey } from '../domain/names/registry.ts';
 import type { Asker } from '../access/access.ts';
 import type { Admission, Place } from '../access/admission/admission.ts';
 import type { CountRecords } from '../cache/whose-bytes.ts';
@@ -22,7 +23,6 @@ import type {
   Counting,
   ImageRow,
   ManifestInfo,
-  RepositoryKey,
   StoredTag,
   TagRow,
 } from '../metadata/contract/rows.ts';

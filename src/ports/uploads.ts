@@ -1,16 +1,10 @@
 import type { Digest, DigestAlgorithm } from '../domain/names/digest.ts';
-import type { RegistryKey } from '../domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../domain/names/registry.ts';
 import type { RepositoryName } from '../domain/names/repository-name.ts';
 import type { VerifiedFile } from './verified-file.ts';
 
 /** Appends that begin and end at multiples of it are the cheap ones. */
 export const appendBlockBytes: number = 1024 * 1024;
-
-/** Where an upload was begun: it exists for no other repository. */
-export interface UploadPlace {
-  readonly registry: RegistryKey;
-  readonly repository: RepositoryName;
-}
 
 /**
  * Blobs on their way in. An upload outlives the request, the connection and the server that began it, and shares its file
@@ -23,19 +17,19 @@ export interface Uploads {
    * So many may be open on the server, in a repository and of an owner: beyond it an empty one that idled for five minutes
    * is given up for it, else one that idled for an hour, else it throws `tooManyRequests`, naming the bound.
    */
-  create(place: UploadPlace, algorithm: DigestAlgorithm, owner?: string): Promise<string>;
+  create(place: RepositoryKey, algorithm: DigestAlgorithm, owner?: string): Promise<string>;
   /**
    * Takes the upload for one request; whoever comes meanwhile waits its turn, under `signal`.
    * Throws `RegistryError` `unavailable` when the turn does not come within 10 s.
    */
-  take(place: UploadPlace, id: string, signal: AbortSignal): Promise<UploadLease | undefined>;
+  take(place: RepositoryKey, id: string, signal: AbortSignal): Promise<UploadLease | undefined>;
   /** The bytes that a taken or idle upload has; never waits for a turn. */
-  size(place: UploadPlace, id: string): Promise<number | undefined>;
+  size(place: RepositoryKey, id: string): Promise<number | undefined>;
   /** Removes the upload, also while a request writes to it: that one's `cancelled` aborts. False where there is none. */
-  cancel(place: UploadPlace, id: string): Promise<boolean>;
+  cancel(place: RepositoryKey, id: string): Promise<boolean>;
   /** Uploads of a registry, oldest first, for upkeep and the console. */
   list(): Promise<
-    readonly (UploadPlace & {
+    readonly (RepositoryKey & {
       readonly id: string;
       readonly size: number;
       readonly startedAt: number;

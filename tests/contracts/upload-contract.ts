@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RegistryKey } from '../../src/domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../../src/domain/names/registry.ts';
 import { parseRepositoryName } from '../../src/domain/names/repository-name.ts';
-import type { UploadPlace, Uploads } from '../../src/ports/uploads.ts';
+import type { Uploads } from '../../src/ports/uploads.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { blobBytes, listed, sample, store } from '../support/samples/storage-samples.ts';
 import {
@@ -111,7 +111,7 @@ function growthRows(row: Row): void {
 }
 
 function placeRows(row: Row): void {
-  const others: readonly (readonly [string, UploadPlace])[] = [
+  const others: readonly (readonly [string, RepositoryKey])[] = [
     ['another repository', { ...place, repository: parseRepositoryName('team/other')! }],
     ['another registry', { ...place, registry: '111111111111/us-east-1' as RegistryKey }],
   ];

@@ -6,8 +6,10 @@ import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Spool } from '../../ports/spool.ts';
 import type { BlobDemand } from '../../ports/upstream.ts';
 import { isStorageFailure } from '../space/space-gate.ts';
-import { ArrivingFile, type ArrivingFileParts, NoSpace } from './arriving-file.ts';
-import { fetchBytes, type FetchParts } from './fetch-bytes.ts';
+import { ArrivingFile, NoSpace } from './arriving-file.ts';
+import type { ArrivingFileParts } from './arriving-file.ts';
+import { fetchBytes } from './fetch-bytes.ts';
+import type { FetchParts } from './fetch-bytes.ts';
 import { askForFirstByte, isProof } from './first-byte.ts';
 
 const attemptsMax = 3;

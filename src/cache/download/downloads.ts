@@ -4,7 +4,8 @@ import { waitUnder } from '../../coordination/waiting.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import { NoSpace } from './arriving-file.ts';
-import { Download, type DownloadParts, type DownloadRequest } from './download.ts';
+import { Download } from './download.ts';
+import type { DownloadParts, DownloadRequest } from './download.ts';
 
 const unreadMost = 16;
 /** A fill that no client reads and that brings less than this in that time gives its place to others. */
@@ -17,7 +18,7 @@ const placeWaitMs = 10_000;
 
 /**
  * Why a fill without clients ended; its partial is kept, and taken up when somebody asks again. A client that was answered, and
- * has not begun to read for want of a buffer, is told so.
+ * has not begun to read for want of a buffer, gets this error.
  */
 export class DownloadPaused extends RegistryError {
   override readonly name = 'DownloadPaused';

@@ -14,10 +14,12 @@ import type {
   PlaceTaker,
   Upstream,
 } from '../../ports/upstream.ts';
-import { type ArrivingFile, GatheringWriter, wrongLength } from './arriving-file.ts';
+import { GatheringWriter, wrongLength } from './arriving-file.ts';
+import type { ArrivingFile } from './arriving-file.ts';
 import { PiecePlan } from './piece-plan.ts';
 import type { UpstreamPace } from './upstream-pace.ts';
-import { everyUrlRests, type UpstreamSources } from './upstream-sources.ts';
+import { everyUrlRests } from './upstream-sources.ts';
+import type { UpstreamSources } from './upstream-sources.ts';
 
 const attemptsWithoutProgressMax = 3;
 /** Less than this between two breaks is no progress: an upstream that drips would be asked without end. */

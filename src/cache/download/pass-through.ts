@@ -1,10 +1,13 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import type { ByteReader, ByteSource } from '../../domain/byte-source.ts';
-import { algorithmOf, hexOf, type Digest } from '../../domain/names/digest.ts';
+import { algorithmOf, hexOf } from '../../domain/names/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { BlobBody, Upstream } from '../../ports/upstream.ts';
-import { type Download, wrongDigest } from './download.ts';
+import { wrongDigest } from './download.ts';
+import type { Download } from './download.ts';
 import { askInTurn } from './upstream-sources.ts';
 
 const prefixBlockBytes = 1024 * 1024;
@@ -137,14 +140,14 @@ async function* withLastHeldBack(
   check: () => void,
   hash: Hash | undefined,
 ): AsyncGenerator<Uint8Array> {
-  let held: Uint8Array | undefined;
+  let last: Uint8Array | undefined;
   for await (const chunk of chunks) {
     hash?.update(chunk);
-    if (held !== undefined) yield held;
-    held = chunk;
+    if (last !== undefined) yield last;
+    last = chunk;
   }
   check();
-  if (held !== undefined) yield held;
+  if (last !== undefined) yield last;
 }
 
 function chunkReader(chunks: AsyncGenerator<Uint8Array>, close: () => Promise<void>): ByteReader {

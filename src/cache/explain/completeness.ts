@@ -1,10 +1,10 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { ExplainedContent } from '../../contract/explanation.ts';
 import type { Platform } from '../../domain/manifests/manifest.ts';
 import { livesElsewhere } from '../../domain/manifests/manifest.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { RepositoryKey } from '../../metadata/contract/rows.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import { holdsBlob, holdsManifest } from '../whose-bytes.ts';
 import { identityOf } from '../pull-request.ts';

@@ -1,7 +1,7 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import { LRUCache } from 'lru-cache';
 import { atMost } from '../../coordination/memory-bound.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { RepositoryKey } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 
 /** The repositories that writes of this process made, until the audit takes them. */

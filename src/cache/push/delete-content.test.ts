@@ -19,8 +19,10 @@ import {
   refused,
 } from '../../../tests/support/rigs/push-rig.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { parseReference, type Reference } from '../../domain/names/reference.ts';
-import { parseRepositoryName, type RepositoryName } from '../../domain/names/repository-name.ts';
+import { parseReference } from '../../domain/names/reference.ts';
+import type { Reference } from '../../domain/names/reference.ts';
+import { parseRepositoryName } from '../../domain/names/repository-name.ts';
+import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import { MetadataError } from '../../metadata/contract/metadata-error.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';

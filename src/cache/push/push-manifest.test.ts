@@ -5,8 +5,8 @@ import {
   createCacheRig,
   randomBytes,
   testRule,
-  type CacheRig,
 } from '../../../tests/support/rigs/cache-rig.ts';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
 import {
   bytesOf,
   descriptorOf,

@@ -1,3 +1,5 @@
+import type { RepositoryName } from './repository-name.ts';
+
 /** One registry: an account in a region. Every metadata and cache key begins with it (ARCHITECTURE.md, "Registries, accounts and rights"). */
 export interface Registry {
   /** Twelve digits. */
@@ -7,6 +9,12 @@ export interface Registry {
 
 /** `000000000000/us-east-1`: how a registry stands in keys and rows. */
 export type RegistryKey = `${string}/${string}`;
+
+/** Names a repository: every key of metadata and memory begins so. */
+export interface RepositoryKey {
+  readonly registry: RegistryKey;
+  readonly repository: RepositoryName;
+}
 
 export function registryKey(registry: Registry): RegistryKey {
   return `${registry.account}/${registry.region}`;

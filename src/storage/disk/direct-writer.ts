@@ -24,7 +24,7 @@ export interface DirectWriteSink {
   readonly cached: OpenFile;
   /** Called once the chunks are not needed any more, where all of them are written here. */
   readonly taken: () => void;
-  /** A block of so many bytes goes to its place in the file: whoever wants it beyond its write holds it. */
+  /** A block of so many bytes goes to its place in the file: whoever wants it beyond its write calls its `keep`. */
   readonly onBlock: (block: WriteBlock, length: number, position: number) => void;
 }
 

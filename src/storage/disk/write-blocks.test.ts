@@ -16,7 +16,7 @@ test('a block is lent again once all who held it released it, to whoever asked f
     lent.push('fourth');
     return block;
   });
-  first.hold();
+  first.keep();
   first.release();
   await new Promise(setImmediate);
   assert.deepEqual(lent, [], 'it is still held once');

@@ -8,7 +8,7 @@ export interface WriteBlock {
   /** Page-aligned. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
   /** One more release is needed. */
-  hold(): void;
+  keep(): void;
   release(): void;
 }
 
@@ -31,15 +31,15 @@ export function createWriteBlocks(blockBytes: number, blocks: number): WriteBloc
   const waiting: ((block: WriteBlock) => void)[] = [];
 
   const lend = (view: Uint8Array<SharedArrayBuffer>): WriteBlock => {
-    let holders = 1;
+    let users = 1;
     return {
       start: view.byteOffset,
       bytes: view,
-      hold: () => void (holders += 1),
+      keep: () => void (users += 1),
       release: () => {
-        holders -= 1;
-        if (holders < 0) throw new Error('A block was released more often than held');
-        if (holders > 0) return;
+        users -= 1;
+        if (users < 0) throw new Error('A block was released more often than kept');
+        if (users > 0) return;
         const next = waiting.shift();
         if (next === undefined) free.push(view);
         else next(lend(view));

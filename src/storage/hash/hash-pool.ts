@@ -176,7 +176,7 @@ function startJob(
       if (!lane.jobs.has(id)) return;
       if (told < position) tell({ type: 'advance', job: id, upTo: position, finish: false });
       const { start } = block;
-      block.hold();
+      block.keep();
       lane.lent.set(start, block);
       beginWait(lane);
       tell({ type: 'feed', job: id, start, length });

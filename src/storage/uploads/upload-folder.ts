@@ -4,8 +4,7 @@ import { createCoalesced } from '../../coordination/coalesced.ts';
 import { createInOrder } from '../../coordination/in-order.ts';
 import type { DigestAlgorithm } from '../../domain/names/digest.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
-import type { RegistryKey } from '../../domain/names/registry.ts';
-import type { UploadPlace } from '../../ports/uploads.ts';
+import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { Folders } from '../disk/folders.ts';
 import { OpenFile } from '../disk/open-file.ts';
 import { readSmallFile, removeFile, writeSmallFile } from '../disk/small-file.ts';
@@ -60,7 +59,7 @@ export function parsePlaceName(name: string): string | undefined {
 }
 
 /** The place in 32 characters that suit a file name. */
-export function placeKeyOf({ registry, repository }: UploadPlace): string {
+export function placeKeyOf({ registry, repository }: RepositoryKey): string {
   return createHash('sha256').update(`${registry}\n${repository}`).digest('hex').slice(0, 32);
 }
 
@@ -89,7 +88,7 @@ export class UploadFolder {
   }
 
   /** Makes an empty file; resolves once a power cut can't undo it. A failed call leaves nothing. */
-  async create(name: UploadName, place: UploadPlace): Promise<void> {
+  async create(name: UploadName, place: RepositoryKey): Promise<void> {
     const { files, folders, events } = this.#context;
     const path = join(this.#root, dataNameOf(name));
     try {
@@ -113,7 +112,7 @@ export class UploadFolder {
   }
 
   /** `undefined` where it can't be known. */
-  place(placeKey: string): Promise<UploadPlace | undefined> {
+  place(placeKey: string): Promise<RepositoryKey | undefined> {
     return this.#places.find(placeKey);
   }
 
@@ -139,7 +138,7 @@ function isOfPlace(name: string): boolean {
 class Places {
   readonly #context: UploadFolderContext;
   readonly #root: string;
-  readonly #known = new Map<string, UploadPlace>();
+  readonly #known = new Map<string, RepositoryKey>();
   readonly #inOrder = createInOrder();
 
   constructor(context: UploadFolderContext, root: string) {
@@ -148,11 +147,11 @@ class Places {
   }
 
   /** Written before the first upload of the place is. */
-  async keep(placeKey: string, place: UploadPlace): Promise<void> {
+  async keep(placeKey: string, place: RepositoryKey): Promise<void> {
     if (!this.#known.has(placeKey)) await this.#inOrder(() => this.#write(placeKey, place));
   }
 
-  async find(placeKey: string): Promise<UploadPlace | undefined> {
+  async find(placeKey: string): Promise<RepositoryKey | undefined> {
     return this.#known.get(placeKey) ?? this.#inOrder(() => this.#read(placeKey));
   }
 
@@ -172,7 +171,7 @@ class Places {
     this.#known.clear();
   }
 
-  async #write(placeKey: string, place: UploadPlace): Promise<void> {
+  async #write(placeKey: string, place: RepositoryKey): Promise<void> {
     if (this.#known.has(placeKey)) return;
     const { files, events } = this.#context;
     const text = JSON.stringify({ registry: place.registry, repository: place.repository });
@@ -180,7 +179,7 @@ class Places {
     this.#known.set(placeKey, { registry: place.registry, repository: place.repository });
   }
 
-  async #read(placeKey: string): Promise<UploadPlace | undefined> {
+  async #read(placeKey: string): Promise<RepositoryKey | undefined> {
     const { files, events } = this.#context;
     const text = await readSmallFile(files, events, this.#pathOf(placeKey), maxPlaceBytes);
     const place = text === undefined ? undefined : parsePlace(text);
@@ -193,7 +192,7 @@ class Places {
   }
 }
 
-function parsePlace(text: string): UploadPlace | undefined {
+function parsePlace(text: string): RepositoryKey | undefined {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,3 +1,4 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import { equal, match, rejects } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createMemoryFiles } from '../../../tests/support/rigs/memory-files.ts';
@@ -7,19 +8,19 @@ import type { FakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { temporaryFolder } from '../../../tests/support/samples/storage-samples.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
-import type { UploadPlace, Uploads } from '../../ports/uploads.ts';
+import type { Uploads } from '../../ports/uploads.ts';
 import { createFileStorage } from '../file-storage.ts';
 import type { UploadBounds } from './upload-limits.ts';
 
 const minuteMs = 60_000;
 const { signal } = new AbortController();
 const [mine, other, third] = ['team/mine', 'team/other', 'third'].map(placeOf) as [
-  UploadPlace,
-  UploadPlace,
-  UploadPlace,
+  RepositoryKey,
+  RepositoryKey,
+  RepositoryKey,
 ];
 
-function placeOf(name: string): UploadPlace {
+function placeOf(name: string): RepositoryKey {
   return { registry: '000000000000/us-east-1', repository: parseRepositoryName(name)! };
 }
 
@@ -34,7 +35,7 @@ async function open(
 
 async function begin(
   uploads: Uploads,
-  options: { place?: UploadPlace; owner?: string; bytes?: number },
+  options: { place?: RepositoryKey; owner?: string; bytes?: number },
 ): Promise<string> {
   const { place = mine, owner, bytes = 0 } = options;
   const id = await uploads.create(place, 'sha256', owner);

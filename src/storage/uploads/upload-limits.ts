@@ -1,6 +1,6 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { UploadPlace } from '../../ports/uploads.ts';
 import type { Upload } from './upload.ts';
 
 /** How many uploads may be open: on the server, in one repository, of one owner. */
@@ -43,7 +43,7 @@ export class UploadLimits {
 
   /** The bound that one more would go beyond, the narrowest first. */
   full(
-    { repository }: UploadPlace,
+    { repository }: RepositoryKey,
     placeKey: string,
     owner: string | undefined,
   ): FullBound | undefined {

@@ -1,10 +1,11 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import { randomUUID } from 'node:crypto';
 import { Turns } from '../../coordination/turns.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { DigestAlgorithm } from '../../domain/names/digest.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
-import type { UploadLease, UploadPlace, Uploads } from '../../ports/uploads.ts';
+import type { UploadLease, Uploads } from '../../ports/uploads.ts';
 import { placeKeyOf } from './upload-folder.ts';
 import type { UploadFolder, UploadName } from './upload-folder.ts';
 import { findForgotten, UploadLimits } from './upload-limits.ts';
@@ -42,7 +43,7 @@ export class FileUploads implements Uploads {
     for (const name of folder.found) this.#enter(name, undefined);
   }
 
-  async create(place: UploadPlace, algorithm: DigestAlgorithm, owner?: string): Promise<string> {
+  async create(place: RepositoryKey, algorithm: DigestAlgorithm, owner?: string): Promise<string> {
     const { clock } = this.#context;
     const placeKey = placeKeyOf(place);
     for (;;) {
@@ -89,22 +90,22 @@ export class FileUploads implements Uploads {
   }
 
   async take(
-    place: UploadPlace,
+    place: RepositoryKey,
     id: string,
     signal: AbortSignal,
   ): Promise<UploadLease | undefined> {
     return await this.#find(place, id)?.take(signal);
   }
 
-  async size(place: UploadPlace, id: string): Promise<number | undefined> {
+  async size(place: RepositoryKey, id: string): Promise<number | undefined> {
     return await this.#find(place, id)?.file.size();
   }
 
-  async cancel(place: UploadPlace, id: string): Promise<boolean> {
+  async cancel(place: RepositoryKey, id: string): Promise<boolean> {
     return (await this.#find(place, id)?.cancel()) ?? false;
   }
 
-  #find(place: UploadPlace, id: string): Upload | undefined {
+  #find(place: RepositoryKey, id: string): Upload | undefined {
     const upload = this.#open.get(id);
     return upload?.name.placeKey === placeKeyOf(place) ? upload : undefined;
   }

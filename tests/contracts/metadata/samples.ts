@@ -1,12 +1,11 @@
 import { homeRegistry } from '../../support/samples/home-registry.ts';
-import type { RegistryKey } from '../../../src/domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../../../src/domain/names/registry.ts';
 import type { RepositoryName } from '../../../src/domain/names/repository-name.ts';
 import type { Tag } from '../../../src/domain/names/tag.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import type {
   PutManifestInput,
   PutManifestResult,
-  RepositoryKey,
   StoredManifest,
   StoreManifestInput,
 } from '../../../src/metadata/contract/rows.ts';

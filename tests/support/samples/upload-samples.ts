@@ -1,9 +1,10 @@
+import type { RepositoryKey } from '../../../src/domain/names/registry.ts';
 import assert from 'node:assert/strict';
 import { parseRepositoryName } from '../../../src/domain/names/repository-name.ts';
-import type { UploadLease, UploadPlace, Uploads } from '../../../src/ports/uploads.ts';
+import type { UploadLease, Uploads } from '../../../src/ports/uploads.ts';
 
 /** Where the tests' uploads are begun. */
-export const uploadPlace: UploadPlace = {
+export const uploadPlace: RepositoryKey = {
   registry: '000000000000/us-east-1',
   repository: parseRepositoryName('team/app')!,
 };
