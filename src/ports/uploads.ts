@@ -1,6 +1,5 @@
 import type { Digest, DigestAlgorithm } from '../domain/names/digest.ts';
-import type { RegistryKey, RepositoryKey } from '../domain/names/registry.ts';
-import type { RepositoryName } from '../domain/names/repository-name.ts';
+import type { RepositoryKey } from '../domain/names/registry.ts';
 import type { VerifiedFile } from './verified-file.ts';
 
 /** Appends that begin and end at multiples of it are the cheap ones. */
