@@ -12,7 +12,7 @@ export const appendBlockBytes: number = 1024 * 1024;
 export interface Uploads {
   /**
    * Begins an empty upload; its id is a UUID. `algorithm` is the one the digest will likely have: only its hash is free at the end.
-   * `owner`: whoever begins it, by a key that says nothing here; counted as long as this process lives.
+   * `owner`: a key of whoever begins it, opaque here; it is counted as long as this process lives.
    * So many may be open on the server, in a repository and of an owner: beyond it an empty one that idled for five minutes
    * is given up for it, else one that idled for an hour, else it throws `tooManyRequests`, naming the bound.
    */
@@ -24,7 +24,7 @@ export interface Uploads {
   take(place: RepositoryKey, id: string, signal: AbortSignal): Promise<UploadLease | undefined>;
   /** The bytes that a taken or idle upload has; never waits for a turn. */
   size(place: RepositoryKey, id: string): Promise<number | undefined>;
-  /** Removes the upload, also while a request writes to it: that one's `cancelled` aborts. False where there is none. */
+  /** Removes the upload, also while a request writes to it, whose `cancelled` then aborts. False where there is none. */
   cancel(place: RepositoryKey, id: string): Promise<boolean>;
   /** Uploads of a registry, oldest first, for upkeep and the console. */
   list(): Promise<

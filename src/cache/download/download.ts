@@ -10,7 +10,7 @@ import { ArrivingFile, NoSpace } from './arriving-file.ts';
 import type { ArrivingFileParts } from './arriving-file.ts';
 import { fetchBytes } from './fetch-bytes.ts';
 import type { FetchParts } from './fetch-bytes.ts';
-import { askForFirstByte, isProof } from './first-byte.ts';
+import { askForFirstByte, isProof } from './upstream-blobs.ts';
 
 const attemptsMax = 3;
 

@@ -12,7 +12,7 @@ const restsMax = 10_000;
 
 /**
  * Which of a rule's URLs may be asked for a digest: one that gave wrong bytes rests 1 s, doubling to 60 s. In the repository
- * that gave them alone: many a registry is shared by tenants who don't know each other.
+ * that gave them alone: a registry may be shared by tenants who don't know each other.
  */
 export interface UpstreamSources {
   /** The rule's URLs in order, without those that rest for this digest. */

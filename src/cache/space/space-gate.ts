@@ -30,7 +30,7 @@ export interface SpaceReservation extends Disposable {
   written(): void;
 }
 
-/** Each refusal is told as `spaceLow`. */
+/** Each refusal emits `spaceLow`. */
 export function createSpaceGate(
   { blobs, clock, events }: SpaceGateParts,
   minFree: MinFree,

@@ -5,7 +5,7 @@ import { isStorageFailure } from './space-gate.ts';
 
 const retryAfterMs = 30_000;
 
-/** What a client is told when bytes or metadata of a push can't be written; anything else as it is. Tells the operator why. */
+/** What a client is answered when bytes or metadata of a push can't be written, with an event that says why; any other error as it is. */
 export function storageAnswer(error: unknown, operation: string, events: Events): unknown {
   const answer = asStorageError(error);
   if (answer !== error && !(error instanceof MetadataError && error.reason === 'busy'))

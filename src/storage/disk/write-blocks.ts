@@ -1,13 +1,13 @@
 /** Of direct writes: of each one's place in memory, place in the file, and length. No device at hand asks for more. */
 export const alignmentBytes = 4096;
 
-/** One piece of the shared memory, with whoever writes or hashes it counted. */
+/** One piece of the shared memory, with a count of those who write or hash it. */
 export interface WriteBlock {
   /** Where it begins in the memory. */
   readonly start: number;
   /** Page-aligned. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
-  /** One more release is needed. */
+  /** One more user, who releases it too. */
   keep(): void;
   release(): void;
 }
@@ -16,7 +16,7 @@ export interface WriteBlock {
 export interface WriteBlocks {
   readonly memory: SharedArrayBuffer;
   readonly blockBytes: number;
-  /** Held once. In order of asking; whoever has one must need no second to release it. */
+  /** Resolves in the order of the calls, with one user counted. Who has a block must not wait for a second one: all could be taken by such. */
   take(): Promise<WriteBlock>;
 }
 

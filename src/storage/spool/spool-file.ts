@@ -49,12 +49,6 @@ export interface SpoolKey {
   readonly journal: string;
 }
 
-/** Which partials are open and which are being removed: never both. Keys are paths without their ending. */
-export interface SpoolClaims {
-  readonly open: Set<string>;
-  readonly removing: Map<string, Promise<void>>;
-}
-
 interface WriteUnderWay {
   readonly span: ByteSpan;
   readonly settled: Promise<void>;
