@@ -38,7 +38,7 @@ export function createWriteBlocks(blockBytes: number, blocks: number): WriteBloc
       keep: () => void (users += 1),
       release: () => {
         users -= 1;
-        if (users < 0) throw new Error('A block was released more often than kept');
+        if (users < 0) throw new Error('A block was released more often than held');
         if (users > 0) return;
         const next = waiting.shift();
         if (next === undefined) free.push(view);
