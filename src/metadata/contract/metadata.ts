@@ -1,6 +1,6 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
-import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
@@ -25,7 +25,6 @@ import type {
   PullRow,
   PutManifestInput,
   PutManifestResult,
-  RepositoryKey,
   RepositoryRow,
   StoredManifest,
   StoredRepository,

@@ -1,16 +1,10 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Descriptor, Manifest } from '../../domain/manifests/manifest.ts';
-import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import type { Verdict } from '../../domain/verdict.ts';
-
-/** Where a row lives: every key begins with the registry. */
-export interface RepositoryKey {
-  readonly registry: RegistryKey;
-  readonly repository: RepositoryName;
-}
 
 export interface TagKey extends RepositoryKey {
   readonly tag: Tag;

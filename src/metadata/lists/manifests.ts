@@ -1,8 +1,9 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import { sql as text } from 'kysely';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { Counting, ImageRow, Provenance, RepositoryKey } from '../contract/rows.ts';
+import type { Counting, ImageRow, Provenance } from '../contract/rows.ts';
 import { rowsQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 import { manifestCounts, tagCounts } from '../rows/counting.ts';

@@ -1,6 +1,7 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { Counting, Provenance, RepositoryKey, TagRow } from '../contract/rows.ts';
+import type { Counting, Provenance, TagRow } from '../contract/rows.ts';
 import { rowsQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 import { textBefore } from '../sql/text-order.ts';

@@ -1,7 +1,7 @@
 import type { Digest } from '../../domain/names/digest.ts';
-import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
-import type { BlobClaim, RepositoryKey } from '../contract/rows.ts';
+import type { BlobClaim } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 

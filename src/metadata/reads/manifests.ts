@@ -1,10 +1,10 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type {
   Child,
   ChildRole,
   ManifestInfo,
   Provenance,
-  RepositoryKey,
   StoredManifest,
 } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';

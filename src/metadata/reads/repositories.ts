@@ -1,6 +1,6 @@
-import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
-import type { RepositoryKey, RepositoryRow, StoredRepository } from '../contract/rows.ts';
+import type { RepositoryRow, StoredRepository } from '../contract/rows.ts';
 import { rowsQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 import { textBefore, textBeyond } from '../sql/text-order.ts';

@@ -1,6 +1,7 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { Provenance, RepositoryKey, StoredTag, TagStatus } from '../contract/rows.ts';
+import type { Provenance, StoredTag, TagStatus } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 

@@ -1,7 +1,8 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Selectable } from 'kysely';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
-import type { RepositoryKey, StoredRepository } from '../contract/rows.ts';
+import type { StoredRepository } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Schema, Sql } from '../sql/schema.ts';
 

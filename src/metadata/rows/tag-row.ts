@@ -1,6 +1,7 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { PutManifestInput, RepositoryKey, TagInput } from '../contract/rows.ts';
+import type { PutManifestInput, TagInput } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
 
 /** Sets the tag to a digest that upstream has just been seen to give it; one that did not come from upstream stays as it is. */

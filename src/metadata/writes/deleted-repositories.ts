@@ -1,5 +1,5 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
-import type { RepositoryKey } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
 import { dropContents } from '../rows/manifest-row.ts';
 import { lockRepository } from '../rows/repository-row.ts';

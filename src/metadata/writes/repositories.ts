@@ -1,5 +1,5 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import type { RepositoryKey } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
 import { addRepository, keepRepository } from '../rows/repository-row.ts';
 

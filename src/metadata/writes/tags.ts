@@ -1,6 +1,7 @@
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { RepositoryKey, TagInput, TagStatus } from '../contract/rows.ts';
+import type { TagInput, TagStatus } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
 import { keepRepository } from '../rows/repository-row.ts';
 import { moveTag } from '../rows/tag-row.ts';
