@@ -117,7 +117,7 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
     pullBlob: pulls.blobs.pull.bind(pulls.blobs),
     listTags: tagLists.list.bind(tagLists),
     listReferrers: referrers.list.bind(referrers),
-    explain: createExplainer({ ...shared, ...pulls, blobs }),
+    explain: createExplainer({ ...shared, ...pulls, blobs, space }),
     refresh: createRefresher({ ...shared, ...pulls }),
     downloads,
     completion,

@@ -50,6 +50,7 @@ export const verification: z.ZodType<RuleVerification> = z.strictObject({
 const limiterFields = {
   upstream: text,
   breaker: z.enum(['closed', 'open', 'half-open']),
+  restsUntil: time.nullable(),
   heldUntil: time.nullable(),
   lastSuccessAt: time.nullable(),
   lastFailure: z.strictObject({ at: time, message: text }).nullable(),
@@ -143,6 +144,7 @@ export const explanation: z.ZodType<Explanation> = z.strictObject({
     truncated: z.boolean(),
   }),
   limiter: z.strictObject(limiterFields).nullable(),
+  space: z.strictObject({ freeBytes: count, minFreeBytes: count }).nullable(),
   callers: z.array(z.strictObject({ as: text, from: text, status: z.int(), text })).exactOptional(),
   verdict: z.strictObject({
     code: z.enum([

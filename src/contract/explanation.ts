@@ -18,6 +18,8 @@ export interface Explanation {
   readonly tag: ExplainedTag | null;
   readonly content: ExplainedContent;
   readonly limiter: ExplainedLimiter | null;
+  /** Set where the volume has no more free than `cache.minFree` keeps: blobs that are not held are passed on and not kept. In bytes. */
+  readonly space: { readonly freeBytes: number; readonly minFreeBytes: number } | null;
   /** The last pull of this image that upstream refused; until `nextAt` the next is refused alike, without asking. */
   readonly lastTry: {
     readonly at: string;
@@ -122,6 +124,8 @@ export interface ExplainedContent {
 export interface ExplainedLimiter {
   readonly upstream: string;
   readonly breaker: 'closed' | 'open' | 'half-open';
+  /** Set while an open breaker keeps requests from it; after that the next one is tried. */
+  readonly restsUntil: string | null;
   readonly heldUntil: string | null;
   readonly lastSuccessAt: string | null;
   readonly lastFailure: { readonly at: string; readonly message: string } | null;

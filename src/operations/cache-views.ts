@@ -141,6 +141,7 @@ function neverAsked(upstream: string): NonNullable<ReturnType<typeof explainLimi
   return {
     upstream,
     breaker: 'closed',
+    restsUntil: null,
     heldUntil: null,
     lastSuccessAt: null,
     lastFailure: null,

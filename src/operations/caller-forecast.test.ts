@@ -48,6 +48,7 @@ const absent: Explanation = {
     truncated: false,
   },
   limiter: null,
+  space: null,
   verdict: { code: 'fetch', text: 'fetched and kept' },
   probe: null,
 };

@@ -103,6 +103,8 @@ export interface UpstreamLimit {
 export interface UpstreamState {
   readonly upstream: string;
   readonly breaker: 'closed' | 'open' | 'half-open';
+  /** Wall time in ms until which an open breaker answers misses 503 at once; absent where the next one is tried. */
+  readonly restsUntil: number | undefined;
   /** Wall time in ms until which misses are answered 429 at once; absent when not held. */
   readonly heldUntil: number | undefined;
   readonly lastSuccessAt: number | undefined;

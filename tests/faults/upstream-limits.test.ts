@@ -187,7 +187,10 @@ test('T42: five failures open the breaker of their host alone, and one probe clo
   const url = urlOf(`http://mirror.vendor.com:${mirror.port}`);
   await rig.upstream.getManifest({ ...target, url }, latest, undefined, never);
 
+  const restsUntil = (): number | undefined => rig.upstream.state(target.url.host)?.restsUntil;
+  assert.equal(restsUntil(), rig.clock.now() + 1000);
   rig.clock.advance(1000);
+  assert.equal(restsUntil(), undefined);
   assert.equal(
     (await failureOf(rig.upstream.getManifest(target, latest, undefined, never))).kind,
     'serverError',

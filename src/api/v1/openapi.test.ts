@@ -46,6 +46,7 @@ const explanation: Explanation = {
     truncated: false,
   },
   limiter: null,
+  space: null,
   verdict: { code: 'fetch', text: 'would be fetched' },
   probe: null,
 };

@@ -375,6 +375,7 @@ suite('what is answered', () => {
             ? {
                 upstream: host,
                 breaker: 'open',
+                restsUntil: undefined,
                 heldUntil: undefined,
                 lastSuccessAt: 0,
                 lastFailure: { at: 1000, message: 'refused' },
@@ -391,6 +392,7 @@ suite('what is answered', () => {
     assert.deepEqual(items[1], {
       upstream: 'quay.io',
       breaker: 'open',
+      restsUntil: null,
       heldUntil: null,
       lastSuccessAt: '1970-01-01T00:00:00.000Z',
       lastFailure: { at: '1970-01-01T00:00:01.000Z', message: 'refused' },

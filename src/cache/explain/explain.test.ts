@@ -7,6 +7,7 @@ import {
   readAll,
   testRule,
 } from '../../../tests/support/rigs/cache-rig.ts';
+import { createMemoryStorage } from '../../../tests/support/rigs/memory-storage.ts';
 import { until } from '../../../tests/support/rigs/until.ts';
 import { imageOf, pushBlob, pushImage } from '../../../tests/support/rigs/push-rig.ts';
 import {
@@ -100,6 +101,7 @@ async function pullAmd64(rig: CacheRig): Promise<void> {
 const closed: UpstreamState = {
   upstream: 'upstream',
   breaker: 'closed',
+  restsUntil: undefined,
   heldUntil: undefined,
   lastSuccessAt: undefined,
   lastFailure: undefined,
@@ -163,8 +165,32 @@ suite('explain says what a pull would do', () => {
 
   test('nothing held and the breaker open: 503', async () => {
     await using at = await open();
+    at.state = { ...closed, breaker: 'open', restsUntil: at.rig.clock.now() + 1000 };
+    const { verdict } = await at.explain('up/app:1');
+    assert.equal(verdict.code, 'unavailable');
+    assert.match(verdict.text, /not asked until \d{4}-/);
+  });
+
+  test('nothing held and the rest of an open breaker over: the next pull is tried', async () => {
+    await using at = await open();
     at.state = { ...closed, breaker: 'open' };
-    assert.equal((await at.explain('up/app:1')).verdict.code, 'unavailable');
+    assert.equal((await at.explain('up/app:1')).verdict.code, 'fetch');
+  });
+
+  test('a volume with no more free than minFree keeps: passed on, and not kept', async () => {
+    const storage = await createMemoryStorage();
+    const space = { freeBytes: 1000, totalBytes: 1_000_000 };
+    storage.blobs.space = () => Promise.resolve(space);
+    await using at = await open({ storage });
+    const { verdict, space: found } = await at.explain('up/app:1');
+    assert.deepEqual(
+      [verdict.code, found],
+      ['fetch', { freeBytes: 1000, minFreeBytes: 1024 ** 3 }],
+    );
+    assert.match(verdict.text, /not kept: 1000 bytes of the volume are free/);
+    space.freeBytes = 1024 ** 4;
+    at.rig.clock.advance(1001);
+    assert.match((await at.explain('up/app:1')).verdict.text, /and kept, streamed/);
   });
 
   test('no rule leads there', async () => {
@@ -231,7 +257,7 @@ suite('explain says what a pull would do', () => {
     await pullAmd64(at.rig);
     at.rig.clock.advance(1001);
     assert.equal((await at.explain('up/app:1')).verdict.code, 'revalidate');
-    at.state = { ...closed, breaker: 'open' };
+    at.state = { ...closed, breaker: 'open', restsUntil: at.rig.clock.now() + 1000 };
     assert.equal((await at.explain('up/app:1')).verdict.code, 'stale');
   });
 
@@ -240,7 +266,7 @@ suite('explain says what a pull would do', () => {
     await pullAmd64(at.rig);
     const moved = testRule({ urls: [{ origin: 'http://new', host: 'new', plain: true }] });
     at.rig.setRules([moved]);
-    at.state = { ...closed, breaker: 'open' };
+    at.state = { ...closed, breaker: 'open', restsUntil: at.rig.clock.now() + 1000 };
     const found = await at.explain('up/app:1');
     assert.equal(found.tag?.sourceChanged, true);
     assert.equal(found.verdict.code, 'unavailable');

@@ -16,6 +16,7 @@ import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { StoredRepository, StoredTag } from '../../metadata/contract/rows.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
+import type { SpaceGate } from '../space/space-gate.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Upstream, UpstreamState } from '../../ports/upstream.ts';
 import { nothingHere, walkContent } from './completeness.ts';
@@ -37,6 +38,7 @@ export interface ExplainParts {
   readonly rules: () => RuleSet;
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
+  readonly space: Pick<SpaceGate, 'shortage'>;
   readonly upstream: Upstream;
   readonly clock: Clock;
   /** Our own addresses as an image may begin with them: lower case, with port. */
@@ -98,6 +100,7 @@ export function createExplainer(parts: ExplainParts): Explain {
         rule === undefined
           ? null
           : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '', rule)),
+      space: (await parts.space.shortage()) ?? null,
     };
     const subject = reference.kind === 'tag' ? reference.tag : reference.digest;
     const last = lastSince(parts.tries.find({ registry: parts.registry, target }, subject), tag);
@@ -201,6 +204,7 @@ export function explainLimiter(state: UpstreamState | undefined): ExplainedLimit
   return {
     upstream: state.upstream,
     breaker: state.breaker,
+    restsUntil: isoOrNull(state.restsUntil),
     heldUntil: isoOrNull(state.heldUntil),
     lastSuccessAt: isoOrNull(state.lastSuccessAt),
     lastFailure: state.lastFailure

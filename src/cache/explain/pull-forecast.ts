@@ -63,10 +63,10 @@ function blockedBy(found: Findings): Block | undefined {
       code: 'rateLimited',
       why: `${limiter.upstream} limits us until ${limiter.heldUntil}`,
     };
-  if (limiter.breaker === 'open')
+  if (limiter.restsUntil !== null)
     return {
       code: 'unavailable',
-      why: `${limiter.upstream} failed several times in a row and rests`,
+      why: `${limiter.upstream} failed several times in a row and is not asked until ${limiter.restsUntil}`,
     };
   return undefined;
 }
@@ -89,9 +89,19 @@ function toBeFetched(
 ): Verdict {
   if (blocked === undefined && no !== undefined) return asUpstreamSaid(no);
   if (blocked === undefined)
-    return say('fetch', `fetched from ${found.upstream?.url} and kept, streamed as it arrives`);
+    return say('fetch', `fetched from ${found.upstream?.url} and ${kept(found)}`);
   const status = blocked.code === 'rateLimited' ? '429' : '503';
   return say(blocked.code, `answered ${status}: not held, and ${blocked.why}`);
+}
+
+function kept({ space }: Findings): string {
+  return space === null
+    ? 'kept, streamed as it arrives'
+    : `streamed as it arrives; its blobs are not kept: ${whyNotKept(space)}`;
+}
+
+function whyNotKept({ freeBytes, minFreeBytes }: NonNullable<Findings['space']>): string {
+  return `${freeBytes} bytes of the volume are free, of which cache.minFree keeps ${minFreeBytes}`;
 }
 
 /** As a client is answered such a failure (`answerOf`). */
@@ -149,8 +159,12 @@ function fromCache(found: Findings, blocked: Block | undefined, why: string): Ve
     (part) => part !== '',
   );
   const rest = parts.length === 0 ? 'what is not held' : parts.join(' and ');
-  const then = blocked === undefined ? 'fetched when asked for' : `not to be had: ${blocked.why}`;
+  const then = blocked === undefined ? fetchedLater(found) : `not to be had: ${blocked.why}`;
   return say('hitPartial', `the manifest is served from the cache; ${rest} would be ${then}`);
+}
+
+function fetchedLater({ space }: Findings): string {
+  return `fetched when asked for${space === null ? '' : ` and not kept: ${whyNotKept(space)}`}`;
 }
 
 function count(many: number, noun: string): string {

@@ -36,7 +36,7 @@ export interface BodyLimits {
   readonly announced: number | undefined;
   /** The whole blob. */
   readonly maxBlobBytes: number;
-  readonly space: SpaceGate;
+  readonly space: Pick<SpaceGate, 'fits' | 'reserve'>;
   readonly memory: UploadBudget;
   /** What a failed write is answered with. */
   readonly answer: (error: unknown) => unknown;

@@ -15,8 +15,16 @@ export type MinFree = { readonly share: number } | { readonly bytes: number };
 export interface SpaceGate {
   /** False when so many bytes more would go below the watermark. Reserves nothing. */
   fits(bytes: number): Promise<boolean>;
+  /** How much is free, where that is not more than the watermark; for questions: it reserves nothing and tells nobody. */
+  shortage(): Promise<Shortage | undefined>;
   /** Reserves the bytes of one write; `undefined` when they would go below the watermark. Disposing the reservation frees what is left of it. */
   reserve(bytes: number): Promise<SpaceReservation | undefined>;
+}
+
+/** A volume at or below its watermark. */
+export interface Shortage {
+  readonly freeBytes: number;
+  readonly minFreeBytes: number;
 }
 
 export interface SpaceGateParts {
@@ -38,14 +46,18 @@ export function createSpaceGate(
   let reserved = 0;
   let measured: { at: number; freeBytes: number; totalBytes: number } | undefined;
 
-  /** Whether so many bytes leave enough free; what was written since the last measurement is taken off it. */
-  async function fits(bytes: number): Promise<boolean> {
+  /** What was written since the last measurement is taken off what is free. */
+  async function measure(): Promise<Shortage> {
     if (measured === undefined || clock.elapsed() - measured.at > measuredForMs) {
       measured = { at: clock.elapsed(), ...(await blobs.space()) };
     }
     const { freeBytes, totalBytes } = measured;
     const asked = 'share' in minFree ? minFree.share * totalBytes : minFree.bytes;
-    const minFreeBytes = Math.max(asked, gibibyte);
+    return { freeBytes, minFreeBytes: Math.ceil(Math.max(asked, gibibyte)) };
+  }
+
+  async function fits(bytes: number): Promise<boolean> {
+    const { freeBytes, minFreeBytes } = await measure();
     const isEnough = bytes <= freeBytes - reserved - minFreeBytes;
     if (!isEnough) events.emit({ type: 'spaceLow', freeBytes, minFreeBytes, wantedBytes: bytes });
     return isEnough;
@@ -53,6 +65,10 @@ export function createSpaceGate(
 
   return {
     fits,
+    shortage: async () => {
+      const room = await measure();
+      return room.freeBytes - reserved > room.minFreeBytes ? undefined : room;
+    },
     reserve: async (bytes) => {
       if (!(await fits(bytes))) return undefined;
       reserved += bytes;

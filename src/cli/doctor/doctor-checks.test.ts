@@ -98,6 +98,7 @@ suite('upstreams', () => {
     const state = {
       upstream: 'upstream',
       breaker: 'closed',
+      restsUntil: undefined,
       heldUntil: undefined,
       lastSuccessAt: undefined,
       lastFailure: undefined,

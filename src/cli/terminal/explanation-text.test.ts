@@ -44,6 +44,7 @@ function textOf(
       truncated: false,
     },
     limiter: null,
+    space: null,
     verdict: { code: 'hit', text: 'served' },
     callers,
     probe: null,

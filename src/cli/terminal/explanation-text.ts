@@ -97,7 +97,8 @@ function limiterRows(found: Explanation): Row[] {
   const { limiter } = found;
   if (limiter === null)
     return found.rule === null ? [] : [['limiter', 'upstream was not asked yet']];
-  const parts = [`breaker ${limiter.breaker}`];
+  const rests = limiter.restsUntil === null ? '' : `, tried again from ${limiter.restsUntil} on`;
+  const parts = [`breaker ${limiter.breaker}${rests}`];
   if (limiter.heldUntil !== null) parts.push(`limited until ${limiter.heldUntil}`);
   const { limit } = limiter;
   if (limit !== null) {

@@ -12,6 +12,8 @@ export interface Pass {
 
 export interface Breaker {
   readonly state: BreakerState;
+  /** How long it is not asked at all, in ms; 0 where the next request is let through. */
+  readonly restMs: number;
   /** A pass, or the milliseconds to stay away. */
   enter(): Pass | number;
   reset(): void;
@@ -45,6 +47,7 @@ export function createBreaker(clock: Clock, changed: (state: BreakerState) => vo
     restMs = Math.min(restMs * 2, restMsMax);
     become('open');
   };
+  const rest = (): number => Math.max(0, openUntil - clock.elapsed());
   const pass = (probe: boolean): Pass => {
     const since = generation;
     let told = false;
@@ -73,10 +76,13 @@ export function createBreaker(clock: Clock, changed: (state: BreakerState) => vo
     get state() {
       return state;
     },
+    get restMs() {
+      return state === 'open' ? rest() : 0;
+    },
     enter() {
       if (state === 'closed') return pass(false);
       if (state === 'half-open') return firstRestMs;
-      const leftMs = openUntil - clock.elapsed();
+      const leftMs = rest();
       if (leftMs > 0) return leftMs;
       become('half-open');
       return pass(true);

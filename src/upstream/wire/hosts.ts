@@ -90,9 +90,11 @@ function createEntry(
     },
     state(credentialKey) {
       const held = holds.heldMs(credentialKey);
+      const { restMs } = breaker;
       return {
         upstream: name,
         breaker: breaker.state,
+        restsUntil: restMs > 0 ? clock.now() + restMs : undefined,
         heldUntil: held > 0 ? clock.now() + held : undefined,
         lastSuccessAt,
         lastFailure,
