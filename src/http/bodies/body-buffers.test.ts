@@ -306,6 +306,18 @@ suite('a steady body beside some whose writes stand', () => {
       equal(moving.place.takeSecond(64 * kib)?.bytes.length, second);
     });
 
+  test('gets no second buffer for what they held before they left', () => {
+    const { clock, buffers, bodies, moving } = scene(6);
+    clock.advance(1000);
+    ok(moving.place.fairBytes > 0);
+    for (const body of bodies) body.end();
+    equal(holdAll(buffers, '10.0.0.2').bytes, shareBytes / 2);
+    ok(moving.takeNow(64 * kib));
+    clock.advance(500);
+    ok(moving.place.fairBytes > 0);
+    equal(moving.place.takeSecond(64 * kib)?.bytes.length, undefined);
+  });
+
   test('takes no more than a sixteenth from who has other addresses', () => {
     const { clock, buffers, moving } = scene(12);
     clock.advance(1000);

@@ -153,8 +153,8 @@ class SharedBuffers implements BodyBuffers {
     if (this.waiting > 0) this.#serve();
   }
 
-  hasSeconds({ share, holder }: Seat): boolean {
-    const standingBytes = holder.steady ? share.standingBytes : 0;
+  hasSeconds(seat: Seat): boolean {
+    const standingBytes = isSteadyAmongOthers(seat) ? seat.share.standingBytes : 0;
     return this.usedBytes - standingBytes <= (this.budgetBytes - standingBytes) * secondsShare;
   }
 
@@ -171,9 +171,10 @@ class SharedBuffers implements BodyBuffers {
     return Math.max(bufferBytesMin, this.shareBytes() / seats.size);
   }
 
-  fairBytes({ share, holder }: Seat): number {
+  fairBytes(seat: Seat): number {
+    const { share } = seat;
     const partBytes = this.partBytes(share);
-    if (!holder.steady || share.seats.size === 1) return partBytes;
+    if (!isSteadyAmongOthers(seat)) return partBytes;
     this.#countStanding(share);
     const moving = Math.max(1, share.seats.size - share.standing);
     return Math.max(
@@ -319,6 +320,11 @@ class SharedBuffers implements BodyBuffers {
       .toSorted((a, b) => b.seat.share.heldBytes - a.seat.share.heldBytes || a.sinceMs - b.sinceMs)
       .map(({ seat }) => seat);
   }
+}
+
+/** Whether a body gets what standing writes of its client leave. Of one that is alone nothing stands beside it, whatever was counted. */
+function isSteadyAmongOthers({ share, holder }: Seat): boolean {
+  return holder.steady && share.seats.size > 1;
 }
 
 class Place implements BufferPlace {
