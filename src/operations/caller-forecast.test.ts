@@ -1,26 +1,15 @@
 import { deepEqual } from 'node:assert/strict';
 import { test } from 'node:test';
+import { explainedTag, explanation } from '../../tests/support/samples/explanation.ts';
 import type { Explanation } from '../contract/explanation.ts';
 import { anonymous } from '../domain/policy/principal.ts';
 import { forecastFor } from './caller-forecast.ts';
 import type { AskedCaller } from './caller-forecast.ts';
 
-const tag = {
-  digest: 'sha256:aa',
-  mediaType: 'application/vnd.oci.image.index.v1+json',
-  size: 1,
-  validatedAt: '2026-01-01T00:00:00.000Z',
-  freshUntil: null,
-  fresh: true,
-  sourceChanged: false,
-  immutable: false,
-  status: 'ok',
-  provenance: 'cached',
-  historyCount: 1,
-} as const;
+const tag = { ...explainedTag, digest: 'sha256:aa' };
 
 const absent: Explanation = {
-  image: 'nginx',
+  ...explanation,
   repository: 'docker.io/library/nginx',
   reference: '1.27',
   rule: {
@@ -32,25 +21,6 @@ const absent: Explanation = {
     platforms: 'requested',
   },
   upstream: { url: 'https://registry-1.docker.io', mirrors: [], repository: 'library/nginx' },
-  admission: { allowed: true, reason: 'no patterns' },
-  access: { anonymous: true, reason: 'no credential is involved' },
-  stopped: null,
-  lastTry: null,
-  tag: null,
-  content: {
-    state: 'absent',
-    digest: null,
-    mediaType: null,
-    held: { manifests: 0, blobs: 0 },
-    missing: { manifests: 0, blobs: 0 },
-    platforms: [],
-    examples: [],
-    truncated: false,
-  },
-  limiter: null,
-  space: null,
-  verdict: { code: 'fetch', text: 'fetched and kept' },
-  probe: null,
 };
 const held: Explanation = { ...absent, tag, content: { ...absent.content, state: 'complete' } };
 const partial: Explanation = {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as z from 'zod';
 import { openApi, otherAccount } from '../../../tests/support/rigs/api-rig.ts';
+import { explainedTag, explanation } from '../../../tests/support/samples/explanation.ts';
 import { push, pushInput } from '../../../tests/contracts/metadata/samples.ts';
 import type { Explanation } from '../../contract/explanation.ts';
 
@@ -12,43 +13,10 @@ const policy = JSON.stringify({
 const registryPolicy = policy.replace('"Action"', '"Resource":"*","Action"');
 const identityPolicy = registryPolicy.replace('"Principal":"*",', '');
 
-const explanation: Explanation = {
-  image: 'up/a:1',
-  repository: 'up/a',
-  reference: '1',
-  rule: null,
+const explained: Explanation = {
+  ...explanation,
   upstream: { url: 'https://upstream', mirrors: [], repository: 'a' },
-  admission: { allowed: true, reason: 'all' },
-  access: { anonymous: true, reason: 'public' },
-  stopped: null,
-  lastTry: null,
-  tag: {
-    digest: 'sha256:abc',
-    mediaType: 'application/vnd.oci.image.manifest.v1+json',
-    size: 500,
-    validatedAt: '2026-01-01T00:00:00.000Z',
-    freshUntil: null,
-    fresh: true,
-    sourceChanged: false,
-    immutable: false,
-    status: 'ok',
-    provenance: 'pushed',
-    historyCount: 1,
-  },
-  content: {
-    state: 'absent',
-    digest: null,
-    mediaType: null,
-    held: { manifests: 0, blobs: 0 },
-    missing: { manifests: 0, blobs: 0 },
-    platforms: [],
-    examples: [],
-    truncated: false,
-  },
-  limiter: null,
-  space: null,
-  verdict: { code: 'fetch', text: 'would be fetched' },
-  probe: null,
+  tag: { ...explainedTag, provenance: 'pushed' },
 };
 
 interface Operation {
@@ -115,7 +83,7 @@ const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
 ];
 
 test('every endpoint is in the document, and its answers have the schema that is told there', async () => {
-  await using api = await openApi({ explain: () => Promise.resolve(explanation) });
+  await using api = await openApi({ explain: () => Promise.resolve(explained) });
   await push(api.metadata, pushInput('up/a', 'an image', { tags: ['1', '2'] }));
   await api.metadata.records.appendAudit([
     {

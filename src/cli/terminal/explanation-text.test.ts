@@ -1,21 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { explainedTag, explanation } from '../../../tests/support/samples/explanation.ts';
 import type { ExplainedCaller, ExplainedTag, Explanation } from '../../contract/explanation.ts';
 import { renderExplanation } from './explanation-text.ts';
 
-const tag: ExplainedTag = {
-  digest: 'sha256:abc',
-  mediaType: 'application/vnd.oci.image.manifest.v1+json',
-  size: 500,
-  validatedAt: '2026-01-01T00:00:00.000Z',
-  freshUntil: '2026-01-02T00:00:00.000Z',
-  fresh: true,
-  sourceChanged: false,
-  immutable: false,
-  status: 'ok',
-  provenance: 'cached',
-  historyCount: 1,
-};
+const tag = { ...explainedTag, freshUntil: '2026-01-02T00:00:00.000Z' };
 
 function textOf(
   change: Partial<ExplainedTag>,
@@ -23,31 +12,11 @@ function textOf(
   lastTry: Explanation['lastTry'] = null,
 ): string {
   const found: Explanation = {
-    image: 'up/a:1',
-    repository: 'up/a',
-    reference: '1',
-    rule: null,
-    upstream: null,
-    admission: { allowed: true, reason: 'no rule, no patterns' },
-    access: { anonymous: true, reason: 'no credential is involved' },
-    stopped: null,
+    ...explanation,
     lastTry,
     tag: { ...tag, ...change },
-    content: {
-      state: 'absent',
-      digest: null,
-      mediaType: null,
-      held: { manifests: 0, blobs: 0 },
-      missing: { manifests: 0, blobs: 0 },
-      platforms: [],
-      examples: [],
-      truncated: false,
-    },
-    limiter: null,
-    space: null,
     verdict: { code: 'hit', text: 'served' },
     callers,
-    probe: null,
   };
   return renderExplanation(found, { wide: false, paint: (_style, text) => text });
 }
