@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { UpstreamRequestKind } from '../ports/events.ts';
 import { classifyAddress, classifyHost, type Admission } from './wire/address-guard.ts';
 import type { Authorization } from './login/authorization.ts';
-import { discard } from './content/body-reading.ts';
+import { discard } from './wire/body-reading.ts';
 import type { PoolName } from './wire/dispatchers.ts';
 import type { Resolver } from './wire/dns.ts';
 import { type Answer, headerOf } from './wire/exchange.ts';

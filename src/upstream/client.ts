@@ -4,7 +4,7 @@ import type { Events } from '../ports/events.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { createAdmission, createAsking } from './asking.ts';
 import { createAuthorization } from './login/authorization.ts';
-import { credentialKeyOf } from './login/credential-key.ts';
+import { credentialKeyOf } from './credential-key.ts';
 import { headBlob, offerPlaces, openBlob } from './content/blobs.ts';
 import type { Calls } from './calls.ts';
 import { createDispatchers } from './wire/dispatchers.ts';

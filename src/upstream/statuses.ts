@@ -1,6 +1,6 @@
 import type { FailureKind, FailureReason, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
-import { discard, readFront } from './content/body-reading.ts';
+import { discard, readFront } from './wire/body-reading.ts';
 import type { Answer } from './wire/exchange.ts';
 import { headerOf } from './wire/exchange.ts';
 import { failure } from './failures.ts';

@@ -1,5 +1,5 @@
 import type { BlobBody, BlobLocation } from '../../ports/upstream.ts';
-import type { ArrivingBody } from './arriving-body.ts';
+import type { ArrivingBody } from '../wire/arriving-body.ts';
 import { type Calls, received, tellFailure } from '../calls.ts';
 import { failure } from '../failures.ts';
 import type { Slot } from '../wire/lanes.ts';

@@ -11,7 +11,7 @@ import type {
 } from '../../ports/upstream.ts';
 import type { Place, Question } from '../asking.ts';
 import { createBlobBody } from './blob-body.ts';
-import { contentLengthOf, discard } from './body-reading.ts';
+import { contentLengthOf, discard } from '../wire/body-reading.ts';
 import { askSmall, type Calls, ownPlace, small, tellFailure, throttled } from '../calls.ts';
 import { answersRange, parseContentRange } from './content-range.ts';
 import { deadlinesMs } from '../wire/deadlines.ts';

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflate, type InputType, zstdDecompress } from 'node:zlib';
-import { readWhole } from './body-reading.ts';
+import { readWhole } from '../wire/body-reading.ts';
 import { type Answer, headerOf } from '../wire/exchange.ts';
 
 type Decoder = (bytes: InputType, options: { maxOutputLength: number }) => Promise<Uint8Array>;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { algorithmOf, type Digest } from '../../domain/names/digest.ts';
-import type { ArrivingBody } from './arriving-body.ts';
+import type { ArrivingBody } from '../wire/arriving-body.ts';
 import type { Span } from './blob-body.ts';
 import { decode, isCoded } from './content-coding.ts';
 import type { Answer } from '../wire/exchange.ts';

@@ -6,7 +6,7 @@ import { childKind, manifestAccept, mediaTypes } from '../../domain/manifests/me
 import { formatReference, type Reference } from '../../domain/names/reference.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { FetchedManifest, ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
-import { contentLengthOf, discard, readWhole } from './body-reading.ts';
+import { contentLengthOf, discard, readWhole } from '../wire/body-reading.ts';
 import { askSmall, type Calls, received, small } from '../calls.ts';
 import { decode, isCoded } from './content-coding.ts';
 import { type Answer, headerOf } from '../wire/exchange.ts';

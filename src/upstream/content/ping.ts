@@ -1,5 +1,5 @@
 import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
-import { discard } from './body-reading.ts';
+import { discard } from '../wire/body-reading.ts';
 import { askSmall, type Calls, small } from '../calls.ts';
 import { failure } from '../failures.ts';
 import { failureOfStatus, isHtml } from '../statuses.ts';

@@ -5,7 +5,7 @@ import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { UpstreamTarget } from '../../ports/upstream.ts';
 import type { Place } from '../asking.ts';
-import { discard } from './body-reading.ts';
+import { discard } from '../wire/body-reading.ts';
 import { askAt, type Calls, ownPlace, received, small } from '../calls.ts';
 import type { Answer } from '../wire/exchange.ts';
 import { failure } from '../failures.ts';

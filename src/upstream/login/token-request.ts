@@ -3,7 +3,7 @@ import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { Admission } from '../wire/address-guard.ts';
-import { discard } from '../content/body-reading.ts';
+import { discard } from '../wire/body-reading.ts';
 import { deadlinesMs, startDeadline } from '../wire/deadlines.ts';
 import { type Answer, headerOf } from '../wire/exchange.ts';
 import { failure } from '../failures.ts';

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../ports/clock.ts';
-import { type ArrivingBody, type BodyFeed, createBodyFeed } from '../content/arriving-body.ts';
+import { type ArrivingBody, type BodyFeed, createBodyFeed } from './arriving-body.ts';
 import { deadlinesMs } from './deadlines.ts';
 import type { ConnectionAware } from './dispatchers.ts';
 import { failure, failureOfError } from '../failures.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts';
-import { deadlinesMs } from '../wire/deadlines.ts';
-import type { Answer } from '../wire/exchange.ts';
-import { headerOf } from '../wire/exchange.ts';
+import { deadlinesMs } from './deadlines.ts';
+import type { Answer } from './exchange.ts';
+import { headerOf } from './exchange.ts';
 import { failure } from '../failures.ts';
 
 /** Error bodies are read this far, in bytes. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Credential } from '../../domain/rules/pull-rule.ts';
-import type { Origin } from '../origin.ts';
-import { credentialFor } from './realm-guard.ts';
+import type { Credential } from '../domain/rules/pull-rule.ts';
+import type { Origin } from './origin.ts';
+import { credentialFor } from './login/realm-guard.ts';
 
 const keys = new WeakMap<Credential, string>();
 
