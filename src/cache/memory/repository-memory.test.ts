@@ -108,6 +108,24 @@ for (const [what, look] of looks) {
   });
 }
 
+for (const [what, write, reads] of [
+  ['was committed', async () => true, 2],
+  [
+    'failed, so that it is not known whether it was committed',
+    () => Promise.reject(new Error()),
+    2,
+  ],
+  ['changed nothing', async () => false, 1],
+] as const)
+  test(`what is known is ${reads === 2 ? '' : 'not '}read again after a write that ${what}`, async () => {
+    const { memory, asked } = start();
+    await memory.findTag(request, tag);
+    const isChange = (result: boolean): boolean => result;
+    await memory.change(request, write, isChange).catch(() => undefined);
+    await memory.findTag(request, tag);
+    equal(asked(), reads);
+  });
+
 test('a stop that a pull has found, and its end, count before metadata says so', async () => {
   const { clock, memory, asked } = start();
   memory.stop(request);

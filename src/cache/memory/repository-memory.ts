@@ -97,6 +97,25 @@ export class RepositoryMemory {
     this.#invalidations.note({ kind: 'repository', ...repositoryKey(request) });
   }
 
+  /**
+   * A write that changes the repository: noted after its commit, before it is acknowledged, and also where it failed, since it is
+   * not known then whether it was committed. `isChange`: whether its result says that anything is another now.
+   */
+  async change<T>(
+    request: PullRequest,
+    write: () => Promise<T>,
+    isChange: (result: T) => boolean = () => true,
+  ): Promise<T> {
+    let hasChanged = true;
+    try {
+      const result = await write();
+      hasChanged = isChange(result);
+      return result;
+    } finally {
+      if (hasChanged) this.noteChange(request);
+    }
+  }
+
   #hear(invalidation: Invalidation): void {
     const { kind } = invalidation;
     if (kind === 'policies' || kind === 'credentials') return;

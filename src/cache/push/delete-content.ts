@@ -32,18 +32,13 @@ export function createDeletions(parts: DeletionParts): Deletions {
   };
 }
 
-/** Memory forgets before the deletion is acknowledged, also where it is not known whether it was committed. */
-async function changing<T>(
+function changing<T>(
   { repositories, events }: DeletionParts,
   request: PullRequest,
   operation: string,
   write: () => Promise<T>,
 ): Promise<T> {
-  try {
-    return await answeringStorage(operation, events, write);
-  } finally {
-    repositories.noteChange(request);
-  }
+  return answeringStorage(operation, events, () => repositories.change(request, write));
 }
 
 async function deleteManifest(

@@ -18,6 +18,7 @@ import {
   pushManifest,
   refused,
 } from '../../../tests/support/rigs/push-rig.ts';
+import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
@@ -244,6 +245,53 @@ suite('a manifest is refused', () => {
     fails = false;
     await pushManifest(rig, name, 'v1', image);
     assert.equal((await rig.manifest(name, 'v1')).digest, digest);
+  });
+});
+
+suite('what is remembered of a repository after a push', () => {
+  const other = imageOf(layer, { annotations: { other: 'image' } });
+
+  test('is read again where it is not known whether the push was committed', async () => {
+    let crashes = false;
+    const around = (metadata: Metadata): Metadata => ({
+      ...metadata,
+      manifests: {
+        ...metadata.manifests,
+        putManifest: async (input) => {
+          const result = await metadata.manifests.putManifest(input);
+          if (crashes) throw new MetadataError('crashed', 'the writing thread ended');
+          return result;
+        },
+      },
+    });
+    await using rig = await openRig({ around });
+    await pushManifest(rig, name, 'v1', image);
+    assert.equal((await rig.manifest(name, 'v1')).digest, digest);
+    crashes = true;
+    await refused(pushManifest(rig, name, 'v1', other), 'storageFailed');
+    assert.equal((await rig.manifest(name, 'v1')).digest, digestOf(bytesOf(other)));
+  });
+
+  test('is nothing that was deleted between its commit and its answer', async () => {
+    let committed = async (): Promise<void> => {};
+    const around = (metadata: Metadata): Metadata => ({
+      ...metadata,
+      manifests: {
+        ...metadata.manifests,
+        putManifest: async (input) => {
+          const result = await metadata.manifests.putManifest(input);
+          await committed();
+          return result;
+        },
+      },
+    });
+    await using rig = await openRig({ around });
+    committed = async () => {
+      const reference = { kind: 'tag', tag: 'v1' as Tag } as const;
+      await rig.cache.pushes.deleteManifest({ ...rig.request(name), reference });
+    };
+    await pushManifest(rig, name, 'v1', image);
+    await refused(rig.manifest(name, 'v1'), 'manifestUnknown');
   });
 });
 

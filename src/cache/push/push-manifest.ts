@@ -46,8 +46,6 @@ export async function putManifest(
   const hides = tags.filter(
     (tag) => hidden.includes(tag) || parts.tagLists.knowsUpstreamTag(request, tag),
   );
-  parts.repositories.noteChange(request);
-  remember(parts.repositories, request, put);
   parts.events.emit({
     type: 'pushed',
     kind: 'manifest',
@@ -86,16 +84,33 @@ async function storeWhole(
   request: PutRequest,
   put: PutManifestInput,
 ): Promise<PutManifestResult> {
-  const { metadata, repositories } = parts;
-  const store = async (): Promise<PutManifestResult> =>
-    metadata.manifests.putManifest({ ...put, stopped: await repositories.isStopped(request) });
   const gone = await requireRightSizes(parts, request, put.parsed);
   if (gone.length > 0 && !(await bringIn(parts, request, put.parsed, gone)))
     return { kind: 'missing', digests: gone };
-  const result = await store();
+  const result = await store(parts, request, put);
   if (result.kind !== 'missing') return result;
   const brought = await bringIn(parts, request, put.parsed, result.digests);
-  return brought ? store() : result;
+  return brought ? store(parts, request, put) : result;
+}
+
+async function store(
+  { metadata, repositories }: PushManifestParts,
+  request: PutRequest,
+  put: PutManifestInput,
+): Promise<PutManifestResult> {
+  const stopped = await repositories.isStopped(request);
+  const stamp = repositories.stamp(request);
+  let result: PutManifestResult | undefined;
+  try {
+    result = await metadata.manifests.putManifest({ ...put, stopped });
+    return result;
+  } finally {
+    const isAlone = repositories.stamp(request) === stamp;
+    // Of one that failed it is not known whether it was committed.
+    if (result === undefined || result.kind === 'stored') repositories.noteChange(request);
+    // What was deleted or pushed meanwhile may be younger.
+    if (isAlone && result?.kind === 'stored') remember(repositories, request, put);
+  }
 }
 
 /** The first pull after a push is a warm one. */

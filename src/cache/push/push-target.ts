@@ -1,7 +1,7 @@
 import { RegistryError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
-import type { BlobMetadata, Metadata } from '../../metadata/contract/metadata.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
@@ -54,19 +54,13 @@ export class PushTarget {
    */
   async hold(request: PullRequest, digest: Digest): Promise<void> {
     const { metadata, repositories, settings, clock } = this.#parts;
-    let held: Awaited<ReturnType<BlobMetadata['holdBlob']>> | undefined;
-    try {
-      held = await metadata.blobs.holdBlob({
-        ...repositoryKey(request),
-        digest,
-        create: settings().createOnPush,
-        now: clock.now(),
-      });
-    } finally {
-      // Of one that failed it is not known whether it was committed.
-      if (held === 'made' || held === 'first' || held === undefined)
-        repositories.noteChange(request);
-    }
+    const create = settings().createOnPush;
+    const blob = { ...repositoryKey(request), digest, create, now: clock.now() };
+    const held = await repositories.change(
+      request,
+      () => metadata.blobs.holdBlob(blob),
+      (result) => result === 'made' || result === 'first',
+    );
     if (held === 'noRepository') throw noRepository(request);
   }
 }

@@ -23,14 +23,13 @@ export function createRepositorySettings({
     async setTagMutability(request) {
       const { tagMutability } = request;
       requireTagMutability(tagMutability);
-      if (
-        !(await metadata.repositories.setTagMutability({
-          ...repositoryKey(request),
-          tagMutability,
-        }))
-      )
-        throw repositoryUnknown(request.target.repository);
-      repositories.noteChange(request);
+      const setting = { ...repositoryKey(request), tagMutability };
+      const isThere = await repositories.change(
+        request,
+        () => metadata.repositories.setTagMutability(setting),
+        (found) => found,
+      );
+      if (!isThere) throw repositoryUnknown(request.target.repository);
     },
   };
 }
