@@ -13,6 +13,7 @@ import {
   secretBasic,
   targetAt,
 } from '../support/rigs/upstream-rig.ts';
+import { until } from '../support/rigs/until.ts';
 import { openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
 
 type Answering = (request: IncomingMessage, response: ServerResponse, port: number) => void;
@@ -273,6 +274,23 @@ for (const [post, get, status] of [
     );
   });
 }
+
+test('a token that was fetched after a reset is kept, though a fetch from before it fails later', async () => {
+  const held: ServerResponse[] = [];
+  await using stage = await openRegistry((_request, response) => {
+    if (held.push(response) > 1) response.end('{"token":"good"}');
+  });
+  await using rig = createRig();
+  const ask = () => rig.upstream.headManifest(targetAt(stage), latest, never);
+  const before = failureOf(ask());
+  await until(() => held.length === 1);
+  rig.upstream.reset();
+  await ask();
+  held[0]?.writeHead(403).end();
+  await before;
+  await ask();
+  assert.equal(held.length, 2);
+});
 
 test('T29: an identity token goes to no other host, not by a redirect either', async () => {
   await using stage = await openRegistry((_request, response, port) =>

@@ -83,8 +83,11 @@ export function createTokenSource(parts: TokenParts): TokenSource {
       goodLogins.set(keys.login, true);
       return token;
     } catch (error) {
-      kept.forget(keys.token);
-      if (!flight.forgotten) refuse(keys, request, error);
+      // What was fetched since a reset is not this one's to forget.
+      if (!flight.forgotten) {
+        kept.forget(keys.token);
+        refuse(keys, request, error);
+      }
       throw error;
     }
   };
