@@ -56,13 +56,8 @@ async function openBlob(
   path: string,
   span: ByteSpan | undefined,
 ): Promise<ByteReader | undefined> {
-  let file: OpenFile;
-  try {
-    file = await OpenFile.open(files, events, path, 'read');
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const file = await OpenFile.openIfThere(files, events, path);
+  if (file === undefined) return undefined;
   try {
     const { size } = await file.size();
     if (span !== undefined && span.end >= size) throw cutShort(path, size);

@@ -1,5 +1,6 @@
 import type { Events } from '../../ports/events.ts';
 import { bytesBetween } from './buffers.ts';
+import { errorCode } from './file-system.ts';
 import type { FileSize, FileSystem, OpenMode } from './file-system.ts';
 
 /**
@@ -27,6 +28,20 @@ export class OpenFile implements AsyncDisposable {
     mode: OpenMode,
   ): Promise<OpenFile> {
     return new OpenFile(files, events, await files.open(path, mode));
+  }
+
+  /** To be read; `undefined` when nothing is there. */
+  static async openIfThere(
+    files: FileSystem,
+    events: Events,
+    path: string,
+  ): Promise<OpenFile | undefined> {
+    try {
+      return new OpenFile(files, events, await files.open(path, 'read'));
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   read(into: Uint8Array, position: number): Promise<number> {

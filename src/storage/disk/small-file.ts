@@ -10,19 +10,13 @@ export async function readSmallFile(
   path: string,
   maxBytes: number,
 ): Promise<string | undefined> {
-  let file: OpenFile;
-  try {
-    file = await OpenFile.open(files, events, path, 'read');
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
-  }
-  await using opened = file;
-  const { size } = await opened.size();
+  await using file = await OpenFile.openIfThere(files, events, path);
+  if (file === undefined) return undefined;
+  const { size } = await file.size();
   if (size > maxBytes) return undefined;
   const bytes = new Uint8Array(size);
   for (let at = 0; at < size;) {
-    const count = await opened.read(bytes.subarray(at), at);
+    const count = await file.read(bytes.subarray(at), at);
     if (count === 0) return undefined;
     at += count;
   }
