@@ -17,6 +17,7 @@ import type {
 import { GatheringWriter, wrongLength } from './arriving-file.ts';
 import type { ArrivingFile } from './arriving-file.ts';
 import { PiecePlan } from './piece-plan.ts';
+import { refusesRange } from './upstream-blobs.ts';
 import type { UpstreamPace } from './upstream-pace.ts';
 import { everyUrlRests } from './upstream-sources.ts';
 import type { UpstreamSources } from './upstream-sources.ts';
@@ -234,13 +235,12 @@ function claimPiece(fetch: Fetch, size: number): ByteSpan | undefined {
   return plan.claim(file.arrived, size, pieceBytesOf(fetch), file.waitingPositions);
 }
 
-/** A range; where upstream refuses ranges outright (400, 416, 501), the whole from its beginning. */
+/** A range; where upstream refuses ranges outright, the whole from its beginning. */
 async function openRange(fetch: Fetch, span: ByteSpan): Promise<BlobBody> {
   try {
     return await open(fetch, { range: span });
   } catch (error) {
-    if (!(error instanceof UpstreamFailure) || ![400, 416, 501].includes(error.status ?? 0))
-      throw error;
+    if (!refusesRange(error)) throw error;
     return open(fetch, {});
   }
 }

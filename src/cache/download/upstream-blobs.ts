@@ -99,6 +99,11 @@ function isNo(error: unknown): boolean {
 /** Statuses that refuse a range and not the blob. */
 const rangeRefused: ReadonlySet<number> = new Set([400, 416, 501]);
 
+/** Whether the blob may be had where no range of it is asked for. */
+export function refusesRange(error: unknown): boolean {
+  return error instanceof UpstreamFailure && rangeRefused.has(error.status ?? 0);
+}
+
 /** What a GET of a blob's first byte was answered. */
 export interface FirstByte {
   /** The blob's size, where upstream says it. */
@@ -150,7 +155,7 @@ function open(
 ): Promise<BlobBody> {
   const range = isEmptyBlob(digest) ? {} : { range: { start: 0, end: 0 } };
   return upstream.openBlob(target, digest, range, signal).catch((error: unknown) => {
-    if (!(error instanceof UpstreamFailure) || !rangeRefused.has(error.status ?? 0)) throw error;
+    if (!refusesRange(error)) throw error;
     return upstream.openBlob(target, digest, {}, signal);
   });
 }
