@@ -23,10 +23,10 @@ import {
   staleDetail,
 } from '../memory/tag-freshness.ts';
 import type { RuledRequest } from '../pull-request.ts';
-import { isPrivate, mayAsk, repositoryKey, ruledKey } from '../pull-request.ts';
-import { tooSlow, tryWrite } from './pull-parts.ts';
+import { mayAsk, ruledKey } from '../pull-request.ts';
+import { tooSlow } from './pull-parts.ts';
 import type { Revalidation, RevalidationParts } from './revalidate-tag.ts';
-import { asFailure, revalidateTag } from './revalidate-tag.ts';
+import { asFailure, keepTag, revalidateTag } from './revalidate-tag.ts';
 
 const failureBytesMax = 32 * 1024 * 1024;
 const deniedKnownForMs = 30_000;
@@ -195,7 +195,7 @@ export class TagResolver {
   }
 
   async #learnFrom(request: RuledRequest, tag: Tag, target: UpstreamTarget): Promise<StoredTag> {
-    const { repositories, metadata, fetcher, clock } = this.#parts;
+    const { repositories, fetcher, clock } = this.#parts;
     const { url } = target;
     const { digest, mediaType, size } = (await this.#headOf(tag, target)) ?? {};
     if (digest === undefined || size === undefined || mediaType === undefined) {
@@ -210,11 +210,7 @@ export class TagResolver {
     const stamp = repositories.stamp(request);
     const own = await repositories.findOwnTag(request, tag);
     if (own !== undefined) return own;
-    const isOthers = isPrivate(request.target);
-    await tryWrite(this.#parts, 'setTag', () =>
-      metadata.tags.setTag({ ...repositoryKey(request), ...found, private: isOthers }),
-    );
-    repositories.putTag(request, found, stamp);
+    await keepTag(this.#parts, request, found, stamp);
     return found;
   }
 

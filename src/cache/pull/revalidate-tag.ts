@@ -117,7 +117,9 @@ async function revalidateByGet(parts: RevalidationParts, check: Check): Promise<
   const isSame = fetched === undefined || fetched.digest === tag.digest;
   if (fetched === undefined || (isSame && check.isHere)) return validate(parts, check);
   const from = { tag: tag.tag, url: target.url };
-  const next = remember(parts, check, sized(await parts.fetcher.store(request, fetched, from)));
+  const found = sized(await parts.fetcher.store(request, fetched, from));
+  const next = cachedTag(request, target.url, tag.tag, found, parts.clock.now());
+  parts.repositories.putTag(request, next, check.stamp);
   return { kind: isSame ? 'same' : 'moved', tag: next };
 }
 
@@ -131,14 +133,22 @@ function sized({ digest, mediaType, bytes }: StoredManifest): Found {
 async function move(parts: PullParts, check: Check, found: Found): Promise<Revalidation> {
   const { request, target, tag } = check;
   const moved = cachedTag(request, target.url, tag.tag, found, parts.clock.now());
+  await keepTag(parts, request, moved, check.stamp);
+  return { kind: 'moved', tag: moved };
+}
+
+/** Keeps what upstream's tag leads to now, in metadata and memory. `stamp`: the repository's as it was before that was found. */
+export async function keepTag(
+  parts: PullParts,
+  request: RuledRequest,
+  tag: StoredTag,
+  stamp: number,
+): Promise<void> {
+  const isOthers = isPrivate(request.target);
   await tryWrite(parts, 'setTag', () =>
-    parts.metadata.tags.setTag({
-      ...repositoryKey(request),
-      ...moved,
-      private: isPrivate(request.target),
-    }),
+    parts.metadata.tags.setTag({ ...repositoryKey(request), ...tag, private: isOthers }),
   );
-  return { kind: 'moved', tag: remember(parts, check, found) };
+  parts.repositories.putTag(request, tag, stamp);
 }
 
 /** The same digest was seen again. */
@@ -156,13 +166,6 @@ async function validate(parts: PullParts, check: Check): Promise<Revalidation> {
   const next: StoredTag = { ...tag, source, validatedAt, status: 'ok' };
   parts.repositories.putTag(request, next, check.stamp);
   return { kind: 'same', tag: next };
-}
-
-function remember(parts: PullParts, check: Check, found: Found): StoredTag {
-  const { request, target, tag, stamp } = check;
-  const next = cachedTag(request, target.url, tag.tag, found, parts.clock.now());
-  parts.repositories.putTag(request, next, stamp);
-  return next;
 }
 
 async function mark(parts: PullParts, check: Check, status: StoredTag['status']): Promise<void> {
