@@ -51,21 +51,6 @@ export function createTokenSource(parts: TokenParts): TokenSource {
   const goodLogins = new LRUCache<string, true>(atMost(loginsMax));
   const withoutPost = new LRUCache<string, true>(atMost(loginsMax));
 
-  const exchange = async (
-    login: string,
-    request: TokenRequest,
-    flight: Flight,
-  ): Promise<IssuedToken> => {
-    const { signal } = flight;
-    if (!isIdentityToken(request.credential) || withoutPost.has(login))
-      return await fetchByGet(parts, request, signal);
-    const answer = await fetchByPost(parts, request, signal);
-    if ('issued' in answer) return answer.issued;
-    const issued = await fetchByGetAfter(answer.refused, parts, request, signal);
-    if (!flight.forgotten) withoutPost.set(login, true);
-    return issued;
-  };
-
   const refuse = ({ login, token: key }: Keys, request: TokenRequest, error: unknown): void => {
     if (!(error instanceof UpstreamFailure) || error.reason !== 'tokenRefused') return;
     const isLogin = error.status === 401 && request.credential !== undefined;
@@ -76,7 +61,7 @@ export function createTokenSource(parts: TokenParts): TokenSource {
 
   const fetchToken = async (keys: Keys, request: TokenRequest, flight: Flight): Promise<Token> => {
     try {
-      const { value, usableMs } = await exchange(keys.login, request, flight);
+      const { value, usableMs } = await exchange(parts, withoutPost, keys.login, request, flight);
       const token = { value, accepted: false };
       if (flight.forgotten) return token;
       kept.set(keys.token, token, usableMs);
@@ -109,6 +94,24 @@ export function createTokenSource(parts: TokenParts): TokenSource {
       withoutPost.clear();
     },
   };
+}
+
+/** `withoutPost`: the logins whose service knows no POST. */
+async function exchange(
+  parts: TokenParts,
+  withoutPost: LRUCache<string, true>,
+  login: string,
+  request: TokenRequest,
+  flight: Flight,
+): Promise<IssuedToken> {
+  const { signal } = flight;
+  if (!isIdentityToken(request.credential) || withoutPost.has(login))
+    return await fetchByGet(parts, request, signal);
+  const answer = await fetchByPost(parts, request, signal);
+  if ('issued' in answer) return answer.issued;
+  const issued = await fetchByGetAfter(answer.refused, parts, request, signal);
+  if (!flight.forgotten) withoutPost.set(login, true);
+  return issued;
 }
 
 interface Keys {
