@@ -1,5 +1,5 @@
 import { X509Certificate, createHash } from 'node:crypto';
-import { parseJsonObject } from '../domain/manifests/json-object.ts';
+import { parseJsonObject } from '../domain/json.ts';
 
 /**
  * User names that say how to log in and not who: a JSON key (GCP), an access token (GCP), an identity token (Docker), a

@@ -10,6 +10,7 @@ import { UnreadableFile, decodeText, readSmallFile } from './file-reader.ts';
 import { resolveSettings } from './resolve.ts';
 import { keysAt, settingsSchema } from './schema/schema.ts';
 import type { Finding } from './schema/problems.ts';
+import { isObject } from '../domain/json.ts';
 import { findingsOf } from './schema/problems.ts';
 import type { Secrets } from './secrets.ts';
 import { readSecrets } from './secrets.ts';
@@ -149,7 +150,7 @@ async function secretsOf(
   options: LoadOptions,
   readFile: FileReader,
 ): Promise<Secrets | undefined> {
-  const file = isRecord(input) && Object.hasOwn(input, 'secretsFile') ? input['secretsFile'] : '';
+  const file = isObject(input) && Object.hasOwn(input, 'secretsFile') ? input['secretsFile'] : '';
   if (typeof file !== 'string' || file === '' || file.includes('\u0000')) return undefined;
   return await readSecrets({ file, path: resolve(options.cwd, file), env: options.env }, readFile);
 }
@@ -194,13 +195,9 @@ function startsWith(path: readonly PropertyKey[], start: readonly PropertyKey[])
 /** A copy with one value set; what is no mapping stays, for the schema to refuse. */
 function withValue(whole: unknown, [step, ...rest]: readonly string[], value: unknown): unknown {
   if (step === undefined) return value;
-  if (whole !== undefined && !isRecord(whole)) return whole;
+  if (whole !== undefined && !isObject(whole)) return whole;
   const inner = whole !== undefined && Object.hasOwn(whole, step) ? whole[step] : undefined;
   return { ...whole, [step]: withValue(rest.length === 0 ? undefined : inner, rest, value) };
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function byLine(a: ConfigProblem, b: ConfigProblem): number {

@@ -4,7 +4,7 @@ import { get as getSecure } from 'node:https';
 import type { JSONWebKeySet } from 'jose';
 import { createLocalJWKSet } from 'jose';
 import { errorText } from '../../domain/error-text.ts';
-import { parseJsonObject } from '../../domain/manifests/json-object.ts';
+import { parseJsonObject } from '../../domain/json.ts';
 import { isLoopbackHost } from '../../domain/names/server-url.ts';
 
 export interface KeySetPlace {

@@ -3,6 +3,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { isObject } from '../../domain/json.ts';
+import type { JsonObject } from '../../domain/json.ts';
 import { CommandFailure } from '../command-failure.ts';
 
 /** Where docker and its kin look for logins. */
@@ -48,9 +50,7 @@ async function followed(file: string): Promise<string> {
   }
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-async function readConfig(file: string): Promise<Json> {
+async function readConfig(file: string): Promise<JsonObject> {
   let text: string;
   try {
     text = await readFile(file, 'utf8');
@@ -76,11 +76,7 @@ function invalid(file: string, what: string): CommandFailure {
   });
 }
 
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function objectOf(value: unknown): Json {
+function objectOf(value: unknown): JsonObject {
   return isObject(value) ? value : {};
 }
 

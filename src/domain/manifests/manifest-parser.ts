@@ -1,5 +1,7 @@
 import { parseDigest } from '../names/digest.ts';
 import { RegistryError } from '../errors.ts';
+import { isObject, own } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import type { Descriptor, Manifest, Platform } from './manifest.ts';
 import { manifestBytesMax } from './manifest.ts';
 import { childKind, mediaTypes } from './media-type.ts';
@@ -12,8 +14,6 @@ const mediaTypeCharactersMax = 255;
 const urlCharactersMax = 8192;
 const urlsMax = 100;
 const platformCharactersMax = 255;
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 const kinds: Readonly<Record<string, Manifest['kind'] | undefined>> = {
   [mediaTypes.ociIndex]: 'index',
@@ -242,14 +242,6 @@ function essence(contentType: string | undefined): string | undefined {
   const fits =
     text !== undefined && text.length <= mediaTypeCharactersMax && /^[!-~]+\/[!-~]+$/.test(text);
   return fits ? text : undefined;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function own(object: JsonObject, field: string): unknown {
-  return Object.hasOwn(object, field) ? object[field] : undefined;
 }
 
 function invalid(

@@ -1,7 +1,9 @@
 import type { Digest } from '../names/digest.ts';
 import { parseDigest } from '../names/digest.ts';
 import { RegistryError } from '../errors.ts';
-import { findJsonProblem } from './json-structure.ts';
+import { isObject, own } from '../json.ts';
+import type { JsonObject } from '../json.ts';
+import { findJsonProblem } from '../json-structure.ts';
 import type { Manifest } from './manifest.ts';
 import { manifestBytesMax } from './manifest.ts';
 import { parseManifest } from './manifest-parser.ts';
@@ -9,6 +11,7 @@ import { mediaTypes } from './media-type.ts';
 
 /** Deeper than any manifest that means something. */
 const depthMax = 100;
+const keyCharactersShown = 80;
 
 /** Content that a descriptor carries itself; to be compared with the digest and the size that it claims. */
 export interface EmbeddedContent {
@@ -23,8 +26,6 @@ export interface PushedManifest {
   readonly manifest: Manifest;
   readonly embedded: readonly EmbeddedContent[];
 }
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Fields that some clients read in any spelling of their letters, so that `Layers` beside `layers` is twice the same. */
 const knownFields: ReadonlySet<string> = new Set([
@@ -98,15 +99,16 @@ function bodyOf(bytes: Uint8Array): JsonObject {
   } catch {
     throw invalid('the manifest is not UTF-8');
   }
-  const problem = findJsonProblem(text, depthMax, (key) => {
+  const sameKey = (key: string): string => {
     const folded = key.toLowerCase();
     return knownFields.has(folded) ? folded : key;
-  });
-  if (problem?.kind === 'tooDeep') throw invalid(`nested deeper than ${problem.what} levels`);
-  if (problem !== undefined)
-    throw invalid(`the key ${JSON.stringify(problem.what)} stands twice in one object`, {
-      field: problem.what,
-    });
+  };
+  const problem = findJsonProblem(text, depthMax, { sameKey });
+  if (problem?.kind === 'tooDeep') throw invalid(`nested deeper than ${depthMax} levels`);
+  if (problem !== undefined) {
+    const field = problem.what.slice(0, keyCharactersShown);
+    throw invalid(`the key ${JSON.stringify(field)} stands twice in one object`, { field });
+  }
   try {
     const body: unknown = JSON.parse(text);
     if (isObject(body)) return body;
@@ -204,14 +206,6 @@ function shown(value: unknown): string | number | null {
   if (value === undefined || value === null) return null;
   if (typeof value === 'number') return value;
   return typeof value === 'string' ? value.slice(0, 255) : typeof value;
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function own(object: JsonObject, field: string): unknown {
-  return Object.hasOwn(object, field) ? object[field] : undefined;
 }
 
 function invalid(message: string, detail?: Readonly<Record<string, unknown>>): RegistryError {

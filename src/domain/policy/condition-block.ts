@@ -1,6 +1,8 @@
 import type { PolicyCondition } from './policy.ts';
 import { operatorAdvice, parseOperator, valueAdvice } from './conditions.ts';
-import { isObject, type Report, shortened } from './problem.ts';
+import { isObject } from '../json.ts';
+import type { JsonObject } from '../json.ts';
+import { type Report, shortened } from './problem.ts';
 
 /** `aws:SourceIp`, `ecr:ResourceTag/team`. */
 const keyForm = /^[a-z\d-]{1,64}:\S.{0,255}$/i;
@@ -15,18 +17,18 @@ export function readConditions(
   if (block === undefined) return [];
   if (!isObject(block)) {
     const fix = 'write {"StringEquals": {"aws:username": "ci"}}';
-    report({ field, value: shortened(block), what: 'is no object of operators', fix });
+    report(field, block, 'is no object of operators', fix);
     return [];
   }
   return Object.entries(block).flatMap(([operator, keys]) => {
     const at = `${field}.${shortened(operator, 60)}`;
     if (parseOperator(operator) === undefined) {
-      report({ field: at, value: '', what: 'is no operator', fix: operatorAdvice(operator) });
+      report(at, '', 'is no operator', operatorAdvice(operator));
       return [];
     }
     if (!isObject(keys)) {
       const fix = `write {"${operator}": {"aws:username": …}}`;
-      report({ field: at, value: shortened(keys), what: 'is no object of keys', fix });
+      report(at, keys, 'is no object of keys', fix);
       return [];
     }
     return readKeys(operator, keys, at, variables, report);
@@ -35,7 +37,7 @@ export function readConditions(
 
 function readKeys(
   operator: string,
-  keys: Readonly<Record<string, unknown>>,
+  keys: JsonObject,
   field: string,
   variables: boolean,
   report: Report,
@@ -44,20 +46,8 @@ function readKeys(
   return Object.entries(keys).map(([name, value]) => {
     const key = name.toLowerCase();
     const at = `${field}.${shortened(name, 60)}`;
-    if (!keyForm.test(name))
-      report({
-        field: at,
-        value: '',
-        what: 'is no condition key',
-        fix: 'write it as aws:SourceIp',
-      });
-    if (seen.has(key))
-      report({
-        field: at,
-        value: '',
-        what: 'is there twice: case does not count',
-        fix: 'join the two',
-      });
+    if (!keyForm.test(name)) report(at, '', 'is no condition key', 'write it as aws:SourceIp');
+    if (seen.has(key)) report(at, '', 'is there twice: case does not count', 'join the two');
     seen.add(key);
     return { operator, key, values: readValues(operator, value, at, variables, report) };
   });
@@ -77,13 +67,13 @@ function readValues(
   return list.flatMap((item, index) => {
     const at = isList ? `${field}[${index}]` : field;
     if (typeof item !== 'string' && typeof item !== 'number' && typeof item !== 'boolean') {
-      report({ field: at, value: shortened(item), what: 'is no value', fix: 'write a text' });
+      report(at, item, 'is no value', 'write a text');
       return [];
     }
     const text = String(item);
     const fix = valueAdvice(parsed, text, variables);
     if (fix === undefined) return [text];
-    report({ field: at, value: shortened(text), what: `is no value of ${operator}`, fix });
+    report(at, text, `is no value of ${operator}`, fix);
     return [];
   });
 }

@@ -1,6 +1,6 @@
 import type { PolicyKind } from './policy.ts';
 import { variableProblem } from './pattern.ts';
-import { type Report, shortened } from './problem.ts';
+import type { Report } from './problem.ts';
 
 /** `*`, `ecr:*`, `ecr:Get*`, `s3:GetObject`: a wildcard has no place in the service, but `*:*`. */
 const actionForm = /^(?:\*|\*:\*|([a-z\d-]{1,64}):[\w*?-]{1,128})$/i;
@@ -50,13 +50,13 @@ export function readList(
 ): readonly string[] {
   const isList = Array.isArray(value);
   const list: readonly unknown[] = isList ? value : [value];
-  if (list.length === 0) report({ field, value: '[]', what: 'is an empty list', fix: ifEmpty });
+  if (list.length === 0) report(field, '[]', 'is an empty list', ifEmpty);
   return list.flatMap((item, index) => {
     const at = isList ? `${field}[${index}]` : field;
     const fix = typeof item === 'string' ? advice(item) : 'put it in quotes';
     if (typeof item === 'string' && fix === undefined) return [item];
     const what = typeof item === 'string' ? 'is not understood' : 'is no text';
-    report({ field: at, value: shortened(item), what, fix: fix ?? '' });
+    report(at, item, what, fix ?? '');
     return [];
   });
 }

@@ -5,16 +5,9 @@ import { readConditions } from './condition-block.ts';
 import { readPolicyJson } from './json.ts';
 import { readActions, readResources } from './lists.ts';
 import { readPrincipals } from './principals.ts';
-import {
-  isObject,
-  type JsonObject,
-  own,
-  type PolicyProblem,
-  type Report,
-  reportTo,
-  sentenceOf,
-  shortened,
-} from './problem.ts';
+import { isObject, own } from '../json.ts';
+import type { JsonObject } from '../json.ts';
+import { type PolicyProblem, type Report, reportTo, sentenceOf, shortened } from './problem.ts';
 
 const policyKeys = ['Version', 'Id', 'Statement'];
 const statementKeys = [
@@ -54,12 +47,10 @@ export function policyProblems(text: string, kind: PolicyKind): readonly PolicyP
 
 /** What it returns counts only where nothing was reported. */
 function readDocument(text: string, kind: PolicyKind, report: Report): PolicyDocument {
-  const read = readPolicyJson(text);
-  const root = 'value' in read ? read.value : {};
-  if ('problem' in read) report(read.problem);
-  else if (!isObject(root))
-    report(problem('', root, 'is no JSON object', 'begin with {"Version": "2012-10-17", …'));
-  if ('problem' in read || !isObject(root)) {
+  const root = readPolicyJson(text, report);
+  if (!isObject(root)) {
+    if (root !== undefined)
+      report('', root, 'is no JSON object', 'begin with {"Version": "2012-10-17", …');
     return { kind, version: undefined, id: undefined, statements: [] };
   }
   refuseUnknown(root, policyKeys, '', report);
@@ -74,8 +65,7 @@ function readDocument(text: string, kind: PolicyKind, report: Report): PolicyDoc
 function readVersion(root: JsonObject, report: Report): PolicyVersion | undefined {
   const version = own(root, 'Version');
   if (version === undefined || version === '2012-10-17' || version === '2008-10-17') return version;
-  report(problem('Version', version, 'is no version of the language', 'write 2012-10-17'));
-  return undefined;
+  return report('Version', version, 'is no version of the language', 'write 2012-10-17');
 }
 
 /** One statement may stand without a list. */
@@ -90,11 +80,11 @@ function statementsOf(
       ? []
       : [value];
   if (list.length === 0)
-    report(problem('Statement', value, 'holds no statement', 'add one, or delete the policy'));
+    report('Statement', value, 'holds no statement', 'add one, or delete the policy');
   return list.flatMap((statement, index) => {
     const field = Array.isArray(value) ? `Statement[${index}]` : 'Statement';
     if (isObject(statement)) return [{ statement, field }];
-    report(problem(field, statement, 'is no statement', 'write an object with Effect and Action'));
+    report(field, statement, 'is no statement', 'write an object with Effect and Action');
     return [];
   });
 }
@@ -147,14 +137,13 @@ function choose(
 ): Chosen {
   const [plain, negation] = [own(statement, name), own(statement, `Not${name}`)];
   if (plain !== undefined && negation !== undefined) {
-    report(problem(field, '', `has both ${name} and Not${name}`, 'keep one of the two'));
-    return undefined;
+    return report(field, '', `has both ${name} and Not${name}`, 'keep one of the two');
   }
   if (plain !== undefined) return { value: plain, field: `${field}.${name}`, negated: false };
   if (negation !== undefined)
     return { value: negation, field: `${field}.Not${name}`, negated: true };
   if (required) {
-    report(problem(field, '', `has neither ${name} nor Not${name}`, `add ${name}`));
+    report(field, '', `has neither ${name} nor Not${name}`, `add ${name}`);
   }
   return undefined;
 }
@@ -170,7 +159,7 @@ function choosePrincipal(
     const value = own(statement, name);
     if (value === undefined) continue;
     const fix = 'remove it: an identity policy speaks of who holds it';
-    report(problem(`${field}.${name}`, value, 'stands in an identity policy', fix));
+    report(`${field}.${name}`, value, 'stands in an identity policy', fix);
   }
   return undefined;
 }
@@ -179,7 +168,7 @@ function readEffect(statement: JsonObject, field: string, report: Report): 'Allo
   const effect = own(statement, 'Effect');
   if (effect === 'Allow' || effect === 'Deny') return effect;
   const what = effect === undefined ? 'is missing' : 'is neither Allow nor Deny';
-  report(problem(`${field}.Effect`, effect, what, 'write "Allow" or "Deny"'));
+  report(`${field}.Effect`, effect, what, 'write "Allow" or "Deny"');
   return 'Deny';
 }
 
@@ -191,8 +180,7 @@ function readText(
 ): string | undefined {
   const value = own(object, key);
   if (value === undefined || typeof value === 'string') return value;
-  report(problem(field, value, 'is no text', 'put it in quotes'));
-  return undefined;
+  return report(field, value, 'is no text', 'put it in quotes');
 }
 
 function refuseUnknown(
@@ -207,10 +195,6 @@ function refuseUnknown(
     const fix =
       near === undefined ? `the keys here are ${known.join(', ')}` : `did you mean ${near}?`;
     const where = `${field}${field === '' ? '' : '.'}${shortened(key, 40)}`;
-    report(problem(where, '', 'is no key of the language', fix));
+    report(where, '', 'is no key of the language', fix);
   }
-}
-
-function problem(field: string, value: unknown, what: string, fix: string): PolicyProblem {
-  return { field, value: shortened(value), what, fix };
 }

@@ -1,7 +1,8 @@
 import type { PrincipalMatch } from './policy.ts';
 import { readList } from './lists.ts';
 import { isAccountId, parsePrincipalArn } from './principal.ts';
-import { isObject, own, type Report, shortened } from './problem.ts';
+import { isObject, own } from '../json.ts';
+import { type Report, shortened } from './problem.ts';
 
 /** Kinds that ECR's policies may name. Federated and CanonicalUser match nobody here. */
 const kinds = ['AWS', 'Service', 'Federated', 'CanonicalUser'];
@@ -15,19 +16,13 @@ export function readPrincipals(value: unknown, field: string, report: Report): P
   if (value === '*') return { everyone: true, accounts: [], arns: [], services: [] };
   const example = '{"AWS": "arn:aws:iam::111122223333:root"}';
   if (!isObject(value) || Object.keys(value).length === 0) {
-    report({
-      field,
-      value: shortened(value),
-      what: 'names nobody',
-      fix: `write "*" or ${example}`,
-    });
+    report(field, value, 'names nobody', `write "*" or ${example}`);
     return { everyone: false, accounts: [], arns: [], services: [] };
   }
   for (const kind of Object.keys(value)) {
     if (kinds.includes(kind)) continue;
     const fix = `the kinds are ${kinds.join(', ')}, as in ${example}`;
-    const at = `${field}.${shortened(kind, 40)}`;
-    report({ field: at, value: '', what: 'is no kind of principal', fix });
+    report(`${field}.${shortened(kind, 40)}`, '', 'is no kind of principal', fix);
   }
   const named = (kind: string, advice: (text: string) => string | undefined): readonly string[] => {
     const list = own(value, kind);

@@ -8,14 +8,14 @@ export interface PolicyProblem {
   readonly fix: string;
 }
 
-/** Collects problems; after twenty it has heard enough. */
-export type Report = (problem: PolicyProblem) => void;
+/** Collects problems, the parts of one in their order; of the first twenty. */
+export type Report = (field: string, value: unknown, what: string, fix: string) => undefined;
 
 const problemsMax = 20;
 
 export function reportTo(list: PolicyProblem[]): Report {
-  return (problem) => {
-    if (list.length < problemsMax) list.push(problem);
+  return (field, value, what, fix) => {
+    if (list.length < problemsMax) list.push({ field, value: shortened(value), what, fix });
   };
 }
 
@@ -31,15 +31,4 @@ export function shortened(value: unknown, charactersMax = 80): string {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
   const line = text.replaceAll(/[\p{C}\s]+/gu, ' ').trim();
   return line.length > charactersMax ? `${line.slice(0, charactersMax).toWellFormed()}…` : line;
-}
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** An object's own key; `__proto__` and its like are never found by accident. */
-export function own(object: JsonObject, key: string): unknown {
-  return Object.hasOwn(object, key) ? object[key] : undefined;
 }

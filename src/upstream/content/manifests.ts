@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { algorithmOf, type Digest, parseDigest } from '../../domain/names/digest.ts';
-import { parseJsonObject } from '../../domain/manifests/json-object.ts';
+import { parseJsonObject } from '../../domain/json.ts';
 import { manifestBytesMax } from '../../domain/manifests/manifest.ts';
 import { childKind, manifestAccept, mediaTypes } from '../../domain/manifests/media-type.ts';
 import { formatReference, type Reference } from '../../domain/names/reference.ts';

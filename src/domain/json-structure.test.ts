@@ -28,7 +28,10 @@ suite('what JSON text may not have', () => {
   test('keys count as what sameKey says', () => {
     const fold = (key: string): string => key.toLowerCase();
     assert.equal(findJsonProblem('{"layers":[],"Layers":[]}', 9), undefined);
-    assert.equal(findJsonProblem('{"layers":[],"Layers":[]}', 9, fold)?.what, 'Layers');
+    assert.equal(
+      findJsonProblem('{"layers":[],"Layers":[]}', 9, { sameKey: fold })?.what,
+      'Layers',
+    );
   });
 
   test('whatever JSON.stringify writes has no key twice', () => {
