@@ -1,4 +1,4 @@
-import { canonicalPrefix } from '../domain/rules/rule-set.ts';
+import { withCanonicalHead } from '../domain/rules/rule-set.ts';
 import { listensTwice, parseListenAddress } from './schema/listen-address.ts';
 import { nearest } from '../domain/nearest.ts';
 import type { Finding } from './schema/problems.ts';
@@ -68,7 +68,7 @@ function samePrefixes(rules: readonly unknown[]): Finding[] {
   for (const [index, rule] of rules.entries()) {
     const prefix = field(rule, 'prefix');
     if (typeof prefix !== 'string') continue;
-    const canonical = canonicalPrefix(prefix);
+    const canonical = withCanonicalHead(prefix);
     const earlier = first.get(canonical);
     if (earlier === undefined) {
       first.set(canonical, index);

@@ -3,7 +3,7 @@ import { overBuiltinRules } from '../domain/rules/builtin-rules.ts';
 import { normalizeHost } from '../domain/names/host-name.ts';
 import { parseIpBlock } from '../domain/names/ip-address.ts';
 import type { Credential, PullRule, UpstreamUrl } from '../domain/rules/pull-rule.ts';
-import { canonicalPrefix } from '../domain/rules/rule-set.ts';
+import { withCanonicalHead } from '../domain/rules/rule-set.ts';
 import { certificateHolder } from './account-in-secret.ts';
 import type { Config, ListenAddress, OidcIssuer } from './config.ts';
 import { parseDuration } from './schema/duration.ts';
@@ -114,7 +114,7 @@ async function resolveRule(
   const credential = rule.credential === '' ? undefined : options.credentials.get(rule.credential);
   const isSomebody = credential !== undefined || rule.clientCert.certFile !== '';
   return {
-    prefix: canonicalPrefix(rule.prefix),
+    prefix: withCanonicalHead(rule.prefix),
     origin: 'file',
     urls,
     upstreamHost: normalizeHost(urls[0]?.host ?? ''),

@@ -1,7 +1,6 @@
 import type { Asker } from '../access/access.ts';
 import type { AccessKey, Identities, NewAccessKey, Token } from '../access/accounts/identities.ts';
-import type { Admission, Owner } from '../access/admission/admission.ts';
-import { arnOfOwner } from '../access/admission/admission.ts';
+import type { Admission } from '../access/admission/admission.ts';
 import { formatScope } from '../access/secrets/scopes.ts';
 import type {
   AccessKeyView,
@@ -16,7 +15,8 @@ import type {
 import type { Listing } from '../contract/admin-view.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { identityActions } from '../domain/policy/identity-action.ts';
-import { describePrincipal } from '../domain/policy/principal.ts';
+import { arnOfKey } from '../domain/policy/principal.ts';
+import type { PrincipalKey } from '../domain/policy/principal.ts';
 import type { AccountRow, PrincipalRow } from '../metadata/contract/rows.ts';
 import { isoTime, isoTimeOrNull, listing, pageOfAll } from './page.ts';
 import type { PageInput } from './page.ts';
@@ -192,8 +192,8 @@ function tokens({
 }
 
 /** That a principal, or something of it, is not there. */
-export function unknownOwner(owner: Owner, thing?: string): RegistryError {
-  const arn = arnOfOwner(owner);
+export function unknownOwner(owner: PrincipalKey, thing?: string): RegistryError {
+  const arn = arnOfKey(owner);
   return new RegistryError(
     'nameUnknown',
     thing === undefined ? `there is no ${arn}` : `${arn} has no ${thing}`,
@@ -214,7 +214,7 @@ function viewUser({ account, name, kind, createdAt }: PrincipalRow): UserView {
   return {
     account,
     name,
-    arn: describePrincipal({ kind, account, name }),
+    arn: arnOfKey({ account, name }),
     kind,
     createdAt: isoTime(createdAt),
   };

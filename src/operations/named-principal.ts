@@ -1,9 +1,8 @@
 import type { Identities } from '../access/accounts/identities.ts';
 import { RegistryError } from '../domain/errors.ts';
-import type { Principal } from '../domain/policy/principal.ts';
+import type { Principal, PrincipalKey } from '../domain/policy/principal.ts';
 import { anonymous, isPrincipalName, parsePrincipalArn } from '../domain/policy/principal.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
-import type { Owner } from '../access/admission/admission.ts';
 import { unknownOwner } from './identities.ts';
 
 interface PrincipalParts {
@@ -12,7 +11,7 @@ interface PrincipalParts {
 }
 
 /** An ARN, `root`, or the name of a user of the asker's account; `undefined`: anonymous. */
-export function readPrincipalName(text: string, account: string): Owner | undefined {
+export function readPrincipalName(text: string, account: string): PrincipalKey | undefined {
   if (text === 'anonymous') return undefined;
   const named = parsePrincipalArn(text) ?? {
     account,
@@ -30,7 +29,7 @@ export function readPrincipalName(text: string, account: string): Owner | undefi
 /** The principal of that name; it must be there. */
 export async function findNamed(
   { accounts, metadata }: PrincipalParts,
-  owner: Owner | undefined,
+  owner: PrincipalKey | undefined,
 ): Promise<Principal> {
   if (owner === undefined) return anonymous;
   const { account, name } = owner;

@@ -1,12 +1,12 @@
 import type { Asker } from '../access/access.ts';
-import type { Owner, Place } from '../access/admission/admission.ts';
+import type { Place } from '../access/admission/admission.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { RegistryKey, RegistrySettings } from '../domain/names/registry.ts';
 import { homeRegionOf, homeRegistryOf, registryKey, registryOf } from '../domain/names/registry.ts';
+import type { PrincipalKey } from '../domain/policy/principal.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
-import type { PullTarget } from '../domain/rules/pull-rule.ts';
 import type { RuleSet } from '../domain/rules/rule-set.ts';
-import { canonicalName } from '../domain/rules/rule-set.ts';
+import { targetWithoutRule } from '../domain/rules/rule-set.ts';
 
 export interface AccountInput {
   /** Absent: the asker's own. */
@@ -38,10 +38,7 @@ export interface Places {
   /** The repository of that name, with the rule that leads to it: rules are the home registry's. Throws `nameInvalid`. */
   at(registry: RegistryKey, repository: string): Place;
   /** Without a user: the asker itself, or the root of another account. */
-  owner(
-    input: { readonly user?: string | undefined; readonly account?: string | undefined },
-    asker: Asker,
-  ): Owner;
+  owner(input: OwnerInput, asker: Asker): PrincipalKey;
   /** The asker's own, where none is named. */
   accountOf(input: AccountInput, asker: Asker): string;
 }
@@ -66,7 +63,9 @@ export function createPlaces({ rules, registries, metadata }: PlacesParts): Plac
   const at: Places['at'] = (key, repository) => ({
     registry: key,
     target:
-      (key === home() ? rules().byPath(repository) : undefined) ?? targetWithoutRule(repository),
+      (key === home() ? rules().byPath(repository) : undefined) ??
+      targetWithoutRule(repository) ??
+      nameInvalid(repository),
   });
   return {
     get home() {
@@ -95,11 +94,8 @@ function ownAccount({ caller: { principal } }: Asker): string {
   throw new RegistryError('unauthorized', 'credentials are needed');
 }
 
-function targetWithoutRule(name: string): PullTarget {
-  const repository = canonicalName(name);
-  if (repository === undefined)
-    throw new RegistryError('nameInvalid', 'repository: not a repository name', {
-      detail: { field: 'repository', value: name.slice(0, 255) },
-    });
-  return { rule: undefined, repository, upstreamRepository: repository };
+function nameInvalid(name: string): never {
+  throw new RegistryError('nameInvalid', 'repository: not a repository name', {
+    detail: { field: 'repository', value: name.slice(0, 255) },
+  });
 }

@@ -4,6 +4,7 @@ import type {
   PrincipalRow,
   TokenRow,
 } from '../../metadata/contract/rows.ts';
+import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import type { Asker, Scope } from '../access.ts';
 
 /** A key as it is shown, once. */
@@ -32,12 +33,6 @@ export interface NewToken {
 
 /** Without its hash. */
 export type Token = Omit<TokenRow, 'hash' | 'scopes'> & { readonly scopes: readonly Scope[] };
-
-/** A principal of an account; `name` undefined: its root. */
-export interface PrincipalKey {
-  readonly account: string;
-  readonly name: string | undefined;
-}
 
 /**
  * Accounts, users, robots, keys and tokens; whether the `author` of a change may is decided before. Changes are answered after their commit, recorded in the audit, and hold for the next

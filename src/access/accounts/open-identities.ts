@@ -1,4 +1,5 @@
 import { isAccountId, isPrincipalName } from '../../domain/policy/principal.ts';
+import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
 import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -10,14 +11,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Asker, Audit } from '../access.ts';
 import { changeOf } from '../audit/audit-entry.ts';
 import type { Administrator } from './administrator.ts';
-import type {
-  AccessKey,
-  Identities,
-  NewAccessKey,
-  PrincipalKey,
-  RotatedAccessKey,
-  Token,
-} from './identities.ts';
+import type { AccessKey, Identities, NewAccessKey, RotatedAccessKey, Token } from './identities.ts';
 import { tokenLifetime } from './identities.ts';
 import { newKeyPair } from '../secrets/credentials.ts';
 import type { KeyStore } from '../secrets/key-store.ts';

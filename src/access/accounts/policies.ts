@@ -5,7 +5,7 @@ import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
 import { parsePolicy } from '../../domain/policy/parser.ts';
-import { arnOf } from '../../domain/policy/principal.ts';
+import { arnOfKey } from '../../domain/policy/principal.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import { registryKey, registryOf } from '../../domain/names/registry.ts';
 import type { IdentityPolicyRow } from '../../metadata/contract/rows.ts';
@@ -214,6 +214,6 @@ function identityPolicies({
 }
 
 function noPrincipal(account: string, name: string): RegistryError {
-  const arn = arnOf({ kind: 'user', account, name });
+  const arn = arnOfKey({ account, name });
   return new RegistryError('nameUnknown', `there is no ${arn}`);
 }

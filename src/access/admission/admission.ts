@@ -3,7 +3,8 @@ import type { Action } from '../../domain/policy/access-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { ErrorCode, ErrorOptionsOf } from '../../domain/errors.ts';
 import type { IdentityAction } from '../../domain/policy/identity-action.ts';
-import { describePrincipal } from '../../domain/policy/principal.ts';
+import { arnOfKey } from '../../domain/policy/principal.ts';
+import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import type { PullTarget } from '../../domain/rules/pull-rule.ts';
 import { registryKey, registryOf } from '../../domain/names/registry.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
@@ -27,15 +28,9 @@ export interface Place {
   readonly target: PullTarget;
 }
 
-/** A principal; `name` absent: the account's root. */
-export interface Owner {
-  readonly account: string;
-  readonly name: string | undefined;
-}
-
 /**
  * Whether somebody may do something, for every front-end alike. It knows no protocol: who asks is an `Asker`, what is asked about a `Place`,
- * a registry or an `Owner`. What is refused is thrown as `AccessRefused` and recorded in the audit once; methods that answer
+ * a registry or a `PrincipalKey`. What is refused is thrown as `AccessRefused` and recorded in the audit once; methods that answer
  * `boolean` record nothing unless they say so.
  */
 export interface Admission {
@@ -74,7 +69,7 @@ export interface Admission {
     repository?: RepositoryName,
   ): Promise<void>;
   /** The account's own; the operator's is any. Never by what registry clients log in with. */
-  requireIdentity(asker: Asker, action: IdentityAction, owner: Owner): Promise<void>;
+  requireIdentity(asker: Asker, action: IdentityAction, owner: PrincipalKey): Promise<void>;
   /** What the kind of credential rules out, whatever policies say. `action`: as the audit has it. */
   requireCredential(
     asker: Asker,
@@ -300,7 +295,7 @@ function accountAdmission(
     requireInRegistry: (asker, action, registry, repository) =>
       requireOne({ ...asker, action, registry, repository, rule: undefined }),
     requireIdentity: async (asker, action, owner) => {
-      const resource = arnOfOwner(owner);
+      const resource = arnOfKey(owner);
       if (isForRegistryClients(asker.caller))
         throw refuseRegistryClient(parts, asker, action, resource);
       if (isOperator(asker.caller, home())) return;
@@ -322,13 +317,6 @@ function accountAdmission(
     refuseOtherSite: (asker, action, subject, because) =>
       refuseOtherSite(parts, asker, action, subject, because),
   };
-}
-
-/** As policies and messages name it. */
-export function arnOfOwner({ account, name }: Owner): string {
-  return describePrincipal(
-    name === undefined ? { kind: 'administrator', account } : { kind: 'user', account, name },
-  );
 }
 
 function refuseOtherSite(

@@ -1,6 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { arnOf } from '../../domain/policy/principal.ts';
-import { anonymous } from '../../domain/policy/principal.ts';
+import { anonymous, arnOfKey } from '../../domain/policy/principal.ts';
 import type { Principal } from '../../domain/policy/principal.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -233,10 +232,7 @@ async function credentialBehind(
   const slash = credential.indexOf('/');
   const id = credential.slice(slash + 1);
   const isOwner = (account: string, name: string | undefined): boolean =>
-    subject ===
-    arnOf(
-      name === undefined ? { kind: 'administrator', account } : { kind: 'user', account, name },
-    );
+    subject === arnOfKey({ account, name });
   if (credential === `key/${administrator().accessKeyId}`)
     return isOwner(homeAccount, undefined) ? { credential } : undefined;
   if (credential.startsWith('key/')) {

@@ -5,7 +5,7 @@ import { basic, homeAccount, openIdentityRig } from '../../../tests/support/rigs
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import { mintEcrPassword } from './ecr-password.ts';
-import type { PrincipalKey } from '../accounts/identities.ts';
+import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import { createLoginHistory } from './login-history.ts';
 
 let rig: IdentityRig;

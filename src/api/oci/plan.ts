@@ -8,7 +8,7 @@ import { homeRegionOf, homeRegistryOf, registryKey } from '../../domain/names/re
 import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
 import { noRuleForHost, noRuleText } from '../../domain/rules/no-rule.ts';
 import type { PullTarget } from '../../domain/rules/pull-rule.ts';
-import { canonicalName, createRuleSet } from '../../domain/rules/rule-set.ts';
+import { createRuleSet, targetWithoutRule } from '../../domain/rules/rule-set.ts';
 import type { RuleSet } from '../../domain/rules/rule-set.ts';
 import type { Incoming, ReplyNote } from '../../http/reply.ts';
 import { lookupName, parseRoute } from './route.ts';
@@ -143,7 +143,7 @@ function resolveTarget(asked: AskedName, rules: RuleSet, listener: Listener): Pu
   if (listener === 'hub') return resolveHubTarget(asked, rules);
   const name = lookupName(asked);
   if (asked.ns !== undefined) return rules.byHost(asked.ns, name) ?? unknown(asked);
-  return rules.byPath(name) ?? heldTarget(name) ?? unknown(asked);
+  return rules.byPath(name) ?? targetWithoutRule(name) ?? unknown(asked);
 }
 
 /** Only Docker Hub, however the name is spelled: an unknown name asked here never reaches another upstream. */
@@ -155,12 +155,6 @@ function resolveHubTarget(asked: AskedName, rules: RuleSet): PullTarget {
   if (normalizeHost(asked.ns ?? dockerHub) === dockerHub) return target;
   const hub = rules.byHost(dockerHub, 'library/hub');
   return target.rule === hub?.rule ? target : unknown(asked);
-}
-
-/** Content of a removed rule stays readable. */
-function heldTarget(name: string): PullTarget | undefined {
-  const repository = canonicalName(name);
-  return repository && { rule: undefined, repository, upstreamRepository: repository };
 }
 
 function unknown(asked: AskedName): never {

@@ -6,7 +6,7 @@ import type { PullTarget } from '../../domain/rules/pull-rule.ts';
 import type { Reference } from '../../domain/names/reference.ts';
 import { parseReference } from '../../domain/names/reference.ts';
 import type { RuleSet } from '../../domain/rules/rule-set.ts';
-import { canonicalName, rootPrefix } from '../../domain/rules/rule-set.ts';
+import { rootPrefix, targetWithoutRule } from '../../domain/rules/rule-set.ts';
 
 export interface ImageTarget {
   readonly target: PullTarget;
@@ -66,10 +66,10 @@ function behindOtherName(path: string, rules: RuleSet): PullTarget | undefined {
 
 /** The name itself: content of a removed rule may still be held under it. */
 function withoutRule(image: ImageName, text: string): PullTarget {
-  const repository =
-    canonicalName(`${image.host}/${image.repository}`) ?? canonicalName(image.repository);
-  if (repository === undefined) throw invalidImage(text);
-  return { rule: undefined, repository, upstreamRepository: repository };
+  const target =
+    targetWithoutRule(`${image.host}/${image.repository}`) ?? targetWithoutRule(image.repository);
+  if (target === undefined) throw invalidImage(text);
+  return target;
 }
 
 function invalidImage(text: string): RegistryError {

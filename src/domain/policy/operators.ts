@@ -1,7 +1,7 @@
 import { isInBlock, parseIpAddress, parseIpBlock } from '../names/ip-address.ts';
 import { parseMoment } from './moment.ts';
-import { type KeyValues, parsePattern, resolvePattern, textOf } from './pattern.ts';
-import { matchesPattern, type PatternCodes } from '../wildcard.ts';
+import { type KeyValues, parsePattern, resolvePattern, splitAtColons, textOf } from './pattern.ts';
+import { matchesPattern } from '../wildcard.ts';
 
 /** Whether one value of a question's key stands in the relation to one of the policy's values. */
 export type Relation = (actual: string, values: KeyValues) => boolean;
@@ -129,6 +129,7 @@ function typed<T>(
   return read(parse, parse, form, compare);
 }
 
+/** The same where the question's values are written otherwise than the policy's. */
 function read<A, V>(
   parseActual: (text: string) => A | undefined,
   parseValue: (text: string) => V | undefined,
@@ -181,12 +182,12 @@ function arn(): Comparison {
         : 'an ARN such as arn:aws:iam::111122223333:user/*',
     relation(value, variables) {
       const pattern = parsePattern(value, { wildcards: true, variables });
-      const constant = pattern.constant && inSix(pattern.constant);
+      const constant = pattern.constant && splitAtColons(pattern.constant, 6);
       return (actual, values) => {
         const parts = arnParts(actual);
         if (parts === undefined) return false;
         const codes = constant === undefined ? resolvePattern(pattern, values) : undefined;
-        const patterns = constant ?? (codes && inSix(codes));
+        const patterns = constant ?? (codes && splitAtColons(codes, 6));
         if (patterns === undefined) return false;
         if (patterns.length === 1) return matchesPattern(patterns[0] ?? [], actual);
         return (
@@ -199,15 +200,6 @@ function arn(): Comparison {
 }
 
 /** The five parts before the resource, and the resource with its colons. */
-function inSix(codes: PatternCodes): readonly PatternCodes[] {
-  const parts: number[][] = [[]];
-  for (const code of codes) {
-    if (code === 58 && parts.length < 6) parts.push([]);
-    else parts.at(-1)?.push(code);
-  }
-  return parts;
-}
-
 function arnParts(text: string): readonly string[] | undefined {
   const words = text.split(':');
   if (words.length < 6 || words[0] !== 'arn') return undefined;

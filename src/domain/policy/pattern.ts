@@ -97,11 +97,14 @@ export function textOf(codes: PatternCodes): string {
   return text;
 }
 
-/** The parts between colons. */
-export function splitAtColons(codes: PatternCodes): readonly PatternCodes[] {
+/** The parts between colons; the last of `most` keeps its own. */
+export function splitAtColons(
+  codes: PatternCodes,
+  most: number = Infinity,
+): readonly PatternCodes[] {
   const segments: number[][] = [[]];
   for (const code of codes) {
-    if (code === colon) segments.push([]);
+    if (code === colon && segments.length < most) segments.push([]);
     else segments.at(-1)?.push(code);
   }
   return segments;

@@ -24,11 +24,22 @@ export function arnOf(principal: Principal): string | undefined {
     case 'anonymous':
       return undefined;
     case 'administrator':
-      return `arn:aws:iam::${principal.account}:root`;
+      return arnOfKey({ account: principal.account, name: undefined });
     case 'user':
     case 'robot':
-      return `arn:aws:iam::${principal.account}:user/${principal.name}`;
+      return arnOfKey(principal);
   }
+}
+
+/** A principal by its name; `name` undefined: the account's root. */
+export interface PrincipalKey {
+  readonly account: string;
+  readonly name: string | undefined;
+}
+
+/** As policies and messages name it. */
+export function arnOfKey({ account, name }: PrincipalKey): string {
+  return `arn:aws:iam::${account}:${name === undefined ? 'root' : `user/${name}`}`;
 }
 
 /** For logs, the audit and messages: the ARN, or `anonymous`. */
@@ -37,9 +48,7 @@ export function describePrincipal(principal: Principal): string {
 }
 
 /** The account and name that an ARN of a user or a root means; `undefined` for anything else. */
-export function parsePrincipalArn(
-  arn: string,
-): { readonly account: string; readonly name: string | undefined } | undefined {
+export function parsePrincipalArn(arn: string): PrincipalKey | undefined {
   const match = /^arn:aws:iam::(\d{12}):(?:(root)|user\/([\w+=,.@-]{1,64}))$/.exec(arn);
   if (match === null) return undefined;
   return { account: match[1] ?? '', name: match[3] };

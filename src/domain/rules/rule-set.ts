@@ -27,7 +27,7 @@ interface Entry {
 }
 
 /** An entry as a candidate for a host: by its upstream a name is looked for under its upstreamPrefix, by its prefix wherever it leads. */
-interface Standing {
+interface Candidate {
   readonly entry: Entry;
   readonly by: 'upstream' | 'prefix';
 }
@@ -53,26 +53,26 @@ export function createRuleSet(rules: readonly PullRule[]): RuleSet {
     root: entries.find(({ prefix }) => prefix === ''),
     prefixCharactersMax: Math.max(0, ...entries.map(({ prefix }) => prefix.length)),
   };
-  const standingByHost = standingIndex(entries);
+  const candidatesByHost = candidatesOf(entries);
 
   return {
     rules,
     byPath: (name) => resolvePath(index, name),
     byHost(host, name) {
       const asked = normalizeHost(host);
-      const followed = standingByHost.has(asked) ? asked : successorOf(asked);
-      const standing = followed === undefined ? undefined : standingByHost.get(followed);
-      if (followed === undefined || standing === undefined) return undefined;
+      const followed = candidatesByHost.has(asked) ? asked : successorOf(asked);
+      const candidates = followed === undefined ? undefined : candidatesByHost.get(followed);
+      if (followed === undefined || candidates === undefined) return undefined;
       const prefixed = resolvePath(index, name);
       if (
         prefixed?.rule !== undefined &&
         prefixed.rule.prefix !== rootPrefix &&
         beginsWithHost(prefixed.rule.prefix) &&
-        standing.some(({ entry }) => entry.rule === prefixed.rule)
+        candidates.some(({ entry }) => entry.rule === prefixed.rule)
       ) {
         return prefixed;
       }
-      return resolveAtHost(index, standing, followed, name);
+      return resolveAtHost(index, candidates, followed, name);
     },
   };
 }
@@ -88,15 +88,16 @@ export function canonicalName(name: string): RepositoryName | undefined {
   return parseRepositoryName(`${successorOf(head) ?? head}/${library}${rest}`);
 }
 
-/** A prefix as it is compared: `docker.io` for `index.docker.io`. */
-export function canonicalPrefix(prefix: string): string {
-  return withCanonicalHead(prefix);
+/** A name that no rule leads to (any more): what is held under it is served, nothing is fetched. `undefined`: no repository's name. */
+export function targetWithoutRule(name: string): PullTarget | undefined {
+  const repository = canonicalName(name);
+  return repository && { rule: undefined, repository, upstreamRepository: repository };
 }
 
 function distinctEntries(rules: readonly PullRule[]): Entry[] {
   const entries = new Map<string, Entry>();
   for (const rule of rules) {
-    const prefix = rule.prefix === rootPrefix ? '' : canonicalPrefix(rule.prefix);
+    const prefix = rule.prefix === rootPrefix ? '' : withCanonicalHead(rule.prefix);
     if (entries.has(prefix)) continue;
     // With an upstreamPrefix a single component is no official image: `bitnami` + `redis` is `bitnami/redis`.
     const addsLibrary =
@@ -125,12 +126,12 @@ function wholeOf({ upstreamHost, upstreamPrefix }: PullRule, prefix: string): En
   return { local: join(upstreamHost, upstream), upstream };
 }
 
-function standingIndex(entries: readonly Entry[]): ReadonlyMap<string, readonly Standing[]> {
-  const index = new Map<string, Standing[]>();
-  const add = (host: string, standing: Standing): void => {
+function candidatesOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Candidate[]> {
+  const index = new Map<string, Candidate[]>();
+  const add = (host: string, candidate: Candidate): void => {
     const there = index.get(host);
-    if (there === undefined) index.set(host, [standing]);
-    else there.push(standing);
+    if (there === undefined) index.set(host, [candidate]);
+    else there.push(candidate);
   };
   for (const entry of entries) {
     const { upstreamHost, urls } = entry.rule;
@@ -143,7 +144,8 @@ function standingIndex(entries: readonly Entry[]): ReadonlyMap<string, readonly 
     }
   }
   // `sort` is stable: what ties stays in the order of the rules, oldest first.
-  for (const [host, standing] of index) standing.sort((a, b) => precedence(a.entry, b.entry, host));
+  for (const [host, candidates] of index)
+    candidates.sort((a, b) => precedence(a.entry, b.entry, host));
   return index;
 }
 
@@ -172,12 +174,14 @@ function resolvePath(index: Index, name: string): PullTarget | undefined {
   }
   // A `library/` that is added can lead under a longer prefix; each turn makes the name longer, and 255 characters end it.
   while (entry !== undefined) {
-    if (entry.whole?.local === local) return wholeTarget(entry);
+    const { rule, whole } = entry;
     const rest = restOf(entry, local);
     // `quay.io/a/b/a/b` of the rule `quay.io/a/b` is the same repository upstream as the prefix itself.
-    if (rest === entry.whole?.upstream && entry.rule.upstreamPrefix === '')
-      return wholeTarget(entry);
-    if (!entry.addsLibrary || rest.includes('/')) return target(entry, local, rest);
+    const again = rule.upstreamPrefix === '' && whole?.upstream === rest;
+    if (whole !== undefined && (again || whole.local === local))
+      return targetOf(rule, whole.local, whole.upstream);
+    if (!entry.addsLibrary || rest.includes('/'))
+      return targetOf(rule, local, join(rule.upstreamPrefix, rest));
     local = join(entry.prefix, `library/${rest}`);
     entry = parseRepositoryName(local) === undefined ? undefined : ownerOf(index, local);
   }
@@ -187,12 +191,12 @@ function resolvePath(index: Index, name: string): PullTarget | undefined {
 /** The first candidate under whose rule the name at the host has a repository of ours that is this rule's own. */
 function resolveAtHost(
   index: Index,
-  standing: readonly Standing[],
+  candidates: readonly Candidate[],
   host: string,
   name: string,
 ): PullTarget | undefined {
   const there = host === dockerHub ? withLibrary(name) : name;
-  for (const { entry, by } of standing) {
+  for (const { entry, by } of candidates) {
     const isWhole = by === 'upstream' && entry.whole?.upstream === there;
     const rest = by === 'prefix' ? there : restAtHost(entry, there);
     if (rest === undefined && !isWhole) continue;
@@ -227,16 +231,9 @@ function ownerOf(index: Index, name: string): Entry | undefined {
   return index.root;
 }
 
-function target(entry: Entry, local: string, rest: string): PullTarget | undefined {
+function targetOf(rule: PullRule, local: string, upstream: string): PullTarget | undefined {
   const repository = parseRepositoryName(local);
-  const upstreamRepository = parseRepositoryName(join(entry.rule.upstreamPrefix, rest));
-  if (repository === undefined || upstreamRepository === undefined) return undefined;
-  return { rule: entry.rule, repository, upstreamRepository };
-}
-
-function wholeTarget({ rule, whole }: Entry): PullTarget | undefined {
-  const repository = parseRepositoryName(whole?.local ?? '');
-  const upstreamRepository = parseRepositoryName(whole?.upstream ?? '');
+  const upstreamRepository = parseRepositoryName(upstream);
   if (repository === undefined || upstreamRepository === undefined) return undefined;
   return { rule, repository, upstreamRepository };
 }
@@ -269,7 +266,8 @@ function beginsWithHost(prefix: string): boolean {
   return /^localhost(?:[:/]|$)|^[^/]*[.:]/.test(prefix);
 }
 
-function withCanonicalHead(name: string): string {
+/** A name or a rule's prefix with its host as rules are looked up by it: `docker.io` for `index.docker.io`. */
+export function withCanonicalHead(name: string): string {
   const slash = name.indexOf('/');
   const head = slash < 0 ? name : name.slice(0, slash);
   // Names have no capitals: those of a host are folded for `ns` alone.
