@@ -10,7 +10,7 @@ import type { StoredRepository } from '../metadata/contract/rows.ts';
 /** A principal as one request speaks for it. One object a verified credential, shared by its requests. */
 export interface Caller {
   readonly principal: Principal;
-  /** How it was shown: `key` an access key as Basic, `token` a named token, `ecr` the 12-hour password, `bearer` our token service's, `oidc` a JWT. */
+  /** How it was shown: `key` an access key as Basic or by a signature, `token` a named token, `ecr` the 12-hour password, `bearer` our token service's, `oidc` a JWT. */
   readonly via: 'none' | 'key' | 'token' | 'ecr' | 'bearer' | 'oidc';
   /** What the credential itself is limited to; `undefined`: to nothing. Rights are never more than the principal's. */
   readonly scopes: readonly Scope[] | undefined;
@@ -68,6 +68,65 @@ export interface Identifier {
     options: { readonly mirror: boolean; readonly basicOnly?: boolean },
   ): Caller | Promise<Caller>;
 }
+
+/** A request as it came off the wire, nothing decoded: what AWS's Signature Version 4 signs. */
+export interface SignedRequest {
+  readonly method: string;
+  /** Before any `?`. */
+  readonly path: string;
+  /** After the `?`; empty where there is none. */
+  readonly query: string;
+  /** Names and values in turn, in the order of their lines; each character is a byte. */
+  readonly rawHeaders: readonly string[];
+}
+
+/** Whom a signature speaks for. */
+export interface SignedIdentity {
+  readonly caller: Caller;
+  /** The caller's own. */
+  readonly account: string;
+  readonly accessKeyId: string;
+  /** As the client wrote it into the credential's scope; it may be one that this server does not name. */
+  readonly region: string;
+  /** The scope's: `ecr`, `sts`, … */
+  readonly service: string;
+}
+
+/** A request whose signature has all that it needs, of a key that is here. Nobody is known yet: the secret is not proved before `verify`. */
+export interface SignedClaim {
+  readonly accessKeyId: string;
+  readonly region: string;
+  readonly service: string;
+  /** The parameters of its query sign it (a presigned URL), not its Authorization header. */
+  readonly presigned: boolean;
+  /** Once, with the SHA-256 of the request's body as it was sent. Throws `SignatureRefused`. */
+  verify(bodySha256: Buffer): Promise<SignedIdentity>;
+}
+
+/** Who signed a request (AWS Signature Version 4), in two steps: most is refused before the body is read. */
+export interface Signatures {
+  /**
+   * All that can be known without the body, answered without waiting where the key is in memory. Throws `SignatureRefused`;
+   * what is refused is a failed login, but for a request that is not signed at all.
+   */
+  begin(request: SignedRequest, from: RequestFrom): SignedClaim | Promise<SignedClaim>;
+}
+
+/**
+ * Why a request is not believed, for each protocol to name in its own codes:
+ * `missing` it is not signed; `incomplete` its signature lacks a part, or has one that can't be read; `unknownKey` the key, or the session
+ * token, is not known or not in force; `expiredKey` it has ended; `wrong` the signature, or its scope, is not right; `late` and `early` it was signed at
+ * another time than this server's clock says; `throttled` too many failed logins.
+ */
+export type SignatureProblem =
+  | 'missing'
+  | 'incomplete'
+  | 'unknownKey'
+  | 'expiredKey'
+  | 'wrong'
+  | 'late'
+  | 'early'
+  | 'throttled';
 
 export interface Question extends Asker {
   readonly action: Action | IdentityAction;

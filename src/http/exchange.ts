@@ -96,6 +96,10 @@ export class Exchange implements Incoming {
     this.query = mark < 0 ? '' : target.slice(mark + 1);
   }
 
+  get rawHeaders(): readonly string[] {
+    return this.request.rawHeaders;
+  }
+
   get clientAddress(): string {
     return this.#told?.address ?? this.connection.clientAddress;
   }

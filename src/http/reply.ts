@@ -13,6 +13,8 @@ export interface Incoming {
   /** The raw query, after the `?`; empty where there is none. */
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
+  /** The header lines as they came: names and values in turn, each character a byte. */
+  readonly rawHeaders: readonly string[];
   /** The connection's, or whom a proxy of `trustedProxies` names. */
   readonly clientAddress: string;
   /** True where the client speaks TLS, to this listener or to a trusted proxy. */

@@ -33,6 +33,7 @@ function ask(
     host: 'localhost:5001',
     isLoopback: true,
     isProxied: false,
+    rawHeaders: [],
     ...over,
     signal: AbortSignal.abort(),
     bodyBytes: undefined,

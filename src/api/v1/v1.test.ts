@@ -40,6 +40,7 @@ function ask(path: string, asked: Asked = {}): Incoming {
     host: '127.0.0.1:5000',
     isLoopback: true,
     isProxied: false,
+    rawHeaders: [],
     signal: new AbortController().signal,
     ...incomingBody(body),
   };

@@ -206,6 +206,7 @@ function requestOf(
     host: '127.0.0.1:5000',
     isLoopback: true,
     isProxied: false,
+    rawHeaders: [],
     signal: new AbortController().signal,
     ...incomingBody(bytes),
   };
