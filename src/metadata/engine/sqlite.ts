@@ -10,8 +10,7 @@ import type { Schema } from '../sql/schema.ts';
 import { busyTimeoutMs } from './sqlite-writer.ts';
 import { createMetadata, dropAllDeleted } from '../store.ts';
 import { ReadThread } from './read-thread.ts';
-import type { WriteThread } from './write-thread.ts';
-import { startWriteThread } from './write-thread.ts';
+import { WriteThread } from './write-thread.ts';
 
 export interface SqliteMetadataOptions {
   /** Told when the write thread dies; what waited was rejected, and later writes start it again. */
@@ -33,7 +32,8 @@ export async function openSqliteMetadata(
   } catch (error) {
     throw new MetadataError('failed', `${file}: ${errorText(error)}`, error);
   }
-  const thread = await startWriteThread(file, options.onFailure ?? (() => {}));
+  const thread = new WriteThread(file, options.onFailure ?? (() => {}));
+  await thread.open();
   let reader: DatabaseSync;
   try {
     await dropAllDeleted(thread.write);
@@ -43,11 +43,6 @@ export async function openSqliteMetadata(
     await thread[Symbol.asyncDispose]();
     throw new MetadataError('failed', `${file}: ${errorText(error)}`, error);
   }
-  return metadataOn(file, reader, thread);
-}
-
-/** Takes the reader and the thread over. */
-export function metadataOn(file: string, reader: DatabaseSync, thread: WriteThread): Metadata {
   const lists = new ReadThread(file);
   return createMetadata({
     sql: new Kysely<Schema>({ dialect: nodeSqliteDialect(reader) }),

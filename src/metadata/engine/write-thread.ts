@@ -30,7 +30,7 @@ export class WriteThread implements AsyncDisposable {
   #opened = false;
   #closed = false;
 
-  /** Made by `startWriteThread`. */
+  /** `onFailure` is told when the thread dies once it is open: what waited was rejected, and writes start it again. */
   constructor(file: string, onFailure: (error: MetadataError) => void) {
     this.#file = file;
     this.#onFailure = onFailure;
@@ -38,15 +38,10 @@ export class WriteThread implements AsyncDisposable {
 
   readonly write: Write = ((name: WriteName, input: unknown) => this.#write(name, input)) as Write;
 
-  /** Resolves when the file is open and its schema up to date. */
+  /** Starts the thread; resolves when the file is open and its schema up to date. */
   async open(): Promise<void> {
     await this.#start().ready;
     this.#opened = true;
-  }
-
-  /** Ends the thread as a crash would. */
-  async crash(): Promise<void> {
-    await this.#worker?.terminate();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -142,19 +137,6 @@ export class WriteThread implements AsyncDisposable {
   #failAll(error: MetadataError): void {
     for (const id of this.#waiting.keys()) this.#settle(id)?.reject(error);
   }
-}
-
-/**
- * Starts the thread; resolves when the file is open and its schema up to date. `onFailure` is told when it dies later: what
- * waited was rejected, and writes start it again.
- */
-export async function startWriteThread(
-  file: string,
-  onFailure: (error: MetadataError) => void,
-): Promise<WriteThread> {
-  const thread = new WriteThread(file, onFailure);
-  await thread.open();
-  return thread;
 }
 
 type ManifestInput = WriteInput<'storeManifest' | 'putManifest'>;

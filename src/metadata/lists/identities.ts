@@ -1,7 +1,6 @@
-import { sql as text } from 'kysely';
 import type { AccountRow, PrincipalRow, TokenRow } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
-import { tokenOf } from '../rows/token-row.ts';
+import { accountOf, ownerColumn, principalOf, tokenOf } from '../rows/identity-rows.ts';
 
 /** Accounts that are listed. */
 const accountsMax = 10_000;
@@ -13,7 +12,7 @@ export async function listAccounts(sql: Sql): Promise<readonly AccountRow[]> {
     .orderBy('id')
     .limit(accountsMax)
     .execute();
-  return rows.map((row) => ({ id: row.id, name: row.name, createdAt: row.created_at }));
+  return rows.map(accountOf);
 }
 
 /** Principals of one account that are listed. */
@@ -22,17 +21,12 @@ const principalsMax = 10_000;
 export async function listPrincipals(sql: Sql, account: string): Promise<readonly PrincipalRow[]> {
   const rows = await sql
     .selectFrom('principals')
-    .select(['name', 'kind', 'created_at'])
+    .selectAll()
     .where('account', '=', account)
     .orderBy('name')
     .limit(principalsMax)
     .execute();
-  return rows.map((row) => ({
-    account,
-    name: row.name,
-    kind: row.kind as PrincipalRow['kind'],
-    createdAt: row.created_at,
-  }));
+  return rows.map(principalOf);
 }
 
 /** Tokens of one principal that are listed. */
@@ -47,7 +41,7 @@ export async function listTokens(
     .selectFrom('tokens')
     .selectAll()
     .where('account', '=', account)
-    .where(text<string>`coalesce(principal, '')`, '=', principal ?? '')
+    .where(ownerColumn, '=', principal ?? '')
     .orderBy('name')
     .limit(tokensMax)
     .execute();

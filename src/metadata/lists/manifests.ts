@@ -7,6 +7,7 @@ import type { Counting, ImageRow, Provenance } from '../contract/rows.ts';
 import { rowsQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 import { manifestCounts, tagCounts } from '../rows/counting.ts';
+import { idOfRepository } from '../rows/repository-row.ts';
 
 /** Referrers of one subject that are listed; a subject with more is listed in part. */
 const referrersMax = 5000;
@@ -51,7 +52,7 @@ const imagesMax = 1000;
 /** Tags of one image that are listed, as many as ECR lets an image have. */
 const tagsPerImageMax = 1000;
 
-interface PageSlots extends RepositoryKey {
+interface ImagesPage extends RepositoryKey {
   readonly createdAt: number;
   readonly digest: string;
   readonly limit: number;
@@ -60,25 +61,17 @@ interface PageSlots extends RepositoryKey {
 /** Claimed sizes may add up to more than an integer holds. */
 const sizeSum = text<number>`sum(cast(blob.size as double precision))`;
 
-const allImages = rowsQuery((sql, page: PageSlots) => imagesNewestFirst(sql, page, undefined));
-
 /** The page's images: those that a tag names or that no index of the repository names. */
-function imagesOfPage(sql: Sql, slots: PageSlots, counting: Counting | undefined) {
+function imagesOfPage(sql: Sql, page: ImagesPage, counting: Counting | undefined) {
   return sql
     .selectFrom('manifests as image')
-    .where('image.repository_id', '=', (eb) =>
-      eb
-        .selectFrom('repositories')
-        .select('id')
-        .where('registry', '=', slots.registry)
-        .where('name', '=', slots.repository),
-    )
+    .where('image.repository_id', '=', idOfRepository(sql, page))
     .where(manifestCounts('image', counting))
     .where((eb) =>
       eb(
         eb.refTuple('image.created_at', 'image.digest'),
         '<',
-        eb.tuple(slots.createdAt, slots.digest),
+        eb.tuple(page.createdAt, page.digest),
       ),
     )
     .where((eb) =>
@@ -108,8 +101,8 @@ function imagesOfPage(sql: Sql, slots: PageSlots, counting: Counting | undefined
 }
 
 /** What a list shows of each, newest first. */
-function imagesNewestFirst(sql: Sql, slots: PageSlots, counting: Counting | undefined) {
-  return imagesOfPage(sql, slots, counting)
+function imagesNewestFirst(sql: Sql, page: ImagesPage, counting: Counting | undefined) {
+  return imagesOfPage(sql, page, counting)
     .select([
       'image.repository_id',
       'image.digest',
@@ -153,7 +146,7 @@ function imagesNewestFirst(sql: Sql, slots: PageSlots, counting: Counting | unde
     ])
     .orderBy('image.created_at', 'desc')
     .orderBy('image.digest', 'desc')
-    .limit(slots.limit);
+    .limit(page.limit);
 }
 
 interface ImageSlots {
@@ -182,15 +175,12 @@ export async function listImages(
   counting?: Counting,
 ): Promise<readonly ImageRow[]> {
   const page = {
-    registry: key.registry,
-    repository: key.repository,
+    ...key,
     createdAt: before?.createdAt ?? Number.MAX_SAFE_INTEGER,
     digest: before?.digest ?? '',
     limit: Math.min(limit, imagesMax),
   };
-  const rows = await (counting === undefined
-    ? allImages(sql, page)
-    : imagesNewestFirst(sql, page, counting).execute());
+  const rows = await imagesNewestFirst(sql, page, counting).execute();
   return Promise.all(
     rows.map(async (row) => {
       const image = { repositoryId: row.repository_id, digest: row.digest };

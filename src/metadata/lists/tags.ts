@@ -2,29 +2,27 @@ import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { Counting, Provenance, TagRow } from '../contract/rows.ts';
-import { rowsQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 import { textBefore } from '../sql/text-order.ts';
 import { tagCounts } from '../rows/counting.ts';
 
-interface TagsFrom extends RepositoryKey {
-  readonly after: string;
-  readonly limit: number;
-}
-
-const allTags = rowsQuery((sql, from: TagsFrom) => tagsInOrder(sql, from).select('tags.tag'));
-
-/** Without what is told of each. */
-function tagsInOrder(sql: Sql, from: TagsFrom, counting?: Counting) {
+/** Without the columns of each. */
+function tagsInOrder(
+  sql: Sql,
+  key: RepositoryKey,
+  after: string,
+  limit: number,
+  counting: Counting | undefined,
+) {
   return sql
     .selectFrom('repositories')
     .innerJoin('tags', 'tags.repository_id', 'repositories.id')
-    .where('repositories.registry', '=', from.registry)
-    .where('repositories.name', '=', from.repository)
-    .where('tags.tag', '>', from.after)
+    .where('repositories.registry', '=', key.registry)
+    .where('repositories.name', '=', key.repository)
+    .where('tags.tag', '>', textBefore(after))
     .where(tagCounts('tags', counting))
     .orderBy('tags.tag')
-    .limit(from.limit);
+    .limit(limit);
 }
 
 export async function listTags(
@@ -34,26 +32,10 @@ export async function listTags(
   limit: number,
   counting?: Counting,
 ): Promise<readonly Tag[]> {
-  const { registry, repository } = key;
-  const from = { registry, repository, after: textBefore(after), limit };
-  const rows = await (counting === undefined
-    ? allTags(sql, from)
-    : tagsInOrder(sql, from, counting).select('tags.tag').execute());
+  const tags = tagsInOrder(sql, key, after, limit, counting);
+  const rows = await tags.select('tags.tag').execute();
   return rows.map((row) => row.tag as Tag);
 }
-
-const rowColumns = [
-  'tags.tag',
-  'tags.digest',
-  'tags.media_type',
-  'tags.size',
-  'tags.provenance',
-  'tags.source',
-  'tags.validated_at',
-  'tags.last_pulled_at',
-] as const;
-
-const allTagRows = rowsQuery((sql, from: TagsFrom) => tagsInOrder(sql, from).select(rowColumns));
 
 export async function listTagRows(
   sql: Sql,
@@ -62,11 +44,18 @@ export async function listTagRows(
   limit: number,
   counting?: Counting,
 ): Promise<readonly TagRow[]> {
-  const { registry, repository } = key;
-  const from = { registry, repository, after: textBefore(after), limit };
-  const rows = await (counting === undefined
-    ? allTagRows(sql, from)
-    : tagsInOrder(sql, from, counting).select(rowColumns).execute());
+  const rows = await tagsInOrder(sql, key, after, limit, counting)
+    .select([
+      'tags.tag',
+      'tags.digest',
+      'tags.media_type',
+      'tags.size',
+      'tags.provenance',
+      'tags.source',
+      'tags.validated_at',
+      'tags.last_pulled_at',
+    ])
+    .execute();
   return rows.map((row) => ({
     tag: row.tag as Tag,
     digest: row.digest as Digest,

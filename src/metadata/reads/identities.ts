@@ -1,5 +1,3 @@
-import type { Selectable } from 'kysely';
-import { sql as text } from 'kysely';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type {
   AccessKeyRow,
@@ -9,27 +7,28 @@ import type {
   TokenRow,
 } from '../contract/rows.ts';
 import { pointQuery, rowsQuery } from '../sql/point-query.ts';
-import type { Schema, Sql } from '../sql/schema.ts';
-import { tokenOf } from '../rows/token-row.ts';
+import type { Sql } from '../sql/schema.ts';
+import {
+  accessKeyOf,
+  accountOf,
+  ownerColumn,
+  principalOf,
+  tokenOf,
+} from '../rows/identity-rows.ts';
 
-const accountById = pointQuery((sql, slots: { readonly id: string }) =>
+const accountById = pointQuery((sql, slots: Pick<AccountRow, 'id'>) =>
   sql.selectFrom('accounts').selectAll().where('id', '=', slots.id),
 );
 
 export async function findAccount(sql: Sql, id: string): Promise<AccountRow | undefined> {
   const row = await accountById(sql, { id });
-  return row && { id: row.id, name: row.name, createdAt: row.created_at };
+  return row && accountOf(row);
 }
 
-interface PrincipalKey {
-  readonly account: string;
-  readonly name: string;
-}
-
-const principalByName = pointQuery((sql, slots: PrincipalKey) =>
+const principalByName = pointQuery((sql, slots: Pick<PrincipalRow, 'account' | 'name'>) =>
   sql
     .selectFrom('principals')
-    .select(['kind', 'created_at'])
+    .selectAll()
     .where('account', '=', slots.account)
     .where('name', '=', slots.name),
 );
@@ -40,13 +39,11 @@ export async function findPrincipal(
   name: string,
 ): Promise<PrincipalRow | undefined> {
   const row = await principalByName(sql, { account, name });
-  return (
-    row && { account, name, kind: row.kind as PrincipalRow['kind'], createdAt: row.created_at }
-  );
+  return row && principalOf(row);
 }
 
-const keyById = pointQuery((sql, values: { readonly id: string }) =>
-  sql.selectFrom('access_keys').selectAll().where('id', '=', values.id),
+const keyById = pointQuery((sql, slots: Pick<AccessKeyRow, 'id'>) =>
+  sql.selectFrom('access_keys').selectAll().where('id', '=', slots.id),
 );
 
 export async function findAccessKey(sql: Sql, id: string): Promise<AccessKeyRow | undefined> {
@@ -63,26 +60,13 @@ export async function listAccessKeys(
     .selectFrom('access_keys')
     .selectAll()
     .where('account', '=', account)
-    .where(text<string>`coalesce(principal, '')`, '=', name ?? '')
+    .where(ownerColumn, '=', name ?? '')
     .orderBy('slot')
     .execute();
   return rows.map(accessKeyOf).toSorted((a, b) => a.createdAt - b.createdAt);
 }
 
-function accessKeyOf(row: Selectable<Schema['access_keys']>): AccessKeyRow {
-  return {
-    id: row.id,
-    account: row.account,
-    name: row.principal ?? undefined,
-    sealedSecret: row.sealed_secret,
-    active: row.active === 1,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at ?? undefined,
-    lastUsedAt: row.last_used_at ?? undefined,
-  };
-}
-
-const tokenById = pointQuery((sql, slots: { readonly id: string }) =>
+const tokenById = pointQuery((sql, slots: Pick<TokenRow, 'id'>) =>
   sql.selectFrom('tokens').selectAll().where('id', '=', slots.id),
 );
 
@@ -91,19 +75,15 @@ export async function findToken(sql: Sql, id: string): Promise<TokenRow | undefi
   return row && tokenOf(row);
 }
 
-interface PolicyOwner {
-  readonly account: string;
-  readonly principal: string;
-}
-
 /** Without a limit: a policy that is left out may be the one that denies. Whoever puts them bounds them. */
-const policiesOfPrincipal = rowsQuery((sql, slots: PolicyOwner) =>
-  sql
-    .selectFrom('identity_policies')
-    .select(['name', 'text', 'updated_at'])
-    .where('account', '=', slots.account)
-    .where('principal', '=', slots.principal)
-    .orderBy('name'),
+const policiesOfPrincipal = rowsQuery(
+  (sql, slots: Pick<IdentityPolicyRow, 'account' | 'principal'>) =>
+    sql
+      .selectFrom('identity_policies')
+      .select(['name', 'text', 'updated_at'])
+      .where('account', '=', slots.account)
+      .where('principal', '=', slots.principal)
+      .orderBy('name'),
 );
 
 const policyOfRegistry = pointQuery((sql, slots: { readonly registry: RegistryKey }) =>

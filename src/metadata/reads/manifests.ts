@@ -1,20 +1,18 @@
+import type { Selectable } from 'kysely';
 import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type {
   Child,
   ChildRole,
+  DigestKey,
   ManifestInfo,
   Provenance,
   StoredManifest,
 } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
-import type { Sql } from '../sql/schema.ts';
+import type { Schema, Sql } from '../sql/schema.ts';
 
-interface ManifestKey extends RepositoryKey {
-  readonly digest: Digest;
-}
-
-const manifestByDigest = pointQuery((sql, slots: ManifestKey) =>
+const manifestByDigest = pointQuery((sql, slots: DigestKey) =>
   sql
     .selectFrom('repositories')
     .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
@@ -30,7 +28,7 @@ const manifestByDigest = pointQuery((sql, slots: ManifestKey) =>
     .where('manifests.digest', '=', slots.digest),
 );
 
-const manifestInfoByDigest = pointQuery((sql, slots: ManifestKey) =>
+const manifestInfoByDigest = pointQuery((sql, slots: DigestKey) =>
   sql
     .selectFrom('repositories')
     .innerJoin('manifests', 'manifests.repository_id', 'repositories.id')
@@ -45,18 +43,13 @@ export async function findManifest(
   key: RepositoryKey,
   digest: Digest,
 ): Promise<StoredManifest | undefined> {
-  const row = await manifestByDigest(sql, {
-    registry: key.registry,
-    repository: key.repository,
-    digest,
-  });
+  const row = await manifestByDigest(sql, { ...key, digest });
   return row && { digest, mediaType: row.media_type, bytes: row.bytes, ...originOf(row) };
 }
 
-function originOf(row: {
-  readonly provenance: string;
-  readonly rule: string;
-}): Pick<StoredManifest, 'provenance' | 'rule'> {
+function originOf(
+  row: Pick<Selectable<Schema['manifests']>, 'provenance' | 'rule'>,
+): Pick<StoredManifest, 'provenance' | 'rule'> {
   if (row.provenance !== 'cached')
     return { provenance: row.provenance as Exclude<Provenance, 'cached'> };
   return row.rule === '' ? {} : { rule: row.rule };
@@ -67,11 +60,7 @@ export async function findManifestInfo(
   key: RepositoryKey,
   digest: Digest,
 ): Promise<ManifestInfo | undefined> {
-  const row = await manifestInfoByDigest(sql, {
-    registry: key.registry,
-    repository: key.repository,
-    digest,
-  });
+  const row = await manifestInfoByDigest(sql, { ...key, digest });
   return row && { mediaType: row.media_type, size: row.size, ...originOf(row) };
 }
 

@@ -1,11 +1,11 @@
 import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { Provenance, StoredTag, TagStatus } from '../contract/rows.ts';
+import type { Provenance, StoredTag, TagKey, TagStatus } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 
-const tagByName = pointQuery((sql, slots: RepositoryKey & { readonly tag: Tag }) =>
+const tagByName = pointQuery((sql, slots: TagKey) =>
   sql
     .selectFrom('repositories')
     .innerJoin('tags', 'tags.repository_id', 'repositories.id')
@@ -28,7 +28,7 @@ export async function findTag(
   key: RepositoryKey,
   tag: Tag,
 ): Promise<StoredTag | undefined> {
-  const row = await tagByName(sql, { registry: key.registry, repository: key.repository, tag });
+  const row = await tagByName(sql, { ...key, tag });
   return (
     row && {
       tag,

@@ -1,3 +1,4 @@
+import type { SqlBool } from 'kysely';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import { livesElsewhere } from '../../domain/manifests/manifest.ts';
 import { childKind } from '../../domain/manifests/media-type.ts';
@@ -6,8 +7,8 @@ import type { PutManifestInput } from '../contract/rows.ts';
 import { batches } from '../sql/batches.ts';
 import type { Sql } from '../sql/schema.ts';
 
-/** Digests that are told; a client that lacks more pushes these first. */
-const toldMax = 100;
+/** Digests that one answer names; a client that lacks more pushes these first. */
+const missingMax = 100;
 
 /** What a manifest names that is not held here, and what is held as fetched alone. */
 export interface HeldContent {
@@ -34,15 +35,11 @@ export async function findMissing(
   const maybeBlobs = uniqueDigests(
     manifests.filter(({ mediaType }) => childKind(mediaType) === 'unknown'),
   );
-  const held = { blobs: new Map<string, boolean>(), children: new Map<string, boolean>() };
-  if (repositoryId !== undefined) {
-    for (const digests of batches(blobs))
-      await addBlobs(sql, repositoryId, digests, input, held.blobs);
-    for (const digests of batches(children))
-      await addManifests(sql, repositoryId, digests, input, held.children);
-    for (const digests of batches(maybeBlobs))
-      await addBlobs(sql, repositoryId, digests, input, held.blobs);
-  }
+  const asked = [...new Set([...blobs, ...maybeBlobs])];
+  const held = {
+    blobs: await heldOf(sql, repositoryId, findBlobs, asked, input),
+    children: await heldOf(sql, repositoryId, findManifests, children, input),
+  };
   const required = input.sparse ? blobs.slice(0, config ? 1 : 0) : blobs;
   const missing = [
     ...required.filter((digest) => !held.blobs.has(digest)),
@@ -51,10 +48,8 @@ export async function findMissing(
       : children.filter((digest) => !held.children.has(digest) && !held.blobs.has(digest))),
   ];
   return {
-    missing: missing.slice(0, toldMax),
-    fetched: [...new Set([...blobs, ...maybeBlobs])].filter(
-      (digest) => held.blobs.get(digest) === false,
-    ),
+    missing: missing.slice(0, missingMax),
+    fetched: asked.filter((digest) => held.blobs.get(digest) === false),
     children: children.filter((digest) => held.children.get(digest) === false),
   };
 }
@@ -63,43 +58,46 @@ function uniqueDigests(descriptors: readonly Descriptor[]): readonly Digest[] {
   return [...new Set(descriptors.map((one) => one.digest))];
 }
 
-/** Adds what is held, and whether it was pushed: `findBlobClaim` for many. A manifest's naming counts for nothing. */
-async function addBlobs(
+type FindHeld = (
   sql: Sql,
   repositoryId: number,
   digests: readonly Digest[],
-  { rule, stopped = false }: Pick<PutManifestInput, 'rule' | 'stopped'>,
-  held: Map<string, boolean>,
-): Promise<void> {
-  const rows = await sql
-    .selectFrom('repository_blobs')
-    .select(['digest', 'pushed', 'rule'])
-    .where('repository_id', '=', repositoryId)
-    .where('digest', 'in', digests)
-    .execute();
-  for (const row of rows) {
-    if (row.pushed === 1) held.set(row.digest, true);
-    else if (!stopped && (rule === undefined || row.rule === rule)) held.set(row.digest, false);
-  }
-}
+) => Promise<
+  readonly { readonly digest: string; readonly rule: string; readonly pushed: SqlBool }[]
+>;
 
-async function addManifests(
-  sql: Sql,
-  repositoryId: number,
-  digests: readonly Digest[],
-  { rule, stopped = false }: Pick<PutManifestInput, 'rule' | 'stopped'>,
-  held: Map<string, boolean>,
-): Promise<void> {
-  const rows = await sql
-    .selectFrom('manifests')
-    .select(['digest', 'provenance', 'rule'])
+const findBlobs: FindHeld = (sql, repositoryId, digests) =>
+  sql
+    .selectFrom('repository_blobs')
+    .select((eb) => ['digest', 'rule', eb('pushed', '=', 1).as('pushed')])
     .where('repository_id', '=', repositoryId)
     .where('digest', 'in', digests)
     .execute();
-  for (const row of rows) {
-    if (row.provenance !== 'cached') held.set(row.digest, true);
-    else if (!stopped && (rule === undefined || row.rule === rule)) held.set(row.digest, false);
-  }
+
+const findManifests: FindHeld = (sql, repositoryId, digests) =>
+  sql
+    .selectFrom('manifests')
+    .select((eb) => ['digest', 'rule', eb('provenance', '<>', 'cached').as('pushed')])
+    .where('repository_id', '=', repositoryId)
+    .where('digest', 'in', digests)
+    .execute();
+
+/** What is held of the digests, each with whether it was pushed: `findBlobClaim` for many. A manifest's naming counts for nothing. */
+async function heldOf(
+  sql: Sql,
+  repositoryId: number | undefined,
+  find: FindHeld,
+  digests: readonly Digest[],
+  { rule, stopped = false }: Pick<PutManifestInput, 'rule' | 'stopped'>,
+): Promise<ReadonlyMap<string, boolean>> {
+  const held = new Map<string, boolean>();
+  if (repositoryId === undefined) return held;
+  for (const some of batches(digests))
+    for (const row of await find(sql, repositoryId, some)) {
+      if (row.pushed) held.set(row.digest, true);
+      else if (!stopped && (rule === undefined || row.rule === rule)) held.set(row.digest, false);
+    }
+  return held;
 }
 
 /** Blobs that these manifests of the repository name and that came through the rule, which the repository holds. */

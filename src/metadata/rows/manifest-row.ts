@@ -8,9 +8,6 @@ import type { Schema, Sql } from '../sql/schema.ts';
 /** Characters of JSON; longer annotations are left out of the referrers list, never out of the manifest. */
 const annotationsCharactersMax = 4 * 1024 * 1024;
 
-/** Rows in one insert. */
-const childrenPerInsert = 100;
-
 /** Adds the manifest and its children to the repository; false where it is there already. */
 export async function addManifest(
   sql: Sql,
@@ -96,12 +93,8 @@ async function addChildren(
     variant: child.platform?.variant ?? null,
     urls: child.urls ? JSON.stringify(child.urls) : null,
   }));
-  for (let from = 0; from < rows.length; from += childrenPerInsert) {
-    await sql
-      .insertInto('manifest_children')
-      .values(rows.slice(from, from + childrenPerInsert))
-      .execute();
-  }
+  for (const some of batches(rows))
+    await sql.insertInto('manifest_children').values(some).execute();
 }
 
 /** Bytes of manifests that no repository has any more. */

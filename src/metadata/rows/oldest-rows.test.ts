@@ -1,10 +1,13 @@
 import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { lastOldRow } from './oldest-rows.ts';
+import { lastPrunedRow } from './oldest-rows.ts';
 
 const rows = (...times: readonly number[]): { id: number; at: number }[] =>
   times.map((at, index) => ({ id: index + 1, at }));
+
+const lastOldRow = (of: readonly { id: number; at: number }[]): number | undefined =>
+  lastPrunedRow(of, of.length, { before: 100, now: 200, rowsMax: 1000 });
 
 const found: readonly (readonly [
   what: string,
@@ -19,8 +22,7 @@ const found: readonly (readonly [
   ['a row from a time to come keeps nothing old', [10, 9000, 20, 150], 3],
   ['nor makes itself old', [10, 9000], 1],
 ];
-for (const [what, times, last] of found)
-  test(what, () => equal(lastOldRow(rows(...times), { before: 100, now: 200 }), last));
+for (const [what, times, last] of found) test(what, () => equal(lastOldRow(rows(...times)), last));
 
 test('with a clock that only goes forward it is what is older, whatever the times', () => {
   const times = fc
@@ -29,7 +31,7 @@ test('with a clock that only goes forward it is what is older, whatever the time
   fc.assert(
     fc.property(times, (some) => {
       const old = some.filter((at) => at < 100).length;
-      equal(lastOldRow(rows(...some), { before: 100, now: 200 }), old === 0 ? undefined : old);
+      equal(lastOldRow(rows(...some)), old === 0 ? undefined : old);
     }),
   );
 });
@@ -38,8 +40,17 @@ test('no row after one that is young goes', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 400 })), (some) => {
       const young = some.findIndex((at) => at >= 100 && at <= 200);
-      const last = lastOldRow(rows(...some), { before: 100, now: 200 }) ?? 0;
+      const last = lastOldRow(rows(...some)) ?? 0;
       equal(young < 0 || last <= young, true);
     }),
   );
+});
+
+test('those beyond the most that are kept go too, however young', () => {
+  const last = (count: number, ...times: readonly number[]): number | undefined =>
+    lastPrunedRow(rows(...times), count, { before: 100, now: 200, rowsMax: 3 });
+  equal(last(3, 150, 150, 150), undefined);
+  equal(last(5, 150, 150, 150, 150, 150), 2);
+  equal(last(5, 10, 10, 10, 150, 150), 3);
+  equal(last(4, 150, 10, 150, 150), 1);
 });

@@ -11,17 +11,20 @@ interface WrittenRow {
 }
 
 /**
- * The id up to which rows are older than `before`; `undefined` for none. `rows` begin with the first written. A row is as old
- * as what was written after it, whatever the clock said: one that was written while the clock was behind is no older than
- * the rows before it, and one from a time that has yet to come says nothing.
+ * The id up to which rows go: those beyond `rowsMax` of all that there are, and those older than `before`; `undefined` for
+ * none. `rows` begin with the first written, at most `prunedMax`. A row is as old as what was written after it, whatever the
+ * clock said: one that was written while the clock was behind is no older than the rows before it, and one from a time that
+ * has yet to come says nothing.
  */
-export function lastOldRow(
+export function lastPrunedRow(
   rows: readonly WrittenRow[],
-  { before, now }: Pick<Pruning, 'before' | 'now'>,
+  count: number,
+  { before, now, rowsMax }: Pruning,
 ): number | undefined {
-  let last: number | undefined;
+  const beyond = Math.min(count - rowsMax, prunedMax);
+  let last = rows[beyond - 1]?.id;
   for (const { id, at } of rows) {
-    if (at < before) last = id;
+    if (at < before) last = Math.max(id, last ?? 0);
     else if (at <= now) break;
   }
   return last;

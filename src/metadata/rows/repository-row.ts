@@ -1,5 +1,5 @@
 import type { RepositoryKey } from '../../domain/names/registry.ts';
-import type { Selectable } from 'kysely';
+import type { Insertable, SelectQueryBuilder, Selectable } from 'kysely';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { StoredRepository } from '../contract/rows.ts';
@@ -16,6 +16,18 @@ export const repositoryColumns = [
   'tag_mutability',
   'policy',
 ] as const;
+
+/** The repository's id, as a part of a statement; none where it is missing. */
+export function idOfRepository(
+  sql: Sql,
+  key: { readonly registry: string; readonly repository: string },
+): SelectQueryBuilder<Schema, 'repositories', { id: number }> {
+  return sql
+    .selectFrom('repositories')
+    .select('id')
+    .where('registry', '=', key.registry)
+    .where('name', '=', key.repository);
+}
 
 /** What `storedRepository` reads, and the id. */
 type NamedRow = Pick<Selectable<Schema['repositories']>, 'id' | (typeof repositoryColumns)[number]>;
@@ -62,21 +74,9 @@ export async function keepRepository(
     if (isPrivate && known.private !== 1) await setPrivate(sql, known.id);
     return { id: known.id, made: false };
   }
-  const row = await sql
-    .insertInto('repositories')
-    .values({
-      registry: key.registry,
-      name: key.repository,
-      private: isPrivate ? 1 : 0,
-      stopped_at: null,
-      stopped_reason: null,
-      created_at: now,
-    })
-    .onConflict((conflict) => conflict.columns(['registry', 'name']).doNothing())
-    .returning('id')
-    .executeTakeFirst();
+  const id = await insertRepository(sql, key, { private: isPrivate ? 1 : 0, created_at: now });
   // Another process made it meanwhile.
-  return row ? { id: row.id, made: true } : keepRepository(sql, key, isPrivate, now);
+  return id === undefined ? keepRepository(sql, key, isPrivate, now) : { id, made: true };
 }
 
 async function setPrivate(sql: Sql, id: number): Promise<void> {
@@ -99,29 +99,29 @@ export async function lockRepository(
   return row && { id: row.id, tagMutability: parseTagMutability(row.tag_mutability) };
 }
 
-/** The id of the new row; `undefined` where there is one already. */
-export async function addRepository(
+/** The id of the new row, which counts as pushed; `undefined` where there is one already. */
+export function addRepository(
   sql: Sql,
   key: RepositoryKey,
   tagMutability: TagMutability,
   now: number,
 ): Promise<number | undefined> {
-  const row = await sql
+  const tag_mutability = JSON.stringify(tagMutability);
+  return insertRepository(sql, key, { private: 0, created_at: now, pushed: 1, tag_mutability });
+}
+
+async function insertRepository(
+  sql: Sql,
+  key: RepositoryKey,
+  row: Omit<Insertable<Schema['repositories']>, 'registry' | 'name'>,
+): Promise<number | undefined> {
+  const added = await sql
     .insertInto('repositories')
-    .values({
-      registry: key.registry,
-      name: key.repository,
-      private: 0,
-      stopped_at: null,
-      stopped_reason: null,
-      created_at: now,
-      pushed: 1,
-      tag_mutability: JSON.stringify(tagMutability),
-    })
+    .values({ registry: key.registry, name: key.repository, ...row })
     .onConflict((conflict) => conflict.columns(['registry', 'name']).doNothing())
     .returning('id')
     .executeTakeFirst();
-  return row?.id;
+  return added?.id;
 }
 
 /** False where something had been pushed there before. */

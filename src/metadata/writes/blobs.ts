@@ -4,6 +4,7 @@ import type { Sql } from '../sql/schema.ts';
 import { holdAsPushed } from '../rows/held-content.ts';
 import {
   addRepository,
+  idOfRepository,
   keepRepository,
   lockRepository,
   setPushed,
@@ -66,13 +67,7 @@ export async function releaseBlob(sql: Sql, input: DigestKey): Promise<boolean> 
   const row = await sql
     .deleteFrom('repository_blobs')
     .where('digest', '=', input.digest)
-    .where('repository_id', '=', (eb) =>
-      eb
-        .selectFrom('repositories')
-        .select('id')
-        .where('registry', '=', input.registry)
-        .where('name', '=', input.repository),
-    )
+    .where('repository_id', '=', idOfRepository(sql, input))
     .returning('digest')
     .executeTakeFirst();
   return row !== undefined;

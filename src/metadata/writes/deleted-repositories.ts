@@ -1,3 +1,4 @@
+import { sql as text } from 'kysely';
 import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Sql } from '../sql/schema.ts';
@@ -53,26 +54,30 @@ export async function dropDeleted(
     .executeTakeFirst();
   if (!repository) return false;
   const { id } = repository;
-  for (const drop of [dropTags, dropHistory, dropManifests, dropHolds]) {
-    if ((await drop(sql, id, rowsMax)) === rowsMax) return true;
-  }
+  const drops = [
+    () => dropByKey(sql, { table: 'tags', key: 'tag' }, id, rowsMax),
+    () => dropHistory(sql, id, rowsMax),
+    () => dropManifests(sql, id, rowsMax),
+    () => dropByKey(sql, { table: 'repository_blobs', key: 'digest' }, id, rowsMax),
+  ];
+  for (const drop of drops) if ((await drop()) === rowsMax) return true;
   await sql.deleteFrom('repositories').where('id', '=', id).execute();
   return true;
 }
 
-async function dropTags(sql: Sql, repositoryId: number, rowsMax: number): Promise<number> {
-  const some = sql
-    .selectFrom('tags')
-    .select('tag')
-    .where('repository_id', '=', repositoryId)
-    .orderBy('tag')
-    .limit(rowsMax);
-  const result = await sql
-    .deleteFrom('tags')
-    .where('repository_id', '=', repositoryId)
-    .where('tag', 'in', some)
-    .executeTakeFirst();
-  return Number(result.numDeletedRows);
+/** The first in the order of the table's key, so that two processes take their locks in one order. */
+async function dropByKey(
+  sql: Sql,
+  of: { readonly table: 'tags' | 'repository_blobs'; readonly key: string },
+  repositoryId: number,
+  rowsMax: number,
+): Promise<number> {
+  const [table, key] = [text.table(of.table), text.ref(of.key)];
+  const { numAffectedRows } = await text`
+    delete from ${table} where repository_id = ${repositoryId} and ${key} in (
+      select ${key} from ${table} where repository_id = ${repositoryId} order by ${key} limit ${rowsMax}
+    )`.execute(sql);
+  return Number(numAffectedRows);
 }
 
 async function dropHistory(sql: Sql, repositoryId: number, rowsMax: number): Promise<number> {
@@ -101,19 +106,4 @@ async function dropManifests(sql: Sql, repositoryId: number, rowsMax: number): P
     rows.map((row) => row.digest as Digest),
   );
   return rows.length;
-}
-
-async function dropHolds(sql: Sql, repositoryId: number, rowsMax: number): Promise<number> {
-  const some = sql
-    .selectFrom('repository_blobs')
-    .select('digest')
-    .where('repository_id', '=', repositoryId)
-    .orderBy('digest')
-    .limit(rowsMax);
-  const result = await sql
-    .deleteFrom('repository_blobs')
-    .where('repository_id', '=', repositoryId)
-    .where('digest', 'in', some)
-    .executeTakeFirst();
-  return Number(result.numDeletedRows);
 }

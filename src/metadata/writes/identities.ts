@@ -1,5 +1,5 @@
 import { sql as text } from 'kysely';
-import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { IdentityMetadata } from '../contract/metadata.ts';
 import type {
   AccessKeyRow,
   AccountRow,
@@ -10,6 +10,7 @@ import type {
 } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
 import { findAccount, findPrincipal } from '../reads/identities.ts';
+import { ownerColumn } from '../rows/identity-rows.ts';
 
 export async function createAccount(sql: Sql, input: AccountRow): Promise<boolean> {
   const row = await sql
@@ -82,7 +83,7 @@ export async function createAccessKey(
         last_used_at: input.lastUsedAt ?? null,
       })
       .onConflict((conflict) =>
-        conflict.expression(text`account, coalesce(principal, ''), slot`).doNothing(),
+        conflict.expression(text`account, ${ownerColumn}, slot`).doNothing(),
       )
       .returning('id')
       .executeTakeFirst();
@@ -91,7 +92,7 @@ export async function createAccessKey(
   return 'limit';
 }
 
-export async function deleteAccessKey(sql: Sql, input: { readonly id: string }): Promise<boolean> {
+export async function deleteAccessKey(sql: Sql, input: Pick<AccessKeyRow, 'id'>): Promise<boolean> {
   const row = await sql
     .deleteFrom('access_keys')
     .where('id', '=', input.id)
@@ -118,9 +119,7 @@ export async function createToken(
       expires_at: input.expiresAt ?? null,
       last_used_at: input.lastUsedAt ?? null,
     })
-    .onConflict((conflict) =>
-      conflict.expression(text`account, coalesce(principal, ''), name`).doNothing(),
-    )
+    .onConflict((conflict) => conflict.expression(text`account, ${ownerColumn}, name`).doNothing())
     .returning('id')
     .executeTakeFirst();
   return row ? 'created' : 'exists';
@@ -128,29 +127,21 @@ export async function createToken(
 
 export async function deleteToken(
   sql: Sql,
-  input: {
-    readonly account: string;
-    readonly principal: string | undefined;
-    readonly name: string;
-  },
+  input: Pick<TokenRow, 'account' | 'principal' | 'name'>,
 ): Promise<boolean> {
   const row = await sql
     .deleteFrom('tokens')
     .where('account', '=', input.account)
-    .where(text<string>`coalesce(principal, '')`, '=', input.principal ?? '')
+    .where(ownerColumn, '=', input.principal ?? '')
     .where('name', '=', input.name)
     .returning('id')
     .executeTakeFirst();
   return row !== undefined;
 }
 
-/** Times only grow; what is gone stays so. */
 export async function touchCredentials(
   sql: Sql,
-  input: {
-    readonly keys: readonly { readonly id: string; readonly at: number }[];
-    readonly tokens: readonly { readonly id: string; readonly at: number }[];
-  },
+  input: Parameters<IdentityMetadata['touchCredentials']>[0],
 ): Promise<void> {
   const tables = [
     ['access_keys', input.keys],
@@ -207,13 +198,8 @@ export async function deleteIdentityPolicy(
 
 export async function setRegistryPolicy(
   sql: Sql,
-  input: {
-    readonly registry: RegistryKey;
-    readonly text: string | undefined;
-    readonly now: number;
-  },
+  { registry, text, now }: Parameters<IdentityMetadata['setRegistryPolicy']>[0],
 ): Promise<void> {
-  const { registry, text, now } = input;
   if (text === undefined) {
     await sql.deleteFrom('registry_policies').where('registry', '=', registry).execute();
     return;

@@ -1,9 +1,13 @@
-import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { isTagImmutable, mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { PutManifestInput, PutManifestResult, StoreManifestInput } from '../contract/rows.ts';
+import type {
+  DigestKey,
+  PutManifestInput,
+  PutManifestResult,
+  StoreManifestInput,
+} from '../contract/rows.ts';
 import { batches } from '../sql/batches.ts';
 import type { Sql } from '../sql/schema.ts';
 import { type HeldContent, findMissing, heldBlobsOf, holdAsPushed } from '../rows/held-content.ts';
@@ -141,7 +145,7 @@ async function keepAsPushed(
 
 export async function deleteManifest(
   sql: Sql,
-  input: RepositoryKey & { readonly digest: Digest },
+  input: DigestKey,
 ): Promise<{ readonly tags: readonly Tag[] } | undefined> {
   const repository = await lockRepository(sql, input);
   if (!repository) return undefined;

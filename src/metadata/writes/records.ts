@@ -4,14 +4,12 @@ import { registryOf } from '../../domain/names/registry.ts';
 import type { AuditPruning, AuditRow, Pruning, PullRecord, PullRow } from '../contract/rows.ts';
 import { batches } from '../sql/batches.ts';
 import type { Sql } from '../sql/schema.ts';
-import { lastOldRow, prunedMax } from '../rows/oldest-rows.ts';
-
-/** Rows in one insert. */
-const auditPerInsert = 256;
+import { lastPrunedRow, prunedMax } from '../rows/oldest-rows.ts';
+import { idOfRepository } from '../rows/repository-row.ts';
 
 /** In their order: ids grow with it. */
 export async function appendAudit(sql: Sql, rows: readonly Omit<AuditRow, 'id'>[]): Promise<void> {
-  for (const some of batches(rows, auditPerInsert)) {
+  for (const some of batches(rows)) {
     await sql
       .insertInto('audit')
       .values(
@@ -49,7 +47,6 @@ export async function pruneAudit(sql: Sql, { kind, ...limits }: AuditPruning): P
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where(kinds[kind])
     .executeTakeFirstOrThrow();
-  const beyond = Math.min(Math.max(count - limits.rowsMax, 0), prunedMax);
   const rows = await sql
     .selectFrom('audit')
     .select(['id', 'at'])
@@ -57,8 +54,8 @@ export async function pruneAudit(sql: Sql, { kind, ...limits }: AuditPruning): P
     .orderBy('id')
     .limit(prunedMax)
     .execute();
-  const last = Math.max(rows[beyond - 1]?.id ?? 0, lastOldRow(rows, limits) ?? 0);
-  if (last === 0) return 0;
+  const last = lastPrunedRow(rows, count, limits);
+  if (last === undefined) return 0;
   const result = await sql
     .deleteFrom('audit')
     .where(kinds[kind])
@@ -69,17 +66,14 @@ export async function pruneAudit(sql: Sql, { kind, ...limits }: AuditPruning): P
 
 const hourMs = 3_600_000;
 
-/** Rows in one insert. */
-const pullsPerInsert = 100;
-
 /** Adds to the rows of their hours, and moves the pull times of the tags and manifests that are stored. */
 export async function recordPulls(sql: Sql, pulls: readonly PullRecord[]): Promise<void> {
   const rows = rowsOf(pulls);
-  for (let from = 0; from < rows.length; from += pullsPerInsert) {
+  for (const some of batches(rows)) {
     await sql
       .insertInto('pull_records')
       .values(
-        rows.slice(from, from + pullsPerInsert).map((row) => ({
+        some.map((row) => ({
           registry: row.registry,
           hour: row.hour,
           client_address: row.clientAddress,
@@ -173,11 +167,7 @@ function partsOf(image: string): {
 }
 
 async function touch(sql: Sql, touched: Touched): Promise<void> {
-  const repository = sql
-    .selectFrom('repositories')
-    .select('id')
-    .where('registry', '=', touched.registry)
-    .where('name', '=', touched.repository);
+  const repository = idOfRepository(sql, touched);
   if (touched.column === 'tag') {
     await sql
       .updateTable('tags')
@@ -203,15 +193,14 @@ export async function prunePulls(sql: Sql, limits: Pruning): Promise<number> {
     .selectFrom('pull_records')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .executeTakeFirstOrThrow();
-  const beyond = Math.min(Math.max(count - limits.rowsMax, 0), prunedMax);
   const rows = await sql
     .selectFrom('pull_records')
     .select(['id', 'last_at as at'])
     .orderBy('id')
     .limit(prunedMax)
     .execute();
-  const last = Math.max(rows[beyond - 1]?.id ?? 0, lastOldRow(rows, limits) ?? 0);
-  if (last === 0) return 0;
+  const last = lastPrunedRow(rows, count, limits);
+  if (last === undefined) return 0;
   const result = await sql.deleteFrom('pull_records').where('id', '<=', last).executeTakeFirst();
   return Number(result.numDeletedRows);
 }

@@ -1,9 +1,7 @@
-import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
-import type { Tag } from '../../domain/names/tag.ts';
-import type { TagInput, TagStatus } from '../contract/rows.ts';
+import type { StoredTag, TagInput, TagKey, TagStatus } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
-import { keepRepository } from '../rows/repository-row.ts';
+import { idOfRepository, keepRepository } from '../rows/repository-row.ts';
 import { moveTag } from '../rows/tag-row.ts';
 
 export async function setTag(
@@ -17,29 +15,19 @@ export async function setTag(
 
 export async function validateTag(
   sql: Sql,
-  input: RepositoryKey & {
-    readonly tag: Tag;
-    readonly source: string;
-    readonly validatedAt: number;
-  },
+  input: TagKey & Pick<TagInput, 'source' | 'validatedAt'>,
 ): Promise<void> {
-  await updateTag(sql, input, {
-    source: input.source,
-    validated_at: input.validatedAt,
-    status: 'ok',
-  });
+  const { source, validatedAt } = input;
+  await updateTag(sql, input, { source, validated_at: validatedAt, status: 'ok' });
 }
 
-export async function markTag(
-  sql: Sql,
-  input: RepositoryKey & { readonly tag: Tag; readonly status: TagStatus },
-): Promise<void> {
+export async function markTag(sql: Sql, input: TagKey & Pick<StoredTag, 'status'>): Promise<void> {
   await updateTag(sql, input, { status: input.status });
 }
 
 async function updateTag(
   sql: Sql,
-  key: RepositoryKey & { readonly tag: Tag },
+  key: TagKey,
   set: { readonly source?: string; readonly validated_at?: number; readonly status: TagStatus },
 ): Promise<void> {
   await sql
@@ -47,30 +35,15 @@ async function updateTag(
     .set(set)
     .where('tag', '=', key.tag)
     .where('provenance', '=', 'cached')
-    .where('repository_id', '=', (eb) =>
-      eb
-        .selectFrom('repositories')
-        .select('id')
-        .where('registry', '=', key.registry)
-        .where('name', '=', key.repository),
-    )
+    .where('repository_id', '=', idOfRepository(sql, key))
     .execute();
 }
 
-export async function deleteTag(
-  sql: Sql,
-  input: RepositoryKey & { readonly tag: Tag },
-): Promise<Digest | undefined> {
+export async function deleteTag(sql: Sql, input: TagKey): Promise<Digest | undefined> {
   const row = await sql
     .deleteFrom('tags')
     .where('tag', '=', input.tag)
-    .where('repository_id', '=', (eb) =>
-      eb
-        .selectFrom('repositories')
-        .select('id')
-        .where('registry', '=', input.registry)
-        .where('name', '=', input.repository),
-    )
+    .where('repository_id', '=', idOfRepository(sql, input))
     .returning('digest')
     .executeTakeFirst();
   return row?.digest as Digest | undefined;

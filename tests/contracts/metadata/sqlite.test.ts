@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, suite, test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
 import { Kysely } from 'kysely';
 import { mutableTags } from '../../../src/domain/names/tag-mutability.ts';
 import type { MetadataError } from '../../../src/metadata/contract/metadata-error.ts';
@@ -39,8 +40,8 @@ import { schemaVersion } from '../../../src/metadata/engine/migrate.ts';
 import { nodeSqliteDialect } from '../../../src/metadata/engine/node-sqlite-dialect.ts';
 import type { Schema, Sql } from '../../../src/metadata/sql/schema.ts';
 import { openSqliteWriter } from '../../../src/metadata/engine/sqlite-writer.ts';
-import { metadataOn, openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
-import { startWriteThread, waitingMax } from '../../../src/metadata/engine/write-thread.ts';
+import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
+import { waitingMax } from '../../../src/metadata/engine/write-thread.ts';
 import { earlierVersions } from './earlier-versions.ts';
 import { metadataRows } from './rows.ts';
 import { home, indexInput, keyOf, manifestInput, push, pushInput, tagOf } from './samples.ts';
@@ -268,11 +269,16 @@ suite('metadata in a SQLite file', () => {
   test('whose write thread dies rejects what waits, says so, still reads, and is started again', async () => {
     const file = newFile();
     const failures: MetadataError[] = [];
-    const thread = await startWriteThread(file, (error) => failures.push(error));
-    await using metadata = metadataOn(file, new DatabaseSync(file, { readOnly: true }), thread);
+    const workers: Worker[] = [];
+    process.on('worker', (worker) => workers.push(worker));
+    await using metadata = await openSqliteMetadata(file, {
+      onFailure: (error) => failures.push(error),
+    });
+    process.removeAllListeners('worker');
+    equal(workers.length, 1);
     const kept = manifestInput('quay.io/a', 'kept');
     await metadata.manifests.storeManifest(kept);
-    const crashed = thread.crash();
+    const crashed = workers[0]?.terminate();
     await rejects(metadata.manifests.storeManifest(manifestInput('quay.io/a', 'lost')), {
       reason: 'crashed',
     });

@@ -1,0 +1,43 @@
+import type { RawBuilder, Selectable } from 'kysely';
+import { sql as text } from 'kysely';
+import type { AccessKeyRow, AccountRow, PrincipalRow, TokenRow } from '../contract/rows.ts';
+import type { Schema } from '../sql/schema.ts';
+
+/** The owner of a key or token, empty for the account's root: as the indexes of owners have it, so that they serve it. */
+export const ownerColumn: RawBuilder<string> = text<string>`coalesce(principal, '')`;
+
+export function accountOf(row: Selectable<Schema['accounts']>): AccountRow {
+  return { id: row.id, name: row.name, createdAt: row.created_at };
+}
+
+export function principalOf(row: Selectable<Schema['principals']>): PrincipalRow {
+  const { account, name, kind, created_at: createdAt } = row;
+  return { account, name, kind: kind as PrincipalRow['kind'], createdAt };
+}
+
+export function accessKeyOf(row: Selectable<Schema['access_keys']>): AccessKeyRow {
+  return {
+    id: row.id,
+    account: row.account,
+    name: row.principal ?? undefined,
+    sealedSecret: row.sealed_secret,
+    active: row.active === 1,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at ?? undefined,
+    lastUsedAt: row.last_used_at ?? undefined,
+  };
+}
+
+export function tokenOf(row: Selectable<Schema['tokens']>): TokenRow {
+  return {
+    id: row.id,
+    account: row.account,
+    principal: row.principal ?? undefined,
+    name: row.name,
+    hash: row.hash,
+    scopes: JSON.parse(row.scopes) as string[],
+    createdAt: row.created_at,
+    expiresAt: row.expires_at ?? undefined,
+    lastUsedAt: row.last_used_at ?? undefined,
+  };
+}
