@@ -1,22 +1,25 @@
-import type { Audit, AuditEntry, Authorizer } from '../access/access.ts';
+import type { Audit, AuditEntry, Authorizer, Signatures } from '../access/access.ts';
 import { createAuditRecorder, type AuditRecorderOptions } from '../access/audit/audit.ts';
 import { createAuthorizer } from '../access/authorize/authorizer.ts';
 import type { Administrator } from '../access/accounts/administrator.ts';
+import { createCredentialUse } from '../access/identify/credential-use.ts';
 import { RememberingIdentifier } from '../access/identify/identifier.ts';
 import type { KeyFetchFailure } from '../access/identify/key-fetch.ts';
 import type { Identities } from '../access/accounts/identities.ts';
 import { openKeyStore } from '../access/secrets/key-store.ts';
 import { createOidc } from '../access/identify/oidc.ts';
+import { createLoginFailures } from '../access/identify/login-failures.ts';
 import { openIdentities } from '../access/accounts/open-identities.ts';
 import { createOwnTokens, type OwnTokens } from '../access/identify/own-tokens.ts';
 import { createPolicies, type Policies } from '../access/accounts/policies.ts';
 import { createTokenService, type TokenService } from '../access/identify/registry-tokens.ts';
+import { createSignatures } from '../access/signatures/signatures.ts';
 import {
   createVisibleRepositories,
   type VisibleRepositories,
 } from '../access/authorize/visible-repositories.ts';
 import type { Config } from '../config/config.ts';
-import { homeRegistryOf } from '../domain/names/registry.ts';
+import { homeRegistryOf, registryOf } from '../domain/names/registry.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Invalidations } from '../ports/invalidations.ts';
@@ -37,6 +40,7 @@ export interface AccessControlParts {
 /** Who is asking and may they, put together for one server. Disposing writes what the audit still has. */
 export interface AccessControl extends AsyncDisposable {
   readonly identifier: RememberingIdentifier;
+  readonly signatures: Signatures;
   readonly authorizer: Authorizer;
   readonly visibleRepositories: VisibleRepositories;
   readonly identities: Identities;
@@ -72,20 +76,24 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
       return credential === `key/${accessKeyId}` ? secretAccessKey : undefined;
     },
   });
-  const identifier = new RememberingIdentifier({
+  const logins = {
     metadata,
     keys,
+    homeAccount: registryOf(home).account,
+    administrator: () => administrator.pair(),
+    clock,
+    failures: createLoginFailures({ clock, audit, home }),
+    use: createCredentialUse(metadata, clock),
+    invalidations,
+  };
+  const identifier = new RememberingIdentifier({
+    ...logins,
     tokens: ownTokens,
     oidc: createOidc({
       issuers: () => config().oidc,
       clock,
       keysFailed: (issuer, failure) => tellKeysFailed(log, issuer, failure),
     }),
-    administrator: () => administrator.pair(),
-    home,
-    clock,
-    audit,
-    invalidations,
   });
   const identities = await openIdentities({
     metadata,
@@ -98,6 +106,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
   });
   return {
     identifier,
+    signatures: createSignatures(logins),
     authorizer,
     visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
     identities,
@@ -106,7 +115,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     tokens: createTokenService({ tokens: ownTokens, clock }),
     audit,
     [Symbol.asyncDispose]: async () => {
-      await identifier[Symbol.asyncDispose]();
+      await logins.use[Symbol.asyncDispose]();
       await recorder[Symbol.asyncDispose]();
     },
   };

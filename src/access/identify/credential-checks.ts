@@ -1,13 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
 import { anonymous, arnOfKey } from '../../domain/policy/principal.ts';
-import type { Principal } from '../../domain/policy/principal.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type { Caller, Scope } from '../access.ts';
+import type { AccessKeysOptions } from './access-keys.ts';
+import { findKey } from './access-keys.ts';
 import type { ShownCredentials } from './authorization-header.ts';
-import type { KeyPair } from '../secrets/credentials.ts';
+import type { CheckedCredentials } from './checked-credentials.ts';
+import { outdated, unknown, wrongSecret } from './checked-credentials.ts';
 import { ecrUserName } from './ecr-password.ts';
-import type { KeyStore } from '../secrets/key-store.ts';
 import { hashOfToken, idOfToken } from '../secrets/named-token.ts';
 import type { Oidc } from './oidc.ts';
 import type { OwnTokenClaims, OwnTokenKind, OwnTokens } from './own-tokens.ts';
@@ -15,33 +14,9 @@ import { findPrincipal, findPrincipalByArn } from './principal-rows.ts';
 import { sameSecret } from '../secrets/same-secret.ts';
 import { parseScope } from '../secrets/scopes.ts';
 
-/** Credentials that were right, or why not. */
-export type CheckedCredentials =
-  | { readonly caller: Caller; readonly used: UsedCredential | undefined }
-  | RefusedCredentials;
-
-export interface RefusedCredentials {
-  /** For the audit; never for whoever showed them. */
-  readonly why: string;
-  /** `unknown`: they name nothing of here; `wrong`: a key or a token that is here, with another secret; `outdated`: they were once right. */
-  readonly kind: 'unknown' | 'wrong' | 'outdated';
-}
-
-/** What was used: for "last used". */
-export interface UsedCredential {
-  readonly kind: 'key' | 'token';
-  readonly id: string;
-}
-
-export interface CredentialChecksOptions {
-  readonly metadata: Pick<Metadata, 'identities'>;
-  readonly keys: KeyStore;
-  readonly homeAccount: string;
-  /** The pair of `dataDir/credentials`, which may become another. */
-  readonly administrator: () => KeyPair;
+export interface CredentialChecksOptions extends AccessKeysOptions {
   readonly tokens: OwnTokens;
   readonly oidc: Oidc;
-  readonly clock: Clock;
 }
 
 export type CredentialChecks = (shown: ShownCredentials) => Promise<CheckedCredentials>;
@@ -77,62 +52,15 @@ export async function areSigned(
   return (await tokens.verify(kind, secret)) !== undefined;
 }
 
-function unknown(why: string): RefusedCredentials {
-  return { why, kind: 'unknown' };
-}
-
-function wrongSecret(): RefusedCredentials {
-  return { why: 'wrong secret', kind: 'wrong' };
-}
-
-function outdated(why: string): RefusedCredentials {
-  return { why, kind: 'outdated' };
-}
-
+/** Whether the key is in force is told to nobody who does not know its secret. */
 async function checkKey(
   id: string,
   secret: string,
-  { administrator, homeAccount, metadata, keys, clock }: CredentialChecksOptions,
+  options: CredentialChecksOptions,
 ): Promise<CheckedCredentials> {
-  const { accessKeyId, secretAccessKey } = administrator();
-  if (id === accessKeyId) {
-    if (!sameSecret(secret, secretAccessKey)) return wrongSecret();
-    const principal: Principal = { kind: 'administrator', account: homeAccount };
-    return {
-      caller: { principal, via: 'key', scopes: undefined, credential: `key/${id}` },
-      used: undefined,
-    };
-  }
-  const row = /^\w{3,128}$/.test(id) ? await metadata.identities.findAccessKey(id) : undefined;
-  if (row === undefined) return unknown('unknown key');
-  const expected = openSecret(keys, row.sealedSecret, id);
-  if (expected === undefined) return outdated('its stored secret cannot be opened');
-  if (!sameSecret(secret, expected)) return wrongSecret();
-  if (!row.active) return outdated('inactive key');
-  const { expiresAt } = row;
-  if (expiresAt !== undefined && expiresAt <= clock.now()) return outdated('expired key');
-  const found = await findPrincipal(metadata, row.account, row.name);
-  if (found === undefined) return outdated('no such principal');
-  return {
-    caller: {
-      principal: found.principal,
-      via: 'key',
-      scopes: undefined,
-      credential: `key/${id}`,
-      madeAt: found.madeAt,
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-    },
-    used: { kind: 'key', id },
-  };
-}
-
-/** `undefined` where the key that sealed it is gone, as after a backup without it: nobody's login, and no failure of the server. */
-function openSecret(keys: KeyStore, sealed: string, id: string): string | undefined {
-  try {
-    return keys.open(sealed, id);
-  } catch {
-    return undefined;
-  }
+  const found = await findKey(id, options);
+  if ('why' in found) return found;
+  return sameSecret(secret, found.secret) ? await found.speaksFor() : wrongSecret();
 }
 
 async function checkNamedToken(

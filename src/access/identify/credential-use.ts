@@ -1,7 +1,7 @@
 import { createBatchWriter } from '../../coordination/batch-writer.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { UsedCredential } from './credential-checks.ts';
+import type { UsedCredential } from './checked-credentials.ts';
 
 /** Remembers when keys and tokens were last used, and writes it in batches; what it can't write is forgotten. */
 export interface CredentialUse extends AsyncDisposable {

@@ -1,27 +1,21 @@
 import { hash } from 'node:crypto';
 import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import type { RegistryKey } from '../../domain/names/registry.ts';
-import { registryOf } from '../../domain/names/registry.ts';
 import { anonymousCaller } from '../access.ts';
 import type { Invalidations } from '../../ports/invalidations.ts';
-import type { Audit, Caller, Identifier, RequestFrom } from '../access.ts';
+import type { Caller, Identifier, RequestFrom } from '../access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import { authorizationCharactersMax, parseAuthorization } from './authorization-header.ts';
-import type {
-  CredentialChecks,
-  CredentialChecksOptions,
-  RefusedCredentials,
-} from './credential-checks.ts';
+import type { RefusedCredentials } from './checked-credentials.ts';
+import type { CredentialChecks, CredentialChecksOptions } from './credential-checks.ts';
 import { areSigned, createCredentialChecks } from './credential-checks.ts';
-import { createCredentialUse } from './credential-use.ts';
 import type { CredentialUse } from './credential-use.ts';
 import type { LoginFailures } from './login-failures.ts';
-import { createLoginFailures, tooManyFailures, unauthorized } from './login-failures.ts';
+import { tooManyFailures, unauthorized } from './login-failures.ts';
 
-export interface IdentifierOptions extends Omit<CredentialChecksOptions, 'homeAccount'> {
-  readonly home: RegistryKey;
-  readonly audit: Audit;
+export interface IdentifierOptions extends CredentialChecksOptions {
+  readonly failures: LoginFailures;
+  readonly use: CredentialUse;
   readonly invalidations: Pick<Invalidations, 'subscribe'>;
 }
 
@@ -50,8 +44,8 @@ interface Showing {
   readonly mirror: boolean;
 }
 
-/** Verifies credentials once, and remembers for a minute whom they speak for. Disposing writes when credentials were last used. */
-export class RememberingIdentifier implements Identifier, AsyncDisposable {
+/** Verifies credentials once, and remembers for a minute whom they speak for. */
+export class RememberingIdentifier implements Identifier {
   readonly #options: CredentialChecksOptions;
   readonly #checks: CredentialChecks;
   readonly #failures: LoginFailures;
@@ -61,10 +55,10 @@ export class RememberingIdentifier implements Identifier, AsyncDisposable {
   #age = 0;
 
   constructor(options: IdentifierOptions) {
-    this.#options = { ...options, homeAccount: registryOf(options.home).account };
-    this.#checks = createCredentialChecks(this.#options);
-    this.#failures = createLoginFailures(options);
-    this.#use = createCredentialUse(options.metadata, options.clock);
+    this.#options = options;
+    this.#checks = createCredentialChecks(options);
+    this.#failures = options.failures;
+    this.#use = options.use;
     this.#memory = new TimedMemory(options.clock, { bytesMax, bytesOf: ({ bytes }) => bytes });
     options.invalidations.subscribe(({ kind }) => {
       if (kind === 'repository' || kind === 'policies') return;
@@ -80,10 +74,6 @@ export class RememberingIdentifier implements Identifier, AsyncDisposable {
   ): Caller | Promise<Caller> {
     if (authorization === undefined) return anonymousCaller;
     return this.#recall(authorization, from, options) ?? this.#read(authorization, from, options);
-  }
-
-  [Symbol.asyncDispose](): PromiseLike<void> {
-    return this.#use[Symbol.asyncDispose]();
   }
 
   /** Who was verified lately. A source that must wait is not answered from memory: that would tell a right secret from a guess. */

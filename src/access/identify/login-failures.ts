@@ -4,7 +4,7 @@ import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Audit, RequestFrom } from '../access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
-import type { RefusedCredentials } from './credential-checks.ts';
+import type { RefusedCredentials } from './checked-credentials.ts';
 import { ecrUserName } from './ecr-password.ts';
 import { createLoginHistory } from './login-history.ts';
 import { createLoginThrottle } from './login-throttle.ts';

@@ -2,12 +2,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Invalidations } from '../../../src/ports/invalidations.ts';
-import type { Asker, AuditEntry, RequestFrom } from '../../../src/access/access.ts';
+import type { Asker, AuditEntry, RequestFrom, Signatures } from '../../../src/access/access.ts';
 import { newKeyPair, type KeyPair } from '../../../src/access/secrets/credentials.ts';
+import { createCredentialUse } from '../../../src/access/identify/credential-use.ts';
 import { RememberingIdentifier } from '../../../src/access/identify/identifier.ts';
 import type { Identities } from '../../../src/access/accounts/identities.ts';
 import { openKeyStore, type KeyStore } from '../../../src/access/secrets/key-store.ts';
 import { createOidc, type JwtIssuer } from '../../../src/access/identify/oidc.ts';
+import { createLoginFailures } from '../../../src/access/identify/login-failures.ts';
+import { createSignatures } from '../../../src/access/signatures/signatures.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
 import { createOwnTokens, type OwnTokens } from '../../../src/access/identify/own-tokens.ts';
 import {
@@ -31,6 +34,7 @@ export interface IdentityRig extends AsyncDisposable {
   readonly tokenService: TokenService;
   readonly identities: Identities;
   readonly identifier: RememberingIdentifier;
+  readonly signatures: Signatures;
   readonly invalidations: Invalidations;
   readonly administrator: KeyPair;
   readonly author: Asker;
@@ -60,12 +64,12 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     pause: undefined,
   };
   const invalidations = createTestInvalidations();
-  const identifier = new RememberingIdentifier({
+  const logins = {
     invalidations,
     metadata: {
       identities: {
         ...metadata.identities,
-        findPrincipal: async (account, name) => {
+        findPrincipal: async (account: string, name: string) => {
           const row = await metadata.identities.findPrincipal(account, name);
           await live.pause?.();
           return row;
@@ -73,12 +77,16 @@ export async function openIdentityRig(): Promise<IdentityRig> {
       },
     },
     keys,
-    home: homeRegistry,
+    homeAccount,
     administrator: () => administrator,
+    clock,
+    failures: createLoginFailures({ clock, audit, home: homeRegistry }),
+    use: createCredentialUse(metadata, clock),
+  };
+  const identifier = new RememberingIdentifier({
+    ...logins,
     tokens,
     oidc: createOidc({ issuers: () => live.issuers, clock, keysFailed: () => {} }),
-    clock,
-    audit,
   });
   const identities = await openIdentities({
     metadata,
@@ -111,6 +119,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     tokenService: createTokenService({ tokens, clock }),
     identities,
     identifier,
+    signatures: createSignatures(logins),
     invalidations,
     get administrator() {
       return administrator;
@@ -138,7 +147,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
     },
     from,
     [Symbol.asyncDispose]: async () => {
-      await identifier[Symbol.asyncDispose]();
+      await logins.use[Symbol.asyncDispose]();
       await metadata[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
     },
