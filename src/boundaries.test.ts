@@ -66,7 +66,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   http: ['domain', 'coordination'],
   api: ['domain', 'contract', 'coordination', 'ports', 'access', 'cache', 'operations', 'http'],
   config: ['domain'],
-  telemetry: ['domain', 'coordination', 'ports'],
+  telemetry: ['domain', 'coordination', 'ports', 'metadata', 'http'],
   cli: ['domain', 'contract', 'config'],
   server: everyFolder,
   main: ['cli', 'server'],

@@ -82,8 +82,8 @@ export type Handler = (request: Incoming) => Reply | Promise<Reply>;
 
 /** A finished exchange, told once when the last byte went out or the socket closed. */
 export interface Served {
-  readonly request: Incoming;
-  readonly reply: Reply;
+  readonly request: Pick<Incoming, 'id' | 'method' | 'query' | 'headers' | 'clientAddress'>;
+  readonly reply: Pick<Reply, 'status' | 'note' | 'principal' | 'repeats'>;
   /** Body bytes written. */
   readonly bytes: number;
   readonly durationMs: number;

@@ -146,7 +146,7 @@ function openTelemetry(
       inOneProcess(leases, 'prune pulls', () => metadata.records.prunePulls(limits)),
     onFailure: (message, error) => log.warn(message, { error: String(error) }),
   });
-  const accessLog = isTerminal ? undefined : createAccessLog(output, clock);
+  const accessLog = isTerminal ? undefined : createAccessLog(output);
   const registry = homeRegistryOf(state.config);
   return {
     metrics,

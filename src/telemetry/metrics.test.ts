@@ -1,10 +1,10 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Digest } from '../domain/names/digest.ts';
+import type { Served } from '../http/reply.ts';
 import type { Event } from '../ports/events.ts';
 import type { Metrics } from './metrics.ts';
 import { createMetrics } from './metrics.ts';
-import type { ServedExchange } from './served-exchange.ts';
 
 const upstream = 'registry-1.docker.io';
 const digest = `sha256:${'a'.repeat(64)}` as Digest;
@@ -28,8 +28,8 @@ function exchange(
   status: number,
   bytes: number,
   durationMs: number,
-  note: Partial<ServedExchange['reply']['note']> = {},
-): ServedExchange {
+  note: Partial<Served['reply']['note']> = {},
+): Served {
   return {
     request: { id: 'r', method, query: '', headers: {}, clientAddress: '127.0.0.1' },
     reply: { status, note: { route: 'blob', ...note } },
@@ -37,6 +37,10 @@ function exchange(
     durationMs,
     complete: true,
   };
+}
+
+function count(metrics: Metrics, served: Served): void {
+  metrics.counterOf(served.reply.note).count(served);
 }
 
 const events: readonly (readonly [event: Event, line: string])[] = [
@@ -142,9 +146,9 @@ suite('metrics', () => {
 
   test('requests are counted by route, method and code, whatever method a client makes up', async () => {
     const metrics = create();
-    metrics.served(exchange('GET', 200, 100, 30));
-    metrics.served(exchange('GET', 200, 50, 250));
-    metrics.served(exchange('BREW', 405, 0, 1));
+    count(metrics, exchange('GET', 200, 100, 30));
+    count(metrics, exchange('GET', 200, 50, 250));
+    count(metrics, exchange('BREW', 405, 0, 1));
     const lines = (await metrics.scrape()).split('\n');
     for (const line of [
       'http_requests_total{route="blob",method="GET",code="200"} 2',
@@ -163,10 +167,36 @@ suite('metrics', () => {
     }
   });
 
+  test('of one note each method, code and body counts for itself', async () => {
+    const metrics = create();
+    const note = { route: 'manifest', rule: 'docker.io', reference: '1', verdict: 'hit' } as const;
+    const counter = metrics.counterOf(note);
+    for (const [method, status, bytes] of [
+      ['GET', 200, 7],
+      ['GET', 200, 7],
+      ['HEAD', 200, 0],
+      ['GET', 404, 5],
+      ['GET', 200, 7],
+    ] as const)
+      counter.count(exchange(method, status, bytes, 1, note));
+    const lines = (await metrics.scrape()).split('\n');
+    for (const line of [
+      'http_requests_total{route="manifest",method="GET",code="200"} 3',
+      'http_requests_total{route="manifest",method="HEAD",code="200"} 1',
+      'http_requests_total{route="manifest",method="GET",code="404"} 1',
+      'http_request_duration_seconds_count{route="manifest",method="GET"} 4',
+      'http_request_duration_seconds_count{route="manifest",method="HEAD"} 1',
+      'http_response_bytes_total{route="manifest"} 26',
+      'cache_requests_total{rule="docker.io",kind="tag",result="hit"} 5',
+      'cache_served_bytes_total{rule="docker.io",kind="manifest",result="hit"} 21',
+    ])
+      ok(lines.includes(`breakwater_${line}`), line);
+  });
+
   const rule = 'docker.io';
   const pulls: readonly (readonly [
     name: string,
-    note: Partial<ServedExchange['reply']['note']>,
+    note: Partial<Served['reply']['note']>,
     counted: string | undefined,
     bytes: string | undefined,
   ])[] = [
@@ -206,7 +236,7 @@ suite('metrics', () => {
   for (const [name, note, counted, bytes] of pulls) {
     test(`${name} counts as ${counted ?? 'no pull'}`, async () => {
       const metrics = create();
-      metrics.served(exchange('GET', 200, 7, 1, note));
+      count(metrics, exchange('GET', 200, 7, 1, note));
       const lines = (await metrics.scrape()).split('\n');
       const of = (series: string): string[] =>
         lines.filter((line) => line.startsWith(`breakwater_cache_${series}{`));

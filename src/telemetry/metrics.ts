@@ -1,9 +1,10 @@
 import type { MetricObject } from '@prometheus-io/client';
 import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
+import type { ReplyNote } from '../http/reply.ts';
 import type { Event } from '../ports/events.ts';
-import { createPullCounter } from './pull-counter.ts';
+import type { AnswerCounter } from './answer-counter.ts';
+import { createAnswerCounters } from './answer-counter.ts';
 import { createDurations, createReading, createSeries, namePrefix, shape } from './series.ts';
-import type { ServedExchange } from './served-exchange.ts';
 
 export interface MetricsSources {
   readonly version: string;
@@ -25,7 +26,8 @@ export interface Metrics {
   scrape(): Promise<string>;
   /** Every metric of Breakwater's own, without the suffixes of histograms. */
   readonly described: readonly MetricDescription[];
-  served(exchange: ServedExchange): void;
+  /** What counts the requests that are answered with this note. */
+  readonly counterOf: (note: ReplyNote) => Pick<AnswerCounter, 'count'>;
   emit(event: Event): void;
   /** `at`: wall ms. */
   configReloaded(successful: boolean, at: number): void;
@@ -40,23 +42,13 @@ export interface MetricDescription {
   readonly labels: readonly string[];
 }
 
-const methods: ReadonlySet<string> = new Set([
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'OPTIONS',
-]);
 /** Downloads whose upstream is remembered until they end. */
 const downloadsMax = 10_000;
 const circuitStates = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
-  const http = httpSeries(registry);
-  const countPull = createPullCounter(registry);
+  const counterOf = createAnswerCounters(registry);
   const config = configSeries(registry);
   const audit = createSeries(
     registry,
@@ -74,45 +66,13 @@ export function createMetrics(sources: MetricsSources): Metrics {
       .map((metric) => metric as MetricObject & MetricDescription)
       .filter(({ name }) => name.startsWith(namePrefix))
       .map(({ name, type, help, labels }) => ({ name, type, help, labels })),
-    served(exchange) {
-      const { request, reply, bytes, durationMs } = exchange;
-      const { route } = reply.note;
-      const method = methods.has(request.method) ? request.method : 'other';
-      http.requests.add(1, route, method, String(reply.status));
-      http.duration.observe(durationMs / 1000, route, method);
-      if (bytes > 0) http.bytes.add(bytes, route);
-      countPull(exchange);
-    },
+    counterOf,
     emit: count,
     configReloaded(successful, at) {
       config.successful.set(successful ? 1 : 0);
       if (successful) config.time.set(at / 1000);
     },
     audited: (kind, outcome) => audit.add(1, kind, outcome),
-  };
-}
-
-function httpSeries(registry: Registry) {
-  return {
-    requests: createSeries(
-      registry,
-      'counter',
-      shape('http_requests_total', 'Requests answered.', 'route', 'method', 'code'),
-    ),
-    duration: createDurations(
-      registry,
-      shape(
-        'http_request_duration_seconds',
-        'From the request to its last byte.',
-        'route',
-        'method',
-      ),
-    ),
-    bytes: createSeries(
-      registry,
-      'counter',
-      shape('http_response_bytes_total', 'Body bytes sent.', 'route'),
-    ),
   };
 }
 
@@ -311,7 +271,7 @@ function eventCounter(registry: Registry): (event: Event) => void {
           event.method,
           String(event.status ?? 0),
         );
-        upstream.duration.observe(event.durationMs / 1000, event.upstream, event.kind);
+        upstream.duration.of(event.upstream, event.kind).observe(event.durationMs / 1000);
         return upstream.up.set(
           event.status !== undefined && event.status < 500 ? 1 : 0,
           event.upstream,

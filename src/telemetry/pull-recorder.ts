@@ -2,9 +2,7 @@ import { createBatchWriter } from '../coordination/batch-writer.ts';
 import { repeat } from '../coordination/repeat.ts';
 import { createSteadyTime } from '../coordination/steady-time.ts';
 import { sourceOf } from '../domain/names/client-source.ts';
-import type { Digest } from '../domain/names/digest.ts';
-import type { RegistryKey } from '../domain/names/registry.ts';
-import type { Verdict } from '../domain/verdict.ts';
+import type { PullRecord, Pruning as PullPruning } from '../metadata/contract/rows.ts';
 import type { Clock } from '../ports/clock.ts';
 
 const hourMs = 3_600_000;
@@ -23,36 +21,48 @@ const firstPruneAfterMs = 60_000;
 const keepMs = 30 * 24 * hourMs;
 const rowsStoredMax = 1_000_000;
 
-/** Pulls of one image by one client within one hour; the metadata's `PullRecord` is this. */
-export interface PullCount {
-  readonly registry: RegistryKey;
-  readonly clientAddress: string;
-  readonly ns: string;
-  readonly image: string;
-  readonly digest: Digest | undefined;
-  readonly verdict: Verdict;
-  /** The last of them. */
-  readonly at: number;
-  readonly count: number;
+/** What of a pull's record is the same for every client. */
+type Pulled = Pick<PullRecord, 'registry' | 'ns' | 'image' | 'digest' | 'verdict'>;
+
+export class PulledImage {
+  readonly pulled: Pulled;
+  #hour: number | undefined;
+  #key = '';
+
+  constructor(pulled: Pulled) {
+    this.pulled = pulled;
+  }
+
+  /** By which its pulls within one hour are found. */
+  keyIn(hour: number): string {
+    if (hour !== this.#hour) {
+      this.#hour = hour;
+      const { registry, ns, image, digest, verdict } = this.pulled;
+      this.#key = `${registry}\n${hour}\n${ns}\n${image}\n${digest}\n${verdict}`;
+    }
+    return this.#key;
+  }
 }
 
-/** A row that still counts. */
-type Row = Omit<PullCount, 'at' | 'count'> & { at: number; count: number };
+/** Pulls of one image by one client within one hour. */
+interface Row {
+  readonly image: PulledImage;
+  readonly clientAddress: string;
+  at: number;
+  count: number;
+}
 
 export interface PullRecorderOptions {
   readonly clock: Clock;
-  readonly record: (pulls: readonly PullCount[]) => Promise<void>;
-  readonly prune: (input: {
-    readonly before: number;
-    readonly now: number;
-    readonly rowsMax: number;
-  }) => Promise<void>;
+  readonly record: (pulls: readonly PullRecord[]) => Promise<void>;
+  readonly prune: (input: PullPruning) => Promise<void>;
   readonly onFailure: (message: string, error: unknown) => void;
 }
 
 /** Gathers pulls and writes them every 10 s, which is what a crash may lose. Disposing writes what is left. */
 export interface PullRecorder extends AsyncDisposable {
-  add(pull: Omit<PullCount, 'count'>): void;
+  /** `at`: wall ms. */
+  add(image: PulledImage, clientAddress: string, at: number): void;
 }
 
 export function createPullRecorder(options: PullRecorderOptions): PullRecorder {
@@ -65,11 +75,19 @@ export function createPullRecorder(options: PullRecorderOptions): PullRecorder {
     try {
       for (; written < pulls.length; written += rowsPerWrite) {
         const some = pulls.slice(written, written + rowsPerWrite);
-        await record(some);
+        await record(
+          some.map(({ image, clientAddress, at, count }) => ({
+            ...image.pulled,
+            clientAddress,
+            at,
+            count,
+          })),
+        );
         await pruning.stored(some.length);
       }
     } catch (error) {
-      for (const pull of pulls.slice(written)) rows.add(pull, pull.count, rowsKeptMax);
+      for (const { image, clientAddress, at, count } of pulls.slice(written))
+        rows.add(image, clientAddress, at, count, rowsKeptMax);
       onFailure('pulls could not be recorded; they are kept and tried again', error);
       throw error;
     } finally {
@@ -86,8 +104,8 @@ export function createPullRecorder(options: PullRecorderOptions): PullRecorder {
     write,
   });
   return {
-    add(pull) {
-      rows.add(pull, 1, rowsPerSource);
+    add(image, clientAddress, at) {
+      rows.add(image, clientAddress, at, 1, rowsPerSource);
       writer.added();
     },
     async [Symbol.asyncDispose]() {
@@ -99,42 +117,56 @@ export function createPullRecorder(options: PullRecorderOptions): PullRecorder {
 
 /** The rows that wait, each once with its count. */
 class PullRows {
-  readonly #rows = new Map<string, Row>();
+  /** By image and hour, then by client. */
+  readonly #rows = new Map<string, Map<string, Row>>();
   readonly #ofSource = new Map<string, number>();
+  #size = 0;
   #characters = 0;
   #dropped = 0;
 
   get size(): number {
-    return this.#rows.size;
+    return this.#size;
   }
 
   /** `sourceRows`: so many rows its client may have; what goes beyond a bound is dropped. */
-  add(pull: Omit<PullCount, 'count'>, times: number, sourceRows: number): void {
-    const hour = Math.floor(pull.at / hourMs);
-    const key = `${pull.registry}\n${hour}\n${pull.clientAddress}\n${pull.ns}\n${pull.image}\n${pull.digest}\n${pull.verdict}`;
-    const known = this.#rows.get(key);
-    if (known !== undefined) {
-      known.at = Math.max(known.at, pull.at);
-      known.count += times;
-      return;
-    }
-    const source = sourceOf(pull.clientAddress);
+  add(
+    image: PulledImage,
+    clientAddress: string,
+    at: number,
+    times: number,
+    sourceRows: number,
+  ): void {
+    const key = image.keyIn(Math.floor(at / hourMs));
+    const known = this.#rows.get(key)?.get(clientAddress);
+    if (known === undefined)
+      return this.#addRow(key, { image, clientAddress, at, count: times }, sourceRows);
+    known.at = Math.max(known.at, at);
+    known.count += times;
+  }
+
+  #addRow(key: string, row: Row, sourceRows: number): void {
+    const { clientAddress } = row;
+    const source = sourceOf(clientAddress);
     const ofSource = this.#ofSource.get(source) ?? 0;
-    const fits =
-      this.#rows.size < rowsKeptMax && this.#characters + key.length <= charactersKeptMax;
+    const characters = key.length + clientAddress.length;
+    const fits = this.#size < rowsKeptMax && this.#characters + characters <= charactersKeptMax;
     if (!fits || ofSource >= sourceRows) {
       this.#dropped += 1;
       return;
     }
-    this.#rows.set(key, { ...pull, count: times });
-    this.#characters += key.length;
+    const clients = this.#rows.get(key);
+    if (clients === undefined) this.#rows.set(key, new Map([[clientAddress, row]]));
+    else clients.set(clientAddress, row);
+    this.#size += 1;
+    this.#characters += characters;
     this.#ofSource.set(source, ofSource + 1);
   }
 
-  takeAll(): readonly PullCount[] {
-    const all = [...this.#rows.values()];
+  takeAll(): readonly Row[] {
+    const all = [...this.#rows.values()].flatMap((clients) => [...clients.values()]);
     this.#rows.clear();
     this.#ofSource.clear();
+    this.#size = 0;
     this.#characters = 0;
     return all;
   }

@@ -26,9 +26,13 @@ export function shape<L extends string>(
   return { name: namePrefix + name, help, labels };
 }
 
-interface Cell<L extends string> {
-  readonly labels: Readonly<Record<L, string>>;
+/** A number that is read at each scrape. It stays its series' own, so that whoever adds to it often may keep it. */
+export interface Cell {
   value: number;
+}
+
+interface Labelled<L extends string> extends Cell {
+  readonly labels: Readonly<Record<L, string>>;
 }
 
 interface Value {
@@ -39,28 +43,27 @@ interface Value {
 
 /** A number for each combination of label values, given in the order of the shape's labels. */
 export interface Series {
+  of(...labels: readonly string[]): Cell;
   add(value: number, ...labels: readonly string[]): void;
   set(value: number, ...labels: readonly string[]): void;
 }
 
 export interface Durations {
-  observe(seconds: number, ...labels: readonly string[]): void;
+  of(...labels: readonly string[]): Histogram;
 }
 
-/**
- * Counters and gauges kept as plain numbers: adding to one costs a look-up by a short string, and the registry reads them
- * when it is scraped.
- */
+/** Counters and gauges kept as plain numbers, which the registry reads when it is scraped. */
 export function createSeries<L extends string>(
   registry: Registry,
   type: 'counter' | 'gauge',
   shape: MetricShape<L>,
 ): Series {
-  const cells = new Cells<L, Cell<L>>(shape.labels, (labels) => ({ labels, value: 0 }));
+  const cells = new Cells<L, Labelled<L>>(shape.labels, (labels) => ({ labels, value: 0 }));
   register(registry, type, shape, () =>
     cells.all().map((cell) => ({ value: cell.value, labels: cell.labels })),
   );
   return {
+    of: (...labels) => cells.of(labels),
     add(value, ...labels) {
       cells.of(labels).value += value;
     },
@@ -70,35 +73,34 @@ export function createSeries<L extends string>(
   };
 }
 
-interface Histogram<L extends string> {
-  readonly labels: Readonly<Record<L, string>>;
+/** How many were within each bound; as lasting as a `Cell`. */
+export class Histogram {
+  readonly labels: Readonly<Record<string, string>>;
   /** Not cumulative; the last is beyond every bound. */
-  readonly counts: number[];
-  sum: number;
+  readonly counts: number[] = Array.from({ length: durationBuckets.length + 1 }, () => 0);
+  sum = 0;
+
+  constructor(labels: Readonly<Record<string, string>>) {
+    this.labels = labels;
+  }
+
+  observe(seconds: number): void {
+    let bucket = 0;
+    while (bucket < durationBuckets.length && seconds > (durationBuckets[bucket] ?? 0)) bucket += 1;
+    this.counts[bucket] = (this.counts[bucket] ?? 0) + 1;
+    this.sum += seconds;
+  }
 }
 
 export function createDurations<L extends string>(
   registry: Registry,
   shape: MetricShape<L>,
 ): Durations {
-  const cells = new Cells<L, Histogram<L>>(shape.labels, (labels) => ({
-    labels,
-    counts: Array.from({ length: durationBuckets.length + 1 }, () => 0),
-    sum: 0,
-  }));
+  const cells = new Cells<L, Histogram>(shape.labels, (labels) => new Histogram(labels));
   register(registry, 'histogram', shape, () =>
     cells.all().flatMap((cell) => histogramOf(shape.name, cell)),
   );
-  return {
-    observe(seconds, ...labels) {
-      const cell = cells.of(labels);
-      let bucket = 0;
-      while (bucket < durationBuckets.length && seconds > (durationBuckets[bucket] ?? 0))
-        bucket += 1;
-      cell.counts[bucket] = (cell.counts[bucket] ?? 0) + 1;
-      cell.sum += seconds;
-    },
-  };
+  return { of: (...labels) => cells.of(labels) };
 }
 
 /** A number that is asked for when the registry is scraped; nothing is shown where it is not known. */
@@ -112,7 +114,7 @@ export function createReading<L extends string>(
   register(registry, 'gauge', shape, read);
 }
 
-function histogramOf(name: string, cell: Histogram<string>): Value[] {
+function histogramOf(name: string, cell: Histogram): Value[] {
   let below = 0;
   const buckets = cell.counts.map((count, index) => ({
     metricName: `${name}_bucket`,

@@ -8,9 +8,8 @@ import type { Served } from '../http/reply.ts';
 import type { PullRecord } from '../metadata/contract/rows.ts';
 import { createLog } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import type { PullCount, PullRecorder } from './pull-recorder.ts';
-import { createPullRecorder } from './pull-recorder.ts';
-import type { ServedExchange } from './served-exchange.ts';
+import type { PullRecorder } from './pull-recorder.ts';
+import { createPullRecorder, PulledImage } from './pull-recorder.ts';
 import { createTelemetry, formatBytes, formatSeconds } from './telemetry.ts';
 
 const hourMs = 3_600_000;
@@ -52,7 +51,7 @@ function record(): Recorded {
   return state;
 }
 
-function pull(image: string, at: number, clientAddress = 'c'): Omit<PullCount, 'count'> {
+function pull(image: string, at: number, clientAddress = 'c'): Omit<PullRecord, 'count'> {
   return {
     registry: homeRegistry,
     clientAddress,
@@ -64,13 +63,17 @@ function pull(image: string, at: number, clientAddress = 'c'): Omit<PullCount, '
   };
 }
 
+function addTo(recorder: PullRecorder, added: Omit<PullRecord, 'count'>): void {
+  recorder.add(new PulledImage(added), added.clientAddress, added.at);
+}
+
 suite('pull recorder', () => {
   test('the same pull in the same hour is one row with a count, written after 10 s', async () => {
     const { clock, recorder, written } = record();
     const start = clock.now();
-    recorder.add(pull('a:1', start + 5));
-    recorder.add(pull('a:1', start));
-    recorder.add(pull('a:1', start + hourMs));
+    addTo(recorder, pull('a:1', start + 5));
+    addTo(recorder, pull('a:1', start));
+    addTo(recorder, pull('a:1', start + hourMs));
     clock.advance(9999);
     await settled();
     equal(written.length, 0);
@@ -90,7 +93,7 @@ suite('pull recorder', () => {
   test('5,000 distinct rows are written before their time, 500 at once', async () => {
     const { clock, recorder, written } = record();
     for (let index = 0; index < 5000; index += 1)
-      recorder.add(pull(`a:${index}`, clock.now(), `10.0.0.${index % 5}`));
+      addTo(recorder, pull(`a:${index}`, clock.now(), `10.0.0.${index % 5}`));
     await settled();
     deepEqual(
       written.map((one) => one.length),
@@ -102,13 +105,13 @@ suite('pull recorder', () => {
     const state = record();
     const { clock, recorder, written, failures } = state;
     state.fail = true;
-    recorder.add(pull('a:1', clock.now()));
+    addTo(recorder, pull('a:1', clock.now()));
     clock.advance(10_000);
     await settled();
     equal(failures.length, 1);
-    recorder.add(pull('a:1', clock.now()));
+    addTo(recorder, pull('a:1', clock.now()));
     for (let index = 0; index < 25_000; index += 1)
-      recorder.add(pull(`b:${index}`, clock.now(), `10.0.0.${index % 50}`));
+      addTo(recorder, pull(`b:${index}`, clock.now(), `10.0.0.${index % 50}`));
     equal(failures.length, 1);
     state.fail = false;
     clock.advance(10_000);
@@ -121,14 +124,14 @@ suite('pull recorder', () => {
   test('one client adds 1,000 rows between two flushes, and takes no place from the others', async () => {
     const { clock, recorder, written, failures } = record();
     for (let index = 0; index < 3000; index += 1)
-      recorder.add(pull(`a:${index}`, clock.now(), `2001:db8:0:1::${index.toString(16)}`));
-    recorder.add(pull('b:1', clock.now(), '2001:db8:0:2::1'));
+      addTo(recorder, pull(`a:${index}`, clock.now(), `2001:db8:0:1::${index.toString(16)}`));
+    addTo(recorder, pull('b:1', clock.now(), '2001:db8:0:2::1'));
     clock.advance(10_000);
     await settled();
     equal(written.flat().length, 1001);
     equal(written.flat().at(-1)?.image, 'b:1');
     deepEqual(failures, ['2000 pulls were not recorded']);
-    recorder.add(pull('a:2999', clock.now(), '2001:db8:0:1::1'));
+    addTo(recorder, pull('a:2999', clock.now(), '2001:db8:0:1::1'));
     clock.advance(10_000);
     await settled();
     equal(written.flat().length, 1002);
@@ -140,7 +143,7 @@ suite('pull recorder', () => {
     state.fail = true;
     const name = 'n'.repeat(2000);
     for (let index = 0; index < 10_000; index += 1)
-      recorder.add(pull(`${name}:${index}`, clock.now(), `10.0.0.${index % 50}`));
+      addTo(recorder, pull(`${name}:${index}`, clock.now(), `10.0.0.${index % 50}`));
     await settled();
     state.fail = false;
     clock.advance(10_000);
@@ -153,7 +156,7 @@ suite('pull recorder', () => {
     const { clock, recorder, pruned } = record();
     for (let flush = 0; flush < 45; flush += 1) {
       for (let index = 0; index < 1000; index += 1)
-        recorder.add(pull(`a:${flush}-${index}`, clock.now()));
+        addTo(recorder, pull(`a:${flush}-${index}`, clock.now()));
       clock.advance(1000);
       clock.advance(9000);
       await settled();
@@ -164,7 +167,7 @@ suite('pull recorder', () => {
 
   test('closing writes what is left and stops the clock', async () => {
     const { clock, recorder, written } = record();
-    recorder.add(pull('a:1', clock.now()));
+    addTo(recorder, pull('a:1', clock.now()));
     await recorder[Symbol.asyncDispose]();
     equal(written.flat().length, 1);
     equal(clock.pending, 0);
@@ -186,7 +189,7 @@ suite('pull recorder', () => {
 
 function build(format: 'json' | 'text') {
   const clock = createFakeClock(0);
-  const pulls: Omit<PullCount, 'count'>[] = [];
+  const pulls: Omit<PullRecord, 'count'>[] = [];
   const counted: string[] = [];
   let text = '';
   const output = {
@@ -200,19 +203,18 @@ function build(format: 'json' | 'text') {
     log: createLog({ output, clock, format, level: 'info' }),
     metrics: {
       emit: (event) => counted.push(event.type),
-      served: () => counted.push('served'),
+      counterOf: () => ({ count: () => void counted.push('served') }),
     } as Partial<Metrics> as Metrics,
-    pulls: { add: (one) => pulls.push(one), [Symbol.asyncDispose]: () => Promise.resolve() },
+    pulls: {
+      add: (image, clientAddress, at) => pulls.push({ ...image.pulled, clientAddress, at }),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    },
     accessLog: undefined,
   });
   return { telemetry, pulls, counted, text: () => text };
 }
 
-function served(
-  method: string,
-  status: number,
-  note: Partial<ServedExchange['reply']['note']>,
-): ServedExchange {
+function served(method: string, status: number, note: Partial<Served['reply']['note']>): Served {
   return {
     request: { id: 'r', method, query: '', headers: {}, clientAddress: '10.0.0.9' },
     reply: {
@@ -232,17 +234,7 @@ function served(
 }
 
 suite('telemetry', () => {
-  test("takes the http side's Served as it is", () => {
-    const { telemetry } = build('json');
-    const takes = (exchange: Served): void => telemetry.served(exchange);
-    equal(typeof takes, 'function');
-  });
-
-  const rows: readonly (readonly [
-    name: string,
-    exchange: ServedExchange,
-    image: string | undefined,
-  ])[] = [
+  const rows: readonly (readonly [name: string, exchange: Served, image: string | undefined])[] = [
     ['a GET by tag', served('GET', 200, {}), 'docker.io/library/nginx:1.27'],
     [
       'a HEAD by tag, as containerd asks first',
@@ -328,7 +320,7 @@ suite('telemetry', () => {
     match(text(), /^\d\d:\d\d:\d\d docker\.io\/library\/nginx:1\.27 {2}67\.3 MB {2}2\.1 s\n$/);
   });
 
-  const refused = (status: number, authorization?: string): ServedExchange => {
+  const refused = (status: number, authorization?: string): Served => {
     const exchange = served('GET', status, {});
     const { verdict: _none, ...note } = exchange.reply.note;
     const reason = 'anonymousImport is loopback';

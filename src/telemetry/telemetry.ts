@@ -1,13 +1,13 @@
 import { parseDigest } from '../domain/names/digest.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { ReplyNote, Served } from '../http/reply.ts';
 import type { Event, Events } from '../ports/events.ts';
-import type { AccessLog } from './access-log.ts';
+import type { AccessLog, AnswerLines } from './access-log.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import { perNote } from './note-memory.ts';
-import type { PullCount, PullRecorder } from './pull-recorder.ts';
-import type { ServedExchange } from './served-exchange.ts';
+import { PulledImage } from './pull-recorder.ts';
+import type { PullRecorder } from './pull-recorder.ts';
 import { createThrottle } from './throttle.ts';
 
 export interface TelemetryParts {
@@ -23,20 +23,14 @@ export interface TelemetryParts {
 
 /** What happened, as metrics, logs and pull records. Never throws, never waits; the parts are disposed by who made them. */
 export interface Telemetry extends Events {
-  served(exchange: ServedExchange): void;
+  served(exchange: Served): void;
 }
 
-export function createTelemetry({
-  registry,
-  clock,
-  log,
-  metrics,
-  pulls,
-  accessLog,
-}: TelemetryParts): Telemetry {
+export function createTelemetry(parts: TelemetryParts): Telemetry {
+  const { clock, log, metrics, pulls } = parts;
   const tell = createThrottle(log.of('cache'), clock);
   const tellRarely = createThrottle(log.of('cache'), clock, rarelyMs);
-  const pullOf = perNote((note) => pulledBy(note, registry));
+  const bookOf = createBooks(parts);
   return {
     emit(event) {
       metrics.emit(event);
@@ -44,41 +38,71 @@ export function createTelemetry({
       else logEvent(event, log, tell);
     },
     served(exchange) {
-      metrics.served(exchange);
-      if (accessLog === undefined) tellRefusal(exchange, tell);
-      else accessLog.served(exchange);
-      const pull = isPull(exchange) ? pullOf(exchange.reply) : undefined;
-      if (pull === undefined) return;
-      pulls.add({ ...pull, clientAddress: exchange.request.clientAddress, at: clock.now() });
+      const { counter, lines, image } = bookOf(exchange.reply);
+      const at = clock.now();
+      counter.count(exchange);
+      if (lines === undefined) tellRefusal(exchange, tell);
+      else lines.write(exchange, at);
+      if (image !== undefined && isPull(exchange))
+        pulls.add(image, exchange.request.clientAddress, at);
     },
   };
 }
 
-type Told = ServedExchange['reply'];
+/** Where the requests that are answered with one note are entered. */
+interface Book {
+  readonly counter: ReturnType<Metrics['counterOf']>;
+  readonly lines: AnswerLines | undefined;
+  /** What they pull. */
+  readonly image: PulledImage | undefined;
+}
 
-/** What of a pull follows from the note. Manifests are what images are counted by: `undefined` for any other. */
-function pulledBy(
-  { route, verdict, repository, reference, ...note }: Told['note'],
+/**
+ * The book of a reply's note: one as long as the note lives where it is told again and again. Of other notes it is made each time: to
+ * remember them would cost more.
+ */
+function createBooks({
+  registry,
+  metrics,
+  accessLog,
+}: TelemetryParts): (reply: Served['reply']) => Book {
+  const open = (note: ReplyNote): Book => ({
+    counter: metrics.counterOf(note),
+    lines: accessLog?.of(note),
+    image: imageOf(note, registry),
+  });
+  const books = new WeakMap<ReplyNote, Book>();
+  return ({ note, repeats }) => {
+    if (repeats !== true) return open(note);
+    let book = books.get(note);
+    if (book === undefined) books.set(note, (book = open(note)));
+    return book;
+  };
+}
+
+/** Manifests are what images are counted by: `undefined` for any other. */
+function imageOf(
+  { route, verdict, repository, reference, ...note }: ReplyNote,
   home: RegistryKey,
-): Omit<PullCount, 'clientAddress' | 'at' | 'count'> | undefined {
+): PulledImage | undefined {
   if (route !== 'manifest' || verdict === undefined) return undefined;
   if (repository === undefined || reference === undefined) return undefined;
-  return {
+  return new PulledImage({
     registry: note.registry ?? home,
     ns: note.ns ?? '',
     image: `${repository}${reference.includes(':') ? '@' : ':'}${reference}`,
     digest: note.digest === undefined ? undefined : parseDigest(note.digest),
     verdict,
-  };
+  });
 }
 
 /** A GET or a HEAD that was answered with a manifest. Refusals and failures are in the metrics and the access log. */
-function isPull({ request, reply }: ServedExchange): boolean {
+function isPull({ request, reply }: Served): boolean {
   return reply.status < 400 && (request.method === 'GET' || request.method === 'HEAD');
 }
 
 /** Where requests are not logged a person still reads whom the server turned away, and why; what upstream did is told by events. */
-function tellRefusal({ request, reply }: ServedExchange, tell: Tell): void {
+function tellRefusal({ request, reply }: Served, tell: Tell): void {
   const { status, note, principal = 'who asked' } = reply;
   if (status < 400 || note.verdict !== undefined || note.reason === undefined) return;
   // Clients ask without credentials first, to learn where tokens are had.
