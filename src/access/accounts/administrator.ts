@@ -1,3 +1,4 @@
+import { createInOrder } from '../../coordination/in-order.ts';
 import type { Credentials, KeyPair } from '../secrets/credentials.ts';
 import { newKeyPair, openCredentials, replaceKeyPair } from '../secrets/credentials.ts';
 
@@ -42,23 +43,18 @@ export async function openAdministrator(
     return isAnother;
   };
   /** One change of the file after the other. */
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = last.then(work);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
+  const inOrder = createInOrder();
   return {
     pair: () => pair,
     file: first.file,
     rotate: () =>
-      inTurn(async () => {
+      inOrder(async () => {
         await open();
         const next = newKeyPair();
         await replaceKeyPair(dataDir, next);
         become(next);
         return next;
       }),
-    reopen: () => inTurn(async () => become(await open())),
+    reopen: () => inOrder(async () => become(await open())),
   };
 }

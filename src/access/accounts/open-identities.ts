@@ -1,14 +1,13 @@
 import { isAccountId, isPrincipalName } from '../../domain/policy/principal.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
-import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
-import { registryKey, registryOf } from '../../domain/names/registry.ts';
+import { besideHome, registryOf } from '../../domain/names/registry.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { AccessKeyRow, TokenRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Asker, Audit } from '../access.ts';
+import type { Asker, Audit, AuditEntry } from '../access.ts';
 import { changeOf } from '../audit/audit-entry.ts';
 import type { Administrator } from './administrator.ts';
 import type { AccessKey, Identities, NewAccessKey, RotatedAccessKey, Token } from './identities.ts';
@@ -43,17 +42,7 @@ export async function openIdentities(options: IdentitiesOptions): Promise<Identi
   return { ...accountChanges(options), ...keyChanges(options), ...tokenChanges(options) };
 }
 
-type AccountChanges = Pick<
-  Identities,
-  | 'listAccounts'
-  | 'createAccount'
-  | 'listPrincipals'
-  | 'findPrincipal'
-  | 'createPrincipal'
-  | 'deletePrincipal'
->;
-
-function accountChanges(options: IdentitiesOptions): AccountChanges {
+function accountChanges(options: IdentitiesOptions) {
   const { metadata, clock } = options;
   return {
     listAccounts: () => metadata.identities.listAccounts(),
@@ -63,7 +52,7 @@ function accountChanges(options: IdentitiesOptions): AccountChanges {
       const account = { id, name, createdAt: clock.now() };
       if (!(await metadata.identities.createAccount(account)))
         throw new RegistryError('conflict', `the account ${id} is there already`);
-      changed(options, author, { action: 'account:Create', resource: id, account: id });
+      changed(options, author, 'account:Create', { account: id, name: id });
       const key = await createAccessKey(options, { account: id, name: undefined }, author);
       if (key === undefined) throw new Error(`the account ${id} is gone while it is made`);
       return { account, key };
@@ -77,28 +66,18 @@ function accountChanges(options: IdentitiesOptions): AccountChanges {
       if (outcome === 'noAccount') return undefined;
       if (outcome === 'exists')
         throw new RegistryError('conflict', `${name} is a principal of ${account} already`);
-      changed(options, author, {
-        action: identityActions.createUser,
-        resource: name,
-        account,
-        detail: { kind },
-      });
+      changed(options, author, identityActions.createUser, row, { kind });
       return row;
     },
     deletePrincipal: async ({ account, name }, author) => {
       if (!(await metadata.identities.deletePrincipal({ account, name }))) return false;
-      changed(options, author, { action: identityActions.deleteUser, resource: name, account });
+      changed(options, author, identityActions.deleteUser, { account, name });
       return true;
     },
-  };
+  } satisfies Partial<Identities>;
 }
 
-type KeyChanges = Pick<
-  Identities,
-  'listAccessKeys' | 'createAccessKey' | 'rotateAccessKey' | 'deleteAccessKey'
->;
-
-function keyChanges(options: IdentitiesOptions): KeyChanges {
+function keyChanges(options: IdentitiesOptions) {
   const { metadata } = options;
   return {
     listAccessKeys: async ({ account, name }) =>
@@ -110,7 +89,7 @@ function keyChanges(options: IdentitiesOptions): KeyChanges {
       if (row?.account !== account || row.name !== name) return false;
       return await deleteAccessKey(options, { account, name, id }, author);
     },
-  };
+  } satisfies Partial<Identities>;
 }
 
 async function deleteAccessKey(
@@ -119,7 +98,7 @@ async function deleteAccessKey(
   author: Asker,
 ): Promise<boolean> {
   if (!(await options.metadata.identities.deleteAccessKey({ id }))) return false;
-  keyChanged(options, author, identityActions.deleteAccessKey, owner, id);
+  changed(options, author, identityActions.deleteAccessKey, owner, { accessKeyId: id });
   return true;
 }
 
@@ -145,8 +124,8 @@ async function rotateAccessKey(
       );
     const old = administrator.pair().accessKeyId;
     const { accessKeyId: id, secretAccessKey: secret } = await administrator.rotate();
-    keyChanged(options, author, identityActions.createAccessKey, owner, id);
-    keyChanged(options, author, identityActions.deleteAccessKey, owner, old);
+    changed(options, author, identityActions.createAccessKey, owner, { accessKeyId: id });
+    changed(options, author, identityActions.deleteAccessKey, owner, { accessKeyId: old });
     if (revoke) await take(ids);
     const never = { expiresAt: undefined, lastUsedAt: undefined };
     const key = { id, ...owner, active: true, createdAt: clock.now(), ...never };
@@ -184,17 +163,16 @@ async function createAccessKey(
   };
   const outcome = await metadata.identities.createAccessKey(row);
   if (outcome === 'noPrincipal') return undefined;
-  const resource = nameOf({ account, name });
-  if (outcome === 'limit') {
-    throw new RegistryError('conflict', `${resource} has ${keysMax} access keys; delete one first`);
-  }
-  keyChanged(options, author, identityActions.createAccessKey, { account, name }, id);
+  if (outcome === 'limit')
+    throw new RegistryError(
+      'conflict',
+      `${nameOf(row)} has ${keysMax} access keys; delete one first`,
+    );
+  changed(options, author, identityActions.createAccessKey, row, { accessKeyId: id });
   return { key: shownKey(row), secret };
 }
 
-type TokenChanges = Pick<Identities, 'listTokens' | 'createToken' | 'deleteToken'>;
-
-function tokenChanges(options: IdentitiesOptions): TokenChanges {
+function tokenChanges(options: IdentitiesOptions) {
   const { metadata, clock } = options;
   return {
     listTokens: async ({ account, name }) =>
@@ -202,12 +180,9 @@ function tokenChanges(options: IdentitiesOptions): TokenChanges {
     createToken: async ({ account, name, tokenName, scopes, lifetimeMs }, author) => {
       checkToken(tokenName, scopes, lifetimeMs);
       if (!(await hasRoot(metadata, { account, name }))) return undefined;
-      const resource = nameOf({ account, name });
+      const who = nameOf({ name });
       if ((await metadata.identities.listTokens(account, name)).length >= tokensMax)
-        throw new RegistryError(
-          'conflict',
-          `${resource} has ${tokensMax} tokens; delete some first`,
-        );
+        throw new RegistryError('conflict', `${who} has ${tokensMax} tokens; delete some first`);
       const { id, text, hash } = newNamedToken();
       const createdAt = clock.now();
       const row: TokenRow = {
@@ -223,32 +198,20 @@ function tokenChanges(options: IdentitiesOptions): TokenChanges {
       };
       const outcome = await metadata.identities.createToken(row);
       if (outcome === 'noPrincipal') return undefined;
-      if (outcome === 'exists') {
-        throw new RegistryError(
-          'conflict',
-          `${resource} has a token ${tokenName}; delete it first`,
-        );
-      }
-      changed(options, author, {
-        action: identityActions.createToken,
-        resource,
-        account,
-        detail: { token: tokenName, tokenId: id, scopes: scopes.join(' ').slice(0, 512) },
-      });
+      if (outcome === 'exists')
+        throw new RegistryError('conflict', `${who} has a token ${tokenName}; delete it first`);
+      const detail = { token: tokenName, tokenId: id, scopes: scopes.join(' ').slice(0, 512) };
+      changed(options, author, identityActions.createToken, { account, name }, detail);
       return { token: shownToken(row), secret: text };
     },
     deleteToken: async ({ account, name, tokenName }, author) => {
       if (!(await metadata.identities.deleteToken({ account, principal: name, name: tokenName })))
         return false;
-      changed(options, author, {
-        action: identityActions.deleteToken,
-        resource: nameOf({ account, name }),
-        account,
-        detail: { token: tokenName },
-      });
+      const detail = { token: tokenName };
+      changed(options, author, identityActions.deleteToken, { account, name }, detail);
       return true;
     },
-  };
+  } satisfies Partial<Identities>;
 }
 
 /** Of a root that its account is there, which is never deleted; the others are looked for as their credential is written. */
@@ -262,10 +225,8 @@ async function hasRoot(
 function checkToken(name: string, scopes: readonly string[], lifetimeMs: number | undefined): void {
   require(isPrincipalName(name), 'name', 'letters, digits and _+=,.@-, 64 at most');
   require(scopes.length <= scopesMax, 'scopes', `${scopesMax} at most`);
-  for (const scope of scopes) {
-    require(parseScope(scope) !==
-      undefined, 'scopes', 'each as repository:team/*:pull,push,delete');
-  }
+  const good = scopes.every((scope) => parseScope(scope) !== undefined);
+  require(good, 'scopes', 'each as repository:team/*:pull,push,delete');
   checkLifetime(lifetimeMs);
 }
 
@@ -282,38 +243,19 @@ function require(good: boolean, field: string, expected: string): void {
   });
 }
 
-interface Change {
-  readonly action: string;
-  readonly resource: string;
-  readonly account: string;
-  readonly detail?: Readonly<Record<string, string | number | boolean>>;
-}
-
-function changed({ home, audit, onChange }: IdentitiesOptions, author: Asker, it: Change): void {
-  onChange();
-  const { region } = registryOf(home);
-  const { action, resource, account, detail } = it;
-  const registry = registryKey({ account, region });
-  audit.record(changeOf(author, action, { registry, resource }, detail));
-}
-
-function keyChanged(
-  options: IdentitiesOptions,
+function changed(
+  { home, audit, onChange }: IdentitiesOptions,
   author: Asker,
-  action: IdentityAction,
+  action: string,
   owner: PrincipalKey,
-  id: string,
+  detail: AuditEntry['detail'] = {},
 ): void {
-  const { account } = owner;
-  changed(options, author, {
-    action,
-    resource: nameOf(owner),
-    account,
-    detail: { accessKeyId: id },
-  });
+  onChange();
+  const subject = { registry: besideHome(home, owner.account), resource: nameOf(owner) };
+  audit.record(changeOf(author, action, subject, detail));
 }
 
-function nameOf({ name }: PrincipalKey): string {
+function nameOf({ name }: Pick<PrincipalKey, 'name'>): string {
   return name ?? 'root';
 }
 

@@ -7,16 +7,16 @@ import { identityActions } from '../../domain/policy/identity-action.ts';
 import { parsePolicy } from '../../domain/policy/parser.ts';
 import { arnOfKey } from '../../domain/policy/principal.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
-import { registryKey, registryOf } from '../../domain/names/registry.ts';
+import { besideHome } from '../../domain/names/registry.ts';
 import type { IdentityPolicyRow } from '../../metadata/contract/rows.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Invalidations } from '../../ports/invalidations.ts';
+import type { Invalidation, Invalidations } from '../../ports/invalidations.ts';
 import type { Asker, Audit } from '../access.ts';
 import { changeOf } from '../audit/audit-entry.ts';
 
 /** Of one principal; IAM bounds their size, which ten of the longest are beyond. */
-export const identityPoliciesMax = 10;
+const identityPoliciesMax = 10;
 
 interface IdentityPolicyKey {
   readonly account: string;
@@ -64,129 +64,130 @@ export interface PoliciesOptions {
 }
 
 export function createPolicies(options: PoliciesOptions): Policies {
+  const ofRepository = (key: RepositoryKey) => repositoryPolicy(options, key);
+  const ofRegistry = (registry: RegistryKey) => registryPolicy(options, registry);
   return {
-    ...repositoryPolicies(options),
-    ...registryPolicies(options),
+    repositoryPolicy: (key) => ofRepository(key).read(),
+    setRepositoryPolicy: ({ text, ...key }, author) =>
+      setPolicy(options, ofRepository(key), text, author),
+    deleteRepositoryPolicy: (key, author) => deletePolicy(options, ofRepository(key), author),
+    registryPolicy: (registry) => ofRegistry(registry).read(),
+    setRegistryPolicy: ({ registry, text }, author) =>
+      setPolicy(options, ofRegistry(registry), text, author),
+    deleteRegistryPolicy: (registry, author) => deletePolicy(options, ofRegistry(registry), author),
     ...identityPolicies(options),
   };
 }
 
-function repositoryPolicies({
-  metadata,
-  invalidations,
-  audit,
-}: PoliciesOptions): Pick<
-  Policies,
-  'repositoryPolicy' | 'setRepositoryPolicy' | 'deleteRepositoryPolicy'
-> {
-  const read = async (key: RepositoryKey): Promise<string | undefined> => {
-    const row = await metadata.repositories.findRepository(key);
-    if (row === undefined) throw repositoryUnknown(key.repository);
-    return row.policy;
-  };
-  const write = async (key: RepositoryKey, text: string | undefined): Promise<void> => {
-    try {
-      if (!(await metadata.repositories.setRepositoryPolicy({ ...key, text })))
-        throw repositoryUnknown(key.repository);
-    } finally {
-      invalidations.note({ kind: 'repository', ...key });
-    }
-  };
-  const record = (key: RepositoryKey, action: Action, author: Asker): void =>
-    audit.record(changeOf(author, action, { registry: key.registry, resource: key.repository }));
+/** The policy of one repository or registry. */
+interface ResourcePolicy {
+  readonly kind: 'repository' | 'registry';
+  readonly subject: Parameters<typeof changeOf>[2];
+  readonly setAction: Action;
+  readonly deleteAction: Action;
+  readonly stale: Invalidation;
+  read(): Promise<string | undefined>;
+  write(text: string | undefined): Promise<void>;
+}
+
+function repositoryPolicy({ metadata }: PoliciesOptions, key: RepositoryKey): ResourcePolicy {
+  const { registry, repository } = key;
   return {
-    repositoryPolicy: read,
-    async setRepositoryPolicy({ registry, repository, text }, author) {
-      parsePolicy(text, 'repository');
-      const key = { registry, repository };
-      await write(key, text);
-      record(key, actions.setRepositoryPolicy, author);
+    kind: 'repository',
+    subject: { registry, resource: repository },
+    setAction: actions.setRepositoryPolicy,
+    deleteAction: actions.deleteRepositoryPolicy,
+    stale: { kind: 'repository', registry, repository },
+    async read() {
+      const row = await metadata.repositories.findRepository(key);
+      if (row === undefined) throw repositoryUnknown(repository);
+      return row.policy;
     },
-    async deleteRepositoryPolicy(key, author) {
-      const before = await read(key);
-      if (before === undefined) return undefined;
-      await write(key, undefined);
-      record(key, actions.deleteRepositoryPolicy, author);
-      return before;
+    async write(text) {
+      if (!(await metadata.repositories.setRepositoryPolicy({ registry, repository, text })))
+        throw repositoryUnknown(repository);
     },
   };
 }
 
-function registryPolicies({
-  metadata,
-  invalidations,
-  audit,
-  clock,
-}: PoliciesOptions): Pick<
-  Policies,
-  'registryPolicy' | 'setRegistryPolicy' | 'deleteRegistryPolicy'
-> {
-  const write = async (registry: RegistryKey, text: string | undefined): Promise<void> => {
-    try {
-      await metadata.identities.setRegistryPolicy({ registry, text, now: clock.now() });
-    } finally {
-      invalidations.note({ kind: 'policies' });
-    }
-  };
-  const record = (registry: RegistryKey, action: Action, author: Asker): void =>
-    audit.record(changeOf(author, action, { registry, resource: '' }));
+function registryPolicy(options: PoliciesOptions, registry: RegistryKey): ResourcePolicy {
+  const { identities } = options.metadata;
   return {
-    registryPolicy: (registry) => metadata.identities.findRegistryPolicy(registry),
-    async setRegistryPolicy({ registry, text }, author) {
-      parsePolicy(text, 'registry');
-      await write(registry, text);
-      record(registry, actions.putRegistryPolicy, author);
-    },
-    async deleteRegistryPolicy(registry, author) {
-      const before = await metadata.identities.findRegistryPolicy(registry);
-      if (before === undefined) return undefined;
-      await write(registry, undefined);
-      record(registry, actions.deleteRegistryPolicy, author);
-      return before;
-    },
+    kind: 'registry',
+    subject: { registry, resource: '' },
+    setAction: actions.putRegistryPolicy,
+    deleteAction: actions.deleteRegistryPolicy,
+    stale: { kind: 'policies' },
+    read: () => identities.findRegistryPolicy(registry),
+    write: (text) => identities.setRegistryPolicy({ registry, text, now: options.clock.now() }),
   };
 }
 
-function identityPolicies({
-  metadata,
-  invalidations,
-  audit,
-  clock,
-  home,
-}: PoliciesOptions): Pick<
-  Policies,
-  'identityPolicies' | 'putIdentityPolicy' | 'deleteIdentityPolicy'
-> {
+async function setPolicy(
+  options: PoliciesOptions,
+  { kind, stale, write, setAction, subject }: ResourcePolicy,
+  text: string,
+  author: Asker,
+): Promise<void> {
+  parsePolicy(text, kind);
+  await noting(options, stale, () => write(text));
+  options.audit.record(changeOf(author, setAction, subject));
+}
+
+async function deletePolicy(
+  options: PoliciesOptions,
+  { stale, read, write, deleteAction, subject }: ResourcePolicy,
+  author: Asker,
+): Promise<string | undefined> {
+  const before = await read();
+  if (before === undefined) return undefined;
+  await noting(options, stale, () => write(undefined));
+  options.audit.record(changeOf(author, deleteAction, subject));
+  return before;
+}
+
+/** Notes what a write makes stale once it is over, also where it failed half-way. */
+async function noting<T>(
+  { invalidations }: PoliciesOptions,
+  stale: Invalidation,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write();
+  } finally {
+    invalidations.note(stale);
+  }
+}
+
+function identityPolicies(options: PoliciesOptions) {
+  const { audit, clock, home } = options;
+  const { identities } = options.metadata;
   const requirePrincipal = async (account: string, principal: string): Promise<void> => {
-    if ((await metadata.identities.findPrincipal(account, principal)) === undefined)
+    if ((await identities.findPrincipal(account, principal)) === undefined)
       throw noPrincipal(account, principal);
   };
   const record = (key: IdentityPolicyKey, action: IdentityAction, author: Asker): void => {
-    const { region } = registryOf(home());
-    const registry = registryKey({ account: key.account, region });
-    const subject = { registry, resource: key.principal };
+    const subject = { registry: besideHome(home(), key.account), resource: key.principal };
     audit.record(changeOf(author, action, subject, { policy: key.name }));
   };
   const put = async (row: IdentityPolicyRow): Promise<void> => {
     const { account, principal, name } = row;
-    const there = await metadata.identities.listIdentityPolicies(account, principal);
+    const there = await identities.listIdentityPolicies(account, principal);
     if (there.length >= identityPoliciesMax && !there.some((each) => each.name === name))
       throw new RegistryError('conflict', `${principal} has ${there.length} policies already`, {
         detail: { hint: `${identityPoliciesMax} at most: join statements of several into one` },
       });
-    try {
-      if ((await metadata.identities.putIdentityPolicy(row)) === 'noPrincipal')
-        throw noPrincipal(account, principal);
-    } finally {
-      invalidations.note({ kind: 'policies' });
-    }
+    const outcome = await noting(options, { kind: 'policies' }, () =>
+      identities.putIdentityPolicy(row),
+    );
+    if (outcome === 'noPrincipal') throw noPrincipal(account, principal);
   };
   /** One after the other, so that two at once can't be the eleventh both. */
   const inOrder = createInOrder();
   return {
     async identityPolicies(account, principal) {
       await requirePrincipal(account, principal);
-      return metadata.identities.listIdentityPolicies(account, principal);
+      return identities.listIdentityPolicies(account, principal);
     },
     async putIdentityPolicy({ account, principal, name, text }, author) {
       if (!/^[\w+=,.@-]{1,128}$/.test(name))
@@ -202,18 +203,15 @@ function identityPolicies({
     async deleteIdentityPolicy({ account, principal, name }, author) {
       await requirePrincipal(account, principal);
       const key = { account, principal, name };
-      try {
-        if (!(await metadata.identities.deleteIdentityPolicy(key))) return false;
-      } finally {
-        invalidations.note({ kind: 'policies' });
-      }
-      record(key, identityActions.deleteUserPolicy, author);
-      return true;
+      const wasThere = await noting(options, { kind: 'policies' }, () =>
+        identities.deleteIdentityPolicy(key),
+      );
+      if (wasThere) record(key, identityActions.deleteUserPolicy, author);
+      return wasThere;
     },
-  };
+  } satisfies Partial<Policies>;
 }
 
 function noPrincipal(account: string, name: string): RegistryError {
-  const arn = arnOfKey({ account, name });
-  return new RegistryError('nameUnknown', `there is no ${arn}`);
+  return new RegistryError('nameUnknown', `there is no ${arnOfKey({ account, name })}`);
 }

@@ -6,7 +6,7 @@ import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { arnOfKey } from '../../domain/policy/principal.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import type { PullTarget } from '../../domain/rules/pull-rule.ts';
-import { registryKey, registryOf } from '../../domain/names/registry.ts';
+import { besideHome, registryOf } from '../../domain/names/registry.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
@@ -299,9 +299,15 @@ function accountAdmission(
       if (isForRegistryClients(asker.caller))
         throw refuseRegistryClient(parts, asker, action, resource);
       if (isOperator(asker.caller, home())) return;
-      const registry = registryKey({ account: owner.account, region: registryOf(home()).region });
-      const place = { registry, repository: undefined, rule: undefined, resource };
-      await requireOne({ caller: asker.caller, from: asker.from, action, ...place });
+      const registry = besideHome(home(), owner.account);
+      await requireOne({
+        ...asker,
+        action,
+        registry,
+        repository: undefined,
+        rule: undefined,
+        resource,
+      });
     },
     requireCredential: (asker, action, { changes, operator }) => {
       if (changes && isForRegistryClients(asker.caller))

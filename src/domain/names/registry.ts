@@ -43,6 +43,11 @@ export function homeRegistryOf({ registryId, regions }: RegistrySettings): Regis
   return registryKey({ account: registryId, region: homeRegionOf(regions) });
 }
 
+/** The account's registry in the region of the home registry: where changes of its principals are asked about and audited. */
+export function besideHome(home: RegistryKey, account: string): RegistryKey {
+  return registryKey({ account, region: registryOf(home).region });
+}
+
 export function homeRegionOf(regions: RegistrySettings['regions']): string {
   return regions === 'any' ? 'us-east-1' : (regions[0] ?? 'us-east-1');
 }
