@@ -1,6 +1,6 @@
 import type { Asker, Authorizer, Caller } from '../access/access.ts';
-import type { Identities } from '../access/accounts/identities.ts';
 import type { Admission } from '../access/admission/admission.ts';
+import type { EcrPassword } from '../access/identify/registry-tokens.ts';
 import { formatScope } from '../access/secrets/scopes.ts';
 import type { AccessDecisionView, AuditView, WhoamiView } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
@@ -16,13 +16,6 @@ import { findNamed, readPrincipalName } from './named-principal.ts';
 import { isoTime, pageOf, readCursor } from './page.ts';
 import type { PageInput } from './page.ts';
 import type { Places, RegistryInput, RepositoryInput } from './places.ts';
-
-/** A password for `AWS:<password>`. */
-export interface EcrPassword {
-  readonly password: string;
-  /** Wall time, ms. */
-  readonly expiresAt: number;
-}
 
 export interface AuthorizationToken extends EcrPassword {
   /** The registry that was asked for; the password is good for each that the asker may reach. */
@@ -52,7 +45,6 @@ export interface AccessViewsParts {
   readonly admission: Admission;
   readonly places: Places;
   readonly authorizer: Pick<Authorizer, 'explain'>;
-  readonly accounts: Pick<Identities, 'findPrincipal'>;
   readonly metadata: Pick<Metadata, 'identities' | 'records'>;
   readonly ecrPassword: (caller: Caller) => Promise<EcrPassword>;
 }
@@ -95,18 +87,15 @@ async function decide(
   asker: Asker,
   input: Parameters<AccessViews['can']>[1],
 ): Promise<AccessDecisionView> {
-  const { admission, places, authorizer } = parts;
+  const { admission, places, authorizer, metadata } = parts;
   const root = { account: places.accountOf(input, asker), name: undefined };
   await admission.requireIdentity(asker, identityActions.simulatePolicy, root);
   const { registry, target } = places.place(input, asker);
   const named = readPrincipalName(input.principal, places.accountOf({}, asker));
   if (named !== undefined)
     await admission.requireIdentity(asker, identityActions.simulatePolicy, named);
-  const caller: Caller = {
-    principal: await findNamed(parts, named),
-    via: 'key',
-    scopes: undefined,
-  };
+  const principal = await findNamed(metadata, named);
+  const caller: Caller = { principal, via: 'key', scopes: undefined };
   const { repository, rule } = target;
   const from = { ...asker.from, address: input.sourceIp ?? asker.from.address };
   let verdict = { allowed: false, because: '' };

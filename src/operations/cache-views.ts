@@ -1,5 +1,4 @@
 import type { Asker } from '../access/access.ts';
-import type { Identities } from '../access/accounts/identities.ts';
 import { explainFailure, explainLimiter } from '../cache/explain/explain.ts';
 import type { Refresh } from '../cache/explain/refresh.ts';
 import type {
@@ -58,7 +57,6 @@ export interface CacheViewsParts {
   readonly explain: ExplainFor;
   readonly refresh: Refresh;
   readonly places: Pick<Places, 'accountOf'>;
-  readonly accounts: Pick<Identities, 'findPrincipal'>;
   readonly upstream: Upstream;
   readonly metadata: Pick<Metadata, 'identities' | 'records'>;
   readonly clock: Clock;
@@ -74,7 +72,7 @@ export function createCacheViews(parts: CacheViewsParts): CacheViews {
     explain: async (asker, { as, from, ...image }, signal) => {
       const named =
         as === undefined ? undefined : readPrincipalName(as, places.accountOf({}, asker));
-      const meant = as === undefined ? {} : { as: await findNamed(parts, named) };
+      const meant = as === undefined ? {} : { as: await findNamed(metadata, named) };
       return parts.explain({ ...image, ...meant, ...(from === undefined ? {} : { from }) }, signal);
     },
     refresh: parts.refresh,

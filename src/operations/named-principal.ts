@@ -1,14 +1,9 @@
-import type { Identities } from '../access/accounts/identities.ts';
+import { findPrincipal } from '../access/identify/principal-rows.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Principal, PrincipalKey } from '../domain/policy/principal.ts';
 import { anonymous, isPrincipalName, parsePrincipalArn } from '../domain/policy/principal.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import { unknownOwner } from './identities.ts';
-
-interface PrincipalParts {
-  readonly accounts: Pick<Identities, 'findPrincipal'>;
-  readonly metadata: Pick<Metadata, 'identities'>;
-}
 
 /** An ARN, `root`, or the name of a user of the asker's account; `undefined`: anonymous. */
 export function readPrincipalName(text: string, account: string): PrincipalKey | undefined {
@@ -28,16 +23,11 @@ export function readPrincipalName(text: string, account: string): PrincipalKey |
 
 /** The principal of that name; it must be there. */
 export async function findNamed(
-  { accounts, metadata }: PrincipalParts,
+  metadata: Pick<Metadata, 'identities'>,
   owner: PrincipalKey | undefined,
 ): Promise<Principal> {
   if (owner === undefined) return anonymous;
-  const { account, name } = owner;
-  if (name === undefined) {
-    if ((await metadata.identities.findAccount(account)) === undefined) throw unknownOwner(owner);
-    return { kind: 'administrator', account };
-  }
-  const row = await accounts.findPrincipal(account, name);
-  if (row === undefined) throw unknownOwner(owner);
-  return { kind: row.kind, account: row.account, name: row.name };
+  const found = await findPrincipal(metadata, owner);
+  if (found === undefined) throw unknownOwner(owner);
+  return found.principal;
 }

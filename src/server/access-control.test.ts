@@ -6,7 +6,7 @@ import { basic } from '../../tests/support/rigs/identity-rig.ts';
 import { temporaryFolder } from '../../tests/support/samples/storage-samples.ts';
 import type { AccessControl } from './access-control.ts';
 import { openAccessControl } from './access-control.ts';
-import { mintEcrPassword } from '../access/identify/ecr-password.ts';
+import { mintEcrPassword } from '../access/identify/registry-tokens.ts';
 import { readConfig } from '../config/load.ts';
 import { openSqliteMetadata } from '../metadata/engine/sqlite.ts';
 import type { Log } from '../telemetry/log.ts';

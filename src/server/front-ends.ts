@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { errorText } from '../domain/error-text.ts';
 import type { AccessControl } from './access-control.ts';
-import { mintEcrPassword } from '../access/identify/ecr-password.ts';
+import { mintEcrPassword } from '../access/identify/registry-tokens.ts';
 import { createExplainFor } from '../operations/explain-callers.ts';
 import { createHealthHandler, type HealthCheck } from '../api/health/health.ts';
 import { createApiHandler } from '../api/v1/v1.ts';

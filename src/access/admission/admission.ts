@@ -7,7 +7,7 @@ import { arnOfKey } from '../../domain/policy/principal.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import type { PullTarget } from '../../domain/rules/pull-rule.ts';
 import { besideHome, registryOf } from '../../domain/names/registry.ts';
-import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
 import type { StoredRepository } from '../../metadata/contract/rows.ts';
@@ -125,16 +125,17 @@ export interface AdmissionParts {
  */
 export type RefusalReason = 'login' | 'hidden' | 'forbidden' | 'notImported';
 
+interface Refusal extends ErrorOptionsOf {
+  readonly reason: RefusalReason;
+  readonly question: Question;
+}
+
 /** Somebody may not. A front-end whose clients expect other words or codes makes them of `reason` and `question`. */
 export class AccessRefused extends RegistryError {
   readonly reason: RefusalReason;
   readonly question: Question;
 
-  constructor(
-    code: ErrorCode,
-    message: string,
-    options: ErrorOptionsOf & { readonly reason: RefusalReason; readonly question: Question },
-  ) {
+  constructor(code: ErrorCode, message: string, options: Refusal) {
     super(code, message, options);
     this.reason = options.reason;
     this.question = options.question;
@@ -145,9 +146,7 @@ export function createAdmission(parts: AdmissionParts): Admission {
   return { ...repositoryAdmission(parts), ...pullAdmission(parts), ...accountAdmission(parts) };
 }
 
-function pullAdmission(
-  parts: AdmissionParts,
-): Pick<Admission, 'requirePull' | 'notImported' | 'mayImport'> {
+function pullAdmission(parts: AdmissionParts) {
   const { authorizer } = parts;
   return {
     requirePull: (asker, place, action, orElse) => {
@@ -161,31 +160,26 @@ function pullAdmission(
         : admitPull(parts, question, rights);
     },
     notImported: async (asker, place) => {
-      const { registry, target } = place;
-      const { repository } = target;
-      const row = await parts.metadata.repositories.findRepository({ registry, repository });
+      const isThere = await isRepositoryThere(parts, keyOf(place));
       let question = questionOf(asker, place, actions.importUpstream);
-      let verdict = await authorizer.may(question);
-      if (verdict.allowed && row === undefined) {
+      let { allowed, because } = await authorizer.may(question);
+      if (allowed && !isThere) {
         question = questionOf(asker, place, actions.createRepository);
-        verdict = await authorizer.may(question);
+        ({ allowed, because } = await authorizer.may(question));
       }
       const { otherSite } = asker.from;
-      if (verdict.allowed && otherSite !== undefined) {
-        const subject = { registry, resource: repository };
+      if (allowed && otherSite !== undefined) {
+        const subject = { registry: place.registry, resource: place.target.repository };
         return refuseOtherSite(parts, asker, actions.importUpstream, subject, otherSite);
       }
-      const refused = { reason: 'notImported', question, because: verdict.because } as const;
-      return row === undefined
-        ? new AccessRefused('nameUnknown', 'repository unknown', {
-            ...refused,
-            detail: { name: repository },
-          })
-        : new AccessRefused('manifestUnknown', 'Requested image not found', refused);
+      const refused = { reason: 'notImported', question, because } as const;
+      return isThere
+        ? new AccessRefused('manifestUnknown', 'Requested image not found', refused)
+        : unknownRepository(refused);
     },
     mayImport: async (asker, place) =>
       (await authorizer.may(questionOf(asker, place, actions.importUpstream))).allowed,
-  };
+  } satisfies Partial<Admission>;
 }
 
 /** Only the last one refused is a denial. */
@@ -213,15 +207,11 @@ function admitPull(
   if (rule === undefined || repository === undefined) return true;
   if (from.otherSite !== undefined) return false;
   if (!imports.allowed || makes.allowed) return imports.allowed;
-  return parts.metadata.repositories
-    .findRepository({ registry, repository })
-    .then((row) => row !== undefined);
+  return isRepositoryThere(parts, { registry, repository });
 }
 
-function repositoryAdmission(
-  parts: AdmissionParts,
-): Pick<Admission, 'require' | 'may' | 'mayAny' | 'isNarrowed'> {
-  const { authorizer, metadata } = parts;
+function repositoryAdmission(parts: AdmissionParts) {
+  const { authorizer } = parts;
   const requireOne = async (question: Question): Promise<void> => {
     const { allowed, because } = await authorizer.may(question);
     if (!allowed) await refuse(parts, question, because);
@@ -229,13 +219,8 @@ function repositoryAdmission(
   return {
     require: async (asker, place, wanted, makes = false) => {
       for (const action of wanted) await requireOne(questionOf(asker, place, action));
-      if (!makes) return;
-      const { registry, target } = place;
-      const row = await metadata.repositories.findRepository({
-        registry,
-        repository: target.repository,
-      });
-      if (row === undefined) await requireOne(questionOf(asker, place, actions.createRepository));
+      if (makes && !(await isRepositoryThere(parts, keyOf(place))))
+        await requireOne(questionOf(asker, place, actions.createRepository));
     },
     may: async (asker, place, wanted) => {
       for (const action of wanted)
@@ -253,7 +238,18 @@ function repositoryAdmission(
       const whole = { ...caller, scopes: caller.credentialScopes };
       return (await authorizer.explain(questionOf({ caller: whole, from }, place, action))).allowed;
     },
-  };
+  } satisfies Partial<Admission>;
+}
+
+async function isRepositoryThere(
+  { metadata }: AdmissionParts,
+  key: RepositoryKey,
+): Promise<boolean> {
+  return (await metadata.repositories.findRepository(key)) !== undefined;
+}
+
+function keyOf({ registry, target: { repository } }: Place): RepositoryKey {
+  return { registry, repository };
 }
 
 /** Throws the error of a missing right, which reveals nothing that the caller may not see. */
@@ -262,8 +258,7 @@ async function refuse(
   question: Question,
   because: string,
 ): Promise<never> {
-  const { caller, repository } = question;
-  if (caller.principal.kind === 'anonymous')
+  if (question.caller.principal.kind === 'anonymous')
     throw new AccessRefused('unauthorized', 'authentication is needed for this', {
       reason: 'login',
       question,
@@ -272,20 +267,16 @@ async function refuse(
   for (const sees of [actions.listRepositories, actions.getManifest])
     if ((await authorizer.explain({ ...question, action: sees })).allowed)
       throw forbidden(question, because);
-  throw new AccessRefused('nameUnknown', 'repository unknown', {
-    reason: 'hidden',
-    question,
-    because,
-    detail: { name: repository },
-  });
+  throw unknownRepository({ reason: 'hidden', question, because });
 }
 
-function accountAdmission(
-  parts: AdmissionParts,
-): Pick<
-  Admission,
-  'requireInRegistry' | 'requireIdentity' | 'requireCredential' | 'isOperator' | 'refuseOtherSite'
-> {
+/** The same words for one that may not be seen as for one that is not there. */
+function unknownRepository(refused: Refusal): AccessRefused {
+  const detail = { name: refused.question.repository };
+  return new AccessRefused('nameUnknown', 'repository unknown', { ...refused, detail });
+}
+
+function accountAdmission(parts: AdmissionParts) {
   const { authorizer, audit, home } = parts;
   const requireOne = async (question: Question): Promise<void> => {
     const { allowed, because } = await authorizer.may(question);
@@ -320,9 +311,8 @@ function accountAdmission(
       });
     },
     isOperator: (caller) => isOperator(caller, home()),
-    refuseOtherSite: (asker, action, subject, because) =>
-      refuseOtherSite(parts, asker, action, subject, because),
-  };
+    refuseOtherSite: (...asked) => refuseOtherSite(parts, ...asked),
+  } satisfies Partial<Admission>;
 }
 
 function refuseOtherSite(

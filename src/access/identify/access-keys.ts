@@ -1,12 +1,10 @@
 import type { Principal } from '../../domain/policy/principal.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { AccessKeyRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { KeyPair } from '../secrets/credentials.ts';
 import type { KeyStore } from '../secrets/key-store.ts';
 import type { CheckedCredentials, RefusedCredentials } from './checked-credentials.ts';
-import { outdated, unknown } from './checked-credentials.ts';
-import { findPrincipal } from './principal-rows.ts';
+import { checkOwner, outdated, unknown } from './checked-credentials.ts';
 
 export interface AccessKeysOptions {
   readonly metadata: Pick<Metadata, 'identities'>;
@@ -23,9 +21,6 @@ export interface FoundKey {
   /** Whom it speaks for, or why it is not in force. */
   speaksFor(): Promise<CheckedCredentials>;
 }
-
-/** Of a key that has ended. */
-export const expiredKey: RefusedCredentials = outdated('expired key');
 
 export async function findKey(
   id: string,
@@ -47,27 +42,12 @@ export async function findKey(
   if (row === undefined) return unknown('unknown key');
   const secret = openSecret(keys, row.sealedSecret, id);
   if (secret === undefined) return outdated('its stored secret cannot be opened');
-  return { secret, speaksFor: () => ownerOf(row, options) };
-}
-
-async function ownerOf(
-  { id, active, expiresAt, account, name }: AccessKeyRow,
-  { metadata, clock }: AccessKeysOptions,
-): Promise<CheckedCredentials> {
-  if (!active) return outdated('inactive key');
-  if (expiresAt !== undefined && expiresAt <= clock.now()) return expiredKey;
-  const found = await findPrincipal(metadata, account, name);
-  if (found === undefined) return outdated('no such principal');
   return {
-    caller: {
-      principal: found.principal,
-      via: 'key',
-      scopes: undefined,
-      credential: `key/${id}`,
-      madeAt: found.madeAt,
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-    },
-    used: { kind: 'key', id },
+    secret,
+    speaksFor: async () =>
+      row.active
+        ? await checkOwner('key', row, { owner: row, scopes: undefined }, options)
+        : outdated('inactive key'),
   };
 }
 

@@ -1,4 +1,9 @@
+import type { PrincipalKey } from '../../domain/policy/principal.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { AccessKeyRow } from '../../metadata/contract/rows.ts';
+import type { Clock } from '../../ports/clock.ts';
 import type { Caller } from '../access.ts';
+import { findPrincipal } from './principal-rows.ts';
 
 /** Credentials that were right, or why not. */
 export type CheckedCredentials =
@@ -28,4 +33,26 @@ export function wrongSecret(): RefusedCredentials {
 
 export function outdated(why: string): RefusedCredentials {
   return { why, kind: 'outdated' };
+}
+
+/** Of a key that has ended. */
+export const expiredKey: RefusedCredentials = outdated('expired key');
+
+/** Of a key or a token whose secret was right: whether it has ended, and whose it is. */
+export async function checkOwner(
+  kind: UsedCredential['kind'],
+  { id, expiresAt }: Pick<AccessKeyRow, 'id' | 'expiresAt'>,
+  { owner, scopes }: { readonly owner: PrincipalKey } & Pick<Caller, 'scopes'>,
+  { metadata, clock }: { readonly metadata: Pick<Metadata, 'identities'>; readonly clock: Clock },
+): Promise<CheckedCredentials> {
+  if (isPast(expiresAt, clock)) return kind === 'key' ? expiredKey : outdated('expired token');
+  const found = await findPrincipal(metadata, owner);
+  if (found === undefined) return outdated('no such principal');
+  const credential = `${kind}/${id}`;
+  const end = expiresAt === undefined ? {} : { expiresAt };
+  return { caller: { ...found, via: kind, scopes, credential, ...end }, used: { kind, id } };
+}
+
+export function isPast(at: number | undefined, clock: Clock): boolean {
+  return at !== undefined && at <= clock.now();
 }

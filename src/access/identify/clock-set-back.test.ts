@@ -6,7 +6,7 @@ import type { StagedJwtIssuer } from '../../../tests/support/upstreams/jwt-issue
 import { stageJwtIssuer } from '../../../tests/support/upstreams/jwt-issuer.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Caller } from '../access.ts';
-import { mintEcrPassword } from './ecr-password.ts';
+import { mintEcrPassword } from './registry-tokens.ts';
 
 const hourMs = 3_600_000;
 const dev = { account: homeAccount, name: 'dev' };

@@ -1,16 +1,15 @@
-import { timingSafeEqual } from 'node:crypto';
-import { anonymous, arnOfKey } from '../../domain/policy/principal.ts';
+import { anonymous, arnOfKey, parsePrincipalArn } from '../../domain/policy/principal.ts';
 import type { Caller, Scope } from '../access.ts';
 import type { AccessKeysOptions } from './access-keys.ts';
 import { findKey } from './access-keys.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import type { CheckedCredentials } from './checked-credentials.ts';
-import { outdated, unknown, wrongSecret } from './checked-credentials.ts';
-import { ecrUserName } from './ecr-password.ts';
+import { checkOwner, isPast, outdated, unknown, wrongSecret } from './checked-credentials.ts';
 import { hashOfToken, idOfToken } from '../secrets/named-token.ts';
 import type { Oidc } from './oidc.ts';
+import { ecrUserName } from './own-tokens.ts';
 import type { OwnTokenClaims, OwnTokenKind, OwnTokens } from './own-tokens.ts';
-import { findPrincipal, findPrincipalByArn } from './principal-rows.ts';
+import { findPrincipal } from './principal-rows.ts';
 import { sameSecret } from '../secrets/same-secret.ts';
 import { parseScope } from '../secrets/scopes.ts';
 
@@ -65,29 +64,13 @@ async function checkKey(
 
 async function checkNamedToken(
   text: string,
-  { metadata, clock }: CredentialChecksOptions,
+  options: CredentialChecksOptions,
 ): Promise<CheckedCredentials> {
-  const id = idOfToken(text) ?? '';
-  const row = await metadata.identities.findToken(id);
+  const row = await options.metadata.identities.findToken(idOfToken(text) ?? '');
   if (row === undefined) return unknown('unknown token');
-  const [given, expected] = [hashOfToken(text), row.hash].map((hex) => Buffer.from(hex, 'hex'));
-  if (given?.byteLength !== expected?.byteLength || !timingSafeEqual(given!, expected!))
-    return wrongSecret();
-  const { expiresAt } = row;
-  if (expiresAt !== undefined && expiresAt <= clock.now()) return outdated('expired token');
-  const found = await findPrincipal(metadata, row.account, row.principal);
-  if (found === undefined) return outdated('no such principal');
-  return {
-    caller: {
-      principal: found.principal,
-      via: 'token',
-      scopes: limitsOf(row.scopes),
-      credential: `token/${id}`,
-      madeAt: found.madeAt,
-      ...(expiresAt === undefined ? {} : { expiresAt }),
-    },
-    used: { kind: 'token', id },
-  };
+  if (!sameSecret(hashOfToken(text), row.hash)) return wrongSecret();
+  const owner = { account: row.account, name: row.principal };
+  return await checkOwner('token', row, { owner, scopes: limitsOf(row.scopes) }, options);
 }
 
 /** No text: no limit. One that can't be read any more admits nothing. */
@@ -106,19 +89,10 @@ async function checkOidc(
   if (speaker === 'expired') return outdated(`expired token of ${issuer.issuer}`);
   if (speaker === 'early')
     return outdated(`token of ${issuer.issuer} that begins later: the clocks differ`);
-  const { account, name, expiresAt } = speaker;
-  const found = await findPrincipal(metadata, account, name);
+  const { expiresAt } = speaker;
+  const found = await findPrincipal(metadata, speaker);
   if (found === undefined) return outdated(`${issuer.issuer} names no principal that is here`);
-  return {
-    caller: {
-      principal: found.principal,
-      via: 'oidc',
-      scopes: undefined,
-      madeAt: found.madeAt,
-      expiresAt,
-    },
-    used: undefined,
-  };
+  return { caller: { ...found, via: 'oidc', scopes: undefined, expiresAt }, used: undefined };
 }
 
 async function checkOwnToken(
@@ -133,7 +107,8 @@ async function checkOwnToken(
   const { scopes, madeAt, expiresAt } = claims;
   if (claims.subject === 'anonymous')
     return { caller: { principal: anonymous, via: kind, scopes, expiresAt }, used: undefined };
-  const found = await findPrincipalByArn(metadata, claims.subject);
+  const owner = parsePrincipalArn(claims.subject);
+  const found = owner && (await findPrincipal(metadata, owner));
   if (found === undefined || (madeAt !== undefined && madeAt !== found.madeAt))
     return outdated('no such principal');
   const behind = await credentialBehind(claims, options);
@@ -166,11 +141,11 @@ async function credentialBehind(
   if (credential.startsWith('key/')) {
     const row = await metadata.identities.findAccessKey(id);
     if (row?.active !== true || !isOwner(row.account, row.name)) return undefined;
-    return row.expiresAt !== undefined && row.expiresAt <= clock.now() ? undefined : { credential };
+    return isPast(row.expiresAt, clock) ? undefined : { credential };
   }
   const row = await metadata.identities.findToken(id);
   if (row === undefined || !isOwner(row.account, row.principal)) return undefined;
-  if (row.expiresAt !== undefined && row.expiresAt <= clock.now()) return undefined;
+  if (isPast(row.expiresAt, clock)) return undefined;
   const credentialScopes = limitsOf(row.scopes);
   return { credential, ...(credentialScopes === undefined ? {} : { credentialScopes }) };
 }

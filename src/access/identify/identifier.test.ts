@@ -6,7 +6,7 @@ import { basic, homeAccount, openIdentityRig } from '../../../tests/support/rigs
 import { RegistryError } from '../../domain/errors.ts';
 import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
 import type { Caller } from '../access.ts';
-import { mintEcrPassword } from './ecr-password.ts';
+import { mintEcrPassword } from './registry-tokens.ts';
 import { parseRequestedScopes } from '../secrets/scopes.ts';
 
 let rig: IdentityRig;

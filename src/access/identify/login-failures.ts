@@ -5,7 +5,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Audit, RequestFrom } from '../access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import type { RefusedCredentials } from './checked-credentials.ts';
-import { ecrUserName } from './ecr-password.ts';
+import { ecrUserName } from './own-tokens.ts';
 import { createLoginHistory } from './login-history.ts';
 import { createLoginThrottle } from './login-throttle.ts';
 import { idOfToken } from '../secrets/named-token.ts';

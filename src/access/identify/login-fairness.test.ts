@@ -4,7 +4,7 @@ import type { IdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
 import { basic, homeAccount, openIdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
-import { mintEcrPassword } from './ecr-password.ts';
+import { mintEcrPassword } from './registry-tokens.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import { createLoginHistory } from './login-history.ts';
 

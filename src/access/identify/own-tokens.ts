@@ -10,6 +10,9 @@ import { sameSecret } from '../secrets/same-secret.ts';
 /** `bearer`: the token service's; `ecr`: the password of `AWS:…`. One is never taken for the other. */
 export type OwnTokenKind = 'bearer' | 'ecr';
 
+/** ECR's: the user name beside its passwords. */
+export const ecrUserName = 'AWS';
+
 export interface OwnTokenClaims {
   /** ARN, or `anonymous`. */
   readonly subject: string;

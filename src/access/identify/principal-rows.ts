@@ -1,5 +1,4 @@
-import type { Principal } from '../../domain/policy/principal.ts';
-import { parsePrincipalArn } from '../../domain/policy/principal.ts';
+import type { Principal, PrincipalKey } from '../../domain/policy/principal.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 
 /** A principal that is there. */
@@ -9,28 +8,15 @@ export interface FoundPrincipal {
   readonly madeAt: number;
 }
 
-/** `name` undefined: the account's root, which is there as long as its account. */
+/** An account's root is there as long as its account. */
 export async function findPrincipal(
-  metadata: Pick<Metadata, 'identities'>,
-  account: string,
-  name: string | undefined,
+  { identities }: Pick<Metadata, 'identities'>,
+  { account, name }: PrincipalKey,
 ): Promise<FoundPrincipal | undefined> {
   if (name === undefined) {
-    const row = await metadata.identities.findAccount(account);
-    if (row === undefined) return undefined;
-    return { principal: { kind: 'administrator', account }, madeAt: row.createdAt };
+    const row = await identities.findAccount(account);
+    return row && { principal: { kind: 'administrator', account }, madeAt: row.createdAt };
   }
-  const row = await metadata.identities.findPrincipal(account, name);
-  if (row === undefined) return undefined;
-  return { principal: { kind: row.kind, account, name }, madeAt: row.createdAt };
-}
-
-export async function findPrincipalByArn(
-  metadata: Pick<Metadata, 'identities'>,
-  arn: string,
-): Promise<FoundPrincipal | undefined> {
-  const parsed = parsePrincipalArn(arn);
-  return parsed === undefined
-    ? undefined
-    : await findPrincipal(metadata, parsed.account, parsed.name);
+  const row = await identities.findPrincipal(account, name);
+  return row && { principal: { kind: row.kind, account, name }, madeAt: row.createdAt };
 }

@@ -1,7 +1,7 @@
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Caller } from '../access.ts';
-import type { OwnTokens } from './own-tokens.ts';
+import type { OwnTokenKind, OwnTokens } from './own-tokens.ts';
 import type { RequestedScope } from '../secrets/scopes.ts';
 import { grantScopes } from '../secrets/scopes.ts';
 
@@ -30,32 +30,20 @@ export interface TokenService {
 
 const anonymousLifetimeMs = 300_000;
 const lifetimeMs = 900_000;
+const passwordLifetimeMs = 12 * 3_600_000;
 
-export function createTokenService({
-  tokens,
-  clock,
-}: {
+interface TokenParts {
   readonly tokens: OwnTokens;
   readonly clock: Clock;
-}): TokenService {
+}
+
+export function createTokenService(parts: TokenParts): TokenService {
   return {
     issueToken: async ({ caller, scopes, service }) => {
-      const { principal, credential, madeAt } = caller;
-      const issuedAt = clock.now();
-      const longest = principal.kind === 'anonymous' ? anonymousLifetimeMs : lifetimeMs;
-      const expiresAt = Math.min(issuedAt + longest, caller.expiresAt ?? Infinity);
-      const token = await tokens.issue(
-        'bearer',
-        {
-          subject: describePrincipal(principal),
-          credential,
-          madeAt,
-          scopes: grantScopes(scopes, caller.scopes),
-          issuedAt,
-          expiresAt,
-        },
-        service,
-      );
+      const longestMs = caller.principal.kind === 'anonymous' ? anonymousLifetimeMs : lifetimeMs;
+      const limited = { ...caller, scopes: grantScopes(scopes, caller.scopes) };
+      const made = await issue(parts, 'bearer', limited, longestMs, service);
+      const { token, issuedAt, expiresAt } = made;
       return {
         token,
         access_token: token,
@@ -64,4 +52,32 @@ export function createTokenService({
       };
     },
   };
+}
+
+export interface EcrPassword {
+  /** Without a colon. */
+  readonly password: string;
+  /** Wall time, ms. */
+  readonly expiresAt: number;
+}
+
+/** A password for `AWS:<password>`: 12 hours, within the caller's own limits, and only as long as what it was made with is there. */
+export async function mintEcrPassword(caller: Caller, parts: TokenParts): Promise<EcrPassword> {
+  if (caller.principal.kind === 'anonymous') throw new Error('there is no ECR password for nobody');
+  const { token: password, expiresAt } = await issue(parts, 'ecr', caller, passwordLifetimeMs);
+  return { password, expiresAt };
+}
+
+async function issue(
+  { tokens, clock }: TokenParts,
+  kind: OwnTokenKind,
+  { principal, credential, madeAt, scopes, expiresAt: end = Infinity }: Caller,
+  longestMs: number,
+  service?: string,
+): Promise<{ readonly token: string; readonly issuedAt: number; readonly expiresAt: number }> {
+  const issuedAt = clock.now();
+  const expiresAt = Math.min(issuedAt + longestMs, end);
+  const subject = describePrincipal(principal);
+  const claims = { subject, credential, madeAt, scopes, issuedAt, expiresAt };
+  return { token: await tokens.issue(kind, claims, service), issuedAt, expiresAt };
 }
