@@ -86,8 +86,8 @@ interface ResourcePolicy {
   readonly setAction: Action;
   readonly deleteAction: Action;
   readonly stale: Invalidation;
-  read(): Promise<string | undefined>;
-  write(text: string | undefined): Promise<void>;
+  readonly read: () => Promise<string | undefined>;
+  readonly write: (text: string | undefined) => Promise<void>;
 }
 
 function repositoryPolicy({ metadata }: PoliciesOptions, key: RepositoryKey): ResourcePolicy {
