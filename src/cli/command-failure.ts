@@ -1,15 +1,14 @@
 import { errorText } from '../domain/error-text.ts';
 import type { ExitName } from './exit-codes.ts';
-import { exitCodes } from './exit-codes.ts';
 
 export interface FailureNote {
   readonly exit: ExitName;
   /** Stable, for scripts: `SERVER_NOT_RUNNING`. */
   readonly code: string;
   /** Why, where the message does not say it. */
-  readonly because?: string;
+  readonly because?: string | undefined;
   /** What to do about it. */
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   /** Where several things are wrong: each in a line of its own, in place of the message. */
   readonly problems?: readonly string[];
   readonly cause?: unknown;
@@ -34,18 +33,22 @@ export class CommandFailure extends Error {
   }
 }
 
+/** The command line is wrong. */
+export function usageFailure(message: string, hint?: string, cause?: Error): CommandFailure {
+  return new CommandFailure(message, { exit: 'usage', code: 'USAGE', hint, cause });
+}
+
 /** Any error as a failure: system errors get a hint, everything else is exit code 1. */
 export function toFailure(error: unknown): CommandFailure {
   if (error instanceof CommandFailure) return error;
   if (!(error instanceof Error))
     return new CommandFailure(String(error), { exit: 'failure', code: 'FAILED' });
   const code = (error as NodeJS.ErrnoException).code;
-  const hint = code === undefined ? undefined : systemHints[code];
   return new CommandFailure(errorText(error), {
     exit: 'failure',
     code: code ?? 'FAILED',
-    ...(error.cause instanceof Error ? { because: errorText(error.cause) } : {}),
-    ...(hint === undefined ? {} : { hint }),
+    because: error.cause instanceof Error ? errorText(error.cause) : undefined,
+    hint: systemHints[code ?? ''],
     cause: error,
   });
 }
@@ -73,15 +76,11 @@ export function renderFailure(failure: CommandFailure, json: boolean): string {
     };
     return `${JSON.stringify({ error })}\n`;
   }
-  const told = failure.problems.length > 0 ? failure.problems : [failure.message];
-  const lines = told.map((text) => `error: ${text}`);
+  const wrong = failure.problems.length > 0 ? failure.problems : [failure.message];
+  const lines = wrong.map((text) => `error: ${text}`);
   if (failure.because !== undefined) lines.push(`cause: ${failure.because}`);
   if (failure.hint !== undefined) lines.push(`hint: ${failure.hint}`);
   return `${lines.join('\n')}\n`;
-}
-
-export function exitCodeOf(failure: CommandFailure): number {
-  return exitCodes[failure.exit];
 }
 
 /** What a command interrupted with Ctrl-C ends with. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CommandFailure } from './command-failure.ts';
+import { usageFailure } from './command-failure.ts';
 import type { CommandContext } from './command-context.ts';
 import { describeExitCodes } from './exit-codes.ts';
 
@@ -24,11 +24,10 @@ function findCommand(program: Command, path: readonly string[]): Command {
   for (const name of path) {
     const next = found.commands.find((command) => command.name() === name);
     if (next === undefined)
-      throw new CommandFailure(`no command or topic is called ${path.join(' ')}`, {
-        exit: 'usage',
-        code: 'USAGE',
-        hint: 'breakwater help lists the commands',
-      });
+      throw usageFailure(
+        `no command or topic is called ${path.join(' ')}`,
+        'breakwater help lists the commands',
+      );
     found = next;
   }
   return found;

@@ -1,4 +1,4 @@
-import { CommandFailure } from './command-failure.ts';
+import { usageFailure } from './command-failure.ts';
 
 /** An image of a repository as it is written: `team/app:1.2`, `team/app@sha256:…`. */
 export interface ImageWords {
@@ -15,9 +15,8 @@ export function parseImageWords(text: string): ImageWords {
   const colon = text.indexOf(':', text.lastIndexOf('/') + 1);
   if (colon > 0 && colon < text.length - 1)
     return { repository: text.slice(0, colon), reference: text.slice(colon + 1), isTag: true };
-  throw new CommandFailure(`${text} names no tag and no digest`, {
-    exit: 'usage',
-    code: 'USAGE',
-    hint: 'write it as team/app:1.2 or team/app@sha256:<64 hex digits>',
-  });
+  throw usageFailure(
+    `${text} names no tag and no digest`,
+    'write it as team/app:1.2 or team/app@sha256:<64 hex digits>',
+  );
 }

@@ -12,9 +12,11 @@ export function addAccountOption(
   return command.option('--account <id>', description);
 }
 
-/** As the API takes it. */
-export function accountOf({ account }: AccountOptions): Readonly<Record<string, string>> {
-  return account === undefined ? {} : { account };
+/** As the API takes it: a name without a value is left out. */
+type Query = Readonly<Record<string, string | undefined>>;
+
+export function accountOf({ account }: AccountOptions): Query {
+  return { account };
 }
 
 /** Which registry is meant, where it is not the caller's own at home. */
@@ -29,12 +31,8 @@ export function addPlaceOptions(command: Command): Command {
   );
 }
 
-/** As the API takes it. */
-export function placeOf({ region, ...account }: PlaceOptions): Readonly<Record<string, string>> {
-  return {
-    ...accountOf(account),
-    ...(region === undefined ? {} : { region }),
-  };
+export function placeOf({ account, region }: PlaceOptions): Query {
+  return { account, region };
 }
 
 /** Whose keys, tokens or policies are meant. */
@@ -49,10 +47,6 @@ export function addOwnerOptions(command: Command): Command {
   );
 }
 
-/** As the API takes it. */
-export function ownerOf({ user, ...account }: OwnerOptions): Readonly<Record<string, string>> {
-  return {
-    ...accountOf(account),
-    ...(user === undefined ? {} : { user }),
-  };
+export function ownerOf({ account, user }: OwnerOptions): Query {
+  return { account, user };
 }

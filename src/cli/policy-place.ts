@@ -1,4 +1,5 @@
-import { CommandFailure } from './command-failure.ts';
+import type { CommandFailure } from './command-failure.ts';
+import { usageFailure } from './command-failure.ts';
 import type { PlaceOptions } from './place-options.ts';
 import { placeOf } from './place-options.ts';
 
@@ -13,7 +14,7 @@ export interface PolicyPlaceOptions {
 export function policyPlace(
   options: PolicyPlaceOptions & PlaceOptions,
   { named }: { readonly named: boolean },
-): { readonly path: string; readonly query: Readonly<Record<string, string>> } {
+): { readonly path: string; readonly query: Readonly<Record<string, string | undefined>> } {
   const { repository, registry, user, name, account } = options;
   const said = [repository !== undefined, registry === true, user !== undefined];
   if (said.filter(Boolean).length !== 1)
@@ -26,14 +27,10 @@ export function policyPlace(
   if (named && name === undefined) throw usage("say with --name which of the user's policies");
   return {
     path: 'identity-policies',
-    query: { user, ...(name && { name }), ...(account && { account }) },
+    query: { user, name: name || undefined, account: account || undefined },
   };
 }
 
 function usage(message: string): CommandFailure {
-  return new CommandFailure(message, {
-    exit: 'usage',
-    code: 'USAGE',
-    hint: 'breakwater help policy has examples',
-  });
+  return usageFailure(message, 'breakwater help policy has examples');
 }

@@ -1,11 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
-import {
-  CommandFailure,
-  exitCodeOf,
-  interruption,
-  renderFailure,
-  toFailure,
-} from './command-failure.ts';
+import type { CommandFailure } from './command-failure.ts';
+import { interruption, renderFailure, toFailure, usageFailure } from './command-failure.ts';
 import type { AddCommand, CommandContext, ProgramParts } from './command-context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { addServeCommand } from './commands/serve.ts';
@@ -42,7 +37,7 @@ export async function runProgram(
     const failure = asFailure(error);
     if (failure === undefined) return exitCodes.ok;
     if (failure.exit !== 'interrupted') terminal.err(renderFailure(failure, asksForJson(argv)));
-    return exitCodeOf(failure);
+    return exitCodes[failure.exit];
   }
 }
 
@@ -87,26 +82,22 @@ function asFailure(error: unknown): CommandFailure | undefined {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return undefined;
     if (error.code === 'commander.help')
-      return new CommandFailure('a command is missing', {
-        exit: 'usage',
-        code: 'USAGE',
-        hint: 'the list above has them; breakwater help <command> says more',
-      });
-    return usageFailure(error);
+      return usageFailure(
+        'a command is missing',
+        'the list above has them; breakwater help <command> says more',
+      );
+    return refusedWords(error);
   }
   if (error instanceof Error && error.name === 'AbortError') return interruption();
   return toFailure(error);
 }
 
-function usageFailure(error: CommanderError): CommandFailure {
+/** What commander says of words that it does not understand. */
+function refusedWords(error: CommanderError): CommandFailure {
   const [first = '', second] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = /^\((.*)\)$/.exec(second ?? '')?.[1] ?? missingOption(error);
-  return new CommandFailure(first, {
-    exit: 'usage',
-    code: 'USAGE',
-    hint: suggestion ?? 'breakwater help <command> lists its options',
-    cause: error,
-  });
+  const hint = suggestion ?? 'breakwater help <command> lists its options';
+  return usageFailure(first, hint, error);
 }
 
 /** What the commands call a word that was given without its option. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { errorText } from '../domain/error-text.ts';
 import { createRuleSet } from '../domain/rules/rule-set.ts';
 import { parseDigest } from '../domain/names/digest.ts';
@@ -102,7 +103,7 @@ async function run(first: Config, options: ServeOptions, around: Process): Promi
   await followChanges(options, { state, stores, core, clock, log, imports }, ended.signal);
   core.metrics.configReloaded(true, clock.now());
   // Whoever reads this may send SIGHUP or change the file at once.
-  await folder.writeRunRecord(runRecordOf(state.config, open));
+  await folder.writeRunRecord(runRecordOf(state.config, open, options.configFile));
   announce(state.config, addressesOf(state.config, open), around);
   imports.tell(state.config);
 
@@ -176,9 +177,15 @@ function createImportWarnings(log: Log): ImportWarnings {
   };
 }
 
-function runRecordOf(config: Config, listeners: Listeners): RunRecord {
+function runRecordOf(
+  config: Config,
+  listeners: Listeners,
+  configFile: string | undefined,
+): RunRecord {
   return {
     pid: process.pid,
+    cwd: process.cwd(),
+    ...(configFile === undefined ? {} : { configFile: resolve(configFile) }),
     ...addressesOf(config, listeners),
     ...(config.publicUrl === '' ? {} : { publicUrl: config.publicUrl }),
     ...(config.tls === undefined ? {} : { certFile: config.tls.certFile }),

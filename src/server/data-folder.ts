@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { findBarrier, isDenied } from '../cli/server/file-owner.ts';
 import type { RunRecord } from '../cli/server/run-record.ts';
+import { isBusy } from '../cli/server/run-record.ts';
 
 /** A data folder that this process alone serves from. Disposing removes `run.json` and lets the next server in. */
 export interface DataFolder extends AsyncDisposable {
@@ -76,12 +77,6 @@ function makeFolder(path: string): void {
     makeFolder(parent);
     mkdirSync(path, { mode: 0o700 });
   }
-}
-
-const sqliteBusy = 5;
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy;
 }
 
 function inUse(dataDir: string, cause: unknown): Error {

@@ -2,15 +2,13 @@ import type { Command } from 'commander';
 import type { AccessDecisionView } from '../../contract/access-view.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { OutputOptions } from '../terminal/output.ts';
-import { addOutputOptions, printValue } from '../terminal/output.ts';
+import { addOutputOptions, printText } from '../terminal/output.ts';
 import type { PlaceOptions } from '../place-options.ts';
 import { addPlaceOptions, placeOf } from '../place-options.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
 import { printable } from '../terminal/table.ts';
-
-const deadlineMs = 10_000;
 
 const examples = `
 Examples:
@@ -43,23 +41,14 @@ export function addAccessCommand(program: Command, context: CommandContext): voi
     .action(async (principal: string, action: string, repository: string, options: Options) => {
       const { terminal } = context;
       const { sourceIp } = options;
-      const body = {
-        principal,
-        action,
-        repository,
-        ...placeOf(options),
-        ...(sourceIp === undefined ? {} : { sourceIp }),
-      };
-      const found = await askServer<AccessDecisionView>(
-        { method: 'POST', path: 'access/can', body, deadlineMs },
-        options,
-        terminal,
-      );
-      const { output } = options;
+      const body = { principal, action, repository, ...placeOf(options), sourceIp };
+      const request = { method: 'POST', path: 'access/can', body } as const;
+      const found = await askServer<AccessDecisionView>(request, options, terminal);
       const word = found.allowed ? 'allowed' : 'denied';
-      if (output === 'json' || output === 'yaml') await printValue(terminal, output, found);
-      else if (output === 'name') terminal.out(`${word}\n`);
-      else terminal.out(`${word}: ${printable(found.because)}\n`);
+      await printText(terminal, options, found, {
+        name: () => word,
+        text: () => `${word}: ${printable(found.because)}\n`,
+      });
       context.end(found.allowed ? 'ok' : 'failure');
     });
 }

@@ -10,8 +10,6 @@ import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
 
-const deadlineMs = 10_000;
-
 const createExamples = `
 Examples:
   # The first key of the account's administrator is shown this once
@@ -46,16 +44,9 @@ function addCreateCommand(account: Command, context: CommandContext): void {
   addServerOptions(addOutputOptions(command))
     .addHelpText('after', createExamples)
     .action(async (id: string, options: Options & { readonly name?: string }) => {
-      const made = await askServer<NewAccountView>(
-        {
-          method: 'POST',
-          path: 'accounts',
-          body: { account: id, name: options.name ?? id },
-          deadlineMs,
-        },
-        options,
-        context.terminal,
-      );
+      const body = { account: id, name: options.name ?? id };
+      const request = { method: 'POST', path: 'accounts', body } as const;
+      const made = await askServer<NewAccountView>(request, options, context.terminal);
       await printOne(context.terminal, options, made, newAccountLook);
       remark(command, context, 'The secret is not shown again.');
     });

@@ -2,7 +2,8 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import { programOptions } from '../command-context.ts';
-import { readConfigWithSources } from '../server/config-reading.ts';
+import { readConfig } from '../server/config-reading.ts';
+import { locateConfig } from '../server/server-location.ts';
 import { printValue } from '../terminal/output.ts';
 
 const validateExamples = `
@@ -48,7 +49,7 @@ function addValidateCommand(config: Command, { terminal }: CommandContext): void
     .option('--config <file>', 'the configuration to check')
     .addHelpText('after', validateExamples)
     .action(async (options: ConfigOptions) => {
-      const { config: valid } = await readConfigWithSources(options.config, terminal);
+      const { config: valid } = await readConfig(options.config, terminal);
       if (programOptions(command).quiet === true) return;
       const from = options.config ?? 'defaults and environment';
       terminal.err(`valid: ${from}, ${valid.rules.length} rules\n`);
@@ -62,13 +63,14 @@ function addPrintCommand(config: Command, { terminal }: CommandContext): void {
     .description(
       'Prints every setting in force, with the source of each: the file and line, the variable, or default. Secrets are left out.',
     )
-    .option('--config <file>', 'the configuration to print')
+    .option('--config <file>', 'the configuration to print; else that of the server that runs here')
     .addOption(
       new Option('-o, --output <format>', 'how to print').choices(['yaml', 'json']).default('yaml'),
     )
     .addHelpText('after', printExamples)
     .action(async (options: ConfigOptions & { readonly output: 'yaml' | 'json' }) => {
-      const loaded = await readConfigWithSources(options.config, terminal);
+      const { file, cwd } = await locateConfig(options.config, terminal);
+      const loaded = await readConfig(file, { ...terminal, cwd });
       if (options.output === 'json') return printValue(terminal, 'json', loaded.settings);
       const { printConfig } = await import('../../config/print.ts');
       terminal.out(printConfig(loaded));

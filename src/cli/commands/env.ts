@@ -62,7 +62,8 @@ async function environmentOf(
   return {
     AWS_SHARED_CREDENTIALS_FILE: join(dataDir, 'credentials'),
     AWS_PROFILE: 'default',
-    AWS_ENDPOINT_URL: settings.publicUrl || running?.listen || addressOf(settings),
+    AWS_ENDPOINT_URL:
+      settings.publicUrl || running?.publicUrl || running?.listen || addressOf(settings),
   };
 }
 

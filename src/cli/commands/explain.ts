@@ -5,7 +5,7 @@ import { programOptions } from '../command-context.ts';
 import type { ExitName } from '../exit-codes.ts';
 import { renderExplanation } from '../terminal/explanation-text.ts';
 import type { OutputOptions } from '../terminal/output.ts';
-import { addOutputOptions, printValue } from '../terminal/output.ts';
+import { addOutputOptions, printText } from '../terminal/output.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
@@ -50,26 +50,14 @@ export function addExplainCommand(program: Command, context: CommandContext): vo
     .action(async (image: string, options: Options) => {
       const { terminal } = context;
       const { as, from } = options;
-      const found = await askServer<Explanation>(
-        {
-          method: 'GET',
-          path: 'explain',
-          query: {
-            image,
-            ...(options.probe === true ? { probe: 'true' } : {}),
-            ...(as === undefined ? {} : { as }),
-            ...(from === undefined ? {} : { from }),
-          },
-          deadlineMs,
-        },
-        options,
-        terminal,
-      );
-      const { output } = options;
+      const query = { image, probe: options.probe === true ? 'true' : undefined, as, from };
+      const request = { path: 'explain', query, deadlineMs };
+      const found = await askServer<Explanation>(request, options, terminal);
       const paint = createPaint(terminal, programOptions(command).color);
-      if (output === 'json' || output === 'yaml') await printValue(terminal, output, found);
-      else if (output === 'name') terminal.out(`${nameOf(found)}\n`);
-      else terminal.out(renderExplanation(found, { wide: output === 'wide', paint }));
+      await printText(terminal, options, found, {
+        name: () => nameOf(found),
+        text: () => renderExplanation(found, { wide: options.output === 'wide', paint }),
+      });
       const isAsked = as !== undefined || from !== undefined;
       context.end(isAsked && isRefused(found) ? 'forbidden' : exitOf(found));
     });

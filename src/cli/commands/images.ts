@@ -1,17 +1,18 @@
 import type { Command } from 'commander';
-import type { DeletedImageView, ImageDetailView, ImageView } from '../../contract/access-view.ts';
+import type { ImageDetailView, ImageView } from '../../contract/access-view.ts';
 import type { CommandContext } from '../command-context.ts';
 import { parseImageWords } from '../image-words.ts';
 import type { OutputOptions } from '../terminal/output.ts';
-import { addOutputOptions, printList, printValue } from '../terminal/output.ts';
+import { addOutputOptions, printList, printText } from '../terminal/output.ts';
 import type { LimitOptions } from '../server/pages.ts';
 import { addLimitOption, askPages } from '../server/pages.ts';
 import type { PlaceOptions } from '../place-options.ts';
 import { addPlaceOptions, placeOf } from '../place-options.ts';
+import type { ApiRequest } from '../server/server-client.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
-import { forEach } from '../several.ts';
+import { deleteEach } from '../several.ts';
 import { formatBytes } from '../terminal/unit-words.ts';
 import type { Column } from '../terminal/table.ts';
 import { alignRows, printable } from '../terminal/table.ts';
@@ -90,15 +91,12 @@ function addGetCommand(images: Command, context: CommandContext): void {
       const { terminal } = context;
       const { repository, reference } = parseImageWords(image);
       const query = { repository, reference, ...placeOf(options) };
-      const found = await askServer<ImageDetailView>(
-        { method: 'GET', path: 'image', query, deadlineMs },
-        options,
-        terminal,
-      );
-      const { output } = options;
-      if (output === 'json' || output === 'yaml') await printValue(terminal, output, found);
-      else if (output === 'name') terminal.out(`${found.repository}@${found.digest}\n`);
-      else terminal.out(renderImage(found));
+      const request = { path: 'image', query, deadlineMs };
+      const found = await askServer<ImageDetailView>(request, options, terminal);
+      await printText(terminal, options, found, {
+        name: () => `${found.repository}@${found.digest}`,
+        text: () => renderImage(found),
+      });
     });
 }
 
@@ -137,16 +135,12 @@ function addRemoveCommand(images: Command, context: CommandContext): void {
     .description('Deletes images by tag or digest, with every tag that names them.');
   addServerOptions(addPlaceOptions(command))
     .addHelpText('after', removeExamples)
-    .action(async (words: readonly string[], options: Options) => {
-      const act = async (image: string): Promise<void> => {
+    .action(async (images: readonly string[], options: Options) => {
+      const requestOf = (image: string): ApiRequest => {
         const { repository, reference } = parseImageWords(image);
         const query = { repository, reference, ...placeOf(options) };
-        await askServer<DeletedImageView>(
-          { method: 'DELETE', path: 'image', query, deadlineMs },
-          options,
-          context.terminal,
-        );
+        return { path: 'image', query, deadlineMs };
       };
-      await forEach(words, command, context, { act, done: 'deleted' });
+      await deleteEach(images, { command, context, options, requestOf });
     });
 }

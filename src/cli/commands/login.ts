@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { WhoamiView } from '../../contract/access-view.ts';
-import { CommandFailure } from '../command-failure.ts';
+import type { CommandFailure } from '../command-failure.ts';
+import { usageFailure } from '../command-failure.ts';
 import type { CommandContext } from '../command-context.ts';
 import { remark } from '../command-context.ts';
 import { basicOf } from '../server/credentials-file.ts';
@@ -10,7 +11,6 @@ import type { ServerLocation, ServerOptions } from '../server/server-location.ts
 import { addServerOptions, findServer, locateServer } from '../server/server-location.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-const deadlineMs = 10_000;
 const passwordBytesMax = 16_384;
 
 const examples = `
@@ -43,11 +43,7 @@ export function addLoginCommand(program: Command, context: CommandContext): void
       const { terminal } = context;
       const location = await locateLogin(options, terminal);
       const { authorization } = location;
-      const who = await askServerAt<WhoamiView>(
-        { method: 'GET', path: 'whoami', deadlineMs },
-        location,
-        terminal,
-      );
+      const who = await askServerAt<WhoamiView>({ path: 'whoami' }, location, terminal);
       const file = dockerConfigFile(terminal.env);
       const helpers = new Set<string>();
       for (const host of location.hosts) {
@@ -87,9 +83,5 @@ function pairOf(authorization: string): string {
 }
 
 function usage(message: string): CommandFailure {
-  return new CommandFailure(message, {
-    exit: 'usage',
-    code: 'USAGE',
-    hint: 'breakwater help login has examples',
-  });
+  return usageFailure(message, 'breakwater help login has examples');
 }

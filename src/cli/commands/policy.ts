@@ -8,20 +8,20 @@ import type {
   PolicyValidation,
 } from '../../contract/access-view.ts';
 import type { Listing } from '../../contract/admin-view.ts';
-import { CommandFailure } from '../command-failure.ts';
+import { CommandFailure, usageFailure } from '../command-failure.ts';
 import type { CommandContext } from '../command-context.ts';
 import { remark } from '../command-context.ts';
 import type { Look, OutputOptions } from '../terminal/output.ts';
 import { addOutputOptions, printList, printValue } from '../terminal/output.ts';
 import type { PlaceOptions } from '../place-options.ts';
 import { addPlaceOptions } from '../place-options.ts';
-import { policyPlace, type PolicyPlaceOptions } from '../policy-place.ts';
+import type { PolicyPlaceOptions } from '../policy-place.ts';
+import { policyPlace } from '../policy-place.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-const deadlineMs = 10_000;
 /** A policy has 10,240 characters at most; the server says so of a longer one. */
 const textBytesMax = 100_000;
 
@@ -99,13 +99,12 @@ function addGetCommand(policy: Command, context: CommandContext): void {
     .action(async (options: Options & OutputOptions) => {
       const { terminal } = context;
       const place = policyPlace(options, { named: false });
-      const request = { method: 'GET' as const, ...place, deadlineMs };
       if (options.user !== undefined && options.name === undefined) {
-        const list = await askServer<Listing<IdentityPolicyView>>(request, options, terminal);
+        const list = await askServer<Listing<IdentityPolicyView>>(place, options, terminal);
         return printList(terminal, options, list, identityLook);
       }
       const answer = await askServer<{ policy: string } | Listing<IdentityPolicyView>>(
-        request,
+        place,
         options,
         terminal,
       );
@@ -133,7 +132,7 @@ function addSetCommand(policy: Command, context: CommandContext): void {
       const policy = await readText(options.file, context.terminal);
       const { warnings } = await validate({ kind: kindOf(options), policy }, options, context);
       const body = { ...query, policy };
-      await askServer({ method: 'PUT', path, body, deadlineMs }, options, context.terminal);
+      await askServer({ method: 'PUT', path, body }, options, context.terminal);
       for (const each of warnings) remark(command, context, `warning: ${sentenceOf(each)}`);
       remark(command, context, 'set; it holds for the next request');
     });
@@ -148,7 +147,7 @@ function addRemoveCommand(policy: Command, context: CommandContext): void {
     .addHelpText('after', removeExamples)
     .action(async (options: Options) => {
       const place = policyPlace(options, { named: true });
-      await askServer({ method: 'DELETE', ...place, deadlineMs }, options, context.terminal);
+      await askServer({ method: 'DELETE', ...place }, options, context.terminal);
       remark(command, context, 'deleted; the next request is decided without it');
     });
 }
@@ -192,7 +191,7 @@ function validate(
   options: ServerOptions,
   { terminal }: CommandContext,
 ): Promise<PolicyValidation> {
-  const request = { method: 'POST', path: 'policies/validate', body, deadlineMs } as const;
+  const request = { method: 'POST', path: 'policies/validate', body } as const;
   return askServer<PolicyValidation>(request, options, terminal);
 }
 
@@ -207,11 +206,10 @@ function sentenceOf({ field, value, what, fix }: PolicyRemark): string {
 }
 
 function invalid({ problems }: PolicyValidation): CommandFailure {
-  const told = problems.map(sentenceOf);
   return new CommandFailure('the policy is invalid', {
     exit: 'usage',
     code: 'POLICY_INVALID',
-    problems: told,
+    problems: problems.map(sentenceOf),
   });
 }
 
@@ -246,5 +244,5 @@ async function readText(file: string | undefined, terminal: Terminal): Promise<s
       cause: error,
     });
   }
-  throw new CommandFailure(`${path} is too large for a policy`, { exit: 'usage', code: 'USAGE' });
+  throw usageFailure(`${path} is too large for a policy`);
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import type { Refreshment } from '../../contract/admin-view.ts';
 import type { CommandContext } from '../command-context.ts';
-import type { OutputOptions } from '../terminal/output.ts';
-import { addOutputOptions, printList, printValue } from '../terminal/output.ts';
+import type { Look, OutputOptions } from '../terminal/output.ts';
+import { addOutputOptions, printOne } from '../terminal/output.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
@@ -28,19 +28,13 @@ export function addRefreshCommand(program: Command, context: CommandContext): vo
   addServerOptions(addOutputOptions(command))
     .addHelpText('after', examples)
     .action(async (image: string, options: OutputOptions & ServerOptions) => {
-      const { terminal } = context;
-      const found = await askServer<Refreshment>(
-        { method: 'POST', path: 'refresh', body: { image }, deadlineMs },
-        options,
-        terminal,
-      );
-      const { output } = options;
-      if (output === 'json' || output === 'yaml') return printValue(terminal, output, found);
-      await printList(terminal, options, { items: [found] }, look);
+      const request = { method: 'POST', path: 'refresh', body: { image }, deadlineMs } as const;
+      const found = await askServer<Refreshment>(request, options, context.terminal);
+      await printOne(context.terminal, options, found, look);
     });
 }
 
-const look: Parameters<typeof printList<Refreshment>>[3] = {
+const look: Look<Refreshment> = {
   name: (found) => `${found.repository}@${found.after}`,
   columns: [
     { header: 'REPOSITORY', value: (found) => found.repository },

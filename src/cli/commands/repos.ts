@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { RepositoryView } from '../../contract/access-view.ts';
 import { tagMutabilities } from '../../domain/names/tag-mutability.ts';
-import { CommandFailure } from '../command-failure.ts';
+import type { CommandFailure } from '../command-failure.ts';
+import { usageFailure } from '../command-failure.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { Look, OutputOptions } from '../terminal/output.ts';
 import { addOutputOptions, printList, printOne } from '../terminal/output.ts';
@@ -10,12 +11,12 @@ import type { LimitOptions } from '../server/pages.ts';
 import { addLimitOption, askPages } from '../server/pages.ts';
 import type { PlaceOptions } from '../place-options.ts';
 import { addPlaceOptions, placeOf } from '../place-options.ts';
+import type { ApiRequest } from '../server/server-client.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
-import { forEach } from '../several.ts';
+import { deleteEach } from '../several.ts';
 
-const deadlineMs = 10_000;
 /** A repository of many images takes its time. */
 const deleteMs = 120_000;
 
@@ -82,8 +83,8 @@ function addListCommand(repos: Command, context: CommandContext): void {
     .addHelpText('after', listExamples)
     .action(
       async (options: Options & OutputOptions & LimitOptions & { readonly prefix: string }) => {
-        const query = { prefix: options.prefix, ...placeOf(options) };
-        const request = { path: 'repositories', query };
+        const { prefix } = options;
+        const request = { path: 'repositories', query: { prefix, ...placeOf(options) } };
         const list = await askPages<RepositoryView>(request, options, context.terminal);
         await printList(context.terminal, options, list, look);
       },
@@ -119,11 +120,8 @@ function addCreateCommand(repos: Command, context: CommandContext): void {
     .addHelpText('after', createExamples)
     .action(async (name: string, options: Options & OutputOptions & MutabilityOptions) => {
       const body = { repository: name, ...placeOf(options), ...mutabilityOf(options) };
-      const made = await askServer<RepositoryView>(
-        { method: 'POST', path: 'repositories', body, deadlineMs },
-        options,
-        context.terminal,
-      );
+      const request = { method: 'POST', path: 'repositories', body } as const;
+      const made = await askServer<RepositoryView>(request, options, context.terminal);
       await printOne(context.terminal, options, made, look);
     });
 }
@@ -138,11 +136,8 @@ function addSetCommand(repos: Command, context: CommandContext): void {
     .action(async (name: string, options: Options & OutputOptions & MutabilityOptions) => {
       if (options.tagMutability === undefined) throw usage('say what to set: --tag-mutability');
       const body = { repository: name, ...placeOf(options), ...mutabilityOf(options) };
-      const changed = await askServer<RepositoryView>(
-        { method: 'PATCH', path: 'repositories', body, deadlineMs },
-        options,
-        context.terminal,
-      );
+      const request = { method: 'PATCH', path: 'repositories', body } as const;
+      const changed = await askServer<RepositoryView>(request, options, context.terminal);
       await printOne(context.terminal, options, changed, look);
     });
 }
@@ -158,23 +153,13 @@ function addRemoveCommand(repos: Command, context: CommandContext): void {
   addServerOptions(addPlaceOptions(command))
     .addHelpText('after', removeExamples)
     .action(async (names: readonly string[], options: RemoveOptions) => {
-      const act = (repository: string): Promise<void> =>
-        askServer(
-          {
-            method: 'DELETE',
-            path: 'repositories',
-            query: {
-              repository,
-              ...placeOf(options),
-              ...(options.force === true ? { force: 'true' } : {}),
-            },
-            deadlineMs: deleteMs,
-          },
-          options,
-          context.terminal,
-        );
+      const force = options.force === true ? 'true' : undefined;
+      const requestOf = (repository: string): ApiRequest => {
+        const query = { repository, ...placeOf(options), force };
+        return { path: 'repositories', query, deadlineMs: deleteMs };
+      };
       const chosen = await chooseRepositories(names, options, context);
-      await forEach(chosen, command, context, { act, done: 'deleted' });
+      await deleteEach(chosen, { command, context, options, requestOf });
     });
 }
 
@@ -187,8 +172,7 @@ async function chooseRepositories(
     throw usage('name the repositories, or say --prefix');
   if (prefix === undefined) return names;
   if (prefix === '') throw usage('--prefix is empty, and would be every repository');
-  const query = { prefix, ...placeOf(options) };
-  const request = { path: 'repositories', query };
+  const request = { path: 'repositories', query: { prefix, ...placeOf(options) } };
   const { items } = await askPages<RepositoryView>(request, options, terminal);
   if (yes !== true)
     throw usage(`${items.length} repositories begin with ${prefix}: say --yes to delete them`);
@@ -196,11 +180,7 @@ async function chooseRepositories(
 }
 
 function usage(message: string): CommandFailure {
-  return new CommandFailure(message, {
-    exit: 'usage',
-    code: 'USAGE',
-    hint: 'breakwater help repos has examples',
-  });
+  return usageFailure(message, 'breakwater help repos has examples');
 }
 
 const look: Look<RepositoryView> = {

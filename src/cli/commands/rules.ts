@@ -2,15 +2,13 @@ import type { Command } from 'commander';
 import type { Listing, RuleVerification, RuleView } from '../../contract/admin-view.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { ExitName } from '../exit-codes.ts';
-import type { OutputOptions } from '../terminal/output.ts';
+import type { Look, OutputOptions } from '../terminal/output.ts';
 import { addOutputOptions, printList } from '../terminal/output.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
-import type { Column } from '../terminal/table.ts';
 import { formatSeconds } from '../terminal/unit-words.ts';
 
-const listMs = 10_000;
 const verifyMs = 120_000;
 
 const listExamples = `
@@ -53,30 +51,28 @@ function addListCommand(rules: Command, context: CommandContext): void {
   addServerOptions(addOutputOptions(command))
     .addHelpText('after', listExamples)
     .action(async (options: Options) => {
-      const list = await askServer<Listing<RuleView>>(
-        { method: 'GET', path: 'rules', deadlineMs: listMs },
-        options,
-        context.terminal,
-      );
-      const name = (rule: RuleView): string => rule.prefix;
-      await printList(context.terminal, options, list, { columns: ruleColumns, name });
+      const list = await askServer<Listing<RuleView>>({ path: 'rules' }, options, context.terminal);
+      await printList(context.terminal, options, list, ruleLook);
     });
 }
 
-const ruleColumns: readonly Column<RuleView>[] = [
-  { header: 'PREFIX', value: (rule) => rule.prefix },
-  { header: 'UPSTREAM', value: (rule) => rule.upstream },
-  { header: 'ORIGIN', value: (rule) => rule.origin },
-  { header: 'CREDENTIAL', value: (rule) => rule.credential ?? '-' },
-  { header: 'ANONYMOUS', value: (rule) => (rule.anonymousPull ? 'yes' : 'no') },
-  { header: 'FRESH-FOR', value: (rule) => formatSeconds(rule.freshForSeconds) },
-  { header: 'STATE', value: (rule) => rule.state },
-  { header: 'MIRRORS', value: (rule) => joined(rule.mirrors), wide: true },
-  { header: 'UPSTREAM-PREFIX', value: (rule) => rule.upstreamPrefix || '-', wide: true },
-  { header: 'PLATFORMS', value: (rule) => joined(rule.platforms), wide: true },
-  { header: 'ALLOW', value: (rule) => joined(rule.allow), wide: true },
-  { header: 'DENY', value: (rule) => joined(rule.deny), wide: true },
-];
+const ruleLook: Look<RuleView> = {
+  name: (rule) => rule.prefix,
+  columns: [
+    { header: 'PREFIX', value: (rule) => rule.prefix },
+    { header: 'UPSTREAM', value: (rule) => rule.upstream },
+    { header: 'ORIGIN', value: (rule) => rule.origin },
+    { header: 'CREDENTIAL', value: (rule) => rule.credential ?? '-' },
+    { header: 'ANONYMOUS', value: (rule) => (rule.anonymousPull ? 'yes' : 'no') },
+    { header: 'FRESH-FOR', value: (rule) => formatSeconds(rule.freshForSeconds) },
+    { header: 'STATE', value: (rule) => rule.state },
+    { header: 'MIRRORS', value: (rule) => joined(rule.mirrors), wide: true },
+    { header: 'UPSTREAM-PREFIX', value: (rule) => rule.upstreamPrefix || '-', wide: true },
+    { header: 'PLATFORMS', value: (rule) => joined(rule.platforms), wide: true },
+    { header: 'ALLOW', value: (rule) => joined(rule.allow), wide: true },
+    { header: 'DENY', value: (rule) => joined(rule.deny), wide: true },
+  ],
+};
 
 function addVerifyCommand(rules: Command, context: CommandContext): void {
   const command = rules
@@ -86,26 +82,27 @@ function addVerifyCommand(rules: Command, context: CommandContext): void {
   addServerOptions(addOutputOptions(command))
     .addHelpText('after', verifyExamples)
     .action(async (prefix: string | undefined, options: Options) => {
-      const body = prefix === undefined ? {} : { prefix };
       const list = await askServer<Listing<RuleVerification>>(
-        { method: 'POST', path: 'rules/verify', body, deadlineMs: verifyMs },
+        { method: 'POST', path: 'rules/verify', body: { prefix }, deadlineMs: verifyMs },
         options,
         context.terminal,
       );
-      const name = (found: RuleVerification): string => `${found.prefix} ${found.url}`;
-      await printList(context.terminal, options, list, { columns: verifyColumns, name });
+      await printList(context.terminal, options, list, verifyLook);
       context.end(exitOf(list.items));
     });
 }
 
-const verifyColumns: readonly Column<RuleVerification>[] = [
-  { header: 'PREFIX', value: (found) => found.prefix },
-  { header: 'URL', value: (found) => found.url },
-  { header: 'RESULT', value: (found) => (found.ok ? 'ok' : 'failed') },
-  { header: 'TIME', value: (found) => `${found.durationMs}ms` },
-  { header: 'CAUSE', value: (found) => found.failure?.message ?? '-' },
-  { header: 'KIND', value: (found) => found.failure?.kind ?? '-', wide: true },
-];
+const verifyLook: Look<RuleVerification> = {
+  name: (found) => `${found.prefix} ${found.url}`,
+  columns: [
+    { header: 'PREFIX', value: (found) => found.prefix },
+    { header: 'URL', value: (found) => found.url },
+    { header: 'RESULT', value: (found) => (found.ok ? 'ok' : 'failed') },
+    { header: 'TIME', value: (found) => `${found.durationMs}ms` },
+    { header: 'CAUSE', value: (found) => found.failure?.message ?? '-' },
+    { header: 'KIND', value: (found) => found.failure?.kind ?? '-', wide: true },
+  ],
+};
 
 function exitOf(found: readonly RuleVerification[]): ExitName {
   const broken = found.filter((one) => !one.ok).length;

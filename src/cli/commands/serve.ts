@@ -28,7 +28,7 @@ export function addServeCommand(program: Command, context: CommandContext): void
     .addHelpText('after', examples)
     .action(async (options: { readonly config?: string }) => {
       const { terminal, parts } = context;
-      const config = await readConfig(options.config, terminal);
+      const { config } = await readConfig(options.config, terminal);
       context.end(
         await parts.serve(config, {
           ...(options.config === undefined ? {} : { configFile: options.config }),

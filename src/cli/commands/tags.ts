@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { TagView } from '../../contract/access-view.ts';
-import { CommandFailure } from '../command-failure.ts';
+import { usageFailure } from '../command-failure.ts';
 import type { CommandContext } from '../command-context.ts';
 import { parseImageWords } from '../image-words.ts';
 import type { OutputOptions } from '../terminal/output.ts';
@@ -9,10 +9,10 @@ import type { LimitOptions } from '../server/pages.ts';
 import { addLimitOption, askPages } from '../server/pages.ts';
 import type { PlaceOptions } from '../place-options.ts';
 import { addPlaceOptions, placeOf } from '../place-options.ts';
-import { askServer } from '../server/server-client.ts';
+import type { ApiRequest } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
-import { forEach } from '../several.ts';
+import { deleteEach } from '../several.ts';
 import { formatBytes } from '../terminal/unit-words.ts';
 import type { Column } from '../terminal/table.ts';
 
@@ -78,21 +78,19 @@ function addRemoveCommand(tags: Command, context: CommandContext): void {
   addServerOptions(addPlaceOptions(command))
     .addHelpText('after', removeExamples)
     .action(async (images: readonly string[], options: Options) => {
-      const act = async (image: string): Promise<void> => {
+      const requestOf = (image: string): ApiRequest => {
         const { repository, reference, isTag } = parseImageWords(image);
         if (!isTag)
-          throw new CommandFailure(`${image} names no tag`, {
-            exit: 'usage',
-            code: 'USAGE',
-            hint: 'breakwater images rm deletes an image by its digest',
-          });
-        const query = { repository, tag: reference, ...placeOf(options) };
-        await askServer(
-          { method: 'DELETE', path: 'tags', query, deadlineMs },
-          options,
-          context.terminal,
-        );
+          throw usageFailure(
+            `${image} names no tag`,
+            'breakwater images rm deletes an image by its digest',
+          );
+        return {
+          path: 'tags',
+          query: { repository, tag: reference, ...placeOf(options) },
+          deadlineMs,
+        };
       };
-      await forEach(images, command, context, { act, done: 'deleted' });
+      await deleteEach(images, { command, context, options, requestOf });
     });
 }

@@ -9,12 +9,11 @@ import type { Look, OutputOptions } from '../terminal/output.ts';
 import { addOutputOptions, printList, printOne } from '../terminal/output.ts';
 import type { OwnerOptions } from '../place-options.ts';
 import { addOwnerOptions, ownerOf } from '../place-options.ts';
+import type { ApiRequest } from '../server/server-client.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
-import { forEach } from '../several.ts';
-
-const deadlineMs = 10_000;
+import { deleteEach } from '../several.ts';
 
 const createExamples = `
 Examples:
@@ -73,21 +72,9 @@ function addCreateCommand(token: Command, context: CommandContext): void {
     .addHelpText('after', createExamples)
     .action(async (name: string, options: CreateOptions) => {
       const { scope = [], expires } = options;
-      const made = await askServer<NewTokenView>(
-        {
-          method: 'POST',
-          path: 'tokens',
-          body: {
-            name,
-            scopes: scope,
-            ...ownerOf(options),
-            ...(expires === undefined ? {} : { expiresInSeconds: expires }),
-          },
-          deadlineMs,
-        },
-        options,
-        context.terminal,
-      );
+      const body = { name, scopes: scope, ...ownerOf(options), expiresInSeconds: expires };
+      const request = { method: 'POST', path: 'tokens', body } as const;
+      const made = await askServer<NewTokenView>(request, options, context.terminal);
       if (options.output === 'table') context.terminal.out(`${made.token}\n`);
       else await printOne(context.terminal, options, made, newTokenLook);
       remark(
@@ -106,11 +93,8 @@ function addListCommand(token: Command, context: CommandContext): void {
   addServerOptions(addOwnerOptions(addOutputOptions(command)))
     .addHelpText('after', listExamples)
     .action(async (options: Options & OutputOptions) => {
-      const list = await askServer<Listing<TokenView>>(
-        { method: 'GET', path: 'tokens', query: ownerOf(options), deadlineMs },
-        options,
-        context.terminal,
-      );
+      const request = { path: 'tokens', query: ownerOf(options) };
+      const list = await askServer<Listing<TokenView>>(request, options, context.terminal);
       await printList(context.terminal, options, list, tokenLook);
     });
 }
@@ -123,13 +107,11 @@ function addRemoveCommand(token: Command, context: CommandContext): void {
   addServerOptions(addOwnerOptions(command))
     .addHelpText('after', removeExamples)
     .action(async (names: readonly string[], options: Options) => {
-      const act = (name: string): Promise<void> =>
-        askServer(
-          { method: 'DELETE', path: 'tokens', query: { name, ...ownerOf(options) }, deadlineMs },
-          options,
-          context.terminal,
-        );
-      await forEach(names, command, context, { act, done: 'revoked' });
+      const requestOf = (name: string): ApiRequest => ({
+        path: 'tokens',
+        query: { name, ...ownerOf(options) },
+      });
+      await deleteEach(names, { command, context, options, done: 'revoked', requestOf });
     });
 }
 

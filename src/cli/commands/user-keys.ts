@@ -11,13 +11,12 @@ import type { Look, OutputOptions } from '../terminal/output.ts';
 import { addOutputOptions, printList, printOne } from '../terminal/output.ts';
 import type { OwnerOptions } from '../place-options.ts';
 import { addOwnerOptions, ownerOf } from '../place-options.ts';
+import type { ApiRequest } from '../server/server-client.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
-import { forEach } from '../several.ts';
+import { deleteEach } from '../several.ts';
 import { parseExpiry } from './token.ts';
-
-const deadlineMs = 10_000;
 
 const createExamples = `
 Examples:
@@ -73,11 +72,6 @@ function addExpiryOption(command: Command): Command {
   return command.option('--expires <duration>', 'when it ends: 12h, 90d; else never', parseExpiry);
 }
 
-/** As the API takes it. */
-function expiryOf({ expires }: ExpiryOptions): Readonly<Record<string, number>> {
-  return expires === undefined ? {} : { expiresInSeconds: expires };
-}
-
 function addCreateCommand(keys: Command, context: CommandContext): void {
   const command = keys
     .command('create')
@@ -86,12 +80,9 @@ function addCreateCommand(keys: Command, context: CommandContext): void {
   addServerOptions(addExpiryOption(addOwnerOptions(addOutputOptions(command))))
     .addHelpText('after', createExamples)
     .action(async (options: Options & OutputOptions & ExpiryOptions) => {
-      const body = { ...ownerOf(options), ...expiryOf(options) };
-      const made = await askServer<NewAccessKeyView>(
-        { method: 'POST', path: 'access-keys', body, deadlineMs },
-        options,
-        context.terminal,
-      );
+      const body = { ...ownerOf(options), expiresInSeconds: options.expires };
+      const request = { method: 'POST', path: 'access-keys', body } as const;
+      const made = await askServer<NewAccessKeyView>(request, options, context.terminal);
       await printOne(context.terminal, options, made, newKeyLook);
       remark(command, context, 'The secret is not shown again.');
     });
@@ -109,12 +100,9 @@ function addRotateCommand(keys: Command, context: CommandContext): void {
     .addHelpText('after', rotateExamples)
     .action(async (options: RotateOptions) => {
       const revoke = options.revoke === true;
-      const body = { ...ownerOf(options), ...expiryOf(options), revoke };
-      const made = await askServer<RotatedAccessKeyView>(
-        { method: 'POST', path: 'access-keys/rotate', body, deadlineMs },
-        options,
-        context.terminal,
-      );
+      const body = { ...ownerOf(options), expiresInSeconds: options.expires, revoke };
+      const request = { method: 'POST', path: 'access-keys/rotate', body } as const;
+      const made = await askServer<RotatedAccessKeyView>(request, options, context.terminal);
       await printOne(context.terminal, options, made, newKeyLook);
       for (const line of afterRotation(made)) remark(command, context, line);
     });
@@ -140,11 +128,8 @@ function addListCommand(keys: Command, context: CommandContext): void {
   addServerOptions(addOwnerOptions(addOutputOptions(command)))
     .addHelpText('after', listExamples)
     .action(async (options: Options & OutputOptions) => {
-      const list = await askServer<Listing<AccessKeyView>>(
-        { method: 'GET', path: 'access-keys', query: ownerOf(options), deadlineMs },
-        options,
-        context.terminal,
-      );
+      const request = { path: 'access-keys', query: ownerOf(options) };
+      const list = await askServer<Listing<AccessKeyView>>(request, options, context.terminal);
       await printList(context.terminal, options, list, keyLook);
     });
 }
@@ -157,13 +142,11 @@ function addRemoveCommand(keys: Command, context: CommandContext): void {
   addServerOptions(addOwnerOptions(command))
     .addHelpText('after', removeExamples)
     .action(async (ids: readonly string[], options: Options) => {
-      const act = (id: string): Promise<void> =>
-        askServer(
-          { method: 'DELETE', path: 'access-keys', query: { id, ...ownerOf(options) }, deadlineMs },
-          options,
-          context.terminal,
-        );
-      await forEach(ids, command, context, { act, done: 'deleted' });
+      const requestOf = (id: string): ApiRequest => ({
+        path: 'access-keys',
+        query: { id, ...ownerOf(options) },
+      });
+      await deleteEach(ids, { command, context, options, requestOf });
     });
 }
 

@@ -7,13 +7,12 @@ import type { LimitOptions } from '../server/pages.ts';
 import { addLimitOption, askPages } from '../server/pages.ts';
 import type { AccountOptions } from '../place-options.ts';
 import { accountOf, addAccountOption } from '../place-options.ts';
+import type { ApiRequest } from '../server/server-client.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
-import { forEach } from '../several.ts';
+import { deleteEach } from '../several.ts';
 import { addKeysCommand } from './user-keys.ts';
-
-const deadlineMs = 10_000;
 
 const createExamples = `
 Examples:
@@ -61,16 +60,9 @@ function addCreateCommand(user: Command, context: CommandContext): void {
     .action(
       async (name: string, options: Options & OutputOptions & { readonly robot?: boolean }) => {
         const kind = options.robot === true ? 'robot' : 'user';
-        const made = await askServer<UserView>(
-          {
-            method: 'POST',
-            path: 'users',
-            body: { name, kind, ...accountOf(options) },
-            deadlineMs,
-          },
-          options,
-          context.terminal,
-        );
+        const body = { name, kind, ...accountOf(options) };
+        const request = { method: 'POST', path: 'users', body } as const;
+        const made = await askServer<UserView>(request, options, context.terminal);
         await printOne(context.terminal, options, made, userLook);
       },
     );
@@ -98,13 +90,11 @@ function addRemoveCommand(user: Command, context: CommandContext): void {
   addServerOptions(addAccountOption(command))
     .addHelpText('after', removeExamples)
     .action(async (names: readonly string[], options: Options) => {
-      const act = (name: string): Promise<void> =>
-        askServer(
-          { method: 'DELETE', path: 'users', query: { name, ...accountOf(options) }, deadlineMs },
-          options,
-          context.terminal,
-        );
-      await forEach(names, command, context, { act, done: 'deleted' });
+      const requestOf = (name: string): ApiRequest => ({
+        path: 'users',
+        query: { name, ...accountOf(options) },
+      });
+      await deleteEach(names, { command, context, options, requestOf });
     });
 }
 

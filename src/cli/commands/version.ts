@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { VersionView } from '../../contract/admin-view.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { OutputOptions } from '../terminal/output.ts';
-import { addOutputOptions, printValue } from '../terminal/output.ts';
+import { addOutputOptions, printText } from '../terminal/output.ts';
 
 /** Of this Breakwater and of the Node that runs it. */
 export function readVersion(): VersionView {
@@ -26,14 +26,10 @@ export function addVersionCommand(program: Command, context: CommandContext): vo
   addOutputOptions(command)
     .addHelpText('after', examples)
     .action(async (options: OutputOptions) => {
-      const { terminal } = context;
       const version = readVersion();
-      const { output } = options;
-      if (output === 'json' || output === 'yaml') return printValue(terminal, output, version);
-      terminal.out(
-        output === 'name'
-          ? `${version.version}\n`
-          : `breakwater ${version.version} (node ${version.node})\n`,
-      );
+      await printText(context.terminal, options, version, {
+        name: () => version.version,
+        text: () => `breakwater ${version.version} (node ${version.node})\n`,
+      });
     });
 }

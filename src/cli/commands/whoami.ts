@@ -7,8 +7,6 @@ import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
 
-const deadlineMs = 10_000;
-
 const examples = `
 Examples:
   breakwater whoami
@@ -27,11 +25,7 @@ export function addWhoamiCommand(program: Command, context: CommandContext): voi
   addServerOptions(addOutputOptions(command))
     .addHelpText('after', examples)
     .action(async (options: OutputOptions & ServerOptions) => {
-      const found = await askServer<WhoamiView>(
-        { method: 'GET', path: 'whoami', deadlineMs },
-        options,
-        context.terminal,
-      );
+      const found = await askServer<WhoamiView>({ path: 'whoami' }, options, context.terminal);
       await printOne(context.terminal, options, found, look);
     });
 }

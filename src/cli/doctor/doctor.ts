@@ -11,6 +11,7 @@ import { inspectNode, inspectRuntime } from './runtime.ts';
 import { inspectServer } from './server.ts';
 import { inspectStorage } from './storage.ts';
 import { inspectTls } from './tls.ts';
+import { locateConfig } from '../server/server-location.ts';
 import { printValue } from '../terminal/output.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { createPaint } from '../terminal/terminal.ts';
@@ -53,7 +54,7 @@ export function addDoctorCommand(program: Command, context: CommandContext): voi
     .description(
       'Checks what the server needs: the configuration, Node and its limits, the clock, the data folder, every upstream, every issuer, and the server itself where it runs. Works with the server down.',
     )
-    .option('--config <file>', 'the configuration to check')
+    .option('--config <file>', 'the configuration to check; else that of the server that runs here')
     .addOption(new Option('--category <name...>', 'only these checks').choices(categoryNames))
     .addOption(
       new Option('-o, --output <format>', 'how to print')
@@ -133,10 +134,10 @@ async function inspectConfig(
   terminal: Terminal,
 ): Promise<{ readonly config: Config | undefined; readonly category: DoctorCategory }> {
   const categoryName = 'config';
-  const from = options.config ?? 'defaults and environment';
+  const { file, cwd } = await locateConfig(options.config, terminal);
+  const from = file ?? 'defaults and environment';
   const { readWhatHolds } = await import('../../config/partial.ts');
-  const { env, cwd } = terminal;
-  const { config, error } = await readWhatHolds({ file: options.config, env, cwd });
+  const { config, error } = await readWhatHolds({ file, env: terminal.env, cwd });
   const problems = (error?.message.split('\n') ?? []).map((problem) =>
     failed(`is valid (${from})`, problem),
   );

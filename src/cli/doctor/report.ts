@@ -18,11 +18,11 @@ export function passed(description: string): Check {
 }
 
 export function warned(description: string, error: string, hint?: string): Check {
-  return { description, result: 'warning', error, ...(hint === undefined ? {} : { hint }) };
+  return { description, result: 'warning', error, ...(hint && { hint }) };
 }
 
 export function failed(description: string, error: string, hint?: string): Check {
-  return { description, result: 'error', error, ...(hint === undefined ? {} : { hint }) };
+  return { description, result: 'error', error, ...(hint && { hint }) };
 }
 
 export function reportOf(categories: readonly DoctorCategory[]): DoctorReport {

@@ -9,7 +9,6 @@ import { readRunRecord } from '../server/run-record.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const healthMs = 5000;
-const apiMs = 10_000;
 
 /** The running server, where there is one: a server that is down is a warning. */
 export async function inspectServer(
@@ -52,11 +51,8 @@ async function inspectReadiness(adminListen: string, signal: AbortSignal): Promi
 async function inspectUpstreamStates(options: ServerOptions, terminal: Terminal): Promise<Check[]> {
   const description = 'answers its API';
   try {
-    const { items } = await askServer<Listing<UpstreamView>>(
-      { method: 'GET', path: 'upstreams', deadlineMs: apiMs },
-      options,
-      terminal,
-    );
+    const request = { path: 'upstreams' };
+    const { items } = await askServer<Listing<UpstreamView>>(request, options, terminal);
     return [passed(description), ...items.flatMap(checkUpstream)];
   } catch (error) {
     terminal.interrupted().throwIfAborted();

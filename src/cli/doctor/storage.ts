@@ -1,12 +1,12 @@
 import { mkdtemp, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config } from '../../config/config.ts';
+import { minFreeBytesMin } from '../../config/schema/size.ts';
 import { errorText } from '../../domain/error-text.ts';
 import type { Check } from '../command-context.ts';
 import { failed, passed, warned } from './report.ts';
 
 const gib = 1024 ** 3;
-const minFreeBytesMin = gib;
 const syncSlowMs = 100;
 
 /** The data folder: there, writable, durable, with space, and closed to others. Leaves nothing behind. */

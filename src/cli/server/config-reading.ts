@@ -1,22 +1,16 @@
-import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import type { Settings } from '../../config/settings.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import { CommandFailure } from '../command-failure.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
-/** The configuration in force: file, environment, defaults. Throws `CONFIG_INVALID` (2) with every problem. */
-export async function readConfig(file: string | undefined, terminal: Terminal): Promise<Config> {
-  return (await readConfigWithSources(file, terminal)).config;
-}
-
-/** The same with what each value came from. */
-export async function readConfigWithSources(
+/** File, environment and defaults, with what each value came from. Throws `CONFIG_INVALID` (2) with every problem. */
+export async function readConfig(
   file: string | undefined,
-  terminal: Terminal,
+  { env, cwd }: Pick<Terminal, 'env' | 'cwd'>,
 ): Promise<LoadedConfig> {
   const load = await import('../../config/load.ts');
-  return orInvalidConfig(load.readConfig({ file, env: terminal.env, cwd: terminal.cwd }));
+  return orInvalidConfig(load.readConfig({ file, env, cwd }));
 }
 
 /** The settings of these keys alone: what a server needs besides may be missing or wrong. Throws `CONFIG_INVALID` (2). */
@@ -40,7 +34,7 @@ async function orInvalidConfig<Value>(reading: Promise<Value>, hint?: string): P
       exit: 'usage',
       code: 'CONFIG_INVALID',
       problems: error.message.split('\n'),
-      ...(hint === undefined ? {} : { hint }),
+      hint,
       cause: error,
     });
   }

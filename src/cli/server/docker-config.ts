@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
-import { mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { isObject } from '../../domain/json.ts';
 import type { JsonObject } from '../../domain/json.ts';
+import { isObject, parseJsonObject } from '../../domain/json.ts';
 import { CommandFailure } from '../command-failure.ts';
+import { readIfThere, writeFiles } from '../whole-files.ts';
 
 /** Where docker and its kin look for logins. */
 export function dockerConfigFile(env: NodeJS.ProcessEnv): string {
@@ -35,7 +34,8 @@ export async function writeDockerLogin(
     ...rest
   } = objectOf(auths[host]);
   const next = { ...config, auths: { ...auths, [host]: { ...rest, auth } } };
-  await replace(target, `${JSON.stringify(next, undefined, '\t')}\n`);
+  const text = `${JSON.stringify(next, undefined, '\t')}\n`;
+  await writeFiles([{ path: target, text, mode: 0o600 }], true);
   const helper = objectOf(config['credHelpers'])[host] ?? config['credsStore'];
   return typeof helper === 'string' && helper !== '' ? helper : undefined;
 }
@@ -50,21 +50,12 @@ async function followed(file: string): Promise<string> {
   }
 }
 
+/** A file that can't be read is not written over, since it may hold other logins. */
 async function readConfig(file: string): Promise<JsonObject> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw error;
-  }
+  const text = (await readIfThere(file)) ?? '';
   if (text.trim() === '') return {};
-  try {
-    const value = JSON.parse(text) as unknown;
-    if (isObject(value)) return value;
-  } catch {
-    // Told below: a file that can't be read is not written over, since it may hold other logins.
-  }
+  const value = parseJsonObject(text);
+  if (isObject(value)) return value;
   throw invalid(file, 'is no JSON object');
 }
 
@@ -78,36 +69,4 @@ function invalid(file: string, what: string): CommandFailure {
 
 function objectOf(value: unknown): JsonObject {
   return isObject(value) ? value : {};
-}
-
-async function replace(file: string, text: string): Promise<void> {
-  const temporary = `${file}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    const handle = await open(temporary, 'wx', 0o600);
-    try {
-      await handle.writeFile(text);
-      await keepOwner(handle, file);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
-
-/** Who logs in for somebody else, as root does with sudo, leaves them their file. */
-async function keepOwner(handle: FileHandle, file: string): Promise<void> {
-  const before = await stat(file).catch(() => undefined);
-  if (before === undefined) return;
-  const { uid, gid } = await handle.stat();
-  if (before.uid === uid && before.gid === gid) return;
-  try {
-    await handle.chown(before.uid, before.gid);
-  } catch (error) {
-    // Nobody but root gives files away; whoever may write here is the file's user anyway.
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
-  }
 }

@@ -9,9 +9,9 @@ export interface Exchange {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string;
+  readonly body?: string | undefined;
   /** PEM of the one certificate that is accepted, whatever name it carries; absent: the system's roots decide. */
-  readonly pinnedCertificate?: string;
+  readonly pinnedCertificate?: string | undefined;
 }
 
 export interface Answer {

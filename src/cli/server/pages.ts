@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
 import type { Listing } from '../../contract/admin-view.ts';
+import type { ApiRequest } from './server-client.ts';
 import { askServerAt } from './server-client.ts';
 import type { ServerOptions } from './server-location.ts';
 import { locateServer } from './server-location.ts';
@@ -36,7 +37,7 @@ export interface Wanted<Item> {
 export async function askPages<Item>(
   request: {
     readonly path: string;
-    readonly query?: Readonly<Record<string, string>>;
+    readonly query?: ApiRequest['query'];
     /** Absent: all. */
     readonly wanted?: Wanted<Item> | undefined;
   },
@@ -51,12 +52,11 @@ export async function askPages<Item>(
   do {
     const page: Listing<Item> = await askServerAt(
       {
-        method: 'GET',
         path: request.path,
         query: {
           ...request.query,
           limit: String(wanted ? pageItemsMax : Math.min(pageItemsMax, limit - items.length)),
-          ...(next === null ? {} : { cursor: next }),
+          cursor: next ?? undefined,
         },
         deadlineMs: pageMs,
       },

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CommandFailure } from '../command-failure.ts';
+import { readIfThere } from '../whole-files.ts';
 import { findBarrier, isDenied } from './file-owner.ts';
 import { dialable } from '../../domain/names/server-url.ts';
 
@@ -16,6 +16,10 @@ export interface RunRecord {
   readonly publicUrl?: string;
   /** Absolute; the PEM file of the certificate that `listen` shows. */
   readonly certFile?: string;
+  /** Absolute; absent where it was started without one. */
+  readonly configFile?: string;
+  /** Absolute; what relative paths of its configuration go from. */
+  readonly cwd?: string;
 }
 
 /** A server that runs; its addresses as this machine dials them. */
@@ -42,8 +46,13 @@ function isLocked(file: string): boolean {
     database.prepare('SELECT count(*) FROM sqlite_schema').get();
     return false;
   } catch (error) {
-    return error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy;
+    return isBusy(error);
   }
+}
+
+/** Whether SQLite refused since another process holds the file. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === sqliteBusy;
 }
 
 function parseRunRecord(text: string): RunningServer | undefined {
@@ -67,14 +76,12 @@ function parseRunRecord(text: string): RunningServer | undefined {
 /** A file of the data folder as text; `undefined` where it is not there. Throws `FILE_UNREADABLE` (4). */
 export async function readDataFile(file: string): Promise<string | undefined> {
   try {
-    return await readFile(file, 'utf8');
+    return await readIfThere(file);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw new CommandFailure(`${file} cannot be read`, {
       exit: 'forbidden',
       code: 'FILE_UNREADABLE',
-      ...(isDenied(error) ? await denied(file) : { because: message }),
+      ...(isDenied(error) ? await denied(file) : { because: (error as Error).message }),
       cause: error,
     });
   }

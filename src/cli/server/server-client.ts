@@ -9,14 +9,18 @@ import { locateServer, serverNotRunning } from './server-location.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 export interface ApiRequest {
-  readonly method: Exchange['method'];
+  /** `GET` where absent. */
+  readonly method?: Exchange['method'];
   /** Below `/api/v1/`. */
   readonly path: string;
-  readonly query?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-  /** For the whole exchange. */
-  readonly deadlineMs: number;
+  /** What is `undefined` is left out, here and in the body. */
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: Readonly<Record<string, unknown>>;
+  /** For the whole exchange; 10 s where absent. */
+  readonly deadlineMs?: number;
 }
+
+const deadlineStandardMs = 10_000;
 
 /** Asks the running server; its problems become failures with their exit codes. The answer is trusted to have the API's schema; where there is none it is `undefined`. */
 export async function askServer<T>(
@@ -44,37 +48,35 @@ export async function askServerAt<T>(
 }
 
 async function send(
-  request: ApiRequest,
+  { method = 'GET', path, query = {}, body, deadlineMs = deadlineStandardMs }: ApiRequest,
   location: ServerLocation,
   interrupted: AbortSignal,
 ): Promise<Answer> {
-  const url = new URL(`/api/v1/${request.path}`, location.url);
-  for (const [name, value] of Object.entries(request.query ?? {}))
-    url.searchParams.set(name, value);
-  const deadline = AbortSignal.timeout(request.deadlineMs);
+  const url = new URL(`/api/v1/${path}`, location.url);
+  for (const [name, value] of Object.entries(query))
+    if (value !== undefined) url.searchParams.set(name, value);
+  const deadline = AbortSignal.timeout(deadlineMs);
   try {
     return await exchange(
       {
-        method: request.method,
+        method,
         url,
         headers: { authorization: location.authorization, accept: 'application/json' },
-        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-        ...(location.pinnedCertificate === undefined
-          ? {}
-          : { pinnedCertificate: location.pinnedCertificate }),
+        body: body && JSON.stringify(body),
+        pinnedCertificate: location.pinnedCertificate,
       },
       AbortSignal.any([interrupted, deadline]),
     );
   } catch (error) {
     if (interrupted.aborted) throw interruption();
-    if (deadline.aborted) throw tooSlow(location.url, request.deadlineMs);
+    if (deadline.aborted) throw tooSlow(location.url, deadlineMs);
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ECONNREFUSED') throw serverNotRunning(errorText(error));
     throw new CommandFailure(`the server at ${location.url.origin} cannot be reached`, {
       exit: 'upstream',
       code: 'SERVER_UNREACHABLE',
       because: errorText(error),
-      ...(/CERT|SIGNATURE|ISSUER/.test(code ?? '') ? { hint: certificateHint } : {}),
+      hint: /CERT|SIGNATURE|ISSUER/.test(code ?? '') ? certificateHint : undefined,
       cause: error,
     });
   }
@@ -100,13 +102,12 @@ function failureOf(answer: Answer): CommandFailure {
       code: `HTTP_${answer.status}`,
       because: registryMessage(answer) ?? (answer.text.slice(0, 200).trim() || 'an empty answer'),
     });
-  const because = problem.cause === undefined ? undefined : describeCause(problem.cause);
-  const hint = problem.hint ?? (answer.status === 500 ? internalHint(problem) : undefined);
+  const { code, cause, requestId } = problem;
   return new CommandFailure(problem.detail, {
     exit,
-    code: problem.code,
-    ...(because === undefined ? {} : { because }),
-    ...(hint === undefined ? {} : { hint }),
+    code,
+    because: cause && describeCause(cause),
+    hint: problem.hint ?? (answer.status === 500 ? internalHint(requestId) : undefined),
   });
 }
 
@@ -122,8 +123,8 @@ function registryMessage({ contentType, text }: Answer): string | undefined {
   }
 }
 
-function internalHint(problem: Problem): string {
-  return `the server's log says more; look for request id ${problem.requestId}`;
+function internalHint(requestId: string): string {
+  return `the server's log says more; look for request id ${requestId}`;
 }
 
 function describeCause(cause: Readonly<Record<string, unknown>>): string | undefined {

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { CommandFailure } from '../command-failure.ts';
+import { CommandFailure, usageFailure } from '../command-failure.ts';
 import { readSomeSettings } from './config-reading.ts';
 import { basicOf, parseCredentialsFile } from './credentials-file.ts';
 import type { RunningServer } from './run-record.ts';
@@ -98,6 +98,26 @@ export async function locateData(options: ServerOptions, terminal: Terminal): Pr
   return resolve(cwd, dataDir);
 }
 
+/**
+ * The configuration that is meant: the file that is named, else what the server was started with that runs on the data folder of
+ * the environment and the defaults. `cwd`: what relative paths in it go from.
+ */
+export async function locateConfig(
+  file: string | undefined,
+  terminal: Terminal,
+): Promise<{ readonly file: string | undefined; readonly cwd: string }> {
+  const { cwd } = terminal;
+  if (file !== undefined) return { file, cwd };
+  try {
+    const running = await readRunRecord(await locateData({}, terminal));
+    return { file: running?.configFile, cwd: running?.cwd ?? cwd };
+  } catch (error) {
+    // What is wrong with the environment or the folder is told by whoever reads the configuration.
+    if (!(error instanceof CommandFailure)) throw error;
+    return { file, cwd };
+  }
+}
+
 async function readAuthorization(dataDir: string): Promise<string> {
   const file = join(dataDir, 'credentials');
   const text = await readDataFile(file);
@@ -122,11 +142,10 @@ async function readAuthorization(dataDir: string): Promise<string> {
 export function parseServer(text: string): URL {
   const url = URL.parse(text);
   if (url !== null && /^https?:$/.test(url.protocol) && url.username === '') return url;
-  throw new CommandFailure(`--server: not a server's address: ${text}`, {
-    exit: 'usage',
-    code: 'USAGE',
-    hint: 'write it as https://registry.example.com or http://127.0.0.1:5000',
-  });
+  throw usageFailure(
+    `--server: not a server's address: ${text}`,
+    'write it as https://registry.example.com or http://127.0.0.1:5000',
+  );
 }
 
 function otherServer(

@@ -55,6 +55,17 @@ export async function printOne<Item>(
   await printList(terminal, options, { items: [item] }, look);
 }
 
+/** Prints one thing: its API form for `json` and `yaml`, its name, or what is written of it for people. */
+export async function printText(
+  terminal: Terminal,
+  { output }: Pick<OutputOptions, 'output'>,
+  value: unknown,
+  look: { readonly name: () => string; readonly text: () => string },
+): Promise<void> {
+  if (output === 'json' || output === 'yaml') return printValue(terminal, output, value);
+  terminal.out(output === 'name' ? `${look.name()}\n` : look.text());
+}
+
 /** Prints one value in the schema of the API. */
 export async function printValue(
   terminal: Terminal,

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { CommandFailure } from '../command-failure.ts';
-import { authorityProblem } from './certificates.ts';
+import { readIfThere, writeFiles } from '../whole-files.ts';
 import type { KeyPair } from './certificates.ts';
+import { authorityProblem } from './certificates.ts';
 
 export interface TlsFolder {
   readonly authorityCert: string;
@@ -47,47 +46,23 @@ export async function refuseExisting(paths: readonly string[]): Promise<void> {
   }
 }
 
-export interface NewFile {
-  readonly path: string;
-  readonly text: string;
-  readonly mode: number;
-}
-
-/**
- * Writes each file whole and lets it appear under its name at once, in the order given; a file that is there is replaced
- * only with `force`. All are on disk before the first appears.
- */
-export async function writeFiles(files: readonly NewFile[], force: boolean): Promise<void> {
-  const written: { readonly from: string; readonly to: string }[] = [];
+/** The files of a pair, each whole; throws where one is there, but with `replace`. */
+export async function writePair(
+  pair: KeyPair,
+  paths: { readonly cert: string; readonly key: string },
+  replace: boolean,
+): Promise<void> {
   try {
-    for (const { path, text, mode } of files) {
-      const from = join(dirname(path), `.${randomBytes(6).toString('hex')}.new`);
-      await using handle = await open(from, 'wx', mode);
-      written.push({ from, to: path });
-      // The mode of `open` is what the umask leaves of it.
-      await handle.chmod(mode);
-      await handle.writeFile(text);
-      await handle.sync();
-    }
-    for (const { from, to } of written) {
-      if (force) await rename(from, to);
-      else await link(from, to).catch((error: unknown) => refused(error, to));
-    }
-  } finally {
-    await Promise.all(written.map(({ from }) => rm(from, { force: true })));
-  }
-}
-
-function refused(error: unknown, path: string): never {
-  throw error instanceof Error && 'code' in error && error.code === 'EEXIST' ? exists(path) : error;
-}
-
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
+    await writeFiles(
+      [
+        { path: paths.key, text: pair.key, mode: 0o600 },
+        { path: paths.cert, text: pair.cert, mode: 0o644 },
+      ],
+      replace,
+    );
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
-    throw error;
+    const { code, dest } = error as NodeJS.ErrnoException & { readonly dest?: string };
+    throw code === 'EEXIST' && dest !== undefined ? exists(dest) : error;
   }
 }
 

@@ -1,6 +1,16 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, readdir, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import {
+  chown,
+  mkdir,
+  mkdtemp,
+  readFile,
+  readdir,
+  rm,
+  stat,
+  unlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createServer, request } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
@@ -240,6 +250,20 @@ suite('tls init', () => {
       deepEqual((await readdir(folder)).includes('refused'), false);
     });
   }
+
+  test(
+    'files that belong to the user who serves stay theirs, and closed to others',
+    { skip: process.getuid?.() !== 0 && 'needs root' },
+    async () => {
+      await init('served');
+      const key = join(folder, 'served', 'server.key');
+      await chown(key, 1234, 1235);
+      equal((await init('served', '--force')).exit, 0);
+      const { uid, gid, mode } = await stat(key);
+      deepEqual([uid, gid, mode & 0o777], [1234, 1235, 0o600]);
+      equal((await stat(join(folder, 'served', 'server.crt'))).uid, 0);
+    },
+  );
 
   test('a folder that is a file is told', async () => {
     await mkdir(join(folder, 'taken'));

@@ -2,9 +2,12 @@ import { mkdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
-import { programOptions, type CommandContext } from '../command-context.ts';
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import type { CommandContext } from '../command-context.ts';
+import { programOptions } from '../command-context.ts';
 import type { Validity } from './certificates.ts';
+import type { TlsFolder } from './folder.ts';
 
 const dayMs = 86_400_000;
 /** Clocks of clients may be behind. */
@@ -87,14 +90,8 @@ async function init(options: InitOptions, folder: string): Promise<Made> {
       validity(now, authorityDays),
     ));
   if (old === undefined) {
-    const { cert, key } = authority;
-    await folders.writeFiles(
-      [
-        { path: files.authorityKey, text: key, mode: 0o600 },
-        { path: files.authorityCert, text: cert, mode: 0o644 },
-      ],
-      false,
-    );
+    const paths = { cert: files.authorityCert, key: files.authorityKey };
+    await folders.writePair(authority, paths, false);
   }
   const names = namesOf(options.host ?? []);
   const made = await certificates.createServerCertificate(
@@ -102,22 +99,12 @@ async function init(options: InitOptions, folder: string): Promise<Made> {
     names,
     validity(now, options.days),
   );
-  await folders.writeFiles(
-    [
-      { path: files.serverKey, text: made.key, mode: 0o600 },
-      { path: files.serverCert, text: made.cert, mode: 0o644 },
-    ],
-    force,
-  );
+  await folders.writePair(made, { cert: files.serverCert, key: files.serverKey }, force);
   return { files, names, newAuthority: old === undefined };
 }
 
 interface Made {
-  readonly files: {
-    readonly authorityCert: string;
-    readonly serverCert: string;
-    readonly serverKey: string;
-  };
+  readonly files: TlsFolder;
   readonly names: readonly string[];
   readonly newAuthority: boolean;
 }
