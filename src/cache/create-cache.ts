@@ -32,10 +32,8 @@ import { TagResolver } from './pull/resolve-tag.ts';
 import type { RepairedBlobs } from './pull/stored-blob.ts';
 import { createRepairedBlobs } from './pull/stored-blob.ts';
 import { createPushes } from './push/create-pushes.ts';
-import type { PushSettings } from './push/push-target.ts';
+import type { PushSettings } from './push/push-parts.ts';
 import type { Pushes } from './push/pushes.ts';
-import type { RepositorySettings } from './push/repository-settings.ts';
-import { createRepositorySettings } from './push/repository-settings.ts';
 import type { MinFree, SpaceGate } from './space/space-gate.ts';
 import { createSpaceGate } from './space/space-gate.ts';
 import type { CountRecords, RuleOf } from './whose-bytes.ts';
@@ -77,7 +75,6 @@ export interface RunningCache extends Cache, AsyncDisposable {
   readonly downloads: Pick<Downloads, 'count'>;
   readonly completion: Pick<ImageCompletion, 'idle'>;
   readonly pushes: Pushes;
-  readonly settings: RepositorySettings;
   /** Repositories that pulls and pushes made. */
   readonly made: Pick<MadeRepositories, 'take'>;
   readonly counting: CountRecords;
@@ -122,7 +119,6 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
     downloads,
     completion,
     pushes,
-    settings: createRepositorySettings(shared),
     made,
     counting: async (request) =>
       countingRecords(request.target, await repositories.isStopped(request)),

@@ -8,7 +8,6 @@ import type { Cache } from '../cache/cache.ts';
 import type { MadeRepositories } from '../cache/memory/made-repositories.ts';
 import type { CountRecords } from '../cache/whose-bytes.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
-import type { RepositorySettings } from '../cache/push/repository-settings.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
 import type { RegistrySettings } from '../domain/names/registry.ts';
 import type { RuleSet } from '../domain/rules/rule-set.ts';
@@ -45,7 +44,6 @@ export interface OperationsParts {
   >;
   readonly cache: Cache;
   readonly pushes: Pushes;
-  readonly settings: RepositorySettings;
   readonly counting: CountRecords;
   readonly made: Pick<MadeRepositories, 'take'>;
   readonly explain: CacheViewsParts['explain'];

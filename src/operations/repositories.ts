@@ -2,7 +2,6 @@ import type { Asker } from '../access/access.ts';
 import type { Place } from '../access/admission/admission.ts';
 import type { VisiblePage, VisibleRepositories } from '../access/authorize/visible-repositories.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
-import type { RepositorySettings } from '../cache/push/repository-settings.ts';
 import type { RepositoryView } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
 import { repositoryUnknown } from '../domain/errors.ts';
@@ -60,8 +59,7 @@ export interface RepositoriesParts extends ChangeParts {
   readonly places: Places;
   readonly metadata: Pick<Metadata, 'repositories'>;
   readonly visibleRepositories: VisibleRepositories;
-  readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository'>;
-  readonly settings: RepositorySettings;
+  readonly pushes: Pick<Pushes, 'createRepository' | 'deleteRepository' | 'setTagMutability'>;
 }
 
 export function createRepositories(parts: RepositoriesParts): Repositories {
@@ -112,7 +110,7 @@ function repositoryViews(parts: RepositoriesParts): Pick<Repositories, 'visible'
 function repositoryChanges(
   parts: RepositoriesParts,
 ): Pick<Repositories, 'create' | 'setTagMutability' | 'delete'> {
-  const { admission, places, pushes, settings } = parts;
+  const { admission, places, pushes } = parts;
   return {
     create: async (asker, { tagMutability, ...input }) => {
       const place = places.place(input, asker);
@@ -138,7 +136,7 @@ function repositoryChanges(
       await changeRepository(parts, asker, place, {
         right: [action],
         action,
-        apply: () => settings.setTagMutability({ ...place, tagMutability }),
+        apply: () => pushes.setTagMutability({ ...place, tagMutability }),
         audited: () => ({
           detail: { mode: tagMutability.mode, exclusions: tagMutability.exclusions.join(' ') },
         }),

@@ -219,7 +219,6 @@ function operationsOf(parts: FrontEndParts): Operations {
     audit,
     cache,
     pushes: cache.pushes,
-    settings: cache.settings,
     counting: cache.counting,
     made: cache.made,
     explain: createExplainFor({

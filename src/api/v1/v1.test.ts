@@ -86,7 +86,6 @@ function open(change: Partial<OperationsParts> = {}) {
     ecrPassword: unused,
     registries: () => ({ registryId: '000000000000', regions: ['us-east-1'] }),
     pushes: unused,
-    settings: unused,
     counting: unused,
     rules: () => createRuleSet([testRule(), secretRule]),
     explain: (request) => Promise.resolve(request as unknown as Explanation),

@@ -23,7 +23,7 @@ async function openMoved(
   const rig = await createCacheRig({ rules: [rule] });
   const old = put(rig, 'one');
   await rig.manifest(name, 'v1');
-  await rig.cache.settings.setTagMutability({ ...rig.request(name), tagMutability: setting });
+  await rig.cache.pushes.setTagMutability({ ...rig.request(name), tagMutability: setting });
   rig.clock.advance(25 * hour);
   const next = put(rig, 'two');
   rig.upstream.calls.length = 0;
@@ -62,7 +62,7 @@ suite('a tag of upstream', () => {
     await using _rig = rig;
     assert.equal((await rig.manifest(name, 'v1')).digest, old);
     const tagMutability = { mode: 'MUTABLE', exclusions: [] } as const;
-    await rig.cache.settings.setTagMutability({ ...rig.request(name), tagMutability });
+    await rig.cache.pushes.setTagMutability({ ...rig.request(name), tagMutability });
     assert.equal((await rig.manifest(name, 'v1')).digest, next);
   });
 
@@ -86,7 +86,7 @@ suite('a tag of upstream', () => {
       throw failure('denied', 403);
     };
     await refused(rig.manifest(name, 'v1'), 'denied');
-    await rig.cache.settings.setTagMutability({ ...rig.request(name), tagMutability: immutable });
+    await rig.cache.pushes.setTagMutability({ ...rig.request(name), tagMutability: immutable });
     rig.clock.advance(31_000);
     await refused(rig.manifest(name, 'v1'), 'denied');
     rig.upstream.before = () => {};

@@ -1,38 +1,24 @@
 import type { Digest } from '../../domain/names/digest.ts';
-import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Descriptor, Manifest } from '../../domain/manifests/manifest.ts';
 import { childKind } from '../../domain/manifests/media-type.ts';
 import { isAllowed } from '../../domain/rules/name-pattern.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { BlobStore } from '../../ports/blob-store.ts';
-import type { ManifestFetcher } from '../pull/fetch-manifest.ts';
-import type { BlobPuller } from '../pull/pull-blob.ts';
 import { holdsBlob, holdsManifest } from '../whose-bytes.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
 import { repositoryKey, isRuled, identityOf } from '../pull-request.ts';
 import { eachAtOnce } from '../../coordination/each-at-once.ts';
 import { waitUnder } from '../../coordination/waiting.ts';
+import type { PushParts } from './push-parts.ts';
 
 const atOnceMax = 16;
 const bringInMs = 120_000;
-
-export interface ContentParts {
-  readonly metadata: Metadata;
-  readonly blobs: BlobStore;
-  readonly repositories: RepositoryMemory;
-  readonly filler: Pick<BlobPuller, 'fill'>;
-  readonly fetcher: ManifestFetcher;
-  /** Ends with the server. */
-  readonly signal: AbortSignal;
-}
 
 /**
  * Compares what a pushed manifest says of its content with what is here. Throws `manifestInvalid` where a size is not that of
  * the content; resolves with blobs that are the repository's and whose bytes are gone.
  */
 export async function requireRightSizes(
-  parts: ContentParts,
+  parts: PushParts,
   request: PullRequest,
   manifest: Manifest,
 ): Promise<readonly Digest[]> {
@@ -46,7 +32,7 @@ export async function requireRightSizes(
 
 /** False where its bytes are gone. A wrong size is only told to whom the blob belongs; to others it is unknown, whoever else may have it. */
 async function isBlobHere(
-  { blobs, metadata, repositories }: ContentParts,
+  { blobs, metadata, repositories }: PushParts,
   request: PullRequest,
   blob: Descriptor,
 ): Promise<boolean> {
@@ -60,7 +46,7 @@ async function isBlobHere(
 }
 
 async function checkChild(
-  { metadata, repositories }: ContentParts,
+  { metadata, repositories }: PushParts,
   request: PullRequest,
   child: Descriptor,
 ): Promise<void> {
@@ -75,7 +61,7 @@ async function checkChild(
  * True where all of the digests are here then: what the rule's patterns don't admit, or whoever pushes may not import, stays unknown.
  */
 export async function bringIn(
-  parts: ContentParts,
+  parts: PushParts,
   request: PullRequest & { readonly mayImport: () => Promise<boolean> },
   manifest: Manifest,
   digests: readonly Digest[],
@@ -112,7 +98,7 @@ export async function bringIn(
 
 /** The blob is this repository's then, and its bytes are on the disk. */
 async function bringBlob(
-  { blobs, filler }: ContentParts,
+  { blobs, filler }: PushParts,
   request: RuledRequest & { readonly digest: Digest },
   signal: AbortSignal,
 ): Promise<void> {

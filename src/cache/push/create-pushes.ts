@@ -1,54 +1,46 @@
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { BlobStore } from '../../ports/blob-store.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Events } from '../../ports/events.ts';
-import type { Uploads } from '../../ports/uploads.ts';
-import { createDeletions } from './delete-content.ts';
-import type { ManifestFetcher } from '../pull/fetch-manifest.ts';
-import type { TagLister } from '../pull/list-tags.ts';
-import { createBlobMount } from './mount-blob.ts';
-import type { BlobPuller } from '../pull/pull-blob.ts';
+import { deleteBlob, deleteManifest } from './delete-content.ts';
+import { mountBlob, mountSources } from './mount-blob.ts';
 import { putManifest } from './push-manifest.ts';
-import type { PushSettings } from './push-target.ts';
-import { PushTarget } from './push-target.ts';
-import { createBlobPushes } from './push-upload.ts';
+import type { PushParts } from './push-parts.ts';
+import { requirePush } from './push-target.ts';
+import {
+  appendUpload,
+  cancelUpload,
+  finishUpload,
+  putBlob,
+  startUpload,
+  uploadState,
+} from './push-upload.ts';
 import type { Pushes } from './pushes.ts';
-import type { RepositoryMemory } from '../memory/repository-memory.ts';
-import type { SpaceGate } from '../space/space-gate.ts';
-import type { RuleOf } from '../whose-bytes.ts';
+import { createRepository, deleteRepository, setTagMutability } from './repositories.ts';
+import { UploadBudget } from './upload-budget.ts';
 
-export interface PushParts {
-  readonly uploads: Uploads;
-  readonly blobs: BlobStore;
-  readonly metadata: Metadata;
-  readonly repositories: RepositoryMemory;
-  readonly filler: Pick<BlobPuller, 'fill'>;
-  readonly fetcher: ManifestFetcher;
-  readonly ruleOf: RuleOf;
-  readonly tagLists: Pick<TagLister, 'knowsUpstreamTag'>;
-  readonly space: SpaceGate;
-  readonly settings: () => PushSettings;
-  readonly maxBlobBytes: number;
-  readonly clock: Clock;
-  readonly events: Events;
-  /** Ends with the server. */
-  readonly signal: AbortSignal;
-}
+/** Of all bodies together; one at full speed takes 2 MiB. */
+const uploadMemoryBytesMax = 64 * 1024 * 1024;
 
-/** The pushing side over the same blobs, metadata and memory that the pulls use. */
-export function createPushes(given: PushParts): {
+/** The pushing side over the same blobs, metadata and memory that the pulls use; `bodies`: those of uploads that are being received. */
+export function createPushes(given: Omit<PushParts, 'memory' | 'bodies'>): {
   readonly pushes: Pushes;
   readonly bodies: { readonly count: number };
 } {
-  const target = new PushTarget(given);
-  const parts = { ...given, target };
-  const { bodies, ...blobPushes } = createBlobPushes(parts);
+  const bodies = { count: 0 };
+  const parts = { ...given, bodies, memory: new UploadBudget(uploadMemoryBytesMax) };
   const pushes: Pushes = {
-    requirePush: (request) => target.require(request),
-    ...blobPushes,
-    ...createBlobMount(parts),
+    requirePush: (request) => requirePush(parts, request),
+    startUpload: (request) => startUpload(parts, request),
+    uploadState: (request) => uploadState(parts, request),
+    appendUpload: (request, signal) => appendUpload(parts, request, signal),
+    finishUpload: (request, signal) => finishUpload(parts, request, signal),
+    putBlob: (request, signal) => putBlob(parts, request, signal),
+    cancelUpload: (request) => cancelUpload(parts, request),
+    mountSources: (request) => mountSources(parts, request),
+    mountBlob: (request) => mountBlob(parts, request),
     putManifest: (request) => putManifest(parts, request),
-    ...createDeletions(parts),
+    deleteManifest: (request) => deleteManifest(parts, request),
+    deleteBlob: (request) => deleteBlob(parts, request),
+    createRepository: (request) => createRepository(parts, request),
+    deleteRepository: (request) => deleteRepository(parts, request),
+    setTagMutability: (request) => setTagMutability(parts, request),
   };
   return { pushes, bodies };
 }

@@ -7,36 +7,24 @@ import type { EmbeddedContent } from '../../domain/manifests/pushed-manifest.ts'
 import type { Reference } from '../../domain/names/reference.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { PutManifestInput, PutManifestResult } from '../../metadata/contract/rows.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Events } from '../../ports/events.ts';
 import { bringIn, requireRightSizes } from './check-content.ts';
-import type { ContentParts } from './check-content.ts';
-import type { TagLister } from '../pull/list-tags.ts';
-import type { PushSettings, PushTarget } from './push-target.ts';
-import { noRepository } from './push-target.ts';
-import type { PutManifestAnswer, Pushes } from './pushes.ts';
+import type { PushParts } from './push-parts.ts';
+import { noRepository, requirePush } from './push-target.ts';
+import type { PushRequest, PutManifestAnswer } from './pushes.ts';
 import { answeringStorage } from '../space/storage-answer.ts';
 import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { repositoryKey, identityOf } from '../pull-request.ts';
 
-export interface PushManifestParts extends ContentParts {
-  readonly tagLists: Pick<TagLister, 'knowsUpstreamTag'>;
-  readonly target: PushTarget;
-  readonly settings: () => PushSettings;
-  readonly clock: Clock;
-  readonly events: Events;
-}
-
-type PutRequest = Parameters<Pushes['putManifest']>[0];
+type PutRequest = PushRequest<'putManifest'>;
 
 /** A manifest as a client pushes it: read strictly, what it names checked, stored with its tags in one transaction. */
 export async function putManifest(
-  parts: PushManifestParts,
+  parts: PushParts,
   request: PutRequest,
 ): Promise<PutManifestAnswer> {
   const startedAt = parts.clock.elapsed();
-  await parts.target.require(request);
+  await requirePush(parts, request);
   const put = readPut(parts, request);
   const { manifest, parsed, tags } = put;
   const { digest, mediaType, bytes } = manifest;
@@ -59,7 +47,7 @@ export async function putManifest(
 }
 
 /** What is to be stored; throws where the bytes are no manifest, or not the one that was announced. */
-function readPut({ settings, clock }: PushManifestParts, request: PutRequest): PutManifestInput {
+function readPut({ settings, clock }: PushParts, request: PutRequest): PutManifestInput {
   const { bytes, contentType } = request;
   const { manifest: parsed, embedded } = parsePushedManifest(bytes, contentType);
   const digest = requireDigest(bytes, request.reference, request.algorithm);
@@ -80,7 +68,7 @@ function readPut({ settings, clock }: PushManifestParts, request: PutRequest): P
 
 /** Stores it; what upstream has in this very repository, and a client therefore did not push, is brought in first. */
 async function storeWhole(
-  parts: PushManifestParts,
+  parts: PushParts,
   request: PutRequest,
   put: PutManifestInput,
 ): Promise<PutManifestResult> {
@@ -94,7 +82,7 @@ async function storeWhole(
 }
 
 async function store(
-  { metadata, repositories }: PushManifestParts,
+  { metadata, repositories }: PushParts,
   request: PutRequest,
   put: PutManifestInput,
 ): Promise<PutManifestResult> {

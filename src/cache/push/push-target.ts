@@ -1,68 +1,48 @@
 import { RegistryError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
-import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { repositoryKey } from '../pull-request.ts';
+import type { PushParts } from './push-parts.ts';
 
-/** Settings of a push, as they are now. */
-export interface PushSettings {
-  readonly createOnPush: boolean;
-  /** Whether an index may name manifests that are not here. */
-  readonly sparseIndexes: boolean;
+/** By the rule alone (ARCHITECTURE.md, "Registries, accounts and rights"). Throws `denied`. */
+export function requirePushRule({ target: { rule, repository } }: PullRequest): void {
+  if (rule === undefined || rule.push || rule.prefix === rootPrefix) return;
+  throw new RegistryError(
+    'denied',
+    `the rule ${rule.prefix} does not take pushes: set push: true on it, or push to another name`,
+    { detail: { rule: rule.prefix, setting: 'push', value: false, name: repository } },
+  );
 }
 
-export interface PushTargetParts {
-  readonly metadata: Pick<Metadata, 'repositories' | 'blobs'>;
-  readonly repositories: RepositoryMemory;
-  readonly settings: () => PushSettings;
-  readonly clock: Clock;
+/** By the rule, and by the repository where none may be made. Throws `denied` or `nameUnknown`. */
+export async function requirePush(
+  { metadata, settings }: Pick<PushParts, 'metadata' | 'settings'>,
+  request: PullRequest,
+): Promise<void> {
+  requirePushRule(request);
+  if (settings().createOnPush) return;
+  if ((await metadata.repositories.findRepository(repositoryKey(request))) === undefined)
+    throw noRepository(request);
 }
 
-/** Whether a repository takes pushes (ARCHITECTURE.md, "Registries, accounts and rights"). Each throws `denied` or `nameUnknown`. */
-export class PushTarget {
-  readonly #parts: PushTargetParts;
-
-  constructor(parts: PushTargetParts) {
-    this.#parts = parts;
-  }
-
-  /** By the rule alone. */
-  requireRule({ target: { rule, repository } }: PullRequest): void {
-    if (rule === undefined || rule.push || rule.prefix === rootPrefix) return;
-    throw new RegistryError(
-      'denied',
-      `the rule ${rule.prefix} does not take pushes: set push: true on it, or push to another name`,
-      { detail: { rule: rule.prefix, setting: 'push', value: false, name: repository } },
-    );
-  }
-
-  /** By the rule, and by the repository where none may be made. */
-  async require(request: PullRequest): Promise<void> {
-    const { metadata, settings } = this.#parts;
-    this.requireRule(request);
-    if (settings().createOnPush) return;
-    if ((await metadata.repositories.findRepository(repositoryKey(request))) === undefined)
-      throw noRepository(request);
-  }
-
-  /**
-   * Makes a blob the repository's as pushed. The first one makes the repository our own, which what is remembered of it must
-   * learn before the push is acknowledged; a further one changes nothing that is remembered.
-   */
-  async hold(request: PullRequest, digest: Digest): Promise<void> {
-    const { metadata, repositories, settings, clock } = this.#parts;
-    const create = settings().createOnPush;
-    const blob = { ...repositoryKey(request), digest, create, now: clock.now() };
-    const held = await repositories.change(
-      request,
-      () => metadata.blobs.holdBlob(blob),
-      (result) => result === 'made' || result === 'first',
-    );
-    if (held === 'noRepository') throw noRepository(request);
-  }
+/**
+ * Makes a blob the repository's as pushed. The first one makes the repository our own, which what is remembered of it must
+ * learn before the push is acknowledged; a further one changes nothing that is remembered.
+ */
+export async function holdBlob(
+  { metadata, repositories, settings, clock }: PushParts,
+  request: PullRequest,
+  digest: Digest,
+): Promise<void> {
+  const create = settings().createOnPush;
+  const blob = { ...repositoryKey(request), digest, create, now: clock.now() };
+  const held = await repositories.change(
+    request,
+    () => metadata.blobs.holdBlob(blob),
+    (result) => result === 'made' || result === 'first',
+  );
+  if (held === 'noRepository') throw noRepository(request);
 }
 
 /** A push to a repository that is not there, while none is made by pushing. */

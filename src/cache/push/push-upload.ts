@@ -1,75 +1,31 @@
 import type { Digest, DigestAlgorithm } from '../../domain/names/digest.ts';
 import { algorithmOf } from '../../domain/names/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import type { BlobStore } from '../../ports/blob-store.ts';
-import type { Clock } from '../../ports/clock.ts';
-import type { Events } from '../../ports/events.ts';
-import type { UploadLease, Uploads } from '../../ports/uploads.ts';
-import type { PushTarget } from './push-target.ts';
-import type { Pushes, UploadState } from './pushes.ts';
-import type { SpaceGate } from '../space/space-gate.ts';
+import type { UploadLease } from '../../ports/uploads.ts';
+import type { PushParts } from './push-parts.ts';
+import { holdBlob, requirePush, requirePushRule } from './push-target.ts';
+import type { PushRequest, Pushes, UploadState } from './pushes.ts';
 import { answeringStorage, storageAnswer } from '../space/storage-answer.ts';
 import type { UploadChunk } from './upload-body.ts';
 import { announcedBytes, appendBody } from './upload-body.ts';
-import { UploadBudget } from './upload-budget.ts';
 import type { PullRequest } from '../pull-request.ts';
 import { repositoryKey } from '../pull-request.ts';
 
-/** Of all bodies together; one at full speed takes 2 MiB. */
-const uploadMemoryBytesMax = 64 * 1024 * 1024;
-
-export interface PushUploadParts {
-  readonly uploads: Uploads;
-  readonly blobs: BlobStore;
-  readonly space: SpaceGate;
-  readonly target: PushTarget;
-  readonly maxBlobBytes: number;
-  readonly clock: Clock;
-  readonly events: Events;
-}
-
-interface UploadParts extends PushUploadParts {
-  readonly memory: UploadBudget;
-  /** Bodies that are arriving. */
-  readonly bodies: { count: number };
-}
-
-type BlobPushes = Pick<
-  Pushes,
-  'startUpload' | 'uploadState' | 'appendUpload' | 'finishUpload' | 'putBlob' | 'cancelUpload'
->;
-type Request<Name extends keyof BlobPushes> = Parameters<BlobPushes[Name]>[0];
 type OfUpload = PullRequest & { readonly id: string };
-type StoredBlob = Awaited<ReturnType<BlobPushes['putBlob']>>;
+type StoredBlob = Awaited<ReturnType<Pushes['putBlob']>>;
 
 /** Blobs on their way in: begun, appended to, finished. What is acknowledged was synced before. */
-export function createBlobPushes(
-  given: PushUploadParts,
-): BlobPushes & { readonly bodies: { readonly count: number } } {
-  const memory = new UploadBudget(uploadMemoryBytesMax);
-  const parts = { ...given, memory, bodies: { count: 0 } };
-  return {
-    bodies: parts.bodies,
-    startUpload: (request) => startUpload(parts, request),
-    uploadState: (request) => uploadState(parts, request),
-    appendUpload: (request, signal) => appendUpload(parts, request, signal),
-    finishUpload: (request, signal) => finishUpload(parts, request, signal),
-    putBlob: (request, signal) => putBlob(parts, request, signal),
-    cancelUpload: (request) => cancelUpload(parts, request),
-  };
-}
-
-async function startUpload(
-  parts: UploadParts,
-  request: Request<'startUpload'>,
+export async function startUpload(
+  parts: PushParts,
+  request: PushRequest<'startUpload'>,
 ): Promise<UploadState> {
-  await parts.target.require(request);
+  await requirePush(parts, request);
   return { id: await create(parts, request, request.algorithm), size: 0 };
 }
 
 function create(
-  { uploads, events }: UploadParts,
-  request: Request<'startUpload'> | Request<'putBlob'>,
+  { uploads, events }: PushParts,
+  request: PushRequest<'startUpload'> | PushRequest<'putBlob'>,
   algorithm: DigestAlgorithm,
 ): Promise<string> {
   return answeringStorage('createUpload', events, () =>
@@ -77,8 +33,8 @@ function create(
   );
 }
 
-async function uploadState(parts: UploadParts, request: OfUpload): Promise<UploadState> {
-  parts.target.requireRule(request);
+export async function uploadState(parts: PushParts, request: OfUpload): Promise<UploadState> {
+  requirePushRule(request);
   const { id } = request;
   const size = await answeringStorage('uploadState', parts.events, () =>
     parts.uploads.size(repositoryKey(request), id),
@@ -87,12 +43,12 @@ async function uploadState(parts: UploadParts, request: OfUpload): Promise<Uploa
   return { id, size };
 }
 
-async function appendUpload(
-  parts: UploadParts,
-  request: Request<'appendUpload'>,
+export async function appendUpload(
+  parts: PushParts,
+  request: PushRequest<'appendUpload'>,
   signal: AbortSignal,
 ): Promise<UploadState> {
-  parts.target.requireRule(request);
+  requirePushRule(request);
   const announced = announcedBytes(request);
   return withUpload(parts, request, signal, async (upload) => {
     await receive(parts, upload, request, announced, signal);
@@ -101,12 +57,12 @@ async function appendUpload(
   });
 }
 
-async function finishUpload(
-  parts: UploadParts,
-  request: Request<'finishUpload'>,
+export async function finishUpload(
+  parts: PushParts,
+  request: PushRequest<'finishUpload'>,
   signal: AbortSignal,
 ): Promise<StoredBlob> {
-  await parts.target.require(request);
+  await requirePush(parts, request);
   const announced = announcedBytes(request);
   const { digest } = request;
   const startedAt = parts.clock.elapsed();
@@ -118,12 +74,12 @@ async function finishUpload(
   return { digest, size };
 }
 
-async function putBlob(
-  parts: UploadParts,
-  request: Request<'putBlob'>,
+export async function putBlob(
+  parts: PushParts,
+  request: PushRequest<'putBlob'>,
   signal: AbortSignal,
 ): Promise<StoredBlob> {
-  await parts.target.require(request);
+  await requirePush(parts, request);
   const { digest, bytes, body } = request;
   const startedAt = parts.clock.elapsed();
   const id = await create(parts, request, algorithmOf(digest));
@@ -141,8 +97,8 @@ async function putBlob(
   return { digest, size };
 }
 
-async function cancelUpload(parts: UploadParts, request: OfUpload): Promise<void> {
-  parts.target.requireRule(request);
+export async function cancelUpload(parts: PushParts, request: OfUpload): Promise<void> {
+  requirePushRule(request);
   const cancelled = await answeringStorage('cancelUpload', parts.events, () =>
     parts.uploads.cancel(repositoryKey(request), request.id),
   );
@@ -151,7 +107,7 @@ async function cancelUpload(parts: UploadParts, request: OfUpload): Promise<void
 
 /** Runs with the upload taken; what fails is answered as a push's failure, what was cancelled as unknown. */
 async function withUpload<T>(
-  { uploads, events }: UploadParts,
+  { uploads, events }: PushParts,
   request: OfUpload,
   signal: AbortSignal,
   work: (upload: UploadLease) => Promise<T>,
@@ -171,7 +127,7 @@ async function withUpload<T>(
 
 /** The request's bytes at the upload's end; `uploadRange` where they belong elsewhere. */
 async function receive(
-  { bodies, events, maxBlobBytes, memory, space }: UploadParts,
+  { bodies, events, maxBlobBytes, memory, space }: PushParts,
   upload: UploadLease,
   chunk: UploadChunk,
   announced: number | undefined,
@@ -191,7 +147,7 @@ async function receive(
 
 /** From an upload to this repository's blob: hashed, synced, in its place, and held. */
 async function keep(
-  { blobs, target }: UploadParts,
+  parts: PushParts,
   request: PullRequest,
   upload: UploadLease,
   digest: Digest,
@@ -204,13 +160,13 @@ async function keep(
     });
   }
   const sealed = await upload.seal(digest);
-  await blobs.adopt(sealed);
-  await target.hold(request, digest);
+  await parts.blobs.adopt(sealed);
+  await holdBlob(parts, request, digest);
   return sealed.size;
 }
 
 function noteBlob(
-  { clock, events }: UploadParts,
+  { clock, events }: PushParts,
   request: PullRequest,
   { digest, size }: StoredBlob,
   startedAt: number,

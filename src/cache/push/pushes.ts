@@ -110,4 +110,9 @@ export interface Pushes {
   ): Promise<void>;
   /** `conflict` where it holds manifests and `force` is false; `nameUnknown` where it is not there. */
   deleteRepository(request: PullRequest & { readonly force: boolean }): Promise<void>;
+  /** Holds for the next push and the next pull. `requestInvalid` for filters that don't fit the mode, `nameUnknown` where there is no repository. */
+  setTagMutability(request: PullRequest & { readonly tagMutability: TagMutability }): Promise<void>;
 }
+
+/** What one of them is asked with. */
+export type PushRequest<Name extends keyof Pushes> = Parameters<Pushes[Name]>[0];

@@ -10,8 +10,12 @@ import { createPolicies } from '../../../src/access/accounts/policies.ts';
 import { parseScope } from '../../../src/access/secrets/scopes.ts';
 import { createVisibleRepositories } from '../../../src/access/authorize/visible-repositories.ts';
 import { createApiHandler } from '../../../src/api/v1/v1.ts';
-import { createDeletions } from '../../../src/cache/push/delete-content.ts';
-import { createRepositorySettings } from '../../../src/cache/push/repository-settings.ts';
+import {
+  createRepository,
+  deleteRepository,
+  setTagMutability,
+} from '../../../src/cache/push/repositories.ts';
+import { deleteBlob, deleteManifest } from '../../../src/cache/push/delete-content.ts';
 import { RepositoryMemory } from '../../../src/cache/memory/repository-memory.ts';
 import { countingRecords } from '../../../src/cache/whose-bytes.ts';
 import { RegistryError } from '../../../src/domain/errors.ts';
@@ -103,6 +107,7 @@ export async function openApi(change: Partial<OperationsParts> = {}): Promise<Ap
   const repositories = new RepositoryMemory(metadata, clock, invalidations);
   const registries = { registryId: home, regions: ['us-east-1', 'eu-west-1'] };
   const limited: Limited = { scopes: undefined, via: 'key' };
+  const changes = { metadata, repositories, clock, events: { emit: () => {} } };
   const operations = createOperations({
     cache: createFakeCache(),
     made: { take: () => false },
@@ -132,9 +137,12 @@ export async function openApi(change: Partial<OperationsParts> = {}): Promise<Ap
       }),
     pushes: {
       ...createFakePushes(invalidations),
-      ...createDeletions({ metadata, repositories, clock, events: { emit: () => {} } }),
+      deleteManifest: (request) => deleteManifest(changes, request),
+      deleteBlob: (request) => deleteBlob(changes, request),
+      createRepository: (request) => createRepository(changes, request),
+      deleteRepository: (request) => deleteRepository(changes, request),
+      setTagMutability: (request) => setTagMutability(changes, request),
     },
-    settings: createRepositorySettings({ metadata, repositories }),
     counting: async (request) =>
       countingRecords(request.target, await repositories.isStopped(request)),
     upstream: createScriptedUpstream(),

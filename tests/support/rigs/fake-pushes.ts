@@ -114,6 +114,7 @@ export function createFakePushes(invalidations: Pick<Invalidations, 'note'>): Fa
     deleteBlob: async ({ target }) => called(`deleteBlob ${target.repository}`),
     createRepository: async ({ target }) => called(`createRepository ${target.repository}`),
     deleteRepository: async ({ target }) => called(`deleteRepository ${target.repository}`),
+    setTagMutability: async ({ target }) => called(`setTagMutability ${target.repository}`),
   };
   return fake;
 }

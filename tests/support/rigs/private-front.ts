@@ -85,7 +85,6 @@ export async function servePrivately(
     cache,
     pushes: cache.pushes,
     made: cache.made,
-    settings: cache.settings,
     counting: cache.counting,
     upstream,
     accounts: none as never,

@@ -25,7 +25,7 @@ suite('what is remembered of a repository, when the mutability of its tags is se
       let noted = 0;
       using _listening = rig.invalidations.subscribe(() => void (noted += 1));
       const request = { ...rig.request('up/app'), tagMutability };
-      const set = rig.cache.settings.setTagMutability(request);
+      const set = rig.cache.pushes.setTagMutability(request);
       if (what === 'is read again once it is') await set;
       else await rejects(set);
       equal(noted, notes);
