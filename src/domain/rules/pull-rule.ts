@@ -27,8 +27,8 @@ export interface PullRule {
   /** Without slashes at its ends; `ROOT` catches what no other prefix matches. */
   readonly prefix: string;
   readonly origin: 'builtin' | 'file';
-  /** The upstream first, then its mirrors, in the order to try. Never empty. */
-  readonly urls: readonly UpstreamUrl[];
+  /** The upstream first, then its mirrors, in the order to try. */
+  readonly urls: readonly [UpstreamUrl, ...UpstreamUrl[]];
   /** The upstream's host with aliases applied: `docker.io` for registry-1.docker.io. */
   readonly upstreamHost: string;
   readonly upstreamPrefix: string;
