@@ -10,8 +10,8 @@ import type { Uploads } from '../ports/uploads.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import type { Cache } from './cache.ts';
 import { Downloads } from './download/downloads.ts';
-import { createUpstreamPace } from './download/upstream-pace.ts';
-import { createUpstreamSources } from './download/upstream-sources.ts';
+import { UpstreamPace } from './download/upstream-pace.ts';
+import { UpstreamSources } from './download/upstream-sources.ts';
 import type { AnonymousAccess, Explain } from './explain/explain.ts';
 import { createExplainer } from './explain/explain.ts';
 import type { Refresh } from './explain/refresh.ts';
@@ -139,29 +139,15 @@ interface PullingParts extends CacheParts {
   readonly signal: AbortSignal;
 }
 
-/** The pulling side. */
-interface Pulls {
-  readonly manifests: ManifestPuller;
-  readonly blobs: BlobPuller;
-  readonly tagLists: TagLister;
-  readonly referrers: ReferrersLister;
-  readonly tags: TagResolver;
-  readonly fetcher: ManifestFetcher;
-  readonly downloads: Downloads;
-  readonly completion: ImageCompletion;
-  readonly tries: LastTries;
-  /** What ends with a reload, or where changes may have been missed. */
-  readonly memories: readonly { clear(): void }[];
-}
-
-function createPulls(given: PullingParts, limits: CacheLimits): Pulls {
+/** The pulling side; `memories` end with a reload, or where changes may have been missed. */
+function createPulls(given: PullingParts, limits: CacheLimits) {
   const { clock, signal } = given;
-  const sources = createUpstreamSources(clock);
+  const sources = new UpstreamSources(clock);
   const heads = new HeadHints(clock);
   const refusals = new Refusals(clock);
   const tries = new LastTries(clock);
   const turns = new ListTurns(clock, signal);
-  const pace = createUpstreamPace();
+  const pace = new UpstreamPace();
   const parts = { ...given, sources, heads, refusals, tries, turns };
   const fetcher = new ManifestFetcher(parts);
   const tags = new TagResolver({ ...parts, fetcher });

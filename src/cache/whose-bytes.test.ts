@@ -263,7 +263,7 @@ suite('the no of a HEAD', () => {
 });
 
 suite('a rule that leads elsewhere begins with nothing', () => {
-  const there = { urls: [{ origin: 'http://there', host: 'there', plain: true }] };
+  const there = { urls: [{ origin: 'http://there', host: 'there', plain: true }] } as const;
   const credential = { name: 'c', username: 'u', accessToken: 't' };
   const rows = [
     { what: 'another upstream', before: {}, after: there },

@@ -110,14 +110,14 @@ async function resolveRule(
   options: ResolveOptions,
   pems: PemLoader,
 ): Promise<PullRule> {
-  const urls = [rule.upstream, ...rule.mirrors].map(url);
+  const upstream = url(rule.upstream);
   const credential = rule.credential === '' ? undefined : options.credentials.get(rule.credential);
   const isSomebody = credential !== undefined || rule.clientCert.certFile !== '';
   return {
     prefix: withCanonicalHead(rule.prefix),
     origin: 'file',
-    urls,
-    upstreamHost: normalizeHost(urls[0]?.host ?? ''),
+    urls: [upstream, ...rule.mirrors.map(url)],
+    upstreamHost: normalizeHost(upstream.host),
     upstreamPrefix: rule.upstreamPrefix,
     credential,
     anonymousPull: rule.anonymousPull ?? !isSomebody,

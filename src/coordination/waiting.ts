@@ -27,6 +27,38 @@ export async function waitWithin<T>(
   return await (signal === undefined ? first : waitUnder(first, signal));
 }
 
+/** Resolves after `ms`; throws the signal's reason. */
+export async function pause(ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  using _timer = clock.after(ms, end);
+  await waitUnder(over, signal);
+}
+
+/** A signal that ends with its parent, or with `reason` after `ms`. Dispose it when what was waited for is over. */
+export interface Deadline extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+export function startDeadline(
+  clock: Clock,
+  ms: number,
+  reason: () => Error,
+  parent: AbortSignal,
+): Deadline {
+  const controller = new AbortController();
+  const follow = (): void => controller.abort(parent.reason);
+  if (parent.aborted) follow();
+  parent.addEventListener('abort', follow, { once: true });
+  const timer = clock.after(ms, () => controller.abort(reason()));
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      timer[Symbol.dispose]();
+      parent.removeEventListener('abort', follow);
+    },
+  };
+}
+
 function reasonOf(signal: AbortSignal): Error {
   return signal.reason instanceof Error
     ? signal.reason

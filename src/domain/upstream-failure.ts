@@ -65,6 +65,27 @@ export class UpstreamFailure extends Error {
   }
 }
 
+/** An `UpstreamFailure` of what is said of each one, in order. */
+export function failure(
+  message: string,
+  kind: FailureKind,
+  reason: FailureReason,
+  upstream: string,
+  more: Omit<FailureOptions, 'kind' | 'reason' | 'upstream'> = {},
+): UpstreamFailure {
+  return new UpstreamFailure(message, { kind, reason, upstream, ...more });
+}
+
+/** An answer that can't be used, with its HTTP status where that says more. */
+export function unusable(
+  message: string,
+  reason: FailureReason,
+  upstream: string,
+  status?: number,
+): UpstreamFailure {
+  return failure(message, 'invalid', reason, upstream, status === undefined ? {} : { status });
+}
+
 /**
  * What a client is told of an upstream's failure (ARCHITECTURE.md, "Numbers and statuses"); `subject` says what was asked,
  * `verdict` whether upstream was asked for this answer or its no was remembered.

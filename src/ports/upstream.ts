@@ -4,10 +4,14 @@ import type { PullRule, UpstreamUrl } from '../domain/rules/pull-rule.ts';
 import type { Reference } from '../domain/names/reference.ts';
 import type { RepositoryName } from '../domain/names/repository-name.ts';
 
-/** Which repository at which of a rule's URLs. */
-export interface UpstreamTarget {
+/** Which of a rule's URLs is asked. */
+export interface Origin {
   readonly rule: PullRule;
   readonly url: UpstreamUrl;
+}
+
+/** Which repository there. */
+export interface UpstreamTarget extends Origin {
   /** The name at the upstream: `library/nginx`. */
   readonly repository: RepositoryName;
 }
@@ -145,7 +149,7 @@ export interface Upstream {
     signal: AbortSignal,
   ): Promise<BlobBody>;
   /** Offers the taker connections to the URL's host that nobody waits for, at once and as they come, until it is disposed. */
-  offerPlaces(target: Pick<UpstreamTarget, 'rule' | 'url'>, taker: PlaceTaker): Disposable;
+  offerPlaces(origin: Origin, taker: PlaceTaker): Disposable;
   /** A `BlobDemand` or a `load` of this host changed: free connections are given out anew. */
   reconsider(host: string): void;
   listTags(target: UpstreamTarget, place: TagPlace, signal: AbortSignal): Promise<TagPage>;

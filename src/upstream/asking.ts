@@ -1,4 +1,5 @@
 import type { UpstreamFailure } from '../domain/upstream-failure.ts';
+import { unusable } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { UpstreamRequestKind } from '../ports/events.ts';
 import { classifyAddress, classifyHost, type Admission } from './wire/address-guard.ts';
@@ -7,8 +8,7 @@ import { discard } from './wire/body-reading.ts';
 import type { PoolName } from './wire/dispatchers.ts';
 import type { Resolver } from './wire/dns.ts';
 import { type Answer, headerOf } from './wire/exchange.ts';
-import { failure } from './failures.ts';
-import type { Origin } from './origin.ts';
+import type { Origin } from '../ports/upstream.ts';
 import { hostnameOf, isNamed } from './login/realm-guard.ts';
 import { isRedirect, refererOf, repositoryIn } from './wire/redirects.ts';
 import type { Hop, Wire } from './wire/wire.ts';
@@ -117,7 +117,7 @@ function refused(
   reason: 'redirectLoop' | 'badHeader' | 'redirectRefused',
   message: string,
 ): UpstreamFailure {
-  return failure(`${origin.url.host}: ${message}`, 'invalid', reason, origin.url.host);
+  return unusable(`${origin.url.host}: ${message}`, reason, origin.url.host);
 }
 
 /**

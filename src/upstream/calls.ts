@@ -1,14 +1,15 @@
 import type { FairMemory } from '../coordination/fair-memory.ts';
-import { UpstreamFailure } from '../domain/upstream-failure.ts';
+import { failure, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events, UpstreamRequestKind } from '../ports/events.ts';
 import type { Asking, Place } from './asking.ts';
-import { deadlinesMs, startDeadline } from './wire/deadlines.ts';
+import { startDeadline } from '../coordination/waiting.ts';
+import { deadlinesMs } from './wire/deadlines.ts';
 import type { Answer } from './wire/exchange.ts';
-import { failure, forOperators } from './failures.ts';
+import { forOperators } from './failures.ts';
 import type { Hosts } from './wire/hosts.ts';
 import type { Lanes } from './wire/lanes.ts';
-import type { Origin } from './origin.ts';
+import type { Origin } from '../ports/upstream.ts';
 import type { Wire } from './wire/wire.ts';
 
 /** What the calls of the port share. */

@@ -70,7 +70,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
       getManifest(calls, target, reference, ifNoneMatch, signal),
     headBlob: (target, digest, signal) => headBlob(calls, target, digest, signal),
     openBlob: (target, digest, blob, signal) => openBlob(calls, target, digest, blob, signal),
-    offerPlaces: (target, taker) => offerPlaces(calls, target, taker),
+    offerPlaces: (origin, taker) => offerPlaces(calls, origin, taker),
     reconsider: (host) => calls.blobs.reconsider(host),
     listTags: (target, place, signal) => listTags(calls, target, place, signal),
     listReferrers: (target, subject, signal) => listReferrers(calls, target, subject, signal),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Credential } from '../domain/rules/pull-rule.ts';
-import type { Origin } from './origin.ts';
+import type { Origin } from '../ports/upstream.ts';
 import { credentialFor } from './login/realm-guard.ts';
 
 const keys = new WeakMap<Credential, string>();

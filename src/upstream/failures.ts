@@ -1,38 +1,22 @@
-import {
-  UpstreamFailure,
-  type FailureKind,
-  type FailureReason,
-} from '../domain/upstream-failure.ts';
+import type { FailureKind, FailureReason } from '../domain/upstream-failure.ts';
+import { failure, UpstreamFailure } from '../domain/upstream-failure.ts';
 import { AddressRefused } from './wire/address-guard.ts';
 
 /** What a thrown error of the network means, without the error itself, whose text names hosts and addresses; an `UpstreamFailure` passes as it is. `asked` is the host that was dialled, `upstream` the one that is reported. */
 export function failureOfError(error: unknown, upstream: string, asked: string): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
   if (error instanceof AddressRefused) {
-    return new UpstreamFailure(`${asked} leads to an address that is not admitted`, {
-      kind: 'invalid',
-      reason: 'addressRefused',
+    return failure(
+      `${asked} leads to an address that is not admitted`,
+      'invalid',
+      'addressRefused',
       upstream,
-      cause: error,
-    });
+      { cause: error },
+    );
   }
   const code = codeOf(error);
   const [kind, reason] = classify(code);
-  return new UpstreamFailure(`${asked}: ${reason} (${code})`, {
-    kind,
-    reason,
-    upstream,
-  });
-}
-
-export function failure(
-  message: string,
-  kind: FailureKind,
-  reason: FailureReason,
-  upstream: string,
-  more: { readonly status?: number; readonly retryAfterMs?: number; readonly cause?: unknown } = {},
-): UpstreamFailure {
-  return new UpstreamFailure(message, { kind, reason, upstream, ...more });
+  return failure(`${asked}: ${reason} (${code})`, kind, reason, upstream);
 }
 
 /** A failure as the operator reads it: with the addresses that DNS gave, which clients are not told. */

@@ -1,9 +1,10 @@
+import { isObject, parseJsonObject } from '../domain/json.ts';
 import type { FailureKind, FailureReason, UpstreamFailure } from '../domain/upstream-failure.ts';
+import { failure } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import { discard, readFront } from './wire/body-reading.ts';
 import type { Answer } from './wire/exchange.ts';
 import { headerOf } from './wire/exchange.ts';
-import { failure } from './failures.ts';
 import type { Secrets } from './redaction.ts';
 import { parseRetryAfter, sentAt } from './wire/retry-after.ts';
 
@@ -54,17 +55,10 @@ function meaningOf(status: number): readonly [FailureKind, FailureReason] {
 
 /** `CODE: message` of the first error of an OCI error body (distribution-spec, "Error Codes"). */
 function saidIn(body: string, secrets: Secrets): string | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-  const errors = (parsed as { readonly errors?: unknown } | null)?.errors;
+  const errors = parseJsonObject(body)?.['errors'];
   const first: unknown = Array.isArray(errors) ? errors[0] : undefined;
-  if (typeof first !== 'object' || first === null) return undefined;
-  const { code, message } = first as { readonly code?: unknown; readonly message?: unknown };
-  const texts = [code, message].filter((text) => typeof text === 'string');
+  if (!isObject(first)) return undefined;
+  const texts = [first['code'], first['message']].filter((text) => typeof text === 'string');
   return texts.length === 0 ? undefined : presentable(secrets.redact(texts.join(': ')));
 }
 

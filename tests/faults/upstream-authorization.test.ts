@@ -298,7 +298,7 @@ test('T29: a public suffix is no shared domain', async () => {
     host: `alice.github.io:${stage.port}`,
     plain: true,
   };
-  const there = { ...target, url, rule: { ...target.rule, urls: [url] } };
+  const there = { ...target, url, rule: { ...target.rule, urls: [url] as const } };
   assert.equal(
     (await failureOf(rig.upstream.headManifest(there, latest, never))).reason,
     'realmRefused',

@@ -2,7 +2,8 @@ import { bytesIn, contiguousUntil } from '../../domain/byte-spans.ts';
 import type { ByteSpan } from '../../domain/byte-source.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { possibleSize } from '../../domain/names/digest.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { unusable } from '../../domain/upstream-failure.ts';
 import type { Spool, SpoolFile } from '../../ports/spool.ts';
 import type { BlobBody } from '../../ports/upstream.ts';
 import type { SpaceGate } from '../space/space-gate.ts';
@@ -172,9 +173,13 @@ export class ArrivingFile {
     const { maxBlobBytes, space } = this.#parts;
     const known = this.#sizeIsJournals ? undefined : this.#size;
     if (known !== undefined && known !== total)
-      throw wrongLength(`upstream says ${total} bytes, expected are ${known}`, host);
+      throw unusable(`upstream says ${total} bytes, expected are ${known}`, 'wrongLength', host);
     if (possibleSize(this.#digest, total) !== total)
-      throw wrongLength(`upstream says ${total} bytes, which the digest rules out`, host);
+      throw unusable(
+        `upstream says ${total} bytes, which the digest rules out`,
+        'wrongLength',
+        host,
+      );
     this.#sizeIsJournals = false;
     if (this.#size === total) return;
     if (total > maxBlobBytes) throw this.#tooLarge(host);
@@ -193,7 +198,7 @@ export class ArrivingFile {
 
   #tooLarge(host: string): UpstreamFailure {
     const message = `the blob is larger than maxBlobBytes (${this.#parts.maxBlobBytes})`;
-    return new UpstreamFailure(message, { kind: 'invalid', reason: 'tooLarge', upstream: host });
+    return unusable(message, 'tooLarge', host);
   }
 
   /** Writes what a connection brought; readers wake when it can be read. Throws `NoSpace` where the volume can't take it. */
@@ -287,8 +292,4 @@ export class GatheringWriter {
       this.#writing = undefined;
     }
   }
-}
-
-export function wrongLength(message: string, upstream: string): UpstreamFailure {
-  return new UpstreamFailure(message, { kind: 'invalid', reason: 'wrongLength', upstream });
 }

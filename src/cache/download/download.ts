@@ -1,7 +1,5 @@
-import type { Digest } from '../../domain/names/digest.ts';
-import type { RepositoryName } from '../../domain/names/repository-name.ts';
-import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { unusable } from '../../domain/upstream-failure.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Spool } from '../../ports/spool.ts';
 import type { BlobDemand } from '../../ports/upstream.ts';
@@ -11,6 +9,7 @@ import type { ArrivingFileParts } from './arriving-file.ts';
 import { fetchBytes } from './fetch-bytes.ts';
 import type { FetchParts } from './fetch-bytes.ts';
 import { askForFirstByte, isProof } from './upstream-blobs.ts';
+import type { UpstreamContent } from './upstream-sources.ts';
 
 const attemptsMax = 3;
 
@@ -20,12 +19,9 @@ export interface DownloadParts extends FetchParts, ArrivingFileParts {
   readonly blobs: BlobStore;
 }
 
-export interface DownloadRequest {
+export interface DownloadRequest extends UpstreamContent {
   /** Registry and rule: partials of two owners never meet. */
   readonly owner: string;
-  readonly rule: PullRule;
-  readonly upstreamRepository: RepositoryName;
-  readonly digest: Digest;
   /** A stored descriptor's claim; upstream's word must agree with it. */
   readonly expectedBytes: number | undefined;
   /** Called after the blob was adopted and before the download leaves memory; its failure fails nothing. */
@@ -165,7 +161,7 @@ export class Download implements BlobDemand {
     if (file.arrivedBytes === 0) return;
     parts.events.emit({
       type: 'downloadResumed',
-      upstream: request.rule.urls[0]?.host ?? '',
+      upstream: request.rule.urls[0].host,
       digest: request.digest,
       at: file.arrivedBytes,
     });
@@ -173,8 +169,8 @@ export class Download implements BlobDemand {
 
   async #fetchVerified(): Promise<void> {
     const { request, parts, file } = this;
-    const { rule, upstreamRepository, digest } = request;
-    const wanted = { rule, upstreamRepository, digest, demand: this };
+    const { upstreamRepository, digest } = request;
+    const wanted = { ...request, demand: this };
     for (let attempt = 1; ; attempt += 1) {
       // Those bytes may be another repository's or an earlier process's: nobody here is to blame for them.
       const resumed = file.arrivedBytes > 0;
@@ -238,9 +234,5 @@ export class Download implements BlobDemand {
 }
 
 export function wrongDigest(host: string): UpstreamFailure {
-  return new UpstreamFailure('the bytes do not match the digest', {
-    kind: 'invalid',
-    reason: 'wrongDigest',
-    upstream: host,
-  });
+  return unusable('the bytes do not match the digest', 'wrongDigest', host);
 }

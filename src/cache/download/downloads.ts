@@ -184,7 +184,7 @@ export class Downloads implements AsyncDisposable {
 }
 
 function upstreamOf(rule: PullRule): string {
-  return rule.urls[0]?.host ?? '';
+  return rule.urls[0].host;
 }
 
 /** It failed, or is about to end: nobody should follow it. */

@@ -1,8 +1,7 @@
+import { pause } from '../../coordination/waiting.ts';
 import type { ByteSpan } from '../../domain/byte-source.ts';
-import type { Digest } from '../../domain/names/digest.ts';
-import type { RepositoryName } from '../../domain/names/repository-name.ts';
-import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
+import { unusable, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type {
@@ -14,13 +13,13 @@ import type {
   PlaceTaker,
   Upstream,
 } from '../../ports/upstream.ts';
-import { GatheringWriter, wrongLength } from './arriving-file.ts';
+import { GatheringWriter } from './arriving-file.ts';
 import type { ArrivingFile } from './arriving-file.ts';
 import { PiecePlan } from './piece-plan.ts';
 import { refusesRange } from './upstream-blobs.ts';
 import type { UpstreamPace } from './upstream-pace.ts';
 import { everyUrlRests } from './upstream-sources.ts';
-import type { UpstreamSources } from './upstream-sources.ts';
+import type { UpstreamContent, UpstreamSources } from './upstream-sources.ts';
 
 const attemptsWithoutProgressMax = 3;
 /** Less than this between two breaks is no progress: an upstream that drips would be asked without end. */
@@ -38,10 +37,7 @@ export interface FetchParts {
   readonly connectionsPerBlob: number;
 }
 
-export interface FetchRequest {
-  readonly rule: PullRule;
-  readonly upstreamRepository: RepositoryName;
-  readonly digest: Digest;
+export interface FetchRequest extends UpstreamContent {
   /** What clients read goes before what nobody waits for, where connections are scarce. */
   readonly demand: BlobDemand;
 }
@@ -87,7 +83,7 @@ export async function fetchBytes(
       const max = everProgressed ? Math.max(attemptsWithoutProgressMax, urls.length) : urls.length;
       if (failures.length >= max || error.reason === 'tooLarge') throw failures[0] ?? error;
       if (failures.length > 0 && failures.length >= urls.length)
-        await pause(parts.clock, pauseFirstMs * 2 ** (failures.length - 1), signal);
+        await pause(pauseFirstMs * 2 ** (failures.length - 1), parts.clock, signal);
       parts.events.emit({
         type: 'downloadResumed',
         upstream: url.host,
@@ -98,19 +94,6 @@ export async function fetchBytes(
     if (file.arrivedBytes > before) gave.add(url);
   }
   return gave;
-}
-
-/** Also over when the signal aborts. */
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = (): void => {
-      timer[Symbol.dispose]();
-      signal.removeEventListener('abort', wake);
-      resolve();
-    };
-    const timer = clock.after(ms, wake);
-    signal.addEventListener('abort', wake, { once: true });
-  });
 }
 
 /** One URL's turn. */
@@ -304,9 +287,10 @@ async function pump(
   const end = span === undefined ? undefined : span.end + 1;
   const writer = new GatheringWriter(file, span?.start ?? body.start);
   const wrong = (reached: number): UpstreamFailure =>
-    wrongLength(
+    unusable(
       `upstream sent bytes up to ${reached}, expected is ${file.size ?? 'another length'}`,
-      request.rule.urls[0]?.host ?? '',
+      'wrongLength',
+      request.rule.urls[0].host,
     );
   let position = body.start;
   try {

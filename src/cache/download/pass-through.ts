@@ -2,25 +2,17 @@ import { createHash } from 'node:crypto';
 import type { Hash } from 'node:crypto';
 import type { ByteReader, ByteSource } from '../../domain/byte-source.ts';
 import { algorithmOf, hexOf } from '../../domain/names/digest.ts';
-import type { Digest } from '../../domain/names/digest.ts';
-import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { BlobBody, Upstream } from '../../ports/upstream.ts';
 import { wrongDigest } from './download.ts';
 import type { Download } from './download.ts';
 import { askInTurn } from './upstream-sources.ts';
+import type { UpstreamContent } from './upstream-sources.ts';
 
 const prefixBlockBytes = 1024 * 1024;
 
-export interface PassThroughRequest {
-  readonly rule: PullRule;
-  readonly upstreamRepository: RepositoryName;
-  readonly digest: Digest;
-}
-
 /** A blob read from upstream for one client alone, hashed in flight and never stored: where the disk can't take it. */
 export function passThroughSource(
-  request: PassThroughRequest,
+  request: UpstreamContent,
   size: number | undefined,
   upstream: Upstream,
 ): ByteSource {
@@ -89,7 +81,7 @@ interface UpstreamReading {
 }
 
 async function createUpstreamReader(
-  request: PassThroughRequest,
+  request: UpstreamContent,
   upstream: Upstream,
   reading: UpstreamReading,
   signal: AbortSignal,
@@ -111,7 +103,7 @@ async function createUpstreamReader(
     trimmed(body, reading),
     () => {
       if (reading.hash === undefined || reading.hash.digest('hex') === hexOf(digest)) return;
-      throw wrongDigest(rule.urls[0]?.host ?? '');
+      throw wrongDigest(rule.urls[0].host);
     },
     reading.hash,
   );

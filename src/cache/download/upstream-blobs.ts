@@ -3,14 +3,13 @@ import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { waitUnder } from '../../coordination/waiting.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { isEmptyBlob, possibleSize } from '../../domain/names/digest.ts';
-import type { RepositoryName } from '../../domain/names/repository-name.ts';
-import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { BlobBody, Upstream, UpstreamTarget } from '../../ports/upstream.ts';
 import { ruledKey } from '../pull-request.ts';
 import type { RuledRequest } from '../pull-request.ts';
 import { askInTurn } from './upstream-sources.ts';
+import type { UpstreamContent } from './upstream-sources.ts';
 
 const headsMax = 10_000;
 const headKnownForMs = 60_000;
@@ -134,11 +133,7 @@ export function liftsStop(first: FirstByte, digest: Digest, size: number | undef
  */
 export function askForFirstByte(
   upstream: Upstream,
-  from: {
-    readonly rule: PullRule;
-    readonly upstreamRepository: RepositoryName;
-    readonly digest: Digest;
-  },
+  from: UpstreamContent,
   signal: AbortSignal,
 ): Promise<FirstByte> {
   return askInTurn(from, signal, async (target) => {

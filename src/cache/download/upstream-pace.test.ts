@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { createUpstreamPace } from './upstream-pace.ts';
+import { UpstreamPace } from './upstream-pace.ts';
 
 const mebibyte = 1024 * 1024;
 
@@ -27,7 +27,7 @@ const rows: readonly {
 suite('how much is asked for at once', () => {
   for (const { what, roundTripsMs, bytesPerMs, piece } of rows) {
     test(`where ${what}, ${piece} bytes`, () => {
-      const pace = createUpstreamPace();
+      const pace = new UpstreamPace();
       for (const ms of roundTripsMs) pace.answered('up', ms);
       if (bytesPerMs > 0) pace.arrived('up', bytesPerMs * 1000, 1000);
       assert.equal(pace.pieceBytes('up', 8 * mebibyte), piece);
@@ -36,7 +36,7 @@ suite('how much is asked for at once', () => {
   }
 
   test('bodies too short to measure say nothing', () => {
-    const pace = createUpstreamPace();
+    const pace = new UpstreamPace();
     pace.answered('up', 1000);
     pace.arrived('up', 1000, 0);
     pace.arrived('up', 300 * 1024 * 1024, 1);

@@ -12,47 +12,41 @@ const measuredMsMin = 5;
 /** Of what was known, where a new body is measured. */
 const keptShare = 0.75;
 
-/** How far away upstreams are and how fast a connection to them is, learned from what came. */
-export interface UpstreamPace {
-  /** `roundTripMs`: from question to answer. */
-  answered(host: string, roundTripMs: number): void;
-  /** A body's bytes, and the time from its head to its end. */
-  arrived(host: string, bytes: number, ms: number): void;
-  /** How much to ask for at once: `pieceBytes`, more from where a round trip takes long beside that. */
-  pieceBytes(host: string, pieceBytes: number): number;
-}
-
 interface Measured {
   roundTripsMs: readonly number[];
   bytesPerMs: number | undefined;
 }
 
-export function createUpstreamPace(): UpstreamPace {
-  const hosts = new LRUCache<string, Measured>(atMost(hostsMax));
-  const of = (host: string): Measured => {
-    const known = hosts.get(host);
-    if (known !== undefined) return known;
-    const made = { roundTripsMs: [], bytesPerMs: undefined };
-    hosts.set(host, made);
-    return made;
-  };
-  return {
-    answered: (host, roundTripMs) => {
-      const measured = of(host);
-      measured.roundTripsMs = [...measured.roundTripsMs, roundTripMs].slice(-roundTripsKept);
-    },
-    arrived: (host, bytes, ms) => {
-      if (bytes < measuredBytesMin || ms < measuredMsMin) return;
-      const measured = of(host);
-      const before = measured.bytesPerMs ?? bytes / ms;
-      measured.bytesPerMs = before * keptShare + (bytes / ms) * (1 - keptShare);
-    },
-    pieceBytes: (host, pieceBytes) => {
-      const { roundTripsMs = [], bytesPerMs = 0 } = hosts.get(host) ?? {};
-      if (roundTripsMs.length === 0) return pieceBytes;
-      // The shortest: others waited for a token, a redirect or a busy machine.
-      const bytes = Math.min(...roundTripsMs) * bytesPerMs * roundTripsPerPiece;
-      return Math.max(pieceBytes, Math.min(Math.ceil(bytes), pieceBytesMax));
-    },
-  };
+/** How far away upstreams are and how fast a connection to them is, learned from what came. */
+export class UpstreamPace {
+  readonly #hosts = new LRUCache<string, Measured>(atMost(hostsMax));
+
+  /** `roundTripMs`: from question to answer. */
+  answered(host: string, roundTripMs: number): void {
+    const measured = this.#of(host);
+    measured.roundTripsMs = [...measured.roundTripsMs, roundTripMs].slice(-roundTripsKept);
+  }
+
+  /** A body's bytes, and the time from its head to its end. */
+  arrived(host: string, bytes: number, ms: number): void {
+    if (bytes < measuredBytesMin || ms < measuredMsMin) return;
+    const measured = this.#of(host);
+    const before = measured.bytesPerMs ?? bytes / ms;
+    measured.bytesPerMs = before * keptShare + (bytes / ms) * (1 - keptShare);
+  }
+
+  /** How much to ask for at once: `pieceBytes`, more from where a round trip takes long beside that. */
+  pieceBytes(host: string, pieceBytes: number): number {
+    const { roundTripsMs = [], bytesPerMs = 0 } = this.#hosts.get(host) ?? {};
+    if (roundTripsMs.length === 0) return pieceBytes;
+    // The shortest: others waited for a token, a redirect or a busy machine.
+    const bytes = Math.min(...roundTripsMs) * bytesPerMs * roundTripsPerPiece;
+    return Math.max(pieceBytes, Math.min(Math.ceil(bytes), pieceBytesMax));
+  }
+
+  #of(host: string): Measured {
+    const measured = this.#hosts.get(host) ?? { roundTripsMs: [], bytesPerMs: undefined };
+    this.#hosts.set(host, measured);
+    return measured;
+  }
 }

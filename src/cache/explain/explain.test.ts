@@ -341,7 +341,7 @@ suite('explain says what a pull would do', () => {
     await pushImage(at.rig, 'team/app', 'mine', randomBytes(9));
     const found = await at.explain('team/app:v1');
     assert.deepEqual([found.rule, found.verdict.code], [null, 'hit']);
-    const urls = [{ origin: 'http://there', host: 'there', plain: true }];
+    const urls = [{ origin: 'http://there', host: 'there', plain: true }] as const;
     at.rig.setRules([{ ...root, urls }]);
     assert.equal((await at.explain('team/app:v1')).verdict.code, 'noRule');
     await assert.rejects(at.rig.manifest('team/app', 'v1'));

@@ -97,9 +97,7 @@ export function createExplainer(parts: ExplainParts): Explain {
           ? nothingHere
           : await walkContent({ ...walked, digest }, parts, signal),
       limiter:
-        rule === undefined
-          ? null
-          : explainLimiter(parts.upstream.state(rule.urls[0]?.host ?? '', rule)),
+        rule === undefined ? null : explainLimiter(parts.upstream.state(rule.urls[0].host, rule)),
       space: (await parts.space.shortage()) ?? null,
     };
     const subject = reference.kind === 'tag' ? reference.tag : reference.digest;

@@ -3,7 +3,7 @@ import { RegistryError } from '../../domain/errors.ts';
 import { isAllowed } from '../../domain/rules/name-pattern.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { RuleSet } from '../../domain/rules/rule-set.ts';
-import { UpstreamFailure, answerOf } from '../../domain/upstream-failure.ts';
+import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { locateImage } from './image-target.ts';
 import type { ReferrersLister } from '../pull/list-referrers.ts';
 import type { TagResolver } from '../pull/resolve-tag.ts';

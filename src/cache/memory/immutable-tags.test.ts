@@ -100,7 +100,7 @@ suite('a tag of upstream', () => {
     const { rig, next } = await openMoved(immutable);
     await using _rig = rig;
     const target = rig.request(name).target;
-    const urls = [{ origin: 'http://new', host: 'new', plain: true }];
+    const urls = [{ origin: 'http://new', host: 'new', plain: true }] as const;
     const moved = { ...rig.request(name), target: { ...target, rule: testRule({ urls }) } };
     const answer = await rig.cache.pullManifest(
       { ...moved, reference: { kind: 'tag', tag: 'v1' as never }, method: 'GET' },

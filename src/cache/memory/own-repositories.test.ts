@@ -133,7 +133,7 @@ suite('a repository that was pushed takes nothing from ROOT', () => {
 suite('what ROOT brought before the first push counts by ROOT as it is now', () => {
   const stop = { onFailure: { ...testRule().onFailure, denied: 'stop' } } as const;
   const rule = testRule({ prefix: 'ROOT', freshForMs: 0, ...stop });
-  const there = { urls: [{ origin: 'http://there', host: 'there', plain: true }] };
+  const there = { urls: [{ origin: 'http://there', host: 'there', plain: true }] } as const;
   const rows = [
     { what: 'is led elsewhere', later: { ...rule, ...there }, code: 'Unknown' },
     { what: 'has another user', later: { ...rule, credential: ann }, code: 'Unknown' },

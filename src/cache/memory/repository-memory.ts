@@ -5,7 +5,7 @@ import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { isTagImmutable } from '../../domain/names/tag-mutability.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { failure, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { StoredManifest, StoredTag } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -288,11 +288,12 @@ export function notRoots(request: PullRequest): RegistryError {
 
 /** What a client of a stopped repository is answered where upstream is not asked again. */
 export function stoppedFailure(request: PullRequest): UpstreamFailure {
-  return new UpstreamFailure('upstream denied this repository, and the rule stops it then', {
-    kind: 'denied',
-    reason: 'status',
-    upstream: request.target.rule?.urls[0]?.host ?? '',
-  });
+  return failure(
+    'upstream denied this repository, and the rule stops it then',
+    'denied',
+    'status',
+    request.target.rule?.urls[0].host ?? '',
+  );
 }
 
 /** Whether upstream's refusal is one that the rule stops a repository for. */

@@ -62,7 +62,7 @@ export function createLine({ target }: RuledRequest): CompletionLine {
 }
 
 export function upstreamOf(rule: RuledRequest['target']['rule']): string {
-  return rule.urls[0]?.host ?? '';
+  return rule.urls[0].host;
 }
 
 /** False where the line is full. */

@@ -6,7 +6,7 @@ import type { Reference } from '../../domain/names/reference.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { unusable, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { StoredManifest } from '../../metadata/contract/rows.ts';
 import type { FetchedManifest, UpstreamTarget } from '../../ports/upstream.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
@@ -112,10 +112,5 @@ export class ManifestFetcher {
 }
 
 function unasked304(url: UpstreamUrl): never {
-  throw new UpstreamFailure('upstream answered 304 to an unconditional request', {
-    kind: 'invalid',
-    reason: 'status',
-    upstream: url.host,
-    status: 304,
-  });
+  throw unusable('upstream answered 304 to an unconditional request', 'status', url.host, 304);
 }

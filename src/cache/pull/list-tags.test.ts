@@ -106,11 +106,8 @@ suite('a part of upstream’s list is never the whole', () => {
   });
 
   test('a mirror’s token is passed on to nobody: the next page is the upstream’s', async () => {
-    const urls = ['a', 'b'].map((host): UpstreamUrl => ({
-      origin: `http://${host}`,
-      host,
-      plain: true,
-    }));
+    const at = (host: string): UpstreamUrl => ({ origin: `http://${host}`, host, plain: true });
+    const urls = [at('a'), at('b')] as const;
     await using rig = await createCacheRig({ rules: [testRule({ urls })] });
     pageByToken(rig, numbered(10_500), { down: 'a' });
     assert.equal(await page(rig), 'upstreamInvalid');

@@ -4,7 +4,7 @@ import { waitUnder, waitWithin } from '../../coordination/waiting.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import { noRuleText } from '../../domain/rules/no-rule.ts';
-import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { answerOf, unusable, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { TagPage, TagPlace, Upstream, UpstreamTarget } from '../../ports/upstream.ts';
 import type { TagsAnswer, TagsRequest } from '../cache.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
@@ -294,11 +294,11 @@ function placeAfter(
 }
 
 function goesOnElsewhere(repository: string, upstream: string): UpstreamFailure {
-  return new UpstreamFailure(`the list of ${repository} is too long, and goes on elsewhere`, {
-    kind: 'invalid',
-    reason: 'redirectRefused',
+  return unusable(
+    `the list of ${repository} is too long, and goes on elsewhere`,
+    'redirectRefused',
     upstream,
-  });
+  );
 }
 
 function tagsPath(repository: string): string {

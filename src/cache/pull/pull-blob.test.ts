@@ -172,9 +172,8 @@ suite('what breaks on the way', () => {
   });
 
   test('wrong bytes from the first URL are had right from the mirror', async () => {
-    const rule = testRule({
-      urls: ['a', 'b'].map((host) => ({ origin: `http://${host}`, host, plain: true })),
-    });
+    const at = (host: string) => ({ origin: `http://${host}`, host, plain: true });
+    const rule = testRule({ urls: [at('a'), at('b')] });
     await using rig = await createCacheRig({ rules: [rule] });
     const bytes = randomBytes(150_000);
     const digest = rig.upstream.putBlob('app', bytes);

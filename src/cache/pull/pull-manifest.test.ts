@@ -249,7 +249,8 @@ suite('a tag', () => {
   });
 
   test('that is unknown is filled by a mirror when the first URL is away, and moved by the first alone', async () => {
-    const urls = ['a', 'b'].map((host) => ({ origin: `http://${host}`, host, plain: true }));
+    const at = (host: string) => ({ origin: `http://${host}`, host, plain: true });
+    const urls = [at('a'), at('b')] as const;
     await using rig = await createCacheRig({ rules: [testRule({ urls })] });
     const one = put(rig, 'one');
     rig.upstream.before = (call) => {

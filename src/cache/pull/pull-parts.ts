@@ -1,5 +1,6 @@
 import { noRuleText } from '../../domain/rules/no-rule.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { failure } from '../../domain/upstream-failure.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
@@ -38,11 +39,12 @@ export async function tryWrite(
 
 /** The failure of an upstream that did not answer in the time that the rule gives it where something else can be served. */
 export function tooSlow({ target }: RuledRequest): UpstreamFailure {
-  return new UpstreamFailure('upstream did not answer within staleBudget', {
-    kind: 'timeout',
-    reason: 'totalTimeout',
-    upstream: target.rule.urls[0]?.host ?? '',
-  });
+  return failure(
+    'upstream did not answer within staleBudget',
+    'timeout',
+    'totalTimeout',
+    target.rule.urls[0].host,
+  );
 }
 
 /** Why upstream is not asked for what is not here. */

@@ -5,7 +5,8 @@ import { waitUnder, waitWithin } from '../../coordination/waiting.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { failure } from '../../domain/upstream-failure.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
 import type { StoredTag } from '../../metadata/contract/rows.ts';
 import type { ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
@@ -265,11 +266,12 @@ function afterFailure(
 /** The failure that the last check left in the tag's row. */
 function failureSaidBy(tag: StoredTag, request: RuledRequest): UpstreamFailure | undefined {
   if (tag.status !== 'gone' && tag.status !== 'denied') return undefined;
-  return new UpstreamFailure(`upstream said that the tag ${tag.tag} is ${tag.status}`, {
-    kind: tag.status === 'gone' ? 'notFound' : 'denied',
-    reason: 'status',
-    upstream: request.target.rule.urls[0]?.host ?? '',
-  });
+  return failure(
+    `upstream said that the tag ${tag.tag} is ${tag.status}`,
+    tag.status === 'gone' ? 'notFound' : 'denied',
+    'status',
+    request.target.rule.urls[0].host,
+  );
 }
 
 /** A pushed tag is what was pushed; nothing upstream could make it fresher. */

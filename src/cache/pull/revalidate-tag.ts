@@ -1,7 +1,7 @@
 import { RegistryError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { failure, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { StoredManifest, StoredTag } from '../../metadata/contract/rows.ts';
 import type { ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
 import { isHeadRefusal } from '../memory/head-hints.ts';
@@ -201,12 +201,7 @@ async function liftStop(parts: PullParts, request: RuledRequest): Promise<void> 
 export function asFailure(error: unknown, url: UpstreamUrl): UpstreamFailure {
   if (error instanceof UpstreamFailure) return error;
   if (error instanceof RegistryError && error.code === 'upstreamInvalid') {
-    return new UpstreamFailure(error.message, {
-      kind: 'invalid',
-      reason: 'badJson',
-      upstream: url.host,
-      cause: error,
-    });
+    return failure(error.message, 'invalid', 'badJson', url.host, { cause: error });
   }
   throw error;
 }

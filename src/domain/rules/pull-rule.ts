@@ -72,7 +72,7 @@ export function isSameSource(one: PullRule, other: PullRule): boolean {
   const { credential } = one;
   return (
     one.prefix === other.prefix &&
-    one.urls[0]?.origin === other.urls[0]?.origin &&
+    one.urls[0].origin === other.urls[0].origin &&
     one.upstreamPrefix === other.upstreamPrefix &&
     credential?.username === other.credential?.username &&
     credential?.accessToken === other.credential?.accessToken &&

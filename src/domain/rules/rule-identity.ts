@@ -11,7 +11,7 @@ const identities = new WeakMap<PullRule, string>();
 export function ruleIdentity(rule: PullRule): string {
   const known = identities.get(rule);
   if (known !== undefined) return known;
-  const upstream = `${rule.urls[0]?.origin ?? ''}/${rule.upstreamPrefix}`;
+  const upstream = `${rule.urls[0].origin}/${rule.upstreamPrefix}`;
   const identity = `${rule.prefix} ${upstream}${asWhom(rule)}`;
   identities.set(rule, identity);
   return identity;

@@ -574,7 +574,7 @@ function rulesOf(row: Row): ReturnType<typeof createRuleSet> {
 
 test('the built-in rules are those of the design, each under its host', () => {
   assert.deepEqual(
-    builtinRules.map(({ prefix, upstreamHost, urls }) => [prefix, upstreamHost, urls[0]?.origin]),
+    builtinRules.map(({ prefix, upstreamHost, urls }) => [prefix, upstreamHost, urls[0].origin]),
     [
       ['docker.io', 'docker.io', 'https://registry-1.docker.io'],
       ...[

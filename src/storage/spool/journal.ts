@@ -1,4 +1,5 @@
 import type { ByteSpan } from '../../domain/byte-source.ts';
+import { parseJsonObject } from '../../domain/json.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { parseDigest } from '../../domain/names/digest.ts';
 import type { Events } from '../../ports/events.ts';
@@ -27,14 +28,8 @@ export function formatJournal(journal: Journal): string {
 
 /** `undefined` for anything but a journal that this version wrote. */
 export function parseJournal(text: string): Journal | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const fields = value as Record<string, unknown>;
+  const fields = parseJsonObject(text);
+  if (fields === undefined) return undefined;
   const digest = typeof fields['digest'] === 'string' ? parseDigest(fields['digest']) : undefined;
   const { owner, updatedAt } = fields;
   if (fields['version'] !== version || digest === undefined) return undefined;

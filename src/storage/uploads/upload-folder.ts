@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { createCoalesced } from '../../coordination/coalesced.ts';
 import { createInOrder } from '../../coordination/in-order.ts';
+import { parseJsonObject } from '../../domain/json.ts';
 import type { DigestAlgorithm } from '../../domain/names/digest.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
@@ -193,14 +194,7 @@ class Places {
 }
 
 function parsePlace(text: string): RepositoryKey | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { registry, repository } = value as Record<string, unknown>;
+  const { registry, repository } = parseJsonObject(text) ?? {};
   const name = typeof repository === 'string' ? parseRepositoryName(repository) : undefined;
   if (name === undefined || typeof registry !== 'string' || !registry.includes('/')) {
     return undefined;

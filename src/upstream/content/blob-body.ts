@@ -1,7 +1,7 @@
+import { unusable } from '../../domain/upstream-failure.ts';
 import type { BlobBody, BlobLocation } from '../../ports/upstream.ts';
 import type { ArrivingBody } from '../wire/arriving-body.ts';
 import { type Calls, received, tellFailure } from '../calls.ts';
-import { failure } from '../failures.ts';
 import type { Slot } from '../wire/lanes.ts';
 
 /** Which bytes of a blob an answer holds. */
@@ -79,10 +79,5 @@ async function* readChunks(
 }
 
 function wrongLength(bytes: number, length: number, upstream: string): Error {
-  return failure(
-    `${bytes} bytes came where ${length} were announced`,
-    'invalid',
-    'wrongLength',
-    upstream,
-  );
+  return unusable(`${bytes} bytes came where ${length} were announced`, 'wrongLength', upstream);
 }

@@ -1,11 +1,13 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { failure, unusable } from '../../domain/upstream-failure.ts';
 import type {
   BlobBody,
   BlobDemand,
   BlobLocation,
   BlobOptions,
   BlobPlace,
+  Origin,
   PlaceTaker,
   UpstreamTarget,
 } from '../../ports/upstream.ts';
@@ -18,7 +20,6 @@ import { deadlinesMs } from '../wire/deadlines.ts';
 import { isCoded } from './content-coding.ts';
 import { decodedBody } from './decoded-blob.ts';
 import { type Answer, headerOf } from '../wire/exchange.ts';
-import { failure } from '../failures.ts';
 import type { Slot } from '../wire/lanes.ts';
 import type { Span } from './blob-body.ts';
 import { failureOfStatus, isHtml, isWhole } from '../statuses.ts';
@@ -104,11 +105,7 @@ function noConnection(host: string): UpstreamFailure {
 }
 
 /** The port's `offerPlaces`. */
-export function offerPlaces(
-  calls: Calls,
-  { rule, url }: Pick<UpstreamTarget, 'rule' | 'url'>,
-  taker: PlaceTaker,
-): Disposable {
+export function offerPlaces(calls: Calls, { rule, url }: Origin, taker: PlaceTaker): Disposable {
   return calls.blobs.offer(url.host, {
     limit: rule.maxConnections,
     get wanted() {
@@ -192,20 +189,12 @@ async function spanOf(
   const wanted = range ?? { start: 0 };
   if (given === undefined || !answersRange(given, wanted)) {
     answer.body.destroy();
-    throw failure(`${asked}: another range came than was asked`, 'invalid', 'wrongRange', host, {
-      status: 206,
-    });
+    throw unusable(`${asked}: another range came than was asked`, 'wrongRange', host, 206);
   }
   const length = given.end - given.start + 1;
   if (announced !== undefined && announced !== length) {
     answer.body.destroy();
-    throw failure(
-      `${asked}: Content-Length and Content-Range disagree`,
-      'invalid',
-      'wrongLength',
-      host,
-      { status: 206 },
-    );
+    throw unusable(`${asked}: Content-Length and Content-Range disagree`, 'wrongLength', host, 206);
   }
   const partial = range !== undefined;
   return {

@@ -1,7 +1,9 @@
+import type { JsonObject } from '../../domain/json.ts';
+import { isObject, parseJsonObject } from '../../domain/json.ts';
+import { unusable } from '../../domain/upstream-failure.ts';
 import type { Place } from '../asking.ts';
 import { readDecoded } from './content-coding.ts';
 import type { Answer } from '../wire/exchange.ts';
-import { failure } from '../failures.ts';
 import { isHtml } from '../statuses.ts';
 
 /**
@@ -14,21 +16,14 @@ export async function readObject(
   asked: string,
   upstream: string,
   taken: (bytes: number) => void,
-): Promise<{ readonly fields: Readonly<Record<string, unknown>>; readonly bytes: number }> {
+): Promise<{ readonly fields: JsonObject; readonly bytes: number }> {
   const bytes = await readDecoded(answer, bytesMax, upstream, taken);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(Buffer.from(bytes).toString('utf8'));
-  } catch {
-    parsed = undefined;
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+  const fields = parseJsonObject(Buffer.from(bytes).toString('utf8'));
+  if (!isObject(fields)) {
     const reason = isHtml(answer) ? 'html' : 'badJson';
-    throw failure(`${asked}: the answer is no JSON object`, 'invalid', reason, upstream, {
-      status: answer.status,
-    });
+    throw unusable(`${asked}: the answer is no JSON object`, reason, upstream, answer.status);
   }
-  return { fields: parsed as Record<string, unknown>, bytes: bytes.length };
+  return { fields, bytes: bytes.length };
 }
 
 /** Where the next page of an answer from `place` is: at the origin that answered. */

@@ -1,8 +1,8 @@
 import { createFairMemory } from '../../coordination/fair-memory.ts';
 import type { FairMemory, Holding } from '../../coordination/fair-memory.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
+import { failure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
-import { failure } from '../failures.ts';
 
 /** What all lists that are being read have brought: three of the largest; those of one upstream have half of it. */
 const maxBytes = 48 * 1024 * 1024;

@@ -4,13 +4,12 @@ import { parseJsonObject } from '../../domain/json.ts';
 import { manifestBytesMax } from '../../domain/manifests/manifest.ts';
 import { childKind, manifestAccept, mediaTypes } from '../../domain/manifests/media-type.ts';
 import { formatReference, type Reference } from '../../domain/names/reference.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { unusable, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { FetchedManifest, ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
 import { contentLengthOf, discard, readWhole } from '../wire/body-reading.ts';
 import { askSmall, type Calls, received, small } from '../calls.ts';
 import { decode, isCoded } from './content-coding.ts';
 import { type Answer, headerOf } from '../wire/exchange.ts';
-import { failure } from '../failures.ts';
 import { failureOfStatus, isWhole } from '../statuses.ts';
 
 /** The port's `headManifest`. */
@@ -160,9 +159,7 @@ function assertJsonObject(bytes: Uint8Array, asked: string, { url }: UpstreamTar
   const first = firstCharacter(bytes);
   if (first === 0x7b) return;
   const reason = first === 0x3c ? 'html' : 'badJson';
-  throw failure(`${asked}: the answer is no manifest`, 'invalid', reason, url.host, {
-    status: 200,
-  });
+  throw unusable(`${asked}: the answer is no manifest`, reason, url.host, 200);
 }
 
 function firstCharacter(bytes: Uint8Array): number | undefined {
@@ -184,15 +181,7 @@ function assertManifest(
     Array.isArray(manifests) ||
     (config !== undefined && Array.isArray(layers));
   if (isManifest) return;
-  throw failure(
-    `${asked}: the answer is JSON that is no manifest`,
-    'invalid',
-    'badJson',
-    url.host,
-    {
-      status: 200,
-    },
-  );
+  throw unusable(`${asked}: the answer is JSON that is no manifest`, 'badJson', url.host, 200);
 }
 
 /** Types that say nothing of a manifest. */
@@ -246,5 +235,5 @@ function nameOf(target: UpstreamTarget, reference: Reference): string {
 }
 
 function wrongDigest(asked: string, { url }: UpstreamTarget): UpstreamFailure {
-  return failure(`${asked}: the bytes have another digest`, 'invalid', 'wrongDigest', url.host);
+  return unusable(`${asked}: the bytes have another digest`, 'wrongDigest', url.host);
 }

@@ -1,7 +1,7 @@
 import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
+import { unusable } from '../../domain/upstream-failure.ts';
 import { discard } from '../wire/body-reading.ts';
 import { askSmall, type Calls, small } from '../calls.ts';
-import { failure } from '../failures.ts';
 import { failureOfStatus, isHtml } from '../statuses.ts';
 
 /** The port's `ping`. */
@@ -19,14 +19,11 @@ export function ping(
     if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
     if (isHtml(answer)) {
       answer.body.destroy();
-      throw failure(
+      throw unusable(
         `${asked}: an HTML page came instead of an answer`,
-        'invalid',
         'html',
         url.host,
-        {
-          status: answer.status,
-        },
+        answer.status,
       );
     }
     discard(answer, calls.clock);

@@ -1,14 +1,14 @@
+import { isObject } from '../../domain/json.ts';
 import { type Digest, parseDigest } from '../../domain/names/digest.ts';
 import type { Holding } from '../../coordination/fair-memory.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { unusable, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { UpstreamTarget } from '../../ports/upstream.ts';
 import type { Place } from '../asking.ts';
 import { discard } from '../wire/body-reading.ts';
 import { askAt, type Calls, ownPlace, received, small } from '../calls.ts';
 import type { Answer } from '../wire/exchange.ts';
-import { failure } from '../failures.ts';
 import { nextPlaceOf, readObject } from './json-answer.ts';
 import { readWithin } from './list-memory.ts';
 import { failureOfStatus } from '../statuses.ts';
@@ -120,15 +120,13 @@ function nameOf({ url, repository }: UpstreamTarget): string {
 /** Half of a list would pass for all of it. */
 function brokenOff(target: UpstreamTarget): UpstreamFailure {
   const { host } = target.url;
-  return failure(`${nameOf(target)}: a further page is no index`, 'invalid', 'badJson', host);
+  return unusable(`${nameOf(target)}: a further page is no index`, 'badJson', host);
 }
 
 /** `undefined` for what is no descriptor; unknown members are left behind. */
 function readDescriptor(entry: unknown): Descriptor | undefined {
-  if (typeof entry !== 'object' || entry === null) return undefined;
-  const { mediaType, digest, size, artifactType, annotations } = entry as Readonly<
-    Record<string, unknown>
-  >;
+  if (!isObject(entry)) return undefined;
+  const { mediaType, digest, size, artifactType, annotations } = entry;
   const parsed = typeof digest === 'string' ? parseDigest(digest) : undefined;
   if (
     typeof mediaType !== 'string' ||
@@ -149,7 +147,7 @@ function readDescriptor(entry: unknown): Descriptor | undefined {
 }
 
 function readAnnotations(value: unknown): Readonly<Record<string, string>> | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  if (!isObject(value)) return undefined;
   const texts = Object.entries(value).filter(
     (entry): entry is [string, string] => typeof entry[1] === 'string',
   );

@@ -1,8 +1,8 @@
 import type { Holding } from '../../coordination/fair-memory.ts';
 import { parseTag } from '../../domain/names/tag.ts';
+import { unusable } from '../../domain/upstream-failure.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../../ports/upstream.ts';
 import { askAt, type Calls, ownPlace, received, small } from '../calls.ts';
-import { failure } from '../failures.ts';
 import { nextOwnPathOf, readObject } from './json-answer.ts';
 import { readWithin } from './list-memory.ts';
 import { failureOfStatus } from '../statuses.ts';
@@ -33,8 +33,7 @@ export function listTags(
     );
     received(calls, url.host, bytes);
     const listed = fields['tags'] ?? [];
-    if (!Array.isArray(listed))
-      throw failure(`${asked}: no list`, 'invalid', 'badJson', url.host, { status: 200 });
+    if (!Array.isArray(listed)) throw unusable(`${asked}: no list`, 'badJson', url.host, 200);
     const tags = listed.filter(
       (tag): tag is string => typeof tag === 'string' && parseTag(tag) !== undefined,
     );

@@ -1,13 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { TimedMemory } from '../../coordination/timed-memory.ts';
 import type { Credential, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { failure, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import { discard } from '../wire/body-reading.ts';
 import { credentialKey } from '../credential-key.ts';
 import type { Answer } from '../wire/exchange.ts';
-import { failure } from '../failures.ts';
 import { credentialFor } from './realm-guard.ts';
 import { type Scheme, schemeKey, schemesOf, scopeOf } from './schemes.ts';
 import { basic } from './token-request.ts';

@@ -1,6 +1,7 @@
+import { parseJsonObject } from '../../domain/json.ts';
+import { unusable } from '../../domain/upstream-failure.ts';
 import { readDecoded } from '../content/content-coding.ts';
 import type { Answer } from '../wire/exchange.ts';
-import { failure } from '../failures.ts';
 import { isHtml } from '../statuses.ts';
 
 const tokenAnswerBytesMax = 1024 * 1024;
@@ -25,7 +26,8 @@ export async function readToken(
   upstream: string,
   nowMs: number,
 ): Promise<IssuedToken> {
-  const fields = parseFields(await readDecoded(answer, tokenAnswerBytesMax, upstream));
+  const bytes = await readDecoded(answer, tokenAnswerBytesMax, upstream);
+  const fields = parseJsonObject(Buffer.from(bytes).toString('utf8'));
   for (const name of ['token', 'access_token', 'refresh_token'])
     if (typeof fields?.[name] === 'string') answer.secrets.add(fields[name]);
   const value = [fields?.['token'], fields?.['access_token']].find(
@@ -40,20 +42,9 @@ export async function readToken(
       fields === undefined && isHtml(answer)
         ? (['an HTML page came instead of a token', 'html'] as const)
         : (['the answer holds no token', 'badJson'] as const);
-    throw failure(`${asked}: ${what}`, 'invalid', reason, upstream, { status: answer.status });
+    throw unusable(`${asked}: ${what}`, reason, upstream, answer.status);
   }
   return { value, usableMs: usableMsOf(fields?.['expires_in'], fields?.['issued_at'], nowMs) };
-}
-
-function parseFields(bytes: Uint8Array): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
-    return typeof parsed === 'object' && parsed !== null
-      ? (parsed as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /**

@@ -1,13 +1,13 @@
 import type { Credential, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { failure, unusable, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { Admission } from '../wire/address-guard.ts';
 import { discard } from '../wire/body-reading.ts';
-import { deadlinesMs, startDeadline } from '../wire/deadlines.ts';
+import { startDeadline } from '../../coordination/waiting.ts';
+import { deadlinesMs } from '../wire/deadlines.ts';
 import { type Answer, headerOf } from '../wire/exchange.ts';
-import { failure } from '../failures.ts';
-import type { Origin } from '../origin.ts';
+import type { Origin } from '../../ports/upstream.ts';
 import { admitsRealm, admitsScheme } from './realm-guard.ts';
 import { secretsOf } from '../redaction.ts';
 import { isRedirect } from '../wire/redirects.ts';
@@ -164,6 +164,7 @@ async function follow(
   form: string | undefined,
   signal: AbortSignal,
 ): Promise<Answer> {
+  const { host } = request.origin.url;
   let url = realm;
   let { credential } = request;
   for (let redirects = 0; ; redirects += 1) {
@@ -172,7 +173,7 @@ async function follow(
     if (!isRedirect(answer.status) || (form !== undefined && !keepsMethod)) return answer;
     discard(answer, parts.clock);
     if (redirects >= redirectsMax)
-      throw unusable(request, 'redirectLoop', 'redirects of the token service do not end');
+      throw unusable(`${host}: redirects of the token service do not end`, 'redirectLoop', host);
     const next = nextUrl(request, url, answer);
     const { origin, registry } = request;
     const keeps = next.hostname === url.hostname && admitsRealm(origin.rule, registry, next);
@@ -183,13 +184,14 @@ async function follow(
 }
 
 function nextUrl(request: TokenRequest, from: URL, answer: Answer): URL {
+  const { host } = request.origin.url;
   const location = headerOf(answer, 'location');
   const next = location === undefined ? null : readUrl(location, from);
   if (next === null)
     throw unusable(
-      request,
+      `${host}: a redirect of the token service without a usable Location`,
       'badHeader',
-      'a redirect of the token service without a usable Location',
+      host,
     );
   return secured(request, next);
 }
@@ -276,15 +278,6 @@ function realmRefused(
     origin.url.host,
     cause === undefined ? {} : { cause },
   );
-}
-
-function unusable(
-  { origin }: TokenRequest,
-  reason: 'redirectLoop' | 'badHeader',
-  message: string,
-): UpstreamFailure {
-  const { host } = origin.url;
-  return failure(`${host}: ${message}`, 'invalid', reason, host);
 }
 
 export function basic(credential: Credential): string {

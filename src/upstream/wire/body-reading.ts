@@ -1,8 +1,8 @@
+import { unusable } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { deadlinesMs } from './deadlines.ts';
 import type { Answer } from './exchange.ts';
 import { headerOf } from './exchange.ts';
-import { failure } from '../failures.ts';
 
 /** Error bodies are read this far, in bytes. */
 const errorBytesMax = 65_536;
@@ -33,9 +33,8 @@ export async function readWhole(
       chunks.push(chunk);
     }
     if (announced !== undefined && announced !== bytes) {
-      throw failure(
+      throw unusable(
         `${bytes} bytes came where ${announced} were announced`,
-        'invalid',
         'wrongLength',
         upstream,
       );
@@ -80,5 +79,5 @@ export function contentLengthOf(answer: Answer): number | undefined {
 }
 
 function tooLarge(bytesMax: number, upstream: string): Error {
-  return failure(`the body is larger than ${bytesMax} bytes`, 'invalid', 'tooLarge', upstream);
+  return unusable(`the body is larger than ${bytesMax} bytes`, 'tooLarge', upstream);
 }

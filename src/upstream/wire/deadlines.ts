@@ -1,5 +1,3 @@
-import type { Clock } from '../../ports/clock.ts';
-
 /** Milliseconds (ARCHITECTURE.md, "Numbers and statuses"). `connect` covers DNS and TLS. */
 export const deadlinesMs = {
   dns: 2000,
@@ -14,42 +12,3 @@ export const deadlinesMs = {
   wholeToken: 15_000,
   errorBody: 5000,
 } as const;
-
-/** A signal that ends with its parent, or with `reason` after `ms`. Dispose it when the waited-for thing is over. */
-export interface Deadline extends Disposable {
-  readonly signal: AbortSignal;
-}
-
-export function startDeadline(
-  clock: Clock,
-  ms: number,
-  reason: () => Error,
-  parent: AbortSignal,
-): Deadline {
-  const controller = new AbortController();
-  const follow = (): void => controller.abort(parent.reason);
-  if (parent.aborted) follow();
-  parent.addEventListener('abort', follow, { once: true });
-  const timer = clock.after(ms, () => controller.abort(reason()));
-  return {
-    signal: controller.signal,
-    [Symbol.dispose]() {
-      timer[Symbol.dispose]();
-      parent.removeEventListener('abort', follow);
-    },
-  };
-}
-
-/** Resolves after `ms`; throws the signal's reason. */
-export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const over = Promise.withResolvers<void>();
-  const aborted = (): void => over.reject(signal.reason);
-  signal.addEventListener('abort', aborted, { once: true });
-  using _timer = clock.after(ms, () => over.resolve());
-  try {
-    await over.promise;
-  } finally {
-    signal.removeEventListener('abort', aborted);
-  }
-}

@@ -1,9 +1,10 @@
+import { failure } from '../../domain/upstream-failure.ts';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../ports/clock.ts';
 import { type ArrivingBody, type BodyFeed, createBodyFeed } from './arriving-body.ts';
 import { deadlinesMs } from './deadlines.ts';
 import type { ConnectionAware } from './dispatchers.ts';
-import { failure, failureOfError } from '../failures.ts';
+import { failureOfError } from '../failures.ts';
 import type { Secrets } from '../redaction.ts';
 
 export interface ExchangeRequest {

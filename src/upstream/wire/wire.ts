@@ -1,4 +1,5 @@
-import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { failure, UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { pause } from '../../coordination/waiting.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events, UpstreamRequestKind } from '../../ports/events.ts';
 import { AddressRefused, type Admission } from './address-guard.ts';
@@ -6,12 +7,11 @@ import { discard, readFront } from './body-reading.ts';
 import type { Pass } from './breaker.ts';
 import type { TlsIdentity } from './connector.ts';
 import { credentialKeyOf } from '../credential-key.ts';
-import { pause } from './deadlines.ts';
 import type { Dispatchers, PoolName } from './dispatchers.ts';
 import { type Answer, exchange, headerOf } from './exchange.ts';
-import { breaksUpstream, failure, failureOfError } from '../failures.ts';
+import { breaksUpstream, failureOfError } from '../failures.ts';
 import type { Host, Hosts } from './hosts.ts';
-import type { Origin } from '../origin.ts';
+import type { Origin } from '../../ports/upstream.ts';
 import { readLimit } from './rate-limit.ts';
 import { secretsOf } from '../redaction.ts';
 import { parseRetryAfter, sentAt, waitSaidIn } from './retry-after.ts';
@@ -83,7 +83,7 @@ export function createWire(parts: WireParts): Wire {
       const host = hosts.of(hop.url.host, hop.origin.url.host);
       assertNotHeld(host.name, hop.origin);
       const waitMs = heldMs(host.name, hop.origin);
-      if (waitMs > 0) await pause(clock, waitMs, signal);
+      if (waitMs > 0) await pause(waitMs, clock, signal);
       const pass = enter(host, hop);
       try {
         return settle(parts, hop, host, pass, await sendTwice(parts, hop, signal));
@@ -104,7 +104,7 @@ async function sendTwice(parts: WireParts, hop: Hop, signal: AbortSignal): Promi
   if (waitMs === undefined || leftMs <= 0 || signal.aborted) return first;
   if ('answer' in first) discard(first.answer, clock);
   // The same pass: a probe of a half-open breaker stays one.
-  if (waitMs > 0) await pause(clock, waitMs, signal);
+  if (waitMs > 0) await pause(waitMs, clock, signal);
   const second = await attempt(parts, { ...hop, firstByteMs: leftMs }, signal);
   // A no says more than that nothing came in what time was left for the repeat.
   const isNews = 'answer' in second || !isTimeout(second.error) || signal.aborted;

@@ -75,7 +75,7 @@ export const liarsBytes = 4242;
 export const liar = 'evil/x';
 
 function ruleTo(prefix: string, host: string, change: Partial<PullRule> = {}): PullRule {
-  const urls = [{ origin: `https://${host}`, host, plain: false }];
+  const urls = [{ origin: `https://${host}`, host, plain: false }] as const;
   return testRule({ prefix, urls, upstreamHost: host, ...change });
 }
 
