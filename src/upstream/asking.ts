@@ -9,8 +9,8 @@ import type { PoolName } from './wire/dispatchers.ts';
 import type { Resolver } from './wire/dns.ts';
 import { type Answer, headerOf } from './wire/exchange.ts';
 import type { Origin } from '../ports/upstream.ts';
-import { hostnameOf, isNamed } from './login/realm-guard.ts';
-import { isRedirect, refererOf, repositoryIn } from './wire/redirects.ts';
+import { hostnameOf, isNamed } from './credentials.ts';
+import { isRedirect } from './statuses.ts';
 import type { Hop, Wire } from './wire/wire.ts';
 
 /** What is asked of a rule's URL, wherever its redirects lead. */
@@ -118,6 +118,22 @@ function refused(
   message: string,
 ): UpstreamFailure {
   return unusable(`${origin.url.host}: ${message}`, reason, origin.url.host);
+}
+
+/** The repository of a path of a registry's API, empty for its base; `undefined` for any other path. */
+function repositoryIn(pathname: string): string | undefined {
+  if (pathname.endsWith('/v2/') || pathname.endsWith('/v2')) return '';
+  const found = /\/v2\/(?:(.+)\/(?:manifests|blobs|tags|referrers)\/[^/]+|[^/]+\/?)$/.exec(
+    pathname,
+  );
+  return found === null ? undefined : (found[1] ?? '');
+}
+
+/** The `Referer` of a request to where a redirect led, as Go's client says it: some registries and stores ask for it. */
+function refererOf(from: URL, to: URL): string | undefined {
+  if (from.protocol === 'https:' && to.protocol !== 'https:') return undefined;
+  // Without user and password, and without the query, which may be a signature.
+  return from.origin + from.pathname;
 }
 
 /**

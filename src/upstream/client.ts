@@ -4,12 +4,12 @@ import type { Events } from '../ports/events.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { createAdmission, createAsking } from './asking.ts';
 import { createAuthorization } from './login/authorization.ts';
-import { credentialKeyOf } from './credential-key.ts';
+import { credentialKeyOf } from './credentials.ts';
 import { headBlob, offerPlaces, openBlob } from './content/blobs.ts';
 import type { Calls } from './calls.ts';
 import { createDispatchers } from './wire/dispatchers.ts';
 import { createResolver, type Lookup, systemLookup } from './wire/dns.ts';
-import { createHosts } from './wire/hosts.ts';
+import { Hosts } from './wire/hosts.ts';
 import { Lanes } from './wire/lanes.ts';
 import { createListMemory } from './content/list-memory.ts';
 import { getManifest, headManifest } from './content/manifests.ts';
@@ -41,7 +41,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
     proxyOf: createProxyChoice(options.env),
     dial: options.dial,
   });
-  const hosts = createHosts(clock, (upstream, state) =>
+  const hosts = new Hosts(clock, (upstream, state) =>
     events.emit({ type: 'breaker', upstream, state }),
   );
   const wire = createWire({

@@ -79,6 +79,10 @@ export function isWhole(status: number): boolean {
   return status >= 200 && status <= 203;
 }
 
+export function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
 export function isHtml(answer: Answer): boolean {
   return /^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(
     headerOf(answer, 'content-type') ?? '',

@@ -4,14 +4,14 @@ import { algorithmOf, hexOf, parseDigest } from '../../domain/names/digest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
 import type { Events } from '../../ports/events.ts';
+import type { VerifiedFile } from '../../ports/verified-file.ts';
 import { errorCode } from '../disk/file-system.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import type { Folders } from '../disk/folders.ts';
 import { OpenFile } from '../disk/open-file.ts';
 import { removeFile } from '../disk/small-file.ts';
-import { takeoverOf } from './verified-file.ts';
 
-export interface FileBlobsContext {
+interface FileBlobsContext {
   readonly files: FileSystem;
   readonly folders: Folders;
   readonly events: Events;
@@ -49,6 +49,30 @@ export function createFileBlobs(context: FileBlobsContext, root: string): BlobSt
     list: () => listBlobs(files, root),
     space: () => files.statfs(root),
   };
+}
+
+/** How a blob store takes a sealed file over. */
+export interface Takeover {
+  /** Renames the file to its place among the blobs, no more; once done, further calls do nothing. */
+  readonly moveTo: (path: string) => Promise<void>;
+  /** The blob is in its place, this file or one that was there: removes what is left of it elsewhere. Never throws. */
+  readonly settle: () => Promise<void>;
+}
+
+const takeovers = new WeakMap<VerifiedFile, Takeover>();
+
+/** Only `seal` calls this. */
+export function markVerified(digest: Digest, size: number, takeover: Takeover): VerifiedFile {
+  const file = Object.freeze({ digest, size }) as VerifiedFile;
+  takeovers.set(file, takeover);
+  return file;
+}
+
+/** Throws for anything but what `seal` of this kind of storage made. */
+function takeoverOf(file: VerifiedFile): Takeover {
+  const takeover = takeovers.get(file);
+  if (takeover === undefined) throw new TypeError(`No spool sealed this file of ${file.digest}`);
+  return takeover;
 }
 
 async function openBlob(

@@ -24,8 +24,8 @@ import { removeFile } from '../disk/small-file.ts';
 import { createSpoolHash } from '../hash/spool-hash.ts';
 import type { SpoolHash } from '../hash/spool-hash.ts';
 import { createInOrder } from '../../coordination/in-order.ts';
-import { markVerified } from '../blobs/verified-file.ts';
-import type { Takeover } from '../blobs/verified-file.ts';
+import { markVerified } from '../blobs/blobs.ts';
+import type { Takeover } from '../blobs/blobs.ts';
 
 /** What all spool files of one storage share. */
 export interface SpoolContext {

@@ -7,7 +7,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { UploadLease } from '../../ports/uploads.ts';
 import type { VerifiedFile } from '../../ports/verified-file.ts';
-import { markVerified } from '../blobs/verified-file.ts';
+import { markVerified } from '../blobs/blobs.ts';
 import type { UploadFile } from './upload-file.ts';
 import type { UploadName } from './upload-folder.ts';
 

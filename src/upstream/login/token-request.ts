@@ -8,10 +8,9 @@ import { startDeadline } from '../../coordination/waiting.ts';
 import { deadlinesMs } from '../wire/deadlines.ts';
 import { type Answer, headerOf } from '../wire/exchange.ts';
 import type { Origin } from '../../ports/upstream.ts';
-import { admitsRealm, admitsScheme } from './realm-guard.ts';
+import { admitsRealm, admitsScheme } from '../credentials.ts';
 import { secretsOf } from '../redaction.ts';
-import { isRedirect } from '../wire/redirects.ts';
-import { failureOfStatus } from '../statuses.ts';
+import { failureOfStatus, isRedirect } from '../statuses.ts';
 import { type IssuedToken, readToken } from './token-answer.ts';
 import type { Wire } from '../wire/wire.ts';
 

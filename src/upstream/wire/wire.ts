@@ -6,7 +6,7 @@ import { AddressRefused, type Admission } from './address-guard.ts';
 import { discard, readFront } from './body-reading.ts';
 import type { Pass } from './breaker.ts';
 import type { TlsIdentity } from './connector.ts';
-import { credentialKeyOf } from '../credential-key.ts';
+import { credentialKeyOf } from '../credentials.ts';
 import type { Dispatchers, PoolName } from './dispatchers.ts';
 import { type Answer, exchange, headerOf } from './exchange.ts';
 import { breaksUpstream, failureOfError } from '../failures.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { ruleDefaults } from '../../domain/rules/builtin-rules.ts';
-import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import { admitsRealm, credentialFor } from './realm-guard.ts';
+import { ruleDefaults } from '../domain/rules/builtin-rules.ts';
+import type { PullRule } from '../domain/rules/pull-rule.ts';
+import { admitsRealm, credentialFor } from './credentials.ts';
 
 const credential = { name: 'c', username: 'u', accessToken: 'secret' };
 

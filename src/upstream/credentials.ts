@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type * as tldts from 'tldts';
-import type { Credential, PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
+import type { Credential, PullRule, UpstreamUrl } from '../domain/rules/pull-rule.ts';
+import type { Origin } from '../ports/upstream.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -9,7 +11,7 @@ const require = createRequire(import.meta.url);
  * host, shares its registrable domain or is in `allowHosts` (ARCHITECTURE.md, "Where a rule leads").
  */
 export function credentialFor(rule: PullRule, url: UpstreamUrl): Credential | undefined {
-  const first = rule.urls[0] ?? url;
+  const [first] = rule.urls;
   const host = hostnameOf(url);
   return isRelated(host, hostnameOf(first)) || isNamed(rule, host, url.host)
     ? rule.credential
@@ -86,4 +88,24 @@ function isOwnService(realm: string, host: string): boolean {
   return ownServices.some(
     ([domain, service]) => host.endsWith(`.${domain}`) && service.test(realm),
   );
+}
+
+const keys = new WeakMap<Credential, string>();
+
+/** Tells credentials apart without being one; empty for none. */
+export function credentialKey(credential: Credential | undefined): string {
+  if (credential === undefined) return '';
+  const kept = keys.get(credential);
+  if (kept !== undefined) return kept;
+  const { name, username, accessToken } = credential;
+  const key = createHash('sha256')
+    .update(JSON.stringify([name, username, accessToken]))
+    .digest('base64url');
+  keys.set(credential, key);
+  return key;
+}
+
+/** The key of what is shown to one of a rule's URLs. */
+export function credentialKeyOf({ rule, url }: Origin): string {
+  return rule.credential === undefined ? '' : credentialKey(credentialFor(rule, url));
 }
