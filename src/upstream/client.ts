@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { createAdmission, createAsking } from './asking.ts';
-import { createAuthorization } from './login/authorization.ts';
+import { Authorization } from './login/authorization.ts';
 import { credentialKeyOf } from './credentials.ts';
 import { headBlob, offerPlaces, openBlob } from './content/blobs.ts';
 import type { Calls } from './calls.ts';
@@ -52,7 +52,7 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
   });
   const admissionOf = createAdmission(resolver);
   const tokens = createTokenSource({ clock, events, wire, admissionOf });
-  const authorization = createAuthorization({ clock, events, wire, tokens });
+  const authorization = new Authorization({ clock, events, wire, tokens });
   const asking = createAsking({ clock, wire, authorization, admissionOf });
   const calls: Calls = {
     clock,
