@@ -1,15 +1,14 @@
 import { deepEqual, doesNotThrow, equal, throws } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { createFairMemory } from './fair-memory.ts';
-import type { FairMemory } from './fair-memory.ts';
+import { FairMemory } from './fair-memory.ts';
 
 const isFull = { message: 'full' };
 /** One source has half of the 200 bytes. */
 const client = '192.0.2.1';
 
 const memoryAt = (now: () => number): FairMemory =>
-  createFairMemory({ maxBytes: 200, now, full: () => new Error('full') });
+  new FairMemory({ maxBytes: 200, now, full: () => new Error('full') });
 
 suite('memory that sources share', () => {
   test('a body beyond the budget is refused while the others still come', () => {

@@ -3,16 +3,6 @@ const stalledMs = 3000;
 /** … and what takes longer than this, of a source that has more than an equal part of the memory. */
 const slowMs = 10_000;
 
-/**
- * A bound on memory that several sources (client addresses, upstream hosts) fill at their own speed. One source has half of it at
- * most. Nobody waits: where there is no room, holdings that stand still or are slow are cut, else the new one is refused.
- */
-export interface FairMemory {
-  /** `cut` is called once at most, when others need the room; the holding is out of the account then, whatever is added to it. */
-  join(source: string, cut: () => void): Holding;
-  readonly usedBytes: number;
-}
-
 /** What is in memory of one thing on its way. Disposing it, also twice, gives all of it back. */
 export interface Holding extends Disposable {
   /**
@@ -49,21 +39,26 @@ interface Member {
   readonly cut: () => void;
 }
 
-export function createFairMemory(options: FairMemoryOptions): FairMemory {
-  return new Memory(options);
-}
-
-class Memory implements FairMemory {
-  usedBytes = 0;
+/**
+ * A bound on memory that several sources (client addresses, upstream hosts) fill at their own speed. One source has half of it at
+ * most. Nobody waits: where there is no room, holdings that stand still or are slow are cut, else the new one is refused.
+ */
+export class FairMemory {
   readonly #options: FairMemoryOptions;
   readonly #members = new Set<Member>();
   readonly #usedBySource = new Map<string, number>();
   readonly #shared = new Map<object, Content>();
+  #usedBytes = 0;
 
   constructor(options: FairMemoryOptions) {
     this.#options = options;
   }
 
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** `cut` is called once at most, when others need the room; the holding is out of the account then, whatever is added to it. */
   join(source: string, cut: () => void): Holding {
     const nowMs = this.#options.now();
     const content: Content = { bytes: 0, users: new Map([[source, 1]]) };
@@ -93,7 +88,7 @@ class Memory implements FairMemory {
       this.#makeRoom(member, bytes, bytes);
       this.#book(member.source, bytes);
       member.content.bytes += bytes;
-      this.usedBytes += bytes;
+      this.#usedBytes += bytes;
     } else this.#addShared(member, bytes, shared);
   }
 
@@ -102,7 +97,7 @@ class Memory implements FairMemory {
     const isHis = this.#shared.get(shared)?.users.has(member.source) === true;
     if (!isHis) this.#makeRoom(member, ofAll(), bytes);
     const content = this.#shared.get(shared) ?? { bytes, object: shared, users: new Map() };
-    if (content.users.size === 0) this.usedBytes += bytes;
+    if (content.users.size === 0) this.#usedBytes += bytes;
     if (!content.users.has(member.source)) this.#book(member.source, content.bytes);
     content.users.set(member.source, (content.users.get(member.source) ?? 0) + 1);
     this.#shared.set(shared, content);
@@ -120,7 +115,7 @@ class Memory implements FairMemory {
     content.users.delete(source);
     this.#book(source, -content.bytes);
     if (content.users.size > 0) return;
-    this.usedBytes -= content.bytes;
+    this.#usedBytes -= content.bytes;
     if (content.object !== undefined) this.#shared.delete(content.object);
   }
 
@@ -138,7 +133,7 @@ class Memory implements FairMemory {
   #makeRoom(member: Member, bytes: number, ownBytes: number): void {
     const { maxBytes, full } = this.#options;
     const fitsOwn = (): boolean => this.#usedBy(member.source) + ownBytes <= maxBytes / 2;
-    const fits = (): boolean => this.usedBytes + bytes <= maxBytes && fitsOwn();
+    const fits = (): boolean => this.#usedBytes + bytes <= maxBytes && fitsOwn();
     if (fits()) return;
     const nowMs = this.#options.now();
     const largestFirst = [...this.#members].toSorted(

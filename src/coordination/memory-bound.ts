@@ -17,10 +17,7 @@ export interface CacheLimits<Value> {
 }
 
 /** At most so many entries. The cache's own `max` would make arrays for all of them at once: megabytes of a server that holds nothing yet. */
-export function atMost(entriesMax: number): {
-  readonly maxSize: number;
-  readonly sizeCalculation: () => number;
-} {
+export function atMost(entriesMax: number): CacheLimits<unknown> {
   return { maxSize: entriesMax, sizeCalculation: one };
 }
 

@@ -1,4 +1,3 @@
-import type { UpstreamFailure } from '../domain/upstream-failure.ts';
 import { unusable } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { UpstreamRequestKind } from '../ports/events.ts';
@@ -7,7 +6,8 @@ import type { Authorization } from './login/authorization.ts';
 import { discard } from './wire/body-reading.ts';
 import type { PoolName } from './wire/dispatchers.ts';
 import type { Resolver } from './wire/dns.ts';
-import { type Answer, headerOf } from './wire/exchange.ts';
+import type { Answer } from './wire/exchange.ts';
+import { headerOf, readUrl } from './wire/exchange.ts';
 import type { Origin } from '../ports/upstream.ts';
 import { hostnameOf, isNamed } from './credentials.ts';
 import { isRedirect } from './statuses.ts';
@@ -87,37 +87,28 @@ export function createAsking({ clock, wire, authorization, admissionOf }: Asking
         seen.add(place.url.href);
         place = nextPlace(origin, place, answer);
         if (seen.size > redirectsMax || seen.has(place.url.href))
-          throw refused(origin, 'redirectLoop', 'redirects do not end');
+          throw unusable(
+            `${origin.url.host}: redirects do not end`,
+            'redirectLoop',
+            origin.url.host,
+          );
       }
     },
   };
 }
 
 function nextPlace(origin: Origin, from: Place, answer: Answer): Place {
-  const location = headerOf(answer, 'location');
-  const url = location === undefined ? null : URL.parse(location, from.url);
-  if (url === null) throw refused(origin, 'badHeader', 'a redirect without a usable Location');
+  const { host } = origin.url;
+  const url = readUrl(headerOf(answer, 'location'), from.url);
+  if (url === undefined)
+    throw unusable(`${host}: a redirect without a usable Location`, 'badHeader', host);
   if (url.protocol !== 'https:' && (url.protocol !== 'http:' || from.url.protocol === 'https:')) {
-    throw refused(
-      origin,
-      'redirectRefused',
-      `a redirect from https to ${url.protocol.slice(0, -1)}`,
-    );
+    const message = `${host}: a redirect from https to ${url.protocol.slice(0, -1)}`;
+    throw unusable(message, 'redirectRefused', host);
   }
-  url.hash = '';
-  url.username = '';
-  url.password = '';
   const own = from.own && url.origin === from.url.origin;
   const referer = refererOf(from.url, url);
   return referer === undefined ? { url, own } : { url, own, referer };
-}
-
-function refused(
-  origin: Origin,
-  reason: 'redirectLoop' | 'badHeader' | 'redirectRefused',
-  message: string,
-): UpstreamFailure {
-  return unusable(`${origin.url.host}: ${message}`, reason, origin.url.host);
 }
 
 /** The repository of a path of a registry's API, empty for its base; `undefined` for any other path. */

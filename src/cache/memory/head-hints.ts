@@ -1,5 +1,6 @@
 import { TimedMemory } from '../../coordination/timed-memory.ts';
 import type { Reference } from '../../domain/names/reference.ts';
+import type { Tag } from '../../domain/names/tag.ts';
 import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -51,9 +52,25 @@ export function isHeadRefusal(error: unknown): error is UpstreamFailure {
   );
 }
 
-/** The upstream says that it is not there, or not for us; other failures say nothing of what is asked for. */
-export function saysAbsent(failure: UpstreamFailure): boolean {
-  return failure.kind === 'notFound' || failure.kind === 'denied';
+/** One that does not even say that it is not there, or not for us. */
+export function saysNothing(error: unknown): boolean {
+  return isHeadRefusal(error) && error.kind !== 'notFound' && error.kind !== 'denied';
+}
+
+/** What HEAD says of a tag; `undefined` where it says nothing at this upstream, or fails in a way that counts for nothing. */
+export async function headTag(
+  asked: { readonly heads: HeadHints; readonly upstream: Upstream; readonly signal: AbortSignal },
+  target: UpstreamTarget,
+  tag: Tag,
+  countsForNothing: (error: unknown) => boolean,
+): Promise<ManifestHead | undefined> {
+  if (asked.heads.isUseless(target.url)) return undefined;
+  try {
+    return await asked.upstream.headManifest(target, { kind: 'tag', tag }, asked.signal);
+  } catch (error) {
+    if (countsForNothing(error)) return undefined;
+    throw error;
+  }
 }
 
 /** What upstream has under the reference now, by GET where its HEAD says no; for questions that keep nothing. */

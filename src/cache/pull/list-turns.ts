@@ -1,6 +1,5 @@
 import { Turns } from '../../coordination/turns.ts';
-import type { FairMemory } from '../../coordination/fair-memory.ts';
-import { createFairMemory } from '../../coordination/fair-memory.ts';
+import { FairMemory } from '../../coordination/fair-memory.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import type { Clock } from '../../ports/clock.ts';
 
@@ -20,7 +19,7 @@ export class ListTurns {
   constructor(clock: Clock, signal: AbortSignal) {
     const patience = { ms: waitMs, late: () => new ListsBusy() };
     this.#turns = new Turns(clock, { atOnce: ofHostMax, patience });
-    this.#gathered = createFairMemory({
+    this.#gathered = new FairMemory({
       maxBytes: gatheredBytesMax,
       now: () => clock.elapsed(),
       full: () => new ListsBusy(),

@@ -11,7 +11,7 @@ import type { StoredManifest, StoredTag } from '../../metadata/contract/rows.ts'
 import type { ManifestHead } from '../../ports/upstream.ts';
 import type { ManifestAnswer, ManifestRequest } from '../cache.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
-import { isHeadRefusal, saysAbsent } from '../memory/head-hints.ts';
+import { saysNothing } from '../memory/head-hints.ts';
 import type { LastTries, Refusals } from '../memory/refusals.ts';
 import { stoppedFailure } from '../memory/repository-memory.ts';
 import { freshnessOf, freshOutcome, isOwn, ownOutcome } from '../memory/tag-freshness.ts';
@@ -195,7 +195,7 @@ export class ManifestPuller {
       askInTurn(request.target, ended, (target) =>
         upstream.headManifest(target, { kind: 'digest', digest }, ended),
       ).catch((error: unknown) => {
-        if (isHeadRefusal(error) && !saysAbsent(error)) return undefined;
+        if (saysNothing(error)) return undefined;
         throw error;
       }),
     );

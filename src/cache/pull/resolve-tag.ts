@@ -9,15 +9,16 @@ import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { failure } from '../../domain/upstream-failure.ts';
 import type { CacheOutcome } from '../../domain/verdict.ts';
 import type { StoredTag } from '../../metadata/contract/rows.ts';
-import type { ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
+import type { UpstreamTarget } from '../../ports/upstream.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
-import { isHeadRefusal, saysAbsent } from '../memory/head-hints.ts';
+import { headTag, saysNothing } from '../memory/head-hints.ts';
 import { failureBound } from '../memory/memory-size.ts';
 import { notRoots, stoppedFailure } from '../memory/repository-memory.ts';
 import {
   actionOn,
   cachedTag,
   freshnessOf,
+  freshOutcome,
   immutableOutcome,
   isOwn,
   ownOutcome,
@@ -66,10 +67,11 @@ export class TagResolver {
     const { repositories, clock } = this.#parts;
     const freshness = freshnessOf(tag, request, clock.now());
     if (freshness.kind === 'own') return { tag, outcome: ownOutcome(tag) };
-    if (freshness.kind === 'foreign') return this.#resolveForeign(request, tag, signal);
+    if (freshness.kind === 'foreign')
+      return settled(request, tag, await this.#validated(request, tag, signal), 0);
     const { ttlSeconds } = freshness;
     if (!(await repositories.isStopped(request))) {
-      if (freshness.kind === 'fresh') return { tag, outcome: { verdict: 'hit', ttlSeconds } };
+      if (freshness.kind === 'fresh') return { tag, outcome: freshOutcome(ttlSeconds) };
       if (await this.#isKept(request, tag)) return { tag, outcome: immutableOutcome };
     }
     const recent = this.#failedChecks.get(ruledKey(request, tag.tag));
@@ -92,7 +94,7 @@ export class TagResolver {
     if (freshness.kind === 'foreign') return undefined;
     if (await repositories.isStopped(request)) throw stoppedFailure(request);
     const { kind, ttlSeconds } = freshness;
-    if (kind === 'fresh') return { tag, outcome: { verdict: 'hit', ttlSeconds } };
+    if (kind === 'fresh') return { tag, outcome: freshOutcome(ttlSeconds) };
     if (await this.#isKept(request, tag)) return { tag, outcome: immutableOutcome };
     const failure =
       this.#failedChecks.get(ruledKey(request, tag.tag)) ?? failureSaidBy(tag, request);
@@ -110,11 +112,7 @@ export class TagResolver {
     signal: AbortSignal,
   ): Promise<StoredTag | undefined> {
     if (isOwn(tag) || (await this.#isKept(request, tag))) return undefined;
-    const recent = this.#failedChecks.get(ruledKey(request, tag.tag));
-    if (recent !== undefined) throw recent;
-    const result = await waitUnder(this.#check(request, tag, true).promise, signal);
-    if (result.kind === 'failed') throw result.failure;
-    return result.tag;
+    return (await this.#validated(request, tag, signal, true)).tag;
   }
 
   /** For a tag that is not here: one upstream HEAD, kept as validated; or a GET where HEAD can't say. */
@@ -151,16 +149,18 @@ export class TagResolver {
     this.#failedChecks.clear();
   }
 
-  async #resolveForeign(
+  /** What a check finds now. Throws its failure, or that of a moment ago. */
+  async #validated(
     request: RuledRequest,
     tag: StoredTag,
     signal: AbortSignal,
-  ): Promise<ResolvedTag> {
+    unreachable = false,
+  ): Promise<Exclude<Revalidation, { readonly kind: 'failed' }>> {
     const recent = this.#failedChecks.get(ruledKey(request, tag.tag));
     if (recent !== undefined) throw recent;
-    const result = await waitUnder(this.#check(request, tag).promise, signal);
+    const result = await waitUnder(this.#check(request, tag, unreachable).promise, signal);
     if (result.kind === 'failed') throw result.failure;
-    return settled(request, tag, result, 0);
+    return result;
   }
 
   #check(request: RuledRequest, tag: StoredTag, unreachable = false): Joined<Revalidation> {
@@ -198,7 +198,9 @@ export class TagResolver {
   async #learnFrom(request: RuledRequest, tag: Tag, target: UpstreamTarget): Promise<StoredTag> {
     const { repositories, fetcher, clock } = this.#parts;
     const { url } = target;
-    const { digest, mediaType, size } = (await this.#headOf(tag, target)) ?? {};
+    // That there is no such tag is said by a HEAD as by a GET, to HEADs.
+    const { digest, mediaType, size } =
+      (await headTag(this.#parts, target, tag, saysNothing)) ?? {};
     if (digest === undefined || size === undefined || mediaType === undefined) {
       // A HEAD that does not say what it found can't be answered or kept: the manifest itself has to be read.
       const manifest = await fetcher.byTag(request, tag).promise;
@@ -213,18 +215,6 @@ export class TagResolver {
     if (own !== undefined) return own;
     await keepTag(this.#parts, request, found, stamp);
     return found;
-  }
-
-  /** `undefined` where HEAD says nothing at this upstream. That there is no such tag is said by a HEAD as by a GET, to HEADs. */
-  async #headOf(tag: Tag, target: UpstreamTarget): Promise<ManifestHead | undefined> {
-    const { heads, upstream, signal } = this.#parts;
-    if (heads.isUseless(target.url)) return undefined;
-    try {
-      return await upstream.headManifest(target, { kind: 'tag', tag }, signal);
-    } catch (error) {
-      if (isHeadRefusal(error) && !saysAbsent(error)) return undefined;
-      throw error;
-    }
   }
 }
 

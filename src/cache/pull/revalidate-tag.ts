@@ -3,8 +3,8 @@ import type { Digest } from '../../domain/names/digest.ts';
 import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { failure, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { StoredManifest, StoredTag } from '../../metadata/contract/rows.ts';
-import type { ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
-import { isHeadRefusal } from '../memory/head-hints.ts';
+import type { UpstreamTarget } from '../../ports/upstream.ts';
+import { headTag, isHeadRefusal } from '../memory/head-hints.ts';
 import { cachedTag, statusAfter } from '../memory/tag-freshness.ts';
 import type { RuledRequest } from '../pull-request.ts';
 import { isPrivate, repositoryKey } from '../pull-request.ts';
@@ -52,7 +52,7 @@ export async function revalidateTag(
   toCheck: TagToCheck,
 ): Promise<Revalidation> {
   const { rule, upstreamRepository: repository } = request.target;
-  const url = rule.urls[0] as UpstreamUrl;
+  const [url] = rule.urls;
   const stamp = parts.repositories.stamp(request);
   const check: Check = { ...toCheck, request, target: { rule, url, repository }, stamp };
   try {
@@ -69,7 +69,8 @@ export async function revalidateTag(
 
 async function revalidate(parts: RevalidationParts, check: Check): Promise<Revalidation> {
   const { request, tag, target } = check;
-  const head = check.unreachable ? undefined : await headOf(parts, check);
+  // A no of HEAD refuses no GET.
+  const head = check.unreachable ? undefined : await headTag(parts, target, tag.tag, isHeadRefusal);
   if (head?.digest === undefined) {
     const result = await revalidateByGet(parts, check);
     if (!check.unreachable) parts.heads.noteUseless(target.url);
@@ -88,20 +89,6 @@ async function revalidate(parts: RevalidationParts, check: Check): Promise<Reval
     return await move(parts, check, sized(manifest));
   } catch (error) {
     return { kind: 'failed', failure: asFailure(error, target.url), lost: digest };
-  }
-}
-
-/** `undefined` where HEAD says nothing here: a no of it refuses no GET. */
-async function headOf(
-  { heads, upstream, signal }: PullParts,
-  { target, tag }: Check,
-): Promise<ManifestHead | undefined> {
-  if (heads.isUseless(target.url)) return undefined;
-  try {
-    return await upstream.headManifest(target, { kind: 'tag', tag: tag.tag }, signal);
-  } catch (error) {
-    if (isHeadRefusal(error)) return undefined;
-    throw error;
   }
 }
 

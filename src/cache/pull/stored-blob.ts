@@ -27,11 +27,7 @@ export interface RepairedBlobs extends BlobStore {
 export function createRepairedBlobs(blobs: BlobStore): RepairedBlobs {
   const damaged = new LRUCache<Digest, true>(atMost(damagedMax));
   return {
-    size: (digest) => blobs.size(digest),
-    open: (digest, span) => blobs.open(digest, span),
-    delete: (digest) => blobs.delete(digest),
-    list: () => blobs.list(),
-    space: () => blobs.space(),
+    ...blobs,
     adopt: async (file) => {
       await blobs.adopt(file, damaged.has(file.digest));
       damaged.delete(file.digest);

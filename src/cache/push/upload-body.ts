@@ -62,14 +62,14 @@ export async function appendBody(
   let bytes = 0;
   try {
     for (;;) {
-      const chunk = await nextChunk(chunks, stop);
-      if (chunk === undefined) break;
+      const { done, value: chunk } = await unbroken(chunks.next(), stop);
+      if (done === true) break;
       bytes += chunk.byteLength;
       requireAnnounced(bytes, limits.announced, 'more');
       requireFits(startsAt + bytes, limits.maxBlobBytes);
       await batches.add(chunk);
       const turn = batches.turn();
-      if (turn !== undefined) await waitForTurn(turn, stop);
+      if (turn !== undefined) await unbroken(turn, stop);
     }
     requireAnnounced(bytes, limits.announced, 'end');
     await batches.end();
@@ -102,21 +102,9 @@ class BrokenBody extends Error {
   override readonly name = 'BrokenBody';
 }
 
-async function nextChunk(
-  chunks: AsyncIterator<Uint8Array>,
-  stop: AbortSignal,
-): Promise<Uint8Array | undefined> {
+async function unbroken<T>(work: Promise<T>, stop: AbortSignal): Promise<T> {
   try {
-    const next = await waitUnder(chunks.next(), stop);
-    return next.done === true ? undefined : next.value;
-  } catch (error) {
-    throw new BrokenBody('the body broke off', { cause: error });
-  }
-}
-
-async function waitForTurn(turn: Promise<void>, stop: AbortSignal): Promise<void> {
-  try {
-    await waitUnder(turn, stop);
+    return await waitUnder(work, stop);
   } catch (error) {
     throw new BrokenBody('the body broke off', { cause: error });
   }

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import type { FakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { createFairMemory } from '../../coordination/fair-memory.ts';
+import { FairMemory } from '../../coordination/fair-memory.ts';
 import { createBodyBuffers } from './body-buffers.ts';
 import { heldBody } from './held-body.ts';
 import type { Reply } from '../reply.ts';
@@ -107,7 +107,7 @@ suite('replies that are whole in memory', () => {
   });
 
   test('any text and any bytes go out as they are, in pieces of any size', async () => {
-    const memory = createFairMemory({ maxBytes: mebibyte, now: () => 0, full: () => new Error() });
+    const memory = new FairMemory({ maxBytes: mebibyte, now: () => 0, full: () => new Error() });
     const read = async (
       body: string | Uint8Array,
       encoding: 'latin1' | undefined,

@@ -1,6 +1,5 @@
 import { RegistryError } from '../../domain/errors.ts';
-import { createFairMemory } from '../../coordination/fair-memory.ts';
-import type { FairMemory } from '../../coordination/fair-memory.ts';
+import { FairMemory } from '../../coordination/fair-memory.ts';
 import type { Timer } from '../timer.ts';
 
 /** What request bodies that are read whole may hold together: sixteen of the largest manifests. */
@@ -18,7 +17,7 @@ export interface WholeBodies {
 
 export function createWholeBodies(timer: Timer): WholeBodies {
   const memory = (maxBytes: number, problem: string): FairMemory =>
-    createFairMemory({
+    new FairMemory({
       maxBytes,
       now: () => timer.elapsed(),
       full: () => new RegistryError('unavailable', problem, { retryAfterMs: 1000 }),

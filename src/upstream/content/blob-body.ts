@@ -28,8 +28,7 @@ const toldBytesMin = 1024 * 1024;
 
 /** A blob's bytes as they come; the connection's slot is free once it is disposed. */
 export function createBlobBody(parts: BlobBodyParts): BlobBody {
-  const { calls, body, upstream, start, total, partial, ranges, location, answeredAfterMs, slot } =
-    parts;
+  const { calls, body, upstream, slot, ...said } = parts;
   let untold = 0;
   let disposed = false;
   const tell = (): void => {
@@ -41,12 +40,7 @@ export function createBlobBody(parts: BlobBodyParts): BlobBody {
     if (untold >= toldBytesMin) tell();
   });
   return {
-    start,
-    total,
-    partial,
-    ranges,
-    location,
-    answeredAfterMs,
+    ...said,
     chunks,
     async [Symbol.asyncDispose]() {
       if (disposed) return;

@@ -1,5 +1,5 @@
-import { createFairMemory } from '../../coordination/fair-memory.ts';
-import type { FairMemory, Holding } from '../../coordination/fair-memory.ts';
+import { FairMemory } from '../../coordination/fair-memory.ts';
+import type { Holding } from '../../coordination/fair-memory.ts';
 import { ListsBusy } from '../../domain/lists-busy.ts';
 import { failure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -9,7 +9,7 @@ const maxBytes = 48 * 1024 * 1024;
 
 /** The sources are hosts of upstreams. */
 export function createListMemory(clock: Clock): FairMemory {
-  return createFairMemory({ maxBytes, now: () => clock.elapsed(), full: () => new ListsBusy() });
+  return new FairMemory({ maxBytes, now: () => clock.elapsed(), full: () => new ListsBusy() });
 }
 
 /** Reads a list within the memory: one that stands still while another needs the room ends as a timeout, one without room as `ListsBusy`. */

@@ -145,7 +145,8 @@ function verified(
   const digest = digestOf(algorithm, bytes);
   const isAsked = reference.kind === 'digest' && digest === reference.digest;
   if (!isAsked) assertJsonObject(bytes, asked, target);
-  if (reference.kind === 'digest' && !isAsked) throw wrongDigest(asked, target);
+  if (reference.kind === 'digest' && !isAsked)
+    throw unusable(`${asked}: the bytes have another digest`, 'wrongDigest', target.url.host);
   const type = mediaTypeOf(answer);
   if (type !== undefined && (isAsked || childKind(type) === 'manifest'))
     return { digest, mediaType: type, bytes };
@@ -232,8 +233,4 @@ function digestOf(algorithm: 'sha256' | 'sha512', bytes: Uint8Array): Digest {
 function nameOf(target: UpstreamTarget, reference: Reference): string {
   const separator = reference.kind === 'tag' ? ':' : '@';
   return `${target.url.host}/${target.repository}${separator}${formatReference(reference)}`;
-}
-
-function wrongDigest(asked: string, { url }: UpstreamTarget): UpstreamFailure {
-  return unusable(`${asked}: the bytes have another digest`, 'wrongDigest', url.host);
 }

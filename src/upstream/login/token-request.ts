@@ -6,7 +6,8 @@ import type { Admission } from '../wire/address-guard.ts';
 import { discard } from '../wire/body-reading.ts';
 import { startDeadline } from '../../coordination/waiting.ts';
 import { deadlinesMs } from '../wire/deadlines.ts';
-import { type Answer, headerOf } from '../wire/exchange.ts';
+import type { Answer } from '../wire/exchange.ts';
+import { headerOf, readUrl } from '../wire/exchange.ts';
 import type { Origin } from '../../ports/upstream.ts';
 import { admitsRealm, admitsScheme } from '../credentials.ts';
 import { secretsOf } from '../redaction.ts';
@@ -184,9 +185,8 @@ async function follow(
 
 function nextUrl(request: TokenRequest, from: URL, answer: Answer): URL {
   const { host } = request.origin.url;
-  const location = headerOf(answer, 'location');
-  const next = location === undefined ? null : readUrl(location, from);
-  if (next === null)
+  const next = readUrl(headerOf(answer, 'location'), from);
+  if (next === undefined)
     throw unusable(
       `${host}: a redirect of the token service without a usable Location`,
       'badHeader',
@@ -236,19 +236,10 @@ async function ask(
 function realmUrl(request: TokenRequest): URL {
   const { origin, registry, credential } = request;
   const read = readUrl(request.realm, new URL(registry.origin));
-  if (read === null) throw realmRefused(request, 'no URL');
+  if (read === undefined) throw realmRefused(request, 'no URL');
   const url = secured(request, read);
   if (credential !== undefined && !admitsRealm(origin.rule, registry, url))
     throw realmRefused(request, url.host);
-  return url;
-}
-
-function readUrl(text: string, base: URL): URL | null {
-  const url = URL.parse(text, base);
-  if (url === null) return null;
-  url.hash = '';
-  url.username = '';
-  url.password = '';
   return url;
 }
 

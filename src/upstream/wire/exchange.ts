@@ -63,6 +63,16 @@ export function headerOf(answer: Pick<Answer, 'headers'>, name: string): string 
   return Array.isArray(value) ? value[0] : value;
 }
 
+/** A URL that an upstream names, without fragment, user and password; `undefined` where it names none. */
+export function readUrl(text: string | undefined, base: URL): URL | undefined {
+  const url = text === undefined ? null : URL.parse(text, base);
+  if (url === null) return undefined;
+  url.hash = '';
+  url.username = '';
+  url.password = '';
+  return url;
+}
+
 /** One request under way: what it is to become, and how it is ended from this side. */
 interface Call {
   readonly opened: PromiseWithResolvers<Answer>;
