@@ -14,7 +14,6 @@ import { staleDetail } from '../memory/tag-freshness.ts';
 import { isRuled, mayAsk, repositoryKey, ruledKey } from '../pull-request.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
 import { countingRecords } from '../whose-bytes.ts';
-import type { ListTurns } from './list-turns.ts';
 import type { PullParts } from './pull-parts.ts';
 import { tooSlow } from './pull-parts.ts';
 import { ReferrersTagReader } from './referrers-tag.ts';
@@ -26,21 +25,17 @@ const failureBytesMax = 16 * 1024 * 1024;
 const emptyKnownForMs = 5000;
 const failureKnownForMs = 5000;
 
-export interface ListReferrersParts extends PullParts {
-  readonly turns: ListTurns;
-}
-
 type Descriptors = readonly Descriptor[];
 
 /** Referrers of upstream and of ours together, fresh like a tag (ARCHITECTURE.md, "Lists"). */
 export class ReferrersLister {
-  readonly #parts: ListReferrersParts;
+  readonly #parts: PullParts;
   readonly #lists: TimedMemory<Descriptors>;
   readonly #failures: TimedMemory<UpstreamFailure>;
   readonly #flights: Flights<Descriptors>;
   readonly #tags: ReferrersTagReader;
 
-  constructor(parts: ListReferrersParts) {
+  constructor(parts: PullParts) {
     this.#parts = parts;
     this.#lists = new TimedMemory(parts.clock, {
       bytesMax: listBytesMax,
@@ -57,7 +52,7 @@ export class ReferrersLister {
     const isStopped = await repositories.isStopped(request);
     const ours = await this.#ourReferrers(request, isStopped);
     if (mayAsk(request)) return this.#listRuled(request, ours, isStopped, signal);
-    if (isStopped && !(await this.#parts.repositories.isPushed(request)))
+    if (isStopped && !(await repositories.isPushed(request)))
       throw answerOf(stoppedFailure(request), 'referrers', 'negative');
     const detail = isRuled(request) ? 'held only' : 'no rule';
     return { descriptors: ours, outcome: { verdict: 'hit', detail } };

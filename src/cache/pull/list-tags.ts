@@ -9,13 +9,11 @@ import type { TagPage, TagPlace, Upstream, UpstreamTarget } from '../../ports/up
 import type { TagsAnswer, TagsRequest } from '../cache.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
 import { sizeOfKey, sizeOfNames } from '../memory/memory-size.ts';
-import type { Refusals } from '../memory/refusals.ts';
 import { isStopping, stoppedFailure } from '../memory/repository-memory.ts';
 import { staleDetail } from '../memory/tag-freshness.ts';
 import { isRuled, mayAsk, repositoryKey, ruledKey } from '../pull-request.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
 import { countingRecords } from '../whose-bytes.ts';
-import type { ListTurns } from './list-turns.ts';
 import type { PullParts } from './pull-parts.ts';
 
 const tagsReadMax = 10_000;
@@ -29,11 +27,6 @@ const listBytesMax = 32 * 1024 * 1024;
 const oursMax = 10_000;
 const listKnownForMs = 60_000;
 
-export interface ListTagsParts extends PullParts {
-  readonly refusals: Refusals;
-  readonly turns: ListTurns;
-}
-
 /** An upstream's list, read whole. */
 interface WholeList {
   /** Sorted; absent where there are more than 10,000. */
@@ -42,11 +35,11 @@ interface WholeList {
 
 /** Tags of upstream and of ours together (ARCHITECTURE.md, "Lists"). */
 export class TagLister {
-  readonly #parts: ListTagsParts;
+  readonly #parts: PullParts;
   readonly #lists: TimedMemory<WholeList>;
   readonly #flights: Flights<WholeList>;
 
-  constructor(parts: ListTagsParts) {
+  constructor(parts: PullParts) {
     this.#parts = parts;
     this.#lists = new TimedMemory(parts.clock, {
       bytesMax: listBytesMax,
@@ -115,10 +108,7 @@ export class TagLister {
   /** Without a rule, or a right to import, there is what is here; a repository from which all was deleted is still one. */
   async #listFromHere(request: TagsRequest): Promise<TagsAnswer> {
     const { repositories, metadata } = this.#parts;
-    if (
-      (await repositories.isStopped(request)) &&
-      !(await this.#parts.repositories.isPushed(request))
-    )
+    if ((await repositories.isStopped(request)) && !(await repositories.isPushed(request)))
       throw answerOf(stoppedFailure(request), 'tags', 'negative');
     const ours = await this.#page(request, []);
     const isHere =

@@ -12,7 +12,6 @@ import type { Downloads } from '../download/downloads.ts';
 import type { FirstByte } from '../download/upstream-blobs.ts';
 import { isProof, liftsStop, UpstreamBlobs } from '../download/upstream-blobs.ts';
 import { passThroughSource } from '../download/pass-through.ts';
-import type { Refusals } from '../memory/refusals.ts';
 import type { HeldBlob } from '../memory/repository-memory.ts';
 import { stoppedFailure } from '../memory/repository-memory.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
@@ -23,12 +22,9 @@ import { holdsBlob } from '../whose-bytes.ts';
 import type { PullParts } from './pull-parts.ts';
 import { tryWrite, whyNotAsked } from './pull-parts.ts';
 import { sizeIfIntact, storedSize, storedSource, unknownBlob } from './stored-blob.ts';
-import type { RepairedBlobs } from './stored-blob.ts';
 
 export interface PullBlobParts extends PullParts {
-  readonly blobs: RepairedBlobs;
   readonly downloads: Downloads;
-  readonly refusals: Refusals;
 }
 
 type AskedBlob = PullRequest & { readonly digest: Digest };

@@ -12,7 +12,6 @@ import type { ManifestHead } from '../../ports/upstream.ts';
 import type { ManifestAnswer, ManifestRequest } from '../cache.ts';
 import { askInTurn } from '../download/upstream-sources.ts';
 import { saysNothing } from '../memory/head-hints.ts';
-import type { LastTries, Refusals } from '../memory/refusals.ts';
 import { stoppedFailure } from '../memory/repository-memory.ts';
 import { freshnessOf, freshOutcome, isOwn, ownOutcome } from '../memory/tag-freshness.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
@@ -29,8 +28,6 @@ const headKnownForMs = 60_000;
 export interface PullManifestParts extends PullParts {
   readonly fetcher: ManifestFetcher;
   readonly tags: TagResolver;
-  readonly refusals: Refusals;
-  readonly tries: LastTries;
   readonly completion: Pick<ImageCompletion, 'sent'>;
 }
 

@@ -7,17 +7,24 @@ import type { Events } from '../../ports/events.ts';
 import type { Upstream } from '../../ports/upstream.ts';
 import type { UpstreamSources } from '../download/upstream-sources.ts';
 import type { HeadHints } from '../memory/head-hints.ts';
+import type { LastTries, Refusals } from '../memory/refusals.ts';
 import type { RepositoryMemory } from '../memory/repository-memory.ts';
 import type { PullRequest, RuledRequest } from '../pull-request.ts';
 import { isRuled } from '../pull-request.ts';
+import type { ListTurns } from './list-turns.ts';
+import type { RepairedBlobs } from './stored-blob.ts';
 
 /** What all pulls share. */
 export interface PullParts {
   readonly upstream: Upstream;
   readonly metadata: Metadata;
+  readonly blobs: RepairedBlobs;
   readonly repositories: RepositoryMemory;
   readonly sources: UpstreamSources;
   readonly heads: HeadHints;
+  readonly refusals: Refusals;
+  readonly tries: LastTries;
+  readonly turns: ListTurns;
   readonly clock: Clock;
   readonly events: Events;
   /** Ends with the server: a fetch belongs to the cache, not to a request. */
