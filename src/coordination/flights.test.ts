@@ -1,7 +1,8 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
-import { type Flight, Flights } from './flights.ts';
+import type { Flight } from './flights.ts';
+import { Flights } from './flights.ts';
 import { waitUnder } from './waiting.ts';
 
 const never = new AbortController().signal;

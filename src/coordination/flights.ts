@@ -33,7 +33,7 @@ class RunningFlight<T> implements Flight {
   constructor(startedAt: number, work: FlightWork<T>, landed: (flight: RunningFlight<T>) => void) {
     this.startedAt = startedAt;
     this.promise = work(this).finally(() => landed(this));
-    // Nobody may wait for it by now; who does is told of its failure.
+    // Nobody may wait for it by now; who does gets its failure from `promise`.
     this.promise.catch(() => undefined);
   }
 

@@ -1,6 +1,6 @@
 import type { Invalidation, Invalidations } from '../ports/invalidations.ts';
 
-/** For the one process that uses its database. `onFailure` is told what a subscriber threw. */
+/** For the one process that uses its database. `onFailure` gets what a subscriber threw. */
 export function createLocalInvalidations(onFailure: (error: unknown) => void): Invalidations {
   const listeners = new Set<(invalidation: Invalidation) => void>();
   return {

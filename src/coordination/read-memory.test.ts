@@ -1,7 +1,8 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
-import { ReadMemory, type ReadMemoryOptions } from './read-memory.ts';
+import type { ReadMemoryOptions } from './read-memory.ts';
+import { ReadMemory } from './read-memory.ts';
 
 function start(
   sizes: Readonly<Record<string, number>> = {},

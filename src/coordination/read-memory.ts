@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.ts';
-import { type Flight, Flights } from './flights.ts';
+import type { Flight } from './flights.ts';
+import { Flights } from './flights.ts';
 import type { MemoryBound } from './memory-bound.ts';
 import { TimedMemory } from './timed-memory.ts';
 

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../ports/clock.ts';
-import { limitsOf, type MemoryBound } from './memory-bound.ts';
+import type { MemoryBound } from './memory-bound.ts';
+import { limitsOf } from './memory-bound.ts';
 
 interface Stamped<Value> {
   readonly value: Value;
@@ -10,7 +11,7 @@ interface Stamped<Value> {
 }
 
 export type StampedMemoryOptions<Value> = MemoryBound<Value> & {
-  /** How long a value is believed, whatever its stamp, in ms: a change that nobody told ends there. */
+  /** How long a value is believed, whatever its stamp, in ms: a change that was not noted is seen after it. */
   readonly believeMs: number;
 };
 

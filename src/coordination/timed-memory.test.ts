@@ -37,11 +37,11 @@ suite('values that are believed for a time', () => {
     equal(memory.last('a'), undefined);
   });
 
-  test('what is doubted is not believed, and no other key', () => {
+  test('what has expired is not believed, and no other key', () => {
     const memory = new TimedMemory<string>(createFakeClock(), bound);
     for (const key of ['repo list a', 'repo list b', 'repo tags'])
       memory.set(key, key, Number.POSITIVE_INFINITY);
-    memory.doubt('repo list ');
+    memory.expire('repo list ');
     deepEqual(
       ['repo list a', 'repo list b', 'repo tags'].map((key) => memory.get(key)),
       [undefined, undefined, 'repo tags'],

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../ports/clock.ts';
-import { limitsOf, type MemoryBound } from './memory-bound.ts';
+import type { MemoryBound } from './memory-bound.ts';
+import { limitsOf } from './memory-bound.ts';
 
 interface Timed<Value> {
   readonly value: Value;
@@ -40,7 +41,7 @@ export class TimedMemory<Value extends NonNullable<unknown>> {
   }
 
   /** Believes nothing of the keys that begin so any longer; `last` still has it. */
-  doubt(keyStart: string): void {
+  expire(keyStart: string): void {
     // In place: an entry that is set anew comes to the front, and the walk would meet it for ever.
     for (const [key, entry] of this.#entries.entries())
       if (key.startsWith(keyStart)) entry.until = 0;

@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts';
 /** Waits for a promise no longer than the signal allows; the promise itself goes on. Throws the signal's reason. */
 export function waitUnder<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
-    // Nobody else may be waiting for it: its failure is told by the signal.
+    // Nobody else may be waiting for it: the signal's reason stands for its failure.
     promise.catch(() => undefined);
     return Promise.reject(reasonOf(signal));
   }

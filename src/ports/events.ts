@@ -1,7 +1,7 @@
 import type { Digest } from '../domain/names/digest.ts';
 import type { FailureKind, FailureReason } from '../domain/upstream-failure.ts';
 
-/** What happens, told once; telemetry makes metrics, logs and pull records of it. Never awaited, never throws. */
+/** What happens, emitted once; telemetry makes metrics, logs and pull records of it. Never awaited, never throws. */
 export type Event =
   | {
       readonly type: 'upstreamRequest';

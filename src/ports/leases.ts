@@ -13,8 +13,8 @@ export interface Leases {
 
 export interface Lease extends AsyncDisposable {
   /**
-   * Higher than that of every earlier lease of the name. A store that is told it with each write, and refuses one that is lower
-   * than the highest it was told, takes nothing from a holder whose lease has ended.
+   * Higher than that of every earlier lease of the name. A store that gets it with each write, and refuses one that is lower
+   * than the highest it has seen, takes nothing from a holder whose lease has ended.
    */
   readonly fence: number;
   /** Aborts when the lease ends without having been disposed. */

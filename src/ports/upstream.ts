@@ -113,7 +113,7 @@ export interface UpstreamState {
   readonly heldUntil: number | undefined;
   readonly lastSuccessAt: number | undefined;
   readonly lastFailure: { readonly at: number; readonly message: string } | undefined;
-  /** Which of the two came last, which their wall times need not tell. */
+  /** Which of the two came last, which their wall times need not show. */
   readonly last: 'success' | 'failure' | undefined;
   readonly limit: UpstreamLimit | undefined;
 }

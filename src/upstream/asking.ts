@@ -1,7 +1,8 @@
 import { unusable } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { UpstreamRequestKind } from '../ports/events.ts';
-import { classifyAddress, classifyHost, type Admission } from './wire/address-guard.ts';
+import type { Admission } from './wire/address-guard.ts';
+import { classifyAddress, classifyHost } from './wire/address-guard.ts';
 import type { Authorization } from './login/authorization.ts';
 import { discard } from './wire/body-reading.ts';
 import type { PoolName } from './wire/dispatchers.ts';

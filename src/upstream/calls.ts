@@ -28,8 +28,8 @@ export interface Calls {
 /** Requests for manifests, tags and the like that one host sees at a time. */
 const quickMax = 32;
 
-/** A small request: in the quick lane, whole within 30 s, its failure told once. */
-export async function small<Value>(
+/** A request for little: in the lane of its host that no blob takes, whole within 30 s, its failure reported once. */
+export async function smallRequest<Value>(
   calls: Calls,
   origin: Origin,
   signal: AbortSignal,
@@ -48,12 +48,12 @@ export async function small<Value>(
     );
     return await work(deadline.signal);
   } catch (error) {
-    tellFailure(calls, host, error);
+    reportFailure(calls, host, error);
     throw error;
   }
 }
 
-export interface SmallRequest {
+export interface OriginRequest {
   readonly repository: string;
   readonly kind: UpstreamRequestKind;
   readonly method: 'GET' | 'HEAD';
@@ -61,10 +61,10 @@ export interface SmallRequest {
 }
 
 /** Asks the rule's own origin for a path. */
-export async function askSmall(
+export async function askOrigin(
   calls: Calls,
   origin: Origin,
-  request: SmallRequest & { readonly path: string },
+  request: OriginRequest & { readonly path: string },
   signal: AbortSignal,
 ): Promise<Answer> {
   const { answer } = await askAt(calls, origin, request, ownPlace(origin, request.path), signal);
@@ -75,7 +75,7 @@ export async function askSmall(
 export function askAt(
   calls: Calls,
   origin: Origin,
-  { repository, kind, method, headers = {} }: SmallRequest,
+  { repository, kind, method, headers = {} }: OriginRequest,
   from: Place,
   signal: AbortSignal,
 ): Promise<{ readonly answer: Answer; readonly place: Place }> {
@@ -96,13 +96,13 @@ export function ownPlace(origin: Origin, path: string): Place {
   return { url: new URL(path, origin.url.origin), own: true };
 }
 
-/** Tells a failure to telemetry and to the host's state; other errors, the caller's own abort among them, pass untold. */
-export function tellFailure(calls: Calls, upstream: string, error: unknown): void {
+/** A failure goes to telemetry and to the host's state; other errors, the caller's own abort among them, are not reported. */
+export function reportFailure(calls: Calls, upstream: string, error: unknown): void {
   if (!(error instanceof UpstreamFailure)) return;
   const { kind, reason } = error;
   const message = forOperators(error);
   calls.events.emit({ type: 'upstreamFailed', upstream, kind, reason, message });
-  // An absence is an answer; a hold and an open breaker are consequences, their causes are told already.
+  // An absence is an answer; a hold and an open breaker are consequences, their causes were reported.
   if (kind !== 'notFound' && kind !== 'rateLimited' && reason !== 'breakerOpen')
     calls.hosts.of(upstream, upstream).failed(error);
 }

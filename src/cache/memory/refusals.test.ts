@@ -1,11 +1,8 @@
 // What upstream refused is remembered for what was asked, and refuses nothing else of the same name.
 import { equal } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import {
-  createCacheRig,
-  randomBytes,
-  type CacheRig,
-} from '../../../tests/support/rigs/cache-rig.ts';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { createCacheRig, randomBytes } from '../../../tests/support/rigs/cache-rig.ts';
 import { refused } from '../../../tests/support/rigs/push-rig.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 import { failure } from '../../../tests/support/upstreams/scripted-upstream.ts';

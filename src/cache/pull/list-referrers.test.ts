@@ -123,7 +123,7 @@ suite('referrers are as fresh as a tag, and what is not known is no list', () =>
     assert.equal(await look(rig, subject), 'hit 2');
   });
 
-  test('`refresh` of one image ends, and doubts each list of the repository that is known', async () => {
+  test('`refresh` of one image ends, and lets each list of the repository that is known expire', async () => {
     await using rig = await createCacheRig();
     const subjects = [putSubject(rig), putReferrer(rig, putSubject(rig)).digest, putSubject(rig)];
     for (const subject of subjects)

@@ -60,7 +60,7 @@ export class ReferrersLister {
 
   /** Believes nothing of the repository's lists any longer, and asks for this one now; a failure is left to the next look. */
   async refresh(request: RuledRequest, subject: Digest, signal: AbortSignal): Promise<void> {
-    this.#lists.doubt(listKey(request, ''));
+    this.#lists.expire(listKey(request, ''));
     await waitUnder(this.#read(request, subject).promise, signal).catch((error: unknown) => {
       if (!(error instanceof UpstreamFailure)) throw error;
     });

@@ -1,12 +1,8 @@
 // While the database can't be read, what was pulled before is served on, however long that lasts; nothing else is.
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import {
-  createCacheRig,
-  randomBytes,
-  readAll,
-  type CacheRig,
-} from '../../../tests/support/rigs/cache-rig.ts';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
+import { createCacheRig, randomBytes, readAll } from '../../../tests/support/rigs/cache-rig.ts';
 import { until } from '../../../tests/support/rigs/until.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';

@@ -30,7 +30,7 @@ export async function requireRightSizes(
   return blobs.filter((_, index) => here[index] === false).map((blob) => blob.digest);
 }
 
-/** False where its bytes are gone. A wrong size is only told to whom the blob belongs; to others it is unknown, whoever else may have it. */
+/** False where its bytes are gone. Only whose blob it is learns of a wrong size; to others it is unknown, whoever else may have it. */
 async function isBlobHere(
   { blobs, metadata, repositories }: PushParts,
   request: PullRequest,

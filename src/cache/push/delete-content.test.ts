@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
 import {
   assertBytes,
   createCacheRig,
   randomBytes,
   readAll,
   testRule,
-  type CacheRig,
 } from '../../../tests/support/rigs/cache-rig.ts';
 import { until } from '../../../tests/support/rigs/until.ts';
 import {

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { globSync, truncateSync } from 'node:fs';
 import { suite, test } from 'node:test';
+import type { CacheRig } from '../../../tests/support/rigs/cache-rig.ts';
 import {
   assertBytes,
   createCacheRig,
   randomBytes,
   readAll,
   testRule,
-  type CacheRig,
 } from '../../../tests/support/rigs/cache-rig.ts';
 import { until } from '../../../tests/support/rigs/until.ts';
 import {

@@ -15,7 +15,7 @@ export type MinFree = { readonly share: number } | { readonly bytes: number };
 export interface SpaceGate {
   /** False when so many bytes more would go below the watermark. Reserves nothing. */
   fits(bytes: number): Promise<boolean>;
-  /** How much is free, where that is not more than the watermark; for questions: it reserves nothing and tells nobody. */
+  /** How much is free, where that is not more than the watermark; for questions: it reserves nothing and emits nothing. */
   shortage(): Promise<Shortage | undefined>;
   /** Reserves the bytes of one write; `undefined` when they would go below the watermark. Disposing the reservation frees what is left of it. */
   reserve(bytes: number): Promise<SpaceReservation | undefined>;

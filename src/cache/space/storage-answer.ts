@@ -13,7 +13,7 @@ export function storageAnswer(error: unknown, operation: string, events: Events)
   return answer;
 }
 
-/** The same of any request, without telling anybody. */
+/** The same of any request, without an event. */
 export function asStorageError(error: unknown): unknown {
   if (error instanceof RegistryError) return error;
   if (error instanceof MetadataError && error.reason === 'busy')

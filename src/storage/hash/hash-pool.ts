@@ -25,7 +25,7 @@ export interface HashPool extends AsyncDisposable {
   start(path: string, algorithm: DigestAlgorithm): HashJob;
 }
 
-/** Fewer bytes than this are not worth a message; `finish` tells the rest. */
+/** Fewer bytes than this are not worth a message; `finish` announces the rest. */
 const messageBytes = 1024 * 1024;
 
 interface Lane {
@@ -104,7 +104,7 @@ export function createHashPool(
   };
 }
 
-/** Among `lanes` until it ends; `rest` is told of each answer, after which it may have nothing to do. */
+/** Among `lanes` until it ends; `rest` is called after each answer: it may have nothing to do then. */
 function startLane(
   workerUrl: URL,
   blocks: WriteBlocks,
@@ -160,30 +160,30 @@ function startJob(
   givenUp: () => void,
 ): HashJob {
   const outcome = Promise.withResolvers<string>();
-  // A failure before anybody waits is told by `finish`.
+  // A failure before anybody waits is thrown by `finish`.
   outcome.promise.catch(() => undefined);
   lane.jobs.set(id, outcome);
-  const tell = (request: HashRequest): void => lane.worker.postMessage(request);
-  tell({ type: 'start', job: id, path, algorithm });
-  let told = 0;
+  const send = (request: HashRequest): void => lane.worker.postMessage(request);
+  send({ type: 'start', job: id, path, algorithm });
+  let announced = 0;
   return {
     advance: (upTo) => {
-      if (upTo - told < messageBytes) return;
-      told = upTo;
-      tell({ type: 'advance', job: id, upTo, finish: false });
+      if (upTo - announced < messageBytes) return;
+      announced = upTo;
+      send({ type: 'advance', job: id, upTo, finish: false });
     },
     feed: (block, length, position) => {
       if (!lane.jobs.has(id)) return;
-      if (told < position) tell({ type: 'advance', job: id, upTo: position, finish: false });
+      if (announced < position) send({ type: 'advance', job: id, upTo: position, finish: false });
       const { start } = block;
       block.keep();
       lane.lent.set(start, block);
       beginWait(lane);
-      tell({ type: 'feed', job: id, start, length });
-      told = position + length;
+      send({ type: 'feed', job: id, start, length });
+      announced = position + length;
     },
     finish: async (size) => {
-      tell({ type: 'advance', job: id, upTo: size, finish: true });
+      send({ type: 'advance', job: id, upTo: size, finish: true });
       beginWait(lane);
       try {
         return await outcome.promise;
@@ -193,7 +193,7 @@ function startJob(
     },
     [Symbol.dispose]: () => {
       if (!lane.jobs.delete(id)) return;
-      tell({ type: 'cancel', job: id });
+      send({ type: 'cancel', job: id });
       outcome.reject(new Error('The hash was given up'));
       givenUp();
     },

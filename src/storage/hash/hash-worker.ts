@@ -5,7 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { DigestAlgorithm } from '../../domain/names/digest.ts';
 
 /**
- * What the main thread tells: `upTo` bytes from 0 on can be read; `finish` says that this is all. What is fed are the next bytes,
+ * What the main thread says: `upTo` bytes from 0 on can be read; `finish` says that this is all. What is fed are the next bytes,
  * in the shared memory.
  */
 export type HashRequest =

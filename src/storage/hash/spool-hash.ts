@@ -24,7 +24,7 @@ export interface SpoolHashSource {
 
 const blockBytes = 256 * 1024;
 
-/** Up to `inPlaceMaxBytes` a file is hashed on the calling thread: sooner done than a worker is told. */
+/** Up to `inPlaceMaxBytes` a file is hashed on the calling thread: sooner done than asked of a worker. */
 export function createSpoolHash(
   pool: HashPool,
   source: SpoolHashSource,

@@ -1,7 +1,8 @@
 import { unusable } from '../../domain/upstream-failure.ts';
 import type { BlobBody, BlobLocation } from '../../ports/upstream.ts';
 import type { ArrivingBody } from '../wire/arriving-body.ts';
-import { type Calls, received, tellFailure } from '../calls.ts';
+import type { Calls } from '../calls.ts';
+import { received, reportFailure } from '../calls.ts';
 import type { Slot } from '../wire/lanes.ts';
 
 /** Which bytes of a blob an answer holds. */
@@ -23,21 +24,21 @@ export interface BlobBodyParts extends Span {
   readonly slot: Slot;
 }
 
-/** Received bytes are told at least this coarse. */
-const toldBytesMin = 1024 * 1024;
+/** So many received bytes make an event. */
+const reportedBytesMin = 1024 * 1024;
 
 /** A blob's bytes as they come; the connection's slot is free once it is disposed. */
 export function createBlobBody(parts: BlobBodyParts): BlobBody {
   const { calls, body, upstream, slot, ...said } = parts;
-  let untold = 0;
+  let unreported = 0;
   let disposed = false;
-  const tell = (): void => {
-    received(calls, upstream, untold);
-    untold = 0;
+  const report = (): void => {
+    received(calls, upstream, unreported);
+    unreported = 0;
   };
   const chunks = readChunks(parts, (bytes) => {
-    untold += bytes;
-    if (untold >= toldBytesMin) tell();
+    unreported += bytes;
+    if (unreported >= reportedBytesMin) report();
   });
   return {
     ...said,
@@ -47,7 +48,7 @@ export function createBlobBody(parts: BlobBodyParts): BlobBody {
       disposed = true;
       body.destroy();
       slot[Symbol.dispose]();
-      tell();
+      report();
     },
   };
 }
@@ -67,7 +68,7 @@ async function* readChunks(
     }
     if (length !== undefined && bytes !== length) throw wrongLength(bytes, length, upstream);
   } catch (error) {
-    tellFailure(calls, upstream, error);
+    reportFailure(calls, upstream, error);
     throw error;
   }
 }

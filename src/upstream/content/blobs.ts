@@ -14,12 +14,14 @@ import type {
 import type { Place, Question } from '../asking.ts';
 import { createBlobBody } from './blob-body.ts';
 import { contentLengthOf, discard } from '../wire/body-reading.ts';
-import { askSmall, type Calls, ownPlace, small, tellFailure, throttled } from '../calls.ts';
+import type { Calls } from '../calls.ts';
+import { askOrigin, ownPlace, smallRequest, reportFailure, throttled } from '../calls.ts';
 import { answersRange, parseContentRange } from './content-range.ts';
 import { deadlinesMs } from '../wire/deadlines.ts';
 import { isCoded } from './content-coding.ts';
 import { decodedBody } from './decoded-blob.ts';
-import { type Answer, headerOf } from '../wire/exchange.ts';
+import type { Answer } from '../wire/exchange.ts';
+import { headerOf } from '../wire/exchange.ts';
 import type { Slot } from '../wire/lanes.ts';
 import type { Span } from './blob-body.ts';
 import { failureOfStatus, isHtml, isWhole } from '../statuses.ts';
@@ -32,10 +34,10 @@ export function headBlob(
   signal: AbortSignal,
 ): Promise<{ readonly size: number | undefined }> {
   const { repository, url } = target;
-  return small(calls, target, signal, async (within) => {
+  return smallRequest(calls, target, signal, async (within) => {
     const asked = nameOf(target, digest);
     const path = pathOf(target, digest);
-    const answer = await askSmall(
+    const answer = await askOrigin(
       calls,
       target,
       { repository, kind: 'blob', method: 'HEAD', path },
@@ -64,7 +66,7 @@ export async function openBlob(
     return await openIn(calls, target, digest, options, slot, signal);
   } catch (error) {
     slot?.[Symbol.dispose]();
-    tellFailure(calls, target.url.host, error);
+    reportFailure(calls, target.url.host, error);
     throw error;
   }
 }

@@ -1,7 +1,9 @@
 import { promisify } from 'node:util';
-import { brotliDecompress, gunzip, inflate, type InputType, zstdDecompress } from 'node:zlib';
+import type { InputType } from 'node:zlib';
+import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib';
 import { readWhole } from '../wire/body-reading.ts';
-import { type Answer, headerOf } from '../wire/exchange.ts';
+import type { Answer } from '../wire/exchange.ts';
+import { headerOf } from '../wire/exchange.ts';
 
 type Decoder = (bytes: InputType, options: { maxOutputLength: number }) => Promise<Uint8Array>;
 
@@ -44,7 +46,7 @@ const decodedBytesMax = 4 * 1024 * 1024;
 
 /**
  * A whole text, decoded where it was coded although that was not asked for. `bytesMax` bounds it, 4 MiB what was decoded. `taken`
- * as in `readWhole`; it is told of the decoded bytes as well.
+ * as in `readWhole`; it is called for the decoded bytes as well.
  */
 export async function readDecoded(
   answer: Answer,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { algorithmOf, type Digest } from '../../domain/names/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import { algorithmOf } from '../../domain/names/digest.ts';
 import type { ArrivingBody } from '../wire/arriving-body.ts';
 import type { Span } from './blob-body.ts';
 import { decode, isCoded } from './content-coding.ts';

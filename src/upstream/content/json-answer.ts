@@ -8,7 +8,7 @@ import { isHtml } from '../statuses.ts';
 
 /**
  * A JSON object of bounded size, and how many bytes it took. Throws an `invalid` failure for anything else, and what `taken` throws,
- * which is told the bytes as they come.
+ * which is called with the bytes as they come.
  */
 export async function readObject(
   answer: Answer,

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto';
-import { algorithmOf, type Digest, parseDigest } from '../../domain/names/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import { algorithmOf, parseDigest } from '../../domain/names/digest.ts';
 import { parseJsonObject } from '../../domain/json.ts';
 import { manifestBytesMax } from '../../domain/manifests/manifest.ts';
 import { childKind, manifestAccept, mediaTypes } from '../../domain/manifests/media-type.ts';
-import { formatReference, type Reference } from '../../domain/names/reference.ts';
+import type { Reference } from '../../domain/names/reference.ts';
+import { formatReference } from '../../domain/names/reference.ts';
 import { unusable, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { FetchedManifest, ManifestHead, UpstreamTarget } from '../../ports/upstream.ts';
 import { contentLengthOf, discard, readWhole } from '../wire/body-reading.ts';
-import { askSmall, type Calls, received, small } from '../calls.ts';
+import type { Calls } from '../calls.ts';
+import { askOrigin, received, smallRequest } from '../calls.ts';
 import { decode, isCoded } from './content-coding.ts';
-import { type Answer, headerOf } from '../wire/exchange.ts';
+import type { Answer } from '../wire/exchange.ts';
+import { headerOf } from '../wire/exchange.ts';
 import { failureOfStatus, isWhole } from '../statuses.ts';
 
 /** The port's `headManifest`. */
@@ -19,7 +23,7 @@ export function headManifest(
   reference: Reference,
   signal: AbortSignal,
 ): Promise<ManifestHead> {
-  return small(calls, target, signal, async (within) => {
+  return smallRequest(calls, target, signal, async (within) => {
     const asked = nameOf(target, reference);
     const answer = await request(calls, target, reference, 'HEAD', {}, within);
     if (answer.status !== 200)
@@ -44,7 +48,7 @@ export function getManifest(
   ifNoneMatch: Digest | undefined,
   signal: AbortSignal,
 ): Promise<FetchedManifest | undefined> {
-  return small(calls, target, signal, async (within) => {
+  return smallRequest(calls, target, signal, async (within) => {
     const asked = nameOf(target, reference);
     const headers = ifNoneMatch === undefined ? {} : { 'if-none-match': `"${ifNoneMatch}"` };
     const answer = await request(calls, target, reference, 'GET', headers, within);
@@ -109,7 +113,7 @@ function request(
   const { repository } = target;
   const path = `/v2/${repository}/manifests/${formatReference(reference)}`;
   const all = { accept: manifestAccept, ...headers };
-  return askSmall(
+  return askOrigin(
     calls,
     target,
     { repository, kind: 'manifest', method, path, headers: all },

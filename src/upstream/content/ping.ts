@@ -1,7 +1,8 @@
 import type { PullRule, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { unusable } from '../../domain/upstream-failure.ts';
 import { discard } from '../wire/body-reading.ts';
-import { askSmall, type Calls, small } from '../calls.ts';
+import type { Calls } from '../calls.ts';
+import { askOrigin, smallRequest } from '../calls.ts';
 import { failureOfStatus, isHtml } from '../statuses.ts';
 
 /** The port's `ping`. */
@@ -12,10 +13,10 @@ export function ping(
   signal: AbortSignal,
 ): Promise<void> {
   const origin = { rule, url };
-  return small(calls, origin, signal, async (within) => {
+  return smallRequest(calls, origin, signal, async (within) => {
     const asked = `${url.host}/v2/`;
     const request = { repository: '', kind: 'ping', method: 'GET', path: '/v2/' } as const;
-    const answer = await askSmall(calls, origin, request, within);
+    const answer = await askOrigin(calls, origin, request, within);
     if (answer.status !== 200) throw await failureOfStatus(answer, asked, url.host, calls.clock);
     if (isHtml(answer)) {
       answer.body.destroy();

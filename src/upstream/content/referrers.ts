@@ -1,5 +1,6 @@
 import { isObject } from '../../domain/json.ts';
-import { type Digest, parseDigest } from '../../domain/names/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import { parseDigest } from '../../domain/names/digest.ts';
 import type { Holding } from '../../coordination/fair-memory.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
@@ -7,7 +8,8 @@ import { unusable, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { UpstreamTarget } from '../../ports/upstream.ts';
 import type { Place } from '../asking.ts';
 import { discard } from '../wire/body-reading.ts';
-import { askAt, type Calls, ownPlace, received, small } from '../calls.ts';
+import type { Calls } from '../calls.ts';
+import { askAt, ownPlace, received, smallRequest } from '../calls.ts';
 import type { Answer } from '../wire/exchange.ts';
 import { nextPlaceOf, readObject } from './json-answer.ts';
 import { readWithin } from './list-memory.ts';
@@ -57,7 +59,7 @@ export function listReferrers(
     }
     return found;
   };
-  return small(calls, target, signal, (within) => readWithin(lists, url.host, within, read));
+  return smallRequest(calls, target, signal, (within) => readWithin(lists, url.host, within, read));
 }
 
 interface Reading {

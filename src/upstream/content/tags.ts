@@ -2,7 +2,8 @@ import type { Holding } from '../../coordination/fair-memory.ts';
 import { parseTag } from '../../domain/names/tag.ts';
 import { unusable } from '../../domain/upstream-failure.ts';
 import type { TagPage, TagPlace, UpstreamTarget } from '../../ports/upstream.ts';
-import { askAt, type Calls, ownPlace, received, small } from '../calls.ts';
+import type { Calls } from '../calls.ts';
+import { askAt, ownPlace, received, smallRequest } from '../calls.ts';
 import { nextOwnPathOf, readObject } from './json-answer.ts';
 import { readWithin } from './list-memory.ts';
 import { failureOfStatus } from '../statuses.ts';
@@ -39,7 +40,7 @@ export function listTags(
     );
     return { tags: [...new Set(tags)], next: nextOwnPathOf(answer, own, found.place) };
   };
-  return small(calls, target, signal, (within) => readWithin(lists, url.host, within, read));
+  return smallRequest(calls, target, signal, (within) => readWithin(lists, url.host, within, read));
 }
 
 function pathOf(repository: string, place: TagPlace): string {

@@ -1,4 +1,5 @@
-import { type Challenge, parseChallenges } from './challenge.ts';
+import type { Challenge } from './challenge.ts';
+import { parseChallenges } from './challenge.ts';
 
 /** One way to be let in, as a challenge offers it. */
 export type Scheme =

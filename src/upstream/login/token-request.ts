@@ -12,7 +12,8 @@ import type { Origin } from '../../ports/upstream.ts';
 import { admitsRealm, admitsScheme } from '../credentials.ts';
 import { secretsOf } from '../redaction.ts';
 import { failureOfStatus, isRedirect } from '../statuses.ts';
-import { type IssuedToken, readToken } from './token-answer.ts';
+import type { IssuedToken } from './token-answer.ts';
+import { readToken } from './token-answer.ts';
 import type { Wire } from '../wire/wire.ts';
 
 /** What a Bearer challenge asks for. */

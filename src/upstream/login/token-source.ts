@@ -1,17 +1,12 @@
 import { LRUCache } from 'lru-cache';
-import { type Flight, Flights } from '../../coordination/flights.ts';
+import type { Flight } from '../../coordination/flights.ts';
+import { Flights } from '../../coordination/flights.ts';
 import { atMost } from '../../coordination/memory-bound.ts';
 import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { IssuedToken } from './token-answer.ts';
-import {
-  fetchByGet,
-  fetchByGetAfter,
-  fetchByPost,
-  isIdentityToken,
-  type TokenParts,
-  type TokenRequest,
-} from './token-request.ts';
+import type { TokenParts, TokenRequest } from './token-request.ts';
+import { fetchByGet, fetchByGetAfter, fetchByPost, isIdentityToken } from './token-request.ts';
 
 export interface Token {
   readonly value: string;

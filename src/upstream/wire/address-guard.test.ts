@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { admits, type AddressClass, classifyAddress, classifyHost } from './address-guard.ts';
+import type { AddressClass } from './address-guard.ts';
+import { admits, classifyAddress, classifyHost } from './address-guard.ts';
 
 const rows: readonly (readonly [string, AddressClass | undefined])[] = [
   ['8.8.8.8', 'public'],

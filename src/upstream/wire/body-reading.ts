@@ -8,8 +8,8 @@ import { headerOf } from './exchange.ts';
 const errorBytesMax = 65_536;
 
 /**
- * The whole body, `bytesMax` at most: more is `tooLarge`, and the connection is ended before it is taken in. `taken` is told the
- * bytes of each piece; what it throws ends the reading.
+ * The whole body, `bytesMax` at most: more is `tooLarge`, and the connection is ended before it is taken in. `taken` is called with
+ * the bytes of each piece; what it throws ends the reading.
  */
 export async function readWhole(
   answer: Answer,

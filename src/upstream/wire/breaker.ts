@@ -2,7 +2,7 @@ import type { Clock } from '../../ports/clock.ts';
 
 export type BreakerState = 'closed' | 'open' | 'half-open';
 
-/** Leave to ask once. Exactly one of the three is told; further calls change nothing. */
+/** Leave to ask once. Exactly one of the three is called; further calls change nothing. */
 export interface Pass {
   succeeded(): void;
   failed(): void;
@@ -50,10 +50,10 @@ export function createBreaker(clock: Clock, changed: (state: BreakerState) => vo
   const rest = (): number => Math.max(0, openUntil - clock.elapsed());
   const pass = (probe: boolean): Pass => {
     const since = generation;
-    let told = false;
+    let isOver = false;
     const once = (act: () => void) => () => {
-      if (told) return;
-      told = true;
+      if (isOver) return;
+      isOver = true;
       act();
     };
     return {

@@ -1,14 +1,11 @@
-import { connect as connectPlain, isIP, type LookupFunction, type Socket } from 'node:net';
-import { connect as connectTls, getCACertificates, type TLSSocket } from 'node:tls';
+import type { LookupFunction, Socket } from 'node:net';
+import { connect as connectPlain, isIP } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { connect as connectTls, getCACertificates } from 'node:tls';
 import type { buildConnector } from 'undici';
 import type { Clock } from '../../ports/clock.ts';
-import {
-  admits,
-  AddressRefused,
-  assertAdmitted,
-  classifyAddress,
-  type Admission,
-} from './address-guard.ts';
+import type { Admission } from './address-guard.ts';
+import { admits, AddressRefused, assertAdmitted, classifyAddress } from './address-guard.ts';
 import { deadlinesMs } from './deadlines.ts';
 import type { Address, Resolver } from './dns.ts';
 

@@ -1,7 +1,8 @@
 import { failure } from '../../domain/upstream-failure.ts';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../ports/clock.ts';
-import { type ArrivingBody, type BodyFeed, createBodyFeed } from './arriving-body.ts';
+import type { ArrivingBody, BodyFeed } from './arriving-body.ts';
+import { createBodyFeed } from './arriving-body.ts';
 import { deadlinesMs } from './deadlines.ts';
 import type { ConnectionAware } from './dispatchers.ts';
 import { failureOfError } from '../failures.ts';
@@ -25,7 +26,7 @@ export interface Answer {
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: ArrivingBody;
-  /** Every text of the answer passes them before it is told to anybody. */
+  /** Every text of the answer passes them before anybody sees it. */
   readonly secrets: Secrets;
 }
 

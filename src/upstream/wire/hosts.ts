@@ -72,7 +72,7 @@ export class Hosts {
   readonly #own = new LRUCache<string, Host>(atMost(hostsMax));
   readonly #elsewhere = new LRUCache<string, Host>(atMost(hostsMax));
 
-  /** `changed` is told when the breaker of a rule's own host opens, half-opens or closes: of those that upstreams choose telemetry learns nothing. */
+  /** `changed` is called when the breaker of a rule's own host opens, half-opens or closes; those of hosts that upstreams choose are not reported. */
   constructor(clock: Clock, changed: (host: string, state: BreakerState) => void) {
     this.#clock = clock;
     this.#changed = changed;

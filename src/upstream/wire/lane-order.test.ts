@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { type LaneState, nextTurn, reservedOf, type Turn } from './lane-order.ts';
+import type { LaneState, Turn } from './lane-order.ts';
+import { nextTurn, reservedOf } from './lane-order.ts';
 
 const limit = fc.integer({ min: 1, max: 40 });
 const applicant = fc.record({ limit, wanted: fc.boolean() });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { reservedOf } from './lane-order.ts';
-import { Lanes, type Slot } from './lanes.ts';
+import type { Slot } from './lanes.ts';
+import { Lanes } from './lanes.ts';
 
 const never = new AbortController().signal;
 

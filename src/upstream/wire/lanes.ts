@@ -1,4 +1,5 @@
-import { type Applicant, nextTurn, type Seeker } from './lane-order.ts';
+import type { Applicant, Seeker } from './lane-order.ts';
+import { nextTurn } from './lane-order.ts';
 
 /** A place in a lane; disposing it twice frees it once. */
 export type Slot = Disposable;

@@ -2,13 +2,15 @@ import { failure, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { pause } from '../../coordination/waiting.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events, UpstreamRequestKind } from '../../ports/events.ts';
-import { AddressRefused, type Admission } from './address-guard.ts';
+import type { Admission } from './address-guard.ts';
+import { AddressRefused } from './address-guard.ts';
 import { discard, readFront } from './body-reading.ts';
 import type { Pass } from './breaker.ts';
 import type { TlsIdentity } from './connector.ts';
 import { credentialKeyOf } from '../credentials.ts';
 import type { Dispatchers, PoolName } from './dispatchers.ts';
-import { type Answer, exchange, headerOf } from './exchange.ts';
+import type { Answer } from './exchange.ts';
+import { exchange, headerOf } from './exchange.ts';
 import { breaksUpstream, failureOfError } from '../failures.ts';
 import type { Host, Hosts } from './hosts.ts';
 import type { Origin } from '../../ports/upstream.ts';
@@ -32,7 +34,7 @@ export interface Hop {
   readonly firstByteMs: number;
 }
 
-/** Requests through a host's breaker and hold, told to telemetry. */
+/** Requests through a host's breaker and hold, reported to telemetry. */
 export interface Wire {
   /** Throws where the host asked not to be asked with the origin's credential; asks nothing. */
   assertNotHeld(host: string, origin: Origin): void;
@@ -88,7 +90,7 @@ export function createWire(parts: WireParts): Wire {
       try {
         return settle(parts, hop, host, pass, await sendTwice(parts, hop, signal));
       } finally {
-        // Where nothing else was told.
+        // Where it neither succeeded nor failed.
         pass.abandoned();
       }
     },
@@ -140,7 +142,7 @@ async function attempt(parts: WireParts, hop: Hop, signal: AbortSignal): Promise
   const upstream = hop.origin.url.host;
   const secrets = secretsOf(hop.origin.rule);
   const startedAt = clock.elapsed();
-  const tell = (status: number | undefined): void =>
+  const report = (status: number | undefined): void =>
     events.emit({
       type: 'upstreamRequest',
       upstream,
@@ -154,7 +156,7 @@ async function attempt(parts: WireParts, hop: Hop, signal: AbortSignal): Promise
     const dispatcher = dispatchers.get({ url, pool, admission, tls: identityOf(hop) });
     const request = { ...hop, headers: headersOf(hop), upstream, secrets };
     const answer = await exchange(dispatcher, request, clock, signal);
-    tell(answer.status);
+    report(answer.status);
     const limitedMs = answer.status === 429 ? await waitOf(answer, clock) : undefined;
     return { sentAt: startedAt, answer, limitedMs };
   } catch (error) {
@@ -163,7 +165,8 @@ async function attempt(parts: WireParts, hop: Hop, signal: AbortSignal): Promise
         ? failureOfError(error, upstream, secrets.redact(hop.url.host))
         : error;
     // What the guard refused was never sent.
-    if (!(failed instanceof UpstreamFailure) || failed.reason !== 'addressRefused') tell(undefined);
+    if (!(failed instanceof UpstreamFailure) || failed.reason !== 'addressRefused')
+      report(undefined);
     return { sentAt: startedAt, error: failed };
   }
 }
