@@ -35,15 +35,6 @@ export interface Place {
   readonly referer?: string;
 }
 
-export interface Asking {
-  /** Follows redirects by hand, 5 at most. The answer may have any status but 3xx with a Location and 429. */
-  ask(
-    question: Question,
-    from: Place,
-    signal: AbortSignal,
-  ): Promise<{ readonly answer: Answer; readonly place: Place }>;
-}
-
 const redirectsMax = 5;
 const laterHopMsMin = 1000;
 
@@ -54,48 +45,60 @@ export interface AskingParts {
   readonly admissionOf: (origin: Origin, url: URL) => Admission;
 }
 
-export function createAsking({ clock, wire, authorization, admissionOf }: AskingParts): Asking {
-  /** Behind a redirect another registry may challenge as registries do; any other host is only read from. */
-  const elsewhere = (hop: Hop, signal: AbortSignal): Promise<Answer> => {
-    const repository = repositoryIn(hop.url.pathname);
-    return repository === undefined
-      ? wire.send(hop, signal)
-      : authorization.send(hop, repository, false, signal);
-  };
-  return {
-    async ask(question, from, signal) {
-      const { origin, repository } = question;
-      const startedAt = clock.elapsed();
-      const seen = new Set<string>();
-      let place = from;
-      for (;;) {
-        wire.assertNotHeld(place.url.host, origin);
-        const spentMs = seen.size === 0 ? 0 : clock.elapsed() - startedAt;
-        const { referer } = place;
-        const hop: Hop = {
-          ...question,
-          headers: referer === undefined ? question.headers : { ...question.headers, referer },
-          url: place.url,
-          admission: admissionOf(origin, place.url),
-          identified: place.own,
-          firstByteMs: Math.max(question.firstByteMs - spentMs, laterHopMsMin),
-        };
-        const answer = await (place.own
-          ? authorization.send(hop, repository, true, signal)
-          : elsewhere(hop, signal));
-        if (!isRedirect(answer.status)) return { answer, place };
-        discard(answer, clock);
-        seen.add(place.url.href);
-        place = nextPlace(origin, place, answer);
-        if (seen.size > redirectsMax || seen.has(place.url.href))
-          throw unusable(
-            `${origin.url.host}: redirects do not end`,
-            'redirectLoop',
-            origin.url.host,
-          );
-      }
-    },
-  };
+/** An answer, and where it came from. */
+export interface Found {
+  readonly answer: Answer;
+  readonly place: Place;
+}
+
+/** Follows redirects by hand, 5 at most. The answer may have any status but 3xx with a Location and 429. */
+export async function ask(
+  parts: AskingParts,
+  question: Question,
+  from: Place,
+  signal: AbortSignal,
+): Promise<Found> {
+  const { clock, wire, authorization, admissionOf } = parts;
+  const { origin, repository } = question;
+  const startedAt = clock.elapsed();
+  const seen = new Set<string>();
+  let place = from;
+  for (;;) {
+    wire.assertNotHeld(place.url.host, origin);
+    const spentMs = seen.size === 0 ? 0 : clock.elapsed() - startedAt;
+    const { referer } = place;
+    const hop: Hop = {
+      ...question,
+      headers: referer === undefined ? question.headers : { ...question.headers, referer },
+      url: place.url,
+      admission: admissionOf(origin, place.url),
+      identified: place.own,
+      firstByteMs: Math.max(question.firstByteMs - spentMs, laterHopMsMin),
+    };
+    const answer = await (place.own
+      ? authorization.send(hop, repository, true, signal)
+      : sendElsewhere(parts, hop, signal));
+    if (!isRedirect(answer.status)) return { answer, place };
+    discard(answer, clock);
+    seen.add(place.url.href);
+    place = nextPlace(origin, place, answer);
+    if (seen.size > redirectsMax || seen.has(place.url.href)) {
+      const { host } = origin.url;
+      throw unusable(`${host}: redirects do not end`, 'redirectLoop', host);
+    }
+  }
+}
+
+/** Behind a redirect another registry may challenge as registries do; any other host is only read from. */
+function sendElsewhere(
+  { wire, authorization }: AskingParts,
+  hop: Hop,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const repository = repositoryIn(hop.url.pathname);
+  return repository === undefined
+    ? wire.send(hop, signal)
+    : authorization.send(hop, repository, false, signal);
 }
 
 function nextPlace(origin: Origin, from: Place, answer: Answer): Place {

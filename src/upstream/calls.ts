@@ -1,8 +1,8 @@
 import type { FairMemory } from '../coordination/fair-memory.ts';
 import { failure, UpstreamFailure } from '../domain/upstream-failure.ts';
-import type { Clock } from '../ports/clock.ts';
 import type { Events, UpstreamRequestKind } from '../ports/events.ts';
-import type { Asking, Place } from './asking.ts';
+import type { AskingParts, Found, Place } from './asking.ts';
+import { ask } from './asking.ts';
 import { startDeadline } from '../coordination/waiting.ts';
 import { deadlinesMs } from './wire/deadlines.ts';
 import type { Answer } from './wire/exchange.ts';
@@ -10,15 +10,11 @@ import { forOperators } from './failures.ts';
 import type { Hosts } from './wire/hosts.ts';
 import type { Lanes } from './wire/lanes.ts';
 import type { Origin } from '../ports/upstream.ts';
-import type { Wire } from './wire/wire.ts';
 
 /** What the calls of the port share. */
-export interface Calls {
-  readonly clock: Clock;
+export interface Calls extends AskingParts {
   readonly events: Events;
   readonly hosts: Hosts;
-  readonly wire: Wire;
-  readonly asking: Asking;
   readonly quick: Lanes;
   readonly blobs: Lanes;
   /** Of lists while they are read. */
@@ -78,7 +74,7 @@ export function askAt(
   { repository, kind, method, headers = {} }: OriginRequest,
   from: Place,
   signal: AbortSignal,
-): Promise<{ readonly answer: Answer; readonly place: Place }> {
+): Promise<Found> {
   const { firstByte: firstByteMs } = deadlinesMs;
   const question = {
     origin,
@@ -89,7 +85,7 @@ export function askAt(
     pool: 'quick',
     firstByteMs,
   } as const;
-  return calls.asking.ask(question, from, signal);
+  return ask(calls, question, from, signal);
 }
 
 export function ownPlace(origin: Origin, path: string): Place {

@@ -2,7 +2,7 @@ import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Events } from '../ports/events.ts';
 import type { Upstream } from '../ports/upstream.ts';
-import { createAdmission, createAsking } from './asking.ts';
+import { createAdmission } from './asking.ts';
 import { Authorization } from './login/authorization.ts';
 import { credentialKeyOf } from './credentials.ts';
 import { headBlob, offerPlaces, openBlob } from './content/blobs.ts';
@@ -55,13 +55,13 @@ export function createUpstream(options: UpstreamOptions): Upstream & AsyncDispos
   const admissionOf = createAdmission(resolver);
   const tokens = createTokenSource({ clock, events, wire, admissionOf });
   const authorization = new Authorization({ clock, events, wire, tokens });
-  const asking = createAsking({ clock, wire, authorization, admissionOf });
   const calls: Calls = {
     clock,
     events,
     hosts,
     wire,
-    asking,
+    authorization,
+    admissionOf,
     quick: new Lanes(),
     blobs: new Lanes(),
     lists: createListMemory(clock),

@@ -12,6 +12,7 @@ import type {
   UpstreamTarget,
 } from '../../ports/upstream.ts';
 import type { Place, Question } from '../asking.ts';
+import { ask } from '../asking.ts';
 import { createBlobBody } from './blob-body.ts';
 import { contentLengthOf, discard } from '../wire/body-reading.ts';
 import type { Calls } from '../calls.ts';
@@ -134,14 +135,11 @@ async function openIn(
   const question = questionOf(target, options);
   const askedAt = calls.clock.elapsed();
   const kept = options.location === undefined ? undefined : places.get(options.location);
-  let found = await calls.asking.ask(
-    question,
-    kept ?? ownPlace(target, pathOf(target, digest)),
-    signal,
-  );
+  const own = ownPlace(target, pathOf(target, digest));
+  let found = await ask(calls, question, kept ?? own, signal);
   if (kept !== undefined && expired.has(found.answer.status)) {
     discard(found.answer, calls.clock);
-    found = await calls.asking.ask(question, ownPlace(target, pathOf(target, digest)), signal);
+    found = await ask(calls, question, own, signal);
   }
   const { answer, place } = found;
   const answeredAfterMs = calls.clock.elapsed() - askedAt;
