@@ -1,9 +1,9 @@
 import type { FairMemory } from '../coordination/fair-memory.ts';
+import { startDeadline } from '../coordination/waiting.ts';
 import { failure, UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Events, UpstreamRequestKind } from '../ports/events.ts';
 import type { AskingParts, Found, Place } from './asking.ts';
 import { ask } from './asking.ts';
-import { startDeadline } from '../coordination/waiting.ts';
 import { deadlinesMs } from './wire/deadlines.ts';
 import type { Answer } from './wire/exchange.ts';
 import { forOperators } from './failures.ts';

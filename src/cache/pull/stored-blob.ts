@@ -27,7 +27,11 @@ export interface RepairedBlobs extends BlobStore {
 export function createRepairedBlobs(blobs: BlobStore): RepairedBlobs {
   const damaged = new LRUCache<Digest, true>(atMost(damagedMax));
   return {
-    ...blobs,
+    size: (digest) => blobs.size(digest),
+    open: (digest, span) => blobs.open(digest, span),
+    delete: (digest) => blobs.delete(digest),
+    list: () => blobs.list(),
+    space: () => blobs.space(),
     adopt: async (file) => {
       await blobs.adopt(file, damaged.has(file.digest));
       damaged.delete(file.digest);

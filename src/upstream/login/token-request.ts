@@ -1,10 +1,10 @@
+import { startDeadline } from '../../coordination/waiting.ts';
 import type { Credential, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { failure, unusable, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { Admission } from '../wire/address-guard.ts';
 import { discard } from '../wire/body-reading.ts';
-import { startDeadline } from '../../coordination/waiting.ts';
 import { deadlinesMs } from '../wire/deadlines.ts';
 import type { Answer } from '../wire/exchange.ts';
 import { headerOf, readUrl } from '../wire/exchange.ts';
