@@ -9,7 +9,7 @@ import {
   type RegistryClient,
 } from '../../tests/support/clients/registry-client.ts';
 import { basicOf, requestsInFlight } from '../../tests/support/processes/breakwater.ts';
-import { eventually } from '../../tests/support/processes/process.ts';
+import { until } from '../../tests/support/rigs/until.ts';
 import type { Explanation } from '../contract/explanation.ts';
 import { digestOf } from '../../tests/support/samples/digest.ts';
 
@@ -56,11 +56,11 @@ async function leave(head: string, how: 'end' | 'resetAndDestroy'): Promise<void
   socket.write(`${head} HTTP/1.1\r\n${fields}\r\n\r\nbegun`);
   // The server is to be reading the body.
   const inFlight = (): Promise<number> => requestsInFlight(client.breakwater);
-  await eventually('the body is being received', async () => (await inFlight()) === 1);
+  await until(async () => (await inFlight()) === 1, 'the body is being received');
   socket.on('error', () => undefined).resume();
   socket[how]();
   await once(socket, 'close');
-  await eventually('the server has seen it', async () => (await inFlight()) === 0);
+  await until(async () => (await inFlight()) === 0, 'the server has seen it');
 }
 
 for (const how of ['end', 'resetAndDestroy'] as const) {
@@ -80,14 +80,14 @@ for (const how of ['end', 'resetAndDestroy'] as const) {
     ];
     const seen = client.breakwater.logs().length;
     for (const head of heads) await leave(head, how);
-    await eventually('each is in the access log', () => {
+    await until(() => {
       const left =
         client.breakwater
           .logs()
           .slice(seen)
           .match(/"complete":false/g) ?? [];
       return left.length >= heads.length;
-    });
+    }, 'each is in the access log');
     const lines = (await client.breakwater.settledLogs()).slice(seen).split('\n');
     const entries = lines
       .filter((line) => line.endsWith('}'))

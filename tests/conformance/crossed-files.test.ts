@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path';
 import { after, test } from 'node:test';
 import { rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
 import { countCalls, filesBelow, inspectable } from '../support/processes/call-coverage.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { openScriptedRegistry, types } from '../support/upstreams/scripted-registry.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
@@ -49,7 +49,7 @@ async function get(path: string): Promise<void> {
   const answer = await fetch(`${server.url}/v2/up/app/${path}`);
   await answer.bytes();
   equal(answer.status, 200, path);
-  await eventually('the request is in the log', () => lines() > before);
+  await until(() => lines() > before, 'the request is in the log');
 }
 
 /** Where it is decided what a pull gets. The others are what every request runs through, the domain's values and the pieces of coordination. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { suite, test } from 'node:test';
 import { basicOf } from '../support/processes/breakwater.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import {
   algorithms,
   assertError,
@@ -185,7 +185,7 @@ suite('POST then PUT', () => {
     socket.resume();
     await promise;
     equal((await client.ask('HEAD', `/v2/${repository}/blobs/${digest}`)).status, 404);
-    const again = await eventually('the upload is free again', async () => {
+    const again = await until(async () => {
       const answer = await client.ask(
         'PUT',
         withQuery(await client.begin(repository), { digest }),
@@ -194,7 +194,7 @@ suite('POST then PUT', () => {
         },
       );
       return answer.status === 201 && answer;
-    });
+    }, 'the upload is free again');
     await assertPullable(client, again, bytes, digest);
   });
 });

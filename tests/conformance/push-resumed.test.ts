@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { request } from 'node:http';
 import { suite, test } from 'node:test';
 import { basicOf } from '../support/processes/breakwater.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import {
   algorithms,
   assertPullable,
@@ -97,7 +97,7 @@ suite('Resumable Push', () => {
     });
     sent.on('error', () => undefined);
     sent.write(bytes.subarray(100_000, 250_000));
-    await eventually('the chunk is on its way', () => sent.socket?.bytesWritten);
+    await until(() => sent.socket?.bytesWritten, 'the chunk is on its way');
     await client.breakwater.kill9();
     await client.breakwater.restart();
     const held = await heldOf(location);

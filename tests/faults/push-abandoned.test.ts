@@ -19,7 +19,7 @@ import {
   type Breakwater,
 } from '../support/processes/breakwater.ts';
 import { createTestAuthority } from '../support/samples/certificates.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 interface Place {
@@ -99,10 +99,10 @@ async function leave(
     `${head} HTTP/1.1\r\nHost: ${hostname}\r\nAuthorization: ${authorization}\r\n${framing}\r\nContent-Type: application/json\r\n\r\n${begun}`,
   );
   const inFlight = (): Promise<number> => requestsInFlight(breakwater);
-  await eventually('the request is being answered', async () => (await inFlight()) === 1);
+  await until(async () => (await inFlight()) === 1, 'the request is being answered');
   goAway(socket, raw);
   if (!raw.destroyed) await once(raw, 'close');
-  await eventually('the server has seen it', async () => (await inFlight()) === 0);
+  await until(async () => (await inFlight()) === 0, 'the server has seen it');
 }
 
 for (const transport of ['plain HTTP', 'TLS']) {
@@ -126,14 +126,14 @@ for (const transport of ['plain HTTP', 'TLS']) {
           ].slice(0, framing[2].length > 1000 ? 3 : undefined);
           const seen = breakwater.logs().length;
           for (const head of heads) await leave(place, head, framing, goAway);
-          await eventually('each is in the access log', () => {
+          await until(() => {
             const left =
               breakwater
                 .logs()
                 .slice(seen)
                 .match(/"complete":false/g) ?? [];
             return left.length >= heads.length;
-          });
+          }, 'each is in the access log');
           const lines = (await breakwater.settledLogs()).slice(seen).split('\n');
           const entries = lines
             .filter((line) => line.endsWith('}'))

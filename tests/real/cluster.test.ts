@@ -15,7 +15,7 @@ import {
 import { commandLine } from '../support/processes/command-line.ts';
 import { basicOf } from '../support/processes/breakwater.ts';
 import { pushPauseImage } from '../support/samples/pause-image.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { enterSandbox, prepareSandbox } from '../support/processes/sandbox.ts';
 import { setScene, type Scene } from '../support/processes/scene.ts';
 
@@ -76,12 +76,12 @@ test(
     await s.front.down();
     await cluster.kubectl(['delete', 'deploy/one', '--wait', '--timeout=60s']);
     const [node] = cluster.nodes;
-    await eventually(
-      'the node has no container of it',
+    await until(
       async () => {
         const running = await node?.cri.crictl('ps', '-a', '-q', '--image', image);
         return running === '';
       },
+      'the node has no container of it',
       60_000,
     );
     await node?.cri.crictl('rmi', image);
@@ -151,13 +151,13 @@ async function pullByServiceAccount(s: Scene & { readonly cluster: Cluster }): P
   );
   const token = await cluster.kubectl(['create', 'token', 'default', '--audience=breakwater']);
   const pair = Buffer.from(`pods:${token}`).toString('base64');
-  await eventually('the token is known', async () => {
+  await until(async () => {
     const answer = await fetch(`${breakwater.url}/v2/team/app/manifests/1`, {
       headers: { authorization: `Basic ${pair}` },
     });
     await answer.text();
     return answer.status === 200;
-  });
+  }, 'the token is known');
   const pod = (name: string, secrets: readonly object[]): object => ({
     apiVersion: 'v1',
     kind: 'Pod',
@@ -175,13 +175,13 @@ async function pullByServiceAccount(s: Scene & { readonly cluster: Cluster }): P
   await cluster.kubectl(secret);
   await cluster.apply(pod('without', []), pod('with', [{ name: 'breakwater' }]));
   await cluster.kubectl(['wait', '--for=condition=Ready', 'pod/with', '--timeout=90s']);
-  await eventually(
-    'the pod without the secret is told so',
+  await until(
     async () => {
       const path = 'jsonpath={.status.containerStatuses[0].state.waiting.reason}';
       const reason = await cluster.kubectl(['get', 'pod/without', '-o', path]);
       return /^(?:ErrImagePull|ImagePullBackOff)$/.test(reason);
     },
+    'the pod without the secret is told so',
     60_000,
   );
   // They are of the image that the node has to lose.

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
 import { mediaTypes, type CorpusName } from '../support/samples/images.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { ask, askBlob, askManifest, pullImage, text } from '../support/clients/pull.ts';
 import { setScene, type Scene } from '../support/processes/scene.ts';
 
@@ -21,11 +21,11 @@ function filesOf(s: Scene, digest: string): string[] {
 
 /** Until a blob is served from its file. */
 async function stored(s: Scene, name: string, digest: string): Promise<string> {
-  return await eventually('the blob is stored', async () => {
+  return await until(async () => {
     const answer = await askBlob(s.breakwater.url, name, digest, { discard: true });
     const [file] = filesOf(s, digest);
     return answer.headers['cache-status'] === 'Breakwater; hit' && file;
-  });
+  }, 'the blob is stored');
 }
 
 const damages = [
@@ -161,9 +161,9 @@ test('T45: A client that has every layer leaves no incomplete image behind.', as
   const image = s.image('single');
   assert.equal((await askManifest(s.breakwater.url, busybox, 'single')).status, 200);
   const bytes = image.blobs.reduce((sum, blob) => sum + blob.size, 0);
-  await eventually('its blobs have come', () => s.front.bytes({ kind: 'redirected' }) === bytes);
+  await until(() => s.front.bytes({ kind: 'redirected' }) === bytes, 'its blobs have come');
   for (const { digest } of image.blobs)
-    await eventually('a blob is stored', () => filesOf(s, digest).length > 0);
+    await until(() => filesOf(s, digest).length > 0, 'a blob is stored');
   await s.front.down();
   assert.equal((await pullImage(s.breakwater.url, busybox, 'single')).digest, image.digest);
 });
@@ -173,10 +173,7 @@ test('T45: With platforms: all, the other children of an index are fetched as we
   if (s === undefined) return;
   const { children } = s.image('index');
   await askManifest(s.breakwater.url, busybox, '1.36');
-  await eventually(
-    'all four blobs have come',
-    () => s.front.count({ kind: 'blob', status: 200 }) === 4,
-  );
+  await until(() => s.front.count({ kind: 'blob', status: 200 }) === 4, 'all four blobs have come');
   for (const child of children) assert.equal(s.front.count({ kind: 'manifest', path: child }), 1);
 });
 

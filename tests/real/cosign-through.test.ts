@@ -1,7 +1,7 @@
 // An image is looked at before it is signed: cosign verifies it through Breakwater as soon as its upstream has the signature.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { setTlsScene, type TlsScene } from '../support/processes/tls-scene.ts';
 
 type Signing = TlsScene<'cosign'>;
@@ -28,7 +28,7 @@ test('cosign verifies an image that was signed after it had been looked at.', as
   const upstream = `${s.registry.host}/${repository}@${digest}`;
   const signing = ['--yes', '--key', 'mine.key', '--signing-config', 'signing.json'];
   await s.run('cosign', ['sign', ...signing, '--allow-http-registry', upstream]);
-  await eventually('its signature is seen', verified, 30_000);
+  await until(verified, 'its signature is seen', 30_000);
   await s.front.down();
   assert.equal(await verified(), true, 'and stays, with the upstream gone');
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { startCri, type Cri } from '../support/processes/cri.ts';
 import { pushPauseImage } from '../support/samples/pause-image.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { enterSandbox, makeCgroup, prepareSandbox } from '../support/processes/sandbox.ts';
 import { setScene } from '../support/processes/scene.ts';
 
@@ -68,7 +68,7 @@ async function runPod(cri: Cri, name: string): Promise<string> {
   const podId = await cri.crictl('runp', pod);
   const id = await cri.crictl('create', podId, container, pod);
   await cri.crictl('start', id);
-  const said = await eventually('the container says something', () => cri.crictl('logs', id));
+  const said = await until(() => cri.crictl('logs', id), 'the container says something');
   assert.match(await cri.crictl('exec', id, '/bin/busybox', 'ip', 'addr'), /inet 10\.98\.0\./);
   await cri.crictl('rmp', '--force', podId);
   return said;

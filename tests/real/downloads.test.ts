@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { rulesOnly } from '../support/processes/breakwater.ts';
 import { startFront, type Front } from '../support/upstreams/front.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import {
   askBlob,
   askManifest,
@@ -90,10 +90,10 @@ test('T6: A client that leaves does not end the fill.', async (t) => {
   await askManifest(s.breakwater.url, s.name, '1');
   const left = await s.get({ leaveAfter: 1_000_000 });
   assert.equal(left.complete, false);
-  await eventually('upstream has sent everything', () => {
+  await until(() => {
     const sent = s.front.bytes({ kind: 'blob', path: s.digest });
     return sent === s.size && s.front.requests.every((each) => each.ended);
-  });
+  }, 'upstream has sent everything');
   await s.front.down();
   assertWhole(s, await s.get());
 });
@@ -103,7 +103,7 @@ test('T7: A slow first client slows neither the fill nor those who follow.', asy
   if (s === undefined) return;
   const leave = new AbortController();
   const slow = s.get({ bytesPerSecond: 500_000, signal: leave.signal });
-  await eventually('the fill has begun', () => s.front.bytes({ kind: 'blob' }) > 0);
+  await until(() => s.front.bytes({ kind: 'blob' }) > 0, 'the fill has begun');
   const fast = await s.get();
   assertWhole(s, fast);
   assert.equal(s.front.bytes({ kind: 'blob' }), s.size);
@@ -117,7 +117,7 @@ test('T9: A failure reaches every waiter, and none of them reads it as success.'
   const { promise, resolve } = Promise.withResolvers<void>();
   s.front.fault({ kind: 'blob', times: 1, wrong: { hold: promise } });
   const first = s.get();
-  await eventually('upstream is asked', () => s.front.count({ kind: 'blob' }) === 1);
+  await until(() => s.front.count({ kind: 'blob' }) === 1, 'upstream is asked');
   const rest = Array.from({ length: 10 }, () => s.get());
   await s.front.down();
   resolve();
@@ -125,7 +125,7 @@ test('T9: A failure reaches every waiter, and none of them reads it as success.'
     assert.ok(answer.status === 503 || answer.status === 504, `${answer.status} ${text(answer)}`);
   }
   await s.front.up();
-  await eventually('the blob comes', async () => (await s.get()).status === 200);
+  await until(async () => (await s.get()).status === 200, 'the blob comes');
 });
 
 test('T9: One client that quits costs the others nothing.', async (t) => {
@@ -181,7 +181,7 @@ for (const { name, wrong } of cuts) {
     const answer = await s.get({ discard: false });
     assert.ok(answer.status !== 200 || !answer.complete, `${answer.status} ${answer.complete}`);
     s.front.heal();
-    await eventually('the blob comes whole', async () => (await s.get()).digest === s.digest);
+    await until(async () => (await s.get()).digest === s.digest, 'the blob comes whole');
     assertWhole(s, await s.get());
   });
 }
@@ -193,11 +193,11 @@ test('Wrong bytes never end as a whole answer, and none of them is kept.', async
   const answer = await s.get({ discard: false });
   assert.ok(answer.status !== 200 || !answer.complete, `${answer.status} ${answer.complete}`);
   s.front.heal();
-  await eventually('the right bytes come', async () => {
+  await until(async () => {
     const again = await s.get();
     assert.ok(again.digest === s.digest || !again.complete || again.status !== 200);
     return again.digest === s.digest;
-  });
+  }, 'the right bytes come');
 });
 
 test('A mirror gives the bytes where the first URL gives wrong ones.', async (t) => {
@@ -212,7 +212,7 @@ test('A mirror gives the bytes where the first URL gives wrong ones.', async (t)
   });
   if (s === undefined) return;
   s.front.fault({ kind: 'blob', method: 'GET', wrong: { corruptAt: 700_000 } });
-  await eventually('the right bytes come', async () => (await s.get()).digest === s.digest);
+  await until(async () => (await s.get()).digest === s.digest, 'the right bytes come');
   assert.equal(s.front.count({ kind: 'blob', method: 'GET' }), 1);
   assert.equal(mirrors[0]?.bytes({ kind: 'blob' }), s.size);
 });
@@ -304,9 +304,9 @@ for (const row of ranges) {
     if (s === undefined) return;
     await askManifest(s.breakwater.url, s.name, 'single');
     await assertRange(s, row);
-    await eventually('upstream has sent it', () => {
+    await until(() => {
       return s.front.bytes({ kind: 'blob', path: s.digest }) >= s.size;
-    });
+    }, 'upstream has sent it');
     assert.equal(s.front.bytes({ kind: 'blob', path: s.digest }), s.size);
   });
 }

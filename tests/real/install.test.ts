@@ -16,7 +16,8 @@ import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { makeCheckout, type Checkout } from '../support/checkout/checkout.ts';
-import { eventually, type Running } from '../support/processes/process.ts';
+import type { Running } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 
 const limitMs = 60_000;
 
@@ -38,7 +39,7 @@ async function stalled(checkout: Checkout): Promise<Running> {
   checkout.registry('stalls');
   const asked = checkout.asked.length;
   const running = checkout.start();
-  await eventually('npm asks the registry', () => checkout.asked.length > asked, limitMs);
+  await until(() => checkout.asked.length > asked, 'npm asks the registry', limitMs);
   return running;
 }
 
@@ -79,10 +80,10 @@ suite('npm start', { concurrency: 2 }, () => {
   test('killed with its npm, is not waited for', async () => {
     await using checkout = await makeCheckout();
     const first = await stalled(checkout);
-    const pids = await eventually('npm is in the lock', () => {
+    const pids = await until(() => {
       const found = holders(checkout);
       return found.length === 2 && found;
-    });
+    }, 'npm is in the lock');
     for (const pid of pids) process.kill(pid, 'SIGKILL');
     await ended(first);
     assert.notDeepEqual(leftovers(checkout), []);
@@ -94,7 +95,7 @@ suite('npm start', { concurrency: 2 }, () => {
   test('killed alone, leaves an npm that the next waits for, and says whom', async () => {
     await using checkout = await makeCheckout();
     const first = await stalled(checkout);
-    const npm = await eventually('npm is in the lock', () => holders(checkout)[1]);
+    const npm = await until(() => holders(checkout)[1], 'npm is in the lock');
     const gone = once(first.child, 'exit');
     first.child.kill('SIGKILL');
     await gone;

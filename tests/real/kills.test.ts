@@ -1,7 +1,7 @@
 // kill -9 in the middle of pulls: no byte wrong, none lost, and what had come is not fetched again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { askBlob, askManifest, pullImage } from '../support/clients/pull.ts';
 import { setScene } from '../support/processes/scene.ts';
 import { runKillLoop } from '../soak/kill-loop.ts';
@@ -28,9 +28,9 @@ test('A partial download goes on after kill -9: what was journalled is not fetch
     () => undefined,
   );
   const filter = { kind: 'blob', path: layer.digest } as const;
-  const sent = await eventually(
-    'much of it has come',
+  const sent = await until(
     () => s.front.bytes(filter) > 170 * mebibyte && s.front.bytes(filter),
+    'much of it has come',
     60_000,
   );
   await s.breakwater.kill9();
@@ -54,12 +54,12 @@ test('What was held before kill -9 is served after it with the upstream down.', 
     await pullImage(s.breakwater.url, `docker.io/${repository}`, tag);
   }
   // A row is there once a later pull is a hit.
-  await eventually('everything is stored', async () => {
+  await until(async () => {
     const { repository, blobs } = s.image('noMediaType');
     const last = blobs.at(-1)?.digest ?? '';
     const answer = await askBlob(s.breakwater.url, `docker.io/${repository}`, last);
     return answer.headers['cache-status'] === 'Breakwater; hit';
-  });
+  }, 'everything is stored');
   await s.breakwater.kill9();
   await s.front.down();
   await s.breakwater.restart();

@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
 import { publicRegistries, type Behaviour } from '../support/upstreams/front-behaviour.ts';
 import { startFront, type Front } from '../support/upstreams/front.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { ask, askBlob, askManifest, errorOf, pullImage, text } from '../support/clients/pull.ts';
 import { pushTinyImage } from '../support/clients/registry-push.ts';
 import { startRegistry, type Registry } from '../support/upstreams/registry.ts';
@@ -81,10 +81,10 @@ test('T47: Bytes that another rule brought are fetched by each rule itself, once
     assert.equal((await pushTinyImage(s.other.url, repository, '1', content)).layer, one.layer);
   const stored = async (repository: string): Promise<void> => {
     await pullImage(s.breakwater.url, repository, '1');
-    await eventually('the layer is stored', async () => {
+    await until(async () => {
       const answer = await askBlob(s.breakwater.url, repository, one.layer);
       return answer.headers['cache-status'] === 'Breakwater; hit';
-    });
+    }, 'the layer is stored');
   };
   const fetched = (): number =>
     s.otherFront.bytes({ kind: 'blob', method: 'GET', path: one.layer });
@@ -176,11 +176,11 @@ test('allow and deny hold for every way in, blobs and held content too.', async 
   const rule = { prefix: 'docker.io', upstream: s.front.url, deny: ['library/busybox'] };
   await s.breakwater.configure(rulesOnly(rule));
   s.front.clear();
-  await eventually('the file is read again', async () => {
+  await until(async () => {
     return (
       (await askManifest(s.breakwater.url, 'docker.io/library/busybox', '1.36')).status === 403
     );
-  });
+  }, 'the file is read again');
   const layer = s.image('single').blobs[1]?.digest ?? '';
   assert.equal((await askBlob(s.breakwater.url, 'docker.io/library/busybox', layer)).status, 403);
   assert.equal((await askBlob(s.breakwater.url, 'docker.io/busybox', layer)).status, 403);

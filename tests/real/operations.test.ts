@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeCertificate } from '../bench/certificate.ts';
 import { basicOf, credentialsOf, startBreakwater } from '../support/processes/breakwater.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { ask, askBlob, askManifest } from '../support/clients/pull.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
 import { setScene, type Scene } from '../support/processes/scene.ts';
@@ -26,7 +26,7 @@ async function beginPull(s: Scene): Promise<{
     () => undefined,
   );
   const filter = { kind: 'blob', path: layer.digest } as const;
-  await eventually('bytes flow', () => s.front.bytes(filter) > 1_000_000, 30_000);
+  await until(() => s.front.bytes(filter) > 1_000_000, 'bytes flow', 30_000);
   return { digest: layer.digest, size: layer.size, body };
 }
 
@@ -36,12 +36,14 @@ test('SIGTERM: /readyz is 503, new connections are refused, and the running pull
   const { url, adminUrl } = s.breakwater;
   const pull = await beginPull(s);
   const stopped = s.breakwater.stop();
-  await eventually('not ready', async () => (await ask(`${adminUrl}/readyz`)).status === 503);
-  await eventually('new connections are refused', () =>
-    ask(`${url}/v2/`).then(
-      () => false,
-      () => true,
-    ),
+  await until(async () => (await ask(`${adminUrl}/readyz`)).status === 503, 'not ready');
+  await until(
+    () =>
+      ask(`${url}/v2/`).then(
+        () => false,
+        () => true,
+      ),
+    'new connections are refused',
   );
   const body = await pull.body;
   assert.deepEqual([body?.complete, body?.digest], [true, pull.digest]);
@@ -74,16 +76,16 @@ test('A second signal ends a draining server at once.', async (t) => {
   const { adminUrl, pid } = s.breakwater;
   const pull = await beginPull(s);
   const stopped = s.breakwater.stop();
-  await eventually('not ready', async () => (await ask(`${adminUrl}/readyz`)).status === 503);
+  await until(async () => (await ask(`${adminUrl}/readyz`)).status === 503, 'not ready');
   const began = performance.now();
   // Signals that follow one another within 0.3 s are one that was passed on twice.
-  await eventually('it ends', () => {
+  await until(() => {
     try {
       return !process.kill(pid, 'SIGTERM');
     } catch {
       return true;
     }
-  });
+  }, 'it ends');
   assert.equal(await stopped, 1);
   assert.ok(performance.now() - began < 20_000);
   await pull.body;
@@ -96,9 +98,9 @@ test('A changed rule is in force by itself; a bad file keeps the old one and say
   const rule = { prefix: 'other', upstream: s.front.url };
   await s.breakwater.configure({ defaultRules: false, rules: [rule] });
   const path = 'other/library/busybox';
-  await eventually('the new rule leads', async () => {
+  await until(async () => {
     return (await askManifest(url, path, '1.36')).status === 200;
-  });
+  }, 'the new rule leads');
   await s.breakwater.configure({ defaultRules: false, rules: [{ ...rule, freshfor: '1h' }] });
   await s.breakwater.untilLogged(/freshfor.*freshFor/);
   assert.equal((await askManifest(url, path, '1.36')).status, 200);
@@ -116,7 +118,7 @@ test("SIGHUP takes up the administrator's pair from dataDir/credentials: written
   const reread = async (told: RegExp): Promise<void> => {
     const before = breakwater.logs().length;
     process.kill(breakwater.pid, 'SIGHUP');
-    await eventually('it is told', () => told.test(breakwater.logs().slice(before)));
+    await until(() => told.test(breakwater.logs().slice(before)), 'it is told');
   };
   const first = await basicOf(breakwater);
   const { secret } = await credentialsOf(breakwater);

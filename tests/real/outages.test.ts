@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Fault } from '../support/upstreams/front-behaviour.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { ask, askBlob, askManifest, errorOf, pullImage, text } from '../support/clients/pull.ts';
 import { setScene } from '../support/processes/scene.ts';
 
@@ -140,9 +140,9 @@ test('The breaker opens after five failures, answers 503 at once, and lets a pro
   // Each of the five is sent once more.
   assert.ok(fault.met() >= 10 && fault.met() <= 12, `${fault.met()} requests`);
   s.front.heal();
-  await eventually('the breaker closes', async () => {
+  await until(async () => {
     return (await askManifest(s.breakwater.url, busybox, '1.36')).status === 200;
-  });
+  }, 'the breaker closes');
 });
 
 const pages = [
@@ -178,10 +178,7 @@ test('T10: A crash in the middle of a fill leaves nothing that later pulls by ta
   await askManifest(s.breakwater.url, 'docker.io/library/big', '1');
   const layer = big.blobs.at(-1)?.digest ?? '';
   const cut = askBlob(s.breakwater.url, 'docker.io/library/big', layer).catch(() => undefined);
-  await eventually(
-    'some of the layer has come',
-    () => s.front.bytes({ kind: 'blob' }) > 20_000_000,
-  );
+  await until(() => s.front.bytes({ kind: 'blob' }) > 20_000_000, 'some of the layer has come');
   await s.breakwater.kill9();
   await cut;
   s.front.behave({ bytesPerSecond: 0 });
@@ -209,10 +206,10 @@ test('A moved tag is followed, and an upstream that goes in between leaves the o
   const old = await askManifest(s.breakwater.url, 'docker.io/library/docker', 'list');
   assert.deepEqual(old.body, s.bytesOf(s.image('dockerList').digest));
   s.front.heal();
-  await eventually('the tag moves', async () => {
+  await until(async () => {
     const pulled = await pullImage(s.breakwater.url, 'docker.io/library/docker', 'list');
     return pulled.digest === digest;
-  });
+  }, 'the tag moves');
 });
 
 test('A fresh tag costs upstream nothing, and one that is not fresh one request for any number of pulls.', async (t) => {
@@ -223,10 +220,10 @@ test('A fresh tag costs upstream nothing, and one that is not fresh one request 
   for (let each = 0; each < 100; each++) await askManifest(s.breakwater.url, busybox, '1.36');
   const fresh = s.front.count();
   assert.ok(fresh <= 1, `${fresh} requests`);
-  await eventually('the tag is no longer fresh', async () => {
+  await until(async () => {
     await askManifest(s.breakwater.url, busybox, '1.36');
     return s.front.count() > fresh;
-  });
+  }, 'the tag is no longer fresh');
   const answers = await Promise.all(
     Array.from({ length: 50 }, () => askManifest(s.breakwater.url, busybox, '1.36')),
   );

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { setTlsScene, type TlsScene } from '../support/processes/tls-scene.ts';
 
 type Client = 'skopeo' | 'crane' | 'regctl' | 'podman' | 'buildah' | 'cosign';
@@ -55,9 +55,9 @@ async function assertMounted(mounts: Mounts, repository: string): Promise<void> 
   const manifest = scene.bytesOf(scene.image('single').digest).toString('utf8');
   const { layers } = JSON.parse(manifest) as { layers: unknown[] };
   assert.ok(layers.length > 0);
-  await eventually(`the log has the mounts to ${repository}`, () => {
+  await until(() => {
     return mountedIn(mounts, repository) >= layers.length;
-  });
+  }, `the log has the mounts to ${repository}`);
 }
 
 test('skopeo mounts what it copies across.', async (t) => {

@@ -22,7 +22,7 @@ import {
   stepsUnder,
 } from '../support/checkout/documented-steps.ts';
 import { pushPauseImage } from '../support/samples/pause-image.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
 import { enterSandbox, ownSettings, prepareSandbox } from '../support/processes/sandbox.ts';
 import { setScene, type Scene } from '../support/processes/scene.ts';
@@ -138,8 +138,9 @@ test(
     await s.breakwater.configure(s.settings(true));
     await cluster.kubectl(['wait', '--for=condition=Available', 'deploy/one', '--timeout=120s']);
     await follow(s.folder, pull, { crictl: node.cri.command });
-    await eventually('all of the image is held', async () =>
-      /^content +complete/m.test(await run.print('explain', pause)),
+    await until(
+      async () => /^content +complete/m.test(await run.print('explain', pause)),
+      'all of the image is held',
     );
     const text = explain.replace('--from', `--data-dir "${s.breakwater.dataDir}" --from`);
     const answer = await follow(s.folder, text, { breakwater: breakwaterCommand });
@@ -148,10 +149,10 @@ test(
     // With a key in the header a node fetches where anonymous may not.
     await s.breakwater.configure(s.settings(false));
     await writeHeader(run);
-    await eventually('the key is asked for', async () => {
+    await until(async () => {
       const { code } = await node.cri.try('pull', 'docker.io/library/hello:1');
       return code === 0;
-    });
+    }, 'the key is asked for');
     await s.breakwater.untilLogged(
       /"repo":"docker\.io\/library\/hello".*"status":200.*"principal":"arn:aws:iam::000000000000:user\/nodes"/,
     );
@@ -161,12 +162,12 @@ test(
 /** The events of what failed, once there is one of a pull: the pause image's comes first. */
 async function untilRefused(cluster: Cluster): Promise<string> {
   const path = 'jsonpath={range .items[?(@.type=="Warning")]}{.message}{"\\n"}{end}';
-  return await eventually(
-    'kubelet says why it could not pull',
+  return await until(
     async () => {
       const said = await cluster.kubectl(['get', 'events', '-o', path]);
       return /pull(?:ing)? image/.test(said) ? said : undefined;
     },
+    'kubelet says why it could not pull',
     90_000,
   );
 }

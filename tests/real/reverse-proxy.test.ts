@@ -11,7 +11,9 @@ import { after, before, suite, test } from 'node:test';
 import type { Breakwater } from '../support/processes/breakwater.ts';
 import { basicOf, rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
 import { openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
-import { eventually, startProcess, type Running } from '../support/processes/process.ts';
+import type { Running } from '../support/processes/process.ts';
+import { startProcess } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { findTools } from '../support/tools/tools.ts';
 
 const found = await findTools('nginx');
@@ -82,11 +84,13 @@ http {
   );
   const log = join(folder, 'error.log');
   const child: Running = startProcess(binary, ['-c', join(folder, 'nginx.conf'), '-e', log]);
-  await eventually('nginx answers', async () =>
-    ask(port, '127.0.0.1', '/v2/').then(
-      () => true,
-      () => undefined,
-    ),
+  await until(
+    async () =>
+      ask(port, '127.0.0.1', '/v2/').then(
+        () => true,
+        () => undefined,
+      ),
+    'nginx answers',
   );
   return {
     port,
@@ -153,10 +157,10 @@ suite('behind nginx that is named in trustedProxies', { skip }, () => {
   test('the log has the client, whatever it writes into the header itself', async () => {
     const spoofed = { 'user-agent': 'spoofing', 'x-forwarded-for': '127.0.0.1, 9.9.9.9' };
     await ask(port, worker, '/v2/', spoofed);
-    const [line] = await eventually('it is logged', () => {
+    const [line] = await until(() => {
       const lines = logged('spoofing');
       return Promise.resolve(lines.length > 0 ? lines : undefined);
-    });
+    }, 'it is logged');
     assert.equal(line?.['client_ip'], worker);
   });
 
@@ -165,10 +169,10 @@ suite('behind nginx that is named in trustedProxies', { skip }, () => {
     const { headers } = await ask(port, worker, '/v2/', named);
     const id = String(headers['x-request-id']);
     assert.match(id, /^[\da-f]{32}$/);
-    const [line] = await eventually('it is logged', () => {
+    const [line] = await until(() => {
       const lines = logged('naming');
       return Promise.resolve(lines.length > 0 ? lines : undefined);
-    });
+    }, 'it is logged');
     assert.equal(line?.['request_id'], id);
   });
 

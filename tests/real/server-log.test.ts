@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { createTestAuthority } from '../support/samples/certificates.ts';
-import { eventually, startProcess } from '../support/processes/process.ts';
+import { startProcess } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { setTlsScene } from '../support/processes/tls-scene.ts';
 import { findTools, runCommand } from '../support/tools/tools.ts';
 
@@ -36,10 +37,10 @@ test('Clients that TLS fails for are in the log; curl over plain HTTP is told wh
     `https://${host}/v2/`,
   ]);
   assert.notEqual(untrusting.code, 0);
-  const told = await eventually('both are told', () => {
+  const told = await until(() => {
     const found = eventsOf(scene.breakwater.logs()).filter(({ logger }) => logger === 'http');
     return found.length >= 2 && found;
-  });
+  }, 'both are told');
   assert.deepEqual(
     told.map(({ level, client, setting }) => [level, client, setting]),
     [
@@ -85,9 +86,11 @@ test('A volume that is full is said by the log and by the command.', async (t) =
   const { code, stderr } = await inside(process.execPath, ...words);
   assert.equal(code, 1);
   assert.equal(stderr, 'error: the storage is full\nhint: make room on the volume of dataDir\n');
-  await eventually('the log says it', () =>
-    eventsOf(server.output()).some(
-      ({ level, error }) => level === 'error' && /database or disk is full/.test(String(error)),
-    ),
+  await until(
+    () =>
+      eventsOf(server.output()).some(
+        ({ level, error }) => level === 'error' && /database or disk is full/.test(String(error)),
+      ),
+    'the log says it',
   );
 });

@@ -11,7 +11,7 @@ import {
   type TokenAuth,
 } from '../support/upstreams/front-behaviour.ts';
 import { startFront, type Front } from '../support/upstreams/front.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { ask, askBlob, askManifest, errorOf, text, type Answer } from '../support/clients/pull.ts';
 import { startRegistry } from '../support/upstreams/registry.ts';
 import { setScene, type Scene } from '../support/processes/scene.ts';
@@ -81,7 +81,7 @@ async function changeSecret(s: CredentialScene, secret: BasicCredential): Promis
   const before = reloads();
   await putSecret(s.secretsFile, secret);
   process.kill(s.breakwater.pid, 'SIGHUP');
-  await eventually('both reloads', () => reloads() >= before + 2);
+  await until(() => reloads() >= before + 2, 'both reloads');
 }
 
 function assertDenied(answer: Answer, cause: string): void {
@@ -275,11 +275,11 @@ async function hold(s: CredentialScene): Promise<void> {
   const { headers } = s;
   assert.equal((await askManifest(s.breakwater.url, busybox, 'single', { headers })).status, 200);
   for (const { digest } of s.image('single').blobs) {
-    await eventually('the blob is stored', async () => {
+    await until(async () => {
       const answer = await askBlob(s.breakwater.url, busybox, digest, { headers });
       assert.deepEqual([answer.status, answer.digest], [200, digest]);
       return answer.headers['cache-status'] === 'Breakwater; hit';
-    });
+    }, 'the blob is stored');
   }
 }
 
@@ -336,7 +336,7 @@ test('T32: It stays private after a restart, is upstream’s to give out again w
 
   const before = reloads();
   await s.breakwater.configure(rulesOnly({ prefix: 'docker.io', upstream: s.front.url }));
-  await eventually('the credential is gone', () => reloads() > before);
+  await until(() => reloads() > before, 'the credential is gone');
   await assertPrivate(s);
   // What came with the credential proves nothing for a rule without it: upstream is asked, and refuses.
   const mine = await askBlob(s.breakwater.url, busybox, layer, { headers: s.headers });
@@ -346,7 +346,7 @@ test('T32: It stays private after a restart, is upstream’s to give out again w
 
   const open = rulesOnly({ ...s.rule, anonymousPull: true });
   await s.breakwater.configure({ ...open, secretsFile: s.secretsFile });
-  await eventually('the rule is open', () => reloads() > before + 1);
+  await until(() => reloads() > before + 1, 'the rule is open');
   for (const url of [`${s.breakwater.url}/v2/docker.io`, `${s.breakwater.hubMirrorUrl}/v2`]) {
     const blob = await ask(`${url}/library/busybox/blobs/${layer}`);
     assert.deepEqual([blob.status, blob.digest], [200, layer], text(blob));

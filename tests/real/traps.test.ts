@@ -7,7 +7,7 @@ import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
 import { publicRegistries, type RateLimit } from '../support/upstreams/front-behaviour.ts';
 import { startFront, type Front } from '../support/upstreams/front.ts';
 import type { CorpusName } from '../support/samples/images.ts';
-import { eventually } from '../support/processes/process.ts';
+import { until } from '../support/rigs/until.ts';
 import { ask, askManifest, errorOf, fullAccept, pullImage, text } from '../support/clients/pull.ts';
 import { setScene, type Scene } from '../support/processes/scene.ts';
 
@@ -102,7 +102,7 @@ for (const { name, headers, body } of limitersWithoutTime) {
       return Number(miss.headers['retry-after']);
     };
     assert.equal(await waitOf(), 1);
-    await eventually('the hold is longer the second time', async () => (await waitOf()) === 2);
+    await until(async () => (await waitOf()) === 2, 'the hold is longer the second time');
     const held = await askManifest(s.breakwater.url, busybox, 'single');
     assert.equal(held.status, 200);
     assert.match(cacheStatus(held), /upstream rate limited/);
@@ -171,9 +171,9 @@ test('T27: Without ratelimit headers there is no limit and no entry of one.', as
   if (s === undefined) return;
   await askManifest(s.breakwater.url, busybox, '1.36');
   const { children } = s.image('index');
-  await eventually('all children and their blobs have come', () => {
+  await until(() => {
     return s.front.count({ kind: 'blob', status: 200 }) === 2 * children.length;
-  });
+  }, 'all children and their blobs have come');
   assert.equal(s.front.count({ kind: 'manifest' }), 1 + children.length);
   const shown = await upstreamOf(s);
   assert.deepEqual([shown.limit, shown.state, shown.heldUntil], [null, 'ok', null]);
@@ -197,9 +197,9 @@ test('T27: Headers that no longer come mean that the limit is gone.', async (t) 
   await askManifest(s.breakwater.url, busybox, '1.36');
   assert.equal((await upstreamOf(s)).limit, null);
   const { children } = s.image('index');
-  await eventually('the children come, with no quota to spare', () => {
+  await until(() => {
     return s.front.count({ kind: 'manifest' }) === 1 + children.length;
-  });
+  }, 'the children come, with no quota to spare');
 });
 
 test('T35: ns never becomes a target: a live server that no rule names is 404, with ROOT too, and sees no request', async (t) => {
@@ -277,9 +277,9 @@ for (const kind of trees) {
     const { repository, tag, digest } = s.image(kind);
     const name = `docker.io/${repository}`;
     await pullImage(s.breakwater.url, name, tag);
-    await eventually('the image is complete', async () => {
+    await until(async () => {
       return (await explain(s, `${name}:${tag}`)).content.state === 'complete';
-    });
+    }, 'the image is complete');
     for (let each = 1; each <= 5; each++) {
       s.front.clear();
       const pulled = await pullImage(s.breakwater.url, name, tag);
@@ -291,10 +291,10 @@ for (const kind of trees) {
     const gate = Promise.withResolvers<void>();
     s.front.fault({ kind: 'manifest', wrong: { hold: gate.promise } });
     const answers = Array.from({ length: 50 }, () => askManifest(s.breakwater.url, name, tag));
-    await eventually('all fifty wait for the check', async () => {
+    await until(async () => {
       const metrics = (await ask(`${s.breakwater.adminUrl}/metrics`)).body.toString('utf8');
       return /^\w*http_requests_in_flight 50$/m.test(metrics);
-    });
+    }, 'all fifty wait for the check');
     gate.resolve();
     for (const answer of await Promise.all(answers)) assert.equal(answer.digest, digest);
     assert.deepEqual([s.front.count({ method: 'HEAD' }), s.front.count()], [1, 1]);
@@ -305,9 +305,9 @@ test('T40: A tag that was fresh at kill -9 is fresh after it, for no upstream re
   const s = await setScene(t);
   if (s === undefined) return;
   await pullImage(s.breakwater.url, busybox, 'single');
-  await eventually('the image is stored', async () => {
+  await until(async () => {
     return (await explain(s, `${busybox}:single`)).content.state === 'complete';
-  });
+  }, 'the image is stored');
   // The tag that is answered last has no time to be flushed by anything.
   assert.equal((await askManifest(s.breakwater.url, 'docker.io/library/hello', '1')).status, 200);
   await s.breakwater.kill9();

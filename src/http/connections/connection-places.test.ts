@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { suite, test } from 'node:test';
 import { createTestAuthority } from '../../../tests/support/samples/certificates.ts';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
-import { eventually } from '../../../tests/support/processes/process.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 import { createBodyBuffers } from '../bodies/body-buffers.ts';
 import { bufferBytesMax } from '../bodies/buffers.ts';
 import { createServer } from '../server.ts';
@@ -70,7 +70,7 @@ async function hold(
     socket.resume().write(text);
   }
   if (text.includes('/wait'))
-    await eventually('all wait', () => (waiting.count === before + count ? true : undefined));
+    await until(() => (waiting.count === before + count ? true : undefined), 'all wait');
   return sockets;
 }
 
@@ -92,7 +92,7 @@ function ask(port: number, localAddress: string, secure = false): Promise<string
 
 async function endedOf(sockets: readonly Socket[], count: number): Promise<readonly number[]> {
   const ended = (): number[] => sockets.flatMap((socket, at) => (socket.closed ? [at] : []));
-  return eventually('closed', () => (ended().length >= count ? ended() : undefined));
+  return until(() => (ended().length >= count ? ended() : undefined), 'closed');
 }
 
 const wait = 'GET /wait HTTP/1.1\r\nHost: localhost\r\n\r\n';

@@ -7,7 +7,7 @@ import { after, before, beforeEach, suite, test } from 'node:test';
 import { connect as connectSecure, type ConnectionOptions } from 'node:tls';
 import { createTestAuthority } from '../../../tests/support/samples/certificates.ts';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
-import { eventually } from '../../../tests/support/processes/process.ts';
+import { until } from '../../../tests/support/rigs/until.ts';
 import { createBodyBuffers } from '../bodies/body-buffers.ts';
 import { bufferBytesMax } from '../bodies/buffers.ts';
 import { handshakeRefusal, type RefusedConnection } from './refused-connection.ts';
@@ -102,7 +102,7 @@ suite('a connection that comes to nothing is told with why', () => {
   ] as const satisfies readonly (readonly [string, () => Promise<unknown>, string, RegExp])[])
     test(`${name}: ${reason}`, async () => {
       await act();
-      const [refused] = await eventually('it is told', () => told.length > 0 && told);
+      const [refused] = await until(() => told.length > 0 && told, 'it is told');
       assert.deepEqual([refused?.reason, refused?.clientAddress], [reason, '127.0.0.1']);
       assert.match(refused?.message ?? '', message);
     });
@@ -115,13 +115,13 @@ suite('a connection that comes to nothing is told with why', () => {
       socket.resume();
       await closed(socket);
     }
-    await eventually('each is told', () => told.length === 20);
+    await until(() => told.length === 20, 'each is told');
     assert.ok(told.every(({ clientAddress }) => clientAddress === '127.0.0.1'));
   });
 
   test('more than may be open: full', async () => {
     const held = [1, 2, 3].map(() => connect(plain.port, '127.0.0.1').on('error', () => undefined));
-    const [refused] = await eventually('it is told', () => told.length > 0 && told);
+    const [refused] = await until(() => told.length > 0 && told, 'it is told');
     assert.deepEqual([refused?.reason, refused?.clientAddress], ['full', '127.0.0.1']);
     for (const socket of held) socket.destroy();
   });

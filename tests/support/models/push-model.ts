@@ -7,7 +7,7 @@ import { leaveAtTheEnd } from '../clients/broken-request.ts';
 import type { HttpAnswer } from '../clients/http-exchange.ts';
 import { createContentModel } from './push-model-content.ts';
 import type { ContentModel } from './push-model-content.ts';
-import { eventually } from '../processes/process.ts';
+import { until } from '../rigs/until.ts';
 import type { Digesting, Place, PushStep, UploadStep } from './push-model-steps.ts';
 
 export interface PushModel {
@@ -107,12 +107,12 @@ export function createPushModel(options: PushModelOptions): PushModel {
     equal(asked, upload.state === 'open');
     if (!asked) return;
     upload.size += step.length - 1;
-    await eventually(
-      'what came before the client left',
+    await until(
       async () => {
         const answer = await client.ask('GET', location);
         return answer.headers.range === `0-${String(Math.max(0, upload.size - 1))}`;
       },
+      'what came before the client left',
       3000,
     );
   }

@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import { stringify } from 'yaml';
-import { eventually, startProcess, type Running } from './process.ts';
+import type { Running } from './process.ts';
+import { startProcess } from './process.ts';
+import { until } from '../rigs/until.ts';
 import { makeRunFolder, removeRunFolder } from './run-folder.ts';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -96,14 +98,14 @@ export async function startBreakwater(options: BreakwaterOptions = {}): Promise<
       env: { ...options.env },
       cwd: folder,
     });
-    run = await eventually(
-      'Breakwater writes run.json',
+    run = await until(
       async () => {
         if (process.child.exitCode !== null || process.child.signalCode !== null) {
           throw new Error(`Breakwater ended at once:\n${process.output()}`);
         }
         return await readRunFile(runFile, process.child.pid);
       },
+      'Breakwater writes run.json',
       startLimitMs,
     ).catch(async (error: unknown) => {
       // Left running it would keep the test file from its end.
@@ -117,7 +119,7 @@ export async function startBreakwater(options: BreakwaterOptions = {}): Promise<
     return text.slice(0, text.lastIndexOf('\n') + 1);
   };
   const untilLogged = async (pattern: RegExp): Promise<RegExpExecArray> =>
-    await eventually(`the log has ${pattern}`, () => pattern.exec(logs()) ?? undefined);
+    await until(() => pattern.exec(logs()) ?? undefined, `the log has ${pattern}`);
 
   await configure(options.config ?? rulesOnly());
   await start();

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { stringify } from 'yaml';
 import { findCriTools, startCri, type Cri, type CriOptions } from './cri.ts';
-import { eventually, startProcess } from './process.ts';
+import { startProcess } from './process.ts';
+import { until } from '../rigs/until.ts';
 import { makeRunFolder, removeRunFolder } from './run-folder.ts';
 import { makeCgroup, run } from './sandbox.ts';
 import { findTools, runCommand, type CommandResult } from '../tools/tools.ts';
@@ -94,9 +95,9 @@ export async function startCluster(
     if (code === 0) return stdout.trim();
     throw new Error(`kubectl ${args.join(' ')}: ${stderr}\n${await stateOf(tryKubectl)}`);
   };
-  await eventually(
-    'the API server is ready',
+  await until(
     async () => (await tryKubectl(['get', '--raw', '/readyz'])).code === 0,
+    'the API server is ready',
     120_000,
   );
   startControllers(paths, kubeconfig, start);
@@ -117,12 +118,12 @@ export async function startCluster(
   for (const { name } of nodes) {
     const ready = ['wait', '--for=condition=Ready', `node/${name}`, '--timeout=1s'];
     const isReady = async (): Promise<boolean> => (await tryKubectl(ready)).code === 0;
-    await eventually(`node ${name} is ready`, isReady, 120_000);
+    await until(isReady, `node ${name} is ready`, 120_000);
   }
   const account = ['get', 'serviceaccount', 'default'];
-  await eventually(
-    'the default service account is there',
+  await until(
     async () => (await tryKubectl(account)).code === 0,
+    'the default service account is there',
     60_000,
   );
   return {
@@ -268,7 +269,7 @@ export async function makeNodeNamespaces(t: TestContext, n: number): Promise<rea
   t.after(() => holder.stop('SIGKILL'));
   const pid = String(holder.child.pid);
   const own = readlinkSync('/proc/self/ns/net');
-  await eventually('the node has a network', () => readlinkSync(`/proc/${pid}/ns/net`) !== own);
+  await until(() => readlinkSync(`/proc/${pid}/ns/net`) !== own, 'the node has a network');
   const launcher = ['nsenter', '-t', pid, '-n', '-m', '--'];
   const inNode = (...command: readonly string[]): void =>
     run('nsenter', ...launcher.slice(1), ...command);

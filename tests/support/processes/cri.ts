@@ -3,7 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { programFolder } from './docker.ts';
-import { eventually, startProcess, type Running } from './process.ts';
+import type { Running } from './process.ts';
+import { startProcess } from './process.ts';
+import { until } from '../rigs/until.ts';
 import { makeRunFolder, removeRunFolder } from './run-folder.ts';
 import { unmountBelow } from './sandbox.ts';
 import { findTools, runCommand, type CommandResult } from '../tools/tools.ts';
@@ -95,11 +97,7 @@ export async function startCri(t: TestContext, options: CriOptions): Promise<Cri
   const [crictl, ...before] = [...(options.launcher ?? []), paths.crictl];
   const tryCrictl = (...more: readonly string[]): ReturnType<typeof runCommand> =>
     runCommand(crictl, [...before, '--timeout', '60s', ...more], { env });
-  await eventually(
-    'containerd answers',
-    async () => (await tryCrictl('version')).code === 0,
-    60_000,
-  );
+  await until(async () => (await tryCrictl('version')).code === 0, 'containerd answers', 60_000);
   return {
     folder,
     socket,

@@ -1,7 +1,6 @@
 // Child processes of tests: started, watched, and never left behind.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 
 /** A program that runs until it is stopped. */
 export interface Running {
@@ -96,19 +95,4 @@ export function startProcess(
       return child.signalCode ?? child.exitCode ?? -1;
     },
   };
-}
-
-/** Asks `condition` every few milliseconds until it answers something; throws `what` after `timeoutMs` (20 s). */
-export async function eventually<T>(
-  what: string,
-  condition: () => T | undefined | false | Promise<T | undefined | false>,
-  timeoutMs = 20_000,
-): Promise<T> {
-  const giveUpAt = performance.now() + timeoutMs;
-  for (;;) {
-    const answer = await condition();
-    if (answer !== undefined && answer !== false) return answer;
-    if (performance.now() > giveUpAt) throw new Error(`waited ${timeoutMs} ms in vain: ${what}`);
-    await delay(10);
-  }
 }

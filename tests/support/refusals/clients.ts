@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { startCri } from '../processes/cri.ts';
 import { startDocker, type Docker, type DockerKind } from '../processes/docker.ts';
-import { eventually } from '../processes/process.ts';
+import { until } from '../rigs/until.ts';
 import { makeRunFolder, removeRunFolder } from '../processes/run-folder.ts';
 import { findTools, runCommand, type CommandResult } from '../tools/tools.ts';
 import type { Cause } from './causes.ts';
@@ -61,12 +61,12 @@ export async function dockerClient(
 async function passedOver(docker: Docker, image: string): Promise<CommandResult> {
   const from = docker.daemon.output().length;
   const result = await docker.try(['pull', image]);
-  const line = await eventually(
-    'dockerd logs it',
+  const line = await until(
     () =>
       /time=.*msg="(?:trying next host|Attempting next endpoint).*/.exec(
         docker.daemon.output().slice(from),
       )?.[0],
+    'dockerd logs it',
   );
   return { ...result, stderr: line };
 }
@@ -126,9 +126,9 @@ export async function nodeClients(
       const result = await kubelet(cause);
       // Of a mirror that is passed over it says so before it fails at the next.
       const pattern = cause.does === 'mirror' ? /msg="trying next host.*/ : /msg="fetch failed.*/;
-      const line = await eventually(
-        'containerd logs it',
+      const line = await until(
         () => cri.daemon.output().slice(from).match(pattern)?.[0],
+        'containerd logs it',
       );
       return result && { ...result, stderr: line };
     },
