@@ -14,7 +14,11 @@ const medianLinesMax = 100;
 const functionLinesMax = 70;
 
 /** Generated and pure data files, which may be longer. */
-const longFiles: readonly string[] = [];
+const longFiles: readonly string[] = [
+  'src/api/ecr/model.ts',
+  'src/api/iam/model.ts',
+  'src/api/secrets/model.ts',
+];
 
 /** One table, or one switch with a line a case: these may be longer. */
 const tablesAndSwitches: readonly string[] = ['logEvent'];
@@ -157,6 +161,8 @@ test('domain imports no node: module and no package.', () => {
 
 /** What an operation is, for each front-end that has a table of them. */
 const sharedByFrontEnds = 'src/api/operation.ts';
+/** The services of AWS at their one endpoint: each may import that, and none another. */
+const awsServices = ['ecr', 'secrets', 'sts', 'iam'].map((name) => `src/api/${name}`);
 
 test('Siblings under api/ never import each other.', () => {
   const sibling = (file: string): string => file.split('/').slice(0, 3).join('/');
@@ -165,6 +171,7 @@ test('Siblings under api/ never import each other.', () => {
     if (target === undefined || partOf(each.from) !== 'api' || partOf(target) !== 'api')
       return false;
     if (target === sharedByFrontEnds) return false;
+    if (sibling(target) === 'src/api/aws' && awsServices.includes(sibling(each.from))) return false;
     return sibling(each.from) !== sibling(target);
   });
   assert.deepEqual(wrong, []);

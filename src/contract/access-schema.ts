@@ -37,6 +37,7 @@ export function listOf<Item>(item: z.ZodType<Item>): z.ZodType<Listing<Item>> {
 
 export const whoami: z.ZodType<WhoamiView> = z.strictObject({
   principal: text,
+  id: text,
   account: text,
   kind: z.enum(['administrator', 'user', 'robot']),
   name: text.nullable(),
@@ -135,6 +136,12 @@ export const repository: z.ZodType<RepositoryView> = z.strictObject({
   pushed: z.boolean(),
   tagMutability: z.strictObject({ mode: z.enum(tagMutabilities), exclusions: z.array(text) }),
   hasPolicy: z.boolean(),
+  labels: z.array(z.strictObject({ key: text, value: text })),
+  scanOnPush: z.boolean(),
+  encryption: z.strictObject({
+    type: z.enum(['AES256', 'KMS', 'KMS_DSSE']),
+    key: text.nullable(),
+  }),
 });
 
 export const tag: z.ZodType<TagView> = z.strictObject({

@@ -3,6 +3,8 @@ import type { TagMutabilityMode } from '../domain/names/tag-mutability.ts';
 /** Who a credential speaks for, as `/api/v1/whoami` says it. */
 export interface WhoamiView {
   readonly principal: string;
+  /** As IAM has it: of a root the account, of others one that no later principal of the name has. */
+  readonly id: string;
   readonly account: string;
   readonly kind: 'administrator' | 'user' | 'robot';
   /** `null`: the account's root. */
@@ -138,6 +140,20 @@ export interface RepositoryView {
   readonly pushed: boolean;
   readonly tagMutability: TagMutabilityView;
   readonly hasPolicy: boolean;
+  /** Labels of the repository itself, by their keys. */
+  readonly labels: readonly RepositoryTagView[];
+  readonly scanOnPush: boolean;
+  /** As it was asked for; `key` null: none was named. */
+  readonly encryption: {
+    readonly type: 'AES256' | 'KMS' | 'KMS_DSSE';
+    readonly key: string | null;
+  };
+}
+
+/** A label of a repository. */
+export interface RepositoryTagView {
+  readonly key: string;
+  readonly value: string;
 }
 
 export interface TagView {

@@ -16,6 +16,8 @@ export interface Holding extends Disposable {
 
 export interface FairMemoryOptions {
   readonly maxBytes: number;
+  /** Of one source; absent: half of all. */
+  readonly sourceMaxBytes?: number;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly full: () => Error;
@@ -41,7 +43,7 @@ interface Member {
 
 /**
  * A bound on memory that several sources (client addresses, upstream hosts) fill at their own speed. One source has half of it at
- * most. Nobody waits: where there is no room, holdings that stand still or are slow are cut, else the new one is refused.
+ * most, unless another share is said. Nobody waits: where there is no room, holdings that stand still or are slow are cut, else the new one is refused.
  */
 export class FairMemory {
   readonly #options: FairMemoryOptions;
@@ -131,8 +133,8 @@ export class FairMemory {
 
   /** Room for `bytes` in all, and for `ownBytes` of the member's source. */
   #makeRoom(member: Member, bytes: number, ownBytes: number): void {
-    const { maxBytes, full } = this.#options;
-    const fitsOwn = (): boolean => this.#usedBy(member.source) + ownBytes <= maxBytes / 2;
+    const { maxBytes, sourceMaxBytes = maxBytes / 2, full } = this.#options;
+    const fitsOwn = (): boolean => this.#usedBy(member.source) + ownBytes <= sourceMaxBytes;
     const fits = (): boolean => this.#usedBytes + bytes <= maxBytes && fitsOwn();
     if (fits()) return;
     const nowMs = this.#options.now();

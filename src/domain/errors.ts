@@ -40,7 +40,19 @@ export type ErrorCode =
   | 'clientLeft'
   | 'internal';
 
+/** What exactly it is, for protocols that have a word of their own for it; to the others `code` says enough. */
+export type ErrorKind =
+  | 'repositoryUnknown'
+  | 'repositoryExists'
+  | 'repositoryNotEmpty'
+  | 'repositoryPolicyUnknown'
+  | 'registryPolicyUnknown'
+  | 'policyInvalid'
+  | 'repositoryTagInvalid'
+  | 'tooManyTags';
+
 export interface ErrorOptionsOf {
+  readonly kind?: ErrorKind | undefined;
   /** Goes to the client as the error's `detail`: the field, the value, the fix or the upstream's cause; never a secret. */
   readonly detail?: Readonly<Record<string, unknown>>;
   /** Sent as Retry-After, rounded up to whole seconds. */
@@ -60,6 +72,7 @@ export class RegistryError extends Error {
   readonly retryAfterMs: number | undefined;
   readonly outcome: CacheOutcome | undefined;
   readonly because: string | undefined;
+  readonly kind: ErrorKind | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptionsOf = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -68,12 +81,14 @@ export class RegistryError extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.outcome = options.outcome;
     this.because = options.because;
+    this.kind = options.kind;
   }
 
   /** The same error in other words. */
   reworded(message: string): RegistryError {
-    const { detail, retryAfterMs, outcome, because, cause } = this;
+    const { detail, retryAfterMs, outcome, because, kind, cause } = this;
     return new RegistryError(this.code, message, {
+      kind,
       ...(detail === undefined ? {} : { detail }),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
       ...(outcome === undefined ? {} : { outcome }),
@@ -86,6 +101,7 @@ export class RegistryError extends Error {
 /** That a repository is not there. It reads the same for one that the caller may not see; `because` says in the log which it is. */
 export function repositoryUnknown(name: string, because?: string): RegistryError {
   return new RegistryError('nameUnknown', 'repository unknown', {
+    kind: 'repositoryUnknown',
     detail: { name },
     ...(because === undefined ? {} : { because }),
   });

@@ -8,7 +8,7 @@ import { clientBehind, isForwarded, isOwnHost, isTrustedProxy } from './client.t
 import { crossSiteReason } from './cross-site.ts';
 import { givenId } from './request-id.ts';
 import { Progress } from './progress.ts';
-import type { Incoming, Reply, Served } from './reply.ts';
+import type { BodyReading, Incoming, Reply, Served } from './reply.ts';
 import { RequestBody } from './bodies/request-body.ts';
 import type { WholeBodies } from './bodies/whole-bodies.ts';
 
@@ -163,9 +163,12 @@ export class Exchange implements Incoming {
     this.body.discard(onBytes);
   }
 
-  async readBody(bytesMax: number): Promise<Uint8Array> {
+  async readBody(
+    bytesMax: number,
+    { inCalls = false, onChunk }: BodyReading = {},
+  ): Promise<Uint8Array> {
     if ((this.bodyBytes ?? 0) > bytesMax) throw tooLarge(bytesMax);
-    const holding = this.#hold('requests');
+    const holding = this.#hold(inCalls ? 'calls' : 'requests');
     this.#requestHeld = holding;
     const blocks: Uint8Array[] = [];
     let free: Uint8Array = new Uint8Array(0);
@@ -173,6 +176,7 @@ export class Exchange implements Incoming {
     for await (const chunk of this.body) {
       length += chunk.length;
       if (length > bytesMax) throw tooLarge(bytesMax);
+      onChunk?.(chunk);
       for (let rest = chunk; rest.length > 0;) {
         // Also where nothing is added: the client has not stalled.
         holding.add(free.length === 0 ? blockBytes : 0);

@@ -38,14 +38,26 @@ export interface Incoming {
    * `sizeInvalid` never (Node counts Content-Length itself). At most once, and not beside `readBody`.
    */
   readonly body: ByteStream;
-  /** Reads a request's body whole; throws `requestTooLarge` beyond `bytesMax`, `unavailable` where bodies so read hold too much memory already. */
-  readBody(bytesMax: number): Promise<Uint8Array>;
+  /**
+   * Reads a request's body whole; throws `requestTooLarge` beyond `bytesMax`, `unavailable` where bodies so read hold too much memory
+   * already, or `tooManyRequests` of those `inCalls`.
+   */
+  readBody(bytesMax: number, reading?: BodyReading): Promise<Uint8Array>;
+}
+
+export interface BodyReading {
+  /** Held in the memory for calls of the AWS APIs, which may be larger than what else is read whole. */
+  readonly inCalls?: boolean;
+  /** Told of each chunk as it comes. */
+  readonly onChunk?: (chunk: Uint8Array) => void;
 }
 
 /** What the access log, the metrics and the pull records learn of a reply from its handler. */
 export interface ReplyNote {
-  /** Low cardinality: `manifest`, `blob`, `tags`, `referrers`, `base`, `api`, `health`, `metrics`, `none`. */
+  /** Low cardinality: `manifest`, `blob`, `tags`, `referrers`, `base`, `api`, `health`, `metrics`, `none`, or an AWS service. */
   readonly route: string;
+  /** Of an AWS API, by its name there. */
+  readonly operation?: string;
   readonly rule?: string;
   /** The registry that was asked, where it is not the home registry. */
   readonly registry?: RegistryKey;

@@ -1,4 +1,5 @@
 import type { Asker, Authorizer, Caller } from '../access/access.ts';
+import { uniqueId } from '../access/identify/unique-id.ts';
 import type { Admission } from '../access/admission/admission.ts';
 import type { EcrPassword } from '../access/identify/registry-tokens.ts';
 import { formatScope } from '../access/secrets/scopes.ts';
@@ -129,11 +130,15 @@ function readId(cursor: string | undefined): number | undefined {
   throw new RegistryError('paginationInvalid', 'cursor: not one of this list');
 }
 
-function viewCaller({ principal, via, scopes }: Caller, operator: boolean): WhoamiView {
+function viewCaller({ principal, via, scopes, madeAt = 0 }: Caller, operator: boolean): WhoamiView {
   if (principal.kind === 'anonymous')
     throw new RegistryError('unauthorized', 'credentials are needed');
   return {
     principal: describePrincipal(principal),
+    id:
+      principal.kind === 'administrator'
+        ? principal.account
+        : uniqueId('AIDA', { ...principal, madeAt }),
     account: principal.account,
     kind: principal.kind,
     name: principal.kind === 'administrator' ? null : principal.name,

@@ -32,6 +32,10 @@ import { createPulls } from './pulls.ts';
 import type { Pulls } from './pulls.ts';
 import { createRepositories } from './repositories.ts';
 import type { Repositories } from './repositories.ts';
+import { createRegistrySettings } from './registry-settings.ts';
+import type { RegistrySettingOperations } from './registry-settings.ts';
+import { createRepositoryAttributes } from './repository-attributes.ts';
+import type { RepositoryAttributeOperations } from './repository-attributes.ts';
 
 export interface OperationsParts {
   /** The rules in force. */
@@ -65,6 +69,8 @@ export interface Operations {
   readonly pulls: Pulls;
   readonly contentChanges: ContentChanges;
   readonly repositories: Repositories;
+  readonly repositoryAttributes: RepositoryAttributeOperations;
+  readonly registrySettings: RegistrySettingOperations;
   readonly images: Images;
   readonly identities: IdentityOperations;
   readonly policies: PolicyOperations;
@@ -83,6 +89,8 @@ export function createOperations(parts: OperationsParts): Operations {
     pulls: createPulls(shared),
     contentChanges,
     repositories: createRepositories(shared),
+    repositoryAttributes: createRepositoryAttributes(shared),
+    registrySettings: createRegistrySettings(shared),
     images: createImages({ ...shared, contentChanges }),
     identities: createIdentityOperations(shared),
     policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),

@@ -10,6 +10,7 @@ import type {
 } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
 import { RegistryError } from '../domain/errors.ts';
+import type { ErrorKind } from '../domain/errors.ts';
 import { registryOf } from '../domain/names/registry.ts';
 import type { RepositoryName } from '../domain/names/repository-name.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
@@ -53,11 +54,12 @@ export interface PolicyOperations {
 
   ofRepository(asker: Asker, input: RepositoryInput): Promise<RepositoryPolicyView>;
   setOfRepository(asker: Asker, input: RepositoryInput & TextInput): Promise<RepositoryPolicyView>;
-  deleteOfRepository(asker: Asker, input: RepositoryInput): Promise<void>;
+  /** Answers the one that was there. */
+  deleteOfRepository(asker: Asker, input: RepositoryInput): Promise<RepositoryPolicyView>;
 
   ofRegistry(asker: Asker, input: RegistryInput): Promise<RegistryPolicyView>;
   setOfRegistry(asker: Asker, input: RegistryInput & TextInput): Promise<RegistryPolicyView>;
-  deleteOfRegistry(asker: Asker, input: RegistryInput): Promise<void>;
+  deleteOfRegistry(asker: Asker, input: RegistryInput): Promise<RegistryPolicyView>;
 }
 
 export interface PoliciesParts {
@@ -150,7 +152,7 @@ function repositoryPolicies({
     ofRepository: async (asker, input) => {
       const key = await admitted(asker, input, actions.getRepositoryPolicy);
       const policy = await stored.repositoryPolicy(key);
-      if (policy === undefined) throw noPolicy(key.repository);
+      if (policy === undefined) throw noPolicy('repositoryPolicyUnknown', key.repository);
       return view(key, policy);
     },
     setOfRepository: async (asker, { policy, ...input }) => {
@@ -160,8 +162,9 @@ function repositoryPolicies({
     },
     deleteOfRepository: async (asker, input) => {
       const key = await admitted(asker, input, actions.deleteRepositoryPolicy);
-      if ((await stored.deleteRepositoryPolicy(key, asker)) === undefined)
-        throw noPolicy(key.repository);
+      const policy = await stored.deleteRepositoryPolicy(key, asker);
+      if (policy === undefined) throw noPolicy('repositoryPolicyUnknown', key.repository);
+      return view(key, policy);
     },
   };
 }
@@ -176,7 +179,7 @@ function registryPolicies({
       const registry = places.registry(input, asker);
       await admission.requireInRegistry(asker, actions.getRegistryPolicy, registry);
       const policy = await stored.registryPolicy(registry);
-      if (policy === undefined) throw noPolicy(`the registry ${registry}`);
+      if (policy === undefined) throw noPolicy('registryPolicyUnknown', `the registry ${registry}`);
       return { ...registryOf(registry), policy };
     },
     setOfRegistry: async (asker, { policy, ...input }) => {
@@ -188,14 +191,15 @@ function registryPolicies({
     deleteOfRegistry: async (asker, input) => {
       const registry = places.registry(input, asker);
       await admission.requireInRegistry(asker, actions.deleteRegistryPolicy, registry);
-      if ((await stored.deleteRegistryPolicy(registry, asker)) === undefined)
-        throw noPolicy(`the registry ${registry}`);
+      const policy = await stored.deleteRegistryPolicy(registry, asker);
+      if (policy === undefined) throw noPolicy('registryPolicyUnknown', `the registry ${registry}`);
+      return { ...registryOf(registry), policy };
     },
   };
 }
 
-function noPolicy(place: string): RegistryError {
-  return new RegistryError('nameUnknown', `${place} has no policy`);
+function noPolicy(kind: ErrorKind, place: string): RegistryError {
+  return new RegistryError('nameUnknown', `${place} has no policy`, { kind });
 }
 
 function viewIdentityPolicy(row: IdentityPolicyRow): IdentityPolicyView {

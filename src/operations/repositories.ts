@@ -2,18 +2,27 @@ import type { Asker } from '../access/access.ts';
 import type { Place } from '../access/admission/admission.ts';
 import type { VisiblePage, VisibleRepositories } from '../access/authorize/visible-repositories.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
-import type { RepositoryView } from '../contract/access-view.ts';
+import type { RepositoryTagView, RepositoryView } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
 import { repositoryUnknown } from '../domain/errors.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
 import { registryOf, repositoryArn } from '../domain/names/registry.ts';
+import {
+  repositoryTagsMax,
+  requireRepositoryTags,
+  tooManyRepositoryTags,
+} from '../domain/names/repository-tag.ts';
 import { requireTagMutability } from '../domain/names/tag-mutability.ts';
 import type { TagMutability } from '../domain/names/tag-mutability.ts';
 import { actions } from '../domain/policy/access-action.ts';
 import type { Action } from '../domain/policy/access-action.ts';
 import { isAdmitted } from '../domain/rules/name-pattern.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
-import type { RepositoryRow } from '../metadata/contract/rows.ts';
+import type {
+  RepositoryAttributes,
+  RepositoryEncryption,
+  RepositoryRow,
+} from '../metadata/contract/rows.ts';
 import { isoTime, readCursor, writeCursor } from './page.ts';
 import type { PageInput } from './page.ts';
 import type { Places, RegistryInput, RepositoryInput } from './places.ts';
@@ -43,16 +52,32 @@ export interface Repositories {
     input: RegistryInput & PageInput & { readonly prefix: string },
     signal: AbortSignal,
   ): Promise<Listing<RepositoryView>>;
-  create(
+  /** All of a registry that the asker may describe; who may not describe all of them is refused, as at ECR. */
+  describeAll(
     asker: Asker,
-    input: RepositoryInput & { readonly tagMutability?: TagMutability | undefined },
-  ): Promise<RepositoryView>;
+    input: RegistryInput & PageInput,
+    signal: AbortSignal,
+  ): Promise<Listing<RepositoryView>>;
+  describe(asker: Asker, input: RepositoryInput): Promise<RepositoryView>;
+  /** With labels, the right to set them is needed too. */
+  create(asker: Asker, input: NewRepository): Promise<RepositoryView>;
   setTagMutability(
     asker: Asker,
     input: RepositoryInput & { readonly tagMutability: TagMutability },
   ): Promise<RepositoryView>;
   /** One that holds images only with `force`. */
-  delete(asker: Asker, input: RepositoryInput & { readonly force: boolean }): Promise<void>;
+  delete(
+    asker: Asker,
+    input: RepositoryInput & { readonly force: boolean },
+  ): Promise<RepositoryView>;
+}
+
+/** What is not said is as ECR has it: mutable, not scanned, AES256. */
+export interface NewRepository extends RepositoryInput {
+  readonly tagMutability?: TagMutability | undefined;
+  readonly labels?: readonly RepositoryTagView[] | undefined;
+  readonly scanOnPush?: boolean | undefined;
+  readonly encryption?: RepositoryEncryption | undefined;
 }
 
 export interface RepositoriesParts extends ChangeParts {
@@ -66,7 +91,9 @@ export function createRepositories(parts: RepositoriesParts): Repositories {
   return { ...repositoryViews(parts), ...repositoryChanges(parts) };
 }
 
-function repositoryViews(parts: RepositoriesParts): Pick<Repositories, 'visible' | 'list'> {
+function repositoryViews(
+  parts: RepositoriesParts,
+): Pick<Repositories, 'visible' | 'list' | 'describeAll' | 'describe'> {
   const { admission, places, visibleRepositories } = parts;
   const visible = (
     asker: Asker,
@@ -104,6 +131,27 @@ function repositoryViews(parts: RepositoriesParts): Pick<Repositories, 'visible'
         next: next === undefined ? null : writeCursor([next]),
       };
     },
+    describeAll: async (asker, { limit, cursor, ...input }, signal) => {
+      const registry = places.registry(input, asker);
+      const action = actions.listRepositories;
+      await admission.requireOfAll(asker, action, registry);
+      const after = readCursor(cursor, 1)?.[0] ?? '';
+      const { rows, next } = await visible(
+        asker,
+        { registry, prefix: '', after, limit },
+        (place, row) => admission.mayAny(asker, place, [action], row),
+        signal,
+      );
+      return {
+        items: rows.map((row) => viewRepository(places.at(registry, row.name), row)),
+        next: next === undefined ? null : writeCursor([next]),
+      };
+    },
+    describe: async (asker, input) => {
+      const place = places.place(input, asker);
+      await admission.require(asker, place, [actions.listRepositories]);
+      return readRepository(parts, place);
+    },
   };
 }
 
@@ -112,18 +160,31 @@ function repositoryChanges(
 ): Pick<Repositories, 'create' | 'setTagMutability' | 'delete'> {
   const { admission, places, pushes } = parts;
   return {
-    create: async (asker, { tagMutability, ...input }) => {
+    create: async (asker, { tagMutability, labels = [], scanOnPush, encryption, ...input }) => {
       const place = places.place(input, asker);
       const action = actions.createRepository;
       await changeRepository(parts, asker, place, {
-        right: () =>
-          admission.requireInRegistry(asker, action, place.registry, place.target.repository),
+        right: async () => {
+          const { registry, target } = place;
+          await admission.requireInRegistry(asker, action, registry, target.repository);
+          if (labels.length === 0) return;
+          await admission.requireInRegistry(
+            asker,
+            actions.tagResource,
+            registry,
+            target.repository,
+          );
+        },
         action,
         apply: async () => {
           if (tagMutability !== undefined) requireTagMutability(tagMutability);
+          requireRepositoryTags(labels);
+          if (labels.length > repositoryTagsMax) throw tooManyRepositoryTags();
+          const attributes = attributesOf({ labels, scanOnPush, encryption });
           await pushes.createRepository({
             ...place,
             ...(tagMutability === undefined ? {} : { tagMutability }),
+            ...(attributes === undefined ? {} : { attributes }),
           });
         },
         audited: () => ({ detail: {} }),
@@ -146,14 +207,34 @@ function repositoryChanges(
     delete: async (asker, { force, ...input }) => {
       const place = places.place(input, asker);
       const action = actions.deleteRepository;
-      await changeRepository(parts, asker, place, {
+      return await changeRepository(parts, asker, place, {
         right: [action],
         action,
-        apply: () => pushes.deleteRepository({ ...place, force }),
+        apply: async () => {
+          const before = await readRepository(parts, place);
+          await pushes.deleteRepository({ ...place, force });
+          return before;
+        },
         audited: () => ({ detail: { force } }),
       });
     },
   };
+}
+
+/** `undefined`: nothing that has to be kept. */
+function attributesOf({
+  labels = [],
+  scanOnPush = false,
+  encryption,
+}: Pick<NewRepository, 'labels' | 'scanOnPush' | 'encryption'>): RepositoryAttributes | undefined {
+  const attributes: RepositoryAttributes = {
+    ...(labels.length > 0
+      ? { tags: labels.toSorted((one, other) => (one.key < other.key ? -1 : 1)) }
+      : {}),
+    ...(scanOnPush ? { scanOnPush } : {}),
+    ...(encryption === undefined ? {} : { encryption }),
+  };
+  return Object.keys(attributes).length === 0 ? undefined : attributes;
 }
 
 async function readRepository(
@@ -177,5 +258,11 @@ function viewRepository({ registry, target }: Place, row: RepositoryRow): Reposi
     pushed: row.pushed,
     tagMutability: row.tagMutability,
     hasPolicy: row.policy !== undefined,
+    labels: row.attributes?.tags ?? [],
+    scanOnPush: row.attributes?.scanOnPush ?? false,
+    encryption: {
+      type: row.attributes?.encryption?.type ?? 'AES256',
+      key: row.attributes?.encryption?.key ?? null,
+    },
   };
 }

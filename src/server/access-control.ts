@@ -7,6 +7,7 @@ import { RememberingIdentifier } from '../access/identify/identifier.ts';
 import type { KeyFetchFailure } from '../access/identify/key-fetch.ts';
 import type { Identities } from '../access/accounts/identities.ts';
 import { openKeyStore } from '../access/secrets/key-store.ts';
+import type { KeyStore } from '../access/secrets/key-store.ts';
 import { createOidc } from '../access/identify/oidc.ts';
 import { createLoginFailures } from '../access/identify/login-failures.ts';
 import { openIdentities } from '../access/accounts/open-identities.ts';
@@ -48,6 +49,8 @@ export interface AccessControl extends AsyncDisposable {
   readonly ownTokens: OwnTokens;
   readonly tokens: TokenService;
   readonly audit: Audit;
+  /** Seals what clients carry for the server. */
+  readonly sealing: Pick<KeyStore, 'seal' | 'open'>;
 }
 
 /** Opens `dataDir/keys`, which the first start makes. */
@@ -114,6 +117,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     ownTokens,
     tokens: createTokenService({ tokens: ownTokens, clock }),
     audit,
+    sealing: keys,
     [Symbol.asyncDispose]: async () => {
       await logins.use[Symbol.asyncDispose]();
       await recorder[Symbol.asyncDispose]();

@@ -4,6 +4,13 @@ import type { AccessControl } from './access-control.ts';
 import { mintEcrPassword } from '../access/identify/registry-tokens.ts';
 import { createExplainFor } from '../operations/explain-callers.ts';
 import { createHealthHandler, type HealthCheck } from '../api/health/health.ts';
+import { awsErrorReply, createAwsHandler } from '../api/aws/handler.ts';
+import { createPageTokens } from '../api/aws/page-tokens.ts';
+import { isAwsRequest } from '../api/aws/routing.ts';
+import { ecrService } from '../api/ecr/ecr.ts';
+import { iamService } from '../api/iam/iam.ts';
+import { secretsService } from '../api/secrets/secrets.ts';
+import { stsService } from '../api/sts/sts.ts';
 import { createApiHandler } from '../api/v1/v1.ts';
 import { problemReply } from '../api/v1/problem.ts';
 import { createHubMirrorHandler, createOciHandler, ociErrorReply } from '../api/oci/handler.ts';
@@ -197,10 +204,39 @@ function handlersOf(
   const publicUrl = (): string => config().publicUrl;
   const api = createApiHandler({ ...operations, identifier, publicUrl, version, failed });
   const registry = createOciHandler(oci);
+  const aws = awsHandlerOf(parts, operations, failed);
   return {
-    main: (request) => (request.path.startsWith('/api/') ? api(request) : registry(request)),
+    main: (request) => {
+      const { path } = request;
+      if (path.startsWith('/v2/')) return registry(request);
+      if (path.startsWith('/api/')) return api(request);
+      return isAwsRequest(request) ? aws(request) : registry(request);
+    },
     hub: createHubMirrorHandler(oci),
   };
+}
+
+/** The AWS APIs beside the registry, on the same listener. */
+function awsHandlerOf(
+  { access, config }: FrontEndParts,
+  operations: Operations,
+  failed: (error: unknown, requestId: string) => void,
+): Handler {
+  const publicUrl = (): string => config().publicUrl;
+  const pages = createPageTokens(access.sealing);
+  return createAwsHandler({
+    services: [
+      ecrService({ ...operations, pages, publicUrl }),
+      secretsService(),
+      stsService(operations),
+      iamService(),
+    ],
+    signatures: access.signatures,
+    admission: operations.admission,
+    home: () => homeRegistryOf(config()),
+    publicUrl,
+    failed,
+  });
 }
 
 /** What front-ends ask for, of this server's access and cache. */
@@ -236,9 +272,10 @@ function operationsOf(parts: FrontEndParts): Operations {
 }
 
 function errorReply(error: unknown, request: Incoming, note?: ReplyNote): Reply {
-  return request.path.startsWith('/api/')
-    ? problemReply(error, request.id)
-    : ociErrorReply(error, request, note);
+  const { path } = request;
+  if (path.startsWith('/api/')) return problemReply(error, request.id);
+  if (!path.startsWith('/v2/') && isAwsRequest(request)) return awsErrorReply(error, request);
+  return ociErrorReply(error, request, note);
 }
 
 /** A body that could not be finished: the client saw its socket close short of the length it was told. */

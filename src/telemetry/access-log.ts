@@ -39,6 +39,7 @@ export class AnswerLines {
     this.#output = output;
     this.#what = [
       `,"route":${jsonText(note.route)}`,
+      field('operation', note.operation),
       field('repo', note.repository),
       field('reference', note.reference),
       field('digest', note.digest),

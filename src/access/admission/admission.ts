@@ -6,7 +6,7 @@ import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { arnOfKey } from '../../domain/policy/principal.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import type { PullTarget } from '../../domain/rules/pull-rule.ts';
-import { besideHome, registryOf } from '../../domain/names/registry.ts';
+import { besideHome, registryOf, repositoryArn } from '../../domain/names/registry.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
@@ -68,6 +68,8 @@ export interface Admission {
     registry: RegistryKey,
     repository?: RepositoryName,
   ): Promise<void>;
+  /** For what concerns every repository of the registry: asked of `repository/*`. */
+  requireOfAll(asker: Asker, action: Action, registry: RegistryKey): Promise<void>;
   /** The account's own; the operator's is any. Never by what registry clients log in with. */
   requireIdentity(asker: Asker, action: IdentityAction, owner: PrincipalKey): Promise<void>;
   /** What the kind of credential rules out, whatever policies say. `action`: as the audit has it. */
@@ -285,6 +287,11 @@ function accountAdmission(parts: AdmissionParts) {
   return {
     requireInRegistry: (asker, action, registry, repository) =>
       requireOne({ ...asker, action, registry, repository, rule: undefined }),
+    requireOfAll: (asker, action, registry) => {
+      const resource = repositoryArn(registry, '*');
+      const place = { registry, repository: undefined, rule: undefined, resource };
+      return requireOne({ ...asker, action, ...place });
+    },
     requireIdentity: async (asker, action, owner) => {
       const resource = arnOfKey(owner);
       if (isForRegistryClients(asker.caller))

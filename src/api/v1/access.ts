@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import * as outputs from '../../contract/access-schema.ts';
-import type { RegistryKey } from '../../domain/names/registry.ts';
 import { registryOf } from '../../domain/names/registry.ts';
+import { registryUrl } from '../../domain/names/registry-url.ts';
 import type { AccessViews } from '../../operations/access-views.ts';
 import { isoTime } from '../../operations/page.ts';
 import type { Places } from '../../operations/places.ts';
@@ -39,7 +39,11 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
         return {
           authorizationToken: Buffer.from(`AWS:${given.password}`).toString('base64'),
           expiresAt: isoTime(given.expiresAt),
-          proxyEndpoint: endpointOf(given.registry, asking.origin, parts),
+          proxyEndpoint: registryUrl(
+            parts.publicUrl() || asking.origin,
+            registryOf(given.registry),
+            given.registry === parts.places.home,
+          ),
         };
       },
     }),
@@ -72,13 +76,4 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
       answer: (input) => accessViews.audit(input),
     }),
   ];
-}
-
-/** The home registry by the address it is asked at, the others by a host name of ECR's form. */
-function endpointOf(registry: RegistryKey, origin: string, parts: AccessParts): string {
-  const base = parts.publicUrl() || origin;
-  if (registry === parts.places.home) return base;
-  const url = URL.parse(base);
-  const { account, region } = registryOf(registry);
-  return url === null ? base : `${url.protocol}//${account}.dkr.ecr.${region}.${url.host}`;
 }

@@ -60,6 +60,9 @@ suite('repositories', () => {
           pushed: true,
           tagMutability,
           hasPolicy: false,
+          labels: [],
+          scanOnPush: false,
+          encryption: { type: 'AES256', key: null },
         },
       ],
     );

@@ -216,6 +216,7 @@ suite('who asks', () => {
     const admin = await api.ask('GET whoami');
     assert.deepEqual(admin.json, {
       principal: `arn:aws:iam::${home}:root`,
+      id: home,
       account: home,
       kind: 'administrator',
       name: null,
@@ -227,6 +228,7 @@ suite('who asks', () => {
     const ann = await api.ask('GET whoami', { as: 'ann' });
     assert.deepEqual(ann.json.scopes, ['repository:team/*:pull']);
     assert.equal(ann.json.operator, false);
+    assert.match(ann.json.id, /^AIDA[A-Z2-7]{17}$/);
     assert.equal((await api.ask('GET whoami', { as: 'nobody' })).status, 401);
   });
 
@@ -237,7 +239,7 @@ suite('who asks', () => {
     assert.equal(Date.parse(json.expiresAt), api.clock.now() + 43_200_000);
     assert.equal(json.proxyEndpoint, 'http://127.0.0.1:5000');
     const elsewhere = await api.ask('POST authorization-token', { body: { region: 'eu-west-1' } });
-    assert.equal(elsewhere.json.proxyEndpoint, `http://${home}.dkr.ecr.eu-west-1.127.0.0.1:5000`);
+    assert.equal(elsewhere.json.proxyEndpoint, `http://${home}.dkr.ecr.eu-west-1.localhost:5000`);
     assert.equal((await api.ask('POST authorization-token', { as: 'ann' })).status, 403);
   });
 });

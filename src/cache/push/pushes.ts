@@ -4,6 +4,7 @@ import type { Reference } from '../../domain/names/reference.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
+import type { RepositoryAttributes } from '../../metadata/contract/rows.ts';
 import type { PullRequest } from '../pull-request.ts';
 
 /** A chunk's place by its Content-Range, both ends included. */
@@ -106,7 +107,10 @@ export interface Pushes {
   deleteBlob(request: PullRequest & { readonly digest: Digest }): Promise<void>;
   /** Makes a repository; `conflict` where there is one. Under a rule's prefix it is always allowed. */
   createRepository(
-    request: PullRequest & { readonly tagMutability?: TagMutability },
+    request: PullRequest & {
+      readonly tagMutability?: TagMutability;
+      readonly attributes?: RepositoryAttributes;
+    },
   ): Promise<void>;
   /** `conflict` where it holds manifests and `force` is false; `nameUnknown` where it is not there. */
   deleteRepository(request: PullRequest & { readonly force: boolean }): Promise<void>;

@@ -27,12 +27,16 @@ export async function createRepository(
     parts.metadata.repositories.createRepository({
       ...repositoryKey(request),
       tagMutability: request.tagMutability ?? mutableTags,
+      ...(request.attributes === undefined ? {} : { attributes: request.attributes }),
       now: parts.clock.now(),
     }),
   );
   if (made) return;
   const detail = { name: request.target.repository };
-  throw new RegistryError('conflict', 'the repository exists already', { detail });
+  throw new RegistryError('conflict', 'the repository exists already', {
+    kind: 'repositoryExists',
+    detail,
+  });
 }
 
 export async function deleteRepository(
@@ -47,6 +51,7 @@ export async function deleteRepository(
   if (result === 'notFound') throw repositoryUnknown(name);
   if (result === 'notEmpty')
     throw new RegistryError('conflict', 'the repository holds manifests: force deletes them', {
+      kind: 'repositoryNotEmpty',
       detail: { name, hint: 'force' },
     });
   parts.events.emit({ type: 'deleted', kind: 'repository', repository: name, digest: undefined });

@@ -22,6 +22,12 @@ export const actions = {
   putRegistryPolicy: 'ecr:PutRegistryPolicy',
   deleteRegistryPolicy: 'ecr:DeleteRegistryPolicy',
   getAuthorizationToken: 'ecr:GetAuthorizationToken',
+  tagResource: 'ecr:TagResource',
+  untagResource: 'ecr:UntagResource',
+  listTagsForResource: 'ecr:ListTagsForResource',
+  putImageScanningConfiguration: 'ecr:PutImageScanningConfiguration',
+  getAccountSetting: 'ecr:GetAccountSetting',
+  putAccountSetting: 'ecr:PutAccountSetting',
 } as const;
 
 export type Action = (typeof actions)[keyof typeof actions];
@@ -29,34 +35,23 @@ export type Action = (typeof actions)[keyof typeof actions];
 /** The rights in a token's scope, as registry clients name them. */
 export type ScopeRight = 'pull' | 'push' | 'delete';
 
+const scopeRights: Readonly<Partial<Record<Action, ScopeRight>>> = {
+  [actions.getManifest]: 'pull',
+  [actions.getBlob]: 'pull',
+  [actions.checkBlob]: 'pull',
+  [actions.listTags]: 'pull',
+  [actions.describeImages]: 'pull',
+  [actions.listRepositories]: 'pull',
+  [actions.importUpstream]: 'pull',
+  [actions.startUpload]: 'push',
+  [actions.appendUpload]: 'push',
+  [actions.finishUpload]: 'push',
+  [actions.putManifest]: 'push',
+  [actions.createRepository]: 'push',
+  [actions.delete]: 'delete',
+};
+
 /** Which right of a scope an action falls under; `undefined`: no scope grants it. */
 export function scopeRightOf(action: Action): ScopeRight | undefined {
-  switch (action) {
-    case actions.getManifest:
-    case actions.getBlob:
-    case actions.checkBlob:
-    case actions.listTags:
-    case actions.describeImages:
-    case actions.listRepositories:
-    case actions.importUpstream:
-      return 'pull';
-    case actions.startUpload:
-    case actions.appendUpload:
-    case actions.finishUpload:
-    case actions.putManifest:
-    case actions.createRepository:
-      return 'push';
-    case actions.delete:
-      return 'delete';
-    case actions.deleteRepository:
-    case actions.setTagMutability:
-    case actions.getRepositoryPolicy:
-    case actions.setRepositoryPolicy:
-    case actions.deleteRepositoryPolicy:
-    case actions.getRegistryPolicy:
-    case actions.putRegistryPolicy:
-    case actions.deleteRegistryPolicy:
-    case actions.getAuthorizationToken:
-      return undefined;
-  }
+  return scopeRights[action];
 }

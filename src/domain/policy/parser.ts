@@ -34,6 +34,7 @@ export function parsePolicy(text: string, kind: PolicyKind): PolicyDocument {
   const { field, value, fix } = first;
   const errors = problems.map((each) => ({ field: each.field, message: sentenceOf(each) }));
   throw new RegistryError('requestInvalid', sentenceOf(first), {
+    kind: 'policyInvalid',
     detail: { field, value, fix, errors },
   });
 }

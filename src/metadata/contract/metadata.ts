@@ -25,7 +25,9 @@ import type {
   PullRow,
   PutManifestInput,
   PutManifestResult,
+  RepositoryAttributes,
   RepositoryRow,
+  RepositoryTag,
   StoredManifest,
   StoredRepository,
   StoredTag,
@@ -61,7 +63,11 @@ export interface RepositoryMetadata {
 
   /** False where it is there already. `pushed` is set. */
   createRepository(
-    input: RepositoryKey & { readonly tagMutability: TagMutability; readonly now: number },
+    input: RepositoryKey & {
+      readonly tagMutability: TagMutability;
+      readonly attributes?: RepositoryAttributes;
+      readonly now: number;
+    },
   ): Promise<boolean>;
   /** `notEmpty` where it holds manifests and `force` is false. Deletes tags, manifests, blob holds, policy. */
   deleteRepository(
@@ -75,6 +81,25 @@ export interface RepositoryMetadata {
   setRepositoryPolicy(
     input: RepositoryKey & { readonly text: string | undefined },
   ): Promise<boolean>;
+  /** Takes away, then sets; `tooMany` where there would be more than `tagsMax`, and nothing is changed. */
+  changeRepositoryTags(
+    input: RepositoryKey & {
+      readonly remove: readonly string[];
+      readonly set: readonly RepositoryTag[];
+      readonly tagsMax: number;
+    },
+  ): Promise<'changed' | 'notFound' | 'tooMany'>;
+  /** False where there is no repository. */
+  setScanOnPush(input: RepositoryKey & { readonly scanOnPush: boolean }): Promise<boolean>;
+  /** A registry's setting of that name; `undefined`: it was never set. */
+  findRegistrySetting(registry: RegistryKey, name: string): Promise<string | undefined>;
+  /** `value` undefined: it is no more. */
+  setRegistrySetting(input: {
+    readonly registry: RegistryKey;
+    readonly name: string;
+    readonly value: string | undefined;
+    readonly now: number;
+  }): Promise<void>;
   /** `reason` undefined: the stop is lifted. True where it made the repository. */
   stopRepository(
     input: RepositoryKey & { readonly reason: string | undefined; readonly now: number },

@@ -38,6 +38,29 @@ export interface StoredRepository {
   readonly tagMutability: TagMutability;
   /** Text of its policy, verbatim. */
   readonly policy: string | undefined;
+  /** Absent: nothing of it was ever set. */
+  readonly attributes?: RepositoryAttributes;
+}
+
+/** What its owner keeps of a repository; nothing of it decides about content. */
+export interface RepositoryAttributes {
+  /** In the order of their keys, none twice. */
+  readonly tags?: readonly RepositoryTag[];
+  readonly scanOnPush?: boolean;
+  /** Absent: AES256. */
+  readonly encryption?: RepositoryEncryption;
+}
+
+/** A label of a repository itself, not of an image in it. */
+export interface RepositoryTag {
+  readonly key: string;
+  readonly value: string;
+}
+
+export interface RepositoryEncryption {
+  readonly type: 'AES256' | 'KMS' | 'KMS_DSSE';
+  /** ARN, id or alias of the key as it was given. */
+  readonly key?: string;
 }
 
 export interface RepositoryRow extends StoredRepository {

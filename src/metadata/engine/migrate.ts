@@ -7,6 +7,7 @@ import { up as access } from '../migrations/003-access.ts';
 import { up as whoseBytes } from '../migrations/004-whose-bytes.ts';
 import { up as auditOrder } from '../migrations/005-audit-order.ts';
 import { up as keyExpiry } from '../migrations/006-key-expiry.ts';
+import { up as attributes } from '../migrations/007-attributes.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -24,6 +25,7 @@ const migrations: readonly Migration[] = [
   { version: 4, name: 'whose-bytes', up: whoseBytes },
   { version: 5, name: 'audit-order', up: auditOrder },
   { version: 6, name: 'key-expiry', up: keyExpiry },
+  { version: 7, name: 'attributes', up: attributes },
 ];
 
 /** The schema that this Breakwater writes. */

@@ -1,7 +1,7 @@
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { RepositoryRow, StoredRepository } from '../contract/rows.ts';
-import { rowsQuery } from '../sql/point-query.ts';
+import { pointQuery, rowsQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 import { textBefore, textBeyond } from '../sql/text-order.ts';
 import { repositoryByName, repositoryColumns, storedRepository } from '../rows/repository-row.ts';
@@ -12,6 +12,23 @@ export async function findRepository(
 ): Promise<StoredRepository | undefined> {
   const row = await repositoryByName(sql, key);
   return row && storedRepository(row);
+}
+
+const settingByName = pointQuery(
+  (sql, slots: { readonly registry: string; readonly name: string }) =>
+    sql
+      .selectFrom('registry_settings')
+      .select('value')
+      .where('registry', '=', slots.registry)
+      .where('name', '=', slots.name),
+);
+
+export async function findRegistrySetting(
+  sql: Sql,
+  registry: RegistryKey,
+  name: string,
+): Promise<string | undefined> {
+  return (await settingByName(sql, { registry, name }))?.value;
 }
 
 interface NameRange {

@@ -2,7 +2,7 @@ import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Insertable, SelectQueryBuilder, Selectable } from 'kysely';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
-import type { StoredRepository } from '../contract/rows.ts';
+import type { RepositoryAttributes, StoredRepository } from '../contract/rows.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Schema, Sql } from '../sql/schema.ts';
 
@@ -15,6 +15,7 @@ export const repositoryColumns = [
   'pushed',
   'tag_mutability',
   'policy',
+  'attributes',
 ] as const;
 
 /** The repository's id, as a part of a statement; none where it is missing. */
@@ -54,7 +55,24 @@ export function storedRepository(
     pushed: row.pushed === 1,
     tagMutability: parseTagMutability(row.tag_mutability),
     policy: row.policy ?? undefined,
+    ...(row.attributes === null
+      ? {}
+      : { attributes: JSON.parse(row.attributes) as RepositoryAttributes }),
   };
+}
+
+/** What is kept of a repository that the caller has locked. */
+export async function readAttributes(
+  sql: Sql,
+  repositoryId: number,
+): Promise<RepositoryAttributes> {
+  const row = await sql
+    .selectFrom('repositories')
+    .select('attributes')
+    .where('id', '=', repositoryId)
+    .executeTakeFirst();
+  const text = row?.attributes ?? null;
+  return text === null ? {} : (JSON.parse(text) as RepositoryAttributes);
 }
 
 /** Reads the column of the setting. */
@@ -99,15 +117,27 @@ export async function lockRepository(
   return row && { id: row.id, tagMutability: parseTagMutability(row.tag_mutability) };
 }
 
+/** What is set of a repository as it is made. */
+export interface RepositoryInput extends RepositoryKey {
+  readonly tagMutability: TagMutability;
+  readonly attributes?: RepositoryAttributes;
+  readonly now: number;
+}
+
 /** The id of the new row, which counts as pushed; `undefined` where there is one already. */
 export function addRepository(
   sql: Sql,
   key: RepositoryKey,
-  tagMutability: TagMutability,
+  { tagMutability, attributes }: Pick<RepositoryInput, 'tagMutability' | 'attributes'>,
   now: number,
 ): Promise<number | undefined> {
-  const tag_mutability = JSON.stringify(tagMutability);
-  return insertRepository(sql, key, { private: 0, created_at: now, pushed: 1, tag_mutability });
+  return insertRepository(sql, key, {
+    private: 0,
+    created_at: now,
+    pushed: 1,
+    tag_mutability: JSON.stringify(tagMutability),
+    attributes: attributes === undefined ? null : JSON.stringify(attributes),
+  });
 }
 
 async function insertRepository(

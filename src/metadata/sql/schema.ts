@@ -14,6 +14,8 @@ export interface Schema {
     /** JSON of the setting; null: mutable. */
     tag_mutability: string | null;
     policy: string | null;
+    /** JSON of `RepositoryAttributes`; null: none. */
+    attributes: Generated<string | null>;
   };
   /** Exact bytes, shared by every repository that holds the manifest. */
   manifest_contents: { digest: string; bytes: Uint8Array };
@@ -129,6 +131,7 @@ export interface Schema {
     updated_at: number;
   };
   registry_policies: { registry: string; text: string; updated_at: number };
+  registry_settings: { registry: string; name: string; value: string; updated_at: number };
   audit: {
     id: Generated<number>;
     at: number;

@@ -54,7 +54,8 @@ export async function holdBlob(
 ): Promise<'made' | 'first' | 'held' | 'noRepository'> {
   const repository = await lockRepository(sql, input);
   if (!repository && !input.create) return 'noRepository';
-  const id = repository?.id ?? (await addRepository(sql, input, mutableTags, input.now));
+  const id =
+    repository?.id ?? (await addRepository(sql, input, { tagMutability: mutableTags }, input.now));
   // Another process made it meanwhile.
   if (id === undefined) return holdBlob(sql, input);
   const isFirst = await setPushed(sql, id);

@@ -53,7 +53,8 @@ export async function putManifest(sql: Sql, input: PutManifestInput): Promise<Pu
   const { missing, fetched, children } = await findMissing(sql, repository?.id, input);
   if (missing.length > 0) return { kind: 'missing', digests: missing };
 
-  const id = repository?.id ?? (await addRepository(sql, input, mutableTags, input.now));
+  const id =
+    repository?.id ?? (await addRepository(sql, input, { tagMutability: mutableTags }, input.now));
   // Another process made it meanwhile.
   if (id === undefined) return putManifest(sql, input);
   await setPushed(sql, id);

@@ -1,13 +1,17 @@
-import type { RepositoryKey } from '../../domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
+import type { RepositoryTag } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
-import { addRepository, keepRepository } from '../rows/repository-row.ts';
+import {
+  addRepository,
+  keepRepository,
+  lockRepository,
+  readAttributes,
+} from '../rows/repository-row.ts';
+import type { RepositoryInput } from '../rows/repository-row.ts';
 
-export async function createRepository(
-  sql: Sql,
-  input: RepositoryKey & { readonly tagMutability: TagMutability; readonly now: number },
-): Promise<boolean> {
-  return (await addRepository(sql, input, input.tagMutability, input.now)) !== undefined;
+export async function createRepository(sql: Sql, input: RepositoryInput): Promise<boolean> {
+  return (await addRepository(sql, input, input, input.now)) !== undefined;
 }
 
 export async function setTagMutability(
@@ -27,7 +31,11 @@ export async function setRepositoryPolicy(
 async function updateRepository(
   sql: Sql,
   key: RepositoryKey,
-  set: { readonly tag_mutability?: string; readonly policy?: string | null },
+  set: {
+    readonly tag_mutability?: string;
+    readonly policy?: string | null;
+    readonly attributes?: string;
+  },
 ): Promise<boolean> {
   const row = await sql
     .updateTable('repositories')
@@ -37,6 +45,64 @@ async function updateRepository(
     .returning('id')
     .executeTakeFirst();
   return row !== undefined;
+}
+
+export async function changeRepositoryTags(
+  sql: Sql,
+  input: RepositoryKey & {
+    readonly remove: readonly string[];
+    readonly set: readonly RepositoryTag[];
+    readonly tagsMax: number;
+  },
+): Promise<'changed' | 'notFound' | 'tooMany'> {
+  const locked = await lockRepository(sql, input);
+  if (locked === undefined) return 'notFound';
+  const attributes = await readAttributes(sql, locked.id);
+  const tags = new Map((attributes.tags ?? []).map(({ key, value }) => [key, value]));
+  for (const key of input.remove) tags.delete(key);
+  for (const { key, value } of input.set) tags.set(key, value);
+  if (tags.size > input.tagsMax) return 'tooMany';
+  const sorted = [...tags].toSorted(([one], [other]) => (one < other ? -1 : 1));
+  const next = { ...attributes, tags: sorted.map(([key, value]) => ({ key, value })) };
+  await updateRepository(sql, input, { attributes: JSON.stringify(next) });
+  return 'changed';
+}
+
+export async function setScanOnPush(
+  sql: Sql,
+  input: RepositoryKey & { readonly scanOnPush: boolean },
+): Promise<boolean> {
+  const locked = await lockRepository(sql, input);
+  if (locked === undefined) return false;
+  const next = { ...(await readAttributes(sql, locked.id)), scanOnPush: input.scanOnPush };
+  return updateRepository(sql, input, { attributes: JSON.stringify(next) });
+}
+
+export async function setRegistrySetting(
+  sql: Sql,
+  input: {
+    readonly registry: RegistryKey;
+    readonly name: string;
+    readonly value: string | undefined;
+    readonly now: number;
+  },
+): Promise<void> {
+  const { registry, name, value, now } = input;
+  if (value === undefined) {
+    await sql
+      .deleteFrom('registry_settings')
+      .where('registry', '=', registry)
+      .where('name', '=', name)
+      .execute();
+    return;
+  }
+  await sql
+    .insertInto('registry_settings')
+    .values({ registry, name, value, updated_at: now })
+    .onConflict((conflict) =>
+      conflict.columns(['registry', 'name']).doUpdateSet({ value, updated_at: now }),
+    )
+    .execute();
 }
 
 export async function stopRepository(

@@ -74,6 +74,66 @@ export const repositoriesRows: readonly MetadataRow[] = [
     },
   },
   {
+    name: 'labels are put, replaced and taken away in one write, up to the limit; what else is kept stays',
+    async run(metadata) {
+      const key = keyOf('team/app');
+      const { repositories } = metadata;
+      const change = (
+        set: readonly string[],
+        remove: readonly string[] = [],
+      ): ReturnType<typeof repositories.changeRepositoryTags> =>
+        repositories.changeRepositoryTags({
+          ...key,
+          remove,
+          set: set.map((each) => ({ key: each.charAt(0), value: each.slice(1) })),
+          tagsMax: 3,
+        });
+      const kept = async (): Promise<unknown> =>
+        (await repositories.findRepository(key))?.attributes;
+      equal(await change(['a1']), 'notFound');
+      equal(await repositories.setScanOnPush({ ...key, scanOnPush: true }), false);
+      const encryption = { type: 'KMS', key: 'alias/ü"' } as const;
+      const attributes = { encryption };
+      await repositories.createRepository({
+        ...key,
+        tagMutability: mutableTags,
+        attributes,
+        now: 5,
+      });
+      deepEqual(await kept(), attributes);
+      equal(await repositories.setScanOnPush({ ...key, scanOnPush: true }), true);
+      equal(await change(['c1', 'a1', 'b1']), 'changed');
+      equal(await change(['d1']), 'tooMany');
+      equal(await change(['d1', 'a2'], ['b', 'x']), 'changed');
+      deepEqual(await kept(), {
+        encryption,
+        scanOnPush: true,
+        tags: [
+          { key: 'a', value: '2' },
+          { key: 'c', value: '1' },
+          { key: 'd', value: '1' },
+        ],
+      });
+      const [row] = await repositories.listRepositories(home, { prefix: '', after: '', limit: 9 });
+      deepEqual(row?.attributes, await kept());
+    },
+  },
+  {
+    name: 'a setting of a registry is put, replaced and taken away, by its name',
+    async run({ repositories }) {
+      const put = (name: string, value: string | undefined): Promise<void> =>
+        repositories.setRegistrySetting({ registry: home, name, value, now: 5 });
+      await put('a', '1');
+      await put('b', '1');
+      await put('a', 'ü"');
+      equal(await repositories.findRegistrySetting(home, 'a'), 'ü"');
+      equal(await repositories.findRegistrySetting('111111111111/us-east-1', 'a'), undefined);
+      await put('a', undefined);
+      equal(await repositories.findRegistrySetting(home, 'a'), undefined);
+      equal(await repositories.findRegistrySetting(home, 'b'), '1');
+    },
+  },
+  {
     name: 'repositories are listed as their names sort, begin and follow, with no wildcard',
     async run(metadata) {
       const names = ['a', 'a/b', 'a-b', 'a.b', 'a_b', 'ab', 'axb', 'b/a', 'team/app', 'team/web'];

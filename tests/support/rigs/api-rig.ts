@@ -5,6 +5,7 @@ import type { AuditEntry, Caller, Identifier } from '../../../src/access/access.
 import { newKeyPair } from '../../../src/access/secrets/credentials.ts';
 import { createAuthorizer } from '../../../src/access/authorize/authorizer.ts';
 import { openKeyStore } from '../../../src/access/secrets/key-store.ts';
+import type { KeyStore } from '../../../src/access/secrets/key-store.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
 import { createPolicies } from '../../../src/access/accounts/policies.ts';
 import { parseScope } from '../../../src/access/secrets/scopes.ts';
@@ -28,7 +29,7 @@ import type { Incoming } from '../../../src/http/reply.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
 import { createOperations } from '../../../src/operations/operations.ts';
-import type { OperationsParts } from '../../../src/operations/operations.ts';
+import type { Operations, OperationsParts } from '../../../src/operations/operations.ts';
 import { createFakeCache } from './fake-cache.ts';
 import { createFakePushes } from './fake-pushes.ts';
 import { testRule } from './cache-rig.ts';
@@ -62,6 +63,9 @@ export interface ApiRig extends AsyncDisposable {
   readonly clock: FakeClock;
   readonly audited: AuditEntry[];
   readonly failures: unknown[];
+  /** What the handler asks, for other front-ends over the same. */
+  readonly operations: Operations;
+  readonly sealing: Pick<KeyStore, 'seal' | 'open'>;
   /** Limits the credential of a principal. */
   scopes: readonly string[] | undefined;
   /** How the credential was shown. */
@@ -162,6 +166,8 @@ export async function openApi(change: Partial<OperationsParts> = {}): Promise<Ap
     clock,
     audited,
     failures,
+    operations,
+    sealing: keys,
     get scopes() {
       return limited.scopes;
     },
@@ -235,7 +241,8 @@ function identifierOf(limited: Limited): Identifier {
   };
 }
 
-function principalOf(name: string | undefined): Principal {
+/** Whom a name means in tests. */
+export function principalOf(name: string | undefined): Principal {
   if (name === undefined || name === 'nobody') return { kind: 'anonymous' };
   if (name === 'admin') return { kind: 'administrator', account: home };
   if (name === 'other') return { kind: 'administrator', account: otherAccount };

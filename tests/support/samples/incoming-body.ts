@@ -8,9 +8,11 @@ export function incomingBody(bytes: Buffer): Pick<Incoming, 'bodyBytes' | 'body'
     body: (async function* () {
       yield bytes;
     })(),
-    readBody: (bytesMax) =>
-      bytes.length > bytesMax
-        ? Promise.reject(new RegistryError('requestTooLarge', 'the body is too large'))
-        : Promise.resolve(bytes),
+    readBody: (bytesMax, { onChunk } = {}) => {
+      if (bytes.length > bytesMax)
+        return Promise.reject(new RegistryError('requestTooLarge', 'the body is too large'));
+      onChunk?.(bytes);
+      return Promise.resolve(bytes);
+    },
   };
 }

@@ -1,0 +1,22 @@
+import { hash } from 'node:crypto';
+import { upperAlphabet } from '../secrets/random-text.ts';
+
+const characters = 17;
+
+/**
+ * The id that IAM gives a user or role beside its name: the same for as long as it is there, another one for the next of its name. `kind` is
+ * IAM's prefix; `madeAt` wall ms.
+ */
+export function uniqueId(
+  kind: 'AIDA' | 'AROA',
+  {
+    account,
+    name,
+    madeAt,
+  }: { readonly account: string; readonly name: string; readonly madeAt: number },
+): string {
+  const digest = hash('sha256', `${kind} ${account}/${name} ${madeAt}`, 'buffer');
+  return (
+    kind + Array.from(digest.subarray(0, characters), (byte) => upperAlphabet[byte % 32]).join('')
+  );
+}

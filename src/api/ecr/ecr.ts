@@ -1,0 +1,33 @@
+import { rowsOf } from '../aws/service-table.ts';
+import type { AwsService } from '../aws/service-table.ts';
+import { ecrError, ecrErrorNames, ecrInputError } from './errors.ts';
+import type { EcrOperations } from './model.ts';
+import type { EcrParts } from './parts.ts';
+import { policyRows } from './policies.ts';
+import { registryRows } from './registry.ts';
+import { repositoryRows } from './repositories.ts';
+import { tagRows } from './tags.ts';
+
+/** Amazon ECR. */
+export function ecrService(parts: EcrParts): AwsService {
+  return {
+    name: 'ecr',
+    endpointVariable: 'AWS_ENDPOINT_URL_ECR',
+    actionPrefix: 'ecr',
+    protocol: {
+      kind: 'json',
+      targetPrefix: 'AmazonEC2ContainerRegistry_V20150921',
+      messageMember: 'message',
+    },
+    model: async () => (await import('./model.ts')).model,
+    rows: rowsOf<EcrOperations>(
+      registryRows(parts),
+      repositoryRows(parts),
+      tagRows(parts),
+      policyRows(parts),
+    ),
+    errorNames: ecrErrorNames,
+    inputError: ecrInputError,
+    knownError: ecrError,
+  };
+}

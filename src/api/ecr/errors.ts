@@ -1,0 +1,107 @@
+import type { ErrorKind, RegistryError } from '../../domain/errors.ts';
+import { AwsError } from '../aws/aws-error.ts';
+import { commonError, commonNames } from '../aws/error-names.ts';
+import type { ErrorNames } from '../aws/error-names.ts';
+import { constraintWords, typeProblem } from '../aws/input-words.ts';
+import type { InputProblem } from '../aws/input.ts';
+import type { FailedCall } from '../aws/service-table.ts';
+
+export const ecrErrorNames: ErrorNames = commonNames;
+
+/** What ECR's texts name: the repository and the registry that were asked. */
+interface Place {
+  readonly repository: string;
+  readonly registry: string;
+}
+
+type Words = (place: Place, error: RegistryError) => readonly [code: string, message: string];
+
+const inRegistry = ({ registry }: Place): string => `in the registry with id '${registry}'`;
+
+/** ECR's own names and texts. */
+const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
+  repositoryUnknown: (place) => [
+    'RepositoryNotFoundException',
+    `The repository with name '${place.repository}' does not exist ${inRegistry(place)}`,
+  ],
+  repositoryExists: (place) => [
+    'RepositoryAlreadyExistsException',
+    `The repository with name '${place.repository}' already exists ${inRegistry(place)}`,
+  ],
+  repositoryNotEmpty: ({ repository, registry }) => [
+    'RepositoryNotEmptyException',
+    `The repository with name '${repository}' in registry with id '${registry}' cannot be deleted because it still contains images`,
+  ],
+  repositoryPolicyUnknown: (place) => [
+    'RepositoryPolicyNotFoundException',
+    `Repository policy does not exist for the repository with name '${place.repository}' ${inRegistry(place)}`,
+  ],
+  registryPolicyUnknown: (place) => [
+    'RegistryPolicyNotFoundException',
+    `Registry policy does not exist ${inRegistry(place)}`,
+  ],
+  policyInvalid: (_place, { message }) => [
+    'InvalidParameterException',
+    invalid('PolicyText', `Invalid repository policy provided: ${message}`),
+  ],
+  repositoryTagInvalid: (_place, { message }) => ['InvalidTagParameterException', message],
+  tooManyTags: (_place, { message }) => ['TooManyTagsException', message],
+};
+
+/** An error of the registry in ECR's words. */
+export function ecrError(error: RegistryError, call: FailedCall): AwsError {
+  const place = placeOf(error, call);
+  const own = error.kind === undefined ? undefined : words[error.kind];
+  if (own !== undefined) {
+    const [code, message] = own(place, error);
+    return new AwsError(code, message, { because: error.because });
+  }
+  const field = error.code === 'nameInvalid' ? 'repository' : error.detail?.['field'];
+  return typeof field === 'string'
+    ? commonError(
+        error,
+        ecrErrorNames,
+        invalid(parameters[field] ?? field, withoutField(error.message, field)),
+      )
+    : commonError(error, ecrErrorNames);
+}
+
+/** ECR's parameters for the fields of operations that are called otherwise. */
+const parameters: Readonly<Record<string, string>> = {
+  repository: 'repositoryName',
+  tagMutability: 'imageTagMutabilityExclusionFilters',
+  cursor: 'nextToken',
+};
+
+/** An input that does not fit the model. */
+export function ecrInputError(problem: InputProblem): AwsError {
+  if (problem.why === 'type') return new AwsError('SerializationException', typeProblem(problem));
+  if (problem.why === 'constraint' && problem.limit === 'pattern')
+    return invalidParameter(
+      problem.path,
+      `must satisfy regular expression '${problem.shape.pattern}'`,
+    );
+  return invalidParameter(problem.path, constraintWords(problem));
+}
+
+export function invalidParameter(parameter: string, why: string): AwsError {
+  return new AwsError('InvalidParameterException', invalid(parameter, why));
+}
+
+function invalid(parameter: string, why: string): string {
+  return `Invalid parameter at '${parameter}' failed to satisfy constraint: '${why}'`;
+}
+
+/** Messages of the registry begin with the field, which ECR’s text names before. */
+function withoutField(message: string, field: string): string {
+  return message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+}
+
+function placeOf({ detail }: RegistryError, { input, asking }: FailedCall): Place {
+  const named = detail?.['name'] ?? input['repositoryName'];
+  const { registryId } = input;
+  return {
+    repository: typeof named === 'string' ? named : '',
+    registry: typeof registryId === 'string' ? registryId : asking.account,
+  };
+}

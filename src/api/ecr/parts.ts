@@ -1,0 +1,58 @@
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import { repositoryArn } from '../../domain/names/registry.ts';
+import { registryUrl } from '../../domain/names/registry-url.ts';
+import type { Operations } from '../../operations/operations.ts';
+import type { PageTokens } from '../aws/page-tokens.ts';
+import type { AwsAsking, AwsRows } from '../aws/service-table.ts';
+import type { EcrOperations } from './model.ts';
+
+/** What ECR's rows are made of. */
+export interface EcrParts extends Operations {
+  readonly pages: PageTokens;
+  /** Without a trailing slash; empty: the request's Host. */
+  readonly publicUrl: () => string;
+}
+
+export type EcrRows = AwsRows<EcrOperations>;
+
+/** The registry that a call means, as operations take it: `registryId`, else the caller's own account, in the region of its signature. */
+export function registryOfCall(
+  { account, region }: AwsAsking,
+  { registryId }: { readonly registryId?: string | undefined },
+): { readonly account: string; readonly region: string } {
+  return { account: registryId ?? account, region };
+}
+
+/** The same with the repository. */
+export function repositoryOfCall(
+  asking: AwsAsking,
+  input: { readonly registryId?: string | undefined; readonly repositoryName: string },
+): { readonly account: string; readonly region: string; readonly repository: string } {
+  return { ...registryOfCall(asking, input), repository: input.repositoryName };
+}
+
+/** As answers name a repository: by the account it is in, and the region as it was asked. */
+export function arnInAnswer({ region }: AwsAsking, account: string, repository: string): string {
+  return repositoryArn(`${account}/${region}`, repository);
+}
+
+/** Where registry clients find an account's registry: scheme, host and port. */
+export function endpointInAnswer(parts: EcrParts, asking: AwsAsking, account: string): string {
+  const { places, publicUrl } = parts;
+  const { region, origin } = asking;
+  const registry: RegistryKey = places.registry({ account, region }, asking);
+  return registryUrl(publicUrl() || origin, { account, region }, registry === places.home);
+}
+
+const resourceForm = /^arn:aws[\w-]*:ecr:([a-z0-9-]{2,25}):(\d{12}):repository\/(.{1,256})$/;
+
+/** The repository that an ARN of a call names; `undefined`: it is no repository's, or of another region than the one that was asked. */
+export function repositoryOfArn(
+  { region }: AwsAsking,
+  arn: string,
+): { readonly registryId: string; readonly repositoryName: string } | undefined {
+  const [, named, registryId = '', repositoryName = ''] = resourceForm.exec(arn) ?? [];
+  return named === region ? { registryId, repositoryName } : undefined;
+}
+
+export const pageDefault = 100;

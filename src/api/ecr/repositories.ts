@@ -1,0 +1,185 @@
+import type { RepositoryView } from '../../contract/access-view.ts';
+import type { TagMutability } from '../../domain/names/tag-mutability.ts';
+import type { RegistryInput } from '../../operations/places.ts';
+import { timestamp } from '../aws/service-model.ts';
+import type { AwsAsking } from '../aws/service-table.ts';
+import { invalidParameter } from './errors.ts';
+import type {
+  EncryptionConfiguration,
+  ImageTagMutabilityExclusionFilter,
+  Repository,
+} from './model.ts';
+import {
+  arnInAnswer,
+  endpointInAnswer,
+  pageDefault,
+  registryOfCall,
+  repositoryOfCall,
+} from './parts.ts';
+import type { EcrParts, EcrRows } from './parts.ts';
+
+/** Repositories and their settings. */
+export function repositoryRows(parts: EcrParts): EcrRows {
+  return { ...lifeRows(parts), ...settingRows(parts) };
+}
+
+function lifeRows(parts: EcrParts): EcrRows {
+  const { repositories } = parts;
+  const view = (asking: AwsAsking, repository: RepositoryView): Repository =>
+    viewRepository(parts, asking, repository);
+  return {
+    CreateRepository: {
+      changes: true,
+      answer: async (input, asking) => {
+        const { imageTagMutability, encryptionConfiguration } = input;
+        const exclusions = input.imageTagMutabilityExclusionFilters;
+        const made = await repositories.create(asking, {
+          ...repositoryOfCall(asking, input),
+          tagMutability:
+            imageTagMutability === undefined && exclusions === undefined
+              ? undefined
+              : mutabilityOf(imageTagMutability ?? 'MUTABLE', exclusions),
+          labels: input.tags?.map(({ Key, Value }) => ({ key: Key, value: Value })),
+          scanOnPush: input.imageScanningConfiguration?.scanOnPush,
+          encryption:
+            encryptionConfiguration &&
+            encryptionOf(asking, input.registryId, encryptionConfiguration),
+        });
+        return { repository: view(asking, made) };
+      },
+    },
+    DescribeRepositories: {
+      changes: false,
+      answer: async (input, asking) => {
+        const registry = registryOfCall(asking, input);
+        const { repositoryNames: names, nextToken, maxResults } = input;
+        if (names === undefined) return await describePage(parts, asking, registry, input);
+        if (nextToken !== undefined || maxResults !== undefined)
+          throw invalidParameter(
+            nextToken === undefined ? 'maxResults' : 'nextToken',
+            'cannot be used together with repositoryNames',
+          );
+        const found: Repository[] = [];
+        for (const repository of new Set(names))
+          found.push(
+            view(asking, await repositories.describe(asking, { ...registry, repository })),
+          );
+        return { repositories: found };
+      },
+    },
+    DeleteRepository: {
+      changes: true,
+      answer: async ({ force = false, ...input }, asking) => {
+        const place = repositoryOfCall(asking, input);
+        const deleted = await repositories.delete(asking, { ...place, force });
+        return { repository: view(asking, deleted) };
+      },
+    },
+  };
+}
+
+async function describePage(
+  parts: EcrParts,
+  asking: AwsAsking,
+  registry: RegistryInput & { readonly account: string; readonly region: string },
+  input: { readonly nextToken?: string | undefined; readonly maxResults?: number | undefined },
+): Promise<{
+  readonly repositories: readonly Repository[];
+  readonly nextToken?: string | undefined;
+}> {
+  const list = `DescribeRepositories ${registry.account}/${registry.region}`;
+  const page = await parts.repositories.describeAll(
+    asking,
+    {
+      ...registry,
+      limit: input.maxResults ?? pageDefault,
+      cursor: parts.pages.read(list, input.nextToken),
+    },
+    asking.signal,
+  );
+  return {
+    repositories: page.items.map((each) => viewRepository(parts, asking, each)),
+    nextToken: parts.pages.write(list, page.next),
+  };
+}
+
+function settingRows({ repositories, repositoryAttributes }: EcrParts): EcrRows {
+  return {
+    PutImageTagMutability: {
+      changes: true,
+      answer: async (input, asking) => {
+        const place = repositoryOfCall(asking, input);
+        const filters = input.imageTagMutabilityExclusionFilters;
+        const tagMutability = mutabilityOf(input.imageTagMutability, filters);
+        const set = await repositories.setTagMutability(asking, { ...place, tagMutability });
+        return {
+          registryId: set.account,
+          repositoryName: set.repository,
+          ...viewMutability(set.tagMutability),
+        };
+      },
+    },
+    PutImageScanningConfiguration: {
+      changes: true,
+      answer: async (input, asking) => {
+        const place = repositoryOfCall(asking, input);
+        const { scanOnPush = false } = input.imageScanningConfiguration;
+        await repositoryAttributes.setScanOnPush(asking, { ...place, scanOnPush });
+        return {
+          registryId: place.account,
+          repositoryName: input.repositoryName,
+          imageScanningConfiguration: { scanOnPush },
+        };
+      },
+    },
+  };
+}
+
+function mutabilityOf(
+  mode: TagMutability['mode'],
+  filters: readonly ImageTagMutabilityExclusionFilter[] = [],
+): TagMutability {
+  return { mode, exclusions: filters.map(({ filter }) => filter) };
+}
+
+function viewMutability({
+  mode,
+  exclusions,
+}: TagMutability): Pick<Repository, 'imageTagMutability' | 'imageTagMutabilityExclusionFilters'> {
+  const filters = exclusions.map((filter) => ({ filter, filterType: 'WILDCARD' }) as const);
+  return {
+    imageTagMutability: mode,
+    imageTagMutabilityExclusionFilters: filters.length === 0 ? undefined : filters,
+  };
+}
+
+/** Without a key, that of AWS's alias for ECR, as KMS would make it: the same for an account and region each time. */
+function encryptionOf(
+  { account, region }: AwsAsking,
+  registryId: string | undefined,
+  { encryptionType: type, kmsKey }: EncryptionConfiguration,
+): { readonly type: EncryptionConfiguration['encryptionType']; readonly key?: string } {
+  if (type === 'AES256') {
+    if (kmsKey === undefined) return { type };
+    throw invalidParameter('encryptionConfiguration', 'AES256 takes no kmsKey');
+  }
+  return { type, key: kmsKey ?? `arn:aws:kms:${region}:${registryId ?? account}:alias/aws/ecr` };
+}
+
+function viewRepository(parts: EcrParts, asking: AwsAsking, view: RepositoryView): Repository {
+  const { account, repository, encryption } = view;
+  const url = endpointInAnswer(parts, asking, account);
+  return {
+    repositoryArn: arnInAnswer(asking, account, repository),
+    registryId: account,
+    repositoryName: repository,
+    repositoryUri: `${url.slice(url.indexOf('://') + 3)}/${repository}`,
+    createdAt: timestamp(Date.parse(view.createdAt)),
+    ...viewMutability(view.tagMutability),
+    imageScanningConfiguration: { scanOnPush: view.scanOnPush },
+    encryptionConfiguration: {
+      encryptionType: encryption.type,
+      kmsKey: encryption.key ?? undefined,
+    },
+  };
+}
