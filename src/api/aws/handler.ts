@@ -17,7 +17,7 @@ import { notServed } from './not-served.ts';
 import { readAsked, serviceOfForm } from './routing.ts';
 import type { Asked } from './routing.ts';
 import { callBytesMax } from './service-table.ts';
-import type { AnyRow, AwsAsking, AwsService } from './service-table.ts';
+import type { AnyRow, AwsAsking, AwsService, Protocol } from './service-table.ts';
 import type { ServiceModel } from './service-model.ts';
 import { signatureError } from './signature-errors.ts';
 import { cborWire, jsonWire, queryWire, s3Wire, wireOf } from './wire.ts';
@@ -39,6 +39,7 @@ export interface AwsParts {
 interface Call {
   readonly request: Incoming;
   readonly from: RequestFrom;
+  kind: Protocol['kind'];
   wire: Pick<Wire, 'error'>;
   service?: AwsService;
   operation: string;
@@ -56,7 +57,14 @@ const formBytesMax = 256 * 1024;
 export function createAwsHandler(parts: AwsParts): Handler {
   return async (request) => {
     const from = requestFrom(request, crossSiteReason(request, parts.publicUrl()));
-    const call: Call = { request, from, wire: jsonWire('message'), operation: '', input: {} };
+    const call: Call = {
+      request,
+      from,
+      kind: 'json',
+      wire: jsonWire('message'),
+      operation: '',
+      input: {},
+    };
     try {
       return await answer(parts, call);
     } catch (error) {
@@ -69,18 +77,21 @@ export function createAwsHandler(parts: AwsParts): Handler {
 export function awsErrorReply(error: unknown, request: Incoming): Reply {
   const told = { requestId: request.id, note: { route: 'aws' } };
   return jsonWire('message').error(
-    errorOf(error, undefined, undefined) ?? internalError(undefined),
+    errorOf(error, { kind: 'json' }) ?? internalError({ kind: 'json' }),
     told,
   );
 }
 
 function refuse(parts: AwsParts, call: Call, error: unknown): Reply {
   const { request, wire, service, operation, input, asking } = call;
-  const told = toldOf(call);
-  const failed = asking === undefined ? undefined : { operation, input, asking };
-  const known = errorOf(error, service, failed);
+  const failed = {
+    kind: call.kind,
+    service,
+    call: asking === undefined ? undefined : { operation, input, asking },
+  };
+  const known = errorOf(error, failed);
   if (known === undefined) parts.failed(error, request.id);
-  return wire.error(known ?? internalError(service), told);
+  return wire.error(known ?? internalError(failed), toldOf(call));
 }
 
 function toldOf({ request, service, operation, input, asking }: Call): Told {
@@ -137,6 +148,7 @@ async function answerForm(
   inQuery: ReadonlyMap<string, string> | undefined,
 ): Promise<Reply> {
   const { request } = call;
+  call.kind = 'query';
   call.wire = queryWire(formsOf(parts)[0]?.xmlNamespace ?? '');
   // Whoever shows an unknown key, or none that is in time, is refused before a body is read.
   const early = isSigned(request) ? await parts.signatures.begin(request, call.from) : undefined;
@@ -187,7 +199,7 @@ async function claimOf(parts: AwsParts, call: Call, service: AwsService): Promis
 }
 
 function missing({ protocol }: AwsService): AwsError {
-  return signatureError('missing', 'Missing Authentication Token', protocol);
+  return signatureError('missing', 'Missing Authentication Token', protocol.kind);
 }
 
 function requireScope(claim: SignedClaim, { name, protocol }: AwsService): void {
@@ -195,7 +207,7 @@ function requireScope(claim: SignedClaim, { name, protocol }: AwsService): void 
   throw signatureError(
     'wrong',
     `Credential should be scoped to correct service: '${name}'.`,
-    protocol,
+    protocol.kind,
   );
 }
 

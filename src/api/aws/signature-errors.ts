@@ -22,7 +22,7 @@ const codes: Readonly<
 export function signatureError(
   problem: SignatureProblem,
   message: string,
-  { kind }: Pick<Protocol, 'kind'>,
+  kind: Protocol['kind'],
   rest: { readonly retryAfterMs?: number | undefined; readonly because?: string | undefined } = {},
 ): AwsError {
   const { json, query } = codes[problem];

@@ -120,7 +120,7 @@ function requestOf(
   };
 }
 
-/** Believes what the test says. `as: 'wrong'`: a signature that is not right. */
+/** Believes what the test says. `as: 'wrong'`: a signature that is not right; `unknown key`: none that is here. */
 class SaidSignatures implements Signatures {
   asked: AwsAsk = {};
   readonly #api: Pick<ApiRig, 'via' | 'scopes'>;
@@ -131,6 +131,11 @@ class SaidSignatures implements Signatures {
 
   begin(): Awaited<ReturnType<Signatures['begin']>> {
     const { as = 'admin', region = 'us-east-1', service = '' } = this.asked;
+    if (as === 'unknown key')
+      throw new SignatureRefused(
+        'unknownKey',
+        'The security token included in the request is invalid.',
+      );
     const principal = principalOf(as);
     const caller: Caller = { principal, via: this.#api.via, scopes: undefined };
     const account = principal.kind === 'anonymous' ? home : principal.account;

@@ -39,6 +39,9 @@ export type FoundTool =
   | 'unshare'
   | 'nsenter'
   | 'go'
+  | 'aws'
+  | 'python3'
+  | 'terraform'
   | 'apt-get'
   | 'dpkg-deb'
   | 'tar';
