@@ -27,9 +27,7 @@ const tablesAndSwitches: readonly string[] = ['logEvent'];
 const fullFolders: Readonly<Record<string, number>> = {};
 
 /** Functions that are still too long, with their lines at most. Whoever opens one takes it out; none is put in. */
-const longFunctions: Readonly<Record<string, number>> = {
-  createWriter: 94,
-};
+const longFunctions: Readonly<Record<string, number>> = {};
 
 /** Files that still import each other in a circle. Whoever opens one takes it out; none is put in. */
 const circles: readonly string[] = [];

@@ -19,7 +19,7 @@ const blockBytes = 16 * 1024;
 export interface Connection extends Peer {
   readonly socket: Socket;
   /** Those not yet told to `onServed`, in the order of their requests. */
-  readonly exchanges: Set<Exchange>;
+  readonly exchanges: Exchange[];
   /** The client's address is one of loopback. */
   readonly isLoopback: boolean;
   /** The host that was found to be this server's own last. */

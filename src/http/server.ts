@@ -28,7 +28,7 @@ import {
 import type { Timer } from './timer.ts';
 import { createWholeBodies } from './bodies/whole-bodies.ts';
 import type { WholeBodies } from './bodies/whole-bodies.ts';
-import { createWriter } from './writer.ts';
+import { Writer } from './writer.ts';
 
 /** PEM texts; what follows the server's certificate in `cert` goes out with it. */
 export interface TlsPair {
@@ -181,15 +181,15 @@ function serve(
     wholeBodies: options.wholeBodies ?? createWholeBodies(timer),
     ended: (exchange, served) => {
       const { socket, exchanges } = exchange.connection;
-      exchanges.delete(exchange);
-      if (connections.stopping() && exchanges.size === 0) socket.destroySoon();
+      exchanges.splice(exchanges.indexOf(exchange), 1);
+      if (connections.stopping() && exchanges.length === 0) socket.destroySoon();
       onServed?.(served);
     },
   };
   const replyTo = (error: unknown, exchange: Exchange, note?: ReplyNote): Reply =>
     options.replyTo?.(error, exchange, note) ?? internalError;
   const waitMs = options.bodyWaitMs ?? 10_000;
-  const write = createWriter({
+  const writer = new Writer({
     bodies: createBodySender({ buffers: options.buffers, waitMs, timer }),
     timer,
     replyTo,
@@ -207,16 +207,16 @@ function serve(
     if (!connection.socket.writable || connection.ends) return;
     const exchange = new Exchange(connection, request, response, owner);
     exchange.expectsContinue = expectsContinue;
-    connection.exchanges.add(exchange);
-    if (connection.exchanges.size > pipelinedMax) return void request.socket.destroy();
+    connection.exchanges.push(exchange);
+    if (connection.exchanges.length > pipelinedMax) return void request.socket.destroy();
     const wrong = hostProblem(request);
     if (wrong !== undefined) {
       connection.ends = true;
-      return write(exchange, badHost(wrong));
+      return writer.write(exchange, badHost(wrong));
     }
     const failed = (error: unknown): void => {
       onError?.(error, exchange);
-      write(exchange, replyTo(error, exchange));
+      writer.write(exchange, replyTo(error, exchange));
     };
     let reply: Reply | Promise<Reply>;
     try {
@@ -224,8 +224,8 @@ function serve(
     } catch (error) {
       return failed(error);
     }
-    if (reply instanceof Promise) reply.then((settled) => write(exchange, settled), failed);
-    else write(exchange, reply);
+    if (reply instanceof Promise) reply.then((settled) => writer.write(exchange, settled), failed);
+    else writer.write(exchange, reply);
   };
   server.on('request', (request, response) => answer(request, response, false));
   server.on('checkContinue', (request, response) => answer(request, response, true));

@@ -18,9 +18,6 @@ const freeBytesMaxBehind = 4 * 1024;
 /** A request body up to this many bytes that nobody read is passed over; beyond that the connection ends. */
 const unreadBytesMax = 64 * 1024;
 
-/** Writes replies: the only code that opens a `ByteSource`, and the only caller of a response's methods. */
-export type Writer = (exchange: Exchange, reply: Reply) => void;
-
 export interface WriterOptions {
   readonly bodies: BodySender;
   readonly timer: Timer;
@@ -32,46 +29,84 @@ export interface WriterOptions {
   readonly onBroken: (error: unknown, exchange: Exchange) => void;
 }
 
-export function createWriter(options: WriterOptions): Writer {
-  const { bodies, timer, replyTo, closing, onBroken } = options;
+/** Writes replies: the only code that opens a `ByteSource`, and the only caller of a response's methods. */
+export class Writer {
+  readonly #options: WriterOptions;
 
-  const head = (exchange: Exchange, reply: Reply, length: number | undefined): void => {
-    const ends = closing() || (exchange.bodyUnread && !smallUnread(exchange));
+  constructor(options: WriterOptions) {
+    this.#options = options;
+  }
+
+  write(exchange: Exchange, reply: Reply): void {
+    this.#write(exchange, reply, false);
+  }
+
+  /** `isFailure`: of the reply before. It is short, and goes out whatever memory is used. */
+  #write(exchange: Exchange, reply: Reply, isFailure: boolean): void {
+    exchange.replyWith(reply);
+    if (exchange.closed) return exchange.end(false);
+    const { body } = reply;
+    const length = lengthOf(reply, exchange.method);
+    const silent = exchange.method === 'HEAD' || bodyless(reply.status);
+    try {
+      if (silent || body === undefined) this.#writeWhole(exchange, reply, undefined, length);
+      else if (typeof body !== 'string' && !(body instanceof Uint8Array))
+        void this.#writeSource(exchange, reply, length, () => body);
+      else if (isFailure || isFree(exchange, length))
+        this.#writeWhole(exchange, reply, body, length);
+      else {
+        const held = (): ByteSource => hold(exchange, reply, body, length ?? 0);
+        void this.#writeSource(exchange, reply, length, held);
+      }
+    } catch (error) {
+      this.#options.onBroken(error, exchange);
+      if (exchange.response.headersSent) exchange.connection.socket.destroy();
+      else this.#writeFailure(exchange, reply, error);
+    }
+  }
+
+  #writeFailure(exchange: Exchange, { note }: Reply, error: unknown): void {
+    this.#write(exchange, this.#options.replyTo(error, exchange, note), true);
+  }
+
+  #head(exchange: Exchange, reply: Reply, length: number | undefined): void {
+    const { response } = exchange;
+    const ends = this.#options.closing() || (exchange.bodyUnread && !smallUnread(exchange));
     const fields = fieldsOf(exchange.id, reply, length, ends);
-    if (reply.statusText === undefined) exchange.response.writeHead(reply.status, fields);
-    else
-      exchange.response.writeHead(reply.status, phraseOf(reply.status, reply.statusText), fields);
-  };
+    if (reply.statusText === undefined) response.writeHead(reply.status, fields);
+    else response.writeHead(reply.status, phraseOf(reply.status, reply.statusText), fields);
+  }
 
   /** Headers and body in one go; `body` is left out where only its length is told. */
-  const writeWhole = (
+  #writeWhole(
     exchange: Exchange,
     reply: Reply,
     body: string | Uint8Array | undefined,
     length: number | undefined,
-  ): void => {
-    head(exchange, reply, length);
+  ): void {
+    this.#head(exchange, reply, length);
     exchange.sending();
-    const sent = body === undefined ? 0 : (length ?? 0);
+    const { response } = exchange;
     const finished = (): void => {
-      exchange.bytes += sent;
+      if (body !== undefined) exchange.bytes += length ?? 0;
       exchange.end(true);
     };
-    if (exchange.bodyUnread) return finishUnread(exchange, asBytes(reply, body), finished);
-    if (body === undefined || length === 0) exchange.response.end(finished);
-    else if (reply.encoding !== undefined) exchange.response.end(body, reply.encoding, finished);
+    if (exchange.bodyUnread) this.#finishUnread(exchange, asBytes(reply, body), finished);
+    else if (body === undefined || length === 0) response.end(finished);
+    else if (reply.encoding !== undefined) response.end(body, reply.encoding, finished);
     else if (typeof body !== 'string' && body.length <= joinedBytesMax)
-      exchange.response.end(latin1Text(body), 'latin1', finished);
-    else exchange.response.end(body, finished);
-  };
+      response.end(latin1Text(body), 'latin1', finished);
+    else response.end(body, finished);
+  }
 
   /** The answer to a request whose body was not read to its end; a response waiting behind others is ended as usual. */
-  const finishUnread = (
+  #finishUnread(
     exchange: Exchange,
     body: string | Uint8Array | undefined,
     finished: () => void,
-  ): void => {
+  ): void {
     const { response } = exchange;
+    const { timer } = this.#options;
     if (smallUnread(exchange) || response.socket === null) {
       passOver(exchange, timer);
       response.end(body, finished);
@@ -80,51 +115,30 @@ export function createWriter(options: WriterOptions): Writer {
     if (body === undefined || body.length === 0) response.flushHeaders();
     else response.write(body);
     linger(exchange, timer, finished);
-  };
+  }
 
-  const writeSource = async (
+  async #writeSource(
     exchange: Exchange,
     reply: Reply,
+    length: number | undefined,
     make: () => ByteSource,
-  ): Promise<void> => {
+  ): Promise<void> {
+    const { bodies, timer, onBroken } = this.#options;
     const span = reply.status === 206 ? reply.span : undefined;
     try {
-      const source = make();
-      const length = span === undefined ? source.size : span.end - span.start + 1;
-      await bodies.send(exchange, source, span, () => head(exchange, reply, length));
+      await bodies.send(exchange, make(), span, () => this.#head(exchange, reply, length));
     } catch (error) {
       if (exchange.closed || exchange.response.headersSent) {
         if (!exchange.closed) exchange.connection.socket.destroy();
         if (!exchange.isLeaving(error)) onBroken(error, exchange);
         exchange.end(false);
-      } else write(exchange, replyTo(error, exchange, reply.note), true);
+      } else this.#writeFailure(exchange, reply, error);
       return;
     }
     if (exchange.closed) return exchange.end(false);
     if (exchange.bodyUnread) passOver(exchange, timer);
     exchange.response.end(() => exchange.end(true));
-  };
-
-  /** `isFailure`: of the reply before. It is short, and goes out whatever memory is used. */
-  const write = (exchange: Exchange, reply: Reply, isFailure = false): void => {
-    exchange.replyWith(reply);
-    if (exchange.closed) return exchange.end(false);
-    const { body } = reply;
-    const length = lengthOf(reply, exchange.method);
-    const silent = exchange.method === 'HEAD' || bodyless(reply.status);
-    try {
-      if (silent || body === undefined) writeWhole(exchange, reply, undefined, length);
-      else if (typeof body !== 'string' && !(body instanceof Uint8Array))
-        void writeSource(exchange, reply, () => body);
-      else if (isFailure || isFree(exchange, length)) writeWhole(exchange, reply, body, length);
-      else void writeSource(exchange, reply, () => hold(exchange, reply, body, length ?? 0));
-    } catch (error) {
-      onBroken(error, exchange);
-      if (exchange.response.headersSent) exchange.connection.socket.destroy();
-      else write(exchange, replyTo(error, exchange, reply.note), true);
-    }
-  };
-  return write;
+  }
 }
 
 /** `503 Service Unavailable: upstream cannot be reached` (RFC 9112 §4: a reason phrase means nothing to clients but text). */

@@ -87,7 +87,7 @@ export function createConnectionPlaces(
 
 /** Between requests, in the middle of a head that is not whole, or in a TLS handshake. */
 function isIdle({ connection }: Place): boolean {
-  return connection === undefined || connection.exchanges.size === 0;
+  return connection === undefined || connection.exchanges.length === 0;
 }
 
 /** The same for a TLS socket and the one below it. */

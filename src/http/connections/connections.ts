@@ -30,7 +30,8 @@ export function createConnections(timer: Timer, limits: ProgressLimits): Connect
 
   const closed = (connection: Connection): void => {
     open.delete(connection.socket);
-    for (const exchange of connection.exchanges) {
+    // Each that ends takes itself out.
+    for (const exchange of [...connection.exchanges]) {
       exchange.close();
       exchange.end(false);
     }
@@ -40,8 +41,7 @@ export function createConnections(timer: Timer, limits: ProgressLimits): Connect
     const nowMs = timer.elapsed();
     for (const { socket, exchanges } of open.values()) {
       // Only the first in line can move bytes.
-      const first = exchanges.values().next().value;
-      if (first?.progress.tooSlow(nowMs, limits) === true) socket.destroy();
+      if (exchanges[0]?.progress.tooSlow(nowMs, limits) === true) socket.destroy();
     }
     if (stopping && open.size === 0) sweeping[Symbol.dispose]();
   };
@@ -57,7 +57,7 @@ export function createConnections(timer: Timer, limits: ProgressLimits): Connect
         isLoopback: isLoopbackAddress(clientAddress),
         ownHost: undefined,
         ends: false,
-        exchanges: new Set(),
+        exchanges: [],
       };
       open.set(socket, connection);
       socket.once('close', () => closed(connection));
@@ -66,14 +66,14 @@ export function createConnections(timer: Timer, limits: ProgressLimits): Connect
     of: (socket) => open.get(socket),
     inFlight: () => {
       let count = 0;
-      for (const { exchanges } of open.values()) count += exchanges.size;
+      for (const { exchanges } of open.values()) count += exchanges.length;
       return count;
     },
     stop: () => {
       stopping = true;
       if (open.size === 0) gone.resolve();
       for (const { socket, exchanges } of open.values())
-        if (exchanges.size === 0) socket.destroySoon();
+        if (exchanges.length === 0) socket.destroySoon();
     },
     stopping: () => stopping,
     destroyAll: () => {
