@@ -101,23 +101,23 @@ export class Exchange implements Incoming {
   }
 
   get clientAddress(): string {
-    return this.#told?.address ?? this.connection.clientAddress;
+    return this.#clientBehind()?.address ?? this.connection.clientAddress;
   }
 
   get secure(): boolean {
-    return this.#told?.secure ?? this.connection.secure;
+    return this.#clientBehind()?.secure ?? this.connection.secure;
   }
 
   get host(): string | undefined {
-    return this.#isTrusted ? this.#told?.host : this.headers.host;
+    return this.#isTrusted() ? this.#clientBehind()?.host : this.headers.host;
   }
 
   get isProxied(): boolean {
-    return !this.#isTrusted && (this.#forwarded ??= isForwarded(this.request));
+    return !this.#isTrusted() && (this.#forwarded ??= isForwarded(this.request));
   }
 
   get isLoopback(): boolean {
-    const isHere = this.#told?.isLoopback ?? this.#isDirectLoopback();
+    const isHere = this.#clientBehind()?.isLoopback ?? this.#isDirectLoopback();
     // A page of another site can make a browser on this machine ask for anything by GET.
     return isHere && (!isOfPage(this.headers) || crossSiteReason(this, '') === undefined);
   }
@@ -144,7 +144,7 @@ export class Exchange implements Incoming {
   }
 
   get body(): RequestBody {
-    this.#body ??= new RequestBody(this.request, this.#hasBody, {
+    this.#body ??= new RequestBody(this.request, this.#hasBody(), {
       wanted: () => this.#askForBody(),
       waiting: () => this.progress.begin(this.#owner.now()),
       taken: (bytes) => this.progress.end(this.#owner.now(), bytes),
@@ -155,7 +155,7 @@ export class Exchange implements Incoming {
 
   /** True while bytes of the request's body are still to come off the connection. */
   get bodyUnread(): boolean {
-    return this.#hasBody && !this.request.complete;
+    return this.#hasBody() && !this.request.complete;
   }
 
   /** Nobody reads the body any more; what is left of it is thrown away as it comes. */
@@ -227,23 +227,23 @@ export class Exchange implements Incoming {
   #givenId(): string | undefined {
     const { headers } = this;
     const isNamed = headers['x-request-id'] !== undefined || headers.traceparent !== undefined;
-    return isNamed && this.#isTrusted ? givenId(headers) : undefined;
+    return isNamed && this.#isTrusted() ? givenId(headers) : undefined;
   }
 
   /** Its headers announce a body of at least one byte, or one of unknown length. */
-  get #hasBody(): boolean {
+  #hasBody(): boolean {
     const { headers } = this;
     return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   }
 
   /** By the configuration in force now, and the same for all of the request: proxies keep connections open over many reloads. */
-  get #isTrusted(): boolean {
+  #isTrusted(): boolean {
     return (this.#trusted ??= isTrustedProxy(this.connection.clientAddress, this.#owner.clients));
   }
 
   /** What a trusted proxy says. */
-  get #told(): Client | undefined {
-    if (!this.#isTrusted) return undefined;
+  #clientBehind(): Client | undefined {
+    if (!this.#isTrusted()) return undefined;
     return (this.#client ??= clientBehind(this.connection, this.request, this.#owner.clients));
   }
 

@@ -116,12 +116,12 @@ class Flow implements BufferHolder, Disposable {
         await reader.arrival?.wait();
         await this.takeFirst(waitMs);
       }
-      let count = await this.#read(reader, this.#buffer);
+      let count = await this.#read(reader, this.#buffer());
       if (this.#exchange.closed) return;
       head();
       sending = true;
       while (count > 0) {
-        const written = this.#write(this.#buffer, count);
+        const written = this.#write(this.#buffer(), count);
         if (this.#left === 0) {
           await written;
           return;
@@ -131,7 +131,7 @@ class Flow implements BufferHolder, Disposable {
         if (next === undefined) {
           await written;
           await this.#nextTurn(reader);
-          count = await this.#read(reader, this.#buffer);
+          count = await this.#read(reader, this.#buffer());
         } else {
           count = await this.#readAhead(reader, next, written);
         }
@@ -144,7 +144,7 @@ class Flow implements BufferHolder, Disposable {
     }
   }
 
-  get #buffer(): ReadBuffer {
+  #buffer(): ReadBuffer {
     if (this.#current === undefined) throw new Error('the body has no buffer');
     return this.#current;
   }

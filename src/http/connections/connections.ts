@@ -30,8 +30,9 @@ export function createConnections(timer: Timer, limits: ProgressLimits): Connect
 
   const closed = (connection: Connection): void => {
     open.delete(connection.socket);
-    // Each that ends takes itself out.
-    for (const exchange of [...connection.exchanges]) {
+    // A copy: each that ends takes itself out.
+    const running = [...connection.exchanges];
+    for (const exchange of running) {
       exchange.close();
       exchange.end(false);
     }
