@@ -28,6 +28,10 @@ export interface Config {
   /** Whether a pushed index may name manifests, and a pushed image layers, that are not here. */
   readonly sparseIndexes: boolean;
   readonly oidc: readonly OidcIssuer[];
+  readonly lifecycle: {
+    /** Whether a policy may expire what was not pulled for some days. */
+    readonly expireByPull: boolean;
+  };
   readonly limits: { readonly connectionsMax: number; readonly downloadsMax: number };
   /** File rules over the built-in ones: a replaced built-in is not in the list. In the file's order, then the built-ins'. */
   readonly rules: readonly PullRule[];

@@ -71,6 +71,7 @@ test('without a file everything has its default', async () => {
         minFree: { share: 0.05 },
         maxBlobBytes: 64 * 2 ** 30,
       },
+      lifecycle: { expireByPull: false },
       limits: { connectionsMax: 10_000, downloadsMax: 256 },
       rules: [
         'docker.io',
@@ -311,7 +312,7 @@ const problems: readonly (readonly [string, readonly string[]])[] = [
   [
     '__proto__: {listen: x}',
     [
-      'c.yaml:1:1: __proto__: unknown key; the keys here are listen, adminListen, hubMirrorListen, tls, dataDir, publicUrl, registryId, regions, anonymousPull, anonymousImport, trustedProxies, defaultRules, secretsFile, createOnPush, sparseIndexes, oidc, drain, shutdownDelay, cache, limits, rules',
+      'c.yaml:1:1: __proto__: unknown key; the keys here are listen, adminListen, hubMirrorListen, tls, dataDir, publicUrl, registryId, regions, anonymousPull, anonymousImport, trustedProxies, defaultRules, secretsFile, createOnPush, sparseIndexes, oidc, drain, shutdownDelay, cache, lifecycle, limits, rules',
     ],
   ],
   ['- a', ['c.yaml:1:1: a list is not a mapping; write keys such as listen: 127.0.0.1:5000']],

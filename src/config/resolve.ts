@@ -78,6 +78,7 @@ export async function resolveSettings(
       minFree: present(parseMinFree(cache.minFree)),
       maxBlobBytes: bytes(cache.maxBlobBytes),
     },
+    lifecycle: settings.lifecycle,
     limits: {
       connectionsMax: settings.limits.connections,
       downloadsMax: settings.limits.downloads,

@@ -27,6 +27,7 @@ export interface Settings {
     readonly minFree: string;
     readonly maxBlobBytes: string;
   };
+  readonly lifecycle: { readonly expireByPull: boolean };
   readonly limits: { readonly connections: number; readonly downloads: number };
   readonly rules: readonly RuleSettings[];
 }

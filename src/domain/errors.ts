@@ -48,6 +48,10 @@ export type ErrorKind =
   | 'repositoryPolicyUnknown'
   | 'registryPolicyUnknown'
   | 'policyInvalid'
+  | 'lifecyclePolicyInvalid'
+  | 'lifecyclePolicyUnknown'
+  | 'lifecyclePreviewUnknown'
+  | 'lifecyclePreviewInProgress'
   | 'repositoryTagInvalid'
   | 'tooManyTags';
 

@@ -1,13 +1,16 @@
 import { errorText } from '../domain/error-text.ts';
 import { MetadataError } from './contract/metadata-error.ts';
 import type { Metadata } from './contract/metadata.ts';
+import * as evaluations from './lists/evaluations.ts';
 import * as identityLists from './lists/identities.ts';
+import * as lifecycleLists from './lists/lifecycles.ts';
 import type { List, ListName } from './lists/lists.ts';
 import * as manifestLists from './lists/manifests.ts';
 import * as recordLists from './lists/records.ts';
 import * as tagLists from './lists/tags.ts';
 import * as blobReads from './reads/blobs.ts';
 import * as identityReads from './reads/identities.ts';
+import * as lifecycleReads from './reads/lifecycles.ts';
 import * as manifestReads from './reads/manifests.ts';
 import * as repositoryReads from './reads/repositories.ts';
 import * as tagReads from './reads/tags.ts';
@@ -15,6 +18,7 @@ import { prunedMax } from './rows/oldest-rows.ts';
 import type { Sql } from './sql/schema.ts';
 import * as blobWrites from './writes/blobs.ts';
 import * as identityWrites from './writes/identities.ts';
+import * as lifecycleWrites from './writes/lifecycles.ts';
 import * as manifestWrites from './writes/manifests.ts';
 import type * as recordWrites from './writes/records.ts';
 import * as repositoryWrites from './writes/repositories.ts';
@@ -95,6 +99,12 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
     },
     tags: { ...reading(tagReads), ...listing(tagLists), ...writing(tagWrites) },
     blobs: { ...reading(blobReads), ...writing(blobWrites) },
+    lifecycles: {
+      ...reading(lifecycleReads),
+      ...listing({ ...lifecycleLists, ...evaluations }),
+      ...writing(lifecycleWrites),
+      expirePreviews: (input) => expireAllPreviews(write, input),
+    },
     identities: {
       ...reading(identityReads),
       ...listing(identityLists),
@@ -143,6 +153,13 @@ function recordWriting(
       while ((await write('pruneAudit', input)) >= prunedMax);
     },
   };
+}
+
+async function expireAllPreviews(
+  write: Write,
+  input: Parameters<Metadata['lifecycles']['expirePreviews']>[0],
+): Promise<void> {
+  while (await write('expirePreview', input));
 }
 
 /** Drops what is left of repositories that were deleted. */

@@ -24,6 +24,8 @@ import { createIdentityOperations } from './identities.ts';
 import type { IdentityOperations } from './identities.ts';
 import { createImages } from './images.ts';
 import type { Images } from './images.ts';
+import { createLifecycleOperations } from './lifecycles.ts';
+import type { LifecycleOperations, LifecyclesParts } from './lifecycles.ts';
 import { createPlaces } from './places.ts';
 import type { Places } from './places.ts';
 import { createPolicyOperations } from './policies.ts';
@@ -44,7 +46,7 @@ export interface OperationsParts {
   readonly registries: () => RegistrySettings;
   readonly metadata: Pick<
     Metadata,
-    'repositories' | 'manifests' | 'tags' | 'identities' | 'records'
+    'repositories' | 'manifests' | 'tags' | 'lifecycles' | 'identities' | 'records'
   >;
   readonly cache: Cache;
   readonly pushes: Pushes;
@@ -58,6 +60,7 @@ export interface OperationsParts {
   readonly accounts: Identities;
   readonly storedPolicies: Policies;
   readonly ecrPassword: AccessViewsParts['ecrPassword'];
+  readonly lifecycleGrammar: LifecyclesParts['lifecycleGrammar'];
   readonly audit: Audit;
   readonly clock: Clock;
 }
@@ -74,6 +77,7 @@ export interface Operations {
   readonly images: Images;
   readonly identities: IdentityOperations;
   readonly policies: PolicyOperations;
+  readonly lifecycles: LifecycleOperations;
   readonly accessViews: AccessViews;
   readonly cacheViews: CacheViews;
 }
@@ -93,6 +97,7 @@ export function createOperations(parts: OperationsParts): Operations {
     registrySettings: createRegistrySettings(shared),
     images: createImages({ ...shared, contentChanges }),
     identities: createIdentityOperations(shared),
+    lifecycles: createLifecycleOperations(shared),
     policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),
     accessViews: createAccessViews(shared),
     cacheViews: createCacheViews(shared),

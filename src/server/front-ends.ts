@@ -267,6 +267,7 @@ function operationsOf(parts: FrontEndParts): Operations {
     refresh: cache.refresh,
     accounts: access.identities,
     storedPolicies: access.policies,
+    lifecycleGrammar: () => parts.config().lifecycle,
     ecrPassword: (caller) => mintEcrPassword(caller, { tokens: access.ownTokens, clock }),
   });
 }

@@ -1,6 +1,7 @@
 import { rowsOf } from '../aws/service-table.ts';
 import type { AwsService } from '../aws/service-table.ts';
 import { ecrError, ecrErrorNames, ecrInputError } from './errors.ts';
+import { lifecycleRows } from './lifecycles.ts';
 import type { EcrOperations } from './model.ts';
 import type { EcrParts } from './parts.ts';
 import { policyRows } from './policies.ts';
@@ -25,6 +26,7 @@ export function ecrService(parts: EcrParts): AwsService {
       repositoryRows(parts),
       tagRows(parts),
       policyRows(parts),
+      lifecycleRows(parts),
     ),
     errorNames: ecrErrorNames,
     inputError: ecrInputError,

@@ -44,6 +44,22 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
     'InvalidParameterException',
     invalid('PolicyText', `Invalid repository policy provided: ${message}`),
   ],
+  lifecyclePolicyInvalid: (_place, { message }) => [
+    'InvalidParameterException',
+    invalid('LifecyclePolicyText', message),
+  ],
+  lifecyclePolicyUnknown: (place) => [
+    'LifecyclePolicyNotFoundException',
+    `Lifecycle policy does not exist for the repository with name '${place.repository}' ${inRegistry(place)}`,
+  ],
+  lifecyclePreviewUnknown: (place) => [
+    'LifecyclePolicyPreviewNotFoundException',
+    `There is no dry run for this repository: '${place.repository}' ${inRegistry(place)}`,
+  ],
+  lifecyclePreviewInProgress: (place) => [
+    'LifecyclePolicyPreviewInProgressException',
+    `The preview of the lifecycle policy is in progress for the repository with name '${place.repository}' ${inRegistry(place)}`,
+  ],
   repositoryTagInvalid: (_place, { message }) => ['InvalidTagParameterException', message],
   tooManyTags: (_place, { message }) => ['TooManyTagsException', message],
 };

@@ -13,6 +13,16 @@ const policy = JSON.stringify({
 const registryPolicy = policy.replace('"Action"', '"Resource":"*","Action"');
 const identityPolicy = registryPolicy.replace('"Principal":"*",', '');
 
+const lifecyclePolicy = JSON.stringify({
+  rules: [
+    {
+      rulePriority: 1,
+      selection: { tagStatus: 'any', countType: 'imageCountMoreThan', countNumber: 1 },
+      action: { type: 'expire' },
+    },
+  ],
+});
+
 const explained: Explanation = {
   ...explanation,
   upstream: { url: 'https://upstream', mirrors: [], repository: 'a' },
@@ -60,6 +70,13 @@ const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
   ['PUT repository-policy', { body: { repository: 'team/app', policy } }],
   ['GET repository-policy', { query: { repository: 'team/app' } }],
   ['DELETE repository-policy', { query: { repository: 'team/app' } }],
+  ['POST lifecycle-policies/check', { body: { policy: lifecyclePolicy } }],
+  ['PUT lifecycle-policy', { body: { repository: 'team/app', policy: lifecyclePolicy } }],
+  ['GET lifecycle-policy', { query: { repository: 'team/app' } }],
+  ['DELETE lifecycle-policy', { query: { repository: 'team/app' } }],
+  ['POST lifecycle-preview', { body: { repository: 'up/a', policy: lifecyclePolicy } }],
+  ['GET lifecycle-preview', { query: { repository: 'up/a' } }],
+  ['POST lifecycle-policies/explain', { body: { repository: 'up/a', policy: lifecyclePolicy } }],
   ['PUT registry-policy', { body: { policy: registryPolicy } }],
   ['GET registry-policy'],
   ['DELETE registry-policy'],

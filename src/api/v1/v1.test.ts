@@ -80,6 +80,7 @@ function open(change: Partial<OperationsParts> = {}) {
     visibleRepositories: unused,
     accounts: unused,
     storedPolicies: unused,
+    lifecycleGrammar: unused,
     cache: unused,
     made: unused,
     audit: { record: () => {} },

@@ -16,6 +16,7 @@ import { contentEndpoints } from './content.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { identityEndpoints } from './identities.ts';
+import { lifecycleEndpoints } from './lifecycles.ts';
 import { nothing, queryOf, readJson } from './input.ts';
 import { openApiOf } from './openapi.ts';
 import { policyEndpoints } from './policies.ts';
@@ -59,6 +60,7 @@ function createTable(parts: ApiParts): readonly Endpoint[] {
   const table: Endpoint[] = [
     ...identityEndpoints(parts.identities),
     ...policyEndpoints(parts.policies),
+    ...lifecycleEndpoints(parts.lifecycles),
     ...contentEndpoints(parts),
     ...accessEndpoints(parts),
     ...cacheEndpoints(parts),

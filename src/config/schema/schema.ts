@@ -136,6 +136,19 @@ const limits = z
   )
   .describe('Bounds of the whole server.');
 
+const lifecycle = z
+  .strictObject(
+    {
+      expireByPull: value
+        .flag(
+          'Whether a policy may expire what was not pulled for some days; ECR lets it archive alone.',
+        )
+        .default(false),
+    },
+    mapping,
+  )
+  .describe('Lifecycle policies.');
+
 const settings = z
   .strictObject(
     {
@@ -186,6 +199,7 @@ const settings = z
         .duration('How long new connections are still taken after SIGTERM.', '1h')
         .default('0s'),
       cache: cache.prefault({}),
+      lifecycle: lifecycle.prefault({}),
       limits: limits.prefault({}),
       rules: value
         .list(rule, 'Which prefix stands for which upstream; over the built-in rules.', 10_000)

@@ -137,7 +137,7 @@ function sinceOf(
 }
 
 function fateOf<Image extends LifecycleImage>(candidate: Candidate<Image>): Fate<Image> {
-  const { image, rule, held, subject, first, place, shieldedFrom } = candidate;
+  const { rule, held, subject, first, place, shieldedFrom } = candidate;
   if (rule !== undefined) return { kind: 'actedOn', rule, subject: subject?.image };
   if (held !== undefined) return { kind: 'held', rule: held.rule, by: held.by.image };
   if (subject !== undefined) return { kind: 'withSubject', subject: subject.image };

@@ -1,6 +1,6 @@
 import { RegistryError } from '../errors.ts';
-import { findJsonProblem } from '../manifests/json-structure.ts';
-import { isObject, own } from '../policy/problem.ts';
+import { findJsonProblem } from '../json-structure.ts';
+import { isObject, own } from '../json.ts';
 import type { LifecyclePolicy, LifecycleProblem, LifecycleRule } from './policy.ts';
 import { lifecycleCharactersMax, lifecycleRulesMax } from './policy.ts';
 import { type GrammarOptions, readRule } from './rule-reader.ts';
@@ -23,7 +23,7 @@ export function parseLifecyclePolicy(text: string, options: GrammarOptions): Lif
   throw new RegistryError(
     'requestInvalid',
     `Lifecycle policy validation failure: ${sentenceOf(first)}`,
-    { detail: { parameter: 'lifecyclePolicyText', field, fix, errors } },
+    { kind: 'lifecyclePolicyInvalid', detail: { field, fix, errors } },
   );
 }
 

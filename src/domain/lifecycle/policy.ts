@@ -9,7 +9,8 @@ export type CountType =
 
 /** Which images a rule selects by their tags. Of a list, every entry must match some tag of the image. */
 export type TagRequirement =
-  | { readonly status: 'any' | 'untagged' }
+  | { readonly status: 'any' }
+  | { readonly status: 'untagged' }
   | {
       readonly status: 'tagged';
       /** `prefix`: how a tag begins; `pattern`: a whole tag, with `*` for any characters. */

@@ -1,4 +1,5 @@
-import { own, shortened, type JsonObject } from '../policy/problem.ts';
+import { own, type JsonObject } from '../json.ts';
+import { shortened } from '../policy/problem.ts';
 import type { CountType, LifecycleRule, StorageClass, TagRequirement } from './policy.ts';
 import {
   noForm,

@@ -1,5 +1,6 @@
 import { nearest } from '../nearest.ts';
-import { isObject, own, shortened, type JsonObject } from '../policy/problem.ts';
+import { isObject, own, type JsonObject } from '../json.ts';
+import { shortened } from '../policy/problem.ts';
 import type { LifecycleProblem } from './policy.ts';
 
 /** Collects problems; after twenty it has heard enough. */

@@ -4,6 +4,7 @@ import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts'
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
+import type { LifecycleMetadata } from './lifecycle.ts';
 import type {
   AccessKeyRow,
   AccountRow,
@@ -15,6 +16,7 @@ import type {
   Counting,
   CredentialUse,
   DigestKey,
+  ExpiringImage,
   IdentityPolicyRow,
   ImageRow,
   ManifestInfo,
@@ -39,7 +41,7 @@ import type {
 } from './rows.ts';
 
 /**
- * Metadata over SQLite or PostgreSQL, as six stores. What is not there is `undefined`, false or an empty list, never an error.
+ * Metadata over SQLite or PostgreSQL, as seven stores. What is not there is `undefined`, false or an empty list, never an error.
  * A write is one transaction and is answered after its commit; writes to one repository are made in the order in which they
  * were called. A write may be repeated: that changes nothing but times. All reject with a `MetadataError`.
  */
@@ -48,6 +50,7 @@ export interface Metadata extends AsyncDisposable {
   readonly manifests: ManifestMetadata;
   readonly tags: TagMetadata;
   readonly blobs: BlobMetadata;
+  readonly lifecycles: LifecycleMetadata;
   readonly identities: IdentityMetadata;
   readonly records: RecordMetadata;
 }
@@ -132,6 +135,10 @@ export interface ManifestMetadata {
   putManifest(input: PutManifestInput): Promise<PutManifestResult>;
   /** The manifest and every tag that names it; `undefined` where it is not here. */
   deleteManifest(input: DigestKey): Promise<{ readonly tags: readonly Tag[] } | undefined>;
+  /** Of these, at most 100, those that are as they are said to be and that no index of the repository names: deleted with their tags, in this order. Their digests. */
+  expireManifests(
+    input: RepositoryKey & { readonly images: readonly ExpiringImage[] },
+  ): Promise<readonly Digest[]>;
 }
 
 /** Tags, and every digest that each has had. */

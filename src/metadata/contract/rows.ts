@@ -105,6 +105,15 @@ export interface ImageRow {
   readonly subject: Digest | undefined;
 }
 
+/** An image as it was when it was decided that it goes. */
+export interface ExpiringImage {
+  readonly digest: Digest;
+  /** In byte order. */
+  readonly tags: readonly Tag[];
+  /** Wall ms, where the decision was for the last pull: what was pulled since stays. */
+  readonly lastPulledAt?: number;
+}
+
 export interface StoreManifestInput extends RepositoryKey {
   readonly manifest: StoredManifest;
   /** Children are indexed from it. */

@@ -8,6 +8,7 @@ import { up as whoseBytes } from '../migrations/004-whose-bytes.ts';
 import { up as auditOrder } from '../migrations/005-audit-order.ts';
 import { up as keyExpiry } from '../migrations/006-key-expiry.ts';
 import { up as attributes } from '../migrations/007-attributes.ts';
+import { up as lifecycle } from '../migrations/008-lifecycle.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -26,6 +27,7 @@ const migrations: readonly Migration[] = [
   { version: 5, name: 'audit-order', up: auditOrder },
   { version: 6, name: 'key-expiry', up: keyExpiry },
   { version: 7, name: 'attributes', up: attributes },
+  { version: 8, name: 'lifecycle', up: lifecycle },
 ];
 
 /** The schema that this Breakwater writes. */

@@ -8,9 +8,13 @@ import type { Metadata } from '../contract/metadata.ts';
 import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
 import type { Schema } from '../sql/schema.ts';
 import { busyTimeoutMs } from './sqlite-writer.ts';
+import { isEvaluation } from '../lists/lists.ts';
 import { createMetadata, dropAllDeleted } from '../store.ts';
-import { ReadThread } from './read-thread.ts';
+import { ReadThread, type ReadThreadLimits } from './read-thread.ts';
 import { WriteThread } from './write-thread.ts';
+
+/** One of 100,000 images and 50 rules takes a second or two; the longest texts over as many, a minute. */
+const evaluationLimits: ReadThreadLimits = { listMs: 120_000, idleMs: 10_000 };
 
 export interface SqliteMetadataOptions {
   /** Told when the write thread dies; what waited was rejected, and later writes start it again. */
@@ -44,12 +48,14 @@ export async function openSqliteMetadata(
     throw new MetadataError('failed', `${file}: ${errorText(error)}`, error);
   }
   const lists = new ReadThread(file);
+  const evaluations = new ReadThread(file, evaluationLimits);
   return createMetadata({
     sql: new Kysely<Schema>({ dialect: nodeSqliteDialect(reader) }),
-    list: lists.list,
+    list: (name, input) => (isEvaluation(name) ? evaluations : lists).list(name, input),
     write: thread.write,
     async dispose() {
       // The writer is last: only the last to close can bring the log into the file.
+      await evaluations[Symbol.asyncDispose]();
       await lists[Symbol.asyncDispose]();
       reader.close();
       await thread[Symbol.asyncDispose]();

@@ -1,18 +1,37 @@
 import type { Sql } from '../sql/schema.ts';
+import * as evaluations from './evaluations.ts';
 import * as identities from './identities.ts';
+import * as lifecycles from './lifecycles.ts';
 import * as manifests from './manifests.ts';
 import * as records from './records.ts';
 import * as tags from './tags.ts';
 
-type Lists = typeof identities & typeof manifests & typeof records & typeof tags;
+type Lists = typeof evaluations &
+  typeof identities &
+  typeof lifecycles &
+  typeof manifests &
+  typeof records &
+  typeof tags;
 
 /**
  * Every read of many rows by its name: what may be asked of the reader thread. Input and output are plain data. None is on the
  * way of a pull, which waits for nobody's list.
  */
-const lists: Lists = { ...identities, ...manifests, ...records, ...tags };
+const lists: Lists = {
+  ...evaluations,
+  ...identities,
+  ...lifecycles,
+  ...manifests,
+  ...records,
+  ...tags,
+};
 
 export type ListName = keyof Lists;
+
+/** What looks at all images of a repository: it may take seconds, which other lists do not wait. */
+export function isEvaluation(name: ListName): boolean {
+  return Object.hasOwn(evaluations, name);
+}
 
 /** Runs a list somewhere; `input` is what its function takes after the connection. */
 export type List = (name: ListName, input: readonly unknown[]) => Promise<unknown>;

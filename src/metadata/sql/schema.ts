@@ -81,6 +81,34 @@ export interface Schema {
     /** Identity of the rule through which it came last; empty where none did. */
     rule: Generated<string>;
   };
+  lifecycle_policies: {
+    repository_id: number;
+    text: string;
+    updated_at: number;
+    /** Of this text; null: not yet. */
+    evaluated_at: number | null;
+    /** When it is evaluated next. */
+    due_at: number;
+  };
+  /** The last preview of each repository. */
+  lifecycle_previews: {
+    repository_id: number;
+    id: string;
+    status: string;
+    policy: string;
+    started_at: number;
+    ended_at: number | null;
+    expiring: number;
+    transitioning: number;
+  };
+  /** What a preview found, in the order of the digests, tagged images first; some hundred a row. */
+  lifecycle_preview_pages: {
+    repository_id: number;
+    untagged: number;
+    first_digest: string;
+    /** JSON array. */
+    results: string;
+  };
   pull_records: {
     id: Generated<number>;
     registry: string;

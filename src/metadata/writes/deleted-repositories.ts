@@ -25,6 +25,8 @@ export async function deleteRepository(
       .executeTakeFirst();
     if (one) return 'notEmpty';
   }
+  for (const table of ['lifecycle_policies', 'lifecycle_previews'] as const)
+    await sql.deleteFrom(table).where('repository_id', '=', id).execute();
   await sql
     .updateTable('repositories')
     .set({ registry: deletedRegistry, name: String(id) })
@@ -59,6 +61,7 @@ export async function dropDeleted(
     () => dropHistory(sql, id, rowsMax),
     () => dropManifests(sql, id, rowsMax),
     () => dropByKey(sql, { table: 'repository_blobs', key: 'digest' }, id, rowsMax),
+    () => dropByKey(sql, { table: 'lifecycle_preview_pages', key: 'first_digest' }, id, rowsMax),
   ];
   for (const drop of drops) if ((await drop()) === rowsMax) return true;
   await sql.deleteFrom('repositories').where('id', '=', id).execute();
@@ -68,7 +71,10 @@ export async function dropDeleted(
 /** The first in the order of the table's key, so that two processes take their locks in one order. */
 async function dropByKey(
   sql: Sql,
-  of: { readonly table: 'tags' | 'repository_blobs'; readonly key: string },
+  of: {
+    readonly table: 'tags' | 'repository_blobs' | 'lifecycle_preview_pages';
+    readonly key: string;
+  },
   repositoryId: number,
   rowsMax: number,
 ): Promise<number> {

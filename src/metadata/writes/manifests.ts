@@ -2,8 +2,10 @@ import type { Digest } from '../../domain/names/digest.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { isTagImmutable, mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { Tag } from '../../domain/names/tag.ts';
+import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type {
   DigestKey,
+  ExpiringImage,
   PutManifestInput,
   PutManifestResult,
   StoreManifestInput,
@@ -150,19 +152,79 @@ export async function deleteManifest(
 ): Promise<{ readonly tags: readonly Tag[] } | undefined> {
   const repository = await lockRepository(sql, input);
   if (!repository) return undefined;
+  const tags = await dropManifest(sql, repository.id, input.digest);
+  if (tags === undefined) return undefined;
+  await dropContents(sql, [input.digest]);
+  return { tags };
+}
+
+export async function expireManifests(
+  sql: Sql,
+  input: RepositoryKey & { readonly images: readonly ExpiringImage[] },
+): Promise<readonly Digest[]> {
+  const repository = await lockRepository(sql, input);
+  if (!repository) return [];
+  const expired: Digest[] = [];
+  for (const image of input.images) {
+    if (!(await isUnchanged(sql, repository.id, image))) continue;
+    const tags = await dropManifest(sql, repository.id, image.digest);
+    if (tags !== undefined) expired.push(image.digest);
+  }
+  await dropContents(sql, expired);
+  return expired;
+}
+
+/** Its tags, and its last pull where that counts, are those that were seen, and no index here names it. */
+async function isUnchanged(
+  sql: Sql,
+  repositoryId: number,
+  { digest, tags, lastPulledAt }: ExpiringImage,
+): Promise<boolean> {
+  const image = await sql
+    .selectFrom('manifests')
+    .select('last_pulled_at')
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .executeTakeFirst();
+  if (image === undefined) return false;
+  if (lastPulledAt !== undefined && image.last_pulled_at !== lastPulledAt) return false;
+  const index = await sql
+    .selectFrom('manifest_children')
+    .select('manifest_id')
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .where('role', '=', 'manifest')
+    .limit(1)
+    .executeTakeFirst();
+  if (index) return false;
+  const now = await sql
+    .selectFrom('tags')
+    .select('tag')
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
+    .orderBy('tag')
+    .execute();
+  return now.length === tags.length && now.every(({ tag }, at) => tag === tags[at]);
+}
+
+/** Its tags; `undefined` where it is not here. Its bytes stay. */
+async function dropManifest(
+  sql: Sql,
+  repositoryId: number,
+  digest: Digest,
+): Promise<readonly Tag[] | undefined> {
   const deleted = await sql
     .deleteFrom('manifests')
-    .where('repository_id', '=', repository.id)
-    .where('digest', '=', input.digest)
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
     .returning('id')
     .executeTakeFirst();
   if (!deleted) return undefined;
   const tags = await sql
     .deleteFrom('tags')
-    .where('repository_id', '=', repository.id)
-    .where('digest', '=', input.digest)
+    .where('repository_id', '=', repositoryId)
+    .where('digest', '=', digest)
     .returning('tag')
     .execute();
-  await dropContents(sql, [input.digest]);
-  return { tags: tags.map((row) => row.tag as Tag).toSorted() };
+  return tags.map((row) => row.tag as Tag).toSorted();
 }

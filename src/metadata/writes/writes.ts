@@ -2,6 +2,7 @@ import type { Sql } from '../sql/schema.ts';
 import * as blobs from './blobs.ts';
 import * as deletedRepositories from './deleted-repositories.ts';
 import * as identities from './identities.ts';
+import * as lifecycles from './lifecycles.ts';
 import * as manifests from './manifests.ts';
 import * as records from './records.ts';
 import * as repositories from './repositories.ts';
@@ -10,6 +11,7 @@ import * as tags from './tags.ts';
 type Writes = typeof blobs &
   typeof deletedRepositories &
   typeof identities &
+  typeof lifecycles &
   typeof manifests &
   typeof records &
   typeof repositories &
@@ -23,6 +25,7 @@ const writes: Writes = {
   ...blobs,
   ...deletedRepositories,
   ...identities,
+  ...lifecycles,
   ...manifests,
   ...records,
   ...repositories,

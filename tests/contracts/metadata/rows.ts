@@ -6,6 +6,7 @@ import { tagsRows } from './tags.ts';
 import { blobsRows } from './blobs.ts';
 import { identitiesRows } from './identities.ts';
 import { recordsRows } from './records.ts';
+import { lifecyclesRows } from './lifecycles.ts';
 import { writesRows } from './writes.ts';
 
 /** The contract of the metadata; each engine runs all of it. */
@@ -15,6 +16,7 @@ export const metadataRows: readonly MetadataRow[] = [
   ...pushesRows,
   ...tagsRows,
   ...blobsRows,
+  ...lifecyclesRows,
   ...identitiesRows,
   ...recordsRows,
   ...writesRows,

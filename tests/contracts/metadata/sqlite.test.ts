@@ -15,6 +15,11 @@ import {
   listPrincipals,
   listTokens,
 } from '../../../src/metadata/lists/identities.ts';
+import {
+  findPreviewResults,
+  listDueLifecycles,
+  listPreviewResults,
+} from '../../../src/metadata/lists/lifecycles.ts';
 import { listImages, listReferrers } from '../../../src/metadata/lists/manifests.ts';
 import { listAudit, listPulls } from '../../../src/metadata/lists/records.ts';
 import { listTagRows, listTags, tagHistory } from '../../../src/metadata/lists/tags.ts';
@@ -28,6 +33,8 @@ import {
   listAccessKeys,
   listIdentityPolicies,
 } from '../../../src/metadata/reads/identities.ts';
+import { findLifecycle, findPreview } from '../../../src/metadata/reads/lifecycles.ts';
+import { imagesOfRepository } from '../../../src/metadata/rows/lifecycle-images.ts';
 import {
   findChildren,
   findManifest,
@@ -173,7 +180,13 @@ suite('metadata in a SQLite file', () => {
     await listAudit(sql, { account: undefined, before: 5, limit: 10 });
     await listAudit(sql, { account: 'x', before: 5, limit: 10 });
     match(planOf(database, seen.at(-1) ?? ''), /USING INDEX audit_account/);
-    equal(seen.length, 26);
+    await findLifecycle(sql, key);
+    await findPreview(sql, key);
+    await listDueLifecycles(sql, 1, 10);
+    await listPreviewResults(sql, key, { after: undefined, untagged: undefined }, 10);
+    await findPreviewResults(sql, key, [digest]);
+    await imagesOfRepository(sql, key);
+    equal(seen.length, 38);
     for (const text of seen) {
       const plan = planOf(database, text);
       doesNotMatch(plan, tableWalk, `${text}: ${plan}`);
@@ -204,6 +217,14 @@ suite('metadata in a SQLite file', () => {
     const { digest } = image.manifest;
     const principal = { account: 'x', name: 'x' };
     const at = [{ id: 'x', at: 1 }];
+    const previewPages = [{ untagged: true, firstDigest: digest, results: '[]' }];
+    const previewEnd = {
+      id: 'x',
+      status: 'complete',
+      expiring: 0,
+      transitioning: 0,
+      now: 1,
+    } as const;
     seen.clear();
     const outcomes = await writer.run([
       { name: 'storeManifest', input: manifestInput('quay.io/a', 'two') },
@@ -217,6 +238,18 @@ suite('metadata in a SQLite file', () => {
       { name: 'releaseBlob', input: { ...image, digest } },
       { name: 'deleteTag', input: { ...image, tag: tagOf('x') } },
       { name: 'deleteManifest', input: { ...image, digest } },
+      { name: 'expireManifests', input: { ...image, images: [{ digest, tags: [] }] } },
+      {
+        name: 'expireManifests',
+        input: { ...image, images: [{ digest: index.manifest.digest, tags: [tagOf('y')] }] },
+      },
+      { name: 'putLifecycle', input: { ...image, text: 'x', now: 1, dueAt: 1 } },
+      { name: 'recordEvaluation', input: { ...image, text: 'x', evaluatedAt: 1, dueAt: 1 } },
+      { name: 'deleteLifecycle', input: image },
+      { name: 'beginPreview', input: { ...image, id: 'x', text: 'x', now: 1, staleBefore: 1 } },
+      { name: 'addPreviewPages', input: { ...image, id: 'x', pages: previewPages } },
+      { name: 'endPreview', input: { ...image, ...previewEnd } },
+      { name: 'expirePreview', input: { before: 9 } },
       { name: 'deleteRepository', input: { ...image, force: false } },
       { name: 'deleteRepository', input: { ...image, force: true } },
       { name: 'dropDeleted', input: { rowsMax: 100 } },

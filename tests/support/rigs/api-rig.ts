@@ -127,6 +127,7 @@ export async function openApi(change: Partial<OperationsParts> = {}): Promise<Ap
     }),
     audit,
     ecrPassword: async () => ({ password: 'p4ss', expiresAt: clock.now() + 43_200_000 }),
+    lifecycleGrammar: () => ({ expireByPull: false }),
     registries: () => registries,
     rules: () => createRuleSet([testRule()]),
     explain: (request) => Promise.resolve(request as unknown as Explanation),

@@ -89,6 +89,7 @@ export async function servePrivately(
     upstream,
     accounts: none as never,
     storedPolicies: none as never,
+    lifecycleGrammar: none,
     ecrPassword: none,
     explain: cache.explain,
     refresh: none,
