@@ -68,7 +68,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   http: ['domain', 'coordination'],
   api: ['domain', 'contract', 'coordination', 'ports', 'access', 'cache', 'operations', 'http'],
   config: ['domain'],
-  telemetry: ['domain', 'coordination', 'ports', 'metadata', 'http'],
+  telemetry: ['domain', 'coordination', 'ports'],
   cli: ['domain', 'contract', 'config'],
   server: everyFolder,
   main: ['cli', 'server'],

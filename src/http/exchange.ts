@@ -8,7 +8,8 @@ import { clientBehind, isForwarded, isOwnHost, isTrustedProxy } from './client.t
 import { crossSiteReason } from './cross-site.ts';
 import { givenId } from './request-id.ts';
 import { Progress } from './progress.ts';
-import type { BodyReading, Incoming, Reply, Served } from './reply.ts';
+import type { Served } from '../domain/served.ts';
+import type { BodyReading, Incoming, Reply } from './reply.ts';
 import { RequestBody } from './bodies/request-body.ts';
 import type { WholeBodies } from './bodies/whole-bodies.ts';
 

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ByteSource, ByteSpan, ByteStream } from '../domain/byte-source.ts';
-import type { RegistryKey } from '../domain/names/registry.ts';
-import type { Verdict } from '../domain/verdict.ts';
+import type { ReplyNote } from '../domain/served.ts';
 
 /** What a handler sees of a request. */
 export interface Incoming {
@@ -52,25 +51,6 @@ export interface BodyReading {
   readonly onChunk?: (chunk: Uint8Array) => void;
 }
 
-/** What the access log, the metrics and the pull records learn of a reply from its handler. */
-export interface ReplyNote {
-  /** Low cardinality: `manifest`, `blob`, `tags`, `referrers`, `base`, `api`, `health`, `metrics`, `none`, or an AWS service. */
-  readonly route: string;
-  /** Of an AWS API, by its name there. */
-  readonly operation?: string;
-  readonly rule?: string;
-  /** The registry that was asked, where it is not the home registry. */
-  readonly registry?: RegistryKey;
-  readonly ns?: string;
-  readonly repository?: string;
-  /** The tag or digest as it was asked. */
-  readonly reference?: string;
-  readonly digest?: string;
-  readonly verdict?: Verdict;
-  /** Why it was refused or failed, for whoever runs the server. */
-  readonly reason?: string;
-}
-
 export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -91,14 +71,3 @@ export interface Reply {
 
 /** Answers at once where nothing has to be waited for. */
 export type Handler = (request: Incoming) => Reply | Promise<Reply>;
-
-/** A finished exchange, told once when the last byte went out or the socket closed. */
-export interface Served {
-  readonly request: Pick<Incoming, 'id' | 'method' | 'query' | 'headers' | 'clientAddress'>;
-  readonly reply: Pick<Reply, 'status' | 'note' | 'principal' | 'repeats'>;
-  /** Body bytes written. */
-  readonly bytes: number;
-  readonly durationMs: number;
-  /** False when the client left or the body broke before its end. */
-  readonly complete: boolean;
-}

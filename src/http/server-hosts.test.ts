@@ -6,7 +6,8 @@ import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
 import { exchangeRaw } from '../../tests/support/clients/http-exchange.ts';
 import { parseIpBlock } from '../domain/names/ip-address.ts';
 import { createBodyBuffers } from './bodies/body-buffers.ts';
-import type { Incoming, Served } from './reply.ts';
+import type { Served } from '../domain/served.ts';
+import type { Incoming } from './reply.ts';
 import type { RunningServer } from './server.ts';
 import { createServer } from './server.ts';
 

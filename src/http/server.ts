@@ -18,7 +18,8 @@ import { refuse } from './bad-request.ts';
 import { createCertificateNames, withNames } from './connections/certificate-names.ts';
 import { progressLimits } from './progress.ts';
 import type { ProgressLimits } from './progress.ts';
-import type { Handler, Incoming, Reply, Served, ReplyNote } from './reply.ts';
+import type { Served, ReplyNote } from '../domain/served.ts';
+import type { Handler, Incoming, Reply } from './reply.ts';
 import {
   answerPlainHttp,
   handshakeRefusal,

@@ -4,7 +4,8 @@ import type { BodySender } from './bodies/body.ts';
 import type { Exchange } from './exchange.ts';
 import { heldBody } from './bodies/held-body.ts';
 import { linger, passOver } from './connections/linger.ts';
-import type { Reply, ReplyNote } from './reply.ts';
+import type { ReplyNote } from '../domain/served.ts';
+import type { Reply } from './reply.ts';
 import type { Timer } from './timer.ts';
 
 /** Bodies up to this many bytes go out as one string with their headers: one system call, no buffer of their own. */

@@ -1,4 +1,4 @@
-import type { ReplyNote, Served } from '../http/reply.ts';
+import type { ReplyNote, Served } from '../domain/served.ts';
 import type { LogOutput } from './log-output.ts';
 
 /** Query parameters that may be shown; all others may hold secrets. */

@@ -1,5 +1,5 @@
 import type { Registry } from '@prometheus-io/client';
-import type { ReplyNote, Served } from '../http/reply.ts';
+import type { ReplyNote, Served } from '../domain/served.ts';
 import type { Cell, Durations, Histogram, Series } from './series.ts';
 import { createDurations, createSeries, shape } from './series.ts';
 

@@ -2,7 +2,7 @@ import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
-import type { Served } from '../http/reply.ts';
+import type { Served } from '../domain/served.ts';
 import { createAccessLog } from './access-log.ts';
 import { createLog } from './log.ts';
 import type { LogOutput, LogSink } from './log-output.ts';

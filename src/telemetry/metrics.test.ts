@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Digest } from '../domain/names/digest.ts';
-import type { Served } from '../http/reply.ts';
+import type { Served } from '../domain/served.ts';
 import type { Event } from '../ports/events.ts';
 import type { Metrics } from './metrics.ts';
 import { createMetrics } from './metrics.ts';

@@ -1,6 +1,6 @@
 import type { MetricObject } from '@prometheus-io/client';
 import { collectDefaultMetrics, Registry } from '@prometheus-io/client';
-import type { ReplyNote } from '../http/reply.ts';
+import type { ReplyNote } from '../domain/served.ts';
 import type { Event } from '../ports/events.ts';
 import type { AnswerCounter } from './answer-counter.ts';
 import { createAnswerCounters } from './answer-counter.ts';

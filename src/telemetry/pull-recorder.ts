@@ -2,7 +2,7 @@ import { createBatchWriter } from '../coordination/batch-writer.ts';
 import { repeat } from '../coordination/repeat.ts';
 import { createSteadyTime } from '../coordination/steady-time.ts';
 import { sourceOf } from '../domain/names/client-source.ts';
-import type { PullRecord, Pruning as PullPruning } from '../metadata/contract/rows.ts';
+import type { PullRecord } from '../domain/pull-record.ts';
 import type { Clock } from '../ports/clock.ts';
 
 const hourMs = 3_600_000;
@@ -55,7 +55,11 @@ interface Row {
 export interface PullRecorderOptions {
   readonly clock: Clock;
   readonly record: (pulls: readonly PullRecord[]) => Promise<void>;
-  readonly prune: (input: PullPruning) => Promise<void>;
+  readonly prune: (input: {
+    readonly before: number;
+    readonly now: number;
+    readonly rowsMax: number;
+  }) => Promise<void>;
   readonly onFailure: (message: string, error: unknown) => void;
 }
 

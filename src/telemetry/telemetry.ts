@@ -1,7 +1,7 @@
 import { parseDigest } from '../domain/names/digest.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ReplyNote, Served } from '../http/reply.ts';
+import type { ReplyNote, Served } from '../domain/served.ts';
 import type { Event, Events } from '../ports/events.ts';
 import type { AccessLog, AnswerLines } from './access-log.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';

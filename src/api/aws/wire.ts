@@ -1,4 +1,5 @@
-import type { Reply, ReplyNote } from '../../http/reply.ts';
+import type { ReplyNote } from '../../domain/served.ts';
+import type { Reply } from '../../http/reply.ts';
 import type { AwsError } from './aws-error.ts';
 import type { Protocol } from './service-table.ts';
 import type { ServiceModel } from './service-model.ts';

@@ -3,7 +3,8 @@ import { RegistryError } from '../../domain/errors.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Verdict } from '../../domain/verdict.ts';
 import { formatCacheStatus } from '../../domain/verdict.ts';
-import type { Reply, ReplyNote } from '../../http/reply.ts';
+import type { ReplyNote } from '../../domain/served.ts';
+import type { Reply } from '../../http/reply.ts';
 
 interface WireError {
   readonly status: number;

@@ -10,7 +10,8 @@ import { noRuleForHost, noRuleText } from '../../domain/rules/no-rule.ts';
 import type { PullTarget } from '../../domain/rules/pull-rule.ts';
 import { createRuleSet, targetWithoutRule } from '../../domain/rules/rule-set.ts';
 import type { RuleSet } from '../../domain/rules/rule-set.ts';
-import type { Incoming, ReplyNote } from '../../http/reply.ts';
+import type { ReplyNote } from '../../domain/served.ts';
+import type { Incoming } from '../../http/reply.ts';
 import { lookupName, parseRoute } from './route.ts';
 import type { AskedName, RepositoryRoute, Route } from './route.ts';
 

@@ -10,7 +10,8 @@ import { bufferBytesMax } from './buffers.ts';
 import { ClientLeft } from '../exchange.ts';
 import type { Exchange } from '../exchange.ts';
 import { lingerMs } from '../connections/linger.ts';
-import type { Handler, Incoming, Reply, Served } from '../reply.ts';
+import type { Served } from '../../domain/served.ts';
+import type { Handler, Incoming, Reply } from '../reply.ts';
 import { createServer } from '../server.ts';
 import { until } from '../../../tests/support/rigs/until.ts';
 

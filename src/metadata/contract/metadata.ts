@@ -5,6 +5,7 @@ import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import type { LifecycleMetadata } from './lifecycle.ts';
+import type { PullRecord } from '../../domain/pull-record.ts';
 import type {
   AccessKeyRow,
   AccountRow,
@@ -23,7 +24,6 @@ import type {
   PrincipalInput,
   PrincipalRow,
   Pruning,
-  PullRecord,
   PullRow,
   PutManifestInput,
   PutManifestResult,

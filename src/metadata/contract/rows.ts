@@ -4,7 +4,7 @@ import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts'
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import type { Verdict } from '../../domain/verdict.ts';
+import type { PullRecord } from '../../domain/pull-record.ts';
 
 export interface TagKey extends RepositoryKey {
   readonly tag: Tag;
@@ -272,21 +272,6 @@ export interface IdentityPolicyRow {
   /** Verbatim. */
   readonly text: string;
   readonly updatedAt: number;
-}
-
-/** One pull of an image by a client, to be counted in its hour. */
-export interface PullRecord {
-  readonly registry: RegistryKey;
-  readonly clientAddress: string;
-  /** The `ns` of a mirror request, else empty. */
-  readonly ns: string;
-  /** The local repository with `:tag` or `@digest`. */
-  readonly image: string;
-  readonly digest: Digest | undefined;
-  readonly verdict: Verdict;
-  readonly at: number;
-  /** How many such pulls this stands for, the last of them `at`; 1 where absent. All within one hour. */
-  readonly count?: number;
 }
 
 export interface PullRow extends Omit<PullRecord, 'at' | 'count'> {

@@ -1,7 +1,8 @@
 import type { RawBuilder } from 'kysely';
 import { sql as text } from 'kysely';
 import { registryOf } from '../../domain/names/registry.ts';
-import type { AuditPruning, AuditRow, Pruning, PullRecord, PullRow } from '../contract/rows.ts';
+import type { PullRecord } from '../../domain/pull-record.ts';
+import type { AuditPruning, AuditRow, Pruning, PullRow } from '../contract/rows.ts';
 import { batches } from '../sql/batches.ts';
 import type { Sql } from '../sql/schema.ts';
 import { lastPrunedRow, prunedMax } from '../rows/oldest-rows.ts';

@@ -21,7 +21,7 @@ import { createRuleSet } from '../../../src/domain/rules/rule-set.ts';
 import type { RuleSet } from '../../../src/domain/rules/rule-set.ts';
 import { mutableTags } from '../../../src/domain/names/tag-mutability.ts';
 import { createBodyBuffers } from '../../../src/http/bodies/body-buffers.ts';
-import type { Served } from '../../../src/http/reply.ts';
+import type { Served } from '../../../src/domain/served.ts';
 import { createServer } from '../../../src/http/server.ts';
 import type { OperationsParts } from '../../../src/operations/operations.ts';
 import { createOperations } from '../../../src/operations/operations.ts';
