@@ -1,5 +1,5 @@
 import type { RegistryKey } from '../domain/names/registry.ts';
-import type { RuleSet } from '../domain/rules/rule-set.ts';
+import type { RulesOf } from '../domain/rules/rule-set.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { BlobStore } from '../ports/blob-store.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -48,10 +48,9 @@ export interface CacheParts {
   readonly clock: Clock;
   readonly events: Events;
   readonly invalidations: Invalidations;
-  /** Whose repositories the rules lead to. */
+  /** The home registry: what is explained and refreshed is its. */
   readonly registry: RegistryKey;
-  /** Those in force now. */
-  readonly rules: () => RuleSet;
+  readonly rules: RulesOf;
   /** Our own addresses as an image may begin with them: lower case, with port. */
   readonly ownHosts: () => ReadonlySet<string>;
   readonly anonymousAccess: AnonymousAccess;
@@ -78,6 +77,8 @@ export interface RunningCache extends Cache, AsyncDisposable {
   /** Repositories that pulls and pushes made. */
   readonly made: Pick<MadeRepositories, 'take'>;
   readonly counting: CountRecords;
+  /** Ends what ran for rules that are in force no more. */
+  rulesChanged(): void;
   /** Bodies of uploads that are being received. */
   readonly uploadBodies: { readonly count: number };
 }
@@ -93,7 +94,7 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
   const pulls = createPulls({ ...shared, space }, limits);
   const { manifests, tagLists, referrers, downloads, completion } = pulls;
   const ruleOf: RuleOf = ({ registry, repository }) =>
-    registry === given.registry ? given.rules().byPath(repository)?.rule : undefined;
+    given.rules(registry).byPath(repository)?.rule;
   const { pushes, bodies } = createPushes({
     ...shared,
     fetcher: pulls.fetcher,
@@ -122,6 +123,7 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
     made,
     counting: async (request) =>
       countingRecords(request.target, await repositories.isStopped(request)),
+    rulesChanged: () => completion.endUnasked(),
     uploadBodies: bodies,
     [Symbol.asyncDispose]: async () => {
       forgetting[Symbol.dispose]();
@@ -158,7 +160,7 @@ function createPulls(given: PullingParts, limits: CacheLimits) {
     fetcher,
     blobs,
     downloads,
-    rules: () => given.rules().rules,
+    rules: given.rules,
   });
   const manifests = new ManifestPuller({ ...parts, fetcher, tags, completion });
   const tagLists = new TagLister(parts);

@@ -1,7 +1,7 @@
 import type { RegistryKey, RepositoryKey } from '../domain/names/registry.ts';
 import type { PullRule, PullTarget, UpstreamUrl } from '../domain/rules/pull-rule.ts';
 import { asksAsSomebody } from '../domain/rules/pull-rule.ts';
-import { asWhom, ruleIdentity } from '../domain/rules/rule-identity.ts';
+import { asWhom, ruleIdentity, ruleMemoryKey } from '../domain/rules/rule-identity.ts';
 
 /** Whose content is asked for, and which rule leads to it. */
 export interface PullRequest {
@@ -43,7 +43,7 @@ export function memoryKey(request: PullRequest, subject: string): string {
  */
 export function ruledKey(request: PullRequest, subject: string): string {
   const { rule } = request.target;
-  return memoryKey(request, rule === undefined ? subject : `${ruleIdentity(rule)} ${subject}`);
+  return memoryKey(request, rule === undefined ? subject : `${ruleMemoryKey(rule)} ${subject}`);
 }
 
 /** Under which identity a repository's content is looked for; `undefined` where no rule leads to it. */

@@ -13,6 +13,8 @@ export interface Deletion {
   readonly options: ServerOptions;
   /** What is said of each; `deleted` where absent. */
   readonly done?: string;
+  /** Told after it what the server answered. */
+  readonly after?: (name: string, answer: unknown) => void;
   /** The request of one; a `DELETE`. */
   readonly requestOf: (name: string) => Omit<ApiRequest, 'method'>;
 }
@@ -23,14 +25,16 @@ export interface Deletion {
  */
 export async function deleteEach(
   names: readonly string[],
-  { command, context, options, done = 'deleted', requestOf }: Deletion,
+  { command, context, options, done = 'deleted', after, requestOf }: Deletion,
 ): Promise<void> {
   const { terminal } = context;
   const failures: CommandFailure[] = [];
   for (const name of names) {
     try {
-      await askServer({ method: 'DELETE', ...requestOf(name) }, options, terminal);
+      const request = { method: 'DELETE', ...requestOf(name) } as const;
+      const answer = await askServer<unknown>(request, options, terminal);
       remark(command, context, `${done} ${name}`);
+      after?.(name, answer);
     } catch (error) {
       const failure = toFailure(error);
       if (names.length === 1 || failure.exit === 'interrupted') throw failure;

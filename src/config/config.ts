@@ -1,5 +1,6 @@
 import type { IpBlock } from '../domain/names/ip-address.ts';
-import type { PullRule } from '../domain/rules/pull-rule.ts';
+import type { ApiUpstreams } from '../domain/rules/api-rule.ts';
+import type { Credential, PullRule } from '../domain/rules/pull-rule.ts';
 
 /** Parsed once at start and at each reload; every unit in the name. */
 export interface Config {
@@ -33,6 +34,10 @@ export interface Config {
     readonly expireByPull: boolean;
   };
   readonly limits: { readonly connectionsMax: number; readonly downloadsMax: number };
+  /** Where rules that are made through an API may lead. */
+  readonly apiUpstreams: ApiUpstreams;
+  /** Of `secretsFile`, by their names. */
+  readonly secrets: ReadonlyMap<string, Credential>;
   /** File rules over the built-in ones: a replaced built-in is not in the list. In the file's order, then the built-ins'. */
   readonly rules: readonly PullRule[];
 }

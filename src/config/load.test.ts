@@ -59,6 +59,8 @@ test('without a file everything has its default', async () => {
       anonymousPull: true,
       anonymousImport: 'loopback',
       trustedProxies: [],
+      apiUpstreams: 'public',
+      secrets: new Map(),
       createOnPush: true,
       sparseIndexes: false,
       oidc: [],
@@ -312,7 +314,7 @@ const problems: readonly (readonly [string, readonly string[]])[] = [
   [
     '__proto__: {listen: x}',
     [
-      'c.yaml:1:1: __proto__: unknown key; the keys here are listen, adminListen, hubMirrorListen, tls, dataDir, publicUrl, registryId, regions, anonymousPull, anonymousImport, trustedProxies, defaultRules, secretsFile, createOnPush, sparseIndexes, oidc, drain, shutdownDelay, cache, lifecycle, limits, rules',
+      'c.yaml:1:1: __proto__: unknown key; the keys here are listen, adminListen, hubMirrorListen, tls, dataDir, publicUrl, registryId, regions, anonymousPull, anonymousImport, trustedProxies, defaultRules, apiUpstreams, secretsFile, createOnPush, sparseIndexes, oidc, drain, shutdownDelay, cache, lifecycle, limits, rules',
     ],
   ],
   ['- a', ['c.yaml:1:1: a list is not a mapping; write keys such as listen: 127.0.0.1:5000']],
@@ -327,9 +329,13 @@ for (const [text, expected] of problems) {
   });
 }
 
-test('apiUpstreams, whose part does not exist yet, is an unknown key', async () => {
-  const [problem = ''] = await told('apiUpstreams: x');
-  assert.match(problem, /^c\.yaml:1:1: apiUpstreams: unknown key; /);
+test('apiUpstreams is one of three words', async () => {
+  assert.equal((await load('apiUpstreams: strict')).apiUpstreams, 'strict');
+  const [problem = ''] = await told('apiUpstreams: pubilc');
+  assert.match(
+    problem,
+    /^c\.yaml:1:15: apiUpstreams: "pubilc" is not a choice of upstreams; .*did you mean public\?/,
+  );
 });
 
 test('all problems are told at once, in the order of the file', async () => {

@@ -14,7 +14,7 @@ import { readCertificates, readPrivateKey } from './pem.ts';
 import type { Finding } from './schema/problems.ts';
 import type { CertificateSettings, OidcSettings, RuleSettings, Settings } from './settings.ts';
 import { parseMinFree, parseSize } from './schema/size.ts';
-import { parseAllowedHost, parseUpstreamUrl } from './schema/upstream-url.ts';
+import { parseAllowedHost, parseUpstreamUrl } from '../domain/rules/upstream-url.ts';
 
 export interface ResolveOptions {
   readonly cwd: string;
@@ -66,6 +66,8 @@ export async function resolveSettings(
     anonymousPull: settings.anonymousPull,
     anonymousImport: settings.anonymousImport,
     trustedProxies: settings.trustedProxies.map((text) => present(parseIpBlock(text))),
+    apiUpstreams: settings.apiUpstreams,
+    secrets: options.credentials,
     createOnPush: settings.createOnPush,
     sparseIndexes: settings.sparseIndexes,
     oidc,

@@ -6,6 +6,7 @@ import type { ConfigProblem } from './config-error.ts';
 import { formatKey } from './config-error.ts';
 import type { FileReader } from './file-reader.ts';
 import { UnreadableFile, decodeText } from './file-reader.ts';
+import { loginFieldProblem } from '../domain/rules/upstream-secret.ts';
 import { nearest } from '../domain/nearest.ts';
 import { secretName } from './schema/values.ts';
 import type { YamlSource } from './yaml-source.ts';
@@ -106,7 +107,8 @@ async function parseSecrets(
     const fields: Record<'username' | 'accessToken', string> = { username: '', accessToken: '' };
     for (const field of ['username', 'accessToken'] as const) {
       const expanded = await expand(secret[field], place, readFile, files);
-      const message = 'problem' in expanded ? expanded.problem : wrongField(field, expanded.text);
+      const message =
+        'problem' in expanded ? expanded.problem : loginFieldProblem(field, expanded.text);
       if (message !== undefined) fault([name, field], 'value', message);
       else if ('text' in expanded) fields[field] = expanded.text;
     }
@@ -121,18 +123,6 @@ async function parseSecrets(
 function unknownKey(key: string): string {
   const near = nearest(key, ['username', 'accessToken']);
   return `unknown key; ${near === undefined ? 'the keys here are username, accessToken' : `did you mean ${near}?`}`;
-}
-
-/** A user name with a colon would read as another name (RFC 7617 §2); control characters break headers. */
-function wrongField(field: 'username' | 'accessToken', text: string): string | undefined {
-  if (text === '') return 'empty; write a value';
-  if (text.length > secretCharactersMax) return `longer than ${secretCharactersMax} characters`;
-  // oxlint-disable-next-line no-control-regex -- these are what is looked for
-  if (/[\u0000-\u001F\u007F]/.test(text))
-    return 'holding a line break or another control character; remove it';
-  if (field === 'username' && text.includes(':'))
-    return 'holding a colon, which no user name can; remove it';
-  return undefined;
 }
 
 /** Puts the values in place of `${env:NAME}` and `${file:/path}`; paths go from the secrets file's folder. */

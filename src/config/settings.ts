@@ -1,3 +1,4 @@
+import type { ApiUpstreams } from '../domain/rules/api-rule.ts';
 import type { FailureAction } from '../domain/rules/pull-rule.ts';
 
 /** The configuration as it is written, checked and complete: texts with units, defaults filled in. */
@@ -14,6 +15,7 @@ export interface Settings {
   readonly anonymousImport: boolean | 'loopback';
   readonly trustedProxies: readonly string[];
   readonly defaultRules: boolean;
+  readonly apiUpstreams: ApiUpstreams;
   readonly secretsFile: string;
   readonly createOnPush: boolean;
   readonly sparseIndexes: boolean;

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 import type {
+  DeletedRule,
   PullView,
   Refreshment,
+  RuleValidation,
   RuleVerification,
   RuleView,
   UpstreamView,
@@ -21,22 +23,50 @@ const kind = z.enum([
   'network',
   'invalid',
 ]);
-const origin = z.enum(['builtin', 'file']);
+const origin = z.enum(['builtin', 'file', 'api']);
+const action = z.enum(['keep', 'stop']);
 const failure = z.strictObject({ kind, reason: text, message: text });
 
 export const rule: z.ZodType<RuleView> = z.strictObject({
   prefix: text,
   origin,
+  shadowedBy: origin.nullable(),
   upstream: text,
   mirrors: z.array(text),
+  upstreamRegistry: text.nullable(),
   upstreamPrefix: text,
   credential: text.nullable(),
+  role: text.nullable(),
   anonymousPull: z.boolean(),
   freshForSeconds: z.number(),
+  staleBudgetMs: z.number(),
+  onFailure: z.strictObject({
+    notFound: action,
+    denied: action,
+    rateLimited: action,
+    serverError: action,
+    timeout: action,
+    network: action,
+  }),
   platforms: z.array(text),
+  push: z.boolean(),
   allow: z.array(text),
   deny: z.array(text),
   state: z.enum(['ok', 'unknown', 'failing', 'breakerOpen', 'rateLimited']),
+  problem: text.nullable(),
+  createdAt: time.nullable(),
+  updatedAt: time.nullable(),
+});
+
+export const ruleValidation: z.ZodType<RuleValidation> = z.strictObject({
+  prefix: text,
+  valid: z.boolean(),
+  failure: text.nullable(),
+});
+
+export const deletedRule: z.ZodType<DeletedRule> = z.strictObject({
+  prefix: text,
+  restored: origin.nullable(),
 });
 
 export const verification: z.ZodType<RuleVerification> = z.strictObject({

@@ -10,18 +10,46 @@ export interface Listing<Item> {
 /** A rule as `/api/v1/rules` and `rules ls` show it: no secret, every URL in the order tried. */
 export interface RuleView {
   readonly prefix: string;
-  readonly origin: 'builtin' | 'file';
+  readonly origin: 'builtin' | 'file' | 'api';
+  /** Whose rule of the same prefix is in force instead of it. */
+  readonly shadowedBy: 'file' | 'api' | 'builtin' | null;
   readonly upstream: string;
   readonly mirrors: readonly string[];
+  /** As Amazon ECR calls it; `null` for a registry that it does not know. */
+  readonly upstreamRegistry: string | null;
   readonly upstreamPrefix: string;
-  /** The credential's name, never what it holds. */
+  /** The credential's name or ARN, never what it holds. */
   readonly credential: string | null;
+  /** ARN. */
+  readonly role: string | null;
   readonly anonymousPull: boolean;
   readonly freshForSeconds: number;
+  readonly staleBudgetMs: number;
+  readonly onFailure: Readonly<Record<Exclude<FailureKind, 'invalid'>, 'keep' | 'stop'>>;
   readonly platforms: readonly string[];
+  readonly push: boolean;
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly state: UpstreamCondition;
+  /** Why its upstream is not asked: its secret can't be had, or it leads where it may not. */
+  readonly problem: string | null;
+  /** Of a rule that was made through an API. */
+  readonly createdAt: string | null;
+  readonly updatedAt: string | null;
+}
+
+/** Whether a rule's upstream answers, and takes its credential. */
+export interface RuleValidation {
+  readonly prefix: string;
+  readonly valid: boolean;
+  readonly failure: string | null;
+}
+
+/** A rule that is gone. */
+export interface DeletedRule {
+  readonly prefix: string;
+  /** Whose rule of the same prefix is in force now. */
+  readonly restored: 'builtin' | 'file' | 'api' | null;
 }
 
 /** In one word: `ok` was reached at last, `unknown` was never asked. */

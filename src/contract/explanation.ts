@@ -67,7 +67,7 @@ export type PullForecast =
 
 export interface ExplainedRule {
   readonly prefix: string;
-  readonly origin: 'builtin' | 'file';
+  readonly origin: 'builtin' | 'file' | 'api';
   /** The credential's name, never what it holds. */
   readonly credential: string | null;
   readonly anonymousPull: boolean;

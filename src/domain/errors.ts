@@ -52,6 +52,16 @@ export type ErrorKind =
   | 'lifecyclePolicyUnknown'
   | 'lifecyclePreviewUnknown'
   | 'lifecyclePreviewInProgress'
+  | 'ruleExists'
+  | 'ruleUnknown'
+  /** It stands in the configuration file. */
+  | 'ruleOfFile'
+  | 'tooManyRules'
+  /** None that a rule may lead to, or not without a credential. */
+  | 'upstreamUnsupported'
+  | 'secretUnknown'
+  | 'secretInaccessible'
+  | 'secretUndecryptable'
   | 'repositoryTagInvalid'
   | 'tooManyTags';
 

@@ -22,6 +22,8 @@ export type FailureReason =
   | 'firstByteTimeout'
   | 'idleTimeout'
   | 'totalTimeout'
+  /** The rule's own: its secret can't be had, or its upstream is not admitted. Nobody was asked. */
+  | 'blocked'
   | 'tokenRefused'
   | 'realmRefused'
   | 'addressRefused'

@@ -7,12 +7,14 @@ import * as lifecycleLists from './lists/lifecycles.ts';
 import type { List, ListName } from './lists/lists.ts';
 import * as manifestLists from './lists/manifests.ts';
 import * as recordLists from './lists/records.ts';
+import * as ruleLists from './lists/rules.ts';
 import * as tagLists from './lists/tags.ts';
 import * as blobReads from './reads/blobs.ts';
 import * as identityReads from './reads/identities.ts';
 import * as lifecycleReads from './reads/lifecycles.ts';
 import * as manifestReads from './reads/manifests.ts';
 import * as repositoryReads from './reads/repositories.ts';
+import * as ruleReads from './reads/rules.ts';
 import * as tagReads from './reads/tags.ts';
 import { prunedMax } from './rows/oldest-rows.ts';
 import type { Sql } from './sql/schema.ts';
@@ -22,6 +24,7 @@ import * as lifecycleWrites from './writes/lifecycles.ts';
 import * as manifestWrites from './writes/manifests.ts';
 import type * as recordWrites from './writes/records.ts';
 import * as repositoryWrites from './writes/repositories.ts';
+import * as ruleWrites from './writes/rules.ts';
 import * as tagWrites from './writes/tags.ts';
 import type { Write, WriteInput, WriteName, WriteOutput } from './writes/writes.ts';
 
@@ -118,6 +121,7 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
         }
       },
     },
+    rules: { ...reading(ruleReads), ...listing(ruleLists), ...writing(ruleWrites) },
     records: { ...listing(recordLists), ...recordWriting(write) },
     [Symbol.asyncDispose]: () => (disposed ??= dispose()),
   };

@@ -6,23 +6,22 @@ import type {
   PullView,
   Refreshment,
   RuleVerification,
-  RuleView,
-  UpstreamCondition,
   UpstreamView,
 } from '../contract/admin-view.ts';
 import type { Explanation } from '../contract/explanation.ts';
 import { eachAtOnce } from '../coordination/each-at-once.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { PullRule, UpstreamUrl } from '../domain/rules/pull-rule.ts';
-import type { RuleSet } from '../domain/rules/rule-set.ts';
+import type { RulesOf } from '../domain/rules/rule-set.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { PullRow } from '../metadata/contract/rows.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Upstream, UpstreamState } from '../ports/upstream.ts';
+import type { Upstream } from '../ports/upstream.ts';
 import type { ExplainFor } from './explain-callers.ts';
 import { findNamed, readPrincipalName } from './named-principal.ts';
 import { isoTime, listing } from './page.ts';
 import type { Places } from './places.ts';
+import { conditionOf } from './rule-views.ts';
 
 export interface ExplainInput {
   readonly image: string;
@@ -45,18 +44,16 @@ export interface CacheViews {
   refresh(image: string, signal: AbortSignal): Promise<Refreshment>;
   /** The newest. */
   pulls(limit: number): Promise<Listing<PullView>>;
-  /** Those in force. */
-  rules(): Listing<RuleView>;
   /** Asks every URL of the rules, or of the one with this prefix. */
   verify(prefix: string | undefined, signal: AbortSignal): Promise<Listing<RuleVerification>>;
   upstreams(): Listing<UpstreamView>;
 }
 
 export interface CacheViewsParts {
-  readonly rules: () => RuleSet;
+  readonly rules: RulesOf;
   readonly explain: ExplainFor;
   readonly refresh: Refresh;
-  readonly places: Pick<Places, 'accountOf'>;
+  readonly places: Pick<Places, 'accountOf' | 'home'>;
   readonly upstream: Upstream;
   readonly metadata: Pick<Metadata, 'identities' | 'records'>;
   readonly clock: Clock;
@@ -67,7 +64,7 @@ const pingsAtOnce = 8;
 
 export function createCacheViews(parts: CacheViewsParts): CacheViews {
   const { places, metadata, upstream } = parts;
-  const rulesNow = (): readonly PullRule[] => parts.rules().rules;
+  const rulesNow = (): readonly PullRule[] => parts.rules(places.home).rules;
   return {
     explain: async (asker, { as, from, ...image }, signal) => {
       const named =
@@ -77,7 +74,6 @@ export function createCacheViews(parts: CacheViewsParts): CacheViews {
     },
     refresh: parts.refresh,
     pulls: async (limit) => listing((await metadata.records.listPulls(limit)).map(viewPull)),
-    rules: () => listing(rulesNow().map((rule) => viewRule(rule, upstream))),
     verify: async (prefix, signal) => listing(await verifyRules(rulesNow(), prefix, parts, signal)),
     upstreams: () => listing(viewUpstreams(rulesNow(), upstream)),
   };
@@ -93,25 +89,6 @@ function viewPull(row: PullRow): PullView {
     verdict: row.verdict,
     count: row.count,
     lastAt: isoTime(row.lastAt),
-  };
-}
-
-/** A rule without its secrets. */
-function viewRule(rule: PullRule, upstream: Upstream): RuleView {
-  const [first, ...mirrors] = rule.urls;
-  return {
-    prefix: rule.prefix,
-    origin: rule.origin,
-    upstream: first?.origin ?? '',
-    mirrors: mirrors.map((url) => url.origin),
-    upstreamPrefix: rule.upstreamPrefix,
-    credential: rule.credential?.name ?? null,
-    anonymousPull: rule.anonymousPull,
-    freshForSeconds: rule.freshForMs / 1000,
-    platforms: typeof rule.platforms === 'string' ? [rule.platforms] : rule.platforms,
-    allow: rule.allow,
-    deny: rule.deny,
-    state: conditionOf(upstream.state(first?.host ?? '', rule)),
   };
 }
 
@@ -145,14 +122,6 @@ function neverAsked(upstream: string): NonNullable<ReturnType<typeof explainLimi
     lastFailure: null,
     limit: null,
   };
-}
-
-function conditionOf(state: UpstreamState | undefined): UpstreamCondition {
-  if (state === undefined) return 'unknown';
-  if (state.heldUntil !== undefined) return 'rateLimited';
-  if (state.breaker === 'open') return 'breakerOpen';
-  if (state.last === 'failure') return 'failing';
-  return state.last === undefined ? 'unknown' : 'ok';
 }
 
 /** Asks every URL of the rules (or of the one with `prefix`) for `/v2/`, eight at once. Throws `nameUnknown` for an unknown prefix. */

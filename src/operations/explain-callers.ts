@@ -9,7 +9,7 @@ import { anonymous } from '../domain/policy/principal.ts';
 import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
 import { parseRepositoryName } from '../domain/names/repository-name.ts';
-import type { RuleSet } from '../domain/rules/rule-set.ts';
+import type { RulesOf } from '../domain/rules/rule-set.ts';
 import { isLoopbackAddress } from '../domain/names/ip-address.ts';
 import type { RepositoryMetadata } from '../metadata/contract/metadata.ts';
 import { forecastFor, statusOf } from './caller-forecast.ts';
@@ -28,7 +28,7 @@ export interface ExplainForParts {
   readonly explain: Explain;
   readonly authorizer: Pick<Authorizer, 'explain'>;
   readonly metadata: { readonly repositories: Pick<RepositoryMetadata, 'findRepository'> };
-  readonly rules: () => RuleSet;
+  readonly rules: RulesOf;
   readonly home: () => RegistryKey;
 }
 
@@ -71,7 +71,7 @@ async function rightsOf(
   const repository = parseRepositoryName(found.repository);
   const caller: Caller =
     principal.kind === 'anonymous' ? anonymousCaller : { principal, via: 'key', scopes: undefined };
-  const rule = ruleOf(rules().rules, found);
+  const rule = ruleOf(rules(registry).rules, found);
   const ask = (action: Action): Verdict | Promise<Verdict> =>
     authorizer.explain({ caller, action, registry, repository, rule, from: requestOf(address) });
   const manifest = await ask(actions.getManifest);

@@ -10,7 +10,7 @@ import type { CountRecords } from '../cache/whose-bytes.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
 import type { RegistrySettings } from '../domain/names/registry.ts';
-import type { RuleSet } from '../domain/rules/rule-set.ts';
+import type { RulesOf } from '../domain/rules/rule-set.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Upstream } from '../ports/upstream.ts';
@@ -38,15 +38,16 @@ import { createRegistrySettings } from './registry-settings.ts';
 import type { RegistrySettingOperations } from './registry-settings.ts';
 import { createRepositoryAttributes } from './repository-attributes.ts';
 import type { RepositoryAttributeOperations } from './repository-attributes.ts';
+import { createRuleOperations } from './rules.ts';
+import type { RuleOperations, RulesParts } from './rules.ts';
 
 export interface OperationsParts {
-  /** The rules in force. */
-  readonly rules: () => RuleSet;
+  readonly rules: RulesOf;
   /** The home account and the regions, as configured now. */
   readonly registries: () => RegistrySettings;
   readonly metadata: Pick<
     Metadata,
-    'repositories' | 'manifests' | 'tags' | 'lifecycles' | 'identities' | 'records'
+    'repositories' | 'manifests' | 'tags' | 'lifecycles' | 'identities' | 'records' | 'rules'
   >;
   readonly cache: Cache;
   readonly pushes: Pushes;
@@ -54,6 +55,11 @@ export interface OperationsParts {
   readonly made: Pick<MadeRepositories, 'take'>;
   readonly explain: CacheViewsParts['explain'];
   readonly refresh: CacheViewsParts['refresh'];
+  readonly book: RulesParts['book'];
+  readonly secrets: RulesParts['secrets'];
+  /** Where rules that are made through an API may lead. */
+  readonly upstreams: RulesParts['upstreams'];
+  readonly invalidations: RulesParts['invalidations'];
   readonly upstream: Upstream;
   readonly authorizer: Authorizer;
   readonly visibleRepositories: VisibleRepositories;
@@ -80,6 +86,7 @@ export interface Operations {
   readonly lifecycles: LifecycleOperations;
   readonly accessViews: AccessViews;
   readonly cacheViews: CacheViews;
+  readonly pullRules: RuleOperations;
 }
 
 export function createOperations(parts: OperationsParts): Operations {
@@ -101,5 +108,6 @@ export function createOperations(parts: OperationsParts): Operations {
     policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),
     accessViews: createAccessViews(shared),
     cacheViews: createCacheViews(shared),
+    pullRules: createRuleOperations(shared),
   };
 }

@@ -2,10 +2,10 @@ import type { Asker } from '../access/access.ts';
 import type { Place } from '../access/admission/admission.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { RegistryKey, RegistrySettings } from '../domain/names/registry.ts';
-import { homeRegionOf, homeRegistryOf, registryKey, registryOf } from '../domain/names/registry.ts';
+import { homeRegionOf, homeRegistryOf, registryIn, registryOf } from '../domain/names/registry.ts';
 import type { PrincipalKey } from '../domain/policy/principal.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
-import type { RuleSet } from '../domain/rules/rule-set.ts';
+import type { RulesOf } from '../domain/rules/rule-set.ts';
 import { targetWithoutRule } from '../domain/rules/rule-set.ts';
 
 export interface AccountInput {
@@ -35,7 +35,7 @@ export interface Places {
   isThere(registry: RegistryKey): Promise<boolean>;
   /** Throws `nameInvalid`. */
   place(input: RepositoryInput, asker: Asker): Place;
-  /** The repository of that name, with the rule that leads to it: rules are the home registry's. Throws `nameInvalid`. */
+  /** The repository of that name, with the rule of that registry that leads to it. Throws `nameInvalid`. */
   at(registry: RegistryKey, repository: string): Place;
   /** Without a user: the asker itself, or the root of another account. */
   owner(input: OwnerInput, asker: Asker): PrincipalKey;
@@ -45,7 +45,7 @@ export interface Places {
 
 export interface PlacesParts {
   readonly metadata: Pick<Metadata, 'identities'>;
-  readonly rules: () => RuleSet;
+  readonly rules: RulesOf;
   readonly registries: () => RegistrySettings;
 }
 
@@ -53,19 +53,16 @@ export function createPlaces({ rules, registries, metadata }: PlacesParts): Plac
   const home = (): RegistryKey => homeRegistryOf(registries());
   const accountOf: Places['accountOf'] = ({ account }, asker) => account ?? ownAccount(asker);
   const registry: Places['registry'] = ({ account, region }, asker) => {
-    const { regions } = registries();
-    const own = region !== undefined && (regions === 'any' || regions.includes(region));
-    return registryKey({
+    const settings = registries();
+    return registryIn(settings, {
       account: accountOf({ account }, asker),
-      region: own ? region : homeRegionOf(regions),
+      region: region ?? homeRegionOf(settings.regions),
     });
   };
   const at: Places['at'] = (key, repository) => ({
     registry: key,
     target:
-      (key === home() ? rules().byPath(repository) : undefined) ??
-      targetWithoutRule(repository) ??
-      nameInvalid(repository),
+      rules(key).byPath(repository) ?? targetWithoutRule(repository) ?? nameInvalid(repository),
   });
   return {
     get home() {

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { errorText } from '../domain/error-text.ts';
-import { createRuleSet } from '../domain/rules/rule-set.ts';
 import { parseDigest } from '../domain/names/digest.ts';
 import type { HealthCheck } from '../api/health/health.ts';
 import type { Administrator } from '../access/accounts/administrator.ts';
@@ -69,7 +68,6 @@ async function run(first: Config, options: ServeOptions, around: Process): Promi
   const { clock, log } = around;
   const state: ServerState = {
     config: first,
-    rules: createRuleSet(first.rules),
     listeners: undefined,
     draining: false,
     certificateEnd: undefined,
@@ -88,8 +86,8 @@ async function run(first: Config, options: ServeOptions, around: Process): Promi
     ...core,
     ...around,
     metadata: stores.metadata,
+    invalidations: stores.invalidations,
     config: () => state.config,
-    rules: () => state.rules,
     version,
     ready: readiness(state, stores),
   });
@@ -150,7 +148,6 @@ async function followChanges(
       reopen: () => reopenCredentials(core.administrator, log),
       apply: (next) => {
         state.config = keepingRestartOnly(state.config, next);
-        state.rules = createRuleSet(state.config.rules);
         stores.invalidations.note({ kind: 'configuration' });
         imports.tell(state.config);
       },

@@ -1,9 +1,8 @@
 import { openAdministrator, type Administrator } from '../access/accounts/administrator.ts';
 import { explainAnonymous } from '../access/authorize/anonymous.ts';
-import { createCache, type RunningCache } from '../cache/create-cache.ts';
+import { createCache, type CacheParts, type RunningCache } from '../cache/create-cache.ts';
 import type { Config } from '../config/config.ts';
 import { homeRegistryOf, registryOf } from '../domain/names/registry.ts';
-import type { RuleSet } from '../domain/rules/rule-set.ts';
 import type { VersionView } from '../contract/admin-view.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Leases } from '../ports/leases.ts';
@@ -18,6 +17,7 @@ import { createUpstream } from '../upstream/client.ts';
 import { openAccessControl, type AccessControl } from './access-control.ts';
 import { endpointUrl, ownHosts } from './addresses.ts';
 import type { Listeners } from './front-ends.ts';
+import { openServerRules, type ServerRules } from './rules.ts';
 import type { Stores } from './stores.ts';
 
 /** After it another process may prune, whether or not the first is still at it. */
@@ -26,7 +26,6 @@ const pruneLeaseMs = 600_000;
 /** What a running server is now; a reload gives it another configuration. */
 export interface ServerState {
   config: Config;
-  rules: RuleSet;
   /** Absent until they are open. */
   listeners: Listeners | undefined;
   draining: boolean;
@@ -46,6 +45,7 @@ export interface Surroundings {
 /** Everything between the stores and the front-ends. Disposing ends what runs and writes what is gathered, before the stores close. */
 export interface Core extends AsyncDisposable {
   readonly upstream: Upstream;
+  readonly rules: ServerRules;
   readonly cache: RunningCache;
   readonly access: AccessControl;
   readonly administrator: Administrator;
@@ -59,7 +59,6 @@ export async function openCore(
   around: Surroundings,
   version: VersionView,
 ): Promise<Core> {
-  const { dataDir } = state.config;
   const { metadata, invalidations, leases } = stores;
   const { clock, log } = around;
   const home = homeRegistryOf(state.config);
@@ -72,26 +71,14 @@ export async function openCore(
   invalidations.subscribe(({ kind }) => {
     if (kind === 'configuration') upstream.reset();
   });
-  const cache = opened.use(
-    createCache(
-      {
-        ...stores,
-        upstream,
-        clock,
-        events: telemetry,
-        registry: home,
-        rules: () => state.rules,
-        ownHosts: () => ownHosts(state.config, state.listeners),
-        anonymousAccess: explainAnonymous,
-      },
-      {
-        ...state.config.cache,
-        downloadsMax: state.config.limits.downloadsMax,
-        pushSettings: () => state.config,
-      },
-    ),
+  const onChange = (): void => cache.rulesChanged();
+  const rules = opened.use(
+    await openServerRules(() => state.config, { ...stores, ...around, onChange }),
   );
-  const administrator = await openAdministrator(dataDir, {
+  const events = telemetry;
+  const shared = { ...stores, upstream, clock, events, rules: rules.book.rulesOf };
+  const cache = opened.use(createServerCache(state, shared));
+  const administrator = await openAdministrator(state.config.dataDir, {
     region: registryOf(home).region,
     endpointUrl: () => endpointUrl(state.config, state.listeners),
     onChange: () => invalidations.note({ kind: 'credentials' }),
@@ -112,6 +99,7 @@ export async function openCore(
   const all = opened.move();
   return {
     upstream,
+    rules,
     cache,
     access,
     administrator,
@@ -119,6 +107,26 @@ export async function openCore(
     metrics,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+function createServerCache(
+  state: ServerState,
+  shared: Omit<CacheParts, 'registry' | 'ownHosts' | 'anonymousAccess'>,
+): RunningCache {
+  const { config } = state;
+  return createCache(
+    {
+      ...shared,
+      registry: homeRegistryOf(config),
+      ownHosts: () => ownHosts(state.config, state.listeners),
+      anonymousAccess: explainAnonymous,
+    },
+    {
+      ...config.cache,
+      downloadsMax: config.limits.downloadsMax,
+      pushSettings: () => state.config,
+    },
+  );
 }
 
 interface Counting extends AsyncDisposable {

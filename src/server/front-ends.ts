@@ -18,7 +18,6 @@ import type { RunningCache } from '../cache/create-cache.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import type { VersionView } from '../contract/admin-view.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
-import type { RuleSet } from '../domain/rules/rule-set.ts';
 import { createBodyBuffers } from '../http/bodies/body-buffers.ts';
 import type { ClientRules } from '../http/client.ts';
 import { isLoopbackAddress } from '../domain/names/ip-address.ts';
@@ -30,7 +29,9 @@ import type { Metadata } from '../metadata/contract/metadata.ts';
 import { createOperations } from '../operations/operations.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Invalidations } from '../ports/invalidations.ts';
 import type { Upstream } from '../ports/upstream.ts';
+import type { ServerRules } from './rules.ts';
 import { createRefusalLog } from './refused-connections.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -41,10 +42,11 @@ const adminConnectionsMax = 100;
 
 export interface FrontEndParts {
   readonly config: () => Config;
-  readonly rules: () => RuleSet;
+  readonly rules: ServerRules;
   readonly cache: RunningCache;
   readonly metadata: Metadata;
   readonly upstream: Upstream;
+  readonly invalidations: Invalidations;
   readonly access: AccessControl;
   readonly clock: Clock;
   readonly log: Log;
@@ -201,7 +203,14 @@ function handlersOf(
   const { config, rules, version } = parts;
   const { identifier, tokens } = parts.access;
   const operations = operationsOf(parts);
-  const oci = { ...operations, rules, settings: config, identifier, tokens, failed };
+  const oci = {
+    ...operations,
+    rules: rules.book.rulesOf,
+    settings: config,
+    identifier,
+    tokens,
+    failed,
+  };
   const publicUrl = (): string => config().publicUrl;
   const api = createApiHandler({ ...operations, identifier, publicUrl, version, failed });
   const registry = createOciHandler(oci);
@@ -242,11 +251,14 @@ function awsHandlerOf(
 
 /** What front-ends ask for, of this server's access and cache. */
 function operationsOf(parts: FrontEndParts): Operations {
-  const { rules, metadata, upstream, clock, cache, access } = parts;
+  const { rules, metadata, upstream, clock, cache, access, invalidations } = parts;
   const { authorizer, visibleRepositories, audit } = access;
   const registry = homeRegistryOf(parts.config());
   return createOperations({
-    rules,
+    ...rules,
+    rules: rules.book.rulesOf,
+    upstreams: () => parts.config().apiUpstreams,
+    invalidations,
     registries: parts.config,
     metadata,
     upstream,
@@ -262,7 +274,7 @@ function operationsOf(parts: FrontEndParts): Operations {
       explain: cache.explain,
       authorizer,
       metadata,
-      rules,
+      rules: rules.book.rulesOf,
       home: () => registry,
     }),
     refresh: cache.refresh,

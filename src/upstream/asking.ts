@@ -1,8 +1,8 @@
-import { unusable } from '../domain/upstream-failure.ts';
+import { failure, unusable } from '../domain/upstream-failure.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { UpstreamRequestKind } from '../ports/events.ts';
-import type { Admission } from './wire/address-guard.ts';
-import { classifyAddress, classifyHost } from './wire/address-guard.ts';
+import type { Admission } from '../domain/names/address-guard.ts';
+import { classifyAddress, classifyHost } from '../domain/names/address-guard.ts';
 import type { Authorization } from './login/authorization.ts';
 import { discard } from './wire/body-reading.ts';
 import type { PoolName } from './wire/dispatchers.ts';
@@ -60,6 +60,8 @@ export async function ask(
 ): Promise<Found> {
   const { clock, wire, authorization, admissionOf } = parts;
   const { origin, repository } = question;
+  const { blocked } = origin.rule;
+  if (blocked !== undefined) throw failure(blocked, 'denied', 'blocked', origin.url.host);
   const startedAt = clock.elapsed();
   const seen = new Set<string>();
   let place = from;
@@ -132,11 +134,12 @@ function refererOf(from: URL, to: URL): string | undefined {
 }
 
 /**
- * What a hop may dial: anything for the host that the operator wrote; loopback and private where that host is such a one
+ * What a hop may dial: anything for the host that the operator wrote, of a rule made through an API public addresses alone; loopback and private where that host is such a one
  * itself, or where `allowHosts` names the hop's.
  */
 export function createAdmission(resolver: Resolver): (origin: Origin, url: URL) => Admission {
   return ({ rule, url: own }, url) => {
+    if (rule.reach === 'public') return 'public';
     const hostname = hostnameOf(own);
     if (url.hostname === hostname) return 'any';
     if (isNamed(rule, url.hostname, url.host)) return 'loopback';

@@ -99,8 +99,9 @@ export function reportFailure(calls: Calls, upstream: string, error: unknown): v
   const message = forOperators(error);
   calls.events.emit({ type: 'upstreamFailed', upstream, kind, reason, message });
   // An absence is an answer; a hold and an open breaker are consequences, their causes were reported.
-  if (kind !== 'notFound' && kind !== 'rateLimited' && reason !== 'breakerOpen')
-    calls.hosts.of(upstream, upstream).failed(error);
+  const says = kind !== 'notFound' && kind !== 'rateLimited' && reason !== 'breakerOpen';
+  // A rule that asks nobody says nothing of the host.
+  if (says && reason !== 'blocked') calls.hosts.of(upstream, upstream).failed(error);
 }
 
 export function throttled(calls: Calls, upstream: string): void {

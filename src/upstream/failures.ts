@@ -1,6 +1,6 @@
 import type { FailureKind, FailureReason } from '../domain/upstream-failure.ts';
 import { failure, UpstreamFailure } from '../domain/upstream-failure.ts';
-import { AddressRefused } from './wire/address-guard.ts';
+import { AddressRefused } from '../domain/names/address-guard.ts';
 
 /** What a thrown error of the network means, without the error itself, whose text names hosts and addresses; an `UpstreamFailure` passes as it is. `asked` is the host that was dialled, `upstream` the one that is reported. */
 export function failureOfError(error: unknown, upstream: string, asked: string): UpstreamFailure {

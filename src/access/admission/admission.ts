@@ -70,6 +70,13 @@ export interface Admission {
   ): Promise<void>;
   /** For what concerns every repository of the registry: asked of `repository/*`. */
   requireOfAll(asker: Asker, action: Action, registry: RegistryKey): Promise<void>;
+  /** For what is no repository: a secret, by its ARN. */
+  requireOfResource(
+    asker: Asker,
+    action: Action,
+    registry: RegistryKey,
+    resource: string,
+  ): Promise<void>;
   /** The account's own; the operator's is any. Never by what registry clients log in with. */
   requireIdentity(asker: Asker, action: IdentityAction, owner: PrincipalKey): Promise<void>;
   /** What the kind of credential rules out, whatever policies say. `action`: as the audit has it. */
@@ -284,14 +291,16 @@ function accountAdmission(parts: AdmissionParts) {
     const { allowed, because } = await authorizer.may(question);
     if (!allowed) throw forbidden(question, because);
   };
+  const requireOfResource: Admission['requireOfResource'] = (asker, action, registry, resource) => {
+    const place = { registry, repository: undefined, rule: undefined, resource };
+    return requireOne({ ...asker, action, ...place });
+  };
   return {
     requireInRegistry: (asker, action, registry, repository) =>
       requireOne({ ...asker, action, registry, repository, rule: undefined }),
-    requireOfAll: (asker, action, registry) => {
-      const resource = repositoryArn(registry, '*');
-      const place = { registry, repository: undefined, rule: undefined, resource };
-      return requireOne({ ...asker, action, ...place });
-    },
+    requireOfResource,
+    requireOfAll: (asker, action, registry) =>
+      requireOfResource(asker, action, registry, repositoryArn(registry, '*')),
     requireIdentity: async (asker, action, owner) => {
       const resource = arnOfKey(owner);
       if (isForRegistryClients(asker.caller))

@@ -36,6 +36,7 @@ export interface AuthorizerOptions {
 export function createAuthorizer(options: AuthorizerOptions): Authorizer {
   const judging = createJudging(options);
   options.invalidations.subscribe((each) => {
+    if (each.kind === 'rules' || each.kind === 'secrets') return;
     if (each.kind === 'repository') return judging.facts.forget(each.registry, each.repository);
     judging.facts.reset();
     judging.decide.clear();

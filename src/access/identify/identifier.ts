@@ -61,7 +61,7 @@ export class RememberingIdentifier implements Identifier {
     this.#use = options.use;
     this.#memory = new TimedMemory(options.clock, { bytesMax, bytesOf: ({ bytes }) => bytes });
     options.invalidations.subscribe(({ kind }) => {
-      if (kind === 'repository' || kind === 'policies') return;
+      if (kind !== 'credentials' && kind !== 'configuration' && kind !== 'missed') return;
       this.#age += 1;
       this.#memory.clear();
     });

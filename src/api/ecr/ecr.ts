@@ -7,6 +7,7 @@ import type { EcrParts } from './parts.ts';
 import { policyRows } from './policies.ts';
 import { registryRows } from './registry.ts';
 import { repositoryRows } from './repositories.ts';
+import { ruleRows } from './rules.ts';
 import { tagRows } from './tags.ts';
 
 /** Amazon ECR. */
@@ -27,6 +28,7 @@ export function ecrService(parts: EcrParts): AwsService {
       tagRows(parts),
       policyRows(parts),
       lifecycleRows(parts),
+      ruleRows(parts),
     ),
     errorNames: ecrErrorNames,
     inputError: ecrInputError,

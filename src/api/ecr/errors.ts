@@ -62,6 +62,14 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
   ],
   repositoryTagInvalid: (_place, { message }) => ['InvalidTagParameterException', message],
   tooManyTags: (_place, { message }) => ['TooManyTagsException', message],
+  ruleExists: (_place, { message }) => ['PullThroughCacheRuleAlreadyExistsException', message],
+  ruleUnknown: (_place, { message }) => ['PullThroughCacheRuleNotFoundException', message],
+  ruleOfFile: (_place, { message }) => ['ValidationException', message],
+  tooManyRules: (_place, { message }) => ['LimitExceededException', message],
+  upstreamUnsupported: (_place, { message }) => ['UnsupportedUpstreamRegistryException', message],
+  secretUnknown: (_place, { message }) => ['SecretNotFoundException', message],
+  secretInaccessible: (_place, { message }) => ['UnableToAccessSecretException', message],
+  secretUndecryptable: (_place, { message }) => ['UnableToDecryptSecretValueException', message],
 };
 
 /** An error of the registry in ECR's words. */
@@ -73,11 +81,12 @@ export function ecrError(error: RegistryError, call: FailedCall): AwsError {
     return new AwsError(code, message, { because: error.because });
   }
   const field = error.code === 'nameInvalid' ? 'repository' : error.detail?.['field'];
+  const known = call.operation.includes('PullThroughCacheRule') ? ruleParameters : parameters;
   return typeof field === 'string'
     ? commonError(
         error,
         ecrErrorNames,
-        invalid(parameters[field] ?? field, withoutField(error.message, field)),
+        invalid(known[field] ?? field, withoutField(error.message, field)),
       )
     : commonError(error, ecrErrorNames);
 }
@@ -86,6 +95,16 @@ export function ecrError(error: RegistryError, call: FailedCall): AwsError {
 const parameters: Readonly<Record<string, string>> = {
   repository: 'repositoryName',
   tagMutability: 'imageTagMutabilityExclusionFilters',
+  cursor: 'nextToken',
+};
+
+/** The same of rules. */
+const ruleParameters: Readonly<Record<string, string>> = {
+  prefix: 'ecrRepositoryPrefix',
+  upstream: 'upstreamRegistryUrl',
+  upstreamPrefix: 'upstreamRepositoryPrefix',
+  credential: 'credentialArn',
+  role: 'customRoleArn',
   cursor: 'nextToken',
 };
 

@@ -4,12 +4,12 @@ import { RegistryError } from '../../domain/errors.ts';
 import { atMost } from '../../coordination/memory-bound.ts';
 import { dockerHub, normalizeHost } from '../../domain/names/host-name.ts';
 import { formatReference } from '../../domain/names/reference.ts';
-import { homeRegionOf, homeRegistryOf, registryKey } from '../../domain/names/registry.ts';
+import { homeRegistryOf, registryIn } from '../../domain/names/registry.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
 import { noRuleForHost, noRuleText } from '../../domain/rules/no-rule.ts';
 import type { PullTarget } from '../../domain/rules/pull-rule.ts';
-import { createRuleSet, targetWithoutRule } from '../../domain/rules/rule-set.ts';
-import type { RuleSet } from '../../domain/rules/rule-set.ts';
+import { targetWithoutRule } from '../../domain/rules/rule-set.ts';
+import type { RulesOf, RuleSet } from '../../domain/rules/rule-set.ts';
 import type { ReplyNote } from '../../domain/served.ts';
 import type { Incoming } from '../../http/reply.ts';
 import { lookupName, parseRoute } from './route.ts';
@@ -47,36 +47,43 @@ export type Plan =
 export type Planner = (request: Incoming) => Plan;
 
 export interface PlannerOptions {
-  readonly rules: () => RuleSet;
+  readonly rules: RulesOf;
   readonly settings: () => RegistrySettings;
   readonly listener: Listener;
 }
 
 const plansMax = 8192;
 const keptCharactersMax = 512;
-/** Rules are the home registry's. */
-const noRules = createRuleSet([]);
+
+/** A plan, and the rules that it was made by: of the home registry, and of its own. */
+interface KeptPlan {
+  readonly plan: Plan;
+  readonly home: RuleSet;
+  readonly own: RuleSet;
+}
 
 export function createPlanner({ rules, settings, listener }: PlannerOptions): Planner {
-  const plans = new LRUCache<string, Plan>(atMost(plansMax));
+  const plans = new LRUCache<string, KeptPlan>(atMost(plansMax));
   const readHost = createHostReader(settings);
-  let plannedFor: readonly [RuleSet, RegistrySettings] | undefined;
+  let plannedFor: RegistrySettings | undefined;
   return ({ path, query, host: named }) => {
-    const current = rules();
     const registries = settings();
-    if (plannedFor?.[0] !== current || plannedFor[1] !== registries) {
+    if (plannedFor !== registries) {
       plans.clear();
-      plannedFor = [current, registries];
+      plannedFor = registries;
     }
     const host = readHost(listener === 'hub' ? undefined : named);
     const asked = query === '' ? path : `${path}?${query}`;
     const key = host.ecr ? `${host.registry} ${asked}` : asked;
+    const home = rules(host.home);
     const kept = plans.get(key);
-    if (kept !== undefined) return kept;
+    if (kept !== undefined && kept.home === home && kept.own === rules(kept.plan.registry))
+      return kept.plan;
     const route = parseRoute(path, query);
-    const plan = makePlan(route, host, { rules: current, settings: registries, listener });
+    const plan = makePlan(route, host, { rules, settings: registries, listener });
     const passing = route.kind === 'upload' || route.kind === 'uploads';
-    if (key.length <= keptCharactersMax && !passing) plans.set(key, plan);
+    if (key.length <= keptCharactersMax && !passing)
+      plans.set(key, { plan, home, own: rules(plan.registry) });
     return plan;
   };
 }
@@ -86,29 +93,28 @@ export function isRepositoryPlan(plan: Plan): plan is RepositoryPlan {
 }
 
 interface PlanParts {
-  readonly rules: RuleSet;
+  readonly rules: RulesOf;
   readonly settings: RegistrySettings;
   readonly listener: Listener;
 }
 
 function makePlan(route: Route, host: HostRegistry, parts: PlanParts): Plan {
-  if (!('name' in route)) return { route, ...host };
+  const { home, ecr } = host;
+  if (!('name' in route)) return { route, registry: host.registry, ecr };
   const { settings, listener } = parts;
-  const home = homeRegistryOf(settings);
   // A mirror asks with its own name as `ns`: that of an ECR registry which is one of ours, unless a rule stands for it.
   const mirrored =
-    route.ns === undefined || parts.rules.byHost(route.ns, route.name) !== undefined
+    route.ns === undefined || parts.rules(home).byHost(route.ns, route.name) !== undefined
       ? undefined
       : registryOfEcrHost(route.ns, settings);
   const registry = mirrored ?? host.registry;
-  const rules = registry === home ? parts.rules : noRules;
   const asked = mirrored === undefined ? route : { ...route, ns: undefined };
-  const target = resolveTarget(asked, rules, listener);
+  const target = resolveTarget(asked, parts.rules(registry), listener);
   const note = noteOf(route, target);
   return {
     route,
     registry,
-    ecr: host.ecr,
+    ecr,
     target,
     note: registry === home ? note : { ...note, registry },
   };
@@ -169,6 +175,7 @@ function unknown(asked: AskedName): never {
 
 /** The registry that a host name means, and whether it is a name of ECR's form. */
 interface HostRegistry {
+  readonly home: RegistryKey;
   readonly registry: RegistryKey;
   readonly ecr: boolean;
 }
@@ -186,8 +193,7 @@ function registryOfEcrHost(
   const match = ecrHost.exec(host.toLowerCase());
   if (match === null) return undefined;
   const [, account = registryId, asked = ''] = match;
-  const own = regions === 'any' || regions.includes(asked);
-  return registryKey({ account, region: own ? asked : homeRegionOf(regions) });
+  return registryIn({ regions }, { account, region: asked });
 }
 
 /** The registry of a request's Host; every other form of host is home. */
@@ -196,19 +202,21 @@ function createHostReader(
 ): (host: string | undefined) => HostRegistry {
   const known = new LRUCache<string, HostRegistry>(atMost(hostsMax));
   let readUnder: RegistrySettings | undefined;
-  let home: HostRegistry | undefined;
+  let atHome: HostRegistry | undefined;
   return (host) => {
     const current = settings();
-    if (home === undefined || readUnder !== current) {
+    if (atHome === undefined || readUnder !== current) {
       known.clear();
       readUnder = current;
-      home = { registry: homeRegistryOf(current), ecr: false };
+      const home = homeRegistryOf(current);
+      atHome = { home, registry: home, ecr: false };
     }
-    if (host === undefined || host.length > hostCharactersMax || !ecrMark.test(host)) return home;
+    if (host === undefined || host.length > hostCharactersMax || !ecrMark.test(host)) return atHome;
     const kept = known.get(host);
     if (kept !== undefined) return kept;
     const registry = registryOfEcrHost(host, current);
-    const read = registry === undefined ? home : { registry, ecr: true };
+    const { home } = atHome;
+    const read = registry === undefined ? atHome : { home, registry, ecr: true };
     known.set(host, read);
     return read;
   };

@@ -4,7 +4,9 @@ import { parseRequestedScopes } from '../../access/secrets/scopes.ts';
 import type { RequestedScope } from '../../access/secrets/scopes.ts';
 import type { TokenService } from '../../access/identify/registry-tokens.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import type { RuleSet } from '../../domain/rules/rule-set.ts';
+import { homeRegistryOf } from '../../domain/names/registry.ts';
+import type { RegistrySettings } from '../../domain/names/registry.ts';
+import type { RulesOf, RuleSet } from '../../domain/rules/rule-set.ts';
 import { canonicalName } from '../../domain/rules/rule-set.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { serviceOf } from './challenge.ts';
@@ -13,8 +15,11 @@ import { apiVersionHeader, localStatus } from './errors.ts';
 export interface TokenParts {
   readonly identifier: Identifier;
   readonly tokens: TokenService;
-  readonly rules: () => RuleSet;
-  readonly settings: () => { readonly anonymousPull: boolean; readonly publicUrl: string };
+  readonly rules: RulesOf;
+  readonly settings: () => RegistrySettings & {
+    readonly anonymousPull: boolean;
+    readonly publicUrl: string;
+  };
 }
 
 /** Bytes of the form that OAuth2 clients post. */
@@ -34,10 +39,12 @@ export async function tokenReply(
   const caller = await identify(parts.identifier, asked, request, from);
   if (caller.principal.kind === 'anonymous' && !settings.anonymousPull)
     throw new RegistryError('unauthorized', 'anonymous may not pull here');
+  // Hosts of the other registries take no tokens.
+  const rules = parts.rules(homeRegistryOf(settings));
   const scopes = parseRequestedScopes(asked.getAll('scope'));
   const issued = await parts.tokens.issueToken({
     caller,
-    scopes: scopes.map((scope) => inCanonicalSpelling(scope, parts.rules())),
+    scopes: scopes.map((scope) => inCanonicalSpelling(scope, rules)),
     service: serviceOf(request, settings.publicUrl),
   });
   return {

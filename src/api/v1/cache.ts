@@ -55,21 +55,12 @@ export function cacheEndpoints({ cacheViews, version }: CacheParts): readonly En
       output: outputs.version,
       answer: () => version,
     }),
-    ...ruleEndpoints(cacheViews),
+    ...upstreamEndpoints(cacheViews),
   ];
 }
 
-function ruleEndpoints(cacheViews: CacheViews): readonly Endpoint[] {
+function upstreamEndpoints(cacheViews: CacheViews): readonly Endpoint[] {
   return [
-    endpoint({
-      method: 'GET',
-      path: 'rules',
-      summary: 'The rules in force',
-      operator: true,
-      input: nothing,
-      output: listOf(outputs.rule),
-      answer: () => cacheViews.rules(),
-    }),
     endpoint({
       method: 'POST',
       path: 'rules/verify',

@@ -76,7 +76,7 @@ suite('what is made for registry clients', () => {
     ['GET access-keys', { query: { user: 'ann' } }],
     ['GET accounts', { query: {} }],
     ['GET audit', { query: {} }],
-    ['GET rules', { query: {} }],
+    ['GET upstreams', { query: {} }],
   ];
   for (const via of ['ecr', 'bearer'] as const)
     for (const [endpoint, asked] of changes)

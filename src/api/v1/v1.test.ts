@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { bookOfHome } from '../../../tests/support/rigs/home-rules.ts';
 import { testRule } from '../../../tests/support/rigs/cache-rig.ts';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import {
@@ -89,6 +90,10 @@ function open(change: Partial<OperationsParts> = {}) {
     pushes: unused,
     counting: unused,
     rules: () => createRuleSet([testRule(), secretRule]),
+    book: bookOfHome([testRule(), secretRule]),
+    secrets: unused,
+    upstreams: () => 'public',
+    invalidations: unused,
     explain: (request) => Promise.resolve(request as unknown as Explanation),
     refresh: (image) =>
       Promise.resolve({
@@ -158,7 +163,7 @@ suite('who may ask', () => {
   ];
   for (const [name, headers, status] of rows)
     test(`${name} is answered ${status}`, async () => {
-      const reply = await open().answer(ask('/api/v1/rules', { headers }));
+      const reply = await open().answer(ask('/api/v1/upstreams', { headers }));
       assert.equal(reply.status, status);
       const challenge = status === 401 ? 'Basic realm="breakwater", charset="UTF-8"' : undefined;
       assert.equal(reply.headers['www-authenticate'], challenge);
@@ -179,7 +184,7 @@ suite('what is asked wrongly', () => {
     ['a name of every object', ask('/api/v1/constructor'), 404, /ROUTE_UNKNOWN/],
     [
       'a method that is not taken',
-      ask('/api/v1/rules', { method: 'DELETE' }),
+      ask('/api/v1/upstreams', { method: 'DELETE' }),
       405,
       /METHOD_NOT_ALLOWED/,
     ],
@@ -307,22 +312,32 @@ suite('what is answered', () => {
   });
 
   test('rules are listed without a secret', async () => {
-    const reply = await open().answer(ask('/api/v1/rules'));
+    const authorizer = { may: () => ({ allowed: true, because: '' }) } as never;
+    const reply = await open({ authorizer }).answer(ask('/api/v1/rules'));
     assert.doesNotMatch(reply.body as string, /very-secret|robot|CERT/);
     const [, rule] = reply.json['items'] as Record<string, unknown>[];
     assert.deepEqual(rule, {
       prefix: 'quay.io',
       origin: 'file',
+      shadowedBy: null,
       upstream: 'https://quay.io',
       mirrors: ['https://mirror.example'],
+      upstreamRegistry: 'quay',
       upstreamPrefix: '',
       credential: 'quay',
+      role: null,
       anonymousPull: secretRule.anonymousPull,
       freshForSeconds: 60,
+      staleBudgetMs: secretRule.staleBudgetMs,
+      onFailure: secretRule.onFailure,
       platforms: ['none'],
+      push: false,
       allow: [],
       deny: [],
       state: 'unknown',
+      problem: null,
+      createdAt: null,
+      updatedAt: null,
     });
     assert.equal(reply.json['next'], null);
   });

@@ -21,6 +21,7 @@ import { nothing, queryOf, readJson } from './input.ts';
 import { openApiOf } from './openapi.ts';
 import { policyEndpoints } from './policies.ts';
 import { problemReply } from './problem.ts';
+import { ruleEndpoints } from './rules.ts';
 
 export interface ApiParts extends Omit<Operations, 'pulls' | 'contentChanges'> {
   readonly identifier: Identifier;
@@ -64,6 +65,7 @@ function createTable(parts: ApiParts): readonly Endpoint[] {
     ...contentEndpoints(parts),
     ...accessEndpoints(parts),
     ...cacheEndpoints(parts),
+    ...ruleEndpoints(parts),
   ];
   let document: Readonly<Record<string, unknown>> | undefined;
   const described = endpoint({

@@ -1,3 +1,4 @@
+import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { unusable } from '../../domain/upstream-failure.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
@@ -22,6 +23,7 @@ export interface DownloadParts extends FetchParts, ArrivingFileParts {
 export interface DownloadRequest extends UpstreamContent {
   /** Registry and rule: partials of two owners never meet. */
   readonly owner: string;
+  readonly registry: RegistryKey;
   /** A stored descriptor's claim; upstream's word must agree with it. */
   readonly expectedBytes: number | undefined;
   /** Called after the blob was adopted and before the download leaves memory; its failure fails nothing. */

@@ -157,9 +157,9 @@ export class Downloads implements AsyncDisposable {
   }
 
   /** Ends those that no client reads and whose rule is not in force any more. */
-  pauseUnread(inForce: (rule: PullRule) => boolean): void {
+  pauseUnread(inForce: (request: DownloadRequest) => boolean): void {
     for (const download of this.#running.values()) {
-      if (download.readers === 0 && download.isRunning && !inForce(download.request.rule))
+      if (download.readers === 0 && download.isRunning && !inForce(download.request))
         download.pause(new DownloadPaused('paused: its rule is not in force any more'));
     }
   }

@@ -9,7 +9,7 @@ import type { PullRule, PullTarget } from '../../domain/rules/pull-rule.ts';
 import type { Reference } from '../../domain/names/reference.ts';
 import { formatReference } from '../../domain/names/reference.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
-import type { RuleSet } from '../../domain/rules/rule-set.ts';
+import type { RulesOf } from '../../domain/rules/rule-set.ts';
 import { rootPrefix } from '../../domain/rules/rule-set.ts';
 import { isTagImmutable } from '../../domain/names/tag-mutability.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
@@ -35,7 +35,7 @@ const refusalCountsMs = 600_000;
 
 export interface ExplainParts {
   readonly registry: RegistryKey;
-  readonly rules: () => RuleSet;
+  readonly rules: RulesOf;
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
   readonly space: Pick<SpaceGate, 'shortage'>;
@@ -66,7 +66,7 @@ export type Explain = (request: ExplainRequest, signal: AbortSignal) => Promise<
 /** Says what would happen to a pull, and why; changes nothing. */
 export function createExplainer(parts: ExplainParts): Explain {
   return async (request, signal) => {
-    const located = locateImage(request.image, parts.rules(), parts.ownHosts());
+    const located = locateImage(request.image, parts.rules(parts.registry), parts.ownHosts());
     const { reference } = located;
     const key: RepositoryKey = { registry: parts.registry, repository: located.target.repository };
     const now = parts.clock.now();

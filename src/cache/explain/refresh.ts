@@ -2,7 +2,7 @@ import type { Refreshment } from '../../contract/admin-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { isAllowed } from '../../domain/rules/name-pattern.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
-import type { RuleSet } from '../../domain/rules/rule-set.ts';
+import type { RulesOf } from '../../domain/rules/rule-set.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { locateImage } from './image-target.ts';
 import type { ReferrersLister } from '../pull/list-referrers.ts';
@@ -12,7 +12,7 @@ const refreshMs = 60_000;
 
 export interface RefreshParts {
   readonly registry: RegistryKey;
-  readonly rules: () => RuleSet;
+  readonly rules: RulesOf;
   readonly tags: Pick<TagResolver, 'refresh'>;
   /** An image may have been signed since. */
   readonly referrers: Pick<ReferrersLister, 'refresh'>;
@@ -25,7 +25,7 @@ export type Refresh = (image: string, signal: AbortSignal) => Promise<Refreshmen
 /** Revalidates a tag now, as a pull of a stale one would, without the stale answer; then asks for what refers to its manifest. */
 export function createRefresher(parts: RefreshParts): Refresh {
   return async (image, signal) => {
-    const { target, reference } = locateImage(image, parts.rules(), parts.ownHosts());
+    const { target, reference } = locateImage(image, parts.rules(parts.registry), parts.ownHosts());
     if (reference.kind === 'digest')
       throw new RegistryError('requestInvalid', 'a digest never changes; refresh takes a tag', {
         detail: { field: 'image', value: image },

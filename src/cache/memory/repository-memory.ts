@@ -118,7 +118,8 @@ export class RepositoryMemory {
 
   #hear(invalidation: Invalidation): void {
     const { kind } = invalidation;
-    if (kind === 'policies' || kind === 'credentials') return;
+    // What a rule brought is told apart by its identity.
+    if (kind !== 'repository' && kind !== 'missed' && kind !== 'configuration') return;
     if (kind === 'configuration') return this.#clear();
     this.#lastStamp += 1;
     if (kind === 'repository' && this.#stamps.size < repositoriesMax) {

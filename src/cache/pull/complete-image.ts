@@ -5,6 +5,7 @@ import { parseManifest } from '../../domain/manifests/manifest-parser.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { isAllowed } from '../../domain/rules/name-pattern.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
+import type { RulesOf } from '../../domain/rules/rule-set.ts';
 import { isSameSource } from '../../domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { StoredManifest } from '../../metadata/contract/rows.ts';
@@ -34,7 +35,7 @@ export interface CompletionParts extends Pick<
   readonly blobs: Pick<BlobPuller, 'fill'>;
   readonly downloads: Pick<Downloads, 'pauseUnread'>;
   /** Those in force. */
-  readonly rules: () => readonly PullRule[];
+  readonly rules: RulesOf;
 }
 
 /** Fetches in the background what an image needs to be whole (ARCHITECTURE.md, "Whole images"). */
@@ -73,13 +74,20 @@ export class ImageCompletion implements AsyncDisposable {
   /** Forgets what was seen, and ends what the rules in force do not ask for any more. */
   clear(): void {
     this.#seen.clear();
+    this.endUnasked();
+  }
+
+  /** After a change of rules: ends what those in force do not ask for any more. */
+  endUnasked(): void {
     for (const line of this.#lines.values()) {
       const asked = line.manifests.filter((waiting) => this.#isAsked(waiting.request));
       line.manifests.splice(0, line.manifests.length, ...asked);
       for (const image of line.unfinished) if (!this.#isAsked(image.request)) end(image);
     }
     const { downloads, rules } = this.#parts;
-    downloads.pauseUnread((rule) => rules().some((one) => isSameSource(one, rule)));
+    downloads.pauseUnread(({ registry, rule }) =>
+      rules(registry).rules.some((one) => isSameSource(one, rule)),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -225,8 +233,9 @@ export class ImageCompletion implements AsyncDisposable {
   }
 
   /** What a rule in force still asks for. */
-  #isAsked({ target }: RuledRequest): boolean {
-    const rule = this.#parts.rules().find((one) => isSameSource(one, target.rule));
+  #isAsked({ registry, target }: RuledRequest): boolean {
+    const { rules } = this.#parts.rules(registry);
+    const rule = rules.find((one) => isSameSource(one, target.rule));
     return (
       rule !== undefined &&
       rule.platforms !== 'none' &&

@@ -10,6 +10,7 @@ import { until } from '../../../tests/support/rigs/until.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
+import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { StoredManifest } from '../../metadata/contract/rows.ts';
 import { ImageCompletion } from './complete-image.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
@@ -57,7 +58,7 @@ test('1,000 manifests of 4 MiB wait in less than 64 MiB, and few are read at a t
       },
     } as never,
     downloads: { pauseUnread: () => {} },
-    rules: () => [rule],
+    rules: () => createRuleSet([rule]),
   });
   collect();
   const before = process.memoryUsage().arrayBuffers;

@@ -302,6 +302,7 @@ export class BlobPuller {
     const { digest } = request;
     return {
       owner: ownerOf(request),
+      registry: request.registry,
       rule,
       upstreamRepository,
       digest,

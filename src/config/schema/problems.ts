@@ -37,8 +37,8 @@ function unknownKeys(
     const path = [...issue.path, shorten(key)];
     if (key === '<<')
       return { path, part: 'key', message: 'merge keys are not read; write its keys out' };
-    const near = nearest(key, known);
-    const home = near === undefined ? homeOf(key, issue.path, keysAt) : undefined;
+    const home = homeOf(key, issue.path, keysAt);
+    const near = home === undefined ? nearest(key, known) : undefined;
     const hint =
       home !== undefined
         ? `it belongs below ${home}: indent it more than that`

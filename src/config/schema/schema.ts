@@ -182,6 +182,14 @@ const settings = z
         )
         .default([]),
       defaultRules: value.flag('Whether the well-known registries have rules.').default(true),
+      apiUpstreams: z
+        .enum(['strict', 'public', 'any'], {
+          error: 'not a choice of upstreams; write strict, public or any',
+        })
+        .describe(
+          'Where rules made through an API may lead: strict as at Amazon ECR, public to any public host by https, any wherever a rule of this file may.',
+        )
+        .default('public'),
       secretsFile: value
         .path('YAML of name: {username, accessToken}; refused if others can read it.')
         .default(''),

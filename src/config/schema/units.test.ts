@@ -4,7 +4,7 @@ import { parseDuration } from './duration.ts';
 import { formatListenAddress, listensTwice, parseListenAddress } from './listen-address.ts';
 import { nearest } from '../../domain/nearest.ts';
 import { parseMinFree, parseSize } from './size.ts';
-import { parseAllowedHost, parseUpstreamUrl } from './upstream-url.ts';
+import { parseAllowedHost, parseUpstreamUrl } from '../../domain/rules/upstream-url.ts';
 
 const durations: readonly (readonly [string, number | undefined])[] = [
   ['0s', 0],

@@ -1,16 +1,15 @@
 import { z } from 'zod';
 import { namePatternCharactersMax } from '../../domain/rules/name-pattern.ts';
 import { parseRepositoryName } from '../../domain/names/repository-name.ts';
-import { rootPrefix } from '../../domain/rules/rule-set.ts';
+import { isNamePattern, isPlatform } from '../../domain/rules/rule-settings.ts';
+import { prefixCharactersMax, rootPrefix } from '../../domain/rules/rule-set.ts';
 import { parseDuration } from './duration.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { parseMinFree, parseSize } from './size.ts';
-import { parseAllowedHost, parseUpstreamUrl } from './upstream-url.ts';
+import { parseAllowedHost, parseUpstreamUrl } from '../../domain/rules/upstream-url.ts';
 
 // Every error text is `not a …; write …`: what follows the semicolon is also the fix where the value lacks.
 
-/** The longest prefix: what is left of 255 characters must hold the upstream's names. */
-const prefixCharactersMax = 128;
 const pathCharactersMax = 4096;
 
 /** A text that a parser understands; `describe` goes into the schema. */
@@ -132,7 +131,7 @@ export function platform(): z.ZodString {
   return parsed(
     'os/architecture or os/architecture/variant',
     'not a platform; write linux/amd64 or linux/arm/v7',
-    (text) => text.length <= 128 && /^[a-z0-9_.-]+(?:\/[a-z0-9_.-]+){1,2}$/.test(text),
+    isPlatform,
   );
 }
 
@@ -140,8 +139,7 @@ export function namePattern(): z.ZodString {
   return parsed(
     'repository, repository:tag or repository@digest at the upstream; * stands for any characters, ? for one',
     `not a pattern; write library/*, library/nginx:1.* or library/nginx@sha256:…, ${namePatternCharactersMax} characters at most`,
-    (text) =>
-      text.length <= namePatternCharactersMax && /^[A-Za-z0-9*?][A-Za-z0-9._/*?:@-]*$/.test(text),
+    isNamePattern,
   );
 }
 

@@ -48,6 +48,15 @@ export function besideHome(home: RegistryKey, account: string): RegistryKey {
   return registryKey({ account, region: registryOf(home).region });
 }
 
+/** The registry that is meant by an account and a region: a region that is no registry of its own is home's. */
+export function registryIn(
+  { regions }: Pick<RegistrySettings, 'regions'>,
+  { account, region }: Registry,
+): RegistryKey {
+  const own = regions === 'any' || regions.includes(region);
+  return registryKey({ account, region: own ? region : homeRegionOf(regions) });
+}
+
 export function homeRegionOf(regions: RegistrySettings['regions']): string {
   return regions === 'any' ? 'us-east-1' : (regions[0] ?? 'us-east-1');
 }

@@ -33,6 +33,12 @@ export const actions = {
   putImageScanningConfiguration: 'ecr:PutImageScanningConfiguration',
   getAccountSetting: 'ecr:GetAccountSetting',
   putAccountSetting: 'ecr:PutAccountSetting',
+  createRule: 'ecr:CreatePullThroughCacheRule',
+  describeRules: 'ecr:DescribePullThroughCacheRules',
+  updateRule: 'ecr:UpdatePullThroughCacheRule',
+  deleteRule: 'ecr:DeletePullThroughCacheRule',
+  validateRule: 'ecr:ValidatePullThroughCacheRule',
+  readSecret: 'secretsmanager:GetSecretValue',
 } as const;
 
 export type Action = (typeof actions)[keyof typeof actions];

@@ -11,7 +11,7 @@ export interface UpstreamUrl {
   readonly plain: boolean;
 }
 
-/** A credential as it was read from `secretsFile`. Never logged; `config print` redacts it. */
+/** A credential as it was read from `secretsFile` or a secret. Never logged; `config print` redacts it. */
 export interface Credential {
   readonly name: string;
   readonly username: string;
@@ -26,7 +26,16 @@ export type FailureAction = 'keep' | 'stop';
 export interface PullRule {
   /** Without slashes at its ends; `ROOT` catches what no other prefix matches. */
   readonly prefix: string;
-  readonly origin: 'builtin' | 'file';
+  /** `api`: made by somebody with the right to, of an account's own registry. */
+  readonly origin: 'builtin' | 'file' | 'api';
+  /** Of a rule made through an API: its own for life, whatever else is made under its prefix. Absent: the prefix stands for it. */
+  readonly id?: string;
+  /** Grows with each change of such a rule or of its secret: what upstream was heard to say before counts no longer. */
+  readonly revision?: number;
+  /** `public`: no address but a public one is dialled for it, its own host's too. Absent: its host may be anything, since an operator wrote it. */
+  readonly reach?: 'public';
+  /** Why its upstream may not be asked now, for whoever owns the rule; absent: it may. */
+  readonly blocked?: string;
   /** The upstream first, then its mirrors, in the order to try. */
   readonly urls: readonly [UpstreamUrl, ...UpstreamUrl[]];
   /** The upstream's host with aliases applied: `docker.io` for registry-1.docker.io. */
@@ -72,6 +81,7 @@ export function isSameSource(one: PullRule, other: PullRule): boolean {
   const { credential } = one;
   return (
     one.prefix === other.prefix &&
+    one.id === other.id &&
     one.urls[0].origin === other.urls[0].origin &&
     one.upstreamPrefix === other.upstreamPrefix &&
     credential?.username === other.credential?.username &&

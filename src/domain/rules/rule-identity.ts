@@ -3,8 +3,8 @@ import type { PullRule } from './pull-rule.ts';
 const identities = new WeakMap<PullRule, string>();
 
 /**
- * Where a rule's content comes from, and as whom, as one text that stays the same over restarts and reloads: its prefix, the
- * upstream it leads to, its credential's name, user and account, and the holder of its client certificate. Records of what
+ * Where a rule's content comes from, and as whom, as one text that stays the same over restarts and reloads: its id (its prefix
+ * where it has none), the upstream it leads to, its credential's name, user and account, and the holder of its client certificate. Records of what
  * came through a rule hang on it, so that a rule that leads elsewhere begins with nothing. A token or a certificate that is
  * renewed for the same account, a mirror, and settings of how it is fetched change nothing; neither token nor key is in it.
  */
@@ -12,9 +12,22 @@ export function ruleIdentity(rule: PullRule): string {
   const known = identities.get(rule);
   if (known !== undefined) return known;
   const upstream = `${rule.urls[0].origin}/${rule.upstreamPrefix}`;
-  const identity = `${rule.prefix} ${upstream}${asWhom(rule)}`;
+  const identity = `${rule.id ?? rule.prefix} ${upstream}${asWhom(rule)}`;
   identities.set(rule, identity);
   return identity;
+}
+
+const memoryKeys = new WeakMap<PullRule, string>();
+
+/** Under which a process remembers what was heard through a rule: its identity, and which of its changes was the last. */
+export function ruleMemoryKey(rule: PullRule): string {
+  const { revision } = rule;
+  if (revision === undefined) return ruleIdentity(rule);
+  const known = memoryKeys.get(rule);
+  if (known !== undefined) return known;
+  const key = `${ruleIdentity(rule)} #${revision}`;
+  memoryKeys.set(rule, key);
+  return key;
 }
 
 /** Empty for a rule that asks as nobody. Begins with a space. */

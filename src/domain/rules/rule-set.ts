@@ -1,5 +1,6 @@
 import { dockerHub, normalizeHost, successorOf } from '../names/host-name.ts';
 import type { PullRule, PullTarget } from './pull-rule.ts';
+import type { RegistryKey } from '../names/registry.ts';
 import type { RepositoryName } from '../names/repository-name.ts';
 import { parseRepositoryName } from '../names/repository-name.ts';
 
@@ -12,8 +13,14 @@ export interface RuleSet {
   byHost(host: string, name: string): PullTarget | undefined;
 }
 
+/** The rules in force of a registry; none where it has none. At once, the same object until they change. */
+export type RulesOf = (registry: RegistryKey) => RuleSet;
+
 /** The prefix of the rule that catches what no other prefix matches. */
 export const rootPrefix = 'ROOT';
+
+/** The longest prefix: what is left of 255 characters must hold the upstream's names. */
+export const prefixCharactersMax = 128;
 
 /** A rule made ready for look-ups. */
 interface Entry {

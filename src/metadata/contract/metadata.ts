@@ -15,6 +15,7 @@ import type {
   BlobInput,
   Child,
   Counting,
+  CredentialHolder,
   CredentialUse,
   DigestKey,
   ExpiringImage,
@@ -24,6 +25,9 @@ import type {
   PrincipalInput,
   PrincipalRow,
   Pruning,
+  PullRuleChange,
+  PullRuleKey,
+  PullRuleRow,
   PullRow,
   PutManifestInput,
   PutManifestResult,
@@ -41,7 +45,7 @@ import type {
 } from './rows.ts';
 
 /**
- * Metadata over SQLite or PostgreSQL, as seven stores. What is not there is `undefined`, false or an empty list, never an error.
+ * Metadata over SQLite or PostgreSQL, as eight stores. What is not there is `undefined`, false or an empty list, never an error.
  * A write is one transaction and is answered after its commit; writes to one repository are made in the order in which they
  * were called. A write may be repeated: that changes nothing but times. All reject with a `MetadataError`.
  */
@@ -52,6 +56,7 @@ export interface Metadata extends AsyncDisposable {
   readonly blobs: BlobMetadata;
   readonly lifecycles: LifecycleMetadata;
   readonly identities: IdentityMetadata;
+  readonly rules: RuleMetadata;
   readonly records: RecordMetadata;
 }
 
@@ -239,6 +244,38 @@ export interface IdentityMetadata {
     readonly text: string | undefined;
     readonly now: number;
   }): Promise<void>;
+}
+
+/** Rules that were made through an API, of each registry. */
+export interface RuleMetadata {
+  findPullRule(key: PullRuleKey): Promise<PullRuleRow | undefined>;
+  /** Whether there is any, of whatever registry. */
+  hasPullRules(): Promise<boolean>;
+  /** Of one registry, in byte order of their prefixes after `after`. */
+  listPullRules(
+    registry: RegistryKey,
+    after: string,
+    limit: number,
+  ): Promise<readonly PullRuleRow[]>;
+  /** Of all registries, in byte order of registry and prefix after `after`. */
+  listAllPullRules(after: PullRuleKey | undefined, limit: number): Promise<readonly PullRuleRow[]>;
+
+  /** `limit`: the registry has `rulesMax` of them. */
+  createPullRule(input: {
+    readonly rule: PullRuleRow;
+    readonly rulesMax: number;
+  }): Promise<'created' | 'exists' | 'limit'>;
+  /** The rule as it is now; `undefined` where there is none. */
+  updatePullRule(
+    input: PullRuleKey & { readonly change: PullRuleChange; readonly now: number },
+  ): Promise<PullRuleRow | undefined>;
+  /** As it was; `undefined` where there is none. */
+  deletePullRule(input: PullRuleKey): Promise<PullRuleRow | undefined>;
+  /** Remembers whose secret was read last. False where the rule is gone. */
+  setRuleHolder(input: {
+    readonly id: string;
+    readonly holder: CredentialHolder;
+  }): Promise<boolean>;
 }
 
 /** What has happened: pulls and the audit. */

@@ -2,6 +2,7 @@ import type { Digest } from '../../domain/names/digest.ts';
 import type { Descriptor, Manifest } from '../../domain/manifests/manifest.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import type { RuleSettings, RuleSettingsChange } from '../../domain/rules/rule-settings.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import type { PullRecord } from '../../domain/pull-record.ts';
@@ -240,6 +241,42 @@ export interface AccessKeyRow {
   /** Wall time, ms; absent: it has no end. */
   readonly expiresAt: number | undefined;
   readonly lastUsedAt: number | undefined;
+}
+
+/** A rule's prefix in its registry, with aliases applied. */
+export interface PullRuleKey {
+  readonly registry: RegistryKey;
+  readonly prefix: string;
+}
+
+/** Whose secret a rule shows: what its content is told apart by, which stays known while the secret can't be read. */
+export interface CredentialHolder {
+  readonly secret: string;
+  readonly username: string;
+  readonly account: string | undefined;
+}
+
+/** A rule that was made through an API; texts as they were given. */
+export interface PullRuleRow extends PullRuleKey {
+  /** Its own for life; no prefix looks like it. */
+  readonly id: string;
+  readonly givenPrefix: string;
+  readonly upstreamUrl: string;
+  readonly upstreamRegistry: string | undefined;
+  readonly upstreamPrefix: string | undefined;
+  readonly credentialArn: string | undefined;
+  readonly roleArn: string | undefined;
+  readonly settings: RuleSettings;
+  readonly holder: CredentialHolder | undefined;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** What of a rule is another now; absent: as it was; `null`: none, of a setting its default. */
+export interface PullRuleChange {
+  readonly credentialArn?: string | null | undefined;
+  readonly roleArn?: string | null | undefined;
+  readonly settings?: RuleSettingsChange | undefined;
 }
 
 export interface TokenRow {

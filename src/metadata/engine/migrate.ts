@@ -9,6 +9,7 @@ import { up as auditOrder } from '../migrations/005-audit-order.ts';
 import { up as keyExpiry } from '../migrations/006-key-expiry.ts';
 import { up as attributes } from '../migrations/007-attributes.ts';
 import { up as lifecycle } from '../migrations/008-lifecycle.ts';
+import { up as rules } from '../migrations/009-rules.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -28,6 +29,7 @@ const migrations: readonly Migration[] = [
   { version: 6, name: 'key-expiry', up: keyExpiry },
   { version: 7, name: 'attributes', up: attributes },
   { version: 8, name: 'lifecycle', up: lifecycle },
+  { version: 9, name: 'rules', up: rules },
 ];
 
 /** The schema that this Breakwater writes. */

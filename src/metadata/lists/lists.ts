@@ -4,6 +4,7 @@ import * as identities from './identities.ts';
 import * as lifecycles from './lifecycles.ts';
 import * as manifests from './manifests.ts';
 import * as records from './records.ts';
+import * as rules from './rules.ts';
 import * as tags from './tags.ts';
 
 type Lists = typeof evaluations &
@@ -11,6 +12,7 @@ type Lists = typeof evaluations &
   typeof lifecycles &
   typeof manifests &
   typeof records &
+  typeof rules &
   typeof tags;
 
 /**
@@ -23,6 +25,7 @@ const lists: Lists = {
   ...lifecycles,
   ...manifests,
   ...records,
+  ...rules,
   ...tags,
 };
 

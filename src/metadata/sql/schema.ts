@@ -158,6 +158,25 @@ export interface Schema {
     text: string;
     updated_at: number;
   };
+  /** Rules that were made through an API; those of the configuration are nowhere here. */
+  pull_rules: {
+    registry: string;
+    /** What it is found by, aliases applied. */
+    prefix: string;
+    id: string;
+    given_prefix: string;
+    upstream_url: string;
+    upstream_registry: string | null;
+    upstream_prefix: string | null;
+    credential_arn: string | null;
+    role_arn: string | null;
+    /** JSON. */
+    settings: string;
+    /** JSON: whose secret was read last, without what it says. */
+    holder: string | null;
+    created_at: number;
+    updated_at: number;
+  };
   registry_policies: { registry: string; text: string; updated_at: number };
   registry_settings: { registry: string; name: string; value: string; updated_at: number };
   audit: {

@@ -6,6 +6,7 @@ import * as lifecycles from './lifecycles.ts';
 import * as manifests from './manifests.ts';
 import * as records from './records.ts';
 import * as repositories from './repositories.ts';
+import * as rules from './rules.ts';
 import * as tags from './tags.ts';
 
 type Writes = typeof blobs &
@@ -15,6 +16,7 @@ type Writes = typeof blobs &
   typeof manifests &
   typeof records &
   typeof repositories &
+  typeof rules &
   typeof tags;
 
 /**
@@ -29,6 +31,7 @@ const writes: Writes = {
   ...manifests,
   ...records,
   ...repositories,
+  ...rules,
   ...tags,
 };
 

@@ -253,7 +253,7 @@ function askerOf(hop: Hop, repository: string, own: boolean): Asker {
   const { origin, host, protocol } = hop.url;
   const registry = own ? url : { origin, host, plain: protocol === 'http:' };
   const shown = credentialKey(credential);
-  const originKey = JSON.stringify([registry.origin, rule.prefix, own, shown]);
+  const originKey = JSON.stringify([registry.origin, rule.id ?? rule.prefix, own, shown]);
   const key = `${originKey} ${repository}`;
   const tried = new Set<string>();
   return {

@@ -3,7 +3,7 @@ import type { Credential, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
 import { failure, unusable, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
-import type { Admission } from '../wire/address-guard.ts';
+import type { Admission } from '../../domain/names/address-guard.ts';
 import { discard } from '../wire/body-reading.ts';
 import { deadlinesMs } from '../wire/deadlines.ts';
 import type { Answer } from '../wire/exchange.ts';

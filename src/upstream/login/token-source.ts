@@ -115,8 +115,13 @@ interface Keys {
   readonly token: string;
 }
 
+/** Apart for each rule, also those of several registries that have the same prefix. */
+function ruleOf({ rule }: TokenRequest['origin']): string {
+  return rule.id ?? rule.prefix;
+}
+
 function keysOf(request: TokenRequest): Keys {
   const { origin, registry, own, realm, service, scope, credentialKey } = request;
-  const login = [registry.origin, own, realm, service, credentialKey, origin.rule.prefix];
+  const login = [registry.origin, own, realm, service, credentialKey, ruleOf(origin)];
   return { login: JSON.stringify(login), token: JSON.stringify([...login, scope]) };
 }

@@ -4,8 +4,13 @@ import type { TLSSocket } from 'node:tls';
 import { connect as connectTls, getCACertificates } from 'node:tls';
 import type { buildConnector } from 'undici';
 import type { Clock } from '../../ports/clock.ts';
-import type { Admission } from './address-guard.ts';
-import { admits, AddressRefused, assertAdmitted, classifyAddress } from './address-guard.ts';
+import type { Admission } from '../../domain/names/address-guard.ts';
+import {
+  admits,
+  AddressRefused,
+  assertAdmitted,
+  classifyAddress,
+} from '../../domain/names/address-guard.ts';
 import { deadlinesMs } from './deadlines.ts';
 import type { Address, Resolver } from './dns.ts';
 

@@ -7,6 +7,7 @@ import { blobsRows } from './blobs.ts';
 import { identitiesRows } from './identities.ts';
 import { recordsRows } from './records.ts';
 import { lifecyclesRows } from './lifecycles.ts';
+import { rulesRows } from './rules.ts';
 import { writesRows } from './writes.ts';
 
 /** The contract of the metadata; each engine runs all of it. */
@@ -19,5 +20,6 @@ export const metadataRows: readonly MetadataRow[] = [
   ...lifecyclesRows,
   ...identitiesRows,
   ...recordsRows,
+  ...rulesRows,
   ...writesRows,
 ];

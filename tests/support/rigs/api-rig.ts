@@ -24,7 +24,10 @@ import type { Explanation } from '../../../src/contract/explanation.ts';
 import type { Principal } from '../../../src/domain/policy/principal.ts';
 import { registryOf } from '../../../src/domain/names/registry.ts';
 import { homeRegistry } from '../samples/home-registry.ts';
-import { createRuleSet } from '../../../src/domain/rules/rule-set.ts';
+import { openRuleBook } from '../../../src/cache/rules/rule-book.ts';
+import type { RuleBook } from '../../../src/cache/rules/rule-book.ts';
+import type { PullRule } from '../../../src/domain/rules/pull-rule.ts';
+import type { FoundSecret, SecretValues } from '../../../src/ports/secret-values.ts';
 import type { Incoming } from '../../../src/http/reply.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
@@ -66,6 +69,9 @@ export interface ApiRig extends AsyncDisposable {
   /** What the handler asks, for other front-ends over the same. */
   readonly operations: Operations;
   readonly sealing: Pick<KeyStore, 'seal' | 'open'>;
+  readonly book: RuleBook;
+  /** By their ARNs. */
+  readonly secrets: Map<string, FoundSecret>;
   /** Limits the credential of a principal. */
   scopes: readonly string[] | undefined;
   /** How the credential was shown. */
@@ -74,8 +80,13 @@ export interface ApiRig extends AsyncDisposable {
   ask(endpoint: string, asked?: ApiAsk): Promise<ApiAnswer>;
 }
 
+export interface ApiChange extends Partial<OperationsParts> {
+  /** The home registry's rules of the configuration. */
+  readonly configured?: readonly PullRule[];
+}
+
 /** `/api/v1` over real metadata, policies and identities; who asks is said by the test. */
-export async function openApi(change: Partial<OperationsParts> = {}): Promise<ApiRig> {
+export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
   const folder = await mkdtemp(join(tmpdir(), 'breakwater-api-'));
   const clock = createFakeClock();
   const metadata = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
@@ -110,6 +121,22 @@ export async function openApi(change: Partial<OperationsParts> = {}): Promise<Ap
   });
   const repositories = new RepositoryMemory(metadata, clock, invalidations);
   const registries = { registryId: home, regions: ['us-east-1', 'eu-west-1'] };
+  const known = new Map<string, FoundSecret>();
+  const secrets: SecretValues = {
+    find: async (_registry, arn) => known.get(arn) ?? { kind: 'notFound' },
+  };
+  const book = await openRuleBook({
+    metadata,
+    invalidations,
+    clock,
+    secrets,
+    home: homeRegistry,
+    configured: () => change.configured ?? [testRule()],
+    upstreams: change.upstreams ?? (() => 'public'),
+    accountInSecret: () => undefined,
+    onChange: () => {},
+    onFailure: (error) => failures.push(error),
+  });
   const limited: Limited = { scopes: undefined, via: 'key' };
   const changes = { metadata, repositories, clock, events: { emit: () => {} } };
   const operations = createOperations({
@@ -129,7 +156,11 @@ export async function openApi(change: Partial<OperationsParts> = {}): Promise<Ap
     ecrPassword: async () => ({ password: 'p4ss', expiresAt: clock.now() + 43_200_000 }),
     lifecycleGrammar: () => ({ expireByPull: false }),
     registries: () => registries,
-    rules: () => createRuleSet([testRule()]),
+    rules: book.rulesOf,
+    book,
+    secrets,
+    upstreams: () => 'public',
+    invalidations,
     explain: (request) => Promise.resolve(request as unknown as Explanation),
     refresh: (image) =>
       Promise.resolve({
@@ -169,6 +200,8 @@ export async function openApi(change: Partial<OperationsParts> = {}): Promise<Ap
     failures,
     operations,
     sealing: keys,
+    book,
+    secrets: known,
     get scopes() {
       return limited.scopes;
     },
@@ -191,6 +224,7 @@ export async function openApi(change: Partial<OperationsParts> = {}): Promise<Ap
       };
     },
     async [Symbol.asyncDispose]() {
+      book[Symbol.dispose]();
       await metadata[Symbol.asyncDispose]();
       await rm(folder, { recursive: true });
     },

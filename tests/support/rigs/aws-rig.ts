@@ -7,11 +7,10 @@ import { iamService } from '../../../src/api/iam/iam.ts';
 import { secretsService } from '../../../src/api/secrets/secrets.ts';
 import { stsService } from '../../../src/api/sts/sts.ts';
 import type { Handler, Incoming, Reply } from '../../../src/http/reply.ts';
-import type { OperationsParts } from '../../../src/operations/operations.ts';
 import { homeRegistry } from '../samples/home-registry.ts';
 import { incomingBody } from '../samples/incoming-body.ts';
 import { home, openApi, principalOf } from './api-rig.ts';
-import type { ApiRig } from './api-rig.ts';
+import type { ApiChange, ApiRig } from './api-rig.ts';
 
 export interface AwsAsk {
   /** As `openApi`'s; `unsigned`: no signature at all. */
@@ -41,7 +40,7 @@ export interface AwsRig extends AsyncDisposable {
   send(request: Partial<Incoming>, body?: string | Uint8Array, asked?: AwsAsk): Promise<AwsAnswer>;
 }
 
-export interface AwsRigOptions extends Partial<OperationsParts> {
+export interface AwsRigOptions extends ApiChange {
   readonly publicUrl?: string;
 }
 

@@ -25,6 +25,7 @@ import type { Storage } from '../../../src/storage/file-storage.ts';
 import { createFakeClock, type FakeClock } from './fake-clock.ts';
 import { createScriptedUpstream, type ScriptedUpstream } from '../upstreams/scripted-upstream.ts';
 import type { PullRequest } from '../../../src/cache/pull-request.ts';
+import { rulesOfHome } from './home-rules.ts';
 import { createTestInvalidations } from './invalidations.ts';
 
 /** A cache on in-memory storage, real SQLite, a scripted upstream and a clock turned by hand. */
@@ -106,7 +107,7 @@ export async function createCacheRig(options: RigOptions = {}): Promise<CacheRig
       events: told,
       invalidations,
       registry: homeRegistry,
-      rules: () => inForce,
+      rules: rulesOfHome(() => inForce),
       ownHosts: () => new Set(options.ownHosts),
       anonymousAccess: explainAnonymous,
     },

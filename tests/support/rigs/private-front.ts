@@ -13,6 +13,7 @@ import type { Handler } from '../../../src/http/reply.ts';
 import { createServer } from '../../../src/http/server.ts';
 import { createOperations } from '../../../src/operations/operations.ts';
 import type { CacheRig } from './cache-rig.ts';
+import { bookOfHome, rulesOfHome } from './home-rules.ts';
 import { exchange } from '../clients/http-exchange.ts';
 import type { HttpAnswer, HttpQuestion } from '../clients/http-exchange.ts';
 
@@ -57,7 +58,7 @@ export async function servePrivately(
     throw new Error('nobody asks for this here');
   };
   const set = createRuleSet(inForce);
-  const rules = () => set;
+  const rules = rulesOfHome(() => set);
   const authorizer = createAuthorizer({
     metadata: {
       repositories: metadata.repositories,
@@ -82,6 +83,10 @@ export async function servePrivately(
   const operations = createOperations({
     ...shared,
     registries: () => settings,
+    book: bookOfHome(inForce),
+    secrets: none as never,
+    upstreams: () => 'public',
+    invalidations: rig.invalidations,
     cache,
     pushes: cache.pushes,
     made: cache.made,

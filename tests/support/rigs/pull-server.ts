@@ -32,6 +32,7 @@ import type { FakeCache } from './fake-cache.ts';
 import { createFakeClock } from './fake-clock.ts';
 import type { FakeClock } from './fake-clock.ts';
 import { createFakePushes } from './fake-pushes.ts';
+import { rulesOfHome } from './home-rules.ts';
 import { createTestInvalidations } from './invalidations.ts';
 import type { FakePushes } from './fake-pushes.ts';
 import { exchange } from '../clients/http-exchange.ts';
@@ -137,11 +138,11 @@ export async function startPullServer(
     },
   };
   const handler = create({
-    rules: () => server.rules,
+    rules: rulesOfHome(() => server.rules),
     settings: () => server.settings,
     ...createOperations({
       ...unused,
-      rules: () => server.rules,
+      rules: rulesOfHome(() => server.rules),
       registries: () => server.settings,
       cache,
       pushes,

@@ -1,6 +1,6 @@
-import { dockerHubRegistry } from '../../domain/rules/builtin-rules.ts';
-import { dockerHub, normalizeHost } from '../../domain/names/host-name.ts';
-import type { UpstreamUrl } from '../../domain/rules/pull-rule.ts';
+import { dockerHubRegistry } from './builtin-rules.ts';
+import { dockerHub, normalizeHost } from '../names/host-name.ts';
+import type { UpstreamUrl } from './pull-rule.ts';
 
 const host =
   /^(?:[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)*|\[[a-f0-9:.]+\])(?::\d{1,5})?$/;

@@ -1,4 +1,4 @@
-import { parseIp, sharesPrefix } from '../../domain/names/ip-address.ts';
+import { parseIp, sharesPrefix } from './ip-address.ts';
 
 /** `never`: link-local, metadata, unspecified, multicast. `loopback` and `private` need an admission. */
 export type AddressClass = 'public' | 'private' | 'loopback' | 'never';
