@@ -88,12 +88,7 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
     repositories: {
       ...reading(repositoryReads),
       ...writing(repositoryWrites),
-      deleteRepository: async (input) => {
-        const outcome = await write('deleteRepository', input);
-        // It is deleted whatever becomes of its rows: what is left of them goes when the metadata is opened next.
-        if (outcome === 'deleted') await dropAllDeleted(write).catch(() => {});
-        return outcome;
-      },
+      deleteRepository: (input) => deleteRepository(write, input),
     },
     manifests: {
       ...reading(manifestReads),
@@ -125,6 +120,16 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
     records: { ...listing(recordLists), ...recordWriting(write) },
     [Symbol.asyncDispose]: () => (disposed ??= dispose()),
   };
+}
+
+async function deleteRepository(
+  write: Write,
+  input: WriteInput<'deleteRepository'>,
+): Promise<WriteOutput<'deleteRepository'>> {
+  const outcome = await write('deleteRepository', input);
+  // It is deleted whatever becomes of its rows: what is left of them goes when the metadata is opened next.
+  if (outcome === 'deleted') await dropAllDeleted(write).catch(() => {});
+  return outcome;
 }
 
 /** One function for each that the module exports, by its name. */

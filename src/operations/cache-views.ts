@@ -21,7 +21,7 @@ import type { ExplainFor } from './explain-callers.ts';
 import { findNamed, readPrincipalName } from './named-principal.ts';
 import { isoTime, listing } from './page.ts';
 import type { Places } from './places.ts';
-import { conditionOf } from './rule-views.ts';
+import { conditionOf } from './rules/rule-views.ts';
 
 export interface ExplainInput {
   readonly image: string;

@@ -38,8 +38,8 @@ import { createRegistrySettings } from './registry-settings.ts';
 import type { RegistrySettingOperations } from './registry-settings.ts';
 import { createRepositoryAttributes } from './repository-attributes.ts';
 import type { RepositoryAttributeOperations } from './repository-attributes.ts';
-import { createRuleOperations } from './rules.ts';
-import type { RuleOperations, RulesParts } from './rules.ts';
+import { createRuleOperations } from './rules/rules.ts';
+import type { RuleOperations, RulesParts } from './rules/rules.ts';
 
 export interface OperationsParts {
   readonly rules: RulesOf;

@@ -1,4 +1,4 @@
-import type { MadeRule } from '../../operations/rule-views.ts';
+import type { MadeRule } from '../../operations/rules/rule-views.ts';
 import { timestamp } from '../aws/service-model.ts';
 import { invalidParameter } from './errors.ts';
 import type { PullThroughCacheRule, UpstreamRegistry } from './model.ts';

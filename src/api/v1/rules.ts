@@ -3,7 +3,7 @@ import { listOf } from '../../contract/access-schema.ts';
 import * as outputs from '../../contract/admin-schema.ts';
 import { freshForMsMax, patternsMax, platformsMax } from '../../domain/rules/rule-settings.ts';
 import type { RuleSettings, RuleSettingsChange } from '../../domain/rules/rule-settings.ts';
-import type { RuleOperations } from '../../operations/rules.ts';
+import type { RuleOperations } from '../../operations/rules/rules.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { fields } from './input.ts';

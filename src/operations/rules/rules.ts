@@ -1,35 +1,35 @@
 import { randomUUID } from 'node:crypto';
-import type { Asker, Audit } from '../access/access.ts';
-import type { Admission } from '../access/admission/admission.ts';
-import { changeOf } from '../access/audit/audit-entry.ts';
-import { explainFailure } from '../cache/explain/explain.ts';
-import type { BookedRule, RuleBook } from '../cache/rules/rule-book.ts';
-import type { Listing, RuleValidation, RuleView } from '../contract/admin-view.ts';
-import { RegistryError } from '../domain/errors.ts';
-import type { RegistryKey, RegistrySettings } from '../domain/names/registry.ts';
-import { registryOf } from '../domain/names/registry.ts';
-import { actions } from '../domain/policy/access-action.ts';
-import type { Action } from '../domain/policy/access-action.ts';
-import type { ApiUpstreams, RuleMeaning, RuleRequest } from '../domain/rules/api-rule.ts';
+import type { Asker, Audit } from '../../access/access.ts';
+import type { Admission } from '../../access/admission/admission.ts';
+import { changeOf } from '../../access/audit/audit-entry.ts';
+import { explainFailure } from '../../cache/explain/explain.ts';
+import type { BookedRule, RuleBook } from '../../cache/rules/rule-book.ts';
+import type { Listing, RuleValidation, RuleView } from '../../contract/admin-view.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
+import { registryOf } from '../../domain/names/registry.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import type { Action } from '../../domain/policy/access-action.ts';
+import type { ApiUpstreams, RuleMeaning, RuleRequest } from '../../domain/rules/api-rule.ts';
 import {
   checkCredentialArn,
   checkRoleArn,
   readPrefix,
   readRuleRequest,
-} from '../domain/rules/api-rule.ts';
-import type { PullRule } from '../domain/rules/pull-rule.ts';
-import { invalidRule, ruleError } from '../domain/rules/rule-error.ts';
-import type { RuleSettings, RuleSettingsChange } from '../domain/rules/rule-settings.ts';
-import { checkRuleSettings } from '../domain/rules/rule-settings.ts';
-import type { Metadata } from '../metadata/contract/metadata.ts';
-import type { PullRuleChange, PullRuleKey, PullRuleRow } from '../metadata/contract/rows.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Invalidations } from '../ports/invalidations.ts';
-import type { SecretValues } from '../ports/secret-values.ts';
-import type { Upstream } from '../ports/upstream.ts';
-import { listing, pageOf, readCursor } from './page.ts';
-import type { PageInput } from './page.ts';
-import type { Places, RegistryInput } from './places.ts';
+} from '../../domain/rules/api-rule.ts';
+import type { PullRule } from '../../domain/rules/pull-rule.ts';
+import { invalidRule, ruleError } from '../../domain/rules/rule-error.ts';
+import type { RuleSettings, RuleSettingsChange } from '../../domain/rules/rule-settings.ts';
+import { checkRuleSettings } from '../../domain/rules/rule-settings.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { PullRuleChange, PullRuleKey, PullRuleRow } from '../../metadata/contract/rows.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Invalidations } from '../../ports/invalidations.ts';
+import type { SecretValues } from '../../ports/secret-values.ts';
+import type { Upstream } from '../../ports/upstream.ts';
+import { listing, pageOf, readCursor } from '../page.ts';
+import type { PageInput } from '../page.ts';
+import type { Places, RegistryInput } from '../places.ts';
 import { checkSecret, wholeArn } from './rule-secrets.ts';
 import { madeOf, viewMade, viewRule } from './rule-views.ts';
 import type { MadeRule } from './rule-views.ts';

@@ -1,11 +1,11 @@
-import type { Asker } from '../access/access.ts';
-import type { Admission } from '../access/admission/admission.ts';
-import type { RegistryKey, RegistrySettings } from '../domain/names/registry.ts';
-import { registryIn, registryOf } from '../domain/names/registry.ts';
-import { parseSecretArn, secretArn } from '../domain/names/secret-arn.ts';
-import { actions } from '../domain/policy/access-action.ts';
-import { ruleError } from '../domain/rules/rule-error.ts';
-import type { FoundSecret, SecretValues } from '../ports/secret-values.ts';
+import type { Asker } from '../../access/access.ts';
+import type { Admission } from '../../access/admission/admission.ts';
+import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
+import { registryIn, registryOf } from '../../domain/names/registry.ts';
+import { parseSecretArn, secretArn } from '../../domain/names/secret-arn.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import { ruleError } from '../../domain/rules/rule-error.ts';
+import type { FoundSecret, SecretValues } from '../../ports/secret-values.ts';
 
 export interface RuleSecretsParts {
   readonly admission: Pick<Admission, 'requireOfResource'>;

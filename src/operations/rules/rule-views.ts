@@ -1,11 +1,11 @@
-import type { BookedRule } from '../cache/rules/rule-book.ts';
-import type { RuleView, UpstreamCondition } from '../contract/admin-view.ts';
-import type { RegistryKey } from '../domain/names/registry.ts';
-import { registryOf } from '../domain/names/registry.ts';
-import { ruleKindOf } from '../domain/rules/rule-kind.ts';
-import type { PullRuleRow } from '../metadata/contract/rows.ts';
-import type { Upstream, UpstreamState } from '../ports/upstream.ts';
-import { isoTime } from './page.ts';
+import type { BookedRule } from '../../cache/rules/rule-book.ts';
+import type { RuleView, UpstreamCondition } from '../../contract/admin-view.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import { registryOf } from '../../domain/names/registry.ts';
+import { ruleKindOf } from '../../domain/rules/rule-kind.ts';
+import type { PullRuleRow } from '../../metadata/contract/rows.ts';
+import type { Upstream, UpstreamState } from '../../ports/upstream.ts';
+import { isoTime } from '../page.ts';
 
 /** A rule in the words of whoever made it; times in wall ms, none of a rule of the configuration file. */
 export interface MadeRule {
