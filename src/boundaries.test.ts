@@ -50,6 +50,7 @@ const everyFolder = [
   'ports',
   'storage',
   'telemetry',
+  'upkeep',
   'upstream',
 ] as const;
 
@@ -65,6 +66,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   access: ['domain', 'contract', 'coordination', 'ports', 'metadata'],
   cache: ['domain', 'contract', 'coordination', 'ports', 'metadata'],
   operations: ['domain', 'contract', 'coordination', 'ports', 'metadata', 'access', 'cache'],
+  upkeep: ['domain', 'contract', 'coordination', 'ports', 'metadata', 'cache'],
   http: ['domain', 'coordination'],
   api: ['domain', 'contract', 'coordination', 'ports', 'access', 'cache', 'operations', 'http'],
   config: ['domain'],

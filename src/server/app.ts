@@ -25,6 +25,7 @@ import { listenForStop, pause } from './shutdown.ts';
 import { openStores, type Stores } from './stores.ts';
 import { keepTlsFresh } from './tls-files.ts';
 import { watchUnforeseenErrors } from './unforeseen-errors.ts';
+import { expireByPolicies } from './upkeep.ts';
 
 const sweepEveryMs = 3_600_000;
 
@@ -105,6 +106,7 @@ async function run(first: Config, options: ServeOptions, around: Process): Promi
   announce(state.config, addressesOf(state.config, open), around);
   imports.tell(state.config);
 
+  await using _expiry = expireByPolicies(state, stores, core, around);
   using _steps = tellClockSteps(clock, log);
   using _memory = collectWhenIdle({ clock, ...processMemory() });
   const signal = await around.asked;

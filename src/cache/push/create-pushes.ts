@@ -1,4 +1,4 @@
-import { deleteBlob, deleteManifest } from './delete-content.ts';
+import { deleteBlob, deleteManifest, expireManifests } from './delete-content.ts';
 import { mountBlob, mountSources } from './mount-blob.ts';
 import { putManifest } from './push-manifest.ts';
 import type { PushParts } from './push-parts.ts';
@@ -37,6 +37,7 @@ export function createPushes(given: Omit<PushParts, 'memory' | 'bodies'>): {
     mountBlob: (request) => mountBlob(parts, request),
     putManifest: (request) => putManifest(parts, request),
     deleteManifest: (request) => deleteManifest(parts, request),
+    expireManifests: (request) => expireManifests(parts, request),
     deleteBlob: (request) => deleteBlob(parts, request),
     createRepository: (request) => createRepository(parts, request),
     deleteRepository: (request) => deleteRepository(parts, request),

@@ -32,6 +32,21 @@ export async function deleteManifest(
   return deleted;
 }
 
+/** As `deleteManifest` of each: one change of the repository. */
+export async function expireManifests(
+  parts: ChangeParts,
+  request: PushRequest<'expireManifests'>,
+): ReturnType<Pushes['expireManifests']> {
+  const { metadata, events } = parts;
+  const { images, target } = request;
+  const expired = await changing(parts, request, 'expireManifests', () =>
+    metadata.manifests.expireManifests({ ...repositoryKey(request), images }),
+  );
+  for (const digest of expired)
+    events.emit({ type: 'deleted', kind: 'manifest', repository: target.repository, digest });
+  return expired;
+}
+
 export async function deleteBlob(
   parts: ChangeParts,
   request: PushRequest<'deleteBlob'>,

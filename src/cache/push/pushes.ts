@@ -4,7 +4,7 @@ import type { Reference } from '../../domain/names/reference.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import type { RepositoryAttributes } from '../../metadata/contract/rows.ts';
+import type { ExpiringImage, RepositoryAttributes } from '../../metadata/contract/rows.ts';
 import type { PullRequest } from '../pull-request.ts';
 
 /** A chunk's place by its Content-Range, both ends included. */
@@ -103,6 +103,10 @@ export interface Pushes {
   deleteManifest(
     request: PullRequest & { readonly reference: Reference },
   ): Promise<{ readonly digest: Digest; readonly tags: readonly Tag[] }>;
+  /** Of these, at most 100, those that are still as they are said to be, and that no index names: with their tags, in this order. Their digests. */
+  expireManifests(
+    request: PullRequest & { readonly images: readonly ExpiringImage[] },
+  ): Promise<readonly Digest[]>;
   /** The repository's hold on the blob alone: its bytes stay in the store. `blobUnknown` where it is not held. */
   deleteBlob(request: PullRequest & { readonly digest: Digest }): Promise<void>;
   /** Makes a repository; `conflict` where there is one. Under a rule's prefix it is always allowed. */

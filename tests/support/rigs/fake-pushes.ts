@@ -111,6 +111,10 @@ export function createFakePushes(invalidations: Pick<Invalidations, 'note'>): Fa
       called(`deleteManifest ${target.repository}`);
       return { digest: reference.kind === 'digest' ? reference.digest : digestOf(''), tags: [] };
     },
+    expireManifests: async ({ target, images }) => {
+      called(`expireManifests ${target.repository} ${images.length}`);
+      return images.map(({ digest }) => digest);
+    },
     deleteBlob: async ({ target }) => called(`deleteBlob ${target.repository}`),
     createRepository: async ({ target }) => called(`createRepository ${target.repository}`),
     deleteRepository: async ({ target }) => called(`deleteRepository ${target.repository}`),

@@ -1,0 +1,41 @@
+import type { ExpiredImage } from '../upkeep/expire-images.ts';
+import { startExpiry } from '../upkeep/expire-images.ts';
+import type { AuditEntry } from '../access/access.ts';
+import type { Core, ServerState, Surroundings } from './core.ts';
+import type { Stores } from './stores.ts';
+
+/** As the audit names who does it: nobody asked. */
+const principal = 'lifecycle policy';
+
+/** Carries out the lifecycle policies of repositories, each image with an entry in the audit. */
+export function expireByPolicies(
+  state: ServerState,
+  { metadata, leases }: Pick<Stores, 'metadata' | 'leases'>,
+  { cache, access }: Pick<Core, 'cache' | 'access'>,
+  { clock, log }: Pick<Surroundings, 'clock' | 'log'>,
+): AsyncDisposable {
+  return startExpiry({
+    metadata,
+    leases,
+    clock,
+    pushes: cache.pushes,
+    grammar: () => state.config.lifecycle,
+    expired: (image) => access.audit.record(entryOf(image)),
+    note: (message, about) => log.info(message, { logger: 'lifecycle', ...about }),
+    failed: (message, about) => log.error(message, { logger: 'lifecycle', ...about }),
+  });
+}
+
+function entryOf({ registry, repository, digest, tags, priority }: ExpiredImage): AuditEntry {
+  return {
+    kind: 'change',
+    principal,
+    action: 'ecr:PolicyExecutionEvent',
+    resource: repository,
+    registry,
+    outcome: 'allowed',
+    address: '',
+    requestId: '',
+    detail: { digest, tags: tags.join(' '), rulePriority: priority },
+  };
+}
