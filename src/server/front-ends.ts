@@ -32,7 +32,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Invalidations } from '../ports/invalidations.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import type { ServerRules } from './rules.ts';
-import { createRefusalLog } from './refused-connections.ts';
+import { createRefusalLog } from './notices/refused-connections.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';

@@ -1,6 +1,6 @@
-import type { Config } from '../config/config.ts';
-import { formatListenAddress } from '../config/schema/listen-address.ts';
-import { isLoopbackHost } from '../domain/names/server-url.ts';
+import type { Config } from '../../config/config.ts';
+import { formatListenAddress } from '../../config/schema/listen-address.ts';
+import { isLoopbackHost } from '../../domain/names/server-url.ts';
 
 /**
  * One line to log where other machines reach a server that fetches nothing new for them without a login: their clients get 401,

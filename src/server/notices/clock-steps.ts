@@ -1,6 +1,6 @@
-import { repeat } from '../coordination/repeat.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Log } from '../telemetry/log.ts';
+import { repeat } from '../../coordination/repeat.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../telemetry/log.ts';
 
 const everyMs = 60_000;
 /** NTP slews less by itself; what is more was set. */

@@ -1,6 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
+import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { tellClockSteps } from './clock-steps.ts';
 
 const hourMs = 3_600_000;

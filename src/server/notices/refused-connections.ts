@@ -1,7 +1,10 @@
-import type { RefusalReason, RefusedConnection } from '../http/connections/refused-connection.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Log } from '../telemetry/log.ts';
-import { createThrottle } from '../telemetry/throttle.ts';
+import type {
+  RefusalReason,
+  RefusedConnection,
+} from '../../http/connections/refused-connection.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../telemetry/log.ts';
+import { createThrottle } from '../../telemetry/throttle.ts';
 
 /** A client that is set up wrongly, or a health check of a kind that does not fit, comes again and again. */
 const onceInMs = 600_000;

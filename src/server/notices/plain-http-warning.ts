@@ -1,6 +1,6 @@
-import { isLoopbackHost } from '../domain/names/server-url.ts';
-import type { Config } from '../config/config.ts';
-import { formatListenAddress } from '../config/schema/listen-address.ts';
+import { isLoopbackHost } from '../../domain/names/server-url.ts';
+import type { Config } from '../../config/config.ts';
+import { formatListenAddress } from '../../config/schema/listen-address.ts';
 
 /**
  * One line to log where passwords and tokens could cross a network readable by all; `undefined` where they can't. An
