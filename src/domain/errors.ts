@@ -47,6 +47,13 @@ export type ErrorKind =
   | 'repositoryNotEmpty'
   | 'repositoryPolicyUnknown'
   | 'registryPolicyUnknown'
+  | 'signingConfigurationUnknown'
+  | 'exclusionUnknown'
+  | 'exclusionExists'
+  | 'backfillUnknown'
+  /** What would do it is no part of this server. */
+  | 'engineNotAvailable'
+  | 'limitExceeded'
   | 'policyInvalid'
   | 'lifecyclePolicyInvalid'
   | 'lifecyclePolicyUnknown'

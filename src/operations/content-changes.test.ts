@@ -88,6 +88,18 @@ suite('the audit is told of pushed blobs', () => {
     deepEqual(server.audited.map(short), [completed(detail)]);
   });
 
+  test('not for a mount where BLOB_MOUNTING is DISABLED: the blob is uploaded', async () => {
+    await using server = await start([]);
+    server.repositories.set(team, pushed);
+    server.pushes.sources = ['team/base' as RepositoryName];
+    server.registrySettings.set('account/BLOB_MOUNTING', 'DISABLED');
+    const answer = await ask(server, `${uploads}?mount=${layer}&from=team/base`, {
+      method: 'POST',
+    });
+    equal(answer.status, 202);
+    deepEqual(server.audited, []);
+  });
+
   test('not for one that failed', async () => {
     await using server = await start([]);
     server.pushes.failure = new RegistryError('storageFull', 'full');

@@ -13,6 +13,8 @@ import { RegistryError } from '../domain/errors.ts';
 import { describePrincipal } from '../domain/policy/principal.ts';
 import { isAdmitted } from '../domain/rules/name-pattern.ts';
 import type { Places } from './places.ts';
+import { readAccountSetting } from './registries/registry-settings.ts';
+import type { SettingsMetadata } from './registries/registry-settings.ts';
 import { changeRepository, requireAdmitted, recordingRefusal } from './repository-change.ts';
 import type { ChangeParts, AuditedChange } from './repository-change.ts';
 
@@ -98,6 +100,7 @@ export interface ContentChanges {
 export interface ContentChangesParts extends ChangeParts {
   readonly pushes: Omit<Pushes, 'createRepository' | 'deleteRepository'>;
   readonly places: Pick<Places, 'at'>;
+  readonly metadata: SettingsMetadata;
 }
 
 const wholeBlobActions: readonly Action[] = [
@@ -240,11 +243,13 @@ async function beginUpload(
 
 /** Where the blob, which is this repository's now, was mounted from. A source that may not be read is as good as none. */
 async function mountBlob(
-  { admission, pushes, places }: ContentChangesParts,
+  { admission, pushes, places, metadata }: ContentChangesParts,
   asker: Asker,
   place: Place,
   mount: MountRequest,
 ): Promise<RepositoryName | undefined> {
+  const setting = await readAccountSetting(metadata, place.registry, 'BLOB_MOUNTING');
+  if (setting !== 'ENABLED') return undefined;
   if (!(await admission.may(asker, place, wholeBlobActions))) return undefined;
   const { digest } = mount;
   let narrow: RegistryError | undefined;

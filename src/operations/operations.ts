@@ -30,12 +30,18 @@ import { createPlaces } from './places.ts';
 import type { Places } from './places.ts';
 import { createPolicyOperations } from './policies.ts';
 import type { PolicyOperations } from './policies.ts';
+import { createPullTimeExclusions } from './registries/pull-time-exclusions.ts';
+import type { PullTimeExclusions } from './registries/pull-time-exclusions.ts';
+import { createReplicationBackfills } from './registries/replication-backfills.ts';
+import type { ReplicationBackfills } from './registries/replication-backfills.ts';
 import { createPulls } from './pulls.ts';
 import type { Pulls } from './pulls.ts';
 import { createRepositories } from './repositories.ts';
 import type { Repositories } from './repositories.ts';
-import { createRegistrySettings } from './registry-settings.ts';
-import type { RegistrySettingOperations } from './registry-settings.ts';
+import { createRegistryConfigurations } from './registries/registry-configurations.ts';
+import type { RegistryConfigurations } from './registries/registry-configurations.ts';
+import { createRegistrySettings } from './registries/registry-settings.ts';
+import type { RegistrySettingOperations } from './registries/registry-settings.ts';
 import { createRepositoryAttributes } from './repository-attributes.ts';
 import type { RepositoryAttributeOperations } from './repository-attributes.ts';
 import { createRuleOperations } from './rules/rules.ts';
@@ -80,6 +86,9 @@ export interface Operations {
   readonly repositories: Repositories;
   readonly repositoryAttributes: RepositoryAttributeOperations;
   readonly registrySettings: RegistrySettingOperations;
+  readonly registryConfigurations: RegistryConfigurations;
+  readonly pullTimeExclusions: PullTimeExclusions;
+  readonly replicationBackfills: ReplicationBackfills;
   readonly images: Images;
   readonly identities: IdentityOperations;
   readonly policies: PolicyOperations;
@@ -102,6 +111,9 @@ export function createOperations(parts: OperationsParts): Operations {
     repositories: createRepositories(shared),
     repositoryAttributes: createRepositoryAttributes(shared),
     registrySettings: createRegistrySettings(shared),
+    registryConfigurations: createRegistryConfigurations(shared),
+    pullTimeExclusions: createPullTimeExclusions(shared),
+    replicationBackfills: createReplicationBackfills(shared),
     images: createImages({ ...shared, contentChanges }),
     identities: createIdentityOperations(shared),
     lifecycles: createLifecycleOperations(shared),

@@ -10,6 +10,8 @@ const closeBrace = 0x7d;
 const openBracket = 0x5b;
 const closeBracket = 0x5d;
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * A body as JSON; an empty one is `{}`. `undefined`: it is none, or it has more parts or is deeper than any input, and would take
  * many times its bytes in memory.
@@ -18,8 +20,7 @@ export function parseJsonBody(bytes: Uint8Array): { readonly value: unknown } | 
   if (bytes.byteLength === 0) return { value: {} };
   if (!isModest(bytes)) return undefined;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return { value: JSON.parse(text) as unknown };
+    return { value: JSON.parse(utf8.decode(bytes)) as unknown };
   } catch {
     return undefined;
   }

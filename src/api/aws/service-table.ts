@@ -62,7 +62,7 @@ export interface AwsService {
   /** Of its actions in policies and the audit. */
   readonly actionPrefix: string;
   readonly protocol: Protocol;
-  readonly model: () => Promise<ServiceModel>;
+  readonly model: () => ServiceModel | Promise<ServiceModel>;
   readonly rows: ReadonlyMap<string, AnyRow>;
   readonly errorNames: ErrorNames;
   readonly inputError: (problem: InputProblem) => AwsError;
@@ -71,6 +71,14 @@ export interface AwsService {
 
 /** Of a call without bytes of an image in it. */
 export const callBytesMax: number = 1024 * 1024;
+
+/** A service's model, loaded with the first call. */
+export function loadedOnce(
+  load: () => Promise<{ readonly model: ServiceModel }>,
+): () => ServiceModel | Promise<ServiceModel> {
+  let model: ServiceModel | undefined;
+  return () => model ?? load().then((module) => (model = module.model));
+}
 
 export function rowsOf<Operations extends Record<keyof Operations, OperationTypes>>(
   ...parts: readonly AwsRows<Operations>[]

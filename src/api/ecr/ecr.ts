@@ -1,6 +1,9 @@
-import { rowsOf } from '../aws/service-table.ts';
+import { loadedOnce, rowsOf } from '../aws/service-table.ts';
 import type { AwsService } from '../aws/service-table.ts';
+import { backfillRows } from './backfills.ts';
+import { configurationRows } from './configurations.ts';
 import { ecrError, ecrErrorNames, ecrInputError } from './errors.ts';
+import { exclusionRows } from './exclusions.ts';
 import { lifecycleRows } from './lifecycles.ts';
 import type { EcrOperations } from './model.ts';
 import type { EcrParts } from './parts.ts';
@@ -21,7 +24,7 @@ export function ecrService(parts: EcrParts): AwsService {
       targetPrefix: 'AmazonEC2ContainerRegistry_V20150921',
       messageMember: 'message',
     },
-    model: async () => (await import('./model.ts')).model,
+    model: loadedOnce(() => import('./model.ts')),
     rows: rowsOf<EcrOperations>(
       registryRows(parts),
       repositoryRows(parts),
@@ -29,6 +32,9 @@ export function ecrService(parts: EcrParts): AwsService {
       policyRows(parts),
       lifecycleRows(parts),
       ruleRows(parts),
+      configurationRows(parts),
+      exclusionRows(parts),
+      backfillRows(parts),
     ),
     errorNames: ecrErrorNames,
     inputError: ecrInputError,

@@ -40,6 +40,15 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
     'RegistryPolicyNotFoundException',
     `Registry policy does not exist ${inRegistry(place)}`,
   ],
+  signingConfigurationUnknown: (place) => [
+    'SigningConfigurationNotFoundException',
+    `Signing configuration does not exist ${inRegistry(place)}`,
+  ],
+  exclusionUnknown: (_place, { message }) => ['ExclusionNotFoundException', message],
+  exclusionExists: (_place, { message }) => ['ExclusionAlreadyExistsException', message],
+  backfillUnknown: (_place, { message }) => ['ReplicationBackfillNotFoundException', message],
+  engineNotAvailable: (_place, { message }) => ['ValidationException', message],
+  limitExceeded: (_place, { message }) => ['LimitExceededException', message],
   policyInvalid: (_place, { message }) => [
     'InvalidParameterException',
     invalid('PolicyText', `Invalid repository policy provided: ${message}`),

@@ -26,7 +26,7 @@ export function repositoryRows(parts: EcrParts): EcrRows {
 function lifeRows(parts: EcrParts): EcrRows {
   const { repositories } = parts;
   const view = (asking: AwsAsking, repository: RepositoryView): Repository =>
-    viewRepository(parts, asking, repository);
+    viewRepository(hostInAnswer(parts, asking, repository.account), asking, repository);
   return {
     CreateRepository: {
       changes: true,
@@ -97,8 +97,9 @@ async function describePage(
     },
     asking.signal,
   );
+  const host = hostInAnswer(parts, asking, registry.account);
   return {
-    repositories: page.items.map((each) => viewRepository(parts, asking, each)),
+    repositories: page.items.map((each) => viewRepository(host, asking, each)),
     nextToken: parts.pages.write(list, page.next),
   };
 }
@@ -166,14 +167,19 @@ function encryptionOf(
   return { type, key: kmsKey ?? `arn:aws:kms:${region}:${registryId ?? account}:alias/aws/ecr` };
 }
 
-function viewRepository(parts: EcrParts, asking: AwsAsking, view: RepositoryView): Repository {
-  const { account, repository, encryption } = view;
+/** Of URIs, which have no scheme. */
+function hostInAnswer(parts: EcrParts, asking: AwsAsking, account: string): string {
   const url = endpointInAnswer(parts, asking, account);
+  return url.slice(url.indexOf('://') + 3);
+}
+
+function viewRepository(host: string, asking: AwsAsking, view: RepositoryView): Repository {
+  const { account, repository, encryption } = view;
   return {
     repositoryArn: arnInAnswer(asking, account, repository),
     registryId: account,
     repositoryName: repository,
-    repositoryUri: `${url.slice(url.indexOf('://') + 3)}/${repository}`,
+    repositoryUri: `${host}/${repository}`,
     createdAt: timestamp(Date.parse(view.createdAt)),
     ...viewMutability(view.tagMutability),
     imageScanningConfiguration: { scanOnPush: view.scanOnPush },

@@ -1,6 +1,6 @@
 import { queryNames } from '../aws/error-names.ts';
 import { queryError, queryInputError } from '../aws/query-errors.ts';
-import { rowsOf } from '../aws/service-table.ts';
+import { loadedOnce, rowsOf } from '../aws/service-table.ts';
 import type { AwsService } from '../aws/service-table.ts';
 import type { IamOperations } from './model.ts';
 
@@ -15,7 +15,7 @@ export function iamService(): AwsService {
       version: '2010-05-08',
       xmlNamespace: 'https://iam.amazonaws.com/doc/2010-05-08/',
     },
-    model: async () => (await import('./model.ts')).model,
+    model: loadedOnce(() => import('./model.ts')),
     rows: rowsOf<IamOperations>(),
     errorNames: queryNames,
     inputError: queryInputError,

@@ -2,7 +2,7 @@ import { commonError, commonNames } from '../aws/error-names.ts';
 import type { ErrorNames } from '../aws/error-names.ts';
 import { AwsError } from '../aws/aws-error.ts';
 import { typeProblem, validationText } from '../aws/input-words.ts';
-import { rowsOf } from '../aws/service-table.ts';
+import { loadedOnce, rowsOf } from '../aws/service-table.ts';
 import type { AwsService } from '../aws/service-table.ts';
 import type { SecretsOperations } from './model.ts';
 
@@ -18,7 +18,7 @@ export function secretsService(): AwsService {
     endpointVariable: 'AWS_ENDPOINT_URL_SECRETS_MANAGER',
     actionPrefix: 'secretsmanager',
     protocol: { kind: 'json', targetPrefix: 'secretsmanager', messageMember: 'Message' },
-    model: async () => (await import('./model.ts')).model,
+    model: loadedOnce(() => import('./model.ts')),
     rows: rowsOf<SecretsOperations>(),
     errorNames,
     inputError: (problem) =>

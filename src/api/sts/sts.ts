@@ -1,7 +1,7 @@
 import type { AccessViews } from '../../operations/access-views.ts';
 import { queryNames } from '../aws/error-names.ts';
 import { queryError, queryInputError } from '../aws/query-errors.ts';
-import { rowsOf } from '../aws/service-table.ts';
+import { loadedOnce, rowsOf } from '../aws/service-table.ts';
 import type { AwsRows, AwsService } from '../aws/service-table.ts';
 import type { StsOperations } from './model.ts';
 
@@ -20,7 +20,7 @@ export function stsService(parts: StsParts): AwsService {
       version: '2011-06-15',
       xmlNamespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
     },
-    model: async () => (await import('./model.ts')).model,
+    model: loadedOnce(() => import('./model.ts')),
     rows: rowsOf<StsOperations>(callerRows(parts)),
     errorNames: queryNames,
     inputError: queryInputError,

@@ -39,6 +39,21 @@ export const actions = {
   deleteRule: 'ecr:DeletePullThroughCacheRule',
   validateRule: 'ecr:ValidatePullThroughCacheRule',
   readSecret: 'secretsmanager:GetSecretValue',
+  describeRegistry: 'ecr:DescribeRegistry',
+  putReplicationConfiguration: 'ecr:PutReplicationConfiguration',
+  getRegistryScanningConfiguration: 'ecr:GetRegistryScanningConfiguration',
+  putRegistryScanningConfiguration: 'ecr:PutRegistryScanningConfiguration',
+  batchGetRepositoryScanningConfiguration: 'ecr:BatchGetRepositoryScanningConfiguration',
+  getSigningConfiguration: 'ecr:GetSigningConfiguration',
+  putSigningConfiguration: 'ecr:PutSigningConfiguration',
+  deleteSigningConfiguration: 'ecr:DeleteSigningConfiguration',
+  registerPullTimeUpdateExclusion: 'ecr:RegisterPullTimeUpdateExclusion',
+  deregisterPullTimeUpdateExclusion: 'ecr:DeregisterPullTimeUpdateExclusion',
+  listPullTimeUpdateExclusions: 'ecr:ListPullTimeUpdateExclusions',
+  startReplicationBackfill: 'ecr:StartReplicationBackfill',
+  stopReplicationBackfill: 'ecr:StopReplicationBackfill',
+  describeReplicationBackfillResults: 'ecr:DescribeReplicationBackfillResults',
+  listReplicationBackfills: 'ecr:ListReplicationBackfills',
 } as const;
 
 export type Action = (typeof actions)[keyof typeof actions];

@@ -17,7 +17,7 @@ const ecrActions: readonly string[] = `
   ListReplicationBackfills ListTagsForResource PutAccountSetting PutImage PutImageScanningConfiguration PutImageTagMutability
   PutLifecyclePolicy PutRegistryPolicy PutRegistryScanningConfiguration PutReplicationConfiguration PutSigningConfiguration
   RegisterPullTimeUpdateExclusion ReplicateImage SetRepositoryPolicy StartImageScan StartLifecyclePolicyPreview
-  StartReplicationBackfill TagResource UntagResource UpdateImageStorageClass UpdatePullThroughCacheRule
+  StartReplicationBackfill StopReplicationBackfill TagResource UntagResource UpdateImageStorageClass UpdatePullThroughCacheRule
   UpdateRepositoryCreationTemplate UploadLayerPart ValidatePullThroughCacheRule`
   .trim()
   .split(/\s+/);

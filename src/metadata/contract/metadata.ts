@@ -108,6 +108,26 @@ export interface RepositoryMetadata {
     readonly value: string | undefined;
     readonly now: number;
   }): Promise<void>;
+  /** Adds to a setting that holds members with the times at which they came; `tooMany` beyond `membersMax`. */
+  addToRegistrySetting(input: {
+    readonly registry: RegistryKey;
+    readonly name: string;
+    readonly member: string;
+    readonly membersMax: number;
+    readonly now: number;
+  }): Promise<'added' | 'exists' | 'tooMany'>;
+  /** False where it was no member. */
+  removeFromRegistrySetting(input: {
+    readonly registry: RegistryKey;
+    readonly name: string;
+    readonly member: string;
+    readonly now: number;
+  }): Promise<boolean>;
+  /** In the order of their texts. */
+  listRegistrySetting(
+    registry: RegistryKey,
+    name: string,
+  ): Promise<readonly { readonly member: string; readonly at: number }[]>;
   /** `reason` undefined: the stop is lifted. True where it made the repository. */
   stopRepository(
     input: RepositoryKey & { readonly reason: string | undefined; readonly now: number },

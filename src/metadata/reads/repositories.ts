@@ -4,6 +4,7 @@ import type { RepositoryRow, StoredRepository } from '../contract/rows.ts';
 import { pointQuery, rowsQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
 import { textBefore, textBeyond } from '../sql/text-order.ts';
+import { readMembers } from '../rows/setting-members.ts';
 import { repositoryByName, repositoryColumns, storedRepository } from '../rows/repository-row.ts';
 
 export async function findRepository(
@@ -29,6 +30,14 @@ export async function findRegistrySetting(
   name: string,
 ): Promise<string | undefined> {
   return (await settingByName(sql, { registry, name }))?.value;
+}
+
+export async function listRegistrySetting(
+  sql: Sql,
+  registry: RegistryKey,
+  name: string,
+): Promise<readonly { readonly member: string; readonly at: number }[]> {
+  return readMembers((await settingByName(sql, { registry, name }))?.value);
 }
 
 interface NameRange {

@@ -1,6 +1,8 @@
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import type { RepositoryTag } from '../contract/rows.ts';
+import { readMembers, writeMembers } from '../rows/setting-members.ts';
+import type { SettingMember } from '../rows/setting-members.ts';
 import type { Sql } from '../sql/schema.ts';
 import {
   addRepository,
@@ -103,6 +105,58 @@ export async function setRegistrySetting(
       conflict.columns(['registry', 'name']).doUpdateSet({ value, updated_at: now }),
     )
     .execute();
+}
+
+interface SettingKey {
+  readonly registry: RegistryKey;
+  readonly name: string;
+}
+
+export async function addToRegistrySetting(
+  sql: Sql,
+  input: SettingKey & {
+    readonly member: string;
+    readonly membersMax: number;
+    readonly now: number;
+  },
+): Promise<'added' | 'exists' | 'tooMany'> {
+  const { member, membersMax, now } = input;
+  const members = await lockMembers(sql, input, now);
+  if (members.some((each) => each.member === member)) return 'exists';
+  if (members.length >= membersMax) return 'tooMany';
+  const value = writeMembers([...members, { member, at: now }]);
+  await setRegistrySetting(sql, { ...input, value });
+  return 'added';
+}
+
+export async function removeFromRegistrySetting(
+  sql: Sql,
+  input: SettingKey & { readonly member: string; readonly now: number },
+): Promise<boolean> {
+  const members = await lockMembers(sql, input, input.now);
+  const left = members.filter((each) => each.member !== input.member);
+  if (left.length === members.length) return false;
+  await setRegistrySetting(sql, { ...input, value: writeMembers(left) });
+  return true;
+}
+
+/** The row is kept from other processes' writes until the transaction ends, also where it is made by this. */
+async function lockMembers(
+  sql: Sql,
+  { registry, name }: SettingKey,
+  now: number,
+): Promise<readonly SettingMember[]> {
+  const row = await sql
+    .insertInto('registry_settings')
+    .values({ registry, name, value: writeMembers([]), updated_at: now })
+    .onConflict((conflict) =>
+      conflict
+        .columns(['registry', 'name'])
+        .doUpdateSet((eb) => ({ updated_at: eb.ref('registry_settings.updated_at') })),
+    )
+    .returning('value')
+    .executeTakeFirst();
+  return readMembers(row?.value);
 }
 
 export async function stopRepository(

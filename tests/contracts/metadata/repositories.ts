@@ -134,6 +134,32 @@ export const repositoriesRows: readonly MetadataRow[] = [
     },
   },
   {
+    name: 'members of a setting are added once, up to the limit, and taken away',
+    async run({ repositories }) {
+      const key = { registry: home, name: 'members' };
+      const add = (member: string, now: number): Promise<string> =>
+        repositories.addToRegistrySetting({ ...key, member, membersMax: 2, now });
+      const remove = (member: string): Promise<boolean> =>
+        repositories.removeFromRegistrySetting({ ...key, member, now: 9 });
+      deepEqual(await repositories.listRegistrySetting(home, 'members'), []);
+      equal(await remove('b'), false);
+      equal(await add('b', 1), 'added');
+      equal(await add('b', 2), 'exists');
+      equal(await add('a', 3), 'added');
+      equal(await add('c', 4), 'tooMany');
+      deepEqual(await repositories.listRegistrySetting(home, 'members'), [
+        { member: 'a', at: 3 },
+        { member: 'b', at: 1 },
+      ]);
+      equal(await remove('b'), true);
+      equal(await add('c', 5), 'added');
+      deepEqual(
+        (await repositories.listRegistrySetting(home, 'members')).map(({ member }) => member),
+        ['a', 'c'],
+      );
+    },
+  },
+  {
     name: 'repositories are listed as their names sort, begin and follow, with no wildcard',
     async run(metadata) {
       const names = ['a', 'a/b', 'a-b', 'a.b', 'a_b', 'ab', 'axb', 'b/a', 'team/app', 'team/web'];

@@ -51,6 +51,8 @@ export interface PullServer extends AsyncDisposable {
   readonly audited: AuditEntry[];
   /** Rows that the gate looks up, by local repository name. */
   readonly repositories: Map<string, StoredRepository>;
+  /** Of the home registry, by their names in the metadata. */
+  readonly registrySettings: Map<string, string>;
   /** Identity policies of users of the home account, by name. */
   readonly identityPolicies: Map<string, string>;
   rules: RuleSet;
@@ -110,10 +112,12 @@ export async function startPullServer(
   const audited: AuditEntry[] = [];
   const audit = { record: (entry: AuditEntry): void => void audited.push(entry) };
   const repositories = new Map<string, StoredRepository>();
+  const registrySettings = new Map<string, string>();
   const identityPolicies = new Map<string, string>();
   const create = listener === 'main' ? createOciHandler : createHubMirrorHandler;
   const metadata = {
     repositories: {
+      findRegistrySetting: async (_registry: string, name: string) => registrySettings.get(name),
       findRepository: async ({ repository }: { repository: string }) =>
         repositories.get(repository),
       listRepositories: async (
@@ -196,6 +200,7 @@ export async function startPullServer(
     failures,
     audited,
     repositories,
+    registrySettings,
     identityPolicies,
     rules: createRuleSet(rules),
     settings: {

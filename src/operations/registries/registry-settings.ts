@@ -1,15 +1,17 @@
-import type { Asker, Audit } from '../access/access.ts';
-import type { Admission } from '../access/admission/admission.ts';
-import { changeOf } from '../access/audit/audit-entry.ts';
+import type { Asker, Audit } from '../../access/access.ts';
+import type { Admission } from '../../access/admission/admission.ts';
+import { changeOf } from '../../access/audit/audit-entry.ts';
 import {
   defaultAccountSetting,
   parseAccountSettingName,
   requireAccountSetting,
-} from '../domain/names/account-setting.ts';
-import { actions } from '../domain/policy/access-action.ts';
-import type { Metadata } from '../metadata/contract/metadata.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Places, RegistryInput } from './places.ts';
+} from '../../domain/names/account-setting.ts';
+import type { AccountSettingName } from '../../domain/names/account-setting.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import type { Metadata, RepositoryMetadata } from '../../metadata/contract/metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Places, RegistryInput } from '../places.ts';
 
 export interface AccountSetting {
   readonly name: string;
@@ -35,6 +37,21 @@ export interface RegistrySettingsParts {
 
 const prefix = 'account/';
 
+/** What settings are read from. */
+export interface SettingsMetadata {
+  readonly repositories: Pick<RepositoryMetadata, 'findRegistrySetting'>;
+}
+
+/** As it is in force: what was put last, or the default. */
+export async function readAccountSetting(
+  { repositories }: SettingsMetadata,
+  registry: RegistryKey,
+  name: AccountSettingName,
+): Promise<string> {
+  const stored = await repositories.findRegistrySetting(registry, prefix + name);
+  return stored ?? defaultAccountSetting(name);
+}
+
 export function createRegistrySettings(parts: RegistrySettingsParts): RegistrySettingOperations {
   const { admission, places, metadata, audit, clock } = parts;
   return {
@@ -42,8 +59,7 @@ export function createRegistrySettings(parts: RegistrySettingsParts): RegistrySe
       const registry = places.registry(input, asker);
       await admission.requireInRegistry(asker, actions.getAccountSetting, registry);
       const name = parseAccountSettingName(text);
-      const stored = await metadata.repositories.findRegistrySetting(registry, prefix + name);
-      return { name, value: stored ?? defaultAccountSetting(name) };
+      return { name, value: await readAccountSetting(metadata, registry, name) };
     },
     putAccountSetting: async (asker, { name: text, value, ...input }) => {
       const registry = places.registry(input, asker);
