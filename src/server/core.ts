@@ -76,7 +76,7 @@ export async function openCore(
     await openServerRules(() => state.config, { ...stores, ...around, onChange }),
   );
   const events = telemetry;
-  const shared = { ...stores, upstream, clock, events, rules: rules.book.rulesOf };
+  const shared = { ...stores, upstream, clock, events, rules: rules.book.inForce.of };
   const cache = opened.use(createServerCache(state, shared));
   const administrator = await openAdministrator(state.config.dataDir, {
     region: registryOf(home).region,

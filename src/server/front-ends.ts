@@ -205,7 +205,7 @@ function handlersOf(
   const operations = operationsOf(parts);
   const oci = {
     ...operations,
-    rules: rules.book.rulesOf,
+    rules: rules.book.inForce,
     settings: config,
     identifier,
     tokens,
@@ -256,7 +256,7 @@ function operationsOf(parts: FrontEndParts): Operations {
   const registry = homeRegistryOf(parts.config());
   return createOperations({
     ...rules,
-    rules: rules.book.rulesOf,
+    rules: rules.book.inForce.of,
     upstreams: () => parts.config().apiUpstreams,
     invalidations,
     registries: parts.config,
@@ -274,7 +274,7 @@ function operationsOf(parts: FrontEndParts): Operations {
       explain: cache.explain,
       authorizer,
       metadata,
-      rules: rules.book.rulesOf,
+      rules: rules.book.inForce.of,
       home: () => registry,
     }),
     refresh: cache.refresh,

@@ -31,7 +31,8 @@ async function setRulesScene(t: TestContext): Promise<RulesScene | undefined> {
       { mode: 0o600 },
     );
   await keep('right');
-  const scene = await setAwsScene(t, { apiUpstreams: 'any', secretsFile });
+  const regions = ['us-east-1', 'eu-west-1'];
+  const scene = await setAwsScene(t, { apiUpstreams: 'any', secretsFile, regions });
   return scene && { ...scene, upstream, keep };
 }
 
@@ -136,4 +137,25 @@ answer({
   await until(async () => (await s.aws(...validate)).isValid === true);
   const answer = await askManifest(s.breakwater.url, 'hub/library/busybox', '1.36', { headers });
   assert.equal(answer.status, 200);
+});
+
+test('a rule leads in the registry that it was made in, and nowhere else.', async (t) => {
+  const s = await setRulesScene(t);
+  if (s === undefined) return;
+  const input = { ecrRepositoryPrefix: 'hub', upstreamRegistryUrl: s.upstream.front.url };
+  const region = ['--region', 'eu-west-1'];
+  const create = ['ecr', 'create-pull-through-cache-rule', '--cli-input-json'];
+  await s.aws(...create, JSON.stringify(input), ...region);
+  const authorization = await basicOf(s.breakwater);
+  const at = (named: string) => ({
+    headers: { authorization, host: `000000000000.dkr.ecr.${named}.registry.test` },
+  });
+  const ask = async (named: string): Promise<number> =>
+    (await askManifest(s.breakwater.url, 'hub/library/busybox', 'single', at(named))).status;
+  assert.deepEqual([await ask('us-east-1'), await ask('eu-west-1')], [404, 200]);
+  await pullImage(s.breakwater.url, 'hub/library/busybox', 'single', at('eu-west-1'));
+  await s.aws('ecr', 'delete-pull-through-cache-rule', '--ecr-repository-prefix', 'hub', ...region);
+  await s.aws(...create, JSON.stringify(input));
+  const other = askManifest(s.breakwater.url, 'hub/library/busybox', '1.36', at('eu-west-1'));
+  assert.deepEqual([await ask('us-east-1'), (await other).status], [200, 404]);
 });

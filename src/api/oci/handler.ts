@@ -7,7 +7,7 @@ import { asStorageError } from '../../cache/space/storage-answer.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import type { RegistrySettings } from '../../domain/names/registry.ts';
-import type { RulesOf } from '../../domain/rules/rule-set.ts';
+import type { RulesInForce } from '../../domain/rules/rule-set.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { crossSiteReason } from '../../http/cross-site.ts';
 import type { ReplyNote } from '../../domain/served.ts';
@@ -37,7 +37,7 @@ export interface OciParts extends Pick<
   Operations,
   'admission' | 'places' | 'pulls' | 'contentChanges' | 'repositories'
 > {
-  readonly rules: RulesOf;
+  readonly rules: RulesInForce;
   /** A new object after each reload. */
   readonly settings: () => OciSettings;
   readonly identifier: Identifier;

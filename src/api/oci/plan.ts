@@ -9,7 +9,7 @@ import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.
 import { noRuleForHost, noRuleText } from '../../domain/rules/no-rule.ts';
 import type { PullTarget } from '../../domain/rules/pull-rule.ts';
 import { targetWithoutRule } from '../../domain/rules/rule-set.ts';
-import type { RulesOf, RuleSet } from '../../domain/rules/rule-set.ts';
+import type { RulesInForce, RulesOf, RuleSet } from '../../domain/rules/rule-set.ts';
 import type { ReplyNote } from '../../domain/served.ts';
 import type { Incoming } from '../../http/reply.ts';
 import { lookupName, parseRoute } from './route.ts';
@@ -47,7 +47,7 @@ export type Plan =
 export type Planner = (request: Incoming) => Plan;
 
 export interface PlannerOptions {
-  readonly rules: RulesOf;
+  readonly rules: RulesInForce;
   readonly settings: () => RegistrySettings;
   readonly listener: Listener;
 }
@@ -60,6 +60,8 @@ interface KeptPlan {
   readonly plan: Plan;
   readonly home: RuleSet;
   readonly own: RuleSet;
+  /** Of all rules, when these two were last seen to be in force. */
+  stamp: object;
 }
 
 export function createPlanner({ rules, settings, listener }: PlannerOptions): Planner {
@@ -75,15 +77,19 @@ export function createPlanner({ rules, settings, listener }: PlannerOptions): Pl
     const host = readHost(listener === 'hub' ? undefined : named);
     const asked = query === '' ? path : `${path}?${query}`;
     const key = host.ecr ? `${host.registry} ${asked}` : asked;
-    const home = rules(host.home);
+    const { stamp } = rules;
     const kept = plans.get(key);
-    if (kept !== undefined && kept.home === home && kept.own === rules(kept.plan.registry))
+    if (kept?.stamp === stamp) return kept.plan;
+    const home = rules.of(host.home);
+    if (kept !== undefined && kept.home === home && kept.own === rules.of(kept.plan.registry)) {
+      kept.stamp = stamp;
       return kept.plan;
+    }
     const route = parseRoute(path, query);
-    const plan = makePlan(route, host, { rules, settings: registries, listener });
+    const plan = makePlan(route, host, { rules: rules.of, settings: registries, listener });
     const passing = route.kind === 'upload' || route.kind === 'uploads';
     if (key.length <= keptCharactersMax && !passing)
-      plans.set(key, { plan, home, own: rules(plan.registry) });
+      plans.set(key, { plan, home, own: rules.of(plan.registry), stamp });
     return plan;
   };
 }

@@ -6,7 +6,7 @@ import type { TokenService } from '../../access/identify/registry-tokens.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { homeRegistryOf } from '../../domain/names/registry.ts';
 import type { RegistrySettings } from '../../domain/names/registry.ts';
-import type { RulesOf, RuleSet } from '../../domain/rules/rule-set.ts';
+import type { RulesInForce, RuleSet } from '../../domain/rules/rule-set.ts';
 import { canonicalName } from '../../domain/rules/rule-set.ts';
 import type { Incoming, Reply } from '../../http/reply.ts';
 import { serviceOf } from './challenge.ts';
@@ -15,7 +15,7 @@ import { apiVersionHeader, localStatus } from './errors.ts';
 export interface TokenParts {
   readonly identifier: Identifier;
   readonly tokens: TokenService;
-  readonly rules: RulesOf;
+  readonly rules: RulesInForce;
   readonly settings: () => RegistrySettings & {
     readonly anonymousPull: boolean;
     readonly publicUrl: string;
@@ -40,7 +40,7 @@ export async function tokenReply(
   if (caller.principal.kind === 'anonymous' && !settings.anonymousPull)
     throw new RegistryError('unauthorized', 'anonymous may not pull here');
   // Hosts of the other registries take no tokens.
-  const rules = parts.rules(homeRegistryOf(settings));
+  const rules = parts.rules.of(homeRegistryOf(settings));
   const scopes = parseRequestedScopes(asked.getAll('scope'));
   const issued = await parts.tokens.issueToken({
     caller,

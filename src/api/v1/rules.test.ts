@@ -33,7 +33,7 @@ async function allow(api: ApiRig, ...actions: readonly string[]): Promise<Pick<A
 }
 
 const upstreamOf = (api: ApiRig, name: string, registry = homeRegistry): string | undefined =>
-  api.book.rulesOf(registry).byPath(name)?.rule?.urls[0]?.host;
+  api.book.inForce.of(registry).byPath(name)?.rule?.urls[0]?.host;
 
 suite('a rule', () => {
   test('is in force with the answer, which shows it as it is', async () => {
@@ -74,7 +74,7 @@ suite('a rule', () => {
     const change = { prefix: 'team', settings: { freshForSeconds: null, deny: ['x/*'] } };
     const { json } = await api.ask('PATCH rules', { body: change });
     assert.deepEqual([json.freshForSeconds, json.push, json.deny], [86_400, true, ['x/*']]);
-    assert.deepEqual(api.book.rulesOf(homeRegistry).byPath('team/x')?.rule?.deny, ['x/*']);
+    assert.deepEqual(api.book.inForce.of(homeRegistry).byPath('team/x')?.rule?.deny, ['x/*']);
     const missing = await api.ask('PATCH rules', { body: { prefix: 'nope' } });
     assert.deepEqual([missing.status, missing.json.code], [404, 'NAME_UNKNOWN']);
   });

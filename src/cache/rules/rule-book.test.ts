@@ -122,7 +122,7 @@ async function createRig(): Promise<Rig> {
 }
 
 function upstreamOf(book: RuleBook, name: string, registry: RegistryKey = homeRegistry) {
-  return book.rulesOf(registry).byPath(name)?.rule?.urls[0]?.host;
+  return book.inForce.of(registry).byPath(name)?.rule?.urls[0]?.host;
 }
 
 function value(username: string, accessToken = 't0ken', secret = `${arn}-AbCdEf`): FoundSecret {
@@ -159,12 +159,12 @@ suite('the rules of a registry', () => {
     await rig.make(row('a'));
     await rig.make(row('a', { registry: other }));
     await book.settled();
-    const theirs = book.rulesOf(other);
-    const own = book.rulesOf(homeRegistry).byPath('a/x')?.rule;
+    const theirs = book.inForce.of(other);
+    const own = book.inForce.of(homeRegistry).byPath('a/x')?.rule;
     await rig.make(row('b'));
     await book.settled();
-    equal(book.rulesOf(other), theirs);
-    equal(book.rulesOf(homeRegistry).byPath('a/x')?.rule, own);
+    equal(book.inForce.of(other), theirs);
+    equal(book.inForce.of(homeRegistry).byPath('a/x')?.rule, own);
   });
 
   test('are the file, what was made, the built-in ones: of one prefix the first is in force', async () => {
@@ -174,7 +174,7 @@ suite('the rules of a registry', () => {
     await rig.make(row('team'));
     await rig.make(row('docker.io', { upstreamUrl: 'mirror.gcr.io' }));
     await book.settled();
-    equal(book.rulesOf(homeRegistry).byPath('team/x')?.rule?.origin, 'file');
+    equal(book.inForce.of(homeRegistry).byPath('team/x')?.rule?.origin, 'file');
     equal(upstreamOf(book, 'docker.io/library/nginx'), 'mirror.gcr.io');
     const shadowed = book.all(homeRegistry).filter(({ shadowedBy }) => shadowedBy !== undefined);
     deepEqual(
@@ -187,7 +187,7 @@ suite('the rules of a registry', () => {
     await rig.metadata.rules.deletePullRule(row('docker.io'));
     rig.invalidations.note({ kind: 'rules', registry: homeRegistry, prefix: 'docker.io' });
     await book.settled();
-    equal(book.rulesOf(homeRegistry).byPath('docker.io/nginx')?.rule?.origin, 'builtin');
+    equal(book.inForce.of(homeRegistry).byPath('docker.io/nginx')?.rule?.origin, 'builtin');
   });
 
   test('follow a reload at once, and what it says of where they may lead', async () => {
@@ -196,13 +196,13 @@ suite('the rules of a registry', () => {
     const book = await rig.open();
     await rig.make(row('a', { upstreamUrl: 'http://127.0.0.1:5000' }));
     await book.settled();
-    equal(book.rulesOf(homeRegistry).byPath('a/x')?.rule?.blocked, undefined);
+    equal(book.inForce.of(homeRegistry).byPath('a/x')?.rule?.blocked, undefined);
     rig.configured = [testRule({ prefix: 'new' })];
     rig.upstreams = 'public';
     rig.invalidations.note({ kind: 'configuration' });
-    equal(book.rulesOf(homeRegistry).byPath('new/x')?.rule?.prefix, 'new');
+    equal(book.inForce.of(homeRegistry).byPath('new/x')?.rule?.prefix, 'new');
     await book.settled();
-    const blocked = book.rulesOf(homeRegistry).byPath('a/x')?.rule?.blocked;
+    const blocked = book.inForce.of(homeRegistry).byPath('a/x')?.rule?.blocked;
     equal(blocked?.includes('apiUpstreams: public'), true);
   });
 
@@ -235,7 +235,7 @@ suite("a rule's secret", () => {
     const rig = await createRig();
     const book = await rig.open();
     const rule = (): PullRule => {
-      const found = book.rulesOf(homeRegistry).byPath('a/x')?.rule;
+      const found = book.inForce.of(homeRegistry).byPath('a/x')?.rule;
       if (found === undefined) throw new Error('no rule');
       return found;
     };
@@ -288,7 +288,7 @@ suite("a rule's secret", () => {
     await book.settled();
     deepEqual([ruleIdentity(rule()), rule().credential?.accessToken], [identity, '']);
     const again = await rig.open();
-    const later = again.rulesOf(homeRegistry).byPath('a/x')?.rule;
+    const later = again.inForce.of(homeRegistry).byPath('a/x')?.rule;
     equal(later && ruleIdentity(later), identity);
     rig.secret = value('ann', 'renewed');
     rig.invalidations.note({ kind: 'secrets', registry: homeRegistry });

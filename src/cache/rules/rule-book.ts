@@ -2,7 +2,7 @@ import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { ApiUpstreams } from '../../domain/rules/api-rule.ts';
 import { ruleOfApi } from '../../domain/rules/api-rule.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import type { RuleSet } from '../../domain/rules/rule-set.ts';
+import type { RulesInForce, RuleSet } from '../../domain/rules/rule-set.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
 import type { RankedRule } from '../../domain/rules/rules-in-force.ts';
 import { rankRules, rulesInForce } from '../../domain/rules/rules-in-force.ts';
@@ -42,8 +42,7 @@ export interface RuleBookParts extends CredentialParts {
  * force; what none of them touches stays the same object.
  */
 export interface RuleBook extends Disposable {
-  /** Those in force. */
-  readonly rulesOf: (registry: RegistryKey) => RuleSet;
+  readonly inForce: RulesInForce;
   /** All, with those that another one of their prefix keeps out of force. */
   all(registry: RegistryKey): readonly BookedRule[];
   /** Those made through an API, and those of the file beside them: one of each prefix, in byte order, each by its prefix too. */
@@ -105,7 +104,10 @@ class Book implements RuleBook {
     this.#arrange(parts.home);
   }
 
-  rulesOf = (registry: RegistryKey): RuleSet => this.#shelves.get(registry)?.set ?? emptySet;
+  readonly inForce = {
+    of: (registry: RegistryKey): RuleSet => this.#shelves.get(registry)?.set ?? emptySet,
+    stamp: {},
+  };
 
   all(registry: RegistryKey): readonly BookedRule[] {
     return this.#shelves.get(registry)?.all ?? [];
@@ -319,6 +321,7 @@ class Book implements RuleBook {
   #arrange(registry: RegistryKey): void {
     const { home, configured } = this.#parts;
     const shelf = this.#shelfOf(registry);
+    this.inForce.stamp = {};
     if (shelf.entries.size === 0 && registry !== home) {
       this.#shelves.delete(registry);
       return;

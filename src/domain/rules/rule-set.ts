@@ -16,6 +16,13 @@ export interface RuleSet {
 /** The rules in force of a registry; none where it has none. At once, the same object until they change. */
 export type RulesOf = (registry: RegistryKey) => RuleSet;
 
+/** The rules of all registries. */
+export interface RulesInForce {
+  readonly of: RulesOf;
+  /** Another object after each change, whichever registry's rules it was of: what was made of all may be kept while it is the same. */
+  readonly stamp: object;
+}
+
 /** The prefix of the rule that catches what no other prefix matches. */
 export const rootPrefix = 'ROOT';
 

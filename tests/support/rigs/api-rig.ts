@@ -156,7 +156,7 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
     ecrPassword: async () => ({ password: 'p4ss', expiresAt: clock.now() + 43_200_000 }),
     lifecycleGrammar: () => ({ expireByPull: false }),
     registries: () => registries,
-    rules: book.rulesOf,
+    rules: book.inForce.of,
     book,
     secrets,
     upstreams: () => 'public',

@@ -16,7 +16,7 @@ export function bookOfHome(rules: readonly PullRule[]): RuleBook {
   const set = createRuleSet(rules);
   const all = rules.map((rule) => ({ rule, shadowedBy: undefined, row: undefined }));
   return {
-    rulesOf: rulesOfHome(() => set),
+    inForce: { of: rulesOfHome(() => set), stamp: set },
     all: (registry) => (registry === homeRegistry ? all : []),
     described: () => new Map(),
     settled: () => Promise.resolve(),

@@ -101,7 +101,7 @@ export async function servePrivately(
   });
   const oci = createOciHandler({
     ...operations,
-    rules,
+    rules: { of: rules, stamp: set },
     identifier,
     settings: () => settings,
     tokens: { issueToken: none },

@@ -142,7 +142,12 @@ export async function startPullServer(
     },
   };
   const handler = create({
-    rules: rulesOfHome(() => server.rules),
+    rules: {
+      of: rulesOfHome(() => server.rules),
+      get stamp() {
+        return server.rules;
+      },
+    },
     settings: () => server.settings,
     ...createOperations({
       ...unused,
