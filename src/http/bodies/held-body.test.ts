@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -59,6 +59,21 @@ async function statusOf(port: number): Promise<{ status: number; body: string }>
   const answer = await fetch(`http://127.0.0.1:${port}/asked`);
   return { status: answer.status, body: await answer.text() };
 }
+
+suite('calls that are whole in memory', () => {
+  test('hold 128 MiB, one address four of 28 MiB, and another one finds room; beyond that they are throttled', () => {
+    const { calls } = createWholeBodies(createFakeClock());
+    const hold = (from: string, mebibytes: number): void => {
+      const holding = calls.join(from, () => undefined);
+      holding.add(mebibytes * mebibyte);
+      holding.complete();
+    };
+    for (let n = 1; n <= 4; n += 1) hold('one', 28);
+    throws(() => hold('one', 1), { code: 'tooManyRequests', retryAfterMs: 1000 });
+    hold('other', 16);
+    throws(() => hold('other', 1), { code: 'tooManyRequests' });
+  });
+});
 
 suite('replies that are whole in memory', () => {
   test('clients that stop reading hold 48 MiB at most, one address half of it, and go when others need the room', async () => {
