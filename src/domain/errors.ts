@@ -69,6 +69,7 @@ export type ErrorKind =
   | 'secretUnknown'
   | 'secretInaccessible'
   | 'secretUndecryptable'
+  | 'imageUnknown'
   | 'repositoryTagInvalid'
   | 'tooManyTags';
 

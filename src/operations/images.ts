@@ -10,14 +10,12 @@ import type {
   ImageView,
   TagView,
 } from '../contract/access-view.ts';
-import { RegistryError, repositoryUnknown } from '../domain/errors.ts';
+import { RegistryError } from '../domain/errors.ts';
 import type { Descriptor } from '../domain/manifests/manifest.ts';
 import type { Digest } from '../domain/names/digest.ts';
 import type { Reference } from '../domain/names/reference.ts';
-import { formatReference } from '../domain/names/reference.ts';
 import type { Tag } from '../domain/names/tag.ts';
 import { actions } from '../domain/policy/access-action.ts';
-import { isAdmitted, notAdmitted } from '../domain/rules/name-pattern.ts';
 import type { Metadata, TagMetadata } from '../metadata/contract/metadata.ts';
 import type {
   Counting,
@@ -27,6 +25,7 @@ import type {
   TagRow,
 } from '../metadata/contract/rows.ts';
 import type { ContentChanges } from './content-changes.ts';
+import { countingFor, imageUnknown, keyOfRepository } from './held-images.ts';
 import { isoTime, isoTimeOrNull, pageOf, readCursor } from './page.ts';
 import type { PageInput } from './page.ts';
 import type { Places, RepositoryInput } from './places.ts';
@@ -79,7 +78,7 @@ function imageViews(parts: ImagesParts): Pick<Images, 'tags' | 'list' | 'describ
     tags: async (asker, { limit, cursor, ...input }) => {
       const place = places.place(input, asker);
       await admission.require(asker, place, [actions.listTags]);
-      const key = await keyOf(metadata, place);
+      const key = await keyOfRepository(metadata, place);
       const counting = await countingFor(parts, asker, place);
       const after = readCursor(cursor, 1)?.[0] ?? '';
       const rows = await metadata.tags.listTagRows(key, after, limit + 1, counting);
@@ -88,7 +87,7 @@ function imageViews(parts: ImagesParts): Pick<Images, 'tags' | 'list' | 'describ
     list: async (asker, { limit, cursor, ...input }) => {
       const place = places.place(input, asker);
       await admission.require(asker, place, [actions.describeImages]);
-      const key = await keyOf(metadata, place);
+      const key = await keyOfRepository(metadata, place);
       const counting = await countingFor(parts, asker, place);
       const rows = await metadata.manifests.listImages(
         key,
@@ -105,7 +104,7 @@ function imageViews(parts: ImagesParts): Pick<Images, 'tags' | 'list' | 'describ
       const place = places.place(input, asker);
       await admission.require(asker, place, [actions.describeImages]);
       const counting = await countingFor(parts, asker, place, reference);
-      return readImage(metadata, await keyOf(metadata, place), reference, counting);
+      return readImage(metadata, await keyOfRepository(metadata, place), reference, counting);
     },
   };
 }
@@ -127,7 +126,7 @@ function imageDeletions(parts: ImagesParts): Pick<Images, 'deleteTag' | 'delete'
       const place = places.place(input, asker);
       // Before it is looked for: whether it is there is not for everybody.
       await admission.require(asker, place, [actions.delete]);
-      const key = await keyOf(metadata, place);
+      const key = await keyOfRepository(metadata, place);
       const digest =
         reference.kind === 'digest'
           ? reference.digest
@@ -135,27 +134,6 @@ function imageDeletions(parts: ImagesParts): Pick<Images, 'deleteTag' | 'delete'
       return remove(asker, place, { kind: 'digest', digest });
     },
   };
-}
-
-/** Throws `denied` where the rule's patterns do; `undefined`: all records count. */
-async function countingFor(
-  { admission, counting }: ImagesParts,
-  asker: Asker,
-  place: Place,
-  reference?: Reference,
-): Promise<Counting | undefined> {
-  if (admission.isOperator(asker.caller)) return undefined;
-  if (isAdmitted(place.target, reference)) return counting(place);
-  throw notAdmitted(place.target);
-}
-
-async function keyOf(
-  metadata: Pick<Metadata, 'repositories'>,
-  { registry, target: { repository } }: Place,
-): Promise<RepositoryKey> {
-  const key = { registry, repository };
-  if ((await metadata.repositories.findRepository(key)) !== undefined) return key;
-  throw repositoryUnknown(repository);
 }
 
 function readBefore(
@@ -174,15 +152,9 @@ async function findTag(
   key: RepositoryKey,
   reference: Reference & { readonly kind: 'tag' },
 ): Promise<StoredTag> {
-  return (await metadata.tags.findTag(key, reference.tag)) ?? unknownImage(key, reference);
-}
-
-function unknownImage(key: RepositoryKey, reference: Reference): never {
-  throw new RegistryError(
-    'manifestUnknown',
-    `${key.repository} holds no ${formatReference(reference)}`,
-    { detail: { name: key.repository } },
-  );
+  const found = await metadata.tags.findTag(key, reference.tag);
+  if (found === undefined) throw imageUnknown(key.repository, reference);
+  return found;
 }
 
 async function readImage(
@@ -192,10 +164,11 @@ async function readImage(
   counting: Counting | undefined,
 ): Promise<ImageDetailView> {
   const tag = reference.kind === 'tag' ? await findTag(metadata, key, reference) : undefined;
-  if (tag !== undefined && !tagCountsFor(tag, counting)) return unknownImage(key, reference);
+  if (tag !== undefined && !tagCountsFor(tag, counting))
+    throw imageUnknown(key.repository, reference);
   const digest = reference.kind === 'tag' ? tag?.digest : reference.digest;
   const info = digest && (await findCounting(metadata, key, digest, counting));
-  if (digest === undefined || info === undefined) return unknownImage(key, reference);
+  if (digest === undefined || info === undefined) throw imageUnknown(key.repository, reference);
   const [children, referrers, history] = await Promise.all([
     metadata.manifests.findChildren(key, digest),
     metadata.manifests.listReferrers(key, digest, counting),

@@ -22,6 +22,8 @@ import { createContentChanges } from './content-changes.ts';
 import type { ContentChanges } from './content-changes.ts';
 import { createIdentityOperations } from './identities.ts';
 import type { IdentityOperations } from './identities.ts';
+import { createImageListings } from './image-listings.ts';
+import type { ImageListings } from './image-listings.ts';
 import { createImages } from './images.ts';
 import type { Images } from './images.ts';
 import { createLifecycleOperations } from './lifecycles.ts';
@@ -90,6 +92,7 @@ export interface Operations {
   readonly pullTimeExclusions: PullTimeExclusions;
   readonly replicationBackfills: ReplicationBackfills;
   readonly images: Images;
+  readonly imageListings: ImageListings;
   readonly identities: IdentityOperations;
   readonly policies: PolicyOperations;
   readonly lifecycles: LifecycleOperations;
@@ -115,6 +118,7 @@ export function createOperations(parts: OperationsParts): Operations {
     pullTimeExclusions: createPullTimeExclusions(shared),
     replicationBackfills: createReplicationBackfills(shared),
     images: createImages({ ...shared, contentChanges }),
+    imageListings: createImageListings(shared),
     identities: createIdentityOperations(shared),
     lifecycles: createLifecycleOperations(shared),
     policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),

@@ -7,6 +7,7 @@ import { exclusionRows } from './exclusions.ts';
 import { lifecycleRows } from './lifecycles.ts';
 import type { EcrOperations } from './model.ts';
 import type { EcrParts } from './parts.ts';
+import { imageListRows } from './images.ts';
 import { policyRows } from './policies.ts';
 import { registryRows } from './registry.ts';
 import { repositoryRows } from './repositories.ts';
@@ -29,6 +30,7 @@ export function ecrService(parts: EcrParts): AwsService {
       registryRows(parts),
       repositoryRows(parts),
       tagRows(parts),
+      imageListRows(parts),
       policyRows(parts),
       lifecycleRows(parts),
       ruleRows(parts),

@@ -16,6 +16,7 @@ interface Place {
 
 type Words = (place: Place, error: RegistryError) => readonly [code: string, message: string];
 
+const nullable = (value: unknown): string => (typeof value === 'string' ? value : 'null');
 const inRegistry = ({ registry }: Place): string => `in the registry with id '${registry}'`;
 
 /** ECR's own names and texts. */
@@ -68,6 +69,10 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
   lifecyclePreviewInProgress: (place) => [
     'LifecyclePolicyPreviewInProgressException',
     `The preview of the lifecycle policy is in progress for the repository with name '${place.repository}' ${inRegistry(place)}`,
+  ],
+  imageUnknown: (place, { detail }) => [
+    'ImageNotFoundException',
+    `The image with imageId {imageDigest:'${nullable(detail?.['digest'])}', imageTag:'${nullable(detail?.['tag'])}'} does not exist within the repository with name '${place.repository}' in the registry with id '${place.registry}'`,
   ],
   repositoryTagInvalid: (_place, { message }) => ['InvalidTagParameterException', message],
   tooManyTags: (_place, { message }) => ['TooManyTagsException', message],

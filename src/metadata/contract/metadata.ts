@@ -21,6 +21,8 @@ import type {
   ExpiringImage,
   IdentityPolicyRow,
   ImageRow,
+  ListedImage,
+  NamedImage,
   ManifestInfo,
   PrincipalInput,
   PrincipalRow,
@@ -38,6 +40,7 @@ import type {
   StoredRepository,
   StoredTag,
   StoreManifestInput,
+  TagFilter,
   TagInput,
   TagKey,
   TagRow,
@@ -153,6 +156,29 @@ export interface ManifestMetadata {
     limit: number,
     counting?: Counting,
   ): Promise<readonly ImageRow[]>;
+  /** Every manifest, children of indexes too, in the order of their digests after `after`. */
+  listManifests(
+    key: RepositoryKey,
+    from: { readonly after: string; readonly tags?: TagFilter | undefined },
+    limit: number,
+    counting?: Counting,
+  ): Promise<readonly ListedImage[]>;
+  /** The same of those digests that are here, at most 100, in any order. */
+  findManifests(
+    key: RepositoryKey,
+    digests: readonly Digest[],
+    counting?: Counting,
+  ): Promise<readonly ListedImage[]>;
+  /** Every manifest once for each of its tags, in the order of digests, then tags. */
+  listImageNames(
+    key: RepositoryKey,
+    from: {
+      readonly after: { readonly digest: string; readonly tag: string };
+      readonly tags?: TagFilter | undefined;
+    },
+    limit: number,
+    counting?: Counting,
+  ): Promise<readonly NamedImage[]>;
 
   /** What was pulled: manifest, children and tag, all or nothing. True where it made the repository. */
   storeManifest(input: StoreManifestInput): Promise<boolean>;

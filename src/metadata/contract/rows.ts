@@ -106,6 +106,20 @@ export interface ImageRow {
   readonly subject: Digest | undefined;
 }
 
+/** The same of any manifest, children of indexes too. */
+export interface ListedImage extends ImageRow {
+  /** Media type of its config; absent: an index, or it has none. */
+  readonly configType: string | undefined;
+}
+
+/** A manifest under one of its tags; `tag` absent: it has none. */
+export interface NamedImage {
+  readonly digest: Digest;
+  readonly tag: Tag | undefined;
+}
+
+export type TagFilter = 'tagged' | 'untagged';
+
 /** An image as it was when it was decided that it goes. */
 export interface ExpiringImage {
   readonly digest: Digest;

@@ -3,9 +3,17 @@ import { sql as text } from 'kysely';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { Counting, ImageRow, Provenance } from '../contract/rows.ts';
+import type {
+  Counting,
+  ImageRow,
+  ListedImage,
+  NamedImage,
+  Provenance,
+  TagFilter,
+} from '../contract/rows.ts';
 import { rowsQuery } from '../sql/point-query.ts';
 import type { Sql } from '../sql/schema.ts';
+import { textBefore } from '../sql/text-order.ts';
 import { manifestCounts, tagCounts } from '../rows/counting.ts';
 import { idOfRepository } from '../rows/repository-row.ts';
 
@@ -61,12 +69,19 @@ interface ImagesPage extends RepositoryKey {
 /** Claimed sizes may add up to more than an integer holds. */
 const sizeSum = text<number>`sum(cast(blob.size as double precision))`;
 
-/** The page's images: those that a tag names or that no index of the repository names. */
-function imagesOfPage(sql: Sql, page: ImagesPage, counting: Counting | undefined) {
+/** Every manifest of the repository that counts. */
+function imagesOf(sql: Sql, key: RepositoryKey, counting: Counting | undefined) {
   return sql
     .selectFrom('manifests as image')
-    .where('image.repository_id', '=', idOfRepository(sql, page))
-    .where(manifestCounts('image', counting))
+    .where('image.repository_id', '=', idOfRepository(sql, key))
+    .where(manifestCounts('image', counting));
+}
+
+type Images = ReturnType<typeof imagesOf>;
+
+/** The page's images: those that a tag names or that no index of the repository names. */
+function imagesOfPage(sql: Sql, page: ImagesPage, counting: Counting | undefined): Images {
+  return imagesOf(sql, page, counting)
     .where((eb) =>
       eb(
         eb.refTuple('image.created_at', 'image.digest'),
@@ -100,9 +115,9 @@ function imagesOfPage(sql: Sql, page: ImagesPage, counting: Counting | undefined
     );
 }
 
-/** What a list shows of each, newest first. */
-function imagesNewestFirst(sql: Sql, page: ImagesPage, counting: Counting | undefined) {
-  return imagesOfPage(sql, page, counting)
+/** What a list shows of each. */
+function withDetails(images: Images, counting: Counting | undefined) {
+  return images
     .select([
       'image.repository_id',
       'image.digest',
@@ -143,11 +158,10 @@ function imagesNewestFirst(sql: Sql, page: ImagesPage, counting: Counting | unde
             .as('max'),
         )
         .as('largest_child'),
-    ])
-    .orderBy('image.created_at', 'desc')
-    .orderBy('image.digest', 'desc')
-    .limit(page.limit);
+    ]);
 }
+
+type DetailRow = Awaited<ReturnType<ReturnType<typeof withDetails>['execute']>>[number];
 
 interface ImageSlots {
   readonly repositoryId: number;
@@ -180,7 +194,19 @@ export async function listImages(
     digest: before?.digest ?? '',
     limit: Math.min(limit, imagesMax),
   };
-  const rows = await imagesNewestFirst(sql, page, counting).execute();
+  const rows = await withDetails(imagesOfPage(sql, page, counting), counting)
+    .orderBy('image.created_at', 'desc')
+    .orderBy('image.digest', 'desc')
+    .limit(page.limit)
+    .execute();
+  return imageRows(sql, rows, counting);
+}
+
+function imageRows(
+  sql: Sql,
+  rows: readonly DetailRow[],
+  counting: Counting | undefined,
+): Promise<readonly ImageRow[]> {
   return Promise.all(
     rows.map(async (row) => {
       const image = { repositoryId: row.repository_id, digest: row.digest };
@@ -200,4 +226,109 @@ export async function listImages(
       };
     }),
   );
+}
+
+/** The same with the type of the config of each. */
+async function listedImages(
+  sql: Sql,
+  images: Images,
+  limit: number,
+  counting: Counting | undefined,
+): Promise<readonly ListedImage[]> {
+  const rows = await withDetails(images, counting)
+    .select((eb) =>
+      eb
+        .selectFrom('manifest_children as config')
+        .select('config.media_type')
+        .whereRef('config.manifest_id', '=', 'image.id')
+        .where('config.role', '=', 'config')
+        .limit(1)
+        .as('config_type'),
+    )
+    .orderBy('image.digest')
+    .limit(limit)
+    .execute();
+  const listed = await imageRows(sql, rows, counting);
+  return listed.map((image, at) => ({ ...image, configType: rows[at]?.config_type ?? undefined }));
+}
+
+/** Images or names in one list: a page of ECR's, and one that says whether there is another. */
+const listedMax = 1001;
+
+/** Those that a tag names, or that none does; `undefined`: all. */
+function withTags(
+  images: Images,
+  tags: TagFilter | undefined,
+  counting: Counting | undefined,
+): Images {
+  if (tags === undefined) return images;
+  return images.where((eb) => {
+    const named = eb.exists(
+      eb
+        .selectFrom('tags')
+        .select('tags.tag')
+        .whereRef('tags.repository_id', '=', 'image.repository_id')
+        .whereRef('tags.digest', '=', 'image.digest')
+        .where(tagCounts('tags', counting)),
+    );
+    return tags === 'tagged' ? named : eb.not(named);
+  });
+}
+
+export async function listManifests(
+  sql: Sql,
+  key: RepositoryKey,
+  from: { readonly after: string; readonly tags?: TagFilter | undefined },
+  limit: number,
+  counting?: Counting,
+): Promise<readonly ListedImage[]> {
+  const images = imagesOf(sql, key, counting).where('image.digest', '>', textBefore(from.after));
+  const wanted = withTags(images, from.tags, counting);
+  return listedImages(sql, wanted, Math.min(limit, listedMax), counting);
+}
+
+export async function findManifests(
+  sql: Sql,
+  key: RepositoryKey,
+  digests: readonly Digest[],
+  counting?: Counting,
+): Promise<readonly ListedImage[]> {
+  const images = imagesOf(sql, key, counting).where('image.digest', 'in', digests);
+  return listedImages(sql, images, digests.length, counting);
+}
+
+export async function listImageNames(
+  sql: Sql,
+  key: RepositoryKey,
+  from: {
+    readonly after: { readonly digest: string; readonly tag: string };
+    readonly tags?: TagFilter | undefined;
+  },
+  limit: number,
+  counting?: Counting,
+): Promise<readonly NamedImage[]> {
+  const { after, tags } = from;
+  const images = imagesOf(sql, key, counting).where('image.digest', '>=', textBefore(after.digest));
+  const rows = await withTags(images, tags, counting)
+    .leftJoin('tags as name', (join) =>
+      join
+        .onRef('name.repository_id', '=', 'image.repository_id')
+        .onRef('name.digest', '=', 'image.digest')
+        .on(tagCounts('name', counting)),
+    )
+    .where((eb) =>
+      eb.or([
+        eb('image.digest', '>', textBefore(after.digest)),
+        eb('name.tag', '>', textBefore(after.tag)),
+      ]),
+    )
+    .select(['image.digest', 'name.tag'])
+    .orderBy('image.digest')
+    .orderBy('name.tag')
+    .limit(Math.min(limit, listedMax))
+    .execute();
+  return rows.map((row) => ({
+    digest: row.digest as Digest,
+    tag: (row.tag ?? undefined) as Tag | undefined,
+  }));
 }

@@ -1,5 +1,6 @@
 import type { MetadataRow } from './row.ts';
 import { repositoriesRows } from './repositories.ts';
+import { imageListsRows } from './image-lists.ts';
 import { manifestsRows } from './manifests.ts';
 import { pushesRows } from './pushes.ts';
 import { tagsRows } from './tags.ts';
@@ -14,6 +15,7 @@ import { writesRows } from './writes.ts';
 export const metadataRows: readonly MetadataRow[] = [
   ...repositoriesRows,
   ...manifestsRows,
+  ...imageListsRows,
   ...pushesRows,
   ...tagsRows,
   ...blobsRows,
