@@ -10,8 +10,10 @@ import {
   secret,
   targetAt,
 } from '../support/rigs/upstream-rig.ts';
+import { digestOf } from '../support/samples/digest.ts';
 import { openStage, sendManifest } from '../support/upstreams/stage.ts';
 
+const digest = digestOf(Buffer.from('a layer'));
 const api: Partial<PullRule> = { origin: 'api', id: 'R-1', reach: 'public' };
 
 suite('a rule that is made through an API', () => {
@@ -60,6 +62,9 @@ suite('a rule that is made through an API', () => {
       rig.upstream.headManifest(target, latest, never),
       rig.upstream.getManifest(target, latest, undefined, never),
       rig.upstream.listTags(target, { n: 10 }, never),
+      rig.upstream.listReferrers(target, digest, never),
+      rig.upstream.headBlob(target, digest, never),
+      rig.upstream.openBlob(target, digest, {}, never),
       rig.upstream.ping(target.rule, target.url, never),
     ];
     for (const work of works) {

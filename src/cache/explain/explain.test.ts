@@ -299,6 +299,18 @@ suite('explain says what a pull would do', () => {
     assert.equal((await shared.explain('up/app:1')).access.anonymous, true);
   });
 
+  test('a rule that may not ask its upstream says why', async () => {
+    await using at = await open({ rules: [testRule({ blocked: 'the secret has no value yet' })] });
+    const { verdict } = await at.explain('up/new:1');
+    assert.deepEqual(
+      [verdict.code, verdict.text],
+      [
+        'upstreamDenied',
+        'answered 403: not held, and upstream is not asked: the secret has no value yet',
+      ],
+    );
+  });
+
   test('a client certificate makes it the administrator’s too, and a push nobody’s but whom a policy lets in', async () => {
     const clientCert = { cert: 'c', key: 'k', holder: 'h' };
     await using at = await open({ rules: [testRule({ clientCert, anonymousPull: false })] });

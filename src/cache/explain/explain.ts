@@ -108,7 +108,7 @@ export function createExplainer(parts: ExplainParts): Explain {
       reference.kind === 'tag' &&
       parts.tagLists.knowsUpstreamTag({ registry: parts.registry, target }, reference.tag);
     const upstreamHas = asked?.probe.ok === true || listed;
-    const no = asked === undefined ? lastNo(last, now) : asked.no;
+    const no = asked === undefined ? (ruleNo(rule) ?? lastNo(last, now)) : asked.no;
     const verdict = forecastPull(found, { upstreamHas, isPushed, no });
     return { ...found, lastTry: explainTry(last), verdict, probe: asked?.probe ?? null };
   };
@@ -159,6 +159,11 @@ function lastSince(last: LastTry | undefined, tag: StoredTag | undefined): LastT
 }
 
 /** What upstream says of the image itself; whether it can be reached its breaker and its limits tell better. */
+/** What a rule that may not ask its upstream answers. */
+function ruleNo(rule: PullRule | undefined): UpstreamsNo | undefined {
+  return rule?.blocked === undefined ? undefined : { kind: 'denied', message: rule.blocked };
+}
+
 function lastNo(last: LastTry | undefined, now: number): UpstreamsNo | undefined {
   if (last === undefined || now - last.at > refusalCountsMs) return undefined;
   const { kind, message, at } = last;

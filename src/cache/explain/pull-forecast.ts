@@ -12,8 +12,8 @@ export interface UpstreamsNo {
   /** Of HTTP, where that is known. */
   readonly status?: number;
   readonly message: string;
-  /** ISO 8601, in UTC. */
-  readonly at: string;
+  /** ISO 8601, in UTC; absent: upstream is not asked at all. */
+  readonly at?: string;
 }
 
 interface Seen {
@@ -107,7 +107,8 @@ function whyNotKept({ freeBytes, minFreeBytes }: NonNullable<Findings['space']>)
 /** As a client is answered such a failure (`answerOf`). */
 function asUpstreamSaid({ kind, status, message, at }: UpstreamsNo): Verdict {
   const [code, answered] = forecastOf(kind, status);
-  return say(code, `answered ${answered}: not held, and upstream was asked at ${at}: ${message}`);
+  const when = at === undefined ? 'is not asked' : `was asked at ${at}`;
+  return say(code, `answered ${answered}: not held, and upstream ${when}: ${message}`);
 }
 
 function forecastOf(kind: FailureKind, status?: number): readonly [PullForecast, number] {

@@ -22,6 +22,7 @@ import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import type { RuleBook } from './rule-book.ts';
 import { openRuleBook } from './rule-book.ts';
 
+const allMax = 10_000;
 const other = registryKey({ account: '111122223333', region: 'eu-west-2' });
 const arn = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:ecr-pullthroughcache/hub';
 
@@ -108,7 +109,7 @@ async function createRig(): Promise<Rig> {
       return book;
     },
     make: async (rule) => {
-      await metadata.rules.createPullRule({ rule, rulesMax: 10_000 });
+      await metadata.rules.createPullRule({ rule, rulesMax: 10_000, allMax });
       const { registry, prefix } = rule;
       invalidations.note({ kind: 'rules', registry, prefix });
     },
@@ -133,7 +134,7 @@ suite('the rules of a registry', () => {
   test('hold what was made before a start, in each registry its own', async () => {
     await using rig = await createRig();
     for (let index = 0; index < 501; index += 1)
-      await rig.metadata.rules.createPullRule({ rule: row(`p${index}`), rulesMax: 1000 });
+      await rig.metadata.rules.createPullRule({ rule: row(`p${index}`), rulesMax: 1000, allMax });
     await rig.make(row('a', { registry: other, upstreamUrl: 'ghcr.io' }));
     const book = await rig.open();
     equal(upstreamOf(book, 'p500/x'), 'quay.io');
@@ -222,7 +223,7 @@ suite('the rules of a registry', () => {
   test('are read whole where changes may have been missed', async () => {
     await using rig = await createRig();
     const book = await rig.open();
-    await rig.metadata.rules.createPullRule({ rule: row('a'), rulesMax: 5 });
+    await rig.metadata.rules.createPullRule({ rule: row('a'), rulesMax: 5, allMax });
     rig.invalidations.note({ kind: 'missed' });
     await book.settled();
     equal(upstreamOf(book, 'a/x'), 'quay.io');

@@ -27,6 +27,7 @@ import type {
   PrincipalInput,
   PrincipalRow,
   Pruning,
+  NewPullRule,
   PullRuleChange,
   PullRuleKey,
   PullRuleRow,
@@ -306,11 +307,8 @@ export interface RuleMetadata {
   /** Of all registries, in byte order of registry and prefix after `after`. */
   listAllPullRules(after: PullRuleKey | undefined, limit: number): Promise<readonly PullRuleRow[]>;
 
-  /** `limit`: the registry has `rulesMax` of them. */
-  createPullRule(input: {
-    readonly rule: PullRuleRow;
-    readonly rulesMax: number;
-  }): Promise<'created' | 'exists' | 'limit'>;
+  /** `limit`: the registry has `rulesMax` of them, or all registries together `allMax`. */
+  createPullRule(input: NewPullRule): Promise<'created' | 'exists' | 'limit'>;
   /** The rule as it is now; `undefined` where there is none. */
   updatePullRule(
     input: PullRuleKey & { readonly change: PullRuleChange; readonly now: number },

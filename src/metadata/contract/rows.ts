@@ -286,6 +286,14 @@ export interface PullRuleRow extends PullRuleKey {
   readonly updatedAt: number;
 }
 
+export interface NewPullRule {
+  readonly rule: PullRuleRow;
+  /** Of its registry. */
+  readonly rulesMax: number;
+  /** Of all registries. */
+  readonly allMax: number;
+}
+
 /** What of a rule is another now; absent: as it was; `null`: none, of a setting its default. */
 export interface PullRuleChange {
   readonly credentialArn?: string | null | undefined;

@@ -1,6 +1,7 @@
 import { withSettings } from '../../domain/rules/rule-settings.ts';
 import type {
   CredentialHolder,
+  NewPullRule,
   PullRuleChange,
   PullRuleKey,
   PullRuleRow,
@@ -10,7 +11,7 @@ import type { Sql } from '../sql/schema.ts';
 
 export async function createPullRule(
   sql: Sql,
-  { rule, rulesMax }: { readonly rule: PullRuleRow; readonly rulesMax: number },
+  { rule, rulesMax, allMax }: NewPullRule,
 ): Promise<'created' | 'exists' | 'limit'> {
   const row = await sql
     .insertInto('pull_rules')
@@ -19,12 +20,14 @@ export async function createPullRule(
     .returning('id')
     .executeTakeFirst();
   if (row === undefined) return 'exists';
-  const { count } = await sql
+  const { count, all } = await sql
     .selectFrom('pull_rules')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('registry', '=', rule.registry)
+    .select((eb) => [
+      eb.fn.countAll<number>().filterWhere('registry', '=', rule.registry).as('count'),
+      eb.fn.countAll<number>().as('all'),
+    ])
     .executeTakeFirstOrThrow();
-  if (count <= rulesMax) return 'created';
+  if (count <= rulesMax && all <= allMax) return 'created';
   await sql.deleteFrom('pull_rules').where('id', '=', rule.id).execute();
   return 'limit';
 }

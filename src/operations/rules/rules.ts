@@ -103,6 +103,7 @@ export interface RulesParts {
 
 /** Rules are kept in memory, so there is an end to them. ECR's is 50. */
 const rulesMax: Readonly<Record<ApiUpstreams, number>> = { strict: 50, public: 2000, any: 2000 };
+const allMax = 20_000;
 const validateMs = 20_000;
 
 export function createRuleOperations(parts: RulesParts): RuleOperations {
@@ -172,7 +173,7 @@ function ruleChanges(parts: RulesParts): Pick<RuleOperations, 'create' | 'update
       const row = newRow(registry, request, meaning, clock.now());
       const most = rulesMax[parts.upstreams()];
       const made = await changing(parts, row, () =>
-        metadata.rules.createPullRule({ rule: row, rulesMax: most }),
+        metadata.rules.createPullRule({ rule: row, rulesMax: most, allMax }),
       );
       if (made === 'exists') throw ruleExists(given.prefix);
       if (made === 'limit') throw tooMany(most);
@@ -381,6 +382,6 @@ function ruleExists(prefix: string): RegistryError {
 function tooMany(most: number): RegistryError {
   return ruleError(
     'tooManyRules',
-    `The operation did not succeed because it would have exceeded a service limit: a registry has at most ${most} pull through cache rules`,
+    `The operation did not succeed because it would have exceeded a service limit: a registry has at most ${most} pull through cache rules, and a server ${allMax}`,
   );
 }

@@ -5,6 +5,7 @@ import type { PullRuleRow } from '../../../src/metadata/contract/rows.ts';
 import type { MetadataRow } from './row.ts';
 import { home } from './samples.ts';
 
+const allMax = 1000;
 const other = registryKey({ account: '111122223333', region: 'eu-west-2' });
 
 function rule(prefix: string, registry: RegistryKey = home): PullRuleRow {
@@ -41,11 +42,11 @@ export const rulesRows: readonly MetadataRow[] = [
     name: 'a rule is made once in its registry and read back as it was given',
     async run({ rules }) {
       equal(await rules.hasPullRules(), false);
-      equal(await rules.createPullRule({ rule: whole, rulesMax: 5 }), 'created');
+      equal(await rules.createPullRule({ rule: whole, rulesMax: 5, allMax }), 'created');
       const again = { ...whole, id: 'R-2', upstreamUrl: 'quay.io' };
-      equal(await rules.createPullRule({ rule: again, rulesMax: 5 }), 'exists');
+      equal(await rules.createPullRule({ rule: again, rulesMax: 5, allMax }), 'exists');
       const elsewhere = { ...whole, id: 'R-3', registry: other };
-      equal(await rules.createPullRule({ rule: elsewhere, rulesMax: 5 }), 'created');
+      equal(await rules.createPullRule({ rule: elsewhere, rulesMax: 5, allMax }), 'created');
       equal(await rules.hasPullRules(), true);
       deepEqual(await rules.findPullRule(whole), whole);
       deepEqual(await rules.findPullRule({ registry: other, prefix: 'whole' }), elsewhere);
@@ -56,18 +57,26 @@ export const rulesRows: readonly MetadataRow[] = [
     name: 'a registry has so many rules at most, and what is one too many leaves nothing',
     async run({ rules }) {
       for (const prefix of ['a', 'b'])
-        equal(await rules.createPullRule({ rule: rule(prefix), rulesMax: 2 }), 'created');
-      equal(await rules.createPullRule({ rule: rule('c'), rulesMax: 2 }), 'limit');
+        equal(await rules.createPullRule({ rule: rule(prefix), rulesMax: 2, allMax }), 'created');
+      equal(await rules.createPullRule({ rule: rule('c'), rulesMax: 2, allMax }), 'limit');
       equal(await rules.findPullRule(rule('c')), undefined);
-      equal(await rules.createPullRule({ rule: rule('a'), rulesMax: 2 }), 'exists');
-      equal(await rules.createPullRule({ rule: rule('c', other), rulesMax: 2 }), 'created');
+      equal(await rules.createPullRule({ rule: rule('a'), rulesMax: 2, allMax }), 'exists');
+      equal(
+        await rules.createPullRule({ rule: rule('c', other), rulesMax: 2, allMax: 2 }),
+        'limit',
+      );
+      equal(
+        await rules.createPullRule({ rule: rule('c', other), rulesMax: 2, allMax: 3 }),
+        'created',
+      );
     },
   },
   {
     name: 'rules are listed in byte order, of one registry or of all',
     async run({ rules }) {
       const all = [rule('a'), rule('a-b'), rule('a/b'), rule('é'), rule('a', other)];
-      for (const each of all.toReversed()) await rules.createPullRule({ rule: each, rulesMax: 10 });
+      for (const each of all.toReversed())
+        await rules.createPullRule({ rule: each, rulesMax: 10, allMax });
       deepEqual(await rules.listPullRules(home, '', 10), all.slice(0, 4));
       deepEqual(await rules.listPullRules(home, 'a', 2), all.slice(1, 3));
       deepEqual(await rules.listAllPullRules(undefined, 10), all);
@@ -78,7 +87,7 @@ export const rulesRows: readonly MetadataRow[] = [
   {
     name: 'a change leaves what it does not name, and null takes away',
     async run({ rules }) {
-      await rules.createPullRule({ rule: whole, rulesMax: 5 });
+      await rules.createPullRule({ rule: whole, rulesMax: 5, allMax });
       const changed = { ...whole, updatedAt: 9, credentialArn: 'arn:other' };
       const { registry, prefix } = whole;
       const update = { registry, prefix, now: 9 };
@@ -101,7 +110,7 @@ export const rulesRows: readonly MetadataRow[] = [
   {
     name: 'changes beside each other are all made',
     async run({ rules }) {
-      await rules.createPullRule({ rule: rule('a'), rulesMax: 5 });
+      await rules.createPullRule({ rule: rule('a'), rulesMax: 5, allMax });
       const change = { registry: home, prefix: 'a', now: 2 };
       await Promise.all([
         rules.updatePullRule({ ...change, change: { settings: { push: true } } }),
@@ -119,7 +128,7 @@ export const rulesRows: readonly MetadataRow[] = [
       const { id } = rule('a');
       const holder = { secret: 'arn:hub', username: 'bob', account: 'digest' };
       equal(await rules.setRuleHolder({ id, holder }), false);
-      await rules.createPullRule({ rule: rule('a'), rulesMax: 5 });
+      await rules.createPullRule({ rule: rule('a'), rulesMax: 5, allMax });
       equal(await rules.setRuleHolder({ id, holder }), true);
       await rules.updatePullRule({ registry: home, prefix: 'a', change: {}, now: 2 });
       deepEqual((await rules.findPullRule(rule('a')))?.holder, holder);
@@ -128,10 +137,13 @@ export const rulesRows: readonly MetadataRow[] = [
   {
     name: 'a deleted rule is answered as it was, and its prefix is free',
     async run({ rules }) {
-      await rules.createPullRule({ rule: whole, rulesMax: 1 });
+      await rules.createPullRule({ rule: whole, rulesMax: 1, allMax });
       deepEqual(await rules.deletePullRule(whole), whole);
       equal(await rules.deletePullRule(whole), undefined);
-      equal(await rules.createPullRule({ rule: { ...whole, id: 'R-9' }, rulesMax: 1 }), 'created');
+      equal(
+        await rules.createPullRule({ rule: { ...whole, id: 'R-9' }, rulesMax: 1, allMax }),
+        'created',
+      );
     },
   },
 ];
