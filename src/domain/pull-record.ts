@@ -12,6 +12,8 @@ export interface PullRecord {
   readonly image: string;
   readonly digest: Digest | undefined;
   readonly verdict: Verdict;
+  /** Who pulled, as the audit has it; absent: nobody in particular. */
+  readonly principal?: string | undefined;
   readonly at: number;
   /** How many such pulls this stands for, the last of them `at`; 1 where absent. All within one hour. */
   readonly count?: number;

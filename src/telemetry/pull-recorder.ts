@@ -44,12 +44,15 @@ export class PulledImage {
   }
 }
 
-/** Pulls of one image by one client within one hour. */
+/** Pulls of one image from one address by one principal within one hour. */
 interface Row {
   readonly image: PulledImage;
   readonly clientAddress: string;
+  readonly principal: string | undefined;
   at: number;
   count: number;
+  /** The same from this address by another principal. */
+  next: Row | undefined;
 }
 
 export interface PullRecorderOptions {
@@ -65,8 +68,8 @@ export interface PullRecorderOptions {
 
 /** Gathers pulls and writes them every 10 s, which is what a crash may lose. Disposing writes what is left. */
 export interface PullRecorder extends AsyncDisposable {
-  /** `at`: wall ms. */
-  add(image: PulledImage, clientAddress: string, at: number): void;
+  /** `principal`: as the audit has it; `undefined`: nobody in particular. `at`: wall ms. */
+  add(image: PulledImage, clientAddress: string, principal: string | undefined, at: number): void;
 }
 
 export function createPullRecorder(options: PullRecorderOptions): PullRecorder {
@@ -80,9 +83,10 @@ export function createPullRecorder(options: PullRecorderOptions): PullRecorder {
       for (; written < pulls.length; written += rowsPerWrite) {
         const some = pulls.slice(written, written + rowsPerWrite);
         await record(
-          some.map(({ image, clientAddress, at, count }) => ({
+          some.map(({ image, clientAddress, principal, at, count }) => ({
             ...image.pulled,
             clientAddress,
+            ...(principal === undefined ? {} : { principal }),
             at,
             count,
           })),
@@ -90,8 +94,8 @@ export function createPullRecorder(options: PullRecorderOptions): PullRecorder {
         await pruning.stored(some.length);
       }
     } catch (error) {
-      for (const { image, clientAddress, at, count } of pulls.slice(written))
-        rows.add(image, clientAddress, at, count, rowsKeptMax);
+      for (const { image, clientAddress, principal, at, count } of pulls.slice(written))
+        rows.add(image, clientAddress, principal, at, count, rowsKeptMax);
       onFailure('pulls could not be recorded; they are kept and tried again', error);
       throw error;
     } finally {
@@ -108,8 +112,8 @@ export function createPullRecorder(options: PullRecorderOptions): PullRecorder {
     write,
   });
   return {
-    add(image, clientAddress, at) {
-      rows.add(image, clientAddress, at, 1, rowsPerSource);
+    add(image, clientAddress, principal, at) {
+      rows.add(image, clientAddress, principal, at, 1, rowsPerSource);
       writer.added();
     },
     async [Symbol.asyncDispose]() {
@@ -136,14 +140,20 @@ class PullRows {
   add(
     image: PulledImage,
     clientAddress: string,
+    principal: string | undefined,
     at: number,
     times: number,
     sourceRows: number,
   ): void {
     const key = image.keyIn(Math.floor(at / hourMs));
-    const known = this.#rows.get(key)?.get(clientAddress);
+    let known = this.#rows.get(key)?.get(clientAddress);
+    while (known !== undefined && known.principal !== principal) known = known.next;
     if (known === undefined)
-      return this.#addRow(key, { image, clientAddress, at, count: times }, sourceRows);
+      return this.#addRow(
+        key,
+        { image, clientAddress, principal, at, count: times, next: undefined },
+        sourceRows,
+      );
     known.at = Math.max(known.at, at);
     known.count += times;
   }
@@ -152,7 +162,7 @@ class PullRows {
     const { clientAddress } = row;
     const source = sourceOf(clientAddress);
     const ofSource = this.#ofSource.get(source) ?? 0;
-    const characters = key.length + clientAddress.length;
+    const characters = key.length + clientAddress.length + (row.principal?.length ?? 0);
     const fits = this.#size < rowsKeptMax && this.#characters + characters <= charactersKeptMax;
     if (!fits || ofSource >= sourceRows) {
       this.#dropped += 1;
@@ -160,14 +170,20 @@ class PullRows {
     }
     const clients = this.#rows.get(key);
     if (clients === undefined) this.#rows.set(key, new Map([[clientAddress, row]]));
-    else clients.set(clientAddress, row);
+    else {
+      row.next = clients.get(clientAddress);
+      clients.set(clientAddress, row);
+    }
     this.#size += 1;
     this.#characters += characters;
     this.#ofSource.set(source, ofSource + 1);
   }
 
   takeAll(): readonly Row[] {
-    const all = [...this.#rows.values()].flatMap((clients) => [...clients.values()]);
+    const all: Row[] = [];
+    for (const clients of this.#rows.values())
+      for (const first of clients.values())
+        for (let row: Row | undefined = first; row !== undefined; row = row.next) all.push(row);
     this.#rows.clear();
     this.#ofSource.clear();
     this.#size = 0;

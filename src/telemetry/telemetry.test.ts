@@ -64,7 +64,7 @@ function pull(image: string, at: number, clientAddress = 'c'): Omit<PullRecord, 
 }
 
 function addTo(recorder: PullRecorder, added: Omit<PullRecord, 'count'>): void {
-  recorder.add(new PulledImage(added), added.clientAddress, added.at);
+  recorder.add(new PulledImage(added), added.clientAddress, added.principal, added.at);
 }
 
 suite('pull recorder', () => {
@@ -152,6 +152,32 @@ suite('pull recorder', () => {
     ok(rows > 3000 && rows * name.length < 8 * 1024 * 1024, String(rows));
   });
 
+  test('pulls from one address are told apart by who pulls, also when they are written later', async () => {
+    const state = record();
+    const { clock, recorder, written } = state;
+    const at = clock.now();
+    const by = (principal: string | undefined) =>
+      addTo(recorder, { ...pull('a:1', at), principal });
+    for (const principal of ['ann', 'bob', undefined, 'ann', 'bob', 'ann']) by(principal);
+    state.fail = true;
+    clock.advance(10_000);
+    await settled();
+    by('bob');
+    state.fail = false;
+    clock.advance(10_000);
+    await settled();
+    const counts = written.flat().map(({ principal, count }) => [principal, count] as const);
+    deepEqual(
+      new Map(counts),
+      new Map([
+        [undefined, 1],
+        ['bob', 3],
+        ['ann', 3],
+      ] as const),
+    );
+    equal(counts.length, 3);
+  });
+
   test('the bound of what is stored holds while rows come, not only every hour', async () => {
     const { clock, recorder, pruned } = record();
     for (let flush = 0; flush < 45; flush += 1) {
@@ -206,7 +232,8 @@ function build(format: 'json' | 'text') {
       counterOf: () => ({ count: () => void counted.push('served') }),
     } as Partial<Metrics> as Metrics,
     pulls: {
-      add: (image, clientAddress, at) => pulls.push({ ...image.pulled, clientAddress, at }),
+      add: (image, clientAddress, _principal, at) =>
+        pulls.push({ ...image.pulled, clientAddress, at }),
       [Symbol.asyncDispose]: () => Promise.resolve(),
     },
     accessLog: undefined,

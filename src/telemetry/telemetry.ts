@@ -44,7 +44,7 @@ export function createTelemetry(parts: TelemetryParts): Telemetry {
       if (lines === undefined) tellRefusal(exchange, tell);
       else lines.write(exchange, at);
       if (image !== undefined && isPull(exchange))
-        pulls.add(image, exchange.request.clientAddress, at);
+        pulls.add(image, exchange.request.clientAddress, exchange.reply.principal, at);
     },
   };
 }

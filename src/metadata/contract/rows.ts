@@ -333,7 +333,7 @@ export interface IdentityPolicyRow {
   readonly updatedAt: number;
 }
 
-export interface PullRow extends Omit<PullRecord, 'at' | 'count'> {
+export interface PullRow extends Omit<PullRecord, 'at' | 'count' | 'principal'> {
   /** Wall time in ms of the hour's beginning. */
   readonly hour: number;
   readonly count: number;

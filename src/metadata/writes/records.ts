@@ -2,11 +2,13 @@ import type { RawBuilder } from 'kysely';
 import { sql as text } from 'kysely';
 import { registryOf } from '../../domain/names/registry.ts';
 import type { PullRecord } from '../../domain/pull-record.ts';
+import { pullTimeExclusions } from '../../domain/registries/pull-time-exclusions.ts';
 import type { AuditPruning, AuditRow, Pruning, PullRow } from '../contract/rows.ts';
 import { batches } from '../sql/batches.ts';
 import type { Sql } from '../sql/schema.ts';
 import { lastPrunedRow, prunedMax } from '../rows/oldest-rows.ts';
 import { idOfRepository } from '../rows/repository-row.ts';
+import { readMembers } from '../rows/setting-members.ts';
 
 /** In their order: ids grow with it. */
 export async function appendAudit(sql: Sql, rows: readonly Omit<AuditRow, 'id'>[]): Promise<void> {
@@ -101,7 +103,7 @@ export async function recordPulls(sql: Sql, pulls: readonly PullRecord[]): Promi
       )
       .execute();
   }
-  for (const touched of touchedBy(rows)) await touch(sql, touched);
+  for (const touched of touchedBy(await timedPulls(sql, pulls))) await touch(sql, touched);
 }
 
 /** One row a key, in the keys' order: two processes that record the same pulls then lock rows in the same order. */
@@ -109,7 +111,7 @@ function rowsOf(pulls: readonly PullRecord[]): PullRow[] {
   const rows = new Map<string, PullRow>();
   for (const pull of pulls) {
     const hour = Math.floor(pull.at / hourMs) * hourMs;
-    const { at, count = 1, ...rest } = pull;
+    const { at, count = 1, principal: _principal, ...rest } = pull;
     const key = JSON.stringify([
       rest.registry,
       hour,
@@ -130,6 +132,24 @@ function rowsOf(pulls: readonly PullRecord[]): PullRow[] {
   return [...rows].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, row]) => row);
 }
 
+/** Without those of principals whose pulls leave the times as they are. */
+async function timedPulls(sql: Sql, pulls: readonly PullRecord[]): Promise<readonly PullRecord[]> {
+  const registries = new Set(pulls.map(({ registry }) => registry));
+  const excluded = new Set<string>();
+  for (const some of batches([...registries])) {
+    const rows = await sql
+      .selectFrom('registry_settings')
+      .select(['registry', 'value'])
+      .where('registry', 'in', some)
+      .where('name', '=', pullTimeExclusions)
+      .execute();
+    for (const { registry, value } of rows)
+      for (const { member } of readMembers(value)) excluded.add(`${registry} ${member}`);
+  }
+  if (excluded.size === 0) return pulls;
+  return pulls.filter(({ registry, principal }) => !excluded.has(`${registry} ${principal}`));
+}
+
 interface Touched {
   readonly registry: string;
   readonly repository: string;
@@ -138,18 +158,23 @@ interface Touched {
   readonly at: number;
 }
 
-function touchedBy(rows: readonly PullRow[]): Touched[] {
+function touchedBy(pulls: readonly PullRecord[]): Touched[] {
   const touched = new Map<string, Touched>();
-  const add = (row: PullRow, repository: string, column: 'tag' | 'digest', value: string): void => {
-    const key = `${column} ${row.registry} ${repository} ${value}`;
-    const at = Math.max(row.lastAt, touched.get(key)?.at ?? 0);
-    touched.set(key, { registry: row.registry, repository, column, value, at });
+  const add = (
+    pull: PullRecord,
+    repository: string,
+    column: 'tag' | 'digest',
+    value: string,
+  ): void => {
+    const key = `${column} ${pull.registry} ${repository} ${value}`;
+    const at = Math.max(pull.at, touched.get(key)?.at ?? 0);
+    touched.set(key, { registry: pull.registry, repository, column, value, at });
   };
-  for (const row of rows) {
-    const { repository, tag, digest } = partsOf(row.image);
-    if (tag !== undefined) add(row, repository, 'tag', tag);
-    const manifest = row.digest ?? digest;
-    if (manifest !== undefined) add(row, repository, 'digest', manifest);
+  for (const pull of pulls) {
+    const { repository, tag, digest } = partsOf(pull.image);
+    if (tag !== undefined) add(pull, repository, 'tag', tag);
+    const manifest = pull.digest ?? digest;
+    if (manifest !== undefined) add(pull, repository, 'digest', manifest);
   }
   return [...touched].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, one]) => one);
 }

@@ -4,6 +4,7 @@ import { changeOf } from '../../access/audit/audit-entry.ts';
 import type { Listing } from '../../contract/admin-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { actions } from '../../domain/policy/access-action.ts';
+import { pullTimeExclusions } from '../../domain/registries/pull-time-exclusions.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { pageOfAll } from '../page.ts';
@@ -15,7 +16,7 @@ interface ExclusionInput extends RegistryInput {
   readonly principal: string;
 }
 
-/** Principals whose pulls are not to count as pulls of an image. Each throws `RegistryError`. */
+/** Principals whose pulls leave the pull times of images as they are. Each throws `RegistryError`. */
 export interface PullTimeExclusions {
   /** Answers when it was made, wall ms; `conflict` where it is there, or there are too many. */
   add(asker: Asker, input: ExclusionInput): Promise<number>;
@@ -32,7 +33,7 @@ export interface PullTimeExclusionsParts {
   readonly clock: Clock;
 }
 
-const name = 'pullTimeExclusions';
+const name = pullTimeExclusions;
 const exclusionsMax = 100;
 
 export function createPullTimeExclusions(parts: PullTimeExclusionsParts): PullTimeExclusions {

@@ -1,7 +1,8 @@
 import { deepEqual, equal } from 'node:assert/strict';
+import { pullTimeExclusions } from '../../../src/domain/registries/pull-time-exclusions.ts';
 import type { AuditRow } from '../../../src/metadata/contract/rows.ts';
 import type { MetadataRow } from './row.ts';
-import { home } from './samples.ts';
+import { home, keyOf, manifestInput } from './samples.ts';
 import { digestOf } from '../../support/samples/digest.ts';
 
 const hourMs = 3_600_000;
@@ -31,6 +32,37 @@ export const recordsRows: readonly MetadataRow[] = [
         { ...pull, hour: 5 * hourMs, count: 5, lastAt: at + 5 },
       ]);
       equal((await metadata.records.listPulls(1)).length, 1);
+    },
+  },
+  {
+    name: 'pulls by an excluded principal are counted and leave pull times as they are',
+    async run({ repositories, manifests, tags, records }) {
+      await manifests.storeManifest(manifestInput('quay.io/app', 'one', { tag: 'b' }));
+      const scanner = 'arn:aws:iam::000000000000:user/scanner';
+      const exclusion = { registry: home, name: pullTimeExclusions, member: scanner, now: 1 };
+      await repositories.addToRegistrySetting({ ...exclusion, membersMax: 2 });
+      const pull = {
+        registry: home,
+        clientAddress: 'c',
+        ns: '',
+        image: 'quay.io/app:b',
+        digest: undefined,
+        verdict: 'hit',
+      } as const;
+      const pulledAt = async () => {
+        const [row] = await tags.listTagRows(keyOf('quay.io/app'), '', 1);
+        return row?.lastPulledAt;
+      };
+      await records.recordPulls([
+        { ...pull, principal: scanner, at: 5000 },
+        { ...pull, principal: `${scanner}2`, at: 3000 },
+        { ...pull, at: 2000 },
+      ]);
+      equal(await pulledAt(), 3000);
+      equal((await records.listPulls(5))[0]?.count, 3);
+      await repositories.removeFromRegistrySetting(exclusion);
+      await records.recordPulls([{ ...pull, principal: scanner, at: 6000 }]);
+      equal(await pulledAt(), 6000);
     },
   },
   {
