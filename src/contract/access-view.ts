@@ -1,4 +1,5 @@
-import type { TagMutabilityMode } from '../domain/names/tag-mutability.ts';
+import type { TagMutability } from '../domain/names/tag-mutability.ts';
+import type { PolicyProblem } from '../domain/policy/problem.ts';
 
 /** Who a credential speaks for, as `/api/v1/whoami` says it. */
 export interface WhoamiView {
@@ -107,23 +108,11 @@ export interface RegistryPolicyView {
   readonly policy: string;
 }
 
-export interface PolicyRemark {
-  readonly field: string;
-  readonly value: string;
-  readonly what: string;
-  readonly fix: string;
-}
-
 export interface PolicyValidation {
   readonly valid: boolean;
-  readonly problems: readonly PolicyRemark[];
+  readonly problems: readonly PolicyProblem[];
   /** What it says in vain; none where it is not valid. */
-  readonly warnings: readonly PolicyRemark[];
-}
-
-export interface TagMutabilityView {
-  readonly mode: TagMutabilityMode;
-  readonly exclusions: readonly string[];
+  readonly warnings: readonly PolicyProblem[];
 }
 
 export interface RepositoryView {
@@ -138,7 +127,7 @@ export interface RepositoryView {
   readonly private: boolean;
   /** Somebody pushed into it, or it was made by hand. */
   readonly pushed: boolean;
-  readonly tagMutability: TagMutabilityView;
+  readonly tagMutability: TagMutability;
   readonly hasPolicy: boolean;
   /** Labels of the repository itself, by their keys. */
   readonly labels: readonly RepositoryTagView[];

@@ -114,9 +114,7 @@ export function createContentChanges(parts: ContentChangesParts): ContentChanges
   return { ...manifestChanges(parts), ...blobChanges(parts), ...openUploads(parts) };
 }
 
-function manifestChanges(
-  parts: ContentChangesParts,
-): Pick<ContentChanges, 'putManifest' | 'deleteManifest'> {
+function manifestChanges(parts: ContentChangesParts) {
   const { pushes, admission } = parts;
   return {
     putManifest: (asker, place, { reference, tags }, read) => {
@@ -153,12 +151,10 @@ function manifestChanges(
         audited: auditOf,
       });
     },
-  };
+  } satisfies Partial<ContentChanges>;
 }
 
-function blobChanges(
-  parts: ContentChangesParts,
-): Pick<ContentChanges, 'putBlob' | 'deleteBlob' | 'startUpload'> {
+function blobChanges(parts: ContentChangesParts) {
   const { pushes } = parts;
   return {
     putBlob: async (asker, place, blob, signal) => {
@@ -186,12 +182,10 @@ function blobChanges(
         apply: () => beginUpload(parts, asker, place, algorithm, mount),
         audited: (begun) => (begun.kind === 'mounted' ? auditOfMount(begun) : undefined),
       }),
-  };
+  } satisfies Partial<ContentChanges>;
 }
 
-function openUploads(
-  parts: ContentChangesParts,
-): Pick<ContentChanges, 'uploadState' | 'appendUpload' | 'finishUpload' | 'cancelUpload'> {
+function openUploads(parts: ContentChangesParts) {
   const { admission, audit, pushes } = parts;
   /** Nothing of the repository has changed yet: an upload is its owner's. */
   const within = async <T>(asker: Asker, place: Place, run: () => Promise<T>): Promise<T> => {
@@ -222,7 +216,7 @@ function openUploads(
       });
       return digest;
     },
-  };
+  } satisfies Partial<ContentChanges>;
 }
 
 async function beginUpload(

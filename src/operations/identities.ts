@@ -15,6 +15,7 @@ import type {
 import type { Listing } from '../contract/admin-view.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { identityActions } from '../domain/policy/identity-action.ts';
+import type { IdentityAction } from '../domain/policy/identity-action.ts';
 import { arnOfKey } from '../domain/policy/principal.ts';
 import type { PrincipalKey } from '../domain/policy/principal.ts';
 import type { AccountRow, PrincipalRow } from '../metadata/contract/rows.ts';
@@ -75,9 +76,7 @@ export function createIdentityOperations(parts: IdentitiesParts): IdentityOperat
   return { ...accounts(parts), ...users(parts), ...accessKeys(parts), ...tokens(parts) };
 }
 
-function accounts({
-  accounts: known,
-}: IdentitiesParts): Pick<IdentityOperations, 'listAccounts' | 'createAccount'> {
+function accounts({ accounts: known }: IdentitiesParts) {
   return {
     listAccounts: async (input) =>
       pageOfAll(await known.listAccounts(), input, { view: viewAccount, keyOf: ({ id }) => id }),
@@ -88,14 +87,10 @@ function accounts({
       );
       return { ...viewAccount(account), key: viewNewAccessKey(key) };
     },
-  };
+  } satisfies Partial<IdentityOperations>;
 }
 
-function users({
-  admission,
-  places,
-  accounts: known,
-}: IdentitiesParts): Pick<IdentityOperations, 'listUsers' | 'createUser' | 'deleteUser'> {
+function users({ admission, places, accounts: known }: IdentitiesParts) {
   return {
     listUsers: async (asker, input) => {
       const account = places.accountOf(input, asker);
@@ -117,34 +112,37 @@ function users({
       await admission.requireIdentity(asker, identityActions.deleteUser, owner);
       if (!(await known.deletePrincipal(owner, asker))) throw unknownOwner(owner);
     },
-  };
+  } satisfies Partial<IdentityOperations>;
 }
 
-function accessKeys({
-  admission,
-  places,
-  accounts: known,
-}: IdentitiesParts): Pick<
-  IdentityOperations,
-  'listAccessKeys' | 'createAccessKey' | 'rotateAccessKey' | 'deleteAccessKey'
-> {
+/** Whose keys and tokens are meant, once the asker may. */
+async function admitted(
+  { admission, places }: IdentitiesParts,
+  asker: Asker,
+  action: IdentityAction,
+  input: OwnerInput,
+): Promise<PrincipalKey> {
+  const owner = places.owner(input, asker);
+  await admission.requireIdentity(asker, action, owner);
+  return owner;
+}
+
+function accessKeys(parts: IdentitiesParts) {
+  const { admission, accounts: known } = parts;
   return {
     listAccessKeys: async (asker, input) => {
-      const owner = places.owner(input, asker);
-      await admission.requireIdentity(asker, identityActions.listAccessKeys, owner);
+      const owner = await admitted(parts, asker, identityActions.listAccessKeys, input);
       return listing((await known.listAccessKeys(owner)).map(viewAccessKey));
     },
     createAccessKey: async (asker, input) => {
-      const owner = places.owner(input, asker);
-      await admission.requireIdentity(asker, identityActions.createAccessKey, owner);
+      const owner = await admitted(parts, asker, identityActions.createAccessKey, input);
       const made = await known.createAccessKey({ ...owner, ...lifetimeOf(input) }, asker);
       if (made === undefined) throw unknownOwner(owner);
       return viewNewAccessKey(made);
     },
     rotateAccessKey: async (asker, input) => {
       const { revoke = false } = input;
-      const owner = places.owner(input, asker);
-      await admission.requireIdentity(asker, identityActions.createAccessKey, owner);
+      const owner = await admitted(parts, asker, identityActions.createAccessKey, input);
       if (revoke || owner.name === undefined)
         await admission.requireIdentity(asker, identityActions.deleteAccessKey, owner);
       const wanted = { ...owner, revoke, ...lifetimeOf(input) };
@@ -154,28 +152,22 @@ function accessKeys({
       return { ...viewNewAccessKey(rotated), revoked, kept, file };
     },
     deleteAccessKey: async (asker, { id, ...input }) => {
-      const owner = places.owner(input, asker);
-      await admission.requireIdentity(asker, identityActions.deleteAccessKey, owner);
+      const owner = await admitted(parts, asker, identityActions.deleteAccessKey, input);
       if (!(await known.deleteAccessKey({ ...owner, id }, asker)))
         throw unknownOwner(owner, `access key ${id}`);
     },
-  };
+  } satisfies Partial<IdentityOperations>;
 }
 
-function tokens({
-  admission,
-  places,
-  accounts: known,
-}: IdentitiesParts): Pick<IdentityOperations, 'listTokens' | 'createToken' | 'deleteToken'> {
+function tokens(parts: IdentitiesParts) {
+  const { accounts: known } = parts;
   return {
     listTokens: async (asker, input) => {
-      const owner = places.owner(input, asker);
-      await admission.requireIdentity(asker, identityActions.listTokens, owner);
+      const owner = await admitted(parts, asker, identityActions.listTokens, input);
       return listing((await known.listTokens(owner)).map(viewToken));
     },
     createToken: async (asker, input) => {
-      const owner = places.owner(input, asker);
-      await admission.requireIdentity(asker, identityActions.createToken, owner);
+      const owner = await admitted(parts, asker, identityActions.createToken, input);
       const { name: tokenName, scopes } = input;
       const wanted = { ...owner, tokenName, scopes, ...lifetimeOf(input) };
       const made = await known.createToken(wanted, asker);
@@ -183,12 +175,11 @@ function tokens({
       return { ...viewToken(made.token), token: made.secret };
     },
     deleteToken: async (asker, { name, ...input }) => {
-      const owner = places.owner(input, asker);
-      await admission.requireIdentity(asker, identityActions.deleteToken, owner);
+      const owner = await admitted(parts, asker, identityActions.deleteToken, input);
       if (!(await known.deleteToken({ ...owner, tokenName: name }, asker)))
         throw unknownOwner(owner, `token ${name}`);
     },
-  };
+  } satisfies Partial<IdentityOperations>;
 }
 
 /** That a principal, or something of it, is not there. */

@@ -72,7 +72,7 @@ export function createImages(parts: ImagesParts): Images {
   return { ...imageViews(parts), ...imageDeletions(parts) };
 }
 
-function imageViews(parts: ImagesParts): Pick<Images, 'tags' | 'list' | 'describe'> {
+function imageViews(parts: ImagesParts) {
   const { admission, places, metadata } = parts;
   return {
     tags: async (asker, { limit, cursor, ...input }) => {
@@ -106,10 +106,10 @@ function imageViews(parts: ImagesParts): Pick<Images, 'tags' | 'list' | 'describ
       const counting = await countingFor(parts, asker, place, reference);
       return readImage(metadata, await keyOfRepository(metadata, place), reference, counting);
     },
-  };
+  } satisfies Partial<Images>;
 }
 
-function imageDeletions(parts: ImagesParts): Pick<Images, 'deleteTag' | 'delete'> {
+function imageDeletions(parts: ImagesParts) {
   const { admission, places, metadata, contentChanges } = parts;
   const remove = async (
     asker: Asker,
@@ -133,7 +133,7 @@ function imageDeletions(parts: ImagesParts): Pick<Images, 'deleteTag' | 'delete'
           : (await findTag(metadata, key, reference)).digest;
       return remove(asker, place, { kind: 'digest', digest });
     },
-  };
+  } satisfies Partial<Images>;
 }
 
 function readBefore(

@@ -3,7 +3,6 @@ import type { Policies } from '../access/accounts/policies.ts';
 import type { Admission } from '../access/admission/admission.ts';
 import type {
   IdentityPolicyView,
-  PolicyRemark,
   PolicyValidation,
   RegistryPolicyView,
   RepositoryPolicyView,
@@ -12,13 +11,11 @@ import type { Listing } from '../contract/admin-view.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { ErrorKind } from '../domain/errors.ts';
 import { registryOf } from '../domain/names/registry.ts';
-import type { RepositoryName } from '../domain/names/repository-name.ts';
-import type { RegistryKey } from '../domain/names/registry.ts';
+import type { RegistryKey, RepositoryKey } from '../domain/names/registry.ts';
 import { actions } from '../domain/policy/access-action.ts';
 import type { Action } from '../domain/policy/access-action.ts';
 import { parsePolicy, policyProblems } from '../domain/policy/parser.ts';
 import type { PolicyKind } from '../domain/policy/policy.ts';
-import type { PolicyProblem } from '../domain/policy/problem.ts';
 import { policyWarnings } from '../domain/policy/warnings.ts';
 import { identityActions } from '../domain/policy/identity-action.ts';
 import type { IdentityPolicyRow } from '../metadata/contract/rows.ts';
@@ -81,22 +78,11 @@ function validatePolicy(text: string, kind: PolicyKind): PolicyValidation {
   const problems = policyProblems(text, kind);
   const valid = problems.length === 0;
   const warnings = valid ? policyWarnings(parsePolicy(text, kind)) : [];
-  return { valid, problems: problems.map(viewRemark), warnings: warnings.map(viewRemark) };
+  return { valid, problems, warnings };
 }
 
-function viewRemark({ field, value, what, fix }: PolicyProblem): PolicyRemark {
-  return { field, value, what, fix };
-}
-
-function userPolicies({
-  admission,
-  places,
-  stored,
-}: PoliciesParts): Pick<PolicyOperations, 'ofUser' | 'putOfUser' | 'deleteOfUser'> {
-  const ownerOf = (
-    { user, ...input }: UserInput,
-    asker: Asker,
-  ): { readonly account: string; readonly name: string } => ({
+function userPolicies({ admission, places, stored }: PoliciesParts) {
+  const ownerOf = ({ user, ...input }: UserInput, asker: Asker) => ({
     account: places.accountOf(input, asker),
     name: user,
   });
@@ -124,26 +110,20 @@ function userPolicies({
       if (!(await stored.deleteIdentityPolicy(key, asker)))
         throw unknownOwner(owner, `policy ${name}`);
     },
-  };
+  } satisfies Partial<PolicyOperations>;
 }
 
-function repositoryPolicies({
-  admission,
-  places,
-  stored,
-}: PoliciesParts): Pick<
-  PolicyOperations,
-  'ofRepository' | 'setOfRepository' | 'deleteOfRepository'
-> {
-  const view = (
-    { registry, repository }: { registry: RegistryKey; repository: RepositoryName },
-    policy: string,
-  ): RepositoryPolicyView => ({ account: registryOf(registry).account, repository, policy });
+function repositoryPolicies({ admission, places, stored }: PoliciesParts) {
+  const view = ({ registry, repository }: RepositoryKey, policy: string): RepositoryPolicyView => ({
+    account: registryOf(registry).account,
+    repository,
+    policy,
+  });
   const admitted = async (
     asker: Asker,
     input: RepositoryInput,
     action: Action,
-  ): Promise<{ readonly registry: RegistryKey; readonly repository: RepositoryName }> => {
+  ): Promise<RepositoryKey> => {
     const place = places.place(input, asker);
     await admission.require(asker, place, [action]);
     return { registry: place.registry, repository: place.target.repository };
@@ -166,36 +146,38 @@ function repositoryPolicies({
       if (policy === undefined) throw noPolicy('repositoryPolicyUnknown', key.repository);
       return view(key, policy);
     },
-  };
+  } satisfies Partial<PolicyOperations>;
 }
 
-function registryPolicies({
-  admission,
-  places,
-  stored,
-}: PoliciesParts): Pick<PolicyOperations, 'ofRegistry' | 'setOfRegistry' | 'deleteOfRegistry'> {
+function registryPolicies({ admission, places, stored }: PoliciesParts) {
+  const admitted = async (
+    asker: Asker,
+    input: RegistryInput,
+    action: Action,
+  ): Promise<RegistryKey> => {
+    const registry = places.registry(input, asker);
+    await admission.requireInRegistry(asker, action, registry);
+    return registry;
+  };
   return {
     ofRegistry: async (asker, input) => {
-      const registry = places.registry(input, asker);
-      await admission.requireInRegistry(asker, actions.getRegistryPolicy, registry);
+      const registry = await admitted(asker, input, actions.getRegistryPolicy);
       const policy = await stored.registryPolicy(registry);
       if (policy === undefined) throw noPolicy('registryPolicyUnknown', `the registry ${registry}`);
       return { ...registryOf(registry), policy };
     },
     setOfRegistry: async (asker, { policy, ...input }) => {
-      const registry = places.registry(input, asker);
-      await admission.requireInRegistry(asker, actions.putRegistryPolicy, registry);
+      const registry = await admitted(asker, input, actions.putRegistryPolicy);
       await stored.setRegistryPolicy({ registry, text: policy }, asker);
       return { ...registryOf(registry), policy };
     },
     deleteOfRegistry: async (asker, input) => {
-      const registry = places.registry(input, asker);
-      await admission.requireInRegistry(asker, actions.deleteRegistryPolicy, registry);
+      const registry = await admitted(asker, input, actions.deleteRegistryPolicy);
       const policy = await stored.deleteRegistryPolicy(registry, asker);
       if (policy === undefined) throw noPolicy('registryPolicyUnknown', `the registry ${registry}`);
       return { ...registryOf(registry), policy };
     },
-  };
+  } satisfies Partial<PolicyOperations>;
 }
 
 function noPolicy(kind: ErrorKind, place: string): RegistryError {

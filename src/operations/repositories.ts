@@ -91,9 +91,7 @@ export function createRepositories(parts: RepositoriesParts): Repositories {
   return { ...repositoryViews(parts), ...repositoryChanges(parts) };
 }
 
-function repositoryViews(
-  parts: RepositoriesParts,
-): Pick<Repositories, 'visible' | 'list' | 'describeAll' | 'describe'> {
+function repositoryViews(parts: RepositoriesParts) {
   const { admission, places, visibleRepositories } = parts;
   const visible = (
     asker: Asker,
@@ -152,12 +150,10 @@ function repositoryViews(
       await admission.require(asker, place, [actions.listRepositories]);
       return readRepository(parts, place);
     },
-  };
+  } satisfies Partial<Repositories>;
 }
 
-function repositoryChanges(
-  parts: RepositoriesParts,
-): Pick<Repositories, 'create' | 'setTagMutability' | 'delete'> {
+function repositoryChanges(parts: RepositoriesParts) {
   const { admission, places, pushes } = parts;
   return {
     create: async (asker, { tagMutability, labels = [], scanOnPush, encryption, ...input }) => {
@@ -218,7 +214,7 @@ function repositoryChanges(
         audited: () => ({ detail: { force } }),
       });
     },
-  };
+  } satisfies Partial<Repositories>;
 }
 
 /** `undefined`: nothing that has to be kept. */

@@ -2,12 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type {
-  IdentityPolicyView,
-  PolicyRemark,
-  PolicyValidation,
-} from '../../contract/access-view.ts';
+import type { IdentityPolicyView, PolicyValidation } from '../../contract/access-view.ts';
 import type { Listing } from '../../contract/admin-view.ts';
+import type { PolicyProblem } from '../../domain/policy/problem.ts';
 import { CommandFailure, usageFailure } from '../command-failure.ts';
 import type { CommandContext } from '../command-context.ts';
 import { remark } from '../command-context.ts';
@@ -200,7 +197,7 @@ function kindOf({ user, registry }: PolicyPlaceOptions): string {
   return registry === undefined ? 'repository' : 'registry';
 }
 
-function sentenceOf({ field, value, what, fix }: PolicyRemark): string {
+function sentenceOf({ field, value, what, fix }: PolicyProblem): string {
   const where = field === '' ? 'the policy' : field;
   return `${where}${value === '' ? '' : ` ${value}`}: ${what}; ${fix}`;
 }
