@@ -86,7 +86,14 @@ export interface RunningCache extends Cache, AsyncDisposable {
 export function createCache(given: CacheParts, limits: CacheLimits): RunningCache {
   const ended = new AbortController();
   const made = createMadeRepositories(given.clock);
-  const metadata = noteMade(given.metadata, made);
+  const metadata = noteMade(given.metadata, {
+    note: async (key) => {
+      made.note(key);
+      // A template may have given it a policy, and tags that are immutable.
+      const templates = await given.metadata.templates.listTemplates(key.registry, '', 1);
+      if (templates.length > 0) given.invalidations.note({ kind: 'repository', ...key });
+    },
+  });
   const blobs = createRepairedBlobs(given.blobs);
   const repositories = new RepositoryMemory(metadata, given.clock, given.invalidations);
   const shared = { ...given, metadata, blobs, repositories, signal: ended.signal };

@@ -54,6 +54,8 @@ export type ErrorKind =
   /** What would do it is no part of this server. */
   | 'engineNotAvailable'
   | 'limitExceeded'
+  | 'templateExists'
+  | 'templateUnknown'
   | 'policyInvalid'
   | 'lifecyclePolicyInvalid'
   | 'lifecyclePolicyUnknown'

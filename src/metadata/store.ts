@@ -16,6 +16,7 @@ import * as manifestReads from './reads/manifests.ts';
 import * as repositoryReads from './reads/repositories.ts';
 import * as ruleReads from './reads/rules.ts';
 import * as tagReads from './reads/tags.ts';
+import * as templateReads from './reads/templates.ts';
 import { prunedMax } from './rows/oldest-rows.ts';
 import type { Sql } from './sql/schema.ts';
 import * as blobWrites from './writes/blobs.ts';
@@ -26,6 +27,7 @@ import type * as recordWrites from './writes/records.ts';
 import * as repositoryWrites from './writes/repositories.ts';
 import * as ruleWrites from './writes/rules.ts';
 import * as tagWrites from './writes/tags.ts';
+import * as templateWrites from './writes/templates.ts';
 import type { Write, WriteInput, WriteName, WriteOutput } from './writes/writes.ts';
 
 /** Rows in one transaction, where a caller's may be many: others' writes come between. */
@@ -116,6 +118,7 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
         }
       },
     },
+    templates: { ...reading(templateReads), ...writing(templateWrites) },
     rules: { ...reading(ruleReads), ...listing(ruleLists), ...writing(ruleWrites) },
     records: { ...listing(recordLists), ...recordWriting(write) },
     [Symbol.asyncDispose]: () => (disposed ??= dispose()),

@@ -40,6 +40,8 @@ import { createPulls } from './pulls.ts';
 import type { Pulls } from './pulls.ts';
 import { createRepositories } from './repositories.ts';
 import type { Repositories } from './repositories.ts';
+import { createCreationTemplates } from './registries/creation-templates.ts';
+import type { CreationTemplates } from './registries/creation-templates.ts';
 import { createRegistryConfigurations } from './registries/registry-configurations.ts';
 import type { RegistryConfigurations } from './registries/registry-configurations.ts';
 import { createRegistrySettings } from './registries/registry-settings.ts';
@@ -55,7 +57,14 @@ export interface OperationsParts {
   readonly registries: () => RegistrySettings;
   readonly metadata: Pick<
     Metadata,
-    'repositories' | 'manifests' | 'tags' | 'lifecycles' | 'identities' | 'records' | 'rules'
+    | 'repositories'
+    | 'manifests'
+    | 'tags'
+    | 'lifecycles'
+    | 'identities'
+    | 'records'
+    | 'rules'
+    | 'templates'
   >;
   readonly cache: Cache;
   readonly pushes: Pushes;
@@ -91,6 +100,7 @@ export interface Operations {
   readonly registryConfigurations: RegistryConfigurations;
   readonly pullTimeExclusions: PullTimeExclusions;
   readonly replicationBackfills: ReplicationBackfills;
+  readonly creationTemplates: CreationTemplates;
   readonly images: Images;
   readonly imageListings: ImageListings;
   readonly identities: IdentityOperations;
@@ -117,6 +127,7 @@ export function createOperations(parts: OperationsParts): Operations {
     registryConfigurations: createRegistryConfigurations(shared),
     pullTimeExclusions: createPullTimeExclusions(shared),
     replicationBackfills: createReplicationBackfills(shared),
+    creationTemplates: createCreationTemplates(shared),
     images: createImages({ ...shared, contentChanges }),
     imageListings: createImageListings(shared),
     identities: createIdentityOperations(shared),

@@ -12,6 +12,7 @@ import { policyRows } from './policies.ts';
 import { registryRows } from './registry.ts';
 import { repositoryRows } from './repositories.ts';
 import { ruleRows } from './rules.ts';
+import { templateRows } from './templates/templates.ts';
 import { tagRows } from './tags.ts';
 
 /** Amazon ECR. */
@@ -30,6 +31,7 @@ export function ecrService(parts: EcrParts): AwsService {
       registryRows(parts),
       repositoryRows(parts),
       tagRows(parts),
+      templateRows(parts),
       imageListRows(parts),
       policyRows(parts),
       lifecycleRows(parts),

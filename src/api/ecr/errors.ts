@@ -49,6 +49,8 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
   exclusionExists: (_place, { message }) => ['ExclusionAlreadyExistsException', message],
   backfillUnknown: (_place, { message }) => ['ReplicationBackfillNotFoundException', message],
   engineNotAvailable: (_place, { message }) => ['ValidationException', message],
+  templateExists: (_place, { message }) => ['TemplateAlreadyExistsException', message],
+  templateUnknown: (_place, { message }) => ['TemplateNotFoundException', message],
   limitExceeded: (_place, { message }) => ['LimitExceededException', message],
   policyInvalid: (_place, { message }) => [
     'InvalidParameterException',

@@ -136,14 +136,14 @@ function settingRows({ repositories, repositoryAttributes }: EcrParts): EcrRows 
   };
 }
 
-function mutabilityOf(
+export function mutabilityOf(
   mode: TagMutability['mode'],
   filters: readonly ImageTagMutabilityExclusionFilter[] = [],
 ): TagMutability {
   return { mode, exclusions: filters.map(({ filter }) => filter) };
 }
 
-function viewMutability({
+export function viewMutability({
   mode,
   exclusions,
 }: TagMutability): Pick<Repository, 'imageTagMutability' | 'imageTagMutabilityExclusionFilters'> {

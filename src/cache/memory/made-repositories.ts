@@ -28,12 +28,15 @@ export function createMadeRepositories(clock: Clock): MadeRepositories {
 }
 
 /** The metadata with its writes of pulls and pushes noted, where they make a repository. */
-export function noteMade(metadata: Metadata, made: Pick<MadeRepositories, 'note'>): Metadata {
+export function noteMade(
+  metadata: Metadata,
+  made: { readonly note: (key: RepositoryKey) => Promise<void> },
+): Metadata {
   const noted =
     <I extends RepositoryKey, R>(write: (input: I) => Promise<R>, isMade: (result: R) => boolean) =>
     async (input: I): Promise<R> => {
       const result = await write(input);
-      if (isMade(result)) made.note(input);
+      if (isMade(result)) await made.note(input);
       return result;
     };
   const { repositories, manifests, tags, blobs } = metadata;

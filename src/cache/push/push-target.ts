@@ -22,7 +22,9 @@ export async function requirePush(
 ): Promise<void> {
   requirePushRule(request);
   if (settings().createOnPush) return;
-  if ((await metadata.repositories.findRepository(repositoryKey(request))) === undefined)
+  const key = repositoryKey(request);
+  if ((await metadata.repositories.findRepository(key)) !== undefined) return;
+  if ((await metadata.templates.findTemplateFor(key, 'CREATE_ON_PUSH')) === undefined)
     throw noRepository(request);
 }
 
@@ -49,7 +51,7 @@ export async function holdBlob(
 export function noRepository(request: PullRequest): RegistryError {
   return new RegistryError(
     'nameUnknown',
-    'repository unknown, and createOnPush is false: create it first',
+    'repository unknown, and createOnPush is false: create it first, or a template for it with CREATE_ON_PUSH',
     { detail: { name: request.target.repository, setting: 'createOnPush', value: false } },
   );
 }

@@ -6,6 +6,7 @@ import type { RuleSettings, RuleSettingsChange } from '../../domain/rules/rule-s
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import type { PullRecord } from '../../domain/pull-record.ts';
+import type { TemplateUse } from '../../domain/registries/creation-template.ts';
 
 export interface TagKey extends RepositoryKey {
   readonly tag: Tag;
@@ -50,6 +51,8 @@ export interface RepositoryAttributes {
   readonly scanOnPush?: boolean;
   /** Absent: AES256. */
   readonly encryption?: RepositoryEncryption;
+  /** What a template made it for; absent: it was made without one. */
+  readonly madeBy?: { readonly template: string; readonly use: TemplateUse };
 }
 
 /** A label of a repository itself, not of an image in it. */

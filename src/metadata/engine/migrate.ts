@@ -10,6 +10,7 @@ import { up as keyExpiry } from '../migrations/006-key-expiry.ts';
 import { up as attributes } from '../migrations/007-attributes.ts';
 import { up as lifecycle } from '../migrations/008-lifecycle.ts';
 import { up as rules } from '../migrations/009-rules.ts';
+import { up as creationTemplates } from '../migrations/010-creation-templates.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -30,6 +31,7 @@ const migrations: readonly Migration[] = [
   { version: 7, name: 'attributes', up: attributes },
   { version: 8, name: 'lifecycle', up: lifecycle },
   { version: 9, name: 'rules', up: rules },
+  { version: 10, name: 'creation-templates', up: creationTemplates },
 ];
 
 /** The schema that this Breakwater writes. */

@@ -3,6 +3,8 @@ import type { Insertable, SelectQueryBuilder, Selectable } from 'kysely';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { RepositoryAttributes, StoredRepository } from '../contract/rows.ts';
+import type { TemplateUse } from '../../domain/registries/creation-template.ts';
+import { longestTemplate } from './creation-template-row.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Schema, Sql } from '../sql/schema.ts';
 
@@ -92,7 +94,8 @@ export async function keepRepository(
     if (isPrivate && known.private !== 1) await setPrivate(sql, known.id);
     return { id: known.id, made: false };
   }
-  const id = await insertRepository(sql, key, { private: isPrivate ? 1 : 0, created_at: now });
+  const row = { private: isPrivate ? 1 : 0, created_at: now };
+  const id = await insertFromTemplate(sql, key, row, 'PULL_THROUGH_CACHE');
   // Another process made it meanwhile.
   return id === undefined ? keepRepository(sql, key, isPrivate, now) : { id, made: true };
 }
@@ -138,6 +141,64 @@ export function addRepository(
     tag_mutability: JSON.stringify(tagMutability),
     attributes: attributes === undefined ? null : JSON.stringify(attributes),
   });
+}
+
+/** The id of the new row, which counts as pushed, with the settings of the template for pushes; `undefined` where there is one already. */
+export function addPushedRepository(
+  sql: Sql,
+  key: RepositoryKey,
+  now: number,
+): Promise<number | undefined> {
+  const row = { private: 0, created_at: now, pushed: 1 };
+  return insertFromTemplate(sql, key, row, 'CREATE_ON_PUSH');
+}
+
+/** Whether a push may make the repository: by the server's setting, or by a template for pushes. */
+export async function mayMake(
+  sql: Sql,
+  input: RepositoryKey & { readonly create: boolean },
+): Promise<boolean> {
+  return input.create || (await longestTemplate(sql, input, 'CREATE_ON_PUSH')) !== undefined;
+}
+
+/** Of an hour: whoever made it may look at it before its first images expire. */
+const firstEvaluationMs = 3_600_000;
+
+/** With what the longest template that matches says, all in the caller's transaction. */
+async function insertFromTemplate(
+  sql: Sql,
+  key: RepositoryKey,
+  row: { readonly private: number; readonly created_at: number; readonly pushed?: number },
+  use: TemplateUse,
+): Promise<number | undefined> {
+  const template = await longestTemplate(sql, key, use);
+  if (template === undefined) return insertRepository(sql, key, row);
+  const { settings, prefix } = template;
+  const attributes: RepositoryAttributes = {
+    ...(settings.tags === undefined || settings.tags.length === 0 ? {} : { tags: settings.tags }),
+    ...(settings.encryption === undefined ? {} : { encryption: settings.encryption }),
+    madeBy: { template: prefix, use },
+  };
+  const id = await insertRepository(sql, key, {
+    ...row,
+    tag_mutability:
+      settings.tagMutability === undefined ? null : JSON.stringify(settings.tagMutability),
+    policy: settings.policy === undefined || settings.policy === '' ? null : settings.policy,
+    attributes: JSON.stringify(attributes),
+  });
+  const { lifecycle = '' } = settings;
+  if (id === undefined || lifecycle === '') return id;
+  await sql
+    .insertInto('lifecycle_policies')
+    .values({
+      repository_id: id,
+      text: lifecycle,
+      updated_at: row.created_at,
+      evaluated_at: null,
+      due_at: row.created_at + firstEvaluationMs,
+    })
+    .execute();
+  return id;
 }
 
 async function insertRepository(

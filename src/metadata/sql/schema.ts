@@ -178,6 +178,14 @@ export interface Schema {
     updated_at: number;
   };
   registry_policies: { registry: string; text: string; updated_at: number };
+  creation_templates: {
+    registry: string;
+    prefix: string;
+    /** JSON of `TemplateSettings`. */
+    settings: string;
+    created_at: number;
+    updated_at: number;
+  };
   registry_settings: { registry: string; name: string; value: string; updated_at: number };
   audit: {
     id: Generated<number>;

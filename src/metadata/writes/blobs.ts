@@ -1,12 +1,12 @@
-import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { BlobInput, DigestKey } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
 import { holdAsPushed } from '../rows/held-content.ts';
 import {
-  addRepository,
+  addPushedRepository,
   idOfRepository,
   keepRepository,
   lockRepository,
+  mayMake,
   setPushed,
 } from '../rows/repository-row.ts';
 
@@ -53,9 +53,8 @@ export async function holdBlob(
   input: DigestKey & { readonly create: boolean; readonly now: number },
 ): Promise<'made' | 'first' | 'held' | 'noRepository'> {
   const repository = await lockRepository(sql, input);
-  if (!repository && !input.create) return 'noRepository';
-  const id =
-    repository?.id ?? (await addRepository(sql, input, { tagMutability: mutableTags }, input.now));
+  if (!repository && !(await mayMake(sql, input))) return 'noRepository';
+  const id = repository?.id ?? (await addPushedRepository(sql, input, input.now));
   // Another process made it meanwhile.
   if (id === undefined) return holdBlob(sql, input);
   const isFirst = await setPushed(sql, id);

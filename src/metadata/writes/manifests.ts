@@ -1,6 +1,6 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import { isTagImmutable, mutableTags } from '../../domain/names/tag-mutability.ts';
+import { isTagImmutable } from '../../domain/names/tag-mutability.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type {
@@ -15,9 +15,10 @@ import type { Sql } from '../sql/schema.ts';
 import { type HeldContent, findMissing, heldBlobsOf, holdAsPushed } from '../rows/held-content.ts';
 import { addManifest, dropContents } from '../rows/manifest-row.ts';
 import {
-  addRepository,
+  addPushedRepository,
   keepRepository,
   lockRepository,
+  mayMake,
   setPushed,
 } from '../rows/repository-row.ts';
 import { moveTag, pushTag } from '../rows/tag-row.ts';
@@ -46,7 +47,7 @@ interface KnownTag {
 /** The checks in this order: the repository, the tags that may not move, what the manifest names. */
 export async function putManifest(sql: Sql, input: PutManifestInput): Promise<PutManifestResult> {
   const repository = await lockRepository(sql, input);
-  if (!repository && !input.create) return { kind: 'noRepository' };
+  if (!repository && !(await mayMake(sql, input))) return { kind: 'noRepository' };
   const known = repository
     ? await findKnownTags(sql, repository.id, input.tags)
     : new Map<Tag, KnownTag>();
@@ -55,8 +56,7 @@ export async function putManifest(sql: Sql, input: PutManifestInput): Promise<Pu
   const { missing, fetched, children } = await findMissing(sql, repository?.id, input);
   if (missing.length > 0) return { kind: 'missing', digests: missing };
 
-  const id =
-    repository?.id ?? (await addRepository(sql, input, { tagMutability: mutableTags }, input.now));
+  const id = repository?.id ?? (await addPushedRepository(sql, input, input.now));
   // Another process made it meanwhile.
   if (id === undefined) return putManifest(sql, input);
   await setPushed(sql, id);

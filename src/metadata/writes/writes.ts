@@ -8,6 +8,7 @@ import * as records from './records.ts';
 import * as repositories from './repositories.ts';
 import * as rules from './rules.ts';
 import * as tags from './tags.ts';
+import * as templates from './templates.ts';
 
 type Writes = typeof blobs &
   typeof deletedRepositories &
@@ -17,7 +18,8 @@ type Writes = typeof blobs &
   typeof records &
   typeof repositories &
   typeof rules &
-  typeof tags;
+  typeof tags &
+  typeof templates;
 
 /**
  * Every write by its name: what may be asked of the writing side, which may be another thread. Each runs in a transaction of
@@ -33,6 +35,7 @@ const writes: Writes = {
   ...repositories,
   ...rules,
   ...tags,
+  ...templates,
 };
 
 export type WriteName = keyof Writes;

@@ -9,6 +9,7 @@ import { identitiesRows } from './identities.ts';
 import { recordsRows } from './records.ts';
 import { lifecyclesRows } from './lifecycles.ts';
 import { rulesRows } from './rules.ts';
+import { templatesRows } from './templates.ts';
 import { writesRows } from './writes.ts';
 
 /** The contract of the metadata; each engine runs all of it. */
@@ -23,5 +24,6 @@ export const metadataRows: readonly MetadataRow[] = [
   ...identitiesRows,
   ...recordsRows,
   ...rulesRows,
+  ...templatesRows,
   ...writesRows,
 ];
