@@ -137,6 +137,10 @@ export interface Question extends Asker {
   readonly rule: PullRule | undefined;
   /** ARN of what is asked about where it is no repository: a user. */
   readonly resource?: string;
+  /** As it is named to whoever is refused, where the ARN would tell more than was asked. */
+  readonly resourceAsAsked?: string;
+  /** The resource's own policy: of a secret. */
+  readonly resourcePolicy?: string | undefined;
 }
 
 export interface Verdict {

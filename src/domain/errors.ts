@@ -72,6 +72,14 @@ export type ErrorKind =
   | 'secretInaccessible'
   | 'secretUndecryptable'
   | 'imageUnknown'
+  | 'secretExists'
+  | 'secretVersionExists'
+  /** The state that a secret is in does not let it. */
+  | 'secretRequestInvalid'
+  /** A staging label may not be moved so. */
+  | 'secretStageInvalid'
+  | 'secretLimit'
+  | 'secretPolicyPublic'
   | 'repositoryTagInvalid'
   | 'tooManyTags';
 

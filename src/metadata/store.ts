@@ -8,6 +8,7 @@ import type { List, ListName } from './lists/lists.ts';
 import * as manifestLists from './lists/manifests.ts';
 import * as recordLists from './lists/records.ts';
 import * as ruleLists from './lists/rules.ts';
+import * as secretLists from './lists/secrets.ts';
 import * as tagLists from './lists/tags.ts';
 import * as blobReads from './reads/blobs.ts';
 import * as identityReads from './reads/identities.ts';
@@ -15,6 +16,7 @@ import * as lifecycleReads from './reads/lifecycles.ts';
 import * as manifestReads from './reads/manifests.ts';
 import * as repositoryReads from './reads/repositories.ts';
 import * as ruleReads from './reads/rules.ts';
+import * as secretReads from './reads/secrets.ts';
 import * as tagReads from './reads/tags.ts';
 import * as templateReads from './reads/templates.ts';
 import { prunedMax } from './rows/oldest-rows.ts';
@@ -26,6 +28,7 @@ import * as manifestWrites from './writes/manifests.ts';
 import type * as recordWrites from './writes/records.ts';
 import * as repositoryWrites from './writes/repositories.ts';
 import * as ruleWrites from './writes/rules.ts';
+import * as secretWrites from './writes/secrets.ts';
 import * as tagWrites from './writes/tags.ts';
 import * as templateWrites from './writes/templates.ts';
 import type { Write, WriteInput, WriteName, WriteOutput } from './writes/writes.ts';
@@ -92,11 +95,7 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
       ...writing(repositoryWrites),
       deleteRepository: (input) => deleteRepository(write, input),
     },
-    manifests: {
-      ...reading(manifestReads),
-      ...listing(manifestLists),
-      ...writing(manifestWrites),
-    },
+    manifests: { ...reading(manifestReads), ...listing(manifestLists), ...writing(manifestWrites) },
     tags: { ...reading(tagReads), ...listing(tagLists), ...writing(tagWrites) },
     blobs: { ...reading(blobReads), ...writing(blobWrites) },
     lifecycles: {
@@ -120,6 +119,12 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
     },
     templates: { ...reading(templateReads), ...writing(templateWrites) },
     rules: { ...reading(ruleReads), ...listing(ruleLists), ...writing(ruleWrites) },
+    secrets: {
+      ...reading(secretReads),
+      ...listing(secretLists),
+      ...writing(secretWrites),
+      ...purging(write),
+    },
     records: { ...listing(recordLists), ...recordWriting(write) },
     [Symbol.asyncDispose]: () => (disposed ??= dispose()),
   };
@@ -133,6 +138,15 @@ async function deleteRepository(
   // It is deleted whatever becomes of its rows: what is left of them goes when the metadata is opened next.
   if (outcome === 'deleted') await dropAllDeleted(write).catch(() => {});
   return outcome;
+}
+
+/** Some of them in a transaction, until there are none. */
+function purging(write: Write): Pick<Metadata['secrets'], 'purgeSecrets'> {
+  return {
+    purgeSecrets: async (input) => {
+      while (await write('purgeSomeSecrets', input));
+    },
+  };
 }
 
 /** One function for each that the module exports, by its name. */

@@ -46,6 +46,9 @@ import { createRegistryConfigurations } from './registries/registry-configuratio
 import type { RegistryConfigurations } from './registries/registry-configurations.ts';
 import { createRegistrySettings } from './registries/registry-settings.ts';
 import type { RegistrySettingOperations } from './registries/registry-settings.ts';
+import type { SecretsParts } from './secrets/located-secret.ts';
+import { createSecretOperations } from './secrets/secrets.ts';
+import type { SecretOperations } from './secrets/secrets.ts';
 import { createRepositoryAttributes } from './repository-attributes.ts';
 import type { RepositoryAttributeOperations } from './repository-attributes.ts';
 import { createRuleOperations } from './rules/rules.ts';
@@ -65,6 +68,7 @@ export interface OperationsParts {
     | 'records'
     | 'rules'
     | 'templates'
+    | 'secrets'
   >;
   readonly cache: Cache;
   readonly pushes: Pushes;
@@ -84,6 +88,8 @@ export interface OperationsParts {
   readonly storedPolicies: Policies;
   readonly ecrPassword: AccessViewsParts['ecrPassword'];
   readonly lifecycleGrammar: LifecyclesParts['lifecycleGrammar'];
+  /** Seals the values of secrets. */
+  readonly sealing: SecretsParts['sealing'];
   readonly audit: Audit;
   readonly clock: Clock;
 }
@@ -109,6 +115,7 @@ export interface Operations {
   readonly accessViews: AccessViews;
   readonly cacheViews: CacheViews;
   readonly pullRules: RuleOperations;
+  readonly secrets: SecretOperations;
 }
 
 export function createOperations(parts: OperationsParts): Operations {
@@ -135,6 +142,7 @@ export function createOperations(parts: OperationsParts): Operations {
     policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),
     accessViews: createAccessViews(shared),
     cacheViews: createCacheViews(shared),
+    secrets: createSecretOperations(shared),
     pullRules: createRuleOperations(shared),
   };
 }

@@ -8,6 +8,7 @@ import type { AccessControl } from './access-control.ts';
 import { openAccessControl } from './access-control.ts';
 import { mintEcrPassword } from '../access/identify/registry-tokens.ts';
 import { readConfig } from '../config/load.ts';
+import { openKeyStore } from '../access/secrets/key-store.ts';
 import { openSqliteMetadata } from '../metadata/engine/sqlite.ts';
 import type { Log } from '../telemetry/log.ts';
 import { createTestInvalidations } from '../../tests/support/rigs/invalidations.ts';
@@ -36,10 +37,12 @@ test('another secret of the administrator, of the same id, ends what was made wi
   const clock = createFakeClock();
   const { config } = await readConfig({ env: {}, cwd: folder.path });
   await using metadata = await openSqliteMetadata(join(folder.path, 'metadata.sqlite'));
+  const keys = await openKeyStore(config.dataDir, clock);
   const start = (secretAccessKey: string): Promise<AccessControl> =>
     openAccessControl({
       config: () => config,
       metadata,
+      keys,
       administrator: {
         file: '',
         pair: () => ({ accessKeyId, secretAccessKey }),

@@ -6,7 +6,6 @@ import { createCredentialUse } from '../access/identify/credential-use.ts';
 import { RememberingIdentifier } from '../access/identify/identifier.ts';
 import type { KeyFetchFailure } from '../access/identify/key-fetch.ts';
 import type { Identities } from '../access/accounts/identities.ts';
-import { openKeyStore } from '../access/secrets/key-store.ts';
 import type { KeyStore } from '../access/secrets/key-store.ts';
 import { createOidc } from '../access/identify/oidc.ts';
 import { createLoginFailures } from '../access/identify/login-failures.ts';
@@ -29,6 +28,7 @@ import type { Log } from '../telemetry/log.ts';
 export interface AccessControlParts {
   readonly config: () => Config;
   readonly metadata: Metadata;
+  readonly keys: KeyStore;
   readonly administrator: Administrator;
   readonly clock: Clock;
   readonly invalidations: Invalidations;
@@ -53,11 +53,9 @@ export interface AccessControl extends AsyncDisposable {
   readonly sealing: Pick<KeyStore, 'seal' | 'open'>;
 }
 
-/** Opens `dataDir/keys`, which the first start makes. */
 export async function openAccessControl(parts: AccessControlParts): Promise<AccessControl> {
-  const { config, metadata, clock, log, administrator, invalidations } = parts;
+  const { config, metadata, keys, clock, log, administrator, invalidations } = parts;
   const home = homeRegistryOf(config());
-  const keys = await openKeyStore(config().dataDir, clock);
   const recorder = createAuditRecorder({
     append: (rows) => metadata.records.appendAudit(rows),
     prune: parts.pruneAudit,

@@ -1,5 +1,6 @@
 import { openAdministrator, type Administrator } from '../access/accounts/administrator.ts';
 import { explainAnonymous } from '../access/authorize/anonymous.ts';
+import { openKeyStore } from '../access/secrets/key-store.ts';
 import { createCache, type CacheParts, type RunningCache } from '../cache/create-cache.ts';
 import type { Config } from '../config/config.ts';
 import { homeRegistryOf, registryOf } from '../domain/names/registry.ts';
@@ -71,9 +72,10 @@ export async function openCore(
   invalidations.subscribe(({ kind }) => {
     if (kind === 'configuration') upstream.reset();
   });
+  const keys = await openKeyStore(state.config.dataDir, clock);
   const onChange = (): void => cache.rulesChanged();
   const rules = opened.use(
-    await openServerRules(() => state.config, { ...stores, ...around, onChange }),
+    await openServerRules(() => state.config, { ...stores, ...around, sealing: keys, onChange }),
   );
   const events = telemetry;
   const shared = { ...stores, upstream, clock, events, rules: rules.book.inForce.of };
@@ -87,6 +89,7 @@ export async function openCore(
     await openAccessControl({
       config: () => state.config,
       metadata,
+      keys,
       administrator,
       clock,
       invalidations,

@@ -237,7 +237,7 @@ function awsHandlerOf(
   return createAwsHandler({
     services: [
       ecrService({ ...operations, pages, publicUrl }),
-      secretsService(),
+      secretsService({ ...operations, pages }),
       stsService(operations),
       iamService(),
     ],
@@ -281,6 +281,7 @@ function operationsOf(parts: FrontEndParts): Operations {
     accounts: access.identities,
     storedPolicies: access.policies,
     lifecycleGrammar: () => parts.config().lifecycle,
+    sealing: access.sealing,
     ecrPassword: (caller) => mintEcrPassword(caller, { tokens: access.ownTokens, clock }),
   });
 }

@@ -1,9 +1,11 @@
+import type { KeyStore } from '../access/secrets/key-store.ts';
 import { openRuleBook, type RuleBook } from '../cache/rules/rule-book.ts';
 import { accountInSecret } from '../config/account-in-secret.ts';
 import type { Config } from '../config/config.ts';
 import { errorText } from '../domain/error-text.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
 import type { Clock } from '../ports/clock.ts';
+import { createStoredSecrets } from '../operations/secrets/stored-secrets.ts';
 import type { SecretValues } from '../ports/secret-values.ts';
 import { createFileSecrets } from './file-secrets.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -16,6 +18,7 @@ export interface ServerRules extends Disposable {
 }
 
 export interface ServerRulesParts extends Pick<Stores, 'metadata' | 'invalidations'> {
+  readonly sealing: Pick<KeyStore, 'seal' | 'open'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Other rules are in force than before. */
@@ -24,10 +27,17 @@ export interface ServerRulesParts extends Pick<Stores, 'metadata' | 'invalidatio
 
 export async function openServerRules(
   config: () => Config,
-  { metadata, invalidations, clock, log, onChange }: ServerRulesParts,
+  { metadata, invalidations, sealing, clock, log, onChange }: ServerRulesParts,
 ): Promise<ServerRules> {
   const home = homeRegistryOf(config());
-  const secrets = createFileSecrets({ home, secrets: () => config().secrets });
+  const inFile = createFileSecrets({ home, secrets: () => config().secrets });
+  const stored = createStoredSecrets({ metadata, sealing, clock, registries: config });
+  const secrets: SecretValues = {
+    find: async (registry, arn) => {
+      const found = await inFile.find(registry, arn);
+      return found.kind === 'notFound' ? stored.find(registry, arn) : found;
+    },
+  };
   const book = await openRuleBook({
     metadata,
     invalidations,

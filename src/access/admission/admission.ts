@@ -70,12 +70,13 @@ export interface Admission {
   ): Promise<void>;
   /** For what concerns every repository of the registry: asked of `repository/*`. */
   requireOfAll(asker: Asker, action: Action, registry: RegistryKey): Promise<void>;
-  /** For what is no repository: a secret, by its ARN. */
+  /** For what is no repository: a secret, by its ARN, with its own policy, and as it is named to whoever is refused. */
   requireOfResource(
     asker: Asker,
     action: Action,
     registry: RegistryKey,
     resource: string,
+    more?: Pick<Question, 'resourceAsAsked' | 'resourcePolicy'>,
   ): Promise<void>;
   /** The account's own; the operator's is any. Never by what registry clients log in with. */
   requireIdentity(asker: Asker, action: IdentityAction, owner: PrincipalKey): Promise<void>;
@@ -291,8 +292,9 @@ function accountAdmission(parts: AdmissionParts) {
     const { allowed, because } = await authorizer.may(question);
     if (!allowed) throw forbidden(question, because);
   };
-  const requireOfResource: Admission['requireOfResource'] = (asker, action, registry, resource) => {
-    const place = { registry, repository: undefined, rule: undefined, resource };
+  const requireOfResource: Admission['requireOfResource'] = (...asked) => {
+    const [asker, action, registry, resource, more] = asked;
+    const place = { registry, repository: undefined, rule: undefined, resource, ...more };
     return requireOne({ ...asker, action, ...place });
   };
   return {

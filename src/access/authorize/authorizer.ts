@@ -17,7 +17,8 @@ import { denialOf } from '../audit/audit-entry.ts';
 import type { AnonymousSettings } from './anonymous.ts';
 import { admitAnonymous } from './anonymous.ts';
 import { conditionContext } from './context.ts';
-import { noPolicies } from './documents.ts';
+import { createPolicyDocuments, noPolicies } from './documents.ts';
+import type { PolicyDocuments } from './documents.ts';
 import type { Facts, FactSource, PolicyMetadata } from './facts.ts';
 import { createFacts } from './facts.ts';
 
@@ -60,8 +61,9 @@ interface Judging {
 
 function createJudging({ metadata, settings, clock, audit }: AuthorizerOptions): Judging {
   const numberOf = numberObjects();
+  const documents = createPolicyDocuments(() => settings().regions);
   const judgeNow = (question: Question, facts: Facts): Verdict =>
-    judge(question, facts, settings(), clock.now());
+    judge(question, withOwnPolicy(question, facts, documents), settings(), clock.now());
   return {
     facts: createFacts(metadata, clock, () => settings().regions),
     judge: judgeNow,
@@ -149,7 +151,7 @@ function rememberDecisions<Decision extends object>(
   const remembered = new LRUCache<string, Remembered<Decision>>(atMost(decisionsMax));
   return {
     of(question, facts) {
-      if (!facts.steady) return decide(question, facts);
+      if (!facts.steady || question.resourcePolicy !== undefined) return decide(question, facts);
       const key = decisionKey(question, numberOf);
       const known = remembered.get(key);
       if (known !== undefined && isOf(known, facts)) return known.decision;
@@ -197,6 +199,18 @@ function isOf(
   );
 }
 
+/** Its place is among the policies of resources, where a repository's would be. */
+function withOwnPolicy(
+  { resource = '', resourcePolicy }: Question,
+  facts: Facts,
+  documents: PolicyDocuments,
+): Facts {
+  if (resourcePolicy === undefined) return facts;
+  const own = documents.read('secret', [{ name: `policy of ${resource}`, text: resourcePolicy }]);
+  const policies = [...own.policies, ...facts.registryPolicy.policies];
+  return { ...facts, registryPolicy: { ...facts.registryPolicy, policies } };
+}
+
 /** Reading and changing policies: what lets an administrator out of a policy that names them. */
 const policyActions: ReadonlySet<string> = new Set([
   actions.getRepositoryPolicy,
@@ -205,6 +219,9 @@ const policyActions: ReadonlySet<string> = new Set([
   actions.getRegistryPolicy,
   actions.putRegistryPolicy,
   actions.deleteRegistryPolicy,
+  actions.getSecretPolicy,
+  actions.putSecretPolicy,
+  actions.deleteSecretPolicy,
 ]);
 
 /** Who may not pull is asked about nothing else. */

@@ -58,7 +58,7 @@ function arnsIn(arn: string, regions: readonly string[], wide: boolean): readonl
 
 /** What stands before or behind a region, where a `*` leaves open which part it is. */
 function isOtherPart(part: string): boolean {
-  return /^(?:arn|aws[a-z-]*|ecr|\d*|\**)$/.test(part);
+  return /^(?:arn|aws[a-z-]*|ecr|secretsmanager|\d*|\**)$/.test(part);
 }
 
 function isHome(part: string, regions: readonly string[], wide: boolean): boolean {

@@ -43,9 +43,10 @@ function accessDenied(
   { asking }: FailedCall,
   names: ErrorNames,
 ): AwsError {
-  const { action, registry, repository, caller, resource } = question;
+  const { action, registry, repository, caller, resource, resourceAsAsked } = question;
   const { account } = registryOf(registry);
   const arn =
+    resourceAsAsked ??
     resource ??
     (repository === undefined ? '*' : repositoryArn(`${account}/${asking.region}`, repository));
   const { code, status } = names.denied;

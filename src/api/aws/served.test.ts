@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { ecrService } from '../ecr/ecr.ts';
 import type { EcrParts } from '../ecr/parts.ts';
 import { iamService } from '../iam/iam.ts';
+import type { SecretsServiceParts } from '../secrets/parts.ts';
 import { secretsService } from '../secrets/secrets.ts';
 import { stsService } from '../sts/sts.ts';
 import type { StsParts } from '../sts/sts.ts';
@@ -15,7 +16,7 @@ const end = '<!-- /operations -->';
 /** Rows hold what they will ask; nothing is asked of it here. */
 const services = [
   ecrService({} as EcrParts),
-  secretsService(),
+  secretsService({} as SecretsServiceParts),
   stsService({} as StsParts),
   iamService(),
 ];

@@ -94,6 +94,7 @@ function open(change: Partial<OperationsParts> = {}) {
     secrets: unused,
     upstreams: () => 'public',
     invalidations: unused,
+    sealing: unused,
     explain: (request) => Promise.resolve(request as unknown as Explanation),
     refresh: (image) =>
       Promise.resolve({

@@ -42,6 +42,8 @@ export const actions = {
   updateRule: 'ecr:UpdatePullThroughCacheRule',
   deleteRule: 'ecr:DeletePullThroughCacheRule',
   validateRule: 'ecr:ValidatePullThroughCacheRule',
+  createSecret: 'secretsmanager:CreateSecret',
+  putSecret: 'secretsmanager:PutSecretValue',
   readSecret: 'secretsmanager:GetSecretValue',
   describeRegistry: 'ecr:DescribeRegistry',
   putReplicationConfiguration: 'ecr:PutReplicationConfiguration',
@@ -58,6 +60,18 @@ export const actions = {
   stopReplicationBackfill: 'ecr:StopReplicationBackfill',
   describeReplicationBackfillResults: 'ecr:DescribeReplicationBackfillResults',
   listReplicationBackfills: 'ecr:ListReplicationBackfills',
+  describeSecret: 'secretsmanager:DescribeSecret',
+  updateSecret: 'secretsmanager:UpdateSecret',
+  moveSecretStage: 'secretsmanager:UpdateSecretVersionStage',
+  listSecretVersions: 'secretsmanager:ListSecretVersionIds',
+  deleteSecret: 'secretsmanager:DeleteSecret',
+  restoreSecret: 'secretsmanager:RestoreSecret',
+  listSecrets: 'secretsmanager:ListSecrets',
+  tagSecret: 'secretsmanager:TagResource',
+  untagSecret: 'secretsmanager:UntagResource',
+  getSecretPolicy: 'secretsmanager:GetResourcePolicy',
+  putSecretPolicy: 'secretsmanager:PutResourcePolicy',
+  deleteSecretPolicy: 'secretsmanager:DeleteResourcePolicy',
 } as const;
 
 export type Action = (typeof actions)[keyof typeof actions];

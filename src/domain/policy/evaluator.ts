@@ -45,10 +45,15 @@ export function evaluatePolicies(question: AccessQuestion): AccessDecision {
 const nothing: AccessDecision = { allowed: false, reason: 'noStatement', by: undefined };
 
 /**
- * Repository and registry policies speak of ECR's actions alone, however wide their wildcards: who may change identities, keys and
+ * Repository and registry policies speak of ECR's actions alone, a secret's of Secrets Manager's, however wide their wildcards: who may change identities, keys and
  * tokens, identity policies say. Of `ecr:GetAuthorizationToken` they may only take away (ECR, "Private registry policies").
  */
 function ofResources(policies: readonly NamedPolicy[], asked: Asked): Said {
+  if (asked.action.startsWith('secretsmanager:'))
+    return ask(
+      policies.filter(({ document }) => document.kind === 'secret'),
+      asked,
+    );
   if (!asked.action.startsWith('ecr:')) return silence;
   const said = ask(policies, asked);
   return asked.action === 'ecr:getauthorizationtoken' ? { ...silence, deny: said.deny } : said;

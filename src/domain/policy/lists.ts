@@ -19,8 +19,9 @@ export function readActions(
     const match = actionForm.exec(text);
     if (match === null) return 'write it as ecr:BatchGetImage, ecr:Get* or *';
     const service = match[1]?.toLowerCase();
-    if (kind === 'identity' || service === undefined || service === 'ecr') return undefined;
-    return `only actions of ecr stand in a ${kind} policy`;
+    const own = kind === 'secret' ? 'secretsmanager' : 'ecr';
+    if (kind === 'identity' || service === undefined || service === own) return undefined;
+    return `only actions of ${own} stand in a ${kind} policy`;
   }).map((action) => action.toLowerCase());
 }
 

@@ -6,12 +6,18 @@ import { RegistryError } from '../errors.ts';
 import type { PolicyKind } from './policy.ts';
 import { parsePolicy, policyProblems } from './parser.ts';
 
-const kinds = ['identity', 'repository', 'registry'] as const satisfies readonly PolicyKind[];
+const kinds = [
+  'identity',
+  'repository',
+  'registry',
+  'secret',
+] as const satisfies readonly PolicyKind[];
 
 const everything = {
   repository: { Effect: 'Allow', Principal: '*', Action: '*' },
   registry: { Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' },
   identity: { Effect: 'Allow', Action: '*', Resource: '*' },
+  secret: { Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' },
 } as const satisfies Readonly<Record<PolicyKind, object>>;
 
 /** The text of a policy with one statement, which is everything but for what is given. */

@@ -1,7 +1,7 @@
 import type { Principal } from './principal.ts';
 
 /** Which policy it is: what may and must stand in its statements differs. */
-export type PolicyKind = 'identity' | 'repository' | 'registry';
+export type PolicyKind = 'identity' | 'repository' | 'registry' | 'secret';
 
 /** `${aws:username}` and its like are variables in 2012-10-17 alone; before, they are letters. */
 export type PolicyVersion = '2012-10-17' | '2008-10-17';

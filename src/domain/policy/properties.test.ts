@@ -70,6 +70,8 @@ function statements(
     .map((parts): Statement => Object.assign({}, ...parts) as Statement);
 }
 
+type EcrPolicyKind = Exclude<PolicyKind, 'secret'>;
+
 /** The statements of a question's policies, by their place. */
 interface Policies {
   readonly identity: readonly Statement[];
@@ -78,7 +80,7 @@ interface Policies {
 }
 
 function policiesOf(effects?: readonly string[]): fc.Arbitrary<Policies> {
-  const some = (kind: PolicyKind): fc.Arbitrary<readonly Statement[]> =>
+  const some = (kind: EcrPolicyKind): fc.Arbitrary<readonly Statement[]> =>
     fc.array(statements(kind, effects), { maxLength: 3 });
   return fc.record({
     identity: some('identity'),
@@ -116,7 +118,7 @@ function ask(
   question: Omit<AccessQuestion, 'identityPolicies' | 'resourcePolicies' | 'resourceAccount'>,
   policies: Policies,
 ): { readonly allowed: boolean; readonly reason: string } {
-  const named = (kind: PolicyKind): readonly NamedPolicy[] =>
+  const named = (kind: EcrPolicyKind): readonly NamedPolicy[] =>
     policies[kind].length === 0 ? [] : [{ name: kind, document: documentOf(policies[kind], kind) }];
   const { allowed, reason } = evaluatePolicies({
     ...question,
@@ -127,18 +129,18 @@ function ask(
   return { allowed, reason };
 }
 
-function documentOf(list: readonly Statement[], kind: PolicyKind): NamedPolicy['document'] {
+function documentOf(list: readonly Statement[], kind: EcrPolicyKind): NamedPolicy['document'] {
   return parsePolicy(JSON.stringify({ Version: '2012-10-17', Statement: list }), kind);
 }
 
-function add(policies: Policies, kind: PolicyKind, statement: Statement): Policies {
+function add(policies: Policies, kind: EcrPolicyKind, statement: Statement): Policies {
   return { ...policies, [kind]: [...policies[kind], statement] };
 }
 
 /** A statement and where to add it. */
-function added(effect: 'Allow' | 'Deny'): fc.Arbitrary<readonly [PolicyKind, Statement]> {
+function added(effect: 'Allow' | 'Deny'): fc.Arbitrary<readonly [EcrPolicyKind, Statement]> {
   return fc
-    .constantFrom<PolicyKind>('identity', 'repository', 'registry')
+    .constantFrom<EcrPolicyKind>('identity', 'repository', 'registry')
     .chain((kind) => fc.tuple(fc.constant(kind), statements(kind, [effect])));
 }
 
@@ -146,7 +148,7 @@ const runs = { numRuns: 1000 };
 
 test('A Deny for everyone and everything wins, whatever else is there.', () => {
   const all: Statement = { Effect: 'Deny', Action: '*' };
-  const places: readonly (readonly [PolicyKind, Statement])[] = [
+  const places: readonly (readonly [EcrPolicyKind, Statement])[] = [
     ['identity', { ...all, Resource: '*' }],
     ['repository', { ...all, Principal: '*' }],
     ['registry', { ...all, Principal: { AWS: '*' }, Resource: '*' }],
@@ -202,7 +204,7 @@ test('The order of statements and of policies does not matter.', () => {
       };
       assert.deepEqual(ask(question, turned), ask(question, policies));
       // One policy for each statement, the registry's first.
-      const single = (kind: PolicyKind): readonly NamedPolicy[] =>
+      const single = (kind: EcrPolicyKind): readonly NamedPolicy[] =>
         turned[kind].map((each) => ({ name: kind, document: documentOf([each], kind) }));
       const apart = evaluatePolicies({
         ...question,

@@ -48,9 +48,10 @@ import type {
   TokenRow,
 } from './rows.ts';
 import type { TemplateMetadata } from './templates.ts';
+import type { SecretMetadata } from './secrets.ts';
 
 /**
- * Metadata over SQLite or PostgreSQL, as nine stores. What is not there is `undefined`, false or an empty list, never an error.
+ * Metadata over SQLite or PostgreSQL, as ten stores. What is not there is `undefined`, false or an empty list, never an error.
  * A write is one transaction and is answered after its commit; writes to one repository are made in the order in which they
  * were called. A write may be repeated: that changes nothing but times. All reject with a `MetadataError`.
  */
@@ -63,6 +64,7 @@ export interface Metadata extends AsyncDisposable {
   readonly identities: IdentityMetadata;
   readonly rules: RuleMetadata;
   readonly templates: TemplateMetadata;
+  readonly secrets: SecretMetadata;
   readonly records: RecordMetadata;
 }
 

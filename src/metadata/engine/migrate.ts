@@ -11,6 +11,7 @@ import { up as attributes } from '../migrations/007-attributes.ts';
 import { up as lifecycle } from '../migrations/008-lifecycle.ts';
 import { up as rules } from '../migrations/009-rules.ts';
 import { up as creationTemplates } from '../migrations/010-creation-templates.ts';
+import { up as secrets } from '../migrations/011-secrets.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -32,6 +33,7 @@ const migrations: readonly Migration[] = [
   { version: 8, name: 'lifecycle', up: lifecycle },
   { version: 9, name: 'rules', up: rules },
   { version: 10, name: 'creation-templates', up: creationTemplates },
+  { version: 11, name: 'secrets', up: secrets },
 ];
 
 /** The schema that this Breakwater writes. */

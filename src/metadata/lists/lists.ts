@@ -5,6 +5,7 @@ import * as lifecycles from './lifecycles.ts';
 import * as manifests from './manifests.ts';
 import * as records from './records.ts';
 import * as rules from './rules.ts';
+import * as secrets from './secrets.ts';
 import * as tags from './tags.ts';
 
 type Lists = typeof evaluations &
@@ -13,6 +14,7 @@ type Lists = typeof evaluations &
   typeof manifests &
   typeof records &
   typeof rules &
+  typeof secrets &
   typeof tags;
 
 /**
@@ -26,6 +28,7 @@ const lists: Lists = {
   ...manifests,
   ...records,
   ...rules,
+  ...secrets,
   ...tags,
 };
 

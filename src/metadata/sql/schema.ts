@@ -187,6 +187,16 @@ export interface Schema {
     updated_at: number;
   };
   registry_settings: { registry: string; name: string; value: string; updated_at: number };
+  secrets: {
+    registry: string;
+    name: string;
+    suffix: string;
+    /** JSON of what the domain keeps of a secret. */
+    state: string;
+    /** When it can't be brought back any more; null: it is not deleted. */
+    gone_at: number | null;
+  };
+  secret_values: { registry: string; name: string; version: string; sealed: string };
   audit: {
     id: Generated<number>;
     at: number;

@@ -7,6 +7,7 @@ import * as manifests from './manifests.ts';
 import * as records from './records.ts';
 import * as repositories from './repositories.ts';
 import * as rules from './rules.ts';
+import * as secrets from './secrets.ts';
 import * as tags from './tags.ts';
 import * as templates from './templates.ts';
 
@@ -18,6 +19,7 @@ type Writes = typeof blobs &
   typeof records &
   typeof repositories &
   typeof rules &
+  typeof secrets &
   typeof tags &
   typeof templates;
 
@@ -34,6 +36,7 @@ const writes: Writes = {
   ...records,
   ...repositories,
   ...rules,
+  ...secrets,
   ...tags,
   ...templates,
 };

@@ -10,6 +10,7 @@ import { recordsRows } from './records.ts';
 import { lifecyclesRows } from './lifecycles.ts';
 import { rulesRows } from './rules.ts';
 import { templatesRows } from './templates.ts';
+import { secretsRows } from './secrets.ts';
 import { writesRows } from './writes.ts';
 
 /** The contract of the metadata; each engine runs all of it. */
@@ -25,5 +26,6 @@ export const metadataRows: readonly MetadataRow[] = [
   ...recordsRows,
   ...rulesRows,
   ...templatesRows,
+  ...secretsRows,
   ...writesRows,
 ];

@@ -41,6 +41,7 @@ import {
   findManifestInfo,
 } from '../../../src/metadata/reads/manifests.ts';
 import { findRepository, listRepositories } from '../../../src/metadata/reads/repositories.ts';
+import { findSecret, findSecretValue } from '../../../src/metadata/reads/secrets.ts';
 import { findTag } from '../../../src/metadata/reads/tags.ts';
 import { pruneAudit } from '../../../src/metadata/writes/records.ts';
 import { schemaVersion } from '../../../src/metadata/engine/migrate.ts';
@@ -186,7 +187,9 @@ suite('metadata in a SQLite file', () => {
     await listPreviewResults(sql, key, { after: undefined, untagged: undefined }, 10);
     await findPreviewResults(sql, key, [digest]);
     await imagesOfRepository(sql, key);
-    equal(seen.length, 38);
+    await findSecret(sql, { registry: home, name: 'x' });
+    await findSecretValue(sql, { registry: home, name: 'x', version: 'x' });
+    equal(seen.length, 40);
     for (const text of seen) {
       const plan = planOf(database, text);
       doesNotMatch(plan, tableWalk, `${text}: ${plan}`);

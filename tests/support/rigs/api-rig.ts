@@ -159,6 +159,7 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
     rules: book.inForce.of,
     book,
     secrets,
+    sealing: keys,
     upstreams: () => 'public',
     invalidations,
     explain: (request) => Promise.resolve(request as unknown as Explanation),

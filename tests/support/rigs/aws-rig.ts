@@ -35,6 +35,8 @@ export interface AwsRig extends AsyncDisposable {
   readonly api: ApiRig;
   /** ECR's, by its name; the input is sent as JSON, or as it is where it is a text. */
   ecr(operation: string, input?: unknown, asked?: AwsAsk): Promise<AwsAnswer>;
+  /** Secrets Manager's, in the same way. */
+  secrets(operation: string, input?: unknown, asked?: AwsAsk): Promise<AwsAnswer>;
   /** A form: `Action=…`. */
   form(parameters: Readonly<Record<string, string>>, asked?: AwsAsk): Promise<AwsAnswer>;
   send(request: Partial<Incoming>, body?: string | Uint8Array, asked?: AwsAsk): Promise<AwsAnswer>;
@@ -53,7 +55,7 @@ export async function openAws({ publicUrl = '', ...change }: AwsRigOptions = {})
   const handler: Handler = createAwsHandler({
     services: [
       ecrService({ ...operations, pages, publicUrl: () => publicUrl }),
-      secretsService(),
+      secretsService({ ...operations, pages }),
       stsService(operations),
       iamService(),
     ],
@@ -80,6 +82,12 @@ export async function openAws({ publicUrl = '', ...change }: AwsRigOptions = {})
         { headers: { 'x-amz-target': `AmazonEC2ContainerRegistry_V20150921.${operation}` } },
         typeof input === 'string' ? input : JSON.stringify(input),
         asked,
+      ),
+    secrets: (operation, input = {}, asked = {}) =>
+      send(
+        { headers: { 'x-amz-target': `secretsmanager.${operation}` } },
+        typeof input === 'string' ? input : JSON.stringify(input),
+        { service: 'secretsmanager', ...asked },
       ),
     form: (parameters, asked = {}) =>
       send(

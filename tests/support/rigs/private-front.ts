@@ -95,6 +95,7 @@ export async function servePrivately(
     accounts: none as never,
     storedPolicies: none as never,
     lifecycleGrammar: none,
+    sealing,
     ecrPassword: none,
     explain: cache.explain,
     refresh: none,

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import type { Asker, Audit } from '../../access/access.ts';
+import type { Admission } from '../../access/admission/admission.ts';
+import { changeOf } from '../../access/audit/audit-entry.ts';
+import type { AuditEntry } from '../../access/access.ts';
+import type { RuleBook } from '../../cache/rules/rule-book.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { ErrorCode } from '../../domain/errors.ts';
+import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
+import { registryIn, registryOf } from '../../domain/names/registry.ts';
+import { namesInResource, parseSecretArn, secretArn } from '../../domain/names/secret-arn.ts';
+import type { Action } from '../../domain/policy/access-action.ts';
+import type { SecretChange, SecretProblem } from '../../domain/secrets/secret-change.ts';
+import { isGone } from '../../domain/secrets/secret.ts';
+import type { Secret } from '../../domain/secrets/secret.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Invalidations } from '../../ports/invalidations.ts';
+import type { Places, RegistryInput } from '../places.ts';
+
+/** A secret as it was asked for: by its name, its ARN, or its ARN without the six characters at its end. */
+export interface SecretInput extends RegistryInput {
+  readonly secret: string;
+}
+
+/** Seals a value so that it opens only as that of `owner`. */
+export interface Sealing {
+  seal(text: string, owner: string): string;
+  /** Throws for what was not sealed so, and where its key is gone. */
+  open(sealed: string, owner: string): string;
+}
+
+export interface SecretsParts {
+  readonly admission: Pick<Admission, 'requireOfResource'>;
+  readonly places: Places;
+  readonly registries: () => RegistrySettings;
+  readonly metadata: Pick<Metadata, 'secrets'>;
+  readonly sealing: Sealing;
+  readonly invalidations: Pick<Invalidations, 'note'>;
+  readonly book: Pick<RuleBook, 'settled'>;
+  readonly audit: Audit;
+  readonly clock: Clock;
+}
+
+/** Where a secret was looked for, and what was found there. */
+export interface Located {
+  readonly registry: RegistryKey;
+  /** The name, or what of an ARN may be one. */
+  readonly asked: string;
+  readonly secret: Secret | undefined;
+}
+
+/** Finds the secret and asks for the right to it: whoever is refused is told the same of one that is there and one that is not. */
+export async function admitted(
+  parts: SecretsParts,
+  asker: Asker,
+  action: Action,
+  input: SecretInput,
+): Promise<Located> {
+  const located = await locate(parts, asker, input);
+  const { registry, asked, secret } = located;
+  const resource = secretArn(
+    registryOf(registry),
+    secret === undefined ? `${asked}-??????` : `${secret.name}-${secret.suffix}`,
+  );
+  await parts.admission.requireOfResource(asker, action, registry, resource, {
+    resourceAsAsked: input.secret,
+    resourcePolicy: secret?.policy,
+  });
+  return located;
+}
+
+async function locate(
+  { places, registries, metadata, clock }: SecretsParts,
+  asker: Asker,
+  { secret: id, ...input }: SecretInput,
+): Promise<Located> {
+  const own = places.registry(input, asker);
+  const arn = id.startsWith('arn:') ? parseSecretArn(id) : undefined;
+  const asked = arn?.resource ?? id;
+  const registry = arn === undefined ? own : registryIn(registries(), arn);
+  // An ARN of another region is asked about here, where it is not.
+  if (registryOf(registry).region !== registryOf(own).region)
+    return { registry: own, asked, secret: undefined };
+  if (id.startsWith('arn:') && arn === undefined)
+    return { registry: own, asked, secret: undefined };
+  for (const name of arn === undefined ? [id] : namesInResource(asked)) {
+    const secret = await metadata.secrets.findSecret({ registry, name });
+    if (secret === undefined || isGone(secret, clock.now())) continue;
+    if (asked === name || asked === `${name}-${secret.suffix}`) return { registry, asked, secret };
+  }
+  return { registry, asked, secret: undefined };
+}
+
+/** The secret that was found; throws `secretUnknown`. */
+export function present({ secret }: Located): Secret {
+  if (secret === undefined) throw secretUnknown("Secrets Manager can't find the specified secret.");
+  return secret;
+}
+
+export function secretUnknown(message: string): RegistryError {
+  return new RegistryError('nameUnknown', message, { kind: 'secretUnknown' });
+}
+
+const codes: Readonly<Record<SecretProblem['kind'], ErrorCode>> = {
+  secretUnknown: 'nameUnknown',
+  secretVersionExists: 'conflict',
+  secretRequestInvalid: 'conflict',
+  secretStageInvalid: 'requestInvalid',
+  secretLimit: 'conflict',
+};
+
+export function secretProblem({ kind, message }: SecretProblem): RegistryError {
+  return new RegistryError(codes[kind], message, { kind });
+}
+
+/** Throws `requestInvalid`. */
+export function secretInputInvalid(message: string): RegistryError {
+  return new RegistryError('requestInvalid', message);
+}
+
+/** A new version's id where the client named none. */
+export function newVersionId(): string {
+  return randomUUID();
+}
+
+/** Under which name a value is sealed: it opens as that of its secret and version alone. */
+export function ownerOfValue(
+  { registry, name, suffix }: Pick<Secret, 'registry' | 'name' | 'suffix'>,
+  version: string,
+): string {
+  return `secret ${registry} ${name}-${suffix} ${version}`;
+}
+
+export interface Changing {
+  readonly action: Action;
+  readonly change: SecretChange;
+  /** The value of the change's new version. */
+  readonly sealed?: string | undefined;
+  readonly detail?: AuditEntry['detail'];
+}
+
+/** Makes the change, has the rules read what it changed, and records it. Throws what keeps it from being made. */
+export async function change(
+  parts: SecretsParts,
+  asker: Asker,
+  { registry, name, suffix }: Secret,
+  { action, change: asked, sealed, detail }: Changing,
+): Promise<Secret> {
+  const now = parts.clock.now();
+  const changed = await noting(parts, registry, () =>
+    parts.metadata.secrets.changeSecret({ registry, name, suffix, change: asked, sealed, now }),
+  );
+  if (changed === undefined)
+    throw secretUnknown("Secrets Manager can't find the specified secret.");
+  if (changed.problem !== undefined) throw secretProblem(changed.problem);
+  record(parts, asker, action, changed.secret, detail);
+  return changed.secret;
+}
+
+/** Notes that secrets of the registry are others once a write is over, also where it failed half-way, and answers once rules show them. */
+export async function noting<T>(
+  { invalidations, book }: SecretsParts,
+  registry: RegistryKey,
+  write: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await write();
+  } finally {
+    invalidations.note({ kind: 'secrets', registry });
+    // What can't be read now is told in the log, and read again until it can.
+    await book.settled().catch(() => {});
+  }
+}
+
+export function record(
+  { audit }: SecretsParts,
+  asker: Asker,
+  action: Action,
+  { registry, name }: Pick<Secret, 'registry' | 'name'>,
+  detail: AuditEntry['detail'] = {},
+): void {
+  audit.record(changeOf(asker, action, { registry, resource: name }, detail));
+}
