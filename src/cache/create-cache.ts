@@ -90,8 +90,10 @@ export function createCache(given: CacheParts, limits: CacheLimits): RunningCach
     note: async (key) => {
       made.note(key);
       // A template may have given it a policy, and tags that are immutable.
-      const templates = await given.metadata.templates.listTemplates(key.registry, '', 1);
-      if (templates.length > 0) given.invalidations.note({ kind: 'repository', ...key });
+      const { registry, repository } = key;
+      const templates = await given.metadata.templates.listTemplates(registry, '', 1);
+      if (templates.length > 0)
+        given.invalidations.note({ kind: 'repository', registry, repository });
     },
   });
   const blobs = createRepairedBlobs(given.blobs);
