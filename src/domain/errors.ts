@@ -72,6 +72,8 @@ export type ErrorKind =
   | 'secretInaccessible'
   | 'secretUndecryptable'
   | 'imageUnknown'
+  | 'imageExists'
+  | 'uploadEmpty'
   | 'secretExists'
   | 'secretVersionExists'
   /** The state that a secret is in does not let it. */

@@ -94,6 +94,13 @@ export interface ContentChanges {
     read: () => Chunk & { readonly digest: Digest },
     signal: AbortSignal,
   ): Promise<Digest>;
+  /** The digest of what was appended, which needs no right to append. Throws `uploadInvalid` where that is nothing. */
+  completeUpload(
+    asker: Asker,
+    place: Place,
+    named: { readonly id: string; readonly digest: Digest },
+    signal: AbortSignal,
+  ): Promise<void>;
   cancelUpload(asker: Asker, place: Place, id: string): Promise<void>;
 }
 
@@ -202,6 +209,8 @@ function openUploads(parts: ContentChangesParts) {
       }),
     cancelUpload: (asker, place, id) =>
       within(asker, place, () => pushes.cancelUpload({ ...place, id })),
+    completeUpload: (asker, place, named, signal) =>
+      completeUpload(parts, asker, place, named, signal),
     finishUpload: async (asker, place, id, read, signal) => {
       const { digest } = await changeRepository(parts, asker, place, {
         right: [actions.appendUpload, actions.finishUpload],
@@ -218,6 +227,33 @@ function openUploads(parts: ContentChangesParts) {
     },
   } satisfies Partial<ContentChanges>;
 }
+
+async function completeUpload(
+  parts: ContentChangesParts,
+  asker: Asker,
+  place: Place,
+  { id, digest }: { readonly id: string; readonly digest: Digest },
+  signal: AbortSignal,
+): Promise<void> {
+  const { pushes } = parts;
+  await changeRepository(parts, asker, place, {
+    right: [actions.finishUpload],
+    push: { references: [] },
+    action: actions.finishUpload,
+    apply: async () => {
+      if ((await pushes.uploadState({ ...place, id })).size === 0)
+        throw new RegistryError('uploadInvalid', 'nothing was uploaded', {
+          kind: 'uploadEmpty',
+          detail: { id },
+        });
+      const nothing = { range: undefined, bytes: 0, body: noBytes() };
+      await pushes.finishUpload({ ...place, ...nothing, id, digest }, signal);
+    },
+    audited: () => auditOf({ digest }),
+  });
+}
+
+async function* noBytes(): AsyncGenerator<Uint8Array> {}
 
 async function beginUpload(
   parts: ContentChangesParts,

@@ -22,10 +22,16 @@ import { createContentChanges } from './content-changes.ts';
 import type { ContentChanges } from './content-changes.ts';
 import { createIdentityOperations } from './identities.ts';
 import type { IdentityOperations } from './identities.ts';
-import { createImageListings } from './image-listings.ts';
-import type { ImageListings } from './image-listings.ts';
-import { createImages } from './images.ts';
-import type { Images } from './images.ts';
+import { createImageBatches } from './images/image-batches.ts';
+import type { ImageBatches } from './images/image-batches.ts';
+import { createImageContent } from './images/image-content.ts';
+import type { ImageContent } from './images/image-content.ts';
+import { createImageListings } from './images/image-listings.ts';
+import type { ImageListings } from './images/image-listings.ts';
+import { createImageStatuses } from './images/image-statuses.ts';
+import type { ImageStatuses } from './images/image-statuses.ts';
+import { createImages } from './images/images.ts';
+import type { Images } from './images/images.ts';
 import { createLifecycleOperations } from './lifecycles.ts';
 import type { LifecycleOperations, LifecyclesParts } from './lifecycles.ts';
 import { createPlaces } from './places.ts';
@@ -109,6 +115,9 @@ export interface Operations {
   readonly creationTemplates: CreationTemplates;
   readonly images: Images;
   readonly imageListings: ImageListings;
+  readonly imageBatches: ImageBatches;
+  readonly imageContent: ImageContent;
+  readonly imageStatuses: ImageStatuses;
   readonly identities: IdentityOperations;
   readonly policies: PolicyOperations;
   readonly lifecycles: LifecycleOperations;
@@ -123,20 +132,26 @@ export function createOperations(parts: OperationsParts): Operations {
   const places = createPlaces(parts);
   const shared = { ...parts, admission, places };
   const contentChanges = createContentChanges(shared);
+  const pulls = createPulls(shared);
+  const imageListings = createImageListings(shared);
+  const registryConfigurations = createRegistryConfigurations(shared);
   return {
     admission,
     places,
-    pulls: createPulls(shared),
+    pulls,
     contentChanges,
     repositories: createRepositories(shared),
     repositoryAttributes: createRepositoryAttributes(shared),
     registrySettings: createRegistrySettings(shared),
-    registryConfigurations: createRegistryConfigurations(shared),
+    registryConfigurations,
     pullTimeExclusions: createPullTimeExclusions(shared),
     replicationBackfills: createReplicationBackfills(shared),
     creationTemplates: createCreationTemplates(shared),
     images: createImages({ ...shared, contentChanges }),
-    imageListings: createImageListings(shared),
+    imageListings,
+    imageBatches: createImageBatches({ ...shared, contentChanges, pulls }),
+    imageContent: createImageContent({ ...shared, contentChanges, pulls }),
+    imageStatuses: createImageStatuses({ places, imageListings, registryConfigurations }),
     identities: createIdentityOperations(shared),
     lifecycles: createLifecycleOperations(shared),
     policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),

@@ -7,7 +7,10 @@ import { exclusionRows } from './exclusions.ts';
 import { lifecycleRows } from './lifecycles.ts';
 import type { EcrOperations } from './model.ts';
 import type { EcrParts } from './parts.ts';
+import { imageContentRows } from './image-content.ts';
+import { imageStatusRows } from './image-statuses.ts';
 import { imageListRows } from './images.ts';
+import { layerRows } from './layers.ts';
 import { policyRows } from './policies.ts';
 import { registryRows } from './registry.ts';
 import { repositoryRows } from './repositories.ts';
@@ -33,6 +36,9 @@ export function ecrService(parts: EcrParts): AwsService {
       tagRows(parts),
       templateRows(parts),
       imageListRows(parts),
+      imageContentRows(parts),
+      imageStatusRows(parts),
+      layerRows(parts),
       policyRows(parts),
       lifecycleRows(parts),
       ruleRows(parts),

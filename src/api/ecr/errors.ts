@@ -5,16 +5,10 @@ import type { ErrorNames } from '../aws/error-names.ts';
 import { constraintWords, typeProblem } from '../aws/input-words.ts';
 import type { InputProblem } from '../aws/input.ts';
 import type { FailedCall } from '../aws/service-table.ts';
+import { contentWords } from './content-errors.ts';
+import type { Place, Words } from './content-errors.ts';
 
 export const ecrErrorNames: ErrorNames = commonNames;
-
-/** What ECR's texts name: the repository and the registry that were asked. */
-interface Place {
-  readonly repository: string;
-  readonly registry: string;
-}
-
-type Words = (place: Place, error: RegistryError) => readonly [code: string, message: string];
 
 const nullable = (value: unknown): string => (typeof value === 'string' ? value : 'null');
 const inRegistry = ({ registry }: Place): string => `in the registry with id '${registry}'`;
@@ -72,9 +66,17 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
     'LifecyclePolicyPreviewInProgressException',
     `The preview of the lifecycle policy is in progress for the repository with name '${place.repository}' ${inRegistry(place)}`,
   ],
+  imageExists: (place, { detail }) => [
+    'ImageAlreadyExistsException',
+    `Image with digest '${nullable(detail?.['digest'])}' and tag '${nullable(detail?.['tag'])}' already exists in the repository with name '${place.repository}' ${inRegistry(place)}`,
+  ],
   imageUnknown: (place, { detail }) => [
     'ImageNotFoundException',
     `The image with imageId {imageDigest:'${nullable(detail?.['digest'])}', imageTag:'${nullable(detail?.['tag'])}'} does not exist within the repository with name '${place.repository}' in the registry with id '${place.registry}'`,
+  ],
+  uploadEmpty: () => [
+    'EmptyUploadException',
+    'The specified layer upload does not contain any layer parts.',
   ],
   repositoryTagInvalid: (_place, { message }) => ['InvalidTagParameterException', message],
   tooManyTags: (_place, { message }) => ['TooManyTagsException', message],
@@ -91,10 +93,12 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
 /** An error of the registry in ECR's words. */
 export function ecrError(error: RegistryError, call: FailedCall): AwsError {
   const place = placeOf(error, call);
-  const own = error.kind === undefined ? undefined : words[error.kind];
+  const own =
+    contentWords(error, call.operation) ??
+    (error.kind === undefined ? undefined : words[error.kind]);
   if (own !== undefined) {
-    const [code, message] = own(place, error);
-    return new AwsError(code, message, { because: error.because });
+    const [code, message, members = {}] = own(place, error, call.input);
+    return new AwsError(code, message, { members, because: error.because });
   }
   const field = error.code === 'nameInvalid' ? 'repository' : error.detail?.['field'];
   const known = call.operation.includes('PullThroughCacheRule') ? ruleParameters : parameters;

@@ -1,4 +1,8 @@
-import type { ImageDetails, ImageId, ListingInput } from '../../operations/image-listings.ts';
+import type {
+  ImageDetails,
+  ImageId,
+  ListingInput,
+} from '../../operations/images/image-listings.ts';
 import { timestamp } from '../aws/service-model.ts';
 import type { AwsAsking } from '../aws/service-table.ts';
 import { invalidParameter } from './errors.ts';

@@ -56,3 +56,6 @@ export function repositoryOfArn(
 }
 
 export const pageDefault = 100;
+
+/** Of a call with a manifest, or a part of a layer, in it: 20 MiB in base64, and what is around it. */
+export const contentBytesMax: number = 28 * 1024 * 1024;

@@ -5,7 +5,7 @@ import { parseReference } from '../../domain/names/reference.ts';
 import type { Reference } from '../../domain/names/reference.ts';
 import { parseTag } from '../../domain/names/tag.ts';
 import type { Tag } from '../../domain/names/tag.ts';
-import type { Images } from '../../operations/images.ts';
+import type { Images } from '../../operations/images/images.ts';
 import type { Repositories } from '../../operations/repositories.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';

@@ -52,6 +52,9 @@ export function noRepository(request: PullRequest): RegistryError {
   return new RegistryError(
     'nameUnknown',
     'repository unknown, and createOnPush is false: create it first, or a template for it with CREATE_ON_PUSH',
-    { detail: { name: request.target.repository, setting: 'createOnPush', value: false } },
+    {
+      kind: 'repositoryUnknown',
+      detail: { name: request.target.repository, setting: 'createOnPush', value: false },
+    },
   );
 }

@@ -28,6 +28,19 @@ export function requireReplication({ rules }: ReplicationConfiguration, own: Reg
     throw refused(`there are at most ${destinationsMax} destinations in all rules together`);
 }
 
+/** Where what is pushed into the repository is copied to, each once. */
+export function destinationsOf(
+  { rules }: ReplicationConfiguration,
+  repository: string,
+): readonly Registry[] {
+  const found = new Map<string, Registry>();
+  for (const { destinations, prefixes } of rules) {
+    if (prefixes !== undefined && !prefixes.some((each) => repository.startsWith(each))) continue;
+    for (const each of destinations) found.set(`${each.account}/${each.region}`, each);
+  }
+  return [...found.values()];
+}
+
 function refused(why: string): RegistryError {
   return new RegistryError('requestInvalid', `replicationConfiguration: ${why}`, {
     detail: { field: 'replicationConfiguration' },

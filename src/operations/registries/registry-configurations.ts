@@ -35,6 +35,11 @@ export interface RegistryConfigurations {
   setSigning(asker: Asker, input: RegistryInput & Given<SigningConfiguration>): Promise<void>;
   /** Answers the one that was there. */
   deleteSigning(asker: Asker, input: RegistryInput): Promise<SigningConfiguration>;
+  /** What concerns images, for who was found to have the right to ask of one. */
+  kept(registry: RegistryKey): Promise<{
+    readonly replication: ReplicationConfiguration;
+    readonly signing: SigningConfiguration;
+  }>;
 }
 
 export interface RegistryConfigurationsParts {
@@ -48,7 +53,18 @@ export interface RegistryConfigurationsParts {
 export function createRegistryConfigurations(
   parts: RegistryConfigurationsParts,
 ): RegistryConfigurations {
-  return { ...replicationOf(parts), ...scanningOperations(parts), ...signingOf(parts) };
+  const replication = keptAs<ReplicationConfiguration>(parts, 'replication');
+  const signing = keptAs<SigningConfiguration>(parts, 'signing');
+  const none = { rules: [] };
+  return {
+    ...replicationOf(parts),
+    ...scanningOperations(parts),
+    ...signingOf(parts),
+    kept: async (registry) => ({
+      replication: (await replication.find(registry)) ?? none,
+      signing: (await signing.find(registry)) ?? none,
+    }),
+  };
 }
 
 function replicationOf(

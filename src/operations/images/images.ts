@@ -1,34 +1,34 @@
-import type { RepositoryKey } from '../domain/names/registry.ts';
-import type { Asker } from '../access/access.ts';
-import type { Admission, Place } from '../access/admission/admission.ts';
-import type { CountRecords } from '../cache/whose-bytes.ts';
-import { manifestCountsFor, tagCountsFor } from '../cache/whose-bytes.ts';
-import type { Listing } from '../contract/admin-view.ts';
+import type { RepositoryKey } from '../../domain/names/registry.ts';
+import type { Asker } from '../../access/access.ts';
+import type { Admission, Place } from '../../access/admission/admission.ts';
+import type { CountRecords } from '../../cache/whose-bytes.ts';
+import { manifestCountsFor, tagCountsFor } from '../../cache/whose-bytes.ts';
+import type { Listing } from '../../contract/admin-view.ts';
 import type {
   DeletedImageView,
   ImageDetailView,
   ImageView,
   TagView,
-} from '../contract/access-view.ts';
-import { RegistryError } from '../domain/errors.ts';
-import type { Descriptor } from '../domain/manifests/manifest.ts';
-import type { Digest } from '../domain/names/digest.ts';
-import type { Reference } from '../domain/names/reference.ts';
-import type { Tag } from '../domain/names/tag.ts';
-import { actions } from '../domain/policy/access-action.ts';
-import type { Metadata, TagMetadata } from '../metadata/contract/metadata.ts';
+} from '../../contract/access-view.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { Descriptor } from '../../domain/manifests/manifest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import type { Reference } from '../../domain/names/reference.ts';
+import type { Tag } from '../../domain/names/tag.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import type { Metadata, TagMetadata } from '../../metadata/contract/metadata.ts';
 import type {
   Counting,
   ImageRow,
   ManifestInfo,
   StoredTag,
   TagRow,
-} from '../metadata/contract/rows.ts';
-import type { ContentChanges } from './content-changes.ts';
+} from '../../metadata/contract/rows.ts';
+import type { ContentChanges } from '../content-changes.ts';
 import { countingFor, imageUnknown, keyOfRepository } from './held-images.ts';
-import { isoTime, isoTimeOrNull, pageOf, readCursor } from './page.ts';
-import type { PageInput } from './page.ts';
-import type { Places, RepositoryInput } from './places.ts';
+import { isoTime, isoTimeOrNull, pageOf, readCursor } from '../page.ts';
+import type { PageInput } from '../page.ts';
+import type { Places, RepositoryInput } from '../places.ts';
 
 /**
  * What a repository holds, without asking upstream. Whoever may see it is shown what a pull would be given: nothing that came

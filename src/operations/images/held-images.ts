@@ -1,13 +1,13 @@
-import type { Asker } from '../access/access.ts';
-import type { Admission, Place } from '../access/admission/admission.ts';
-import type { CountRecords } from '../cache/whose-bytes.ts';
-import { RegistryError, repositoryUnknown } from '../domain/errors.ts';
-import type { Reference } from '../domain/names/reference.ts';
-import { formatReference } from '../domain/names/reference.ts';
-import type { RepositoryKey } from '../domain/names/registry.ts';
-import { isAdmitted, notAdmitted } from '../domain/rules/name-pattern.ts';
-import type { Metadata } from '../metadata/contract/metadata.ts';
-import type { Counting } from '../metadata/contract/rows.ts';
+import type { Asker } from '../../access/access.ts';
+import type { Admission, Place } from '../../access/admission/admission.ts';
+import type { CountRecords } from '../../cache/whose-bytes.ts';
+import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
+import type { Reference } from '../../domain/names/reference.ts';
+import { formatReference } from '../../domain/names/reference.ts';
+import type { RepositoryKey } from '../../domain/names/registry.ts';
+import { isAdmitted, notAdmitted } from '../../domain/rules/name-pattern.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { Counting } from '../../metadata/contract/rows.ts';
 
 export interface HeldImagesParts {
   readonly admission: Pick<Admission, 'isOperator'>;

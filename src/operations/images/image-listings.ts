@@ -1,21 +1,21 @@
-import type { Asker } from '../access/access.ts';
-import type { Admission } from '../access/admission/admission.ts';
-import { manifestCountsFor, tagCountsFor } from '../cache/whose-bytes.ts';
-import type { Listing } from '../contract/admin-view.ts';
-import { RegistryError } from '../domain/errors.ts';
-import { parseDigest } from '../domain/names/digest.ts';
-import type { Digest } from '../domain/names/digest.ts';
-import type { RepositoryKey } from '../domain/names/registry.ts';
-import { parseTag } from '../domain/names/tag.ts';
-import { actions } from '../domain/policy/access-action.ts';
-import type { Action } from '../domain/policy/access-action.ts';
-import type { Metadata } from '../metadata/contract/metadata.ts';
-import type { Counting, ListedImage, NamedImage, TagFilter } from '../metadata/contract/rows.ts';
+import type { Asker } from '../../access/access.ts';
+import type { Admission } from '../../access/admission/admission.ts';
+import { manifestCountsFor, tagCountsFor } from '../../cache/whose-bytes.ts';
+import type { Listing } from '../../contract/admin-view.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import { parseDigest } from '../../domain/names/digest.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import type { RepositoryKey } from '../../domain/names/registry.ts';
+import { parseTag } from '../../domain/names/tag.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import type { Action } from '../../domain/policy/access-action.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { Counting, ListedImage, NamedImage, TagFilter } from '../../metadata/contract/rows.ts';
 import { countingFor, keyOfRepository } from './held-images.ts';
 import type { HeldImagesParts } from './held-images.ts';
-import { listing, pageOf, readCursor } from './page.ts';
-import type { PageInput } from './page.ts';
-import type { Places, RepositoryInput } from './places.ts';
+import { listing, pageOf, readCursor } from '../page.ts';
+import type { PageInput } from '../page.ts';
+import type { Places, RepositoryInput } from '../places.ts';
 
 /** An image by digest, tag or both, as somebody wrote them. */
 export interface ImageId {

@@ -1,0 +1,89 @@
+import type { ErrorCode, RegistryError } from '../../domain/errors.ts';
+import type { FailedCall } from '../aws/service-table.ts';
+
+/** What ECR's texts name: the repository and the registry that were asked. */
+export interface Place {
+  readonly repository: string;
+  readonly registry: string;
+}
+
+export type Words = (
+  place: Place,
+  error: RegistryError,
+  input: FailedCall['input'],
+) => readonly [code: string, message: string, members?: Readonly<Record<string, unknown>>];
+
+type WordsByCode = Readonly<Partial<Record<ErrorCode, Words>>>;
+
+const uploadUnknown: Words = (place, _error, { uploadId }) => [
+  'UploadNotFoundException',
+  `The upload with id '${String(uploadId)}' could not be found in the repository with name '${place.repository}' in the registry with id '${place.registry}'`,
+];
+
+const partInvalid: Words = (place, { detail, message }, { uploadId }) => {
+  const size = detail?.['size'];
+  return [
+    'InvalidLayerPartException',
+    `The layer part is not valid, or its first byte does not follow the last byte of the part before: ${message}`,
+    {
+      registryId: place.registry,
+      repositoryName: place.repository,
+      uploadId,
+      ...(typeof size === 'number' && size > 0 ? { lastValidByteReceived: size - 1 } : {}),
+    },
+  ];
+};
+
+/** What a code is to an operation that takes content in. */
+const byOperation: Readonly<Record<string, WordsByCode>> = {
+  PutImage: {
+    tagImmutable: (place, { detail }) => [
+      'ImageTagAlreadyExistsException',
+      `The image tag '${String(detail?.['tag'])}' already exists in the '${place.repository}' repository and cannot be overwritten because the tag is immutable.`,
+    ],
+    manifestBlobUnknown: (place, { detail }, { imageManifest }) => {
+      const digests = detail?.['digests'];
+      const named = Array.isArray(digests) ? digests.join(', ') : '';
+      const where = `in the repository with name '${place.repository}' in the registry with id '${place.registry}'`;
+      return isIndex(imageManifest)
+        ? [
+            'ReferencedImagesNotFoundException',
+            `Images with digests '[${named}]' required for pushing image into repository do not exist ${where}`,
+          ]
+        : [
+            'LayersNotFoundException',
+            `Layers with digests '[${named}]' required for pushing image into repository do not exist ${where}`,
+          ];
+    },
+    manifestInvalid: (_place, { message }) => [
+      'InvalidParameterException',
+      `Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax or manifest: ${message}'`,
+    ],
+  },
+  UploadLayerPart: {
+    uploadUnknown,
+    uploadRange: partInvalid,
+    sizeInvalid: partInvalid,
+    requestTooLarge: (_place, { message }) => ['LimitExceededException', message],
+  },
+  CompleteLayerUpload: {
+    uploadUnknown,
+    digestInvalid: () => [
+      'InvalidLayerException',
+      'The layer digest calculation performed by Amazon ECR upon receipt of the image layer does not match the digest specified.',
+    ],
+  },
+};
+
+/** Such an error's words; `undefined`: it has none of its own. */
+export function contentWords(error: RegistryError, operation: string): Words | undefined {
+  const known = byOperation[operation]?.[error.code];
+  if (known !== undefined) return known;
+  if (operation !== 'ListImageReferrers' || error.detail?.['upstream'] === undefined)
+    return undefined;
+  return (_place, { message }) => ['UnableToListUpstreamImageReferrersException', message];
+}
+
+function isIndex(manifest: unknown): boolean {
+  return typeof manifest === 'string' && /"manifests"\s*:/.test(manifest);
+}
