@@ -7,6 +7,7 @@ import { addEnvCommand } from './commands/env.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addHelpCommand } from './help.ts';
 import { addImagesCommand } from './commands/images.ts';
+import { addLifecycleCommand } from './lifecycle/lifecycle.ts';
 import { addLoginCommand } from './commands/login.ts';
 import { addPolicyCommand } from './commands/policy.ts';
 import { addRefreshCommand } from './commands/refresh.ts';
@@ -30,6 +31,7 @@ export const allCommands: readonly AddCommand[] = [
   addReposCommand,
   addTagsCommand,
   addImagesCommand,
+  addLifecycleCommand,
   addLoginCommand,
   addWhoamiCommand,
   addAccountCommand,

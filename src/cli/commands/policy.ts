@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { IdentityPolicyView, PolicyValidation } from '../../contract/access-view.ts';
 import type { Listing } from '../../contract/admin-view.ts';
 import type { PolicyProblem } from '../../domain/policy/problem.ts';
-import { CommandFailure, usageFailure } from '../command-failure.ts';
+import { CommandFailure } from '../command-failure.ts';
 import type { CommandContext } from '../command-context.ts';
 import { remark } from '../command-context.ts';
 import type { Look, OutputOptions } from '../terminal/output.ts';
@@ -14,13 +12,10 @@ import type { PlaceOptions } from '../place-options.ts';
 import { addPlaceOptions } from '../place-options.ts';
 import type { PolicyPlaceOptions } from '../policy-place.ts';
 import { policyPlace } from '../policy-place.ts';
+import { readPolicyText } from '../policy-text.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
-import type { Terminal } from '../terminal/terminal.ts';
-
-/** A policy has 10,240 characters at most; the server says so of a longer one. */
-const textBytesMax = 100_000;
 
 const getExamples = `
 Examples:
@@ -126,7 +121,7 @@ function addSetCommand(policy: Command, context: CommandContext): void {
     .addHelpText('after', setExamples)
     .action(async (options: Options & { readonly file?: string }) => {
       const { path, query } = policyPlace(options, { named: true });
-      const policy = await readText(options.file, context.terminal);
+      const policy = await readPolicyText(options.file, context.terminal);
       const { warnings } = await validate({ kind: kindOf(options), policy }, options, context);
       const body = { ...query, policy };
       await askServer({ method: 'PUT', path, body }, options, context.terminal);
@@ -168,7 +163,7 @@ function addValidateCommand(policy: Command, context: CommandContext): void {
         options: ServerOptions & OutputOptions & { readonly file?: string; readonly kind: string },
       ) => {
         const { terminal } = context;
-        const policy = await readText(options.file, terminal);
+        const policy = await readPolicyText(options.file, terminal);
         const found = await validate({ kind: options.kind, policy }, options, context);
         const { output } = options;
         if (output === 'json' || output === 'yaml') {
@@ -225,21 +220,4 @@ function addFileOption(command: Command): Command {
     'the text: a path, file://path as aws has it, or - for stdin',
     '-',
   );
-}
-
-async function readText(file: string | undefined, terminal: Terminal): Promise<string> {
-  if (file === undefined || file === '-') return terminal.input(textBytesMax);
-  const path = resolve(terminal.cwd, file.replace(/^file:\/\//, ''));
-  try {
-    const text = await readFile(path, 'utf8');
-    if (text.length <= textBytesMax) return text;
-  } catch (error) {
-    throw new CommandFailure(`${path} cannot be read`, {
-      exit: 'usage',
-      code: 'FILE_UNREADABLE',
-      because: (error as Error).message,
-      cause: error,
-    });
-  }
-  throw usageFailure(`${path} is too large for a policy`);
 }
