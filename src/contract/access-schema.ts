@@ -59,7 +59,9 @@ export const user: z.ZodType<UserView> = z.strictObject({
   account: text,
   name: text,
   arn: text,
+  id: text,
   kind: z.enum(['user', 'robot']),
+  tags: z.array(z.strictObject({ key: text, value: text })),
   createdAt: time,
 });
 

@@ -35,8 +35,16 @@ export interface UserView {
   readonly account: string;
   readonly name: string;
   readonly arn: string;
+  /** As IAM gives it: the next user of the name has another. */
+  readonly id: string;
   readonly kind: 'user' | 'robot';
+  readonly tags: readonly PrincipalTagView[];
   readonly createdAt: string;
+}
+
+export interface PrincipalTagView {
+  readonly key: string;
+  readonly value: string;
 }
 
 export interface AccessKeyView {

@@ -83,7 +83,16 @@ export type ErrorKind =
   | 'secretLimit'
   | 'secretPolicyPublic'
   | 'repositoryTagInvalid'
-  | 'tooManyTags';
+  | 'tooManyTags'
+  /** No user, robot, or account of that name. */
+  | 'principalUnknown'
+  | 'principalExists'
+  /** It has keys, tokens or policies, which were to go first. */
+  | 'principalInUse'
+  | 'accessKeyUnknown'
+  | 'principalPolicyUnknown'
+  /** More keys, policies or tags of a principal than IAM gives it. */
+  | 'principalLimit';
 
 export interface ErrorOptionsOf {
   readonly kind?: ErrorKind | undefined;

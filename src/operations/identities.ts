@@ -1,6 +1,5 @@
 import type { Asker } from '../access/access.ts';
-import type { AccessKey, Identities, NewAccessKey, Token } from '../access/accounts/identities.ts';
-import type { Admission } from '../access/admission/admission.ts';
+import type { AccessKey, NewAccessKey, Token } from '../access/accounts/identities.ts';
 import { formatScope } from '../access/secrets/scopes.ts';
 import type {
   AccessKeyView,
@@ -10,18 +9,18 @@ import type {
   NewTokenView,
   RotatedAccessKeyView,
   TokenView,
-  UserView,
 } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
-import { RegistryError } from '../domain/errors.ts';
 import { identityActions } from '../domain/policy/identity-action.ts';
 import type { IdentityAction } from '../domain/policy/identity-action.ts';
-import { arnOfKey } from '../domain/policy/principal.ts';
 import type { PrincipalKey } from '../domain/policy/principal.ts';
-import type { AccountRow, PrincipalRow } from '../metadata/contract/rows.ts';
+import type { AccountRow } from '../metadata/contract/rows.ts';
 import { isoTime, isoTimeOrNull, listing, pageOfAll } from './page.ts';
 import type { PageInput } from './page.ts';
-import type { AccountInput, OwnerInput, Places } from './places.ts';
+import type { AccountInput, OwnerInput } from './places.ts';
+import { unknownOwner } from './named-principal.ts';
+import { createUserOperations, findUser } from './users.ts';
+import type { UserOperations, UsersParts } from './users.ts';
 
 interface LifetimeInput {
   readonly expiresInSeconds?: number | undefined;
@@ -32,7 +31,7 @@ interface LifetimeInput {
  * another account's root. What is changed is invalidated and audited by `access/accounts`, after the commit. Each throws
  * `RegistryError`.
  */
-export interface IdentityOperations {
+export interface IdentityOperations extends UserOperations {
   /** For the operator alone, which is the front-end's to ask. */
   listAccounts(input: PageInput): Promise<Listing<AccountView>>;
   /** The same. */
@@ -40,14 +39,8 @@ export interface IdentityOperations {
     asker: Asker,
     input: { readonly account: string; readonly name: string },
   ): Promise<NewAccountView>;
-
-  listUsers(asker: Asker, input: AccountInput & PageInput): Promise<Listing<UserView>>;
-  createUser(
-    asker: Asker,
-    input: AccountInput & { readonly name: string; readonly kind: 'user' | 'robot' },
-  ): Promise<UserView>;
-  /** With its keys, tokens and policies. */
-  deleteUser(asker: Asker, input: AccountInput & { readonly name: string }): Promise<void>;
+  /** An account's root, which is no user. */
+  getRoot(asker: Asker, input: AccountInput): Promise<AccountView>;
 
   listAccessKeys(asker: Asker, input: OwnerInput): Promise<Listing<AccessKeyView>>;
   createAccessKey(asker: Asker, input: OwnerInput & LifetimeInput): Promise<NewAccessKeyView>;
@@ -55,7 +48,14 @@ export interface IdentityOperations {
     asker: Asker,
     input: OwnerInput & LifetimeInput & { readonly revoke?: boolean | undefined },
   ): Promise<RotatedAccessKeyView>;
+  /** An inactive key is refused as an unknown one is. */
+  setAccessKeyActive(
+    asker: Asker,
+    input: OwnerInput & { readonly id: string; readonly active: boolean },
+  ): Promise<void>;
   deleteAccessKey(asker: Asker, input: OwnerInput & { readonly id: string }): Promise<void>;
+  /** A key of the asker's account by its id alone. */
+  findAccessKey(asker: Asker, input: { readonly id: string }): Promise<AccessKeyView>;
 
   listTokens(asker: Asker, input: OwnerInput): Promise<Listing<TokenView>>;
   createToken(
@@ -66,17 +66,17 @@ export interface IdentityOperations {
   deleteToken(asker: Asker, input: OwnerInput & { readonly name: string }): Promise<void>;
 }
 
-export interface IdentitiesParts {
-  readonly admission: Pick<Admission, 'requireIdentity'>;
-  readonly places: Pick<Places, 'owner' | 'accountOf'>;
-  readonly accounts: Identities;
+export function createIdentityOperations(parts: UsersParts): IdentityOperations {
+  return {
+    ...accounts(parts),
+    ...createUserOperations(parts),
+    ...accessKeys(parts),
+    ...accessKeyStates(parts),
+    ...tokens(parts),
+  };
 }
 
-export function createIdentityOperations(parts: IdentitiesParts): IdentityOperations {
-  return { ...accounts(parts), ...users(parts), ...accessKeys(parts), ...tokens(parts) };
-}
-
-function accounts({ accounts: known }: IdentitiesParts) {
+function accounts({ admission, places, accounts: known }: UsersParts) {
   return {
     listAccounts: async (input) =>
       pageOfAll(await known.listAccounts(), input, { view: viewAccount, keyOf: ({ id }) => id }),
@@ -87,37 +87,19 @@ function accounts({ accounts: known }: IdentitiesParts) {
       );
       return { ...viewAccount(account), key: viewNewAccessKey(key) };
     },
-  } satisfies Partial<IdentityOperations>;
-}
-
-function users({ admission, places, accounts: known }: IdentitiesParts) {
-  return {
-    listUsers: async (asker, input) => {
-      const account = places.accountOf(input, asker);
-      await admission.requireIdentity(asker, identityActions.listUsers, { account, name: '*' });
-      return pageOfAll(await known.listPrincipals(account), input, {
-        view: viewUser,
-        keyOf: ({ name }) => name,
-      });
-    },
-    createUser: async (asker, { name, kind, ...input }) => {
-      const account = places.accountOf(input, asker);
-      await admission.requireIdentity(asker, identityActions.createUser, { account, name });
-      const made = await known.createPrincipal({ account, name, kind }, asker);
-      if (made !== undefined) return viewUser(made);
-      throw new RegistryError('nameUnknown', `there is no account ${account}`);
-    },
-    deleteUser: async (asker, { name, ...input }) => {
-      const owner = { account: places.accountOf(input, asker), name };
-      await admission.requireIdentity(asker, identityActions.deleteUser, owner);
-      if (!(await known.deletePrincipal(owner, asker))) throw unknownOwner(owner);
+    getRoot: async (asker, input) => {
+      const root = { account: places.accountOf(input, asker), name: undefined };
+      await admission.requireIdentity(asker, identityActions.getUser, root);
+      const row = (await known.listAccounts()).find(({ id }) => id === root.account);
+      if (row === undefined) throw unknownOwner(root);
+      return viewAccount(row);
     },
   } satisfies Partial<IdentityOperations>;
 }
 
 /** Whose keys and tokens are meant, once the asker may. */
 async function admitted(
-  { admission, places }: IdentitiesParts,
+  { admission, places }: UsersParts,
   asker: Asker,
   action: IdentityAction,
   input: OwnerInput,
@@ -127,12 +109,36 @@ async function admitted(
   return owner;
 }
 
-function accessKeys(parts: IdentitiesParts) {
+function accessKeyStates(parts: UsersParts) {
+  const { admission, places, accounts: known } = parts;
+  return {
+    setAccessKeyActive: async (asker, { id, active, ...input }) => {
+      const owner = await admitted(parts, asker, identityActions.updateAccessKey, input);
+      if (!(await known.setAccessKeyActive({ ...owner, id, active }, asker)))
+        throw unknownOwner(owner, { kind: 'accessKeyUnknown', name: `access key ${id}` });
+    },
+    findAccessKey: async (asker, { id }) => {
+      const account = places.accountOf({}, asker);
+      const key = await known.findAccessKey(id);
+      const here = key?.account === account ? key : undefined;
+      const owner = { account, name: here?.name };
+      await admission.requireIdentity(asker, identityActions.accessKeyLastUsed, owner);
+      if (here === undefined)
+        throw unknownOwner(owner, { kind: 'accessKeyUnknown', name: `access key ${id}` });
+      return viewAccessKey(here);
+    },
+  } satisfies Partial<IdentityOperations>;
+}
+
+function accessKeys(parts: UsersParts) {
   const { admission, accounts: known } = parts;
   return {
     listAccessKeys: async (asker, input) => {
       const owner = await admitted(parts, asker, identityActions.listAccessKeys, input);
-      return listing((await known.listAccessKeys(owner)).map(viewAccessKey));
+      const keys = await known.listAccessKeys(owner);
+      if (keys.length === 0 && owner.name !== undefined)
+        await findUser(known, { account: owner.account, name: owner.name });
+      return listing(keys.map(viewAccessKey));
     },
     createAccessKey: async (asker, input) => {
       const owner = await admitted(parts, asker, identityActions.createAccessKey, input);
@@ -154,12 +160,12 @@ function accessKeys(parts: IdentitiesParts) {
     deleteAccessKey: async (asker, { id, ...input }) => {
       const owner = await admitted(parts, asker, identityActions.deleteAccessKey, input);
       if (!(await known.deleteAccessKey({ ...owner, id }, asker)))
-        throw unknownOwner(owner, `access key ${id}`);
+        throw unknownOwner(owner, { kind: 'accessKeyUnknown', name: `access key ${id}` });
     },
   } satisfies Partial<IdentityOperations>;
 }
 
-function tokens(parts: IdentitiesParts) {
+function tokens(parts: UsersParts) {
   const { accounts: known } = parts;
   return {
     listTokens: async (asker, input) => {
@@ -177,18 +183,9 @@ function tokens(parts: IdentitiesParts) {
     deleteToken: async (asker, { name, ...input }) => {
       const owner = await admitted(parts, asker, identityActions.deleteToken, input);
       if (!(await known.deleteToken({ ...owner, tokenName: name }, asker)))
-        throw unknownOwner(owner, `token ${name}`);
+        throw unknownOwner(owner, { name: `token ${name}` });
     },
   } satisfies Partial<IdentityOperations>;
-}
-
-/** That a principal, or something of it, is not there. */
-export function unknownOwner(owner: PrincipalKey, thing?: string): RegistryError {
-  const arn = arnOfKey(owner);
-  return new RegistryError(
-    'nameUnknown',
-    thing === undefined ? `there is no ${arn}` : `${arn} has no ${thing}`,
-  );
 }
 
 function lifetimeOf({ expiresInSeconds }: LifetimeInput): {
@@ -199,16 +196,6 @@ function lifetimeOf({ expiresInSeconds }: LifetimeInput): {
 
 function viewAccount({ id, name, createdAt }: AccountRow): AccountView {
   return { account: id, name, createdAt: isoTime(createdAt) };
-}
-
-function viewUser({ account, name, kind, createdAt }: PrincipalRow): UserView {
-  return {
-    account,
-    name,
-    arn: arnOfKey({ account, name }),
-    kind,
-    createdAt: isoTime(createdAt),
-  };
 }
 
 function viewAccessKey(key: AccessKey): AccessKeyView {

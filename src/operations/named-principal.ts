@@ -1,9 +1,14 @@
 import { findPrincipal } from '../access/identify/principal-rows.ts';
 import { RegistryError } from '../domain/errors.ts';
+import type { ErrorKind } from '../domain/errors.ts';
 import type { Principal, PrincipalKey } from '../domain/policy/principal.ts';
-import { anonymous, isPrincipalName, parsePrincipalArn } from '../domain/policy/principal.ts';
+import {
+  anonymous,
+  arnOfKey,
+  isPrincipalName,
+  parsePrincipalArn,
+} from '../domain/policy/principal.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
-import { unknownOwner } from './identities.ts';
 
 /** An ARN, `root`, or the name of a user of the asker's account; `undefined`: anonymous. */
 export function readPrincipalName(text: string, account: string): PrincipalKey | undefined {
@@ -30,4 +35,15 @@ export async function findNamed(
   const found = await findPrincipal(metadata, owner);
   if (found === undefined) throw unknownOwner(owner);
   return found.principal;
+}
+
+/** That a principal, or something of it, is not there. */
+export function unknownOwner(
+  owner: PrincipalKey,
+  thing?: { readonly name: string; readonly kind?: ErrorKind },
+): RegistryError {
+  const arn = arnOfKey(owner);
+  return thing === undefined
+    ? new RegistryError('nameUnknown', `there is no ${arn}`, { kind: 'principalUnknown' })
+    : new RegistryError('nameUnknown', `${arn} has no ${thing.name}`, { kind: thing.kind });
 }

@@ -19,7 +19,7 @@ import type { PolicyKind } from '../domain/policy/policy.ts';
 import { policyWarnings } from '../domain/policy/warnings.ts';
 import { identityActions } from '../domain/policy/identity-action.ts';
 import type { IdentityPolicyRow } from '../metadata/contract/rows.ts';
-import { unknownOwner } from './identities.ts';
+import { unknownOwner } from './named-principal.ts';
 import { isoTime, listing } from './page.ts';
 import type { AccountInput, Places, RegistryInput, RepositoryInput } from './places.ts';
 
@@ -94,7 +94,7 @@ function userPolicies({ admission, places, stored }: PoliciesParts) {
       await admission.requireIdentity(asker, action, owner);
       const rows = await stored.identityPolicies(owner.account, owner.name);
       const shown = rows.filter((row) => name === undefined || row.name === name);
-      if (name !== undefined && shown.length === 0) throw unknownOwner(owner, `policy ${name}`);
+      if (name !== undefined && shown.length === 0) throw unknownOwner(owner, policyNamed(name));
       return listing(shown.map(viewIdentityPolicy));
     },
     putOfUser: async (asker, { name, policy: text, ...input }) => {
@@ -108,9 +108,13 @@ function userPolicies({ admission, places, stored }: PoliciesParts) {
       await admission.requireIdentity(asker, identityActions.deleteUserPolicy, owner);
       const key = { account: owner.account, principal: owner.name, name };
       if (!(await stored.deleteIdentityPolicy(key, asker)))
-        throw unknownOwner(owner, `policy ${name}`);
+        throw unknownOwner(owner, policyNamed(name));
     },
   } satisfies Partial<PolicyOperations>;
+}
+
+function policyNamed(name: string): { readonly name: string; readonly kind: ErrorKind } {
+  return { name: `policy ${name}`, kind: 'principalPolicyUnknown' };
 }
 
 function repositoryPolicies({ admission, places, stored }: PoliciesParts) {

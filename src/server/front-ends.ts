@@ -239,7 +239,7 @@ function awsHandlerOf(
       ecrService({ ...operations, pages, publicUrl }),
       secretsService({ ...operations, pages }),
       stsService(operations),
-      iamService(),
+      iamService({ ...operations, pages }),
     ],
     signatures: access.signatures,
     admission: operations.admission,

@@ -2,6 +2,7 @@ import type {
   AccessKeyRow,
   AccountRow,
   PrincipalRow,
+  PrincipalTag,
   TokenRow,
 } from '../../metadata/contract/rows.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
@@ -51,9 +52,17 @@ export interface Identities {
   findPrincipal(account: string, name: string): Promise<PrincipalRow | undefined>;
   /** `undefined`: no such account. */
   createPrincipal(
-    input: Pick<PrincipalRow, 'account' | 'name' | 'kind'>,
+    input: Pick<PrincipalRow, 'account' | 'name' | 'kind' | 'tags'>,
     author: Asker,
   ): Promise<PrincipalRow | undefined>;
+  /** Puts tags, or replaces those of the same keys, once those of `remove` are gone. False: no such principal. */
+  changeTags(
+    input: Pick<PrincipalRow, 'account' | 'name'> & {
+      readonly remove: readonly string[];
+      readonly set: readonly PrincipalTag[];
+    },
+    author: Asker,
+  ): Promise<boolean>;
   /** With its keys, tokens and policies, and all that was made with them. */
   deletePrincipal(
     input: { readonly account: string; readonly name: string },
@@ -74,6 +83,13 @@ export interface Identities {
     input: PrincipalKey & { readonly revoke: boolean; readonly lifetimeMs?: number | undefined },
     author: Asker,
   ): Promise<RotatedAccessKey | undefined>;
+  /** Whatever principal has it; the key of `dataDir/credentials` is none of these. */
+  findAccessKey(id: string): Promise<AccessKey | undefined>;
+  /** An inactive key is refused as an unknown one is. False too where the key is another principal's. */
+  setAccessKeyActive(
+    input: PrincipalKey & { readonly id: string; readonly active: boolean },
+    author: Asker,
+  ): Promise<boolean>;
   /** False too where the key is another principal's. */
   deleteAccessKey(input: PrincipalKey & { readonly id: string }, author: Asker): Promise<boolean>;
 

@@ -5,7 +5,7 @@ import { RegistryError } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { besideHome, registryOf } from '../../domain/names/registry.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { AccessKeyRow, TokenRow } from '../../metadata/contract/rows.ts';
+import type { AccessKeyRow, PrincipalTag, TokenRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Asker, Audit, AuditEntry } from '../access.ts';
 import { changeOf } from '../audit/audit-entry.ts';
@@ -32,6 +32,7 @@ export interface IdentitiesOptions {
 /** Of one principal. */
 const tokensMax = 500;
 const keysMax = 2;
+const tagsMax = 50;
 
 /** Settles when the home account is there. */
 export async function openIdentities(options: IdentitiesOptions): Promise<Identities> {
@@ -59,15 +60,33 @@ function accountChanges(options: IdentitiesOptions) {
     },
     listPrincipals: (account) => metadata.identities.listPrincipals(account),
     findPrincipal: (account, name) => metadata.identities.findPrincipal(account, name),
-    createPrincipal: async ({ account, name, kind }, author) => {
+    createPrincipal: async ({ account, name, kind, tags = [] }, author) => {
       require(isPrincipalName(name), 'name', 'letters, digits and _+=,.@-, 64 at most');
-      const row = { account, name, kind, createdAt: clock.now() };
+      requireTags(tags);
+      const kept = tags.length === 0 ? {} : { tags };
+      const row = { account, name, kind, createdAt: clock.now(), ...kept };
       const outcome = await metadata.identities.createPrincipal({ ...row, requireAccount: true });
       if (outcome === 'noAccount') return undefined;
       if (outcome === 'exists')
-        throw new RegistryError('conflict', `${name} is a principal of ${account} already`);
+        throw new RegistryError('conflict', `${name} is a principal of ${account} already`, {
+          kind: 'principalExists',
+        });
       changed(options, author, identityActions.createUser, row, { kind });
       return row;
+    },
+    changeTags: async ({ set, remove, ...key }, author) => {
+      requireTags(set);
+      const done = await metadata.identities.changePrincipalTags({ ...key, remove, set, tagsMax });
+      if (done === 'notFound') return false;
+      if (done === 'tooMany') throw tooManyTags();
+      const changes = [
+        [identityActions.untagUser, remove],
+        [identityActions.tagUser, set.map((tag) => tag.key)],
+      ] as const;
+      for (const [action, keys] of changes)
+        if (keys.length > 0)
+          changed(options, author, action, key, { keys: keys.join(' ').slice(0, 512) });
+      return true;
     },
     deletePrincipal: async ({ account, name }, author) => {
       if (!(await metadata.identities.deletePrincipal({ account, name }))) return false;
@@ -84,6 +103,18 @@ function keyChanges(options: IdentitiesOptions) {
       (await metadata.identities.listAccessKeys(account, name)).map(shownKey),
     createAccessKey: (input, author) => createAccessKey(options, input, author),
     rotateAccessKey: (input, author) => rotateAccessKey(options, input, author),
+    findAccessKey: async (id) => {
+      const row = await metadata.identities.findAccessKey(id);
+      return row && shownKey(row);
+    },
+    setAccessKeyActive: async ({ account, name, id, active }, author) => {
+      const row = await metadata.identities.findAccessKey(id);
+      if (row?.account !== account || row.name !== name) return false;
+      if (!(await metadata.identities.setAccessKeyActive({ id, active }))) return false;
+      const detail = { accessKeyId: id, active };
+      changed(options, author, identityActions.updateAccessKey, { account, name }, detail);
+      return true;
+    },
     deleteAccessKey: async ({ account, name, id }, author) => {
       const row = await metadata.identities.findAccessKey(id);
       if (row?.account !== account || row.name !== name) return false;
@@ -167,6 +198,7 @@ async function createAccessKey(
     throw new RegistryError(
       'conflict',
       `${nameOf(row)} has ${keysMax} access keys; delete one first`,
+      { kind: 'principalLimit' },
     );
   changed(options, author, identityActions.createAccessKey, row, { accessKeyId: id });
   return { key: shownKey(row), secret };
@@ -220,6 +252,24 @@ async function hasRoot(
   { account, name }: PrincipalKey,
 ): Promise<boolean> {
   return name !== undefined || (await metadata.identities.findAccount(account)) !== undefined;
+}
+
+/** IAM's bounds of tags, whose keys differ by more than case. */
+function requireTags(tags: readonly PrincipalTag[]): void {
+  const keys = new Set(tags.map(({ key }) => key.toLowerCase()));
+  require(keys.size === tags.length, 'tags', 'each key once, whatever its case');
+  for (const { key, value } of tags) {
+    require(key.length >= 1 && key.length <= 128, 'tags', 'keys of 1 to 128 characters');
+    require(value.length <= 256, 'tags', 'values of at most 256 characters');
+    require(!key.toLowerCase().startsWith('aws:'), 'tags', 'no key that begins with aws:');
+  }
+  if (tags.length > tagsMax) throw tooManyTags();
+}
+
+function tooManyTags(): RegistryError {
+  return new RegistryError('conflict', `a principal has at most ${tagsMax} tags`, {
+    kind: 'principalLimit',
+  });
 }
 
 function checkToken(name: string, scopes: readonly string[], lifetimeMs: number | undefined): void {

@@ -175,6 +175,7 @@ function identityPolicies(options: PoliciesOptions) {
     const there = await identities.listIdentityPolicies(account, principal);
     if (there.length >= identityPoliciesMax && !there.some((each) => each.name === name))
       throw new RegistryError('conflict', `${principal} has ${there.length} policies already`, {
+        kind: 'principalLimit',
         detail: { hint: `${identityPoliciesMax} at most: join statements of several into one` },
       });
     const outcome = await noting(options, { kind: 'policies' }, () =>
@@ -213,5 +214,7 @@ function identityPolicies(options: PoliciesOptions) {
 }
 
 function noPrincipal(account: string, name: string): RegistryError {
-  return new RegistryError('nameUnknown', `there is no ${arnOfKey({ account, name })}`);
+  return new RegistryError('nameUnknown', `there is no ${arnOfKey({ account, name })}`, {
+    kind: 'principalUnknown',
+  });
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { ecrService } from '../ecr/ecr.ts';
 import type { EcrParts } from '../ecr/parts.ts';
 import { iamService } from '../iam/iam.ts';
+import type { IamParts } from '../iam/parts.ts';
 import type { SecretsServiceParts } from '../secrets/parts.ts';
 import { secretsService } from '../secrets/secrets.ts';
 import { stsService } from '../sts/sts.ts';
@@ -18,7 +19,7 @@ const services = [
   ecrService({} as EcrParts),
   secretsService({} as SecretsServiceParts),
   stsService({} as StsParts),
-  iamService(),
+  iamService({} as IamParts),
 ];
 
 test('docs/ecr.md lists the operations that are served.', () => {

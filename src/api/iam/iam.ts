@@ -1,11 +1,16 @@
 import { queryNames } from '../aws/error-names.ts';
-import { queryError, queryInputError } from '../aws/query-errors.ts';
+import { queryInputError } from '../aws/query-errors.ts';
 import { loadedOnce, rowsOf } from '../aws/service-table.ts';
 import type { AwsService } from '../aws/service-table.ts';
+import { accessKeyRows } from './access-keys.ts';
+import { iamError } from './errors.ts';
 import type { IamOperations } from './model.ts';
+import type { IamParts } from './parts.ts';
+import { userPolicyRows } from './user-policies.ts';
+import { userRows, userTagRows } from './users.ts';
 
 /** Identity and Access Management; it answers the same in every region. */
-export function iamService(): AwsService {
+export function iamService(parts: IamParts): AwsService {
   return {
     name: 'iam',
     endpointVariable: 'AWS_ENDPOINT_URL_IAM',
@@ -16,9 +21,14 @@ export function iamService(): AwsService {
       xmlNamespace: 'https://iam.amazonaws.com/doc/2010-05-08/',
     },
     model: loadedOnce(() => import('./model.ts')),
-    rows: rowsOf<IamOperations>(),
+    rows: rowsOf<IamOperations>(
+      userRows(parts),
+      userTagRows(parts),
+      accessKeyRows(parts),
+      userPolicyRows(parts),
+    ),
     errorNames: queryNames,
     inputError: queryInputError,
-    knownError: queryError,
+    knownError: iamError,
   };
 }

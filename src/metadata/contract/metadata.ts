@@ -26,6 +26,7 @@ import type {
   ManifestInfo,
   PrincipalInput,
   PrincipalRow,
+  PrincipalTag,
   Pruning,
   NewPullRule,
   PullRuleChange,
@@ -273,8 +274,18 @@ export interface IdentityMetadata {
   createPrincipal(input: PrincipalInput): Promise<'created' | 'exists' | 'noAccount'>;
   /** With its keys, tokens and policies. False where there is none. */
   deletePrincipal(input: Pick<PrincipalRow, 'account' | 'name'>): Promise<boolean>;
+  /** `remove` first; what is in `set` replaces its key's. `tooMany`: more than `tagsMax` would be there; nothing is changed then. */
+  changePrincipalTags(
+    input: Pick<PrincipalRow, 'account' | 'name'> & {
+      readonly remove: readonly string[];
+      readonly set: readonly PrincipalTag[];
+      readonly tagsMax: number;
+    },
+  ): Promise<'changed' | 'tooMany' | 'notFound'>;
   /** At most two keys a principal, as IAM. */
   createAccessKey(input: AccessKeyRow): Promise<'created' | 'limit' | 'noPrincipal'>;
+  /** False where there is none. */
+  setAccessKeyActive(input: Pick<AccessKeyRow, 'id' | 'active'>): Promise<boolean>;
   deleteAccessKey(input: Pick<AccessKeyRow, 'id'>): Promise<boolean>;
   createToken(input: TokenRow): Promise<'created' | 'exists' | 'noPrincipal'>;
   /** By its name. False where there is none. */

@@ -239,6 +239,13 @@ export interface PrincipalRow {
   readonly name: string;
   readonly kind: 'user' | 'robot';
   readonly createdAt: number;
+  /** Absent: none. */
+  readonly tags?: readonly PrincipalTag[];
+}
+
+export interface PrincipalTag {
+  readonly key: string;
+  readonly value: string;
 }
 
 export interface PrincipalInput extends PrincipalRow {

@@ -12,6 +12,7 @@ import { up as lifecycle } from '../migrations/008-lifecycle.ts';
 import { up as rules } from '../migrations/009-rules.ts';
 import { up as creationTemplates } from '../migrations/010-creation-templates.ts';
 import { up as secrets } from '../migrations/011-secrets.ts';
+import { up as principalTags } from '../migrations/012-principal-tags.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -34,6 +35,7 @@ const migrations: readonly Migration[] = [
   { version: 9, name: 'rules', up: rules },
   { version: 10, name: 'creation-templates', up: creationTemplates },
   { version: 11, name: 'secrets', up: secrets },
+  { version: 12, name: 'principal-tags', up: principalTags },
 ];
 
 /** The schema that this Breakwater writes. */

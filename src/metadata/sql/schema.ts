@@ -124,7 +124,14 @@ export interface Schema {
   };
   /** Those beside the home account. */
   accounts: { id: string; name: string; created_at: number };
-  principals: { account: string; name: string; kind: string; created_at: number };
+  principals: {
+    account: string;
+    name: string;
+    kind: string;
+    created_at: number;
+    /** JSON array. */
+    tags: string | null;
+  };
   access_keys: {
     id: string;
     account: string;

@@ -34,6 +34,7 @@ export async function createPrincipal(
       name: input.name,
       kind: input.kind,
       created_at: input.createdAt,
+      tags: input.tags === undefined ? null : JSON.stringify(input.tags),
     })
     .onConflict((conflict) => conflict.columns(['account', 'name']).doNothing())
     .returning('name')
@@ -53,6 +54,25 @@ export async function deletePrincipal(
     .returning('name')
     .executeTakeFirst();
   return row !== undefined;
+}
+
+export async function changePrincipalTags(
+  sql: Sql,
+  input: Parameters<IdentityMetadata['changePrincipalTags']>[0],
+): ReturnType<IdentityMetadata['changePrincipalTags']> {
+  const { account, name, remove, set, tagsMax } = input;
+  const row = await findPrincipal(sql, account, name);
+  if (row === undefined) return 'notFound';
+  const gone = new Set([...remove, ...set.map(({ key }) => key)]);
+  const tags = [...(row.tags ?? []).filter(({ key }) => !gone.has(key)), ...set];
+  if (tags.length > tagsMax) return 'tooMany';
+  await sql
+    .updateTable('principals')
+    .set({ tags: tags.length === 0 ? null : JSON.stringify(tags) })
+    .where('account', '=', account)
+    .where('name', '=', name)
+    .execute();
+  return 'changed';
 }
 
 /** Whether there is such an owner of credentials: a root, named by `undefined`, always is. */
@@ -90,6 +110,19 @@ export async function createAccessKey(
     if (row) return 'created';
   }
   return 'limit';
+}
+
+export async function setAccessKeyActive(
+  sql: Sql,
+  { id, active }: Pick<AccessKeyRow, 'id' | 'active'>,
+): Promise<boolean> {
+  const row = await sql
+    .updateTable('access_keys')
+    .set({ active: active ? 1 : 0 })
+    .where('id', '=', id)
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 export async function deleteAccessKey(sql: Sql, input: Pick<AccessKeyRow, 'id'>): Promise<boolean> {

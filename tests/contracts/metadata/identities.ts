@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, ok } from 'node:assert/strict';
 import type { AccessKeyRow, PrincipalRow, TokenRow } from '../../../src/metadata/contract/rows.ts';
 import type { MetadataRow } from './row.ts';
 import { home } from './samples.ts';
@@ -84,6 +84,30 @@ export const identitiesRows: readonly MetadataRow[] = [
     },
   },
   {
+    name: 'tags of a principal are put, replaced and removed, up to a bound',
+    async run(metadata) {
+      const { identities } = metadata;
+      const alice = principal('alice');
+      const change = (
+        remove: readonly string[],
+        set: readonly { readonly key: string; readonly value: string }[],
+      ): ReturnType<typeof identities.changePrincipalTags> =>
+        identities.changePrincipalTags({ account, name: 'alice', remove, set, tagsMax: 2 });
+      const [a, b, c] = ['a', 'b', 'c'].map((key) => ({ key, value: '1' }));
+      ok(a && b && c);
+      equal(await change([], [a]), 'notFound');
+      await identities.createPrincipal({ ...alice, tags: [a] });
+      equal(await change([], [b]), 'changed');
+      equal(await change([], [c]), 'tooMany');
+      deepEqual(await identities.findPrincipal(account, 'alice'), { ...alice, tags: [a, b] });
+      equal(await change(['a', 'absent'], [{ ...b, value: '2' }, c]), 'changed');
+      const now = [{ ...b, value: '2' }, c];
+      deepEqual(await identities.listPrincipals(account), [{ ...alice, tags: now }]);
+      equal(await change(['b', 'c'], []), 'changed');
+      deepEqual(await identities.findPrincipal(account, 'alice'), alice);
+    },
+  },
+  {
     name: 'a principal has two keys at most, a root too, and one that is deleted makes room',
     async run(metadata) {
       await metadata.identities.createPrincipal(principal('alice'));
@@ -103,6 +127,9 @@ export const identitiesRows: readonly MetadataRow[] = [
           key(`${id}1`, name),
           second,
         ]);
+        equal(await metadata.identities.setAccessKeyActive({ id: `${id}1`, active: false }), true);
+        equal((await metadata.identities.findAccessKey(`${id}1`))?.active, false);
+        equal(await metadata.identities.setAccessKeyActive({ id: 'none', active: true }), false);
         equal(await metadata.identities.deleteAccessKey({ id: `${id}1` }), true);
         equal(await metadata.identities.deleteAccessKey({ id: `${id}1` }), false);
         const third = { ...key(`${id}3`, name), createdAt: 4 };

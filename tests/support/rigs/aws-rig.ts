@@ -57,7 +57,7 @@ export async function openAws({ publicUrl = '', ...change }: AwsRigOptions = {})
       ecrService({ ...operations, pages, publicUrl: () => publicUrl }),
       secretsService({ ...operations, pages }),
       stsService(operations),
-      iamService(),
+      iamService({ ...operations, pages }),
     ],
     signatures,
     admission: operations.admission,

@@ -1,0 +1,71 @@
+import type { ErrorKind, RegistryError } from '../../domain/errors.ts';
+import { AwsError } from '../aws/aws-error.ts';
+import { queryError } from '../aws/query-errors.ts';
+import type { FailedCall } from '../aws/service-table.ts';
+
+interface Words {
+  readonly code: string;
+  readonly status: number;
+  /** Absent: the error's own. */
+  readonly message?: (input: FailedCall['input']) => string;
+}
+
+/** IAM's own names, statuses and texts. */
+const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
+  principalUnknown: {
+    code: 'NoSuchEntity',
+    status: 404,
+    message: ({ UserName }) => `The user with name ${named(UserName)} cannot be found.`,
+  },
+  accessKeyUnknown: {
+    code: 'NoSuchEntity',
+    status: 404,
+    message: ({ AccessKeyId }) => `The Access Key with id ${named(AccessKeyId)} cannot be found.`,
+  },
+  principalPolicyUnknown: {
+    code: 'NoSuchEntity',
+    status: 404,
+    message: ({ PolicyName }) => `The user policy with name ${named(PolicyName)} cannot be found.`,
+  },
+  principalExists: {
+    code: 'EntityAlreadyExists',
+    status: 409,
+    message: ({ UserName }) => `User with name ${named(UserName)} already exists.`,
+  },
+  principalInUse: { code: 'DeleteConflict', status: 409 },
+  principalLimit: { code: 'LimitExceeded', status: 409 },
+  policyInvalid: { code: 'MalformedPolicyDocument', status: 400 },
+};
+
+/** An error of identities in IAM's words. */
+export function iamError(error: RegistryError, { input }: FailedCall): AwsError {
+  const own = error.kind === undefined ? undefined : words[error.kind];
+  if (own === undefined) return queryError(error);
+  const { code, status, message } = own;
+  return new AwsError(code, message?.(input) ?? error.message, {
+    status,
+    because: error.because ?? error.message,
+  });
+}
+
+function named(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+/** What IAM has and no principal here does: refused, since what it says would not hold. */
+export function refuseUnkept(input: {
+  readonly Path?: string | undefined;
+  readonly PermissionsBoundary?: string | undefined;
+}): void {
+  const { Path = '/', PermissionsBoundary } = input;
+  if (Path !== '/')
+    throw new AwsError(
+      'InvalidInput',
+      `Path: '${Path}' is not kept here: leave it out, or write /`,
+    );
+  if (PermissionsBoundary !== undefined)
+    throw new AwsError(
+      'InvalidInput',
+      'PermissionsBoundary: boundaries are not enforced here; a Deny statement in a policy is',
+    );
+}

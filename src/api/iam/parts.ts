@@ -1,0 +1,87 @@
+import { pageOfAll } from '../../operations/page.ts';
+import type { Operations } from '../../operations/operations.ts';
+import type { PageTokens } from '../aws/page-tokens.ts';
+import { timestamp } from '../aws/service-model.ts';
+import type { Timestamp } from '../aws/service-model.ts';
+import type { AwsAsking, AwsRows } from '../aws/service-table.ts';
+import type { IamOperations, Tag } from './model.ts';
+
+/** What IAM's rows are made of. */
+export interface IamParts extends Pick<Operations, 'identities' | 'policies'> {
+  readonly pages: PageTokens;
+}
+
+export type IamRows = AwsRows<IamOperations>;
+
+export interface ListInput {
+  readonly Marker?: string | undefined;
+  readonly MaxItems?: number | undefined;
+}
+
+interface ListEnd {
+  readonly IsTruncated: boolean;
+  readonly Marker: string | undefined;
+}
+
+const itemsDefault = 100;
+
+/** Which page a call asks for; `list` names the list that its marker is good for. */
+export function pageAsked(
+  { pages }: Pick<IamParts, 'pages'>,
+  list: string,
+  { Marker, MaxItems }: ListInput,
+): { readonly limit: number; readonly cursor: string | undefined } {
+  return { limit: MaxItems ?? itemsDefault, cursor: pages.read(list, Marker) };
+}
+
+/** How an answer says that there is more. */
+export function listEnd(
+  { pages }: Pick<IamParts, 'pages'>,
+  list: string,
+  next: string | null,
+): ListEnd {
+  return { IsTruncated: next !== null, Marker: pages.write(list, next) };
+}
+
+/** One page of a list that is in memory. */
+export function pageOfList<Item>(
+  parts: Pick<IamParts, 'pages'>,
+  asked: {
+    readonly list: string;
+    readonly input: ListInput;
+    readonly keyOf: (item: Item) => string;
+  },
+  all: readonly Item[],
+): { readonly items: readonly Item[]; readonly end: ListEnd } {
+  const { list, input, keyOf } = asked;
+  const page = pageOfAll(all, pageAsked(parts, list, input), { view: (item) => item, keyOf });
+  return { items: page.items, end: listEnd(parts, list, page.next) };
+}
+
+/** The name of a list of an account's, for its markers. */
+export function listOf({ account }: AwsAsking, operation: string, of = ''): string {
+  return `${operation} ${account} ${of}`;
+}
+
+/** An ISO time as answers have it: in whole seconds, as IAM's are. */
+export function secondsOf(iso: string): Timestamp {
+  return timestamp(Math.floor(Date.parse(iso) / 1000) * 1000);
+}
+
+export function tagsOf(tags: readonly { readonly key: string; readonly value: string }[]): Tag[] {
+  return tags.map(({ key, value }) => ({ Key: key, Value: value }));
+}
+
+export function labelsOf(
+  tags: readonly Tag[] | undefined,
+): { readonly key: string; readonly value: string }[] {
+  return (tags ?? []).map(({ Key, Value }) => ({ key: Key, value: Value }));
+}
+
+/** A policy's text as IAM answers it (RFC 3986). */
+export function encodedPolicy(text: string): string {
+  return encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}

@@ -1,0 +1,42 @@
+import { encodedPolicy, listOf, pageOfList } from './parts.ts';
+import type { IamParts, IamRows } from './parts.ts';
+
+/** Inline policies of users. */
+export function userPolicyRows(parts: IamParts): IamRows {
+  const { policies } = parts;
+  return {
+    PutUserPolicy: {
+      changes: true,
+      answer: async ({ UserName, PolicyName, PolicyDocument }, asking) => {
+        const named = { user: UserName, name: PolicyName };
+        await policies.putOfUser(asking, { ...named, policy: PolicyDocument });
+        return {};
+      },
+    },
+    GetUserPolicy: {
+      changes: false,
+      answer: async ({ UserName, PolicyName }, asking) => {
+        const named = { user: UserName, name: PolicyName };
+        const [shown] = (await policies.ofUser(asking, named)).items;
+        return { UserName, PolicyName, PolicyDocument: encodedPolicy(shown?.policy ?? '') };
+      },
+    },
+    ListUserPolicies: {
+      changes: false,
+      answer: async ({ UserName, ...input }, asking) => {
+        const { items: all } = await policies.ofUser(asking, { user: UserName });
+        const names = all.map(({ name }) => name);
+        const list = listOf(asking, 'ListUserPolicies', UserName);
+        const { items, end } = pageOfList(parts, { list, input, keyOf: (name) => name }, names);
+        return { PolicyNames: items, ...end };
+      },
+    },
+    DeleteUserPolicy: {
+      changes: true,
+      answer: async ({ UserName, PolicyName }, asking) => {
+        await policies.deleteOfUser(asking, { user: UserName, name: PolicyName });
+        return {};
+      },
+    },
+  };
+}
