@@ -30,6 +30,8 @@ import { createImageListings } from './images/image-listings.ts';
 import type { ImageListings } from './images/image-listings.ts';
 import { createImageStatuses } from './images/image-statuses.ts';
 import type { ImageStatuses } from './images/image-statuses.ts';
+import { createLayerDownloads } from './images/layer-downloads.ts';
+import type { LayerDownloads } from './images/layer-downloads.ts';
 import { createImages } from './images/images.ts';
 import type { Images } from './images/images.ts';
 import { createLifecycleOperations } from './lifecycles.ts';
@@ -94,7 +96,7 @@ export interface OperationsParts {
   readonly storedPolicies: Policies;
   readonly ecrPassword: AccessViewsParts['ecrPassword'];
   readonly lifecycleGrammar: LifecyclesParts['lifecycleGrammar'];
-  /** Seals the values of secrets. */
+  /** Seals the values of secrets, and download tickets. */
   readonly sealing: SecretsParts['sealing'];
   readonly audit: Audit;
   readonly clock: Clock;
@@ -118,6 +120,7 @@ export interface Operations {
   readonly imageBatches: ImageBatches;
   readonly imageContent: ImageContent;
   readonly imageStatuses: ImageStatuses;
+  readonly layerDownloads: LayerDownloads;
   readonly identities: IdentityOperations;
   readonly policies: PolicyOperations;
   readonly lifecycles: LifecycleOperations;
@@ -152,6 +155,7 @@ export function createOperations(parts: OperationsParts): Operations {
     imageBatches: createImageBatches({ ...shared, contentChanges, pulls }),
     imageContent: createImageContent({ ...shared, contentChanges, pulls }),
     imageStatuses: createImageStatuses({ places, imageListings, registryConfigurations }),
+    layerDownloads: createLayerDownloads({ ...shared, pulls }),
     identities: createIdentityOperations(shared),
     lifecycles: createLifecycleOperations(shared),
     policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),

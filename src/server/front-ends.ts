@@ -13,11 +13,17 @@ import { secretsService } from '../api/secrets/secrets.ts';
 import { stsService } from '../api/sts/sts.ts';
 import { createApiHandler } from '../api/v1/v1.ts';
 import { problemReply } from '../api/v1/problem.ts';
-import { createHubMirrorHandler, createOciHandler, ociErrorReply } from '../api/oci/handler.ts';
+import {
+  createHubMirrorHandler,
+  createLayerDownloadHandler,
+  createOciHandler,
+  ociErrorReply,
+} from '../api/oci/handler.ts';
 import type { RunningCache } from '../cache/create-cache.ts';
 import type { Config, ListenAddress } from '../config/config.ts';
 import type { VersionView } from '../contract/admin-view.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
+import { isLayerDownload } from '../domain/names/registry-url.ts';
 import { createBodyBuffers } from '../http/bodies/body-buffers.ts';
 import type { ClientRules } from '../http/client.ts';
 import { isLoopbackAddress } from '../domain/names/ip-address.ts';
@@ -214,12 +220,14 @@ function handlersOf(
   const publicUrl = (): string => config().publicUrl;
   const api = createApiHandler({ ...operations, identifier, publicUrl, version, failed });
   const registry = createOciHandler(oci);
+  const layerDownloads = createLayerDownloadHandler(oci);
   const aws = awsHandlerOf(parts, operations, failed);
   return {
     main: (request) => {
       const { path } = request;
       if (path.startsWith('/v2/')) return registry(request);
       if (path.startsWith('/api/')) return api(request);
+      if (isLayerDownload(path)) return layerDownloads(request);
       return isAwsRequest(request) ? aws(request) : registry(request);
     },
     hub: createHubMirrorHandler(oci),

@@ -25,6 +25,22 @@ check = lambda *digests: call(ecr, 'batch_check_layer_availability', repositoryN
 before = check(digest(layer), 'sha256:ab')
 small = push(config, 1024 * 1024)
 large = push(layer, small[0])
+import urllib.request, urllib.error
+def fetch(url, **headers):
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as reply: return reply.status, reply.read()
+    except urllib.error.HTTPError as error: return error.code, error.read()
+url = lambda of: call(ecr, 'get_download_url_for_layer', repositoryName=name, layerDigest=of)
+granted = url(digest(layer))['downloadUrl']
+downloads = {
+    'whole': fetch(granted) == (200, layer),
+    'range': fetch(granted, Range='bytes=3-6') == (206, layer[3:7]),
+    'changed': fetch(granted[:-3] + ('AAA' if granted[-3:] != 'AAA' else 'BBB'))[0],
+    'without': fetch(granted.split('/layers/')[0] + '/layers/')[0],
+    'mirror': fetch(granted.split('/layers/')[0] + '/layers/v2/app/tags/list')[0],
+    'absent': url(digest(b'absent'))['error'],
+    'bad': url('sha256:ab')['error'],
+}
 manifest_type = 'application/vnd.oci.image.manifest.v1+json'
 manifest = json.dumps({'schemaVersion': 2, 'mediaType': manifest_type,
     'config': {'mediaType': 'application/vnd.oci.image.config.v1+json', 'digest': digest(config), 'size': len(config)},
@@ -87,7 +103,7 @@ answer({
     'layer': digest(layer), 'config': digest(config), 'image': image, 'first': first, 'again': again['error'], 'errors': errors,
     'got': [each['imageManifest'] == manifest for each in got['images']], 'failures': [each['failureCode'] for each in got['failures']],
     'listed': listed, 'described': described, 'index': digest(index.encode()), 'bytes': len(manifest) + len(config) + len(layer),
-    'statuses': statuses, 'referrers': referrers, 'deleted': deleted,
+    'downloads': downloads, 'statuses': statuses, 'referrers': referrers, 'deleted': deleted,
     'left': [digest(signature.encode())] == [each['imageDigest'] for each in call(ecr, 'list_images', repositoryName=name)['imageIds']],
     'none': [call(ecr, operation, repositoryName='no/such', **more)['error'] for operation, more in [('list_images', {}), ('batch_get_image', {'imageIds': [one]}), ('batch_delete_image', {'imageIds': [one]}), ('batch_check_layer_availability', {'layerDigests': [digest(layer)]}), ('list_image_referrers', {'subjectId': {'imageDigest': image}})]],
 })
@@ -105,6 +121,15 @@ answer({
   assert.deepEqual(told.after.layers, [
     { layerDigest: told.layer, layerAvailability: 'AVAILABLE', layerSize: 11 * 1024 * 1024 },
   ]);
+  assert.deepEqual(told.downloads, {
+    whole: true,
+    range: true,
+    changed: 403,
+    without: 403,
+    mirror: 401,
+    absent: 'LayersNotFoundException',
+    bad: 'InvalidParameterException',
+  });
   assert.deepEqual(told.first.image.imageId, { imageDigest: image, imageTag: 'v1' });
   assert.equal(told.again, 'ImageAlreadyExistsException');
   assert.deepEqual(told.errors, {

@@ -60,6 +60,12 @@ const byOperation: Readonly<Record<string, WordsByCode>> = {
       `Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax or manifest: ${message}'`,
     ],
   },
+  GetDownloadUrlForLayer: {
+    blobUnknown: (place, _error, { layerDigest }) => [
+      'LayersNotFoundException',
+      `Layers with digests '[${String(layerDigest)}]' do not exist in the repository with name '${place.repository}' in the registry with id '${place.registry}'`,
+    ],
+  },
   UploadLayerPart: {
     uploadUnknown,
     uploadRange: partInvalid,
@@ -75,13 +81,20 @@ const byOperation: Readonly<Record<string, WordsByCode>> = {
   },
 };
 
+/** What a failure of an upstream is to an operation. */
+const upstreamErrors: Readonly<Record<string, string>> = {
+  ListImageReferrers: 'UnableToListUpstreamImageReferrersException',
+  GetDownloadUrlForLayer: 'UnableToGetUpstreamLayerException',
+};
+
 /** Such an error's words; `undefined`: it has none of its own. */
 export function contentWords(error: RegistryError, operation: string): Words | undefined {
   const known = byOperation[operation]?.[error.code];
   if (known !== undefined) return known;
-  if (operation !== 'ListImageReferrers' || error.detail?.['upstream'] === undefined)
-    return undefined;
-  return (_place, { message }) => ['UnableToListUpstreamImageReferrersException', message];
+  const code = upstreamErrors[operation];
+  return code === undefined || error.detail?.['upstream'] === undefined
+    ? undefined
+    : (_place, { message }) => [code, message];
 }
 
 function isIndex(manifest: unknown): boolean {

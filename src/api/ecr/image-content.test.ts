@@ -31,6 +31,7 @@ const operations: Readonly<Record<string, object>> = {
   DescribeImageScanFindings: { imageId },
   UpdateImageStorageClass: { imageId, targetStorageClass: 'ARCHIVE' },
   BatchCheckLayerAvailability: { layerDigests: [digest] },
+  GetDownloadUrlForLayer: { layerDigest: digest },
   InitiateLayerUpload: {},
   UploadLayerPart: {
     uploadId: '00000000-0000-4000-8000-000000000000',

@@ -1,18 +1,27 @@
 import { parseDigest } from '../../domain/names/digest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
+import { layerDownloadPath } from '../../domain/names/registry-url.ts';
 import { invalidParameter } from './errors.ts';
 import type { LayerFailure } from './model.ts';
 import { contentBytesMax, repositoryOfCall } from './parts.ts';
 import type { EcrParts, EcrRows } from './parts.ts';
 
-type Parts = Pick<EcrParts, 'contentChanges' | 'imageContent' | 'places'>;
+type Parts = Pick<
+  EcrParts,
+  'contentChanges' | 'imageContent' | 'layerDownloads' | 'places' | 'publicUrl'
+>;
 
 /** What clients are told to send at once; they may send up to twice as much. */
 const partSize = 10 * 1024 * 1024;
 
 /** Layers: whether they are there, and pushes of them in parts. */
 export function layerRows(parts: Parts): EcrRows {
-  return { ...availabilityRow(parts), ...uploadRows(parts), ...completeRow(parts) };
+  return {
+    ...availabilityRow(parts),
+    ...downloadRow(parts),
+    ...uploadRows(parts),
+    ...completeRow(parts),
+  };
 }
 
 function availabilityRow({ imageContent }: Parts): EcrRows {
@@ -42,6 +51,25 @@ function availabilityRow({ imageContent }: Parts): EcrRows {
           })),
           failures,
         };
+      },
+    },
+  };
+}
+
+/** The URL leads to this server, which needs no credentials beside it. */
+function downloadRow({ layerDownloads, publicUrl }: Parts): EcrRows {
+  return {
+    GetDownloadUrlForLayer: {
+      changes: false,
+      answer: async (input, asking) => {
+        const { layerDigest } = input;
+        const digest = parseDigest(layerDigest);
+        if (digest === undefined)
+          throw invalidParameter('layerDigest', 'must be a digest of sha256 or sha512');
+        const layer = { ...repositoryOfCall(asking, input), digest };
+        const ticket = await layerDownloads.grant(asking, layer, asking);
+        const downloadUrl = `${publicUrl() || asking.origin}${layerDownloadPath}${ticket}`;
+        return { downloadUrl, layerDigest };
       },
     },
   };

@@ -7,6 +7,7 @@ import { asStorageError } from '../../cache/space/storage-answer.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import type { RegistrySettings } from '../../domain/names/registry.ts';
+import { layerDownloadPath } from '../../domain/names/registry-url.ts';
 import type { RulesInForce } from '../../domain/rules/rule-set.ts';
 import { answerOf, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import { crossSiteReason } from '../../http/cross-site.ts';
@@ -20,7 +21,7 @@ import { pullBlob } from './blobs.ts';
 import { catalogReply } from './catalog.ts';
 import { changeContent } from './changes.ts';
 import { pullManifest } from './manifests.ts';
-import { createPlanner, isRepositoryPlan } from './plan.ts';
+import { createPlanner, isRepositoryPlan, planOfBlob } from './plan.ts';
 import type { Asked, Listener, Plan, Planner, RepositoryPlan } from './plan.ts';
 import { listReferrers } from './referrers.ts';
 import { answered, namingImage, refusalReply } from './refusal.ts';
@@ -35,7 +36,7 @@ export interface OciSettings extends RegistrySettings {
 
 export interface OciParts extends Pick<
   Operations,
-  'admission' | 'places' | 'pulls' | 'contentChanges' | 'repositories'
+  'admission' | 'places' | 'pulls' | 'contentChanges' | 'repositories' | 'layerDownloads'
 > {
   readonly rules: RulesInForce;
   /** A new object after each reload. */
@@ -54,6 +55,24 @@ export function createOciHandler(parts: OciParts): Handler {
 /** Docker Hub at the root for Docker's `registry-mirrors`: anonymous, and nothing but Docker Hub. Never throws. */
 export function createHubMirrorHandler(parts: OciParts): Handler {
   return createHandler(parts, 'hub');
+}
+
+/** One blob by a URL of GetDownloadUrlForLayer, without credentials: for whom the URL was made, and with the rights that they have now. Never throws. */
+export function createLayerDownloadHandler(parts: OciParts): Handler {
+  const answering: Answering = { ...parts, listener: 'main' };
+  return (request) => {
+    let plan: Plan | undefined;
+    try {
+      requireMethod(request, ['GET', 'HEAD']);
+      const ticket = request.path.slice(layerDownloadPath.length);
+      const { caller, place, digest } = parts.layerDownloads.redeem(ticket);
+      plan = planOfBlob(place, digest, parts.places.home);
+      const from = requestFrom(request, crossSiteReason(request, parts.settings().publicUrl));
+      return answerCaller(answering, { plan, request, from, caller });
+    } catch (error) {
+      return refuse(answering, error, request, plan);
+    }
+  };
 }
 
 /** The reply to what broke before a body's first byte, for the server's `replyTo`. */
@@ -204,14 +223,17 @@ function readRequest(request: Incoming, planner: Planner, listener: Listener): P
   const reads = method === 'GET' || method === 'HEAD';
   if (listener === 'hub' && !reads) throw methodUnknown(method, ['GET', 'HEAD']);
   const plan = planner(request);
-  const allowed: readonly string[] = methods[plan.route.kind];
-  if (!allowed.includes(method)) throw methodUnknown(method, allowed);
+  requireMethod(request, methods[plan.route.kind]);
   if (
     listener === 'hub' &&
     !['manifest', 'blob', 'tags', 'referrers', 'base', 'home'].includes(plan.route.kind)
   )
     throw new RegistryError('routeUnknown', 'no such path on this listener');
   return plan;
+}
+
+function requireMethod({ method }: Incoming, allowed: readonly string[]): void {
+  if (!allowed.includes(method)) throw methodUnknown(method, allowed);
 }
 
 function methodUnknown(method: string, allowed: readonly string[]): RegistryError {

@@ -1,7 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import type { Asker } from '../../access/access.ts';
+import type { Place } from '../../access/admission/admission.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { atMost } from '../../coordination/memory-bound.ts';
+import type { Digest } from '../../domain/names/digest.ts';
 import { dockerHub, normalizeHost } from '../../domain/names/host-name.ts';
 import { formatReference } from '../../domain/names/reference.ts';
 import { homeRegistryOf, registryIn } from '../../domain/names/registry.ts';
@@ -98,6 +100,18 @@ export function isRepositoryPlan(plan: Plan): plan is RepositoryPlan {
   return 'target' in plan;
 }
 
+/** Of a blob that is asked for otherwise than by its path. */
+export function planOfBlob(
+  { registry, target }: Place,
+  digest: Digest,
+  home: RegistryKey,
+): RepositoryPlan {
+  const name = target.repository;
+  const route = { kind: 'blob', before: '', name, ns: undefined, digest } as const;
+  const note = noteOf(route, target);
+  return { route, registry, ecr: false, target, note: atRegistry(note, registry, home) };
+}
+
 interface PlanParts {
   readonly rules: RulesOf;
   readonly settings: RegistrySettings;
@@ -122,8 +136,12 @@ function makePlan(route: Route, host: HostRegistry, parts: PlanParts): Plan {
     registry,
     ecr,
     target,
-    note: registry === home ? note : { ...note, registry },
+    note: atRegistry(note, registry, home),
   };
+}
+
+function atRegistry(note: ReplyNote, registry: RegistryKey, home: RegistryKey): ReplyNote {
+  return registry === home ? note : { ...note, registry };
 }
 
 function noteOf(route: RepositoryRoute, target: PullTarget): ReplyNote {

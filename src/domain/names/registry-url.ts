@@ -18,3 +18,11 @@ export function registryUrl(base: string, registry: Registry, isHome: boolean): 
   const host = url.host.replace(loopbackAddress, 'localhost');
   return `${url.protocol}//${account}.dkr.ecr.${region}.${host}`;
 }
+
+/** Of download URLs; a ticket follows. */
+export const layerDownloadPath = '/layers/';
+
+/** What has further parts may be the registry by a path: `/layers/v2/app/tags/list` under a rule `layers`. */
+export function isLayerDownload(path: string): boolean {
+  return path.startsWith(layerDownloadPath) && !path.includes('/', layerDownloadPath.length);
+}

@@ -1,0 +1,99 @@
+import type { Asker, Caller } from '../../access/access.ts';
+import type { Admission, Place } from '../../access/admission/admission.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { Digest } from '../../domain/names/digest.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { Clock } from '../../ports/clock.ts';
+import { keyOfRepository } from './held-images.ts';
+import type { Places, RepositoryInput } from '../places.ts';
+import type { Pulls, Waiting } from '../pulls.ts';
+import type { Sealing } from '../secrets/located-secret.ts';
+
+export interface LayerInput extends RepositoryInput {
+  readonly digest: Digest;
+}
+
+/** What a ticket was given out for. */
+export interface GrantedLayer {
+  readonly caller: Caller;
+  readonly place: Place;
+  readonly digest: Digest;
+}
+
+/** Tickets to pull one blob without credentials, for an hour: what the URLs of GetDownloadUrlForLayer carry. */
+export interface LayerDownloads {
+  /** For whoever may pull the blob now; upstream is asked for one that is not held. Throws `blobUnknown` where it is nowhere. */
+  grant(asker: Asker, layer: LayerInput, waiting: Waiting): Promise<string>;
+  /** Whom it was given to, whose rights count still, and for which blob. Throws `denied` for what is no ticket, and for one that has ended. */
+  redeem(ticket: string): GrantedLayer;
+}
+
+export interface LayerDownloadsParts {
+  readonly admission: Pick<Admission, 'require'>;
+  readonly places: Places;
+  readonly pulls: Pick<Pulls, 'blob'>;
+  readonly metadata: Pick<Metadata, 'repositories'>;
+  readonly sealing: Sealing;
+  readonly clock: Clock;
+}
+
+const ticketMs = 3_600_000;
+const ticketCharactersMax = 12_000;
+const owner = 'layer download';
+
+interface Sealed {
+  readonly caller: Caller;
+  readonly registry: RegistryKey;
+  readonly repository: string;
+  readonly digest: Digest;
+  /** Wall time, ms. */
+  readonly until: number;
+}
+
+export function createLayerDownloads(parts: LayerDownloadsParts): LayerDownloads {
+  const { admission, places, pulls, metadata, sealing, clock } = parts;
+  return {
+    grant: async (asker, { digest, ...input }, waiting) => {
+      const place = places.place(input, asker);
+      await admission.require(asker, place, [actions.getBlob]);
+      try {
+        await pulls.blob(asker, { ...place, digest, method: 'HEAD' }, waiting);
+      } catch (error) {
+        if (error instanceof RegistryError && error.code === 'blobUnknown')
+          await keyOfRepository(metadata, place);
+        throw error;
+      }
+      const { caller } = asker;
+      const { registry, target } = place;
+      const until = Math.min(clock.now() + ticketMs, caller.expiresAt ?? Infinity);
+      const sealed: Sealed = { caller, registry, repository: target.repository, digest, until };
+      return Buffer.from(sealing.seal(JSON.stringify(sealed), owner)).toString('base64url');
+    },
+    redeem: (ticket) => {
+      const { caller, registry, repository, digest, until } = open(sealing, ticket);
+      if (clock.now() >= until) throw ended();
+      return { caller, place: places.at(registry, repository), digest };
+    },
+  };
+}
+
+function open(sealing: Sealing, ticket: string): Sealed {
+  try {
+    if (ticket.length <= ticketCharactersMax) {
+      const text = sealing.open(Buffer.from(ticket, 'base64url').toString('latin1'), owner);
+      return JSON.parse(text) as Sealed;
+    }
+  } catch {
+    // Answered below, like any other text that is no ticket.
+  }
+  throw new RegistryError('denied', 'not a download URL of this server');
+}
+
+function ended(): RegistryError {
+  return new RegistryError(
+    'denied',
+    'this download URL has ended: ask for a new one by GetDownloadUrlForLayer',
+  );
+}
