@@ -25,7 +25,7 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
   ],
   repositoryNotEmpty: ({ repository, registry }) => [
     'RepositoryNotEmptyException',
-    `The repository with name '${repository}' in registry with id '${registry}' cannot be deleted because it still contains images`,
+    `The repository with name '${repository}' in registry with id '${registry}' cannot be deleted because it still contains images (--force deletes them too; breakwater repos rm --prefix PREFIX/ --force --yes deletes all repositories below a prefix)`,
   ],
   repositoryPolicyUnknown: (place) => [
     'RepositoryPolicyNotFoundException',

@@ -102,6 +102,16 @@ suite('operations on images', () => {
     }
   });
 
+  test('a repository with images is deleted with force alone, and whoever is refused is told how', async () => {
+    await using aws = await openAws();
+    await push(aws.api.metadata, pushInput(repositoryName, 'one', { tags: ['v1'] }));
+    const [status, code, message] = failed(await aws.ecr('DeleteRepository', { repositoryName }));
+    assert.deepEqual([status, code], [400, 'RepositoryNotEmptyException']);
+    assert.match(message, /still contains images \(--force .*breakwater repos rm --prefix/);
+    const input = { repositoryName, force: true };
+    assert.equal((await aws.ecr('DeleteRepository', input)).status, 200);
+  });
+
   test('a manifest is got in its exact text, by tag, digest or both', async () => {
     const cache = createFakeCache();
     const text = '{ "schemaVersion": 2,\n "ä": 1 }';
