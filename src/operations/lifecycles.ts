@@ -14,6 +14,7 @@ import { fateWords } from '../domain/lifecycle/fate-words.ts';
 import type { LifecycleImage } from '../domain/lifecycle/image.ts';
 import { lifecycleRemarks, meaningOf } from '../domain/lifecycle/meaning.ts';
 import { lifecycleProblems, parseLifecyclePolicy } from '../domain/lifecycle/parser.ts';
+import { lifecycleActsAfterMs } from '../domain/lifecycle/policy.ts';
 import type { GrammarOptions } from '../domain/lifecycle/rule-reader.ts';
 import type { Digest } from '../domain/names/digest.ts';
 import type { Reference } from '../domain/names/reference.ts';
@@ -33,9 +34,6 @@ import type { PageInput } from './page.ts';
 import type { Places, RepositoryInput } from './places.ts';
 import { changeRepository } from './repository-change.ts';
 import type { ChangeParts } from './repository-change.ts';
-
-/** Time to mend a slip: a policy acts for the first time so long after it was put. */
-const firstAfterMs = 3_600_000;
 
 interface TextInput {
   readonly policy: string;
@@ -126,7 +124,7 @@ function policyOperations(
         apply: async () => {
           parseLifecyclePolicy(text, parts.lifecycleGrammar());
           const now = clock.now();
-          const put = { ...key, text, now, dueAt: now + firstAfterMs };
+          const put = { ...key, text, now, dueAt: now + lifecycleActsAfterMs };
           if (!(await metadata.lifecycles.putLifecycle(put)))
             throw repositoryUnknown(key.repository);
         },

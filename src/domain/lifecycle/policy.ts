@@ -50,3 +50,6 @@ export interface LifecycleProblem {
 export const lifecycleCharactersMax = 30_720;
 
 export const lifecycleRulesMax = 50;
+
+/** Time to mend a slip: a policy acts for the first time so long after it was put, or a template made its repository. */
+export const lifecycleActsAfterMs = 3_600_000;

@@ -1,3 +1,5 @@
+import { lifecycleActsAfterMs } from '../../domain/lifecycle/policy.ts';
+import { inKeyOrder } from '../../domain/names/label.ts';
 import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Insertable, SelectQueryBuilder, Selectable } from 'kysely';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
@@ -161,9 +163,6 @@ export async function mayMake(
   return input.create || (await longestTemplate(sql, input, 'CREATE_ON_PUSH')) !== undefined;
 }
 
-/** Of an hour: whoever made it may look at it before its first images expire. */
-const firstEvaluationMs = 3_600_000;
-
 /** With what the longest template that matches says, all in the caller's transaction. */
 async function insertFromTemplate(
   sql: Sql,
@@ -195,7 +194,7 @@ async function insertFromTemplate(
       text: lifecycle,
       updated_at: row.created_at,
       evaluated_at: null,
-      due_at: row.created_at + firstEvaluationMs,
+      due_at: row.created_at + lifecycleActsAfterMs,
     })
     .execute();
   return id;

@@ -1,4 +1,5 @@
 import { deepEqual, equal } from 'node:assert/strict';
+import { lifecycleActsAfterMs } from '../../../src/domain/lifecycle/policy.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import type { TemplateRow, TemplateSettings } from '../../../src/metadata/contract/templates.ts';
 import { digestOf } from '../../support/samples/digest.ts';
@@ -105,6 +106,9 @@ export const templatesRows: readonly MetadataRow[] = [
     name: 'a push makes a repository by its template where nothing else lets it',
     async run(metadata) {
       const settings = { appliedFor: ['CREATE_ON_PUSH'], tagMutability: immutable } as const;
+      const dueAt = 1000 + lifecycleActsAfterMs;
+      const due = (now: number) => metadata.lifecycles.listDueLifecycles(now, 9);
+      deepEqual([(await due(dueAt - 1)).length, (await due(dueAt)).length], [0, 1]);
       await created(metadata, template('team', settings), template('quay.io'));
       const digest = digestOf('blob');
       const hold = (name: string) =>
