@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 type Dialect = 'sqlite' | 'postgres';
 type Table = CreateTableBuilder<string, string>;
 
-/** Lifecycle policies of repositories, and what previews of them have found. */
+/** Lifecycle policies of repositories, what previews of them have found, and which index names which manifest, of all of a repository at once. */
 export async function up(database: Kysely<unknown>, dialect: Dialect): Promise<void> {
   const text = dialect === 'sqlite' ? sql`text` : sql`text collate "C"`;
   const integer = dialect === 'sqlite' ? 'integer' : 'bigint';
@@ -53,5 +53,11 @@ export async function up(database: Kysely<unknown>, dialect: Dialect): Promise<v
       'untagged',
       'first_digest',
     ])
+    .execute();
+  await database.schema
+    .createIndex('manifest_children_manifests')
+    .on('manifest_children')
+    .columns(['repository_id', 'manifest_id', 'digest'])
+    .where(sql.ref('role'), '=', sql.lit('manifest'))
     .execute();
 }

@@ -1,3 +1,4 @@
+import { sql as text } from 'kysely';
 import type { LifecycleImage } from '../../domain/lifecycle/image.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { RepositoryKey } from '../../domain/names/registry.ts';
@@ -34,7 +35,8 @@ export async function imagesOfRepository(
       .selectFrom('manifest_children')
       .select(['manifest_id as key', 'digest as value'])
       .where('repository_id', '=', ofRepository)
-      .where('role', '=', 'manifest')
+      // A literal: for a parameter the index of such children alone is not taken.
+      .where('role', '=', text.lit('manifest'))
       .execute(),
   );
   return rows.map((row) => ({

@@ -187,6 +187,7 @@ suite('metadata in a SQLite file', () => {
     await listPreviewResults(sql, key, { after: undefined, untagged: undefined }, 10);
     await findPreviewResults(sql, key, [digest]);
     await imagesOfRepository(sql, key);
+    match(planOf(database, seen.at(-1) ?? ''), /COVERING INDEX manifest_children_manifests/);
     await findSecret(sql, { registry: home, name: 'x' });
     await findSecretValue(sql, { registry: home, name: 'x', version: 'x' });
     equal(seen.length, 40);
