@@ -1,5 +1,6 @@
 import type { ExpiredImage } from '../upkeep/expire-images.ts';
 import { startExpiry } from '../upkeep/expire-images.ts';
+import { startSecretPurge } from '../upkeep/purge-secrets.ts';
 import type { AuditEntry } from '../access/access.ts';
 import type { Core, ServerState, Surroundings } from './core.ts';
 import type { Stores } from './stores.ts';
@@ -24,6 +25,16 @@ export function expireByPolicies(
     note: (message, about) => log.info(message, { logger: 'lifecycle', ...about }),
     failed: (message, about) => log.error(message, { logger: 'lifecycle', ...about }),
   });
+}
+
+/** Removes secrets whose time to be brought back is over. */
+export function purgeDeletedSecrets(
+  { metadata, leases }: Pick<Stores, 'metadata' | 'leases'>,
+  { clock, log }: Pick<Surroundings, 'clock' | 'log'>,
+): AsyncDisposable {
+  const failed: Parameters<typeof startSecretPurge>[0]['failed'] = (message, about) =>
+    log.error(message, { logger: 'secrets', ...about });
+  return startSecretPurge({ metadata, leases, clock, failed });
 }
 
 function entryOf({ registry, repository, digest, tags, priority }: ExpiredImage): AuditEntry {

@@ -1,7 +1,6 @@
 import type { Pushes } from '../cache/push/pushes.ts';
-import { repeat } from '../coordination/repeat.ts';
-import { createSteadyTime } from '../coordination/steady-time.ts';
 import { waitUnder } from '../coordination/waiting.ts';
+import { errorText } from '../domain/error-text.ts';
 import { parseLifecyclePolicy } from '../domain/lifecycle/parser.ts';
 import type { LifecyclePolicy } from '../domain/lifecycle/policy.ts';
 import type { GrammarOptions } from '../domain/lifecycle/rule-reader.ts';
@@ -15,19 +14,18 @@ import type {
 } from '../metadata/contract/lifecycle.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Lease, Leases } from '../ports/leases.ts';
+import type { Leases } from '../ports/leases.ts';
+import { startRecurring } from './recurring-work.ts';
+import type { Turn } from './recurring-work.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 
-/** What a start has to do comes first. */
-const firstAfterMs = 5 * minuteMs;
 const everyMs = 10 * minuteMs;
 /** Each policy is evaluated anew after it: what meets a criterion goes within 24 hours, those that wait their turn included. */
 const evaluateEveryMs = 20 * hourMs;
 /** After an evaluation that failed. */
 const retryAfterMs = hourMs;
-const leaseMs = 10 * minuteMs;
 /** How long results of previews are kept. */
 const previewsKeptForMs = 24 * hourMs;
 /** Policies that are read at once; one has 30,720 characters at most. */
@@ -61,48 +59,23 @@ export interface ExpiryParts {
  * ends it after the images that are on their way.
  */
 export function startExpiry(parts: ExpiryParts): AsyncDisposable {
-  const { clock, failed } = parts;
-  const steadyTime = createSteadyTime(clock);
-  const ended = new AbortController();
-  let running: Promise<void> | undefined;
-  const work = (): void => {
-    running ??= runDue(parts, steadyTime, ended.signal)
-      .catch((error: unknown) => failed('lifecycle policies could not be evaluated', about(error)))
-      .finally(() => (running = undefined));
-  };
-  const timer = repeat(clock, everyMs, work, firstAfterMs);
-  return {
-    async [Symbol.asyncDispose]() {
-      timer[Symbol.dispose]();
-      ended.abort();
-      await running;
-    },
-  };
+  return startRecurring(parts, {
+    name: 'expire images',
+    everyMs,
+    run: (turn) => runDue(parts, turn),
+    failed: (error) => parts.failed('lifecycle policies could not be evaluated', about(error)),
+  });
 }
 
-async function runDue(parts: ExpiryParts, now: () => number, ended: AbortSignal): Promise<void> {
+async function runDue(parts: ExpiryParts, turn: Turn): Promise<void> {
   const { lifecycles } = parts.metadata;
-  await using lease = await parts.leases.take('expire images', leaseMs);
-  if (lease === undefined) return;
-  await lifecycles.expirePreviews({ before: now() - previewsKeptForMs });
-  const turn = { now, ended, mayGoOn: () => isInForce(lease, ended) };
+  await lifecycles.expirePreviews({ before: turn.now() - previewsKeptForMs });
   // Each is put off when it is done, so that the list gets shorter.
   for (;;) {
-    const due = await lifecycles.listDueLifecycles(now(), duePerRead);
+    const due = await lifecycles.listDueLifecycles(turn.now(), duePerRead);
     for (const one of due) if (!(await evaluate(parts, one, turn))) return;
     if (due.length < duePerRead) return;
   }
-}
-
-async function isInForce(lease: Lease, ended: AbortSignal): Promise<boolean> {
-  return !ended.aborted && !lease.lost.aborted && (await lease.renew());
-}
-
-/** What one run may use of the time. */
-interface Turn {
-  readonly now: () => number;
-  readonly ended: AbortSignal;
-  readonly mayGoOn: () => Promise<boolean>;
 }
 
 /** False where it was stopped: it is due still. Throws where the metadata can't be written. */
@@ -167,5 +140,5 @@ async function expireAll(
 }
 
 function about(error: unknown): { readonly error: string } {
-  return { error: error instanceof Error ? error.message : String(error) };
+  return { error: errorText(error) };
 }

@@ -30,6 +30,7 @@ export async function createSecret(
     .selectFrom('secrets')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('registry', '=', registry)
+    .where((eb) => eb.or([eb('gone_at', 'is', null), eb('gone_at', '>', now)]))
     .executeTakeFirstOrThrow();
   if (count > secretsMax) {
     await removeSecret(sql, secret);

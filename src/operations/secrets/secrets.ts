@@ -209,8 +209,6 @@ function ends(parts: SecretsParts): Pick<SecretOperations, 'delete' | 'restore'>
       const action = actions.deleteSecret;
       const located = await admitted(parts, asker, action, input);
       const now = clock.now();
-      // Whose time is over goes with whatever is deleted next.
-      await metadata.secrets.purgeSecrets({ now });
       if (days === undefined) {
         const { secret } = located;
         if (secret === undefined) return { secret, at: now };

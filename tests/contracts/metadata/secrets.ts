@@ -103,6 +103,17 @@ export const secretsRows: readonly MetadataRow[] = [
     },
   },
   {
+    name: 'a secret whose time is over counts for nothing, though it is not purged yet',
+    async run({ secrets }) {
+      const creationOf = (secret: Secret, now: number) => ({ ...creation, secret, now });
+      equal(await secrets.createSecret({ ...creationOf(hub, 5), secretsMax: 1 }), 'created');
+      await secrets.changeSecret({ ...hub, change: { kind: 'delete', at: 10 }, now: 6 });
+      const add = (now: number) =>
+        secrets.createSecret({ ...creationOf(empty('b'), now), sealed: undefined, secretsMax: 1 });
+      deepEqual([await add(9), await add(10)], ['limit', 'created']);
+    },
+  },
+  {
     name: 'secrets whose time is over are purged with their values, and no others',
     async run({ secrets }) {
       await secrets.createSecret(creation);
