@@ -220,6 +220,18 @@ suite('the rules of a registry', () => {
     equal(upstreamOf(book, 'a/x'), 'quay.io');
   });
 
+  test('are not read again once the book is closed', async () => {
+    await using rig = await createRig();
+    const book = await rig.open();
+    rig.failing = 1;
+    await rig.make(row('a'));
+    const settled = book.settled();
+    while (rig.failing > 0) await Promise.resolve();
+    book[Symbol.dispose]();
+    await rejects(settled, /the database is away/);
+    deepEqual([rig.clock.pending, rig.failures.length], [0, 0]);
+  });
+
   test('are read whole where changes may have been missed', async () => {
     await using rig = await createRig();
     const book = await rig.open();

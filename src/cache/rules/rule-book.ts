@@ -97,6 +97,7 @@ class Book implements RuleBook {
   #running: Promise<void> | undefined;
   #retry: Disposable | undefined;
   #revision = 0;
+  #isOver = false;
 
   constructor(parts: RuleBookParts) {
     this.#parts = parts;
@@ -128,6 +129,7 @@ class Book implements RuleBook {
   }
 
   [Symbol.dispose](): void {
+    this.#isOver = true;
     this.#subscription[Symbol.dispose]();
     this.#retry?.[Symbol.dispose]();
     this.#tasks.clear();
@@ -183,12 +185,16 @@ class Book implements RuleBook {
       await this.#perform(task);
       this.#parts.onChange();
     } catch (error) {
-      this.#tasks.set(key, task);
-      this.#parts.onFailure(error);
-      this.#retry?.[Symbol.dispose]();
-      this.#retry = this.#parts.clock.after(retryMs, () => this.#want(task));
+      if (!this.#isOver) this.#tryAgain(task, key, error);
       throw error;
     }
+  }
+
+  #tryAgain(task: Task, key: string, error: unknown): void {
+    this.#tasks.set(key, task);
+    this.#parts.onFailure(error);
+    this.#retry?.[Symbol.dispose]();
+    this.#retry = this.#parts.clock.after(retryMs, () => this.#want(task));
   }
 
   #perform(task: Task): Promise<void> {
