@@ -11,6 +11,7 @@ import type { LimitOptions } from '../server/pages.ts';
 import { addLimitOption, askPages } from '../server/pages.ts';
 import type { PlaceOptions } from '../place-options.ts';
 import { addPlaceOptions, placeOf } from '../place-options.ts';
+import { repeatable } from '../repeatable.ts';
 import type { ApiRequest } from '../server/server-client.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
@@ -99,7 +100,7 @@ function addMutabilityOptions(command: Command): Command {
     .option(
       '--exclude <filter>',
       'tags that are excluded, for the modes WITH_EXCLUSION; repeatable',
-      (filter: string, before: readonly string[] | undefined) => [...(before ?? []), filter],
+      repeatable,
     );
 }
 

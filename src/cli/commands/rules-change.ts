@@ -11,11 +11,11 @@ import { addPlaceOptions, placeOf } from '../place-options.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
+import { repeatable } from '../repeatable.ts';
 import { deleteEach } from '../several.ts';
 import type { Look, OutputOptions } from '../terminal/output.ts';
 import { addOutputOptions, printOne } from '../terminal/output.ts';
 
-const deadlineMs = 10_000;
 const validateMs = 30_000;
 
 const createExamples = `
@@ -118,7 +118,7 @@ export function addRuleCreateCommand(
           settings: settingsOf(options),
         };
         const made = await askServer<RuleView>(
-          { method: 'POST', path: 'rules', body, deadlineMs },
+          { method: 'POST', path: 'rules', body },
           options,
           context.terminal,
         );
@@ -172,7 +172,7 @@ export function addRuleSetCommand(
           ...(hasSettings ? { settings } : {}),
         };
         const changed = await askServer<RuleView>(
-          { method: 'PATCH', path: 'rules', body, deadlineMs },
+          { method: 'PATCH', path: 'rules', body },
           options,
           context.terminal,
         );
@@ -303,10 +303,6 @@ function platformsOption(text: string): string | readonly string[] {
 
 function listOption(text: string): readonly string[] {
   return text.split(',');
-}
-
-function repeatable(text: string, before: readonly string[] | undefined): readonly string[] {
-  return [...(before ?? []), text];
 }
 
 function usage(message: string): CommandFailure {

@@ -92,8 +92,7 @@ async function askRules(
   { terminal }: CommandContext,
   prefix?: string,
 ): Promise<Listing<RuleView>> {
-  const query = { ...placeOf(options), ...(prefix === undefined ? {} : { prefix }) };
-  const request = { path: 'rules', query };
+  const request = { path: 'rules', query: { ...placeOf(options), prefix } };
   return await askServer<Listing<RuleView>>(request, options, terminal);
 }
 

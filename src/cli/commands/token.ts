@@ -9,6 +9,7 @@ import type { Look, OutputOptions } from '../terminal/output.ts';
 import { addOutputOptions, printList, printOne } from '../terminal/output.ts';
 import type { OwnerOptions } from '../place-options.ts';
 import { addOwnerOptions, ownerOf } from '../place-options.ts';
+import { repeatable } from '../repeatable.ts';
 import type { ApiRequest } from '../server/server-client.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
@@ -65,7 +66,7 @@ function addCreateCommand(token: Command, context: CommandContext): void {
     .option(
       '--scope <scope>',
       'repository:<pattern>:<pull,push,delete>; repeatable; else all that its owner may',
-      (scope: string, before: readonly string[] | undefined) => [...(before ?? []), scope],
+      repeatable,
     )
     .option('--expires <duration>', 'when it ends: 12h, 30d; else after 90d', parseExpiry);
   addServerOptions(addOwnerOptions(addOutputOptions(command)))

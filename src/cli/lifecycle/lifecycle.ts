@@ -11,8 +11,9 @@ import { remark } from '../command-context.ts';
 import type { PlaceOptions } from '../place-options.ts';
 import { addPlaceOptions, placeOf } from '../place-options.ts';
 import { readPolicyText } from '../policy-text.ts';
+import { repeatable } from '../repeatable.ts';
 import type { LimitOptions } from '../server/pages.ts';
-import { addLimitOption } from '../server/pages.ts';
+import { addLimitOption, askPages } from '../server/pages.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
@@ -22,7 +23,6 @@ import { addOutputOptions, printList, printText, printValue } from '../terminal/
 /** Of one page: it is evaluated over all images of the repository. */
 const explainMs = 150_000;
 const explainedDefault = 100;
-const pageMax = 1000;
 
 const checkExamples = `
 Examples:
@@ -118,11 +118,7 @@ function addExplainCommand(lifecycle: Command, context: CommandContext): void {
       "Says what the repository's lifecycle policy, or the one of --file, makes of each image now and why, the youngest first. Nothing is changed.",
     )
     .option('--file <file>', 'another policy: a path, file://path, or - for stdin')
-    .option(
-      '--image <reference>',
-      'this tag or digest alone; repeatable',
-      (image: string, before: readonly string[] | undefined) => [...(before ?? []), image],
-    );
+    .option('--image <reference>', 'this tag or digest alone; repeatable', repeatable);
   addServerOptions(addPlaceOptions(addLimitOption(addOutputOptions(command), explainedDefault)))
     .addHelpText('after', explainExamples)
     .action(async (repository: string, options: Options & OutputOptions & ExplainOptions) => {
@@ -142,23 +138,11 @@ async function explainAll(
   options: Options & ExplainOptions,
   { terminal }: CommandContext,
 ): Promise<Listing<LifecycleExplanationView>> {
-  const { file, image: images, limit = explainedDefault } = options;
+  const { file, image: images } = options;
   const policy = file === undefined ? undefined : await readPolicyText(file, terminal);
-  const items: LifecycleExplanationView[] = [];
-  let cursor: string | undefined;
-  for (;;) {
-    const page = { limit: Math.min(pageMax, limit - items.length), cursor };
-    const body = { repository, ...placeOf(options), policy, images, ...page };
-    const path = 'lifecycle-policies/explain';
-    const answer = await askServer<Listing<LifecycleExplanationView>>(
-      { method: 'POST', path, body, deadlineMs: explainMs },
-      options,
-      terminal,
-    );
-    items.push(...answer.items);
-    if (answer.next === null || items.length >= limit) return { items, next: answer.next };
-    cursor = answer.next;
-  }
+  const body = { repository, ...placeOf(options), policy, images };
+  const request = { path: 'lifecycle-policies/explain', body, deadlineMs: explainMs };
+  return askPages<LifecycleExplanationView>(request, options, terminal);
 }
 
 function addGetCommand(lifecycle: Command, context: CommandContext): void {

@@ -38,6 +38,10 @@ export async function askPages<Item>(
   request: {
     readonly path: string;
     readonly query?: ApiRequest['query'];
+    /** Where it is there, each page is asked for by POST. */
+    readonly body?: ApiRequest['body'];
+    /** Of one page; 30 s where absent. */
+    readonly deadlineMs?: number;
     /** Absent: all. */
     readonly wanted?: Wanted<Item> | undefined;
   },
@@ -46,23 +50,17 @@ export async function askPages<Item>(
 ): Promise<Listing<Item>> {
   const location = await locateServer(options, terminal);
   const limit = options.limit ?? itemsMax;
-  const { wanted } = request;
+  const { path, query, body, deadlineMs = pageMs, wanted } = request;
   const items: Item[] = [];
   let next: string | null = null;
   do {
-    const page: Listing<Item> = await askServerAt(
-      {
-        path: request.path,
-        query: {
-          ...request.query,
-          limit: String(wanted ? pageItemsMax : Math.min(pageItemsMax, limit - items.length)),
-          cursor: next ?? undefined,
-        },
-        deadlineMs: pageMs,
-      },
-      location,
-      terminal,
-    );
+    const most = wanted ? pageItemsMax : Math.min(pageItemsMax, limit - items.length);
+    const cursor = next ?? undefined;
+    const asked: ApiRequest =
+      body === undefined
+        ? { path, query: { ...query, limit: String(most), cursor }, deadlineMs }
+        : { method: 'POST', path, body: { ...body, limit: most, cursor }, deadlineMs };
+    const page: Listing<Item> = await askServerAt(asked, location, terminal);
     const past = wanted ? page.items.findIndex((item) => wanted.isPast(item)) : -1;
     const read = past < 0 ? page.items : page.items.slice(0, past);
     const fitting = wanted ? read.filter((item) => wanted.fits(item)) : read;
