@@ -5,6 +5,7 @@ import type { Pushes } from '../cache/push/pushes.ts';
 import type { RepositoryTagView, RepositoryView } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
 import { repositoryUnknown } from '../domain/errors.ts';
+import { inKeyOrder } from '../domain/names/label.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
 import { registryOf, repositoryArn } from '../domain/names/registry.ts';
 import {
@@ -224,9 +225,7 @@ function attributesOf({
   encryption,
 }: Pick<NewRepository, 'labels' | 'scanOnPush' | 'encryption'>): RepositoryAttributes | undefined {
   const attributes: RepositoryAttributes = {
-    ...(labels.length > 0
-      ? { tags: labels.toSorted((one, other) => (one.key < other.key ? -1 : 1)) }
-      : {}),
+    ...(labels.length > 0 ? { tags: inKeyOrder(labels) } : {}),
     ...(scanOnPush ? { scanOnPush } : {}),
     ...(encryption === undefined ? {} : { encryption }),
   };

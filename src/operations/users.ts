@@ -1,6 +1,5 @@
 import type { Asker } from '../access/access.ts';
 import type { Identities } from '../access/accounts/identities.ts';
-import type { Policies } from '../access/accounts/policies.ts';
 import type { Admission } from '../access/admission/admission.ts';
 import { uniqueId } from '../access/identify/unique-id.ts';
 import type { PrincipalTagView, UserView } from '../contract/access-view.ts';
@@ -54,14 +53,13 @@ export interface UsersParts {
   readonly admission: Pick<Admission, 'requireIdentity'>;
   readonly places: Pick<Places, 'owner' | 'accountOf'>;
   readonly accounts: Identities;
-  readonly storedPolicies: Pick<Policies, 'identityPolicies'>;
 }
 
 export function createUserOperations(parts: UsersParts): UserOperations {
   return { ...users(parts), ...userTags(parts) };
 }
 
-function users({ admission, places, accounts: known, storedPolicies: stored }: UsersParts) {
+function users({ admission, places, accounts: known }: UsersParts) {
   return {
     listUsers: async (asker, input) => {
       const account = places.accountOf(input, asker);
@@ -88,29 +86,10 @@ function users({ admission, places, accounts: known, storedPolicies: stored }: U
     deleteUser: async (asker, { name, unlessInUse = false, ...input }) => {
       const owner = { account: places.accountOf(input, asker), name };
       await admission.requireIdentity(asker, identityActions.deleteUser, owner);
-      if (unlessInUse) await requireUnused(known, stored, owner);
-      if (!(await known.deletePrincipal(owner, asker))) throw unknownOwner(owner);
+      if (!(await known.deletePrincipal({ ...owner, unlessInUse }, asker)))
+        throw unknownOwner(owner);
     },
   } satisfies Partial<UserOperations>;
-}
-
-/** What has to go before a user may, as IAM has it. */
-async function requireUnused(
-  known: Identities,
-  stored: Pick<Policies, 'identityPolicies'>,
-  owner: PrincipalKey & { readonly name: string },
-): Promise<void> {
-  const { account, name } = await findUser(known, owner);
-  const has = [
-    ['access keys', await known.listAccessKeys(owner)],
-    ['tokens', await known.listTokens(owner)],
-    ['policies', await stored.identityPolicies(account, name)],
-  ] as const;
-  for (const [what, list] of has)
-    if (list.length > 0)
-      throw new RegistryError('conflict', `Cannot delete entity, must delete ${what} first.`, {
-        kind: 'principalInUse',
-      });
 }
 
 /** Throws `nameUnknown`. */

@@ -1,8 +1,8 @@
+import type { LabelChange } from '../../domain/names/label.ts';
 import type {
   AccessKeyRow,
   AccountRow,
   PrincipalRow,
-  PrincipalTag,
   TokenRow,
 } from '../../metadata/contract/rows.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
@@ -57,15 +57,12 @@ export interface Identities {
   ): Promise<PrincipalRow | undefined>;
   /** Puts tags, or replaces those of the same keys, once those of `remove` are gone. False: no such principal. */
   changeTags(
-    input: Pick<PrincipalRow, 'account' | 'name'> & {
-      readonly remove: readonly string[];
-      readonly set: readonly PrincipalTag[];
-    },
+    input: Pick<PrincipalRow, 'account' | 'name'> & LabelChange,
     author: Asker,
   ): Promise<boolean>;
-  /** With its keys, tokens and policies, and all that was made with them. */
+  /** With its keys, tokens and policies, and all that was made with them; `unlessInUse`: `conflict` where it has any. */
   deletePrincipal(
-    input: { readonly account: string; readonly name: string },
+    input: { readonly account: string; readonly name: string; readonly unlessInUse?: boolean },
     author: Asker,
   ): Promise<boolean>;
 

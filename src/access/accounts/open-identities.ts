@@ -2,10 +2,12 @@ import { isAccountId, isPrincipalName } from '../../domain/policy/principal.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import type { Label } from '../../domain/names/label.ts';
+import { inKeyOrder } from '../../domain/names/label.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { besideHome, registryOf } from '../../domain/names/registry.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { AccessKeyRow, PrincipalTag, TokenRow } from '../../metadata/contract/rows.ts';
+import type { AccessKeyRow, TokenRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Asker, Audit, AuditEntry } from '../access.ts';
 import { changeOf } from '../audit/audit-entry.ts';
@@ -63,7 +65,7 @@ function accountChanges(options: IdentitiesOptions) {
     createPrincipal: async ({ account, name, kind, tags = [] }, author) => {
       require(isPrincipalName(name), 'name', 'letters, digits and _+=,.@-, 64 at most');
       requireTags(tags);
-      const kept = tags.length === 0 ? {} : { tags };
+      const kept = tags.length === 0 ? {} : { tags: inKeyOrder(tags) };
       const row = { account, name, kind, createdAt: clock.now(), ...kept };
       const outcome = await metadata.identities.createPrincipal({ ...row, requireAccount: true });
       if (outcome === 'noAccount') return undefined;
@@ -88,12 +90,29 @@ function accountChanges(options: IdentitiesOptions) {
           changed(options, author, action, key, { keys: keys.join(' ').slice(0, 512) });
       return true;
     },
-    deletePrincipal: async ({ account, name }, author) => {
-      if (!(await metadata.identities.deletePrincipal({ account, name }))) return false;
-      changed(options, author, identityActions.deleteUser, { account, name });
-      return true;
+    deletePrincipal: async ({ account, name, unlessInUse = false }, author) => {
+      const key = { account, name };
+      const isGone = await (unlessInUse
+        ? deleteUnused(metadata, key)
+        : metadata.identities.deletePrincipal(key));
+      if (isGone) changed(options, author, identityActions.deleteUser, key);
+      return isGone;
     },
   } satisfies Partial<Identities>;
+}
+
+const uses = { hasKeys: 'access keys', hasTokens: 'tokens', hasPolicies: 'policies' } as const;
+
+/** Throws `conflict` where something has to go before it, as IAM has it. */
+async function deleteUnused(
+  metadata: Pick<Metadata, 'identities'>,
+  key: { readonly account: string; readonly name: string },
+): Promise<boolean> {
+  const done = await metadata.identities.deleteUnusedPrincipal(key);
+  if (done === 'deleted' || done === 'notFound') return done === 'deleted';
+  throw new RegistryError('conflict', `Cannot delete entity, must delete ${uses[done]} first.`, {
+    kind: 'principalInUse',
+  });
 }
 
 function keyChanges(options: IdentitiesOptions) {
@@ -255,7 +274,7 @@ async function hasRoot(
 }
 
 /** IAM's bounds of tags, whose keys differ by more than case. */
-function requireTags(tags: readonly PrincipalTag[]): void {
+function requireTags(tags: readonly Label[]): void {
   const keys = new Set(tags.map(({ key }) => key.toLowerCase()));
   require(keys.size === tags.length, 'tags', 'each key once, whatever its case');
   for (const { key, value } of tags) {

@@ -1,5 +1,7 @@
 import type { ErrorKind } from '../errors.ts';
-import type { Secret, SecretTag, SecretVersion } from './secret.ts';
+import type { LabelChange } from '../names/label.ts';
+import { withLabels } from '../names/label.ts';
+import type { Secret, SecretVersion } from './secret.ts';
 import { currentStage, previousStage, versionOfStage } from './secret.ts';
 
 /** What is asked of a secret that is there. `version` is the id of a new one. */
@@ -20,11 +22,7 @@ export type SecretChange =
     }
   | { readonly kind: 'delete'; readonly at: number }
   | { readonly kind: 'restore' }
-  | {
-      readonly kind: 'tags';
-      readonly remove: readonly string[];
-      readonly set: readonly SecretTag[];
-    }
+  | ({ readonly kind: 'tags' } & LabelChange)
   | { readonly kind: 'policy'; readonly text: string | undefined }
   | { readonly kind: 'read'; readonly version: string };
 
@@ -219,20 +217,8 @@ function wrongMove(
   return undefined;
 }
 
-function changeTags(
-  secret: Secret,
-  { remove, set }: Extract<SecretChange, { kind: 'tags' }>,
-  now: number,
-): ChangedSecret {
-  const tags = new Map(secret.tags.map(({ key, value }) => [key, value]));
-  for (const key of remove) tags.delete(key);
-  for (const { key, value } of set) tags.set(key, value);
-  if (tags.size > secretTagsMax) return limit(`A secret can have at most ${secretTagsMax} tags.`);
-  return { secret: { ...secret, tags: inOrder(tags), changedAt: now } };
-}
-
-function inOrder(tags: ReadonlyMap<string, string>): readonly SecretTag[] {
-  return [...tags]
-    .map(([key, value]) => ({ key, value }))
-    .toSorted((one, other) => (one.key < other.key ? -1 : 1));
+function changeTags(secret: Secret, change: LabelChange, now: number): ChangedSecret {
+  const tags = withLabels(secret.tags, change);
+  if (tags.length > secretTagsMax) return limit(`A secret can have at most ${secretTagsMax} tags.`);
+  return { secret: { ...secret, tags, changedAt: now } };
 }

@@ -1,3 +1,4 @@
+import type { Label } from '../names/label.ts';
 import type { RegistryKey } from '../names/registry.ts';
 
 /** Names a secret: no two of a registry have the same name. */
@@ -15,7 +16,7 @@ export interface Secret extends SecretKey {
   readonly kmsKey?: string;
   readonly type?: string;
   /** In the order of their keys, none twice. */
-  readonly tags: readonly SecretTag[];
+  readonly tags: readonly Label[];
   /** Text of its resource policy, verbatim. */
   readonly policy?: string;
   /** Of the request that made it, by which a repeat of that is known. */
@@ -28,11 +29,6 @@ export interface Secret extends SecretKey {
   readonly deletion?: { readonly askedAt: number; readonly at: number };
   /** The oldest first. */
   readonly versions: readonly SecretVersion[];
-}
-
-export interface SecretTag {
-  readonly key: string;
-  readonly value: string;
 }
 
 /** One value that a secret has, or had. */

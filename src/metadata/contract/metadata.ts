@@ -1,5 +1,6 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
+import type { LabelChange } from '../../domain/names/label.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
@@ -26,7 +27,6 @@ import type {
   ManifestInfo,
   PrincipalInput,
   PrincipalRow,
-  PrincipalTag,
   Pruning,
   NewPullRule,
   PullRuleChange,
@@ -37,7 +37,6 @@ import type {
   PutManifestResult,
   RepositoryAttributes,
   RepositoryRow,
-  RepositoryTag,
   StoredManifest,
   StoredRepository,
   StoredTag,
@@ -100,11 +99,7 @@ export interface RepositoryMetadata {
   ): Promise<boolean>;
   /** Takes away, then sets; `tooMany` where there would be more than `tagsMax`, and nothing is changed. */
   changeRepositoryTags(
-    input: RepositoryKey & {
-      readonly remove: readonly string[];
-      readonly set: readonly RepositoryTag[];
-      readonly tagsMax: number;
-    },
+    input: RepositoryKey & LabelChange & { readonly tagsMax: number },
   ): Promise<'changed' | 'notFound' | 'tooMany'>;
   /** False where there is no repository. */
   setScanOnPush(input: RepositoryKey & { readonly scanOnPush: boolean }): Promise<boolean>;
@@ -274,13 +269,13 @@ export interface IdentityMetadata {
   createPrincipal(input: PrincipalInput): Promise<'created' | 'exists' | 'noAccount'>;
   /** With its keys, tokens and policies. False where there is none. */
   deletePrincipal(input: Pick<PrincipalRow, 'account' | 'name'>): Promise<boolean>;
-  /** `remove` first; what is in `set` replaces its key's. `tooMany`: more than `tagsMax` would be there; nothing is changed then. */
+  /** The same of one that has none of them; else the first that it has. */
+  deleteUnusedPrincipal(
+    input: Pick<PrincipalRow, 'account' | 'name'>,
+  ): Promise<'deleted' | 'notFound' | 'hasKeys' | 'hasTokens' | 'hasPolicies'>;
+  /** `tooMany`: more than `tagsMax` would be there; nothing is changed then. */
   changePrincipalTags(
-    input: Pick<PrincipalRow, 'account' | 'name'> & {
-      readonly remove: readonly string[];
-      readonly set: readonly PrincipalTag[];
-      readonly tagsMax: number;
-    },
+    input: Pick<PrincipalRow, 'account' | 'name'> & LabelChange & { readonly tagsMax: number },
   ): Promise<'changed' | 'tooMany' | 'notFound'>;
   /** At most two keys a principal, as IAM. */
   createAccessKey(input: AccessKeyRow): Promise<'created' | 'limit' | 'noPrincipal'>;

@@ -1,5 +1,6 @@
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Descriptor, Manifest } from '../../domain/manifests/manifest.ts';
+import type { Label } from '../../domain/names/label.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { RuleSettings, RuleSettingsChange } from '../../domain/rules/rule-settings.ts';
@@ -47,18 +48,12 @@ export interface StoredRepository {
 /** What its owner keeps of a repository; nothing of it decides about content. */
 export interface RepositoryAttributes {
   /** In the order of their keys, none twice. */
-  readonly tags?: readonly RepositoryTag[];
+  readonly tags?: readonly Label[];
   readonly scanOnPush?: boolean;
   /** Absent: AES256. */
   readonly encryption?: RepositoryEncryption;
   /** What a template made it for; absent: it was made without one. */
   readonly madeBy?: { readonly template: string; readonly use: TemplateUse };
-}
-
-/** A label of a repository itself, not of an image in it. */
-export interface RepositoryTag {
-  readonly key: string;
-  readonly value: string;
 }
 
 export interface RepositoryEncryption {
@@ -239,13 +234,8 @@ export interface PrincipalRow {
   readonly name: string;
   readonly kind: 'user' | 'robot';
   readonly createdAt: number;
-  /** Absent: none. */
-  readonly tags?: readonly PrincipalTag[];
-}
-
-export interface PrincipalTag {
-  readonly key: string;
-  readonly value: string;
+  /** In the order of their keys, none twice; absent: none. */
+  readonly tags?: readonly Label[];
 }
 
 export interface PrincipalInput extends PrincipalRow {

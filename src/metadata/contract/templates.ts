@@ -1,7 +1,8 @@
+import type { Label } from '../../domain/names/label.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import type { TemplateUse } from '../../domain/registries/creation-template.ts';
-import type { RepositoryEncryption, RepositoryTag } from './rows.ts';
+import type { RepositoryEncryption } from './rows.ts';
 
 /** What a template gives to a repository; absent is ECR's default. */
 export interface TemplateSettings {
@@ -10,7 +11,7 @@ export interface TemplateSettings {
   readonly appliedFor: readonly TemplateUse[];
   readonly description?: string | undefined;
   readonly encryption?: RepositoryEncryption | undefined;
-  readonly tags?: readonly RepositoryTag[] | undefined;
+  readonly tags?: readonly Label[] | undefined;
   readonly tagMutability?: TagMutability | undefined;
   readonly policy?: string | undefined;
   readonly lifecycle?: string | undefined;

@@ -1,12 +1,7 @@
 import type { RawBuilder, Selectable } from 'kysely';
 import { sql as text } from 'kysely';
-import type {
-  AccessKeyRow,
-  AccountRow,
-  PrincipalRow,
-  PrincipalTag,
-  TokenRow,
-} from '../contract/rows.ts';
+import type { Label } from '../../domain/names/label.ts';
+import type { AccessKeyRow, AccountRow, PrincipalRow, TokenRow } from '../contract/rows.ts';
 import type { Schema } from '../sql/schema.ts';
 
 /** The owner of a key or token, empty for the account's root: as the indexes of owners have it, so that they serve it. */
@@ -19,9 +14,7 @@ export function accountOf(row: Selectable<Schema['accounts']>): AccountRow {
 export function principalOf(row: Selectable<Schema['principals']>): PrincipalRow {
   const { account, name, kind, created_at: createdAt, tags } = row;
   const principal = { account, name, kind: kind as PrincipalRow['kind'], createdAt };
-  return tags === null
-    ? principal
-    : { ...principal, tags: JSON.parse(tags) as readonly PrincipalTag[] };
+  return tags === null ? principal : { ...principal, tags: JSON.parse(tags) as readonly Label[] };
 }
 
 export function accessKeyOf(row: Selectable<Schema['access_keys']>): AccessKeyRow {

@@ -174,7 +174,9 @@ async function insertFromTemplate(
   if (template === undefined) return insertRepository(sql, key, row);
   const { settings, prefix } = template;
   const attributes: RepositoryAttributes = {
-    ...(settings.tags === undefined || settings.tags.length === 0 ? {} : { tags: settings.tags }),
+    ...(settings.tags === undefined || settings.tags.length === 0
+      ? {}
+      : { tags: inKeyOrder(settings.tags) }),
     ...(settings.encryption === undefined ? {} : { encryption: settings.encryption }),
     madeBy: { template: prefix, use },
   };

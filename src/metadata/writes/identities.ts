@@ -1,4 +1,5 @@
 import { sql as text } from 'kysely';
+import { withLabels } from '../../domain/names/label.ts';
 import type { IdentityMetadata } from '../contract/metadata.ts';
 import type {
   AccessKeyRow,
@@ -10,7 +11,7 @@ import type {
 } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
 import { findAccount, findPrincipal } from '../reads/identities.ts';
-import { ownerColumn } from '../rows/identity-rows.ts';
+import { ownerColumn, principalOf } from '../rows/identity-rows.ts';
 
 export async function createAccount(sql: Sql, input: AccountRow): Promise<boolean> {
   const row = await sql
@@ -56,15 +57,61 @@ export async function deletePrincipal(
   return row !== undefined;
 }
 
+export async function deleteUnusedPrincipal(
+  sql: Sql,
+  input: Pick<PrincipalRow, 'account' | 'name'>,
+): ReturnType<IdentityMetadata['deleteUnusedPrincipal']> {
+  if ((await lockPrincipal(sql, input)) === undefined) return 'notFound';
+  const credentials = [
+    ['access_keys', 'hasKeys'],
+    ['tokens', 'hasTokens'],
+  ] as const;
+  for (const [table, has] of credentials) {
+    const one = await sql
+      .selectFrom(table)
+      .select('id')
+      .where('account', '=', input.account)
+      .where(ownerColumn, '=', input.name)
+      .limit(1)
+      .executeTakeFirst();
+    if (one) return has;
+  }
+  const policy = await sql
+    .selectFrom('identity_policies')
+    .select('name')
+    .where('account', '=', input.account)
+    .where('principal', '=', input.name)
+    .limit(1)
+    .executeTakeFirst();
+  if (policy) return 'hasPolicies';
+  await deletePrincipal(sql, input);
+  return 'deleted';
+}
+
+/** The principal, kept from other processes' changes until the transaction ends. */
+async function lockPrincipal(
+  sql: Sql,
+  { account, name }: Pick<PrincipalRow, 'account' | 'name'>,
+): Promise<PrincipalRow | undefined> {
+  // An update that changes nothing locks the row on both; SQLite has no `for update`.
+  const row = await sql
+    .updateTable('principals')
+    .set((eb) => ({ kind: eb.ref('kind') }))
+    .where('account', '=', account)
+    .where('name', '=', name)
+    .returningAll()
+    .executeTakeFirst();
+  return row && principalOf(row);
+}
+
 export async function changePrincipalTags(
   sql: Sql,
   input: Parameters<IdentityMetadata['changePrincipalTags']>[0],
 ): ReturnType<IdentityMetadata['changePrincipalTags']> {
-  const { account, name, remove, set, tagsMax } = input;
-  const row = await findPrincipal(sql, account, name);
+  const { account, name, tagsMax } = input;
+  const row = await lockPrincipal(sql, input);
   if (row === undefined) return 'notFound';
-  const gone = new Set([...remove, ...set.map(({ key }) => key)]);
-  const tags = [...(row.tags ?? []).filter(({ key }) => !gone.has(key)), ...set];
+  const tags = withLabels(row.tags ?? [], input);
   if (tags.length > tagsMax) return 'tooMany';
   await sql
     .updateTable('principals')

@@ -1,15 +1,12 @@
+import type { LabelChange } from '../../domain/names/label.ts';
+import { withLabels } from '../../domain/names/label.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import type { RepositoryTag } from '../contract/rows.ts';
+import type { RepositoryAttributes } from '../contract/rows.ts';
 import { readMembers, writeMembers } from '../rows/setting-members.ts';
 import type { SettingMember } from '../rows/setting-members.ts';
 import type { Sql } from '../sql/schema.ts';
-import {
-  addRepository,
-  keepRepository,
-  lockRepository,
-  readAttributes,
-} from '../rows/repository-row.ts';
+import { addRepository, keepRepository, lockRepository } from '../rows/repository-row.ts';
 import type { RepositoryInput } from '../rows/repository-row.ts';
 
 export async function createRepository(sql: Sql, input: RepositoryInput): Promise<boolean> {
@@ -51,23 +48,23 @@ async function updateRepository(
 
 export async function changeRepositoryTags(
   sql: Sql,
-  input: RepositoryKey & {
-    readonly remove: readonly string[];
-    readonly set: readonly RepositoryTag[];
-    readonly tagsMax: number;
-  },
+  input: RepositoryKey & LabelChange & { readonly tagsMax: number },
 ): Promise<'changed' | 'notFound' | 'tooMany'> {
   const locked = await lockRepository(sql, input);
   if (locked === undefined) return 'notFound';
-  const attributes = await readAttributes(sql, locked.id);
-  const tags = new Map((attributes.tags ?? []).map(({ key, value }) => [key, value]));
-  for (const key of input.remove) tags.delete(key);
-  for (const { key, value } of input.set) tags.set(key, value);
-  if (tags.size > input.tagsMax) return 'tooMany';
-  const sorted = [...tags].toSorted(([one], [other]) => (one < other ? -1 : 1));
-  const next = { ...attributes, tags: sorted.map(([key, value]) => ({ key, value })) };
-  await updateRepository(sql, input, { attributes: JSON.stringify(next) });
+  const attributes = attributesOf(locked);
+  const tags = withLabels(attributes.tags ?? [], input);
+  if (tags.length > input.tagsMax) return 'tooMany';
+  await updateRepository(sql, input, { attributes: JSON.stringify({ ...attributes, tags }) });
   return 'changed';
+}
+
+function attributesOf({
+  attributes,
+}: {
+  readonly attributes: string | null;
+}): RepositoryAttributes {
+  return attributes === null ? {} : (JSON.parse(attributes) as RepositoryAttributes);
 }
 
 export async function setScanOnPush(
@@ -76,7 +73,7 @@ export async function setScanOnPush(
 ): Promise<boolean> {
   const locked = await lockRepository(sql, input);
   if (locked === undefined) return false;
-  const next = { ...(await readAttributes(sql, locked.id)), scanOnPush: input.scanOnPush };
+  const next = { ...attributesOf(locked), scanOnPush: input.scanOnPush };
   return updateRepository(sql, input, { attributes: JSON.stringify(next) });
 }
 

@@ -1,5 +1,7 @@
 import type { Asker } from '../../access/access.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import type { Label } from '../../domain/names/label.ts';
+import { inKeyOrder } from '../../domain/names/label.ts';
 import { registryOf } from '../../domain/names/registry.ts';
 import { secretArn } from '../../domain/names/secret-arn.ts';
 import { actions } from '../../domain/policy/access-action.ts';
@@ -9,7 +11,7 @@ import { markedForDeletion, secretTagsMax } from '../../domain/secrets/secret-ch
 import { positionOf } from '../../domain/secrets/secret-listing.ts';
 import type { SecretListing } from '../../domain/secrets/secret-listing.ts';
 import { currentStage, isSecretName } from '../../domain/secrets/secret.ts';
-import type { Secret, SecretTag } from '../../domain/secrets/secret.ts';
+import type { Secret } from '../../domain/secrets/secret.ts';
 import type { Listing } from '../../contract/admin-view.ts';
 import { mixedAlphabet, randomText } from '../../access/secrets/random-text.ts';
 import { pageOf, readCursor } from '../page.ts';
@@ -34,7 +36,7 @@ export interface NewSecret extends RegistryInput {
   readonly description?: string | undefined;
   readonly kmsKey?: string | undefined;
   readonly type?: string | undefined;
-  readonly tags?: readonly SecretTag[] | undefined;
+  readonly tags?: readonly Label[] | undefined;
   /** By which a repeat of the request is known; also the id of the first version. */
   readonly token?: string | undefined;
   readonly value?: SecretValue | undefined;
@@ -56,7 +58,7 @@ export interface SecretOperations extends SecretValueOperations {
     input: SecretInput & { readonly days: number | undefined },
   ): Promise<{ readonly secret: Secret | undefined; readonly at: number }>;
   restore(asker: Asker, input: SecretInput): Promise<Secret>;
-  tag(asker: Asker, input: SecretInput & { readonly tags: readonly SecretTag[] }): Promise<void>;
+  tag(asker: Asker, input: SecretInput & { readonly tags: readonly Label[] }): Promise<void>;
   untag(asker: Asker, input: SecretInput & { readonly keys: readonly string[] }): Promise<void>;
   policy(asker: Asker, input: SecretInput): Promise<Secret>;
   /** `blockPublic`: one that lets everyone in is refused. */
@@ -110,7 +112,7 @@ async function create(parts: SecretsParts, asker: Asker, input: NewSecret): Prom
     ...(description === undefined ? {} : { description }),
     ...(kmsKey === undefined ? {} : { kmsKey }),
     ...(type === undefined ? {} : { type }),
-    tags: tags.toSorted((one, other) => (one.key < other.key ? -1 : 1)),
+    tags: inKeyOrder(tags),
     token,
     createdAt: now,
     changedAt: now,
@@ -266,7 +268,7 @@ function tagChanges(parts: SecretsParts): Pick<SecretOperations, 'tag' | 'untag'
   };
 }
 
-function requireTags(tags: readonly SecretTag[]): void {
+function requireTags(tags: readonly Label[]): void {
   for (const { key } of tags) {
     if (key === '') throw secretInputInvalid('A tag has no Key.');
     if (/^aws:/i.test(key))

@@ -108,6 +108,41 @@ export const identitiesRows: readonly MetadataRow[] = [
     },
   },
   {
+    name: 'tags of a principal are in the order of their keys',
+    async run({ identities }) {
+      const [a, b, c] = ['a', 'b', 'c'].map((name) => ({ key: name, value: '1' }));
+      ok(a && b && c);
+      await identities.createPrincipal({ ...principal('alice'), tags: [b] });
+      const change = { account, name: 'alice', remove: [], set: [c, a], tagsMax: 9 };
+      equal(await identities.changePrincipalTags(change), 'changed');
+      deepEqual((await identities.findPrincipal(account, 'alice'))?.tags, [a, b, c]);
+    },
+  },
+  {
+    name: 'a principal that is in use is not deleted where that is asked',
+    async run({ identities }) {
+      const alice = { account, name: 'alice' };
+      const remove = () => identities.deleteUnusedPrincipal(alice);
+      equal(await remove(), 'notFound');
+      for (const name of ['alice', 'bob']) {
+        await identities.createPrincipal(principal(name));
+        await identities.createAccessKey(key(`key of ${name}`, name));
+        await identities.createToken(token(`token of ${name}`, name, 'ci'));
+        await identities.putIdentityPolicy(policy(name, 'p', '{}', 1));
+      }
+      equal(await remove(), 'hasKeys');
+      await identities.deleteAccessKey({ id: 'key of alice' });
+      equal(await remove(), 'hasTokens');
+      await identities.deleteToken({ account, principal: 'alice', name: 'ci' });
+      equal(await remove(), 'hasPolicies');
+      ok(await identities.findPrincipal(account, 'alice'));
+      await identities.deleteIdentityPolicy({ ...policy('alice', 'p', '', 1) });
+      equal(await remove(), 'deleted');
+      deepEqual(await identities.listPrincipals(account), [principal('bob')]);
+      ok(await identities.findAccessKey('key of bob'));
+    },
+  },
+  {
     name: 'a principal has two keys at most, a root too, and one that is deleted makes room',
     async run(metadata) {
       await metadata.identities.createPrincipal(principal('alice'));

@@ -3,6 +3,7 @@ import { after, before, suite, test } from 'node:test';
 import type { KyselyPlugin } from 'kysely';
 import { Kysely, PostgresDialect } from 'kysely';
 import { Client, Pool } from 'pg';
+import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import { schemaVersion } from '../../../src/metadata/engine/migrate.ts';
 import { openPostgresMetadata } from '../../../src/metadata/engine/postgres.ts';
 import type { PostgresCluster } from '../../support/processes/postgres.ts';
@@ -121,6 +122,28 @@ suite('metadata on PostgreSQL', { skip: postgresMissing() ?? false }, () => {
       );
       deepEqual(results.map((result) => result.kind).toSorted(), ['immutable', 'stored']);
     }
+    for (const metadata of both) await metadata[Symbol.asyncDispose]();
+  });
+
+  test("makes changes of a principal's tags from two processes at once, each of them", async () => {
+    const url = await cluster.createDatabase();
+    const both = await Promise.all([openPostgresMetadata(url), openPostgresMetadata(url)]);
+    const owner = { account: '111122223333', name: 'alice' };
+    await both[0].identities.createPrincipal({ ...owner, kind: 'user', createdAt: 1 });
+    const add = (metadata: Metadata, tag: string) =>
+      metadata.identities.changePrincipalTags({
+        ...owner,
+        remove: [],
+        set: [{ key: tag, value: '' }],
+        tagsMax: 99,
+      });
+    await Promise.all(
+      both.flatMap((metadata, process) =>
+        Array.from({ length: 20 }, (_, at) => add(metadata, `${process} ${at}`)),
+      ),
+    );
+    const row = await both[1].identities.findPrincipal(owner.account, owner.name);
+    equal(row?.tags?.length, 40);
     for (const metadata of both) await metadata[Symbol.asyncDispose]();
   });
 

@@ -265,6 +265,8 @@ suite('metadata in a SQLite file', () => {
       { name: 'touchCredentials', input: { keys: at, tokens: at } },
       { name: 'deleteToken', input: { ...principal, principal: 'x' } },
       { name: 'deleteAccessKey', input: { id: 'x' } },
+      { name: 'changePrincipalTags', input: { ...principal, remove: [], set: [], tagsMax: 1 } },
+      { name: 'deleteUnusedPrincipal', input: principal },
       { name: 'deletePrincipal', input: principal },
       { name: 'setRegistryPolicy', input: { registry: home, text: undefined, now: 1 } },
     ]);

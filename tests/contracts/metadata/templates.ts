@@ -77,9 +77,19 @@ export const templatesRows: readonly MetadataRow[] = [
     async run(metadata) {
       await metadata.manifests.storeManifest(manifestInput('quay.io/old', 'one', { tag: 'b' }));
       const key = { type: 'KMS', key: 'arn:aws:kms:us-east-1:000000000000:key/k' } as const;
-      const tags = [{ key: 'team', value: 'a' }];
+      const tags = [
+        { key: 'cost', value: 'b' },
+        { key: 'team', value: 'a' },
+      ];
       const lifecycle = '{"rules":[]}';
-      const settings = { tagMutability: immutable, policy, encryption: key, tags, lifecycle };
+      const given = tags.toReversed();
+      const settings = {
+        tagMutability: immutable,
+        policy,
+        encryption: key,
+        tags: given,
+        lifecycle,
+      };
       await created(metadata, template('quay.io', settings));
       await metadata.manifests.storeManifest(manifestInput('quay.io/old', 'two', { tag: 'c' }));
       await metadata.manifests.storeManifest(manifestInput('quay.io/app', 'one', { tag: 'b' }));
@@ -96,6 +106,9 @@ export const templatesRows: readonly MetadataRow[] = [
       equal(made?.pushed, false);
       const stored = await metadata.lifecycles.findLifecycle(keyOf('quay.io/app'));
       equal(stored?.text, lifecycle);
+      const dueAt = 1000 + lifecycleActsAfterMs;
+      const due = (now: number) => metadata.lifecycles.listDueLifecycles(now, 9);
+      deepEqual([(await due(dueAt - 1)).length, (await due(dueAt)).length], [0, 1]);
       for (const name of ['quay.io/old', 'gcr.io/app']) {
         const other = await find(name);
         deepEqual([other?.policy, other?.attributes], [undefined, undefined], name);
@@ -106,9 +119,6 @@ export const templatesRows: readonly MetadataRow[] = [
     name: 'a push makes a repository by its template where nothing else lets it',
     async run(metadata) {
       const settings = { appliedFor: ['CREATE_ON_PUSH'], tagMutability: immutable } as const;
-      const dueAt = 1000 + lifecycleActsAfterMs;
-      const due = (now: number) => metadata.lifecycles.listDueLifecycles(now, 9);
-      deepEqual([(await due(dueAt - 1)).length, (await due(dueAt)).length], [0, 1]);
       await created(metadata, template('team', settings), template('quay.io'));
       const digest = digestOf('blob');
       const hold = (name: string) =>
