@@ -308,12 +308,6 @@ export interface RuleMetadata {
   findPullRule(key: PullRuleKey): Promise<PullRuleRow | undefined>;
   /** Whether there is any, of whatever registry. */
   hasPullRules(): Promise<boolean>;
-  /** Of one registry, in byte order of their prefixes after `after`. */
-  listPullRules(
-    registry: RegistryKey,
-    after: string,
-    limit: number,
-  ): Promise<readonly PullRuleRow[]>;
   /** Of all registries, in byte order of registry and prefix after `after`. */
   listAllPullRules(after: PullRuleKey | undefined, limit: number): Promise<readonly PullRuleRow[]>;
 

@@ -1,24 +1,6 @@
-import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { PullRuleKey, PullRuleRow } from '../contract/rows.ts';
 import { pullRuleOf } from '../rows/pull-rule-row.ts';
 import type { Sql } from '../sql/schema.ts';
-
-export async function listPullRules(
-  sql: Sql,
-  registry: RegistryKey,
-  after: string,
-  limit: number,
-): Promise<readonly PullRuleRow[]> {
-  const rows = await sql
-    .selectFrom('pull_rules')
-    .selectAll()
-    .where('registry', '=', registry)
-    .where('prefix', '>', after)
-    .orderBy('prefix')
-    .limit(limit)
-    .execute();
-  return rows.map(pullRuleOf);
-}
 
 export async function listAllPullRules(
   sql: Sql,

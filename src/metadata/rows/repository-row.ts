@@ -65,20 +65,6 @@ export function storedRepository(
   };
 }
 
-/** What is kept of a repository that the caller has locked. */
-export async function readAttributes(
-  sql: Sql,
-  repositoryId: number,
-): Promise<RepositoryAttributes> {
-  const row = await sql
-    .selectFrom('repositories')
-    .select('attributes')
-    .where('id', '=', repositoryId)
-    .executeTakeFirst();
-  const text = row?.attributes ?? null;
-  return text === null ? {} : (JSON.parse(text) as RepositoryAttributes);
-}
-
 /** Reads the column of the setting. */
 export function parseTagMutability(text: string | null): TagMutability {
   return text === null ? mutableTags : (JSON.parse(text) as TagMutability);
@@ -106,20 +92,30 @@ async function setPrivate(sql: Sql, id: number): Promise<void> {
   await sql.updateTable('repositories').set({ private: 1 }).where('id', '=', id).execute();
 }
 
+/** What a write may need of the repository that it has locked. */
+interface LockedRepository {
+  readonly id: number;
+  readonly tagMutability: TagMutability;
+  /** As it is stored. */
+  readonly attributes: string | null;
+}
+
 /** The repository's row, kept from other processes' writes until the transaction ends; `undefined` where it is missing. */
 export async function lockRepository(
   sql: Sql,
   key: RepositoryKey,
-): Promise<{ readonly id: number; readonly tagMutability: TagMutability } | undefined> {
+): Promise<LockedRepository | undefined> {
   // An update that changes nothing locks the row on both; SQLite has no `for update`.
   const row = await sql
     .updateTable('repositories')
     .set((eb) => ({ pushed: eb.ref('pushed') }))
     .where('registry', '=', key.registry)
     .where('name', '=', key.repository)
-    .returning(['id', 'tag_mutability'])
+    .returning(['id', 'tag_mutability', 'attributes'])
     .executeTakeFirst();
-  return row && { id: row.id, tagMutability: parseTagMutability(row.tag_mutability) };
+  if (row === undefined) return undefined;
+  const { id, tag_mutability: mutability, attributes } = row;
+  return { id, tagMutability: parseTagMutability(mutability), attributes };
 }
 
 /** What is set of a repository as it is made. */
