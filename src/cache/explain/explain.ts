@@ -16,9 +16,9 @@ import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { StoredRepository, StoredTag } from '../../metadata/contract/rows.ts';
 import type { BlobStore } from '../../ports/blob-store.ts';
-import type { SpaceGate } from '../space/space-gate.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Upstream, UpstreamState } from '../../ports/upstream.ts';
+import type { SpaceGate } from '../space/space-gate.ts';
 import { nothingHere, walkContent } from './completeness.ts';
 import { findManifestHead } from '../memory/head-hints.ts';
 import { locateImage } from './image-target.ts';
@@ -158,12 +158,12 @@ function lastSince(last: LastTry | undefined, tag: StoredTag | undefined): LastT
   return last === undefined || (tag?.validatedAt ?? 0) > last.at ? undefined : last;
 }
 
-/** What upstream says of the image itself; whether it can be reached its breaker and its limits tell better. */
 /** What a rule that may not ask its upstream answers. */
 function ruleNo(rule: PullRule | undefined): UpstreamsNo | undefined {
   return rule?.blocked === undefined ? undefined : { kind: 'denied', message: rule.blocked };
 }
 
+/** What upstream says of the image itself; whether it can be reached its breaker and its limits tell better. */
 function lastNo(last: LastTry | undefined, now: number): UpstreamsNo | undefined {
   if (last === undefined || now - last.at > refusalCountsMs) return undefined;
   const { kind, message, at } = last;
@@ -238,9 +238,8 @@ async function probeUpstream(
   target: PullTarget,
   reference: Reference,
   signal: AbortSignal,
-): Promise<Probed | undefined> {
-  const url = rule.urls[0];
-  if (url === undefined) return undefined;
+): Promise<Probed> {
+  const [url] = rule.urls;
   const started = parts.clock.elapsed();
   const deadline = AbortSignal.timeout(probeMs);
   const answer = (rest: Pick<ExplainedProbe, 'ok' | 'digest' | 'mediaType' | 'failure'>) => ({

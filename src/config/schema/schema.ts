@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { patternsMax, platformsMax } from '../../domain/rules/rule-settings.ts';
 import * as access from './access.ts';
 import * as value from './values.ts';
 import type { Settings } from '../settings.ts';
@@ -70,18 +71,23 @@ const rule = z.strictObject(
       .default('800ms'),
     onFailure: onFailure.prefault({}),
     platforms: z
-      .union([z.enum(['none', 'requested', 'all']), z.array(value.platform()).min(1).max(64)], {
-        error:
-          'not a choice of platforms; write none, requested, all or a list such as [linux/amd64]',
-      })
+      .union(
+        [z.enum(['none', 'requested', 'all']), z.array(value.platform()).min(1).max(platformsMax)],
+        {
+          error:
+            'not a choice of platforms; write none, requested, all or a list such as [linux/amd64]',
+        },
+      )
       .describe('What of an image is fetched in the background once a part of it was pulled.')
       .default('requested'),
     push: value
       .flag('Whether clients may push under the prefix; ROOT refuses nothing, whatever this says.')
       .default(false),
-    allow: value.list(value.namePattern(), 'What may be pulled; empty: all.', 1000).default([]),
+    allow: value
+      .list(value.namePattern(), 'What may be pulled; empty: all.', patternsMax)
+      .default([]),
     deny: value
-      .list(value.namePattern(), 'What may not be pulled; wins over allow.', 1000)
+      .list(value.namePattern(), 'What may not be pulled; wins over allow.', patternsMax)
       .default([]),
     allowHosts: value
       .list(

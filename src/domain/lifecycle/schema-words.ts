@@ -19,12 +19,7 @@ export const noForm = 'instance failed to match exactly one schema (matched 0 ou
 
 type JsonType = 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean' | 'null';
 
-export function reportType(
-  field: string,
-  value: unknown,
-  allowed: JsonType,
-  report: Report,
-): undefined {
+function reportType(field: string, value: unknown, allowed: JsonType, report: Report): undefined {
   const what = `instance type (${typeOf(value)}) does not match any allowed primitive type (allowed: ["${allowed}"])`;
   const article = /^[aio]/.test(allowed) ? 'an' : 'a';
   report(field, what, `write ${article} ${allowed}`);

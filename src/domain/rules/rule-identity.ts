@@ -12,9 +12,14 @@ export function ruleIdentity(rule: PullRule): string {
   const known = identities.get(rule);
   if (known !== undefined) return known;
   const upstream = `${rule.urls[0].origin}/${rule.upstreamPrefix}`;
-  const identity = `${rule.id ?? rule.prefix} ${upstream}${asWhom(rule)}`;
+  const identity = `${ruleName(rule)} ${upstream}${asWhom(rule)}`;
   identities.set(rule, identity);
   return identity;
+}
+
+/** Tells a rule from every other that is in force: by its id, which other registries' rules of its prefix don't share, else by the prefix. */
+export function ruleName({ id, prefix }: Pick<PullRule, 'id' | 'prefix'>): string {
+  return id ?? prefix;
 }
 
 const memoryKeys = new WeakMap<PullRule, string>();

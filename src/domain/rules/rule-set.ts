@@ -151,7 +151,7 @@ function candidatesOf(entries: readonly Entry[]): ReadonlyMap<string, readonly C
     const { upstreamHost, urls } = entry.rule;
     add(upstreamHost, { entry, by: 'upstream' });
     // An image named `host:80/…` is at the plain rule's own port.
-    if (urls[0]?.plain === true && !/:\d+$/.test(upstreamHost))
+    if (urls[0].plain && !/:\d+$/.test(upstreamHost))
       add(`${upstreamHost}:80`, { entry, by: 'upstream' });
     if (entry.prefix !== '' && entry.prefix !== upstreamHost && !entry.prefix.includes('/')) {
       add(entry.prefix, { entry, by: 'prefix' });

@@ -1,3 +1,5 @@
+import { isObject, own } from '../json.ts';
+
 const secretCharactersMax = 65_536;
 
 export interface UpstreamLogin {
@@ -29,11 +31,10 @@ export function readUpstreamSecret(text: string): UpstreamLogin | { readonly pro
   } catch (error) {
     return { problem: `the secret's value is no JSON${placeOf(error)}: ${wanted}` };
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return { problem: `the secret's value is no JSON object: ${wanted}` };
+  if (!isObject(value)) return { problem: `the secret's value is no JSON object: ${wanted}` };
   const login: Record<keyof UpstreamLogin, string> = { username: '', accessToken: '' };
   for (const field of ['username', 'accessToken'] as const) {
-    const found: unknown = Object.hasOwn(value, field) ? Reflect.get(value, field) : undefined;
+    const found = own(value, field);
     if (typeof found !== 'string') return { problem: `the secret has no ${field}: ${wanted}` };
     const problem = loginFieldProblem(field, found);
     if (problem !== undefined) return { problem: `the secret's ${field} is ${problem}` };

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { TimedMemory } from '../../coordination/timed-memory.ts';
 import type { Credential, UpstreamUrl } from '../../domain/rules/pull-rule.ts';
+import { ruleName } from '../../domain/rules/rule-identity.ts';
 import { failure, UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
@@ -253,7 +254,7 @@ function askerOf(hop: Hop, repository: string, own: boolean): Asker {
   const { origin, host, protocol } = hop.url;
   const registry = own ? url : { origin, host, plain: protocol === 'http:' };
   const shown = credentialKey(credential);
-  const originKey = JSON.stringify([registry.origin, rule.id ?? rule.prefix, own, shown]);
+  const originKey = JSON.stringify([registry.origin, ruleName(rule), own, shown]);
   const key = `${originKey} ${repository}`;
   const tried = new Set<string>();
   return {

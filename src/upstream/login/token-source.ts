@@ -3,6 +3,7 @@ import type { Flight } from '../../coordination/flights.ts';
 import { Flights } from '../../coordination/flights.ts';
 import { atMost } from '../../coordination/memory-bound.ts';
 import { TimedMemory } from '../../coordination/timed-memory.ts';
+import { ruleName } from '../../domain/rules/rule-identity.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
 import type { IssuedToken } from './token-answer.ts';
 import type { TokenParts, TokenRequest } from './token-request.ts';
@@ -115,13 +116,8 @@ interface Keys {
   readonly token: string;
 }
 
-/** Apart for each rule, also those of several registries that have the same prefix. */
-function ruleOf({ rule }: TokenRequest['origin']): string {
-  return rule.id ?? rule.prefix;
-}
-
 function keysOf(request: TokenRequest): Keys {
   const { origin, registry, own, realm, service, scope, credentialKey } = request;
-  const login = [registry.origin, own, realm, service, credentialKey, ruleOf(origin)];
+  const login = [registry.origin, own, realm, service, credentialKey, ruleName(origin.rule)];
   return { login: JSON.stringify(login), token: JSON.stringify([...login, scope]) };
 }
