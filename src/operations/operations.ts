@@ -4,6 +4,7 @@ import type { Policies } from '../access/accounts/policies.ts';
 import { createAdmission } from '../access/admission/admission.ts';
 import type { Admission } from '../access/admission/admission.ts';
 import type { VisibleRepositories } from '../access/authorize/visible-repositories.ts';
+import type { Sealing } from '../access/secrets/key-store.ts';
 import type { Cache } from '../cache/cache.ts';
 import type { MadeRepositories } from '../cache/memory/made-repositories.ts';
 import type { CountRecords } from '../cache/whose-bytes.ts';
@@ -54,7 +55,6 @@ import { createRegistryConfigurations } from './registries/registry-configuratio
 import type { RegistryConfigurations } from './registries/registry-configurations.ts';
 import { createRegistrySettings } from './registries/registry-settings.ts';
 import type { RegistrySettingOperations } from './registries/registry-settings.ts';
-import type { SecretsParts } from './secrets/located-secret.ts';
 import { createSecretOperations } from './secrets/secrets.ts';
 import type { SecretOperations } from './secrets/secrets.ts';
 import { createRepositoryAttributes } from './repository-attributes.ts';
@@ -97,7 +97,7 @@ export interface OperationsParts {
   readonly ecrPassword: AccessViewsParts['ecrPassword'];
   readonly lifecycleGrammar: LifecyclesParts['lifecycleGrammar'];
   /** Seals the values of secrets, and download tickets. */
-  readonly sealing: SecretsParts['sealing'];
+  readonly sealing: Sealing;
   readonly audit: Audit;
   readonly clock: Clock;
 }

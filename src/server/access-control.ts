@@ -6,7 +6,7 @@ import { createCredentialUse } from '../access/identify/credential-use.ts';
 import { RememberingIdentifier } from '../access/identify/identifier.ts';
 import type { KeyFetchFailure } from '../access/identify/key-fetch.ts';
 import type { Identities } from '../access/accounts/identities.ts';
-import type { KeyStore } from '../access/secrets/key-store.ts';
+import type { KeyStore, Sealing } from '../access/secrets/key-store.ts';
 import { createOidc } from '../access/identify/oidc.ts';
 import { createLoginFailures } from '../access/identify/login-failures.ts';
 import { openIdentities } from '../access/accounts/open-identities.ts';
@@ -50,7 +50,7 @@ export interface AccessControl extends AsyncDisposable {
   readonly tokens: TokenService;
   readonly audit: Audit;
   /** Seals what clients carry for the server. */
-  readonly sealing: Pick<KeyStore, 'seal' | 'open'>;
+  readonly sealing: Sealing;
 }
 
 export async function openAccessControl(parts: AccessControlParts): Promise<AccessControl> {

@@ -1,4 +1,4 @@
-import type { KeyStore } from '../access/secrets/key-store.ts';
+import type { Sealing } from '../access/secrets/key-store.ts';
 import { openRuleBook, type RuleBook } from '../cache/rules/rule-book.ts';
 import { accountInSecret } from '../config/account-in-secret.ts';
 import type { Config } from '../config/config.ts';
@@ -18,7 +18,7 @@ export interface ServerRules extends Disposable {
 }
 
 export interface ServerRulesParts extends Pick<Stores, 'metadata' | 'invalidations'> {
-  readonly sealing: Pick<KeyStore, 'seal' | 'open'>;
+  readonly sealing: Sealing;
   readonly clock: Clock;
   readonly log: Log;
   /** Other rules are in force than before. */

@@ -7,7 +7,7 @@ import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
 import type { RepositoryRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Caller, RequestFrom } from '../access.ts';
-import type { KeyStore } from '../secrets/key-store.ts';
+import type { Sealing } from '../secrets/key-store.ts';
 import { clientLeft, createListingTurns } from './listing-turns.ts';
 
 /** The repositories of a registry that somebody may see, a page at a time, however many are hidden between them. */
@@ -36,7 +36,7 @@ export interface VisiblePage {
 
 export interface VisibleRepositoriesOptions {
   readonly metadata: { readonly repositories: Pick<RepositoryMetadata, 'listRepositories'> };
-  readonly sealing: Pick<KeyStore, 'seal' | 'open'>;
+  readonly sealing: Sealing;
   readonly clock: Clock;
 }
 
@@ -117,19 +117,12 @@ async function rest(clock: Clock, ms: number): Promise<void> {
 }
 
 /** Padded to one length, so that the seal does not reveal how long a hidden name is. */
-function sealPlace(
-  sealing: VisibleRepositoriesOptions['sealing'],
-  registry: RegistryKey,
-  name: string,
-): string {
+function sealPlace(sealing: Sealing, registry: RegistryKey, name: string): string {
   const text = name.padEnd(repositoryNameCharactersMax);
   return `${sealMark}${sealing.seal(text, `${sealOwner} ${registry}`)}`;
 }
 
-function openPlace(
-  sealing: VisibleRepositoriesOptions['sealing'],
-  { registry, after }: VisibleListing,
-): string {
+function openPlace(sealing: Sealing, { registry, after }: VisibleListing): string {
   if (!after.startsWith(sealMark)) return after;
   try {
     return sealing.open(after.slice(1), `${sealOwner} ${registry}`).trimEnd();

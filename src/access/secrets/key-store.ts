@@ -15,12 +15,16 @@ export interface StoredKey {
   readonly bytes: Uint8Array;
 }
 
-/** The server's own keys, and what is done with those that seal. */
-export interface KeyStore {
-  /** Encrypts a secret so that it opens only as that of `owner`, an access key's id: `v1.<key>.<base64url>`. */
-  seal(secret: string, owner: string): string;
+/** What is done with the keys that seal. */
+export interface Sealing {
+  /** Encrypts a text so that it opens only as that of `owner`, which names what it is of: `v1.<key>.<base64url>`. */
+  seal(text: string, owner: string): string;
   /** Throws where the text was changed, is another owner's, or its key is gone. */
   open(sealed: string, owner: string): string;
+}
+
+/** The server's own keys. */
+export interface KeyStore extends Sealing {
   /** The newest first: that one signs, all of them verify. Never empty. */
   readonly signing: readonly StoredKey[];
 }

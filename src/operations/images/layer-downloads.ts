@@ -1,5 +1,7 @@
 import type { Asker, Caller } from '../../access/access.ts';
 import type { Admission, Place } from '../../access/admission/admission.ts';
+import type { Sealing } from '../../access/secrets/key-store.ts';
+import { openToken, sealToken } from '../../access/secrets/sealed-token.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
@@ -9,7 +11,6 @@ import type { Clock } from '../../ports/clock.ts';
 import { keyOfRepository } from './held-images.ts';
 import type { Places, RepositoryInput } from '../places.ts';
 import type { Pulls, Waiting } from '../pulls.ts';
-import type { Sealing } from '../secrets/located-secret.ts';
 
 export interface LayerInput extends RepositoryInput {
   readonly digest: Digest;
@@ -69,7 +70,7 @@ export function createLayerDownloads(parts: LayerDownloadsParts): LayerDownloads
       const { registry, target } = place;
       const until = Math.min(clock.now() + ticketMs, caller.expiresAt ?? Infinity);
       const sealed: Sealed = { caller, registry, repository: target.repository, digest, until };
-      return Buffer.from(sealing.seal(JSON.stringify(sealed), owner)).toString('base64url');
+      return sealToken(sealing, JSON.stringify(sealed), owner);
     },
     redeem: (ticket) => {
       const { caller, registry, repository, digest, until } = open(sealing, ticket);
@@ -80,14 +81,8 @@ export function createLayerDownloads(parts: LayerDownloadsParts): LayerDownloads
 }
 
 function open(sealing: Sealing, ticket: string): Sealed {
-  try {
-    if (ticket.length <= ticketCharactersMax) {
-      const text = sealing.open(Buffer.from(ticket, 'base64url').toString('latin1'), owner);
-      return JSON.parse(text) as Sealed;
-    }
-  } catch {
-    // Answered below, like any other text that is no ticket.
-  }
+  const text = openToken(sealing, ticket, owner, ticketCharactersMax);
+  if (text !== undefined) return JSON.parse(text) as Sealed;
   throw new RegistryError('denied', 'not a download URL of this server');
 }
 

@@ -3,6 +3,7 @@ import type { Asker, Audit } from '../../access/access.ts';
 import type { Admission } from '../../access/admission/admission.ts';
 import { changeOf } from '../../access/audit/audit-entry.ts';
 import type { AuditEntry } from '../../access/access.ts';
+import type { Sealing } from '../../access/secrets/key-store.ts';
 import type { RuleBook } from '../../cache/rules/rule-book.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
@@ -21,13 +22,6 @@ import type { Places, RegistryInput } from '../places.ts';
 /** A secret as it was asked for: by its name, its ARN, or its ARN without the six characters at its end. */
 export interface SecretInput extends RegistryInput {
   readonly secret: string;
-}
-
-/** Seals a value so that it opens only as that of `owner`. */
-export interface Sealing {
-  seal(text: string, owner: string): string;
-  /** Throws for what was not sealed so, and where its key is gone. */
-  open(sealed: string, owner: string): string;
 }
 
 export interface SecretsParts {

@@ -5,7 +5,7 @@ import type { AuditEntry, Caller, Identifier } from '../../../src/access/access.
 import { newKeyPair } from '../../../src/access/secrets/credentials.ts';
 import { createAuthorizer } from '../../../src/access/authorize/authorizer.ts';
 import { openKeyStore } from '../../../src/access/secrets/key-store.ts';
-import type { KeyStore } from '../../../src/access/secrets/key-store.ts';
+import type { Sealing } from '../../../src/access/secrets/key-store.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
 import { createPolicies } from '../../../src/access/accounts/policies.ts';
 import { parseScope } from '../../../src/access/secrets/scopes.ts';
@@ -68,7 +68,7 @@ export interface ApiRig extends AsyncDisposable {
   readonly failures: unknown[];
   /** What the handler asks, for other front-ends over the same. */
   readonly operations: Operations;
-  readonly sealing: Pick<KeyStore, 'seal' | 'open'>;
+  readonly sealing: Sealing;
   readonly book: RuleBook;
   /** By their ARNs. */
   readonly secrets: Map<string, FoundSecret>;
