@@ -22,7 +22,7 @@ export class AwsError extends Error {
 }
 
 export interface AwsErrorOptions {
-  readonly status?: number;
+  readonly status?: number | undefined;
   readonly members?: Readonly<Record<string, unknown>>;
   readonly retryAfterMs?: number | undefined;
   readonly because?: string | undefined;

@@ -1,13 +1,13 @@
-import type { ErrorCode } from '../../domain/errors.ts';
-import type { RegistryError } from '../../domain/errors.ts';
+import type { SignatureProblem } from '../../access/access.ts';
+import type { ErrorCode, RegistryError } from '../../domain/errors.ts';
 import { AwsError } from './aws-error.ts';
+import type { AwsErrorOptions } from './aws-error.ts';
 
-/** What every AWS service has a name for. */
+/** What every AWS service has a name for; signatures of another time are wrong ones to it. */
 type CommonError =
+  | Exclude<SignatureProblem, 'late' | 'early'>
   | 'invalid'
-  | 'unsigned'
   | 'denied'
-  | 'throttled'
   | 'tooLarge'
   | 'unknownOperation'
   | 'failed';
@@ -32,7 +32,7 @@ const commonErrors = {
   requestTooLarge: 'tooLarge',
   routeUnknown: 'unknownOperation',
   unsupported: 'unknownOperation',
-  unauthorized: 'unsigned',
+  unauthorized: 'unknownKey',
   denied: 'denied',
   conflict: 'invalid',
   tooManyRequests: 'throttled',
@@ -50,10 +50,14 @@ export type ErrorNames = Readonly<
   Record<CommonError, { readonly code: string; readonly status: number }>
 >;
 
-/** Of services that speak JSON, where they have none of their own. */
+/** Of services that speak JSON, where they have none of their own (AWS General Reference, "Common errors"). */
 export const commonNames: ErrorNames = {
+  missing: { code: 'MissingAuthenticationTokenException', status: 400 },
+  incomplete: { code: 'IncompleteSignatureException', status: 400 },
+  unknownKey: { code: 'UnrecognizedClientException', status: 400 },
+  expiredKey: { code: 'ExpiredTokenException', status: 400 },
+  wrong: { code: 'InvalidSignatureException', status: 400 },
   invalid: { code: 'InvalidParameterException', status: 400 },
-  unsigned: { code: 'UnrecognizedClientException', status: 400 },
   denied: { code: 'AccessDeniedException', status: 400 },
   throttled: { code: 'ThrottlingException', status: 400 },
   tooLarge: { code: 'RequestEntityTooLargeException', status: 413 },
@@ -63,8 +67,12 @@ export const commonNames: ErrorNames = {
 
 /** Of STS and IAM. */
 export const queryNames: ErrorNames = {
+  missing: { code: 'MissingAuthenticationToken', status: 403 },
+  incomplete: { code: 'IncompleteSignature', status: 400 },
+  unknownKey: { code: 'InvalidClientTokenId', status: 403 },
+  expiredKey: { code: 'ExpiredToken', status: 403 },
+  wrong: { code: 'SignatureDoesNotMatch', status: 403 },
   invalid: { code: 'ValidationError', status: 400 },
-  unsigned: { code: 'InvalidClientTokenId', status: 403 },
   denied: { code: 'AccessDenied', status: 403 },
   throttled: { code: 'Throttling', status: 400 },
   tooLarge: { code: 'RequestEntityTooLarge', status: 413 },
@@ -81,4 +89,15 @@ export function commonError(error: RegistryError, names: ErrorNames, message?: s
     retryAfterMs: error.retryAfterMs,
     because: error.because ?? error.message,
   });
+}
+
+/** A signature that is not believed, by the names that SDKs know. */
+export function signatureError(
+  problem: SignatureProblem,
+  message: string,
+  names: ErrorNames,
+  rest: Pick<AwsErrorOptions, 'retryAfterMs' | 'because'> = {},
+): AwsError {
+  const { code, status } = names[problem === 'late' || problem === 'early' ? 'wrong' : problem];
+  return new AwsError(code, message, { ...rest, status });
 }

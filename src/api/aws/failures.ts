@@ -5,36 +5,35 @@ import { RegistryError } from '../../domain/errors.ts';
 import { registryOf, repositoryArn } from '../../domain/names/registry.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import { AwsError } from './aws-error.ts';
-import { commonError, commonNames, queryNames } from './error-names.ts';
+import { commonError, signatureError } from './error-names.ts';
 import type { ErrorNames } from './error-names.ts';
 import { InputRefused } from './input.ts';
-import type { AwsService, FailedCall, Protocol } from './service-table.ts';
-import { signatureError } from './signature-errors.ts';
+import type { AwsService, FailedCall } from './service-table.ts';
 
 /** As far as it is known what was asked. */
 export interface Failed {
-  readonly kind: Protocol['kind'];
+  /** Of the protocol, and of the service once that is known. */
+  readonly names: ErrorNames;
   readonly service?: AwsService | undefined;
   readonly call?: FailedCall | undefined;
 }
 
 /** What was thrown, in the words of the service that was asked; `undefined`: nothing that a client may be told. */
 export function errorOf(thrown: unknown, failed: Failed): AwsError | undefined {
-  const { kind, service, call } = failed;
+  const { names, service, call } = failed;
   const error = asStorageError(thrown);
   if (error instanceof AwsError) return error;
   if (error instanceof InputRefused) return service?.inputError(error.problem);
   if (!(error instanceof RegistryError) || error.code === 'internal') return undefined;
   if (error instanceof SignatureRefused)
-    return signatureError(error.problem, error.message, kind, error);
-  const names = namesOf(failed);
+    return signatureError(error.problem, error.message, names, error);
   if (error instanceof AccessRefused && call !== undefined) return accessDenied(error, call, names);
   if (service === undefined || call === undefined) return commonError(error, names);
   return service.knownError(error, call);
 }
 
-export function internalError(failed: Failed): AwsError {
-  return commonError(new RegistryError('internal', 'internal error'), namesOf(failed));
+export function internalError({ names }: Pick<Failed, 'names'>): AwsError {
+  return commonError(new RegistryError('internal', 'internal error'), names);
 }
 
 /** AWS's words, alike whether what was asked about is there or not. */
@@ -54,16 +53,15 @@ function accessDenied(
   return new AwsError(code, message, { status, because });
 }
 
-function namesOf({ kind, service }: Failed): ErrorNames {
-  return service?.errorNames ?? (kind === 'json' ? commonNames : queryNames);
-}
-
-export function unknownOperation({ protocol, name }: AwsService, operation: string): AwsError {
+export function unknownOperation(
+  { protocol, name, errorNames }: AwsService,
+  operation: string,
+): AwsError {
+  const { code, status } = errorNames.unknownOperation;
   const why = `Breakwater serves no operation ${operation} of ${name}`;
-  return protocol.kind === 'json'
-    ? new AwsError('UnknownOperationException', why)
-    : new AwsError(
-        'InvalidAction',
-        `Could not find operation ${operation} for version ${protocol.version}: ${why}`,
-      );
+  const message =
+    protocol.kind === 'json'
+      ? why
+      : `Could not find operation ${operation} for version ${protocol.version}: ${why}`;
+  return new AwsError(code, message, { status });
 }

@@ -2,13 +2,15 @@ import { anonymousCaller } from '../../access/access.ts';
 import type { RequestFrom, SignedClaim, SignedIdentity, Signatures } from '../../access/access.ts';
 import { requestFrom } from '../../access/admission/admission.ts';
 import type { Admission } from '../../access/admission/admission.ts';
-import type { Registry, RegistryKey } from '../../domain/names/registry.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
 import { registryOf } from '../../domain/names/registry.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import { crossSiteReason } from '../../http/cross-site.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
 import { AwsError } from './aws-error.ts';
 import { readCallBody } from './call-body.ts';
+import { commonNames, queryNames, signatureError } from './error-names.ts';
+import type { ErrorNames } from './error-names.ts';
 import { errorOf, internalError, unknownOperation } from './failures.ts';
 import { readForm, valueOfForm } from './form-body.ts';
 import { readInput } from './input.ts';
@@ -17,9 +19,8 @@ import { notServed } from './not-served.ts';
 import { readAsked, serviceOfForm } from './routing.ts';
 import type { Asked } from './routing.ts';
 import { callBytesMax } from './service-table.ts';
-import type { AnyRow, AwsAsking, AwsService, Protocol } from './service-table.ts';
+import type { AnyRow, AwsAsking, AwsService } from './service-table.ts';
 import type { ServiceModel } from './service-model.ts';
-import { signatureError } from './signature-errors.ts';
 import { cborWire, jsonWire, queryWire, s3Wire, wireOf } from './wire.ts';
 import type { Told, Wire } from './wire.ts';
 
@@ -39,13 +40,24 @@ export interface AwsParts {
 interface Call {
   readonly request: Incoming;
   readonly from: RequestFrom;
-  kind: Protocol['kind'];
+  names: ErrorNames;
   wire: Pick<Wire, 'error'>;
   service?: AwsService;
   operation: string;
   input: Readonly<Record<string, unknown>>;
   asking?: AwsAsking;
+  model?: ServiceModel;
 }
+
+/** The row that is asked, and how it is answered. */
+interface Served {
+  readonly service: AwsService;
+  readonly row: AnyRow;
+  readonly wire: Wire;
+}
+
+/** Of what is no call of a service, as far as it is known. */
+const plainWire = jsonWire('message');
 
 /** Of a form: no operation that takes one has long inputs. */
 const formBytesMax = 256 * 1024;
@@ -60,8 +72,8 @@ export function createAwsHandler(parts: AwsParts): Handler {
     const call: Call = {
       request,
       from,
-      kind: 'json',
-      wire: jsonWire('message'),
+      names: commonNames,
+      wire: plainWire,
       operation: '',
       input: {},
     };
@@ -75,19 +87,18 @@ export function createAwsHandler(parts: AwsParts): Handler {
 
 /** The reply to what broke before a body's first byte, for the server's `replyTo`. */
 export function awsErrorReply(error: unknown, request: Incoming): Reply {
+  const failed = { names: commonNames };
   const told = { requestId: request.id, note: { route: 'aws' } };
-  return jsonWire('message').error(
-    errorOf(error, { kind: 'json' }) ?? internalError({ kind: 'json' }),
-    told,
-  );
+  return plainWire.error(errorOf(error, failed) ?? internalError(failed), told);
 }
 
 function refuse(parts: AwsParts, call: Call, error: unknown): Reply {
-  const { request, wire, service, operation, input, asking } = call;
+  const { request, names, wire, service, operation, input, asking, model } = call;
   const failed = {
-    kind: call.kind,
+    names,
     service,
-    call: asking === undefined ? undefined : { operation, input, asking },
+    call:
+      asking === undefined || model === undefined ? undefined : { operation, input, asking, model },
   };
   const known = errorOf(error, failed);
   if (known === undefined) parts.failed(error, request.id);
@@ -129,17 +140,16 @@ async function answerJson(
   { service, operation, target }: Asked & { kind: 'json' },
 ): Promise<Reply> {
   if (service === undefined) throw notServed(parts.services, target.slice(0, 128));
-  call.service = service;
-  call.wire = wireOf(service.protocol);
-  const row = rowOf(service, operation);
-  call.operation = operation;
+  const served = begin(call, service, operation);
   const claim = await claimOf(parts, call, service);
-  const { bytes, sha256 } = await readCallBody(call.request, row.bodyBytesMax ?? callBytesMax);
-  call.asking = askingOf(parts, call, await claim.verify(sha256));
+  const bytesMax = served.row.bodyBytesMax ?? callBytesMax;
+  const { bytes, sha256 } = await readCallBody(call.request, bytesMax);
+  const asking = askingOf(parts, call, await claim.verify(sha256));
+  call.asking = asking;
   const parsed = parseJsonBody(bytes);
   if (parsed === undefined)
     throw new AwsError('SerializationException', 'The body is not JSON, or has too many parts');
-  return await run(parts, call, { service, row, read: () => parsed.value });
+  return await run(parts, call, { ...served, asking }, () => parsed.value);
 }
 
 async function answerForm(
@@ -148,7 +158,7 @@ async function answerForm(
   inQuery: ReadonlyMap<string, string> | undefined,
 ): Promise<Reply> {
   const { request } = call;
-  call.kind = 'query';
+  call.names = queryNames;
   call.wire = queryWire(formsOf(parts)[0]?.xmlNamespace ?? '');
   // Whoever shows an unknown key, or none that is in time, is refused before a body is read.
   const early = isSigned(request) ? await parts.signatures.begin(request, call.from) : undefined;
@@ -163,18 +173,14 @@ async function answerForm(
       parts.services,
       `${operation} of ${parameters.get('Version')?.slice(0, 32) ?? 'no version'}`,
     );
-  call.service = service;
-  call.wire = wireOf(service.protocol);
-  const row = rowOf(service, operation);
-  call.operation = operation;
-  if (early === undefined && row.unsigned !== true) throw missing(service);
+  const served = begin(call, service, operation);
+  if (early === undefined && served.row.unsigned !== true) throw missing(service);
   if (early !== undefined) requireScope(early, service);
-  call.asking = askingOf(parts, call, await early?.verify(body.sha256));
-  return await run(parts, call, {
-    service,
-    row,
-    read: (model, shape) => valueOfForm(model, shape, parameters),
-  });
+  const asking = askingOf(parts, call, await early?.verify(body.sha256));
+  call.asking = asking;
+  return await run(parts, call, { ...served, asking }, (model, shape) =>
+    valueOfForm(model, shape, parameters),
+  );
 }
 
 function formsOf({ services }: AwsParts): { readonly xmlNamespace: string }[] {
@@ -185,10 +191,16 @@ function isSigned({ headers, query }: Incoming): boolean {
   return headers.authorization !== undefined || /(?:^|&)X-Amz-Signature=/.test(query);
 }
 
-function rowOf(service: AwsService, operation: string): AnyRow {
+/** From here on errors are told in the service's words. Throws where it has no operation of that name. */
+function begin(call: Call, service: AwsService, operation: string): Served {
+  const wire = wireOf(service.protocol);
+  call.service = service;
+  call.names = service.errorNames;
+  call.wire = wire;
   const row = service.rows.get(operation);
   if (row === undefined) throw unknownOperation(service, operation.slice(0, 128));
-  return row;
+  call.operation = operation;
+  return { service, row, wire };
 }
 
 async function claimOf(parts: AwsParts, call: Call, service: AwsService): Promise<SignedClaim> {
@@ -198,58 +210,45 @@ async function claimOf(parts: AwsParts, call: Call, service: AwsService): Promis
   return claim;
 }
 
-function missing({ protocol }: AwsService): AwsError {
-  return signatureError('missing', 'Missing Authentication Token', protocol.kind);
+function missing({ errorNames }: AwsService): AwsError {
+  return signatureError('missing', 'Missing Authentication Token', errorNames);
 }
 
-function requireScope(claim: SignedClaim, { name, protocol }: AwsService): void {
+function requireScope(claim: SignedClaim, { name, errorNames }: AwsService): void {
   if (claim.service === name) return;
-  throw signatureError(
-    'wrong',
-    `Credential should be scoped to correct service: '${name}'.`,
-    protocol.kind,
-  );
+  const message = `Credential should be scoped to correct service: '${name}'.`;
+  throw signatureError('wrong', message, errorNames);
 }
 
 function askingOf(parts: AwsParts, { request, from }: Call, identity?: SignedIdentity): AwsAsking {
-  const home: Registry = registryOf(parts.home());
+  const { account, region } = identity ?? registryOf(parts.home());
   const origin = `${request.secure ? 'https' : 'http'}://${request.host ?? 'localhost'}`;
   return {
     caller: identity?.caller ?? anonymousCaller,
     from,
     origin,
     signal: request.signal,
-    account: identity?.account ?? home.account,
-    region: identity?.region ?? home.region,
+    account,
+    region,
   };
 }
 
 async function run(
   { admission }: AwsParts,
   call: Call,
-  {
-    service,
-    row,
-    read,
-  }: {
-    readonly service: AwsService;
-    readonly row: AnyRow;
-    readonly read: (model: ServiceModel, shape: string) => unknown;
-  },
+  { service, row, wire, asking }: Served & { readonly asking: AwsAsking },
+  read: (model: ServiceModel, shape: string) => unknown,
 ): Promise<Reply> {
-  const { operation, asking, request } = call;
-  if (asking === undefined) throw new Error('nobody asks');
+  const { operation } = call;
   const model = await service.model();
-  const shape = model.operations[operation]?.input;
+  call.model = model;
   admission.requireCredential(asking, `${service.actionPrefix}:${operation}`, {
     changes: row.changes,
     operator: false,
   });
+  const shape = model.operations[operation]?.input;
   if (shape !== undefined)
     call.input = readInput(model, shape, read(model, shape)) as Call['input'];
   const value = await row.answer(call.input as never, asking);
-  return wireOf(service.protocol).answer(operation, value, model, {
-    ...toldOf(call),
-    requestId: request.id,
-  });
+  return wire.answer(operation, value, model, toldOf(call));
 }

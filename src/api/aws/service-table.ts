@@ -47,6 +47,7 @@ export interface FailedCall {
   /** Empty until it is read. */
   readonly input: Readonly<Record<string, unknown>>;
   readonly asking: AwsAsking;
+  readonly model: ServiceModel;
 }
 
 export type Protocol =

@@ -60,8 +60,8 @@ export function queryWire(xmlNamespace: string): Wire {
 
 /** Smithy's RPC v2 in CBOR: errors alone, for clients that speak it. */
 export const cborWire: Pick<Wire, 'error'> = {
-  error: (error, told) => ({
-    ...errorReply(error, 'application/cbor', told, () =>
+  error: (error, told) =>
+    errorReply(error, 'application/cbor', told, () =>
       Buffer.concat([
         Buffer.of(0xa2),
         cborText('__type'),
@@ -70,7 +70,6 @@ export const cborWire: Pick<Wire, 'error'> = {
         cborText(error.message),
       ]),
     ),
-  }),
 };
 
 /** S3 reads its errors so (Amazon S3 API, "Error responses"). */

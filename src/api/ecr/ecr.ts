@@ -1,8 +1,9 @@
+import { commonNames } from '../aws/error-names.ts';
 import { loadedOnce, rowsOf } from '../aws/service-table.ts';
 import type { AwsService } from '../aws/service-table.ts';
 import { backfillRows } from './backfills.ts';
 import { configurationRows } from './configurations.ts';
-import { ecrError, ecrErrorNames, ecrInputError } from './errors.ts';
+import { ecrError, ecrInputError } from './errors.ts';
 import { exclusionRows } from './exclusions.ts';
 import { lifecycleRows } from './lifecycles.ts';
 import type { EcrOperations } from './model.ts';
@@ -46,7 +47,7 @@ export function ecrService(parts: EcrParts): AwsService {
       exclusionRows(parts),
       backfillRows(parts),
     ),
-    errorNames: ecrErrorNames,
+    errorNames: commonNames,
     inputError: ecrInputError,
     knownError: ecrError,
   };

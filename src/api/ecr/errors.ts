@@ -1,14 +1,11 @@
 import type { ErrorKind, RegistryError } from '../../domain/errors.ts';
 import { AwsError } from '../aws/aws-error.ts';
 import { commonError, commonNames } from '../aws/error-names.ts';
-import type { ErrorNames } from '../aws/error-names.ts';
 import { constraintWords, typeProblem } from '../aws/input-words.ts';
 import type { InputProblem } from '../aws/input.ts';
 import type { FailedCall } from '../aws/service-table.ts';
 import { contentWords } from './content-errors.ts';
 import type { Place, Words } from './content-errors.ts';
-
-export const ecrErrorNames: ErrorNames = commonNames;
 
 const nullable = (value: unknown): string => (typeof value === 'string' ? value : 'null');
 const inRegistry = ({ registry }: Place): string => `in the registry with id '${registry}'`;
@@ -105,10 +102,10 @@ export function ecrError(error: RegistryError, call: FailedCall): AwsError {
   return typeof field === 'string'
     ? commonError(
         error,
-        ecrErrorNames,
+        commonNames,
         invalid(known[field] ?? field, withoutField(error.message, field)),
       )
-    : commonError(error, ecrErrorNames);
+    : commonError(error, commonNames);
 }
 
 /** ECR's parameters for the fields of operations that are called otherwise. */

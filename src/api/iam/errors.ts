@@ -5,45 +5,40 @@ import type { FailedCall } from '../aws/service-table.ts';
 
 interface Words {
   readonly code: string;
-  readonly status: number;
   /** Absent: the error's own. */
   readonly message?: (input: FailedCall['input']) => string;
 }
 
-/** IAM's own names, statuses and texts. */
+/** IAM's own names and texts; each name's status is the model's. */
 const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
   principalUnknown: {
     code: 'NoSuchEntity',
-    status: 404,
     message: ({ UserName }) => `The user with name ${named(UserName)} cannot be found.`,
   },
   accessKeyUnknown: {
     code: 'NoSuchEntity',
-    status: 404,
     message: ({ AccessKeyId }) => `The Access Key with id ${named(AccessKeyId)} cannot be found.`,
   },
   principalPolicyUnknown: {
     code: 'NoSuchEntity',
-    status: 404,
     message: ({ PolicyName }) => `The user policy with name ${named(PolicyName)} cannot be found.`,
   },
   principalExists: {
     code: 'EntityAlreadyExists',
-    status: 409,
     message: ({ UserName }) => `User with name ${named(UserName)} already exists.`,
   },
-  principalInUse: { code: 'DeleteConflict', status: 409 },
-  principalLimit: { code: 'LimitExceeded', status: 409 },
-  policyInvalid: { code: 'MalformedPolicyDocument', status: 400 },
+  principalInUse: { code: 'DeleteConflict' },
+  principalLimit: { code: 'LimitExceeded' },
+  policyInvalid: { code: 'MalformedPolicyDocument' },
 };
 
 /** An error of identities in IAM's words. */
-export function iamError(error: RegistryError, { input }: FailedCall): AwsError {
+export function iamError(error: RegistryError, { input, model }: FailedCall): AwsError {
   const own = error.kind === undefined ? undefined : words[error.kind];
   if (own === undefined) return queryError(error);
-  const { code, status, message } = own;
+  const { code, message } = own;
   return new AwsError(code, message?.(input) ?? error.message, {
-    status,
+    status: model.statuses[code],
     because: error.because ?? error.message,
   });
 }
