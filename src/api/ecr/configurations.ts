@@ -26,7 +26,7 @@ function replicationRows({ registryConfigurations }: Parts): EcrRows {
     DescribeRegistry: {
       changes: false,
       answer: async (_input, asking) => {
-        const found = await registryConfigurations.replication(asking, registryOfCall(asking, {}));
+        const found = await registryConfigurations.replication(asking, registryOfCall(asking));
         return {
           registryId: asking.account,
           replicationConfiguration: viewReplication(found),
@@ -37,7 +37,7 @@ function replicationRows({ registryConfigurations }: Parts): EcrRows {
       changes: true,
       answer: async ({ replicationConfiguration }, asking) => {
         const configuration = replicationOf(replicationConfiguration);
-        const registry = registryOfCall(asking, {});
+        const registry = registryOfCall(asking);
         await registryConfigurations.setReplication(asking, { ...registry, configuration });
         return { replicationConfiguration: viewReplication(configuration) };
       },
@@ -71,7 +71,7 @@ function scanningRows(parts: Parts): EcrRows {
     GetRegistryScanningConfiguration: {
       changes: false,
       answer: async (_input, asking) => {
-        const found = await registryConfigurations.scanning(asking, registryOfCall(asking, {}));
+        const found = await registryConfigurations.scanning(asking, registryOfCall(asking));
         return { registryId: asking.account, scanningConfiguration: viewScanning(found) };
       },
     },
@@ -85,7 +85,7 @@ function scanningRows(parts: Parts): EcrRows {
             filters: repositoryFilters.map(({ filter }) => filter),
           })),
         };
-        const registry = registryOfCall(asking, {});
+        const registry = registryOfCall(asking);
         await registryConfigurations.setScanning(asking, { ...registry, configuration });
         return { registryScanningConfiguration: viewScanning(configuration) };
       },
@@ -112,7 +112,7 @@ async function scanningOf(
   asking: AwsAsking,
   repository: string,
 ): Promise<RepositoryScanningConfiguration | RepositoryScanningConfigurationFailure> {
-  const place = { ...registryOfCall(asking, {}), repository };
+  const place = { ...registryOfCall(asking), repository };
   try {
     const { frequency, filters } = await registryConfigurations.scanningOf(asking, place);
     return {
@@ -151,7 +151,7 @@ function signingRows({ registryConfigurations }: Parts): EcrRows {
     GetSigningConfiguration: {
       changes: false,
       answer: async (_input, asking) => {
-        const found = await registryConfigurations.signing(asking, registryOfCall(asking, {}));
+        const found = await registryConfigurations.signing(asking, registryOfCall(asking));
         return { registryId: asking.account, signingConfiguration: viewSigning(found) };
       },
     },
@@ -159,7 +159,7 @@ function signingRows({ registryConfigurations }: Parts): EcrRows {
       changes: true,
       answer: async ({ signingConfiguration }, asking) => {
         const configuration = signingOf(signingConfiguration);
-        const registry = registryOfCall(asking, {});
+        const registry = registryOfCall(asking);
         await registryConfigurations.setSigning(asking, { ...registry, configuration });
         return { signingConfiguration: viewSigning(configuration) };
       },
@@ -167,7 +167,7 @@ function signingRows({ registryConfigurations }: Parts): EcrRows {
     DeleteSigningConfiguration: {
       changes: true,
       answer: async (_input, asking) => {
-        const registry = registryOfCall(asking, {});
+        const registry = registryOfCall(asking);
         const found = await registryConfigurations.deleteSigning(asking, registry);
         return { registryId: asking.account, signingConfiguration: viewSigning(found) };
       },

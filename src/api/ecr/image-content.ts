@@ -7,21 +7,20 @@ import type { FailedImage, GotImage, ImageProblem } from '../../operations/image
 import { pageOfAll } from '../../operations/page.ts';
 import { AwsError } from '../aws/aws-error.ts';
 import { invalidParameter } from './errors.ts';
-import { listOf } from './images.ts';
+import { idInAnswer, idOfCall } from './images.ts';
 import type {
   Image,
   ImageFailure,
   ImageFailureCode,
-  ImageIdentifier,
   ListImageReferrersFilter,
   PutImageRequest,
 } from './model.ts';
-import { contentBytesMax, repositoryOfCall } from './parts.ts';
-import type { EcrParts, EcrRows } from './parts.ts';
+import { contentBytesMax, listOf, pageOfCall, repositoryOfCall } from './parts.ts';
+import type { EcrParts, EcrRows, RepositoryOfCall } from './parts.ts';
 
 type Parts = Pick<EcrParts, 'imageBatches' | 'imageContent' | 'pages'>;
 
-const referrersDefault = 20;
+const referrersPerPage = 20;
 
 /** Manifests as they are: got, put, deleted, and what refers to them. */
 export function imageContentRows(parts: Parts): EcrRows {
@@ -49,7 +48,7 @@ function batchRows({ imageBatches }: Parts): EcrRows {
         const images = input.imageIds.map(idOfCall);
         const { deleted, failures } = await imageBatches.delete(asking, { ...place, images });
         return {
-          imageIds: deleted.map(({ digest, tag }) => ({ imageDigest: digest, imageTag: tag })),
+          imageIds: deleted.map(idInAnswer),
           failures: failures.map(viewFailure),
         };
       },
@@ -57,20 +56,11 @@ function batchRows({ imageBatches }: Parts): EcrRows {
   };
 }
 
-function idOfCall({ imageDigest, imageTag }: ImageIdentifier): FailedImage['image'] {
-  return { digest: imageDigest, tag: imageTag };
-}
-
-interface RepositoryOfCall {
-  readonly account: string;
-  readonly repository: string;
-}
-
 function viewGot({ account, repository }: RepositoryOfCall, { tag, manifest }: GotImage): Image {
   return {
     registryId: account,
     repositoryName: repository,
-    imageId: { imageDigest: manifest.digest, imageTag: tag },
+    imageId: idInAnswer({ digest: manifest.digest, tag }),
     imageManifest: Buffer.from(manifest.bytes ?? '').toString('utf8'),
     imageManifestMediaType: manifest.mediaType,
   };
@@ -108,8 +98,7 @@ const problems = {
 
 function viewFailure({ image, problem }: FailedImage): ImageFailure {
   const [failureCode, failureReason] = problems[problem];
-  const imageId = { imageDigest: image.digest, imageTag: image.tag };
-  return { imageId, failureCode, failureReason };
+  return { imageId: idInAnswer(image), failureCode, failureReason };
 }
 
 function putRow({ imageContent }: Parts): EcrRows {
@@ -132,7 +121,7 @@ function putRow({ imageContent }: Parts): EcrRows {
         const image: Image = {
           registryId: place.account,
           repositoryName: place.repository,
-          imageId: { imageDigest: digest, imageTag: tag },
+          imageId: idInAnswer({ digest, tag }),
           imageManifest: input.imageManifest,
           imageManifestMediaType: mediaType,
         };
@@ -163,7 +152,8 @@ function tagOfCall(text: string | undefined): Tag | undefined {
   );
 }
 
-function referrersRow({ imageContent, pages }: Parts): EcrRows {
+function referrersRow(parts: Parts): EcrRows {
+  const { imageContent, pages } = parts;
   return {
     ListImageReferrers: {
       changes: false,
@@ -173,30 +163,22 @@ function referrersRow({ imageContent, pages }: Parts): EcrRows {
         if (subject === undefined)
           throw invalidParameter('subjectId.imageDigest', 'must be a digest of sha256 or sha512');
         const list = `${listOf('ListImageReferrers', place)} ${subject}`;
-        const cursor = pages.read(list, input.nextToken);
+        const { nextToken, maxResults = referrersPerPage } = input;
+        const asked = pageOfCall(parts, list, { nextToken, maxResults });
         const found = await imageContent.referrers(asking, { ...place, subject }, asking);
         const wanted = found.filter(({ artifactType }) => isWanted(artifactType, input.filter));
-        const page = pageOfAll(
-          wanted,
-          { limit: input.maxResults ?? referrersDefault, cursor },
-          {
-            view: (each) => ({ ...each, artifactStatus: 'ACTIVE' as const }),
-            keyOf: ({ digest }) => digest,
-          },
-        );
-        return {
-          referrers: page.items.map(
-            ({ digest, mediaType, size, artifactType, annotations, artifactStatus }) => ({
-              digest,
-              mediaType,
-              size,
-              artifactType,
-              annotations,
-              artifactStatus,
-            }),
-          ),
-          nextToken: pages.write(list, page.next),
-        };
+        const page = pageOfAll(wanted, asked, {
+          view: ({ digest, mediaType, size, artifactType, annotations }) => ({
+            digest,
+            mediaType,
+            size,
+            artifactType,
+            annotations,
+            artifactStatus: 'ACTIVE' as const,
+          }),
+          keyOf: ({ digest }) => digest,
+        });
+        return { referrers: page.items, nextToken: pages.write(list, page.next) };
       },
     },
   };

@@ -1,4 +1,5 @@
 import { AwsError } from '../aws/aws-error.ts';
+import type { AwsAsking } from '../aws/service-table.ts';
 import { imageOfCall } from './images.ts';
 import type { ImageIdentifier } from './model.ts';
 import { repositoryOfCall } from './parts.ts';
@@ -20,7 +21,7 @@ interface OneImage {
   readonly imageId: ImageIdentifier;
 }
 
-function questionOf(asking: Parameters<typeof repositoryOfCall>[0], input: OneImage) {
+function questionOf(asking: AwsAsking, input: OneImage) {
   return { ...repositoryOfCall(asking, input), image: imageOfCall('imageId', input.imageId) };
 }
 

@@ -13,8 +13,8 @@ import type {
   ImageDetail,
   ImageIdentifier,
 } from './model.ts';
-import { pageDefault, repositoryOfCall } from './parts.ts';
-import type { EcrParts, EcrRows } from './parts.ts';
+import { listOf, pageOfCall, repositoryOfCall, requireNoPage } from './parts.ts';
+import type { EcrParts, EcrRows, RepositoryOfCall } from './parts.ts';
 
 /** Lists of images: every manifest of a repository, children of indexes too. */
 export function imageListRows(parts: Pick<EcrParts, 'imageListings' | 'pages'>): EcrRows {
@@ -28,11 +28,10 @@ export function imageListRows(parts: Pick<EcrParts, 'imageListings' | 'pages'>):
         const page = await imageListings.names(asking, {
           ...place,
           ...filterOf(input.filter),
-          limit: input.maxResults ?? pageDefault,
-          cursor: pages.read(list, input.nextToken),
+          ...pageOfCall(parts, list, input),
         });
         return {
-          imageIds: page.items.map(({ digest, tag }) => ({ imageDigest: digest, imageTag: tag })),
+          imageIds: page.items.map(idInAnswer),
           nextToken: pages.write(list, page.next),
         };
       },
@@ -47,43 +46,31 @@ export function imageListRows(parts: Pick<EcrParts, 'imageListings' | 'pages'>):
   };
 }
 
-type Place = ReturnType<typeof repositoryOfCall>;
-
-/** Which list a token is of. */
-export function listOf(operation: string, { account, region, repository }: Place): string {
-  return `${operation} ${account}/${region} ${repository}`;
-}
-
 async function describePage(
-  { imageListings, pages }: Pick<EcrParts, 'imageListings' | 'pages'>,
+  parts: Pick<EcrParts, 'imageListings' | 'pages'>,
   asking: AwsAsking,
   input: DescribeImagesRequest,
 ): Promise<DescribeImagesResponse> {
   const place = repositoryOfCall(asking, input);
   const list = listOf('DescribeImages', place);
-  const page = await imageListings.details(asking, {
+  const page = await parts.imageListings.details(asking, {
     ...place,
     ...filterOf(input.filter),
-    limit: input.maxResults ?? pageDefault,
-    cursor: pages.read(list, input.nextToken),
+    ...pageOfCall(parts, list, input),
   });
   return {
     imageDetails: page.items.map((image) => viewImage(place, image)),
-    nextToken: pages.write(list, page.next),
+    nextToken: parts.pages.write(list, page.next),
   };
 }
 
 async function describeSome(
   { imageListings }: Pick<EcrParts, 'imageListings'>,
   asking: AwsAsking,
-  { nextToken, maxResults, ...input }: DescribeImagesRequest,
+  input: DescribeImagesRequest,
   ids: readonly ImageIdentifier[],
 ): Promise<DescribeImagesResponse> {
-  if (nextToken !== undefined || maxResults !== undefined)
-    throw invalidParameter(
-      nextToken === undefined ? 'maxResults' : 'nextToken',
-      'cannot be used together with imageIds',
-    );
+  requireNoPage('imageIds', input);
   const place = repositoryOfCall(asking, input);
   const images = ids.map((id) => imageOfCall('imageIds', id));
   const found = await imageListings.detailsOf(asking, { ...place, images });
@@ -96,10 +83,19 @@ async function describeSome(
 }
 
 /** The image that a member names. */
-export function imageOfCall(member: string, { imageDigest, imageTag }: ImageIdentifier): ImageId {
-  if (imageDigest === undefined && imageTag === undefined)
+export function imageOfCall(member: string, id: ImageIdentifier): ImageId {
+  if (id.imageDigest === undefined && id.imageTag === undefined)
     throw invalidParameter(member, 'both tag and digest cannot be null');
+  return idOfCall(id);
+}
+
+/** As operations name an image; it may name none. */
+export function idOfCall({ imageDigest, imageTag }: ImageIdentifier): ImageId {
   return { digest: imageDigest, tag: imageTag };
+}
+
+export function idInAnswer({ digest, tag }: ImageId): ImageIdentifier {
+  return { imageDigest: digest, imageTag: tag };
 }
 
 function filterOf({ tagStatus = 'ANY', imageStatus = 'ACTIVE' }: DescribeImagesFilter = {}): Pick<
@@ -112,7 +108,7 @@ function filterOf({ tagStatus = 'ANY', imageStatus = 'ACTIVE' }: DescribeImagesF
   };
 }
 
-function viewImage({ account, repository }: Place, image: ImageDetails): ImageDetail {
+function viewImage({ account, repository }: RepositoryOfCall, image: ImageDetails): ImageDetail {
   return {
     registryId: account,
     repositoryName: repository,

@@ -7,16 +7,13 @@ import { parseDigest } from '../../domain/names/digest.ts';
 import type { Reference } from '../../domain/names/reference.ts';
 import { parseTag } from '../../domain/names/tag.ts';
 import { timestamp } from '../aws/service-model.ts';
-import { invalidParameter } from './errors.ts';
 import type {
   GetLifecyclePolicyPreviewRequest,
   GetLifecyclePolicyPreviewResponse,
   LifecyclePolicyPreviewResult,
 } from './model.ts';
-import { repositoryOfCall } from './parts.ts';
+import { listOf, pageOfCall, repositoryOfCall, requireNoPage } from './parts.ts';
 import type { EcrParts, EcrRows } from './parts.ts';
-
-const previewPageDefault = 100;
 
 /** Lifecycle policies and previews of them: texts go in and come out verbatim. */
 export function lifecycleRows(parts: Pick<EcrParts, 'lifecycles' | 'pages'>): EcrRows {
@@ -67,7 +64,8 @@ const statuses = {
 
 const tagStatuses = { TAGGED: 'tagged', UNTAGGED: 'untagged', ANY: 'any' } as const;
 
-function previewRows({ lifecycles, pages }: Pick<EcrParts, 'lifecycles' | 'pages'>): EcrRows {
+function previewRows(parts: Pick<EcrParts, 'lifecycles' | 'pages'>): EcrRows {
+  const { lifecycles, pages } = parts;
   const view = ({ repositoryName }: Named, { account, policy, status }: LifecyclePreviewView) => ({
     registryId: account,
     repositoryName,
@@ -87,14 +85,13 @@ function previewRows({ lifecycles, pages }: Pick<EcrParts, 'lifecycles' | 'pages
       changes: false,
       answer: async (input, asking): Promise<GetLifecyclePolicyPreviewResponse> => {
         const place = repositoryOfCall(asking, input);
-        const list = `GetLifecyclePolicyPreview ${place.account}/${place.region} ${place.repository}`;
+        const list = listOf('GetLifecyclePolicyPreview', place);
         const { tagStatus } = input.filter ?? {};
         const found = await lifecycles.preview(asking, {
           ...place,
           images: imagesOf(input),
           tagStatus: tagStatus && tagStatuses[tagStatus],
-          limit: input.maxResults ?? previewPageDefault,
-          cursor: pages.read(list, input.nextToken),
+          ...pageOfCall(parts, list, input),
         });
         return {
           ...view(input, found),
@@ -108,17 +105,10 @@ function previewRows({ lifecycles, pages }: Pick<EcrParts, 'lifecycles' | 'pages
 }
 
 /** `undefined`: all of them, page after page. What can be no image's is none of the results. */
-function imagesOf({
-  imageIds,
-  nextToken,
-  maxResults,
-}: GetLifecyclePolicyPreviewRequest): readonly Reference[] | undefined {
+function imagesOf(input: GetLifecyclePolicyPreviewRequest): readonly Reference[] | undefined {
+  const { imageIds } = input;
   if (imageIds === undefined) return undefined;
-  if (nextToken !== undefined || maxResults !== undefined)
-    throw invalidParameter(
-      nextToken === undefined ? 'maxResults' : 'nextToken',
-      'cannot be used together with imageIds',
-    );
+  requireNoPage('imageIds', input);
   return imageIds.flatMap(({ imageDigest, imageTag }): Reference[] => {
     const digest = imageDigest === undefined ? undefined : parseDigest(imageDigest);
     if (imageDigest !== undefined) return digest === undefined ? [] : [{ kind: 'digest', digest }];

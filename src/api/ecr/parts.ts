@@ -4,6 +4,7 @@ import { registryUrl } from '../../domain/names/registry-url.ts';
 import type { Operations } from '../../operations/operations.ts';
 import type { PageTokens } from '../aws/page-tokens.ts';
 import type { AwsAsking, AwsRows } from '../aws/service-table.ts';
+import { invalidParameter } from './errors.ts';
 import type { EcrOperations } from './model.ts';
 
 /** What ECR's rows are made of. */
@@ -15,11 +16,22 @@ export interface EcrParts extends Operations {
 
 export type EcrRows = AwsRows<EcrOperations>;
 
-/** The registry that a call means, as operations take it: `registryId`, else the caller's own account, in the region of its signature. */
+/** The registry that a call means, as operations take it. */
+export interface RegistryOfCall {
+  readonly account: string;
+  readonly region: string;
+}
+
+/** The same with the repository. */
+export interface RepositoryOfCall extends RegistryOfCall {
+  readonly repository: string;
+}
+
+/** `registryId`, else the caller's own account, in the region of its signature. */
 export function registryOfCall(
   { account, region }: AwsAsking,
-  { registryId }: { readonly registryId?: string | undefined },
-): { readonly account: string; readonly region: string } {
+  { registryId }: { readonly registryId?: string | undefined } = {},
+): RegistryOfCall {
   return { account: registryId ?? account, region };
 }
 
@@ -27,7 +39,7 @@ export function registryOfCall(
 export function repositoryOfCall(
   asking: AwsAsking,
   input: { readonly registryId?: string | undefined; readonly repositoryName: string },
-): { readonly account: string; readonly region: string; readonly repository: string } {
+): RepositoryOfCall {
   return { ...registryOfCall(asking, input), repository: input.repositoryName };
 }
 
@@ -55,7 +67,36 @@ export function repositoryOfArn(
   return named === region ? { registryId, repositoryName } : undefined;
 }
 
-export const pageDefault = 100;
+/** How a call asks for a page of a list. */
+export interface PageOfCall {
+  readonly nextToken?: string | undefined;
+  readonly maxResults?: number | undefined;
+}
+
+/** Which list a token is of: the operation's, of a registry or of a repository. */
+export function listOf(
+  operation: string,
+  { account, region, repository }: RegistryOfCall & { readonly repository?: string },
+): string {
+  const list = `${operation} ${account}/${region}`;
+  return repository === undefined ? list : `${list} ${repository}`;
+}
+
+/** The page that a call asks for, as operations take it. Throws `paginationInvalid` for a token of another list. */
+export function pageOfCall(
+  { pages }: Pick<EcrParts, 'pages'>,
+  list: string,
+  { nextToken, maxResults = 100 }: PageOfCall,
+): { readonly limit: number; readonly cursor: string | undefined } {
+  return { limit: maxResults, cursor: pages.read(list, nextToken) };
+}
+
+/** Who names what is to be described gets all of it: `member` takes no pages beside it. */
+export function requireNoPage(member: string, { nextToken, maxResults }: PageOfCall): void {
+  if (nextToken === undefined && maxResults === undefined) return;
+  const given = nextToken === undefined ? 'maxResults' : 'nextToken';
+  throw invalidParameter(given, `cannot be used together with ${member}`);
+}
 
 /** Of a call with a manifest, or a part of a layer, in it: 20 MiB in base64, and what is around it. */
 export const contentBytesMax: number = 28 * 1024 * 1024;

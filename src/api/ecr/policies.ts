@@ -1,4 +1,3 @@
-import type { AwsAsking } from '../aws/service-table.ts';
 import { registryOfCall, repositoryOfCall } from './parts.ts';
 import type { EcrParts, EcrRows } from './parts.ts';
 
@@ -35,7 +34,6 @@ function repositoryRows(policies: EcrParts['policies']): EcrRows {
 }
 
 function registryRows(policies: EcrParts['policies']): EcrRows {
-  const own = (asking: AwsAsking) => registryOfCall(asking, {});
   const view = ({ account, policy }: { readonly account: string; readonly policy: string }) => ({
     registryId: account,
     policyText: policy,
@@ -44,15 +42,15 @@ function registryRows(policies: EcrParts['policies']): EcrRows {
     PutRegistryPolicy: {
       changes: true,
       answer: async ({ policyText: policy }, asking) =>
-        view(await policies.setOfRegistry(asking, { ...own(asking), policy })),
+        view(await policies.setOfRegistry(asking, { ...registryOfCall(asking), policy })),
     },
     GetRegistryPolicy: {
       changes: false,
-      answer: async (_input, asking) => view(await policies.ofRegistry(asking, own(asking))),
+      answer: async (_input, asking) => view(await policies.ofRegistry(asking, registryOfCall(asking))),
     },
     DeleteRegistryPolicy: {
       changes: true,
-      answer: async (_input, asking) => view(await policies.deleteOfRegistry(asking, own(asking))),
+      answer: async (_input, asking) => view(await policies.deleteOfRegistry(asking, registryOfCall(asking))),
     },
   };
 }

@@ -9,7 +9,7 @@ export function registryRows(parts: EcrParts): EcrRows {
     GetAuthorizationToken: {
       changes: false,
       answer: async ({ registryIds }, asking) => {
-        const given = await accessViews.authorizationToken(asking, registryOfCall(asking, {}));
+        const given = await accessViews.authorizationToken(asking, registryOfCall(asking));
         const data = (registryIds ?? [asking.account]).map((account) => ({
           authorizationToken: Buffer.from(`AWS:${given.password}`).toString('base64'),
           expiresAt: timestamp(given.expiresAt),
@@ -21,12 +21,12 @@ export function registryRows(parts: EcrParts): EcrRows {
     GetAccountSetting: {
       changes: false,
       answer: ({ name }, asking) =>
-        registrySettings.accountSetting(asking, { ...registryOfCall(asking, {}), name }),
+        registrySettings.accountSetting(asking, { ...registryOfCall(asking), name }),
     },
     PutAccountSetting: {
       changes: true,
       answer: ({ name, value }, asking) =>
-        registrySettings.putAccountSetting(asking, { ...registryOfCall(asking, {}), name, value }),
+        registrySettings.putAccountSetting(asking, { ...registryOfCall(asking), name, value }),
     },
   };
 }

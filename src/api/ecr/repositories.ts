@@ -1,10 +1,10 @@
 import type { RepositoryView } from '../../contract/access-view.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
-import type { RegistryInput } from '../../operations/places.ts';
 import { timestamp } from '../aws/service-model.ts';
 import type { AwsAsking } from '../aws/service-table.ts';
 import { invalidParameter } from './errors.ts';
 import type {
+  DescribeRepositoriesResponse,
   EncryptionConfiguration,
   ImageTagMutabilityExclusionFilter,
   Repository,
@@ -12,11 +12,13 @@ import type {
 import {
   arnInAnswer,
   endpointInAnswer,
-  pageDefault,
+  listOf,
+  pageOfCall,
   registryOfCall,
   repositoryOfCall,
+  requireNoPage,
 } from './parts.ts';
-import type { EcrParts, EcrRows } from './parts.ts';
+import type { EcrParts, EcrRows, PageOfCall, RegistryOfCall } from './parts.ts';
 
 /** Repositories and their settings. */
 export function repositoryRows(parts: EcrParts): EcrRows {
@@ -52,13 +54,9 @@ function lifeRows(parts: EcrParts): EcrRows {
       changes: false,
       answer: async (input, asking) => {
         const registry = registryOfCall(asking, input);
-        const { repositoryNames: names, nextToken, maxResults } = input;
+        const { repositoryNames: names } = input;
         if (names === undefined) return await describePage(parts, asking, registry, input);
-        if (nextToken !== undefined || maxResults !== undefined)
-          throw invalidParameter(
-            nextToken === undefined ? 'maxResults' : 'nextToken',
-            'cannot be used together with repositoryNames',
-          );
+        requireNoPage('repositoryNames', input);
         const found: Repository[] = [];
         for (const repository of new Set(names))
           found.push(
@@ -81,22 +79,12 @@ function lifeRows(parts: EcrParts): EcrRows {
 async function describePage(
   parts: EcrParts,
   asking: AwsAsking,
-  registry: RegistryInput & { readonly account: string; readonly region: string },
-  input: { readonly nextToken?: string | undefined; readonly maxResults?: number | undefined },
-): Promise<{
-  readonly repositories: readonly Repository[];
-  readonly nextToken?: string | undefined;
-}> {
-  const list = `DescribeRepositories ${registry.account}/${registry.region}`;
-  const page = await parts.repositories.describeAll(
-    asking,
-    {
-      ...registry,
-      limit: input.maxResults ?? pageDefault,
-      cursor: parts.pages.read(list, input.nextToken),
-    },
-    asking.signal,
-  );
+  registry: RegistryOfCall,
+  input: PageOfCall,
+): Promise<DescribeRepositoriesResponse> {
+  const list = listOf('DescribeRepositories', registry);
+  const asked = { ...registry, ...pageOfCall(parts, list, input) };
+  const page = await parts.repositories.describeAll(asking, asked, asking.signal);
   const host = hostInAnswer(parts, asking, registry.account);
   return {
     repositories: page.items.map((each) => viewRepository(host, asking, each)),

@@ -1,8 +1,7 @@
 import type { MadeRule } from '../../operations/rules/rule-views.ts';
 import { timestamp } from '../aws/service-model.ts';
-import { invalidParameter } from './errors.ts';
 import type { PullThroughCacheRule, UpstreamRegistry } from './model.ts';
-import { pageDefault, registryOfCall } from './parts.ts';
+import { listOf, pageOfCall, registryOfCall, requireNoPage } from './parts.ts';
 import type { EcrParts, EcrRows } from './parts.ts';
 
 /** Pull through cache rules: URL and prefixes come out as they were given, and what was not said is left out. */
@@ -58,28 +57,24 @@ function changes({ pullRules }: Pick<EcrParts, 'pullRules'>): EcrRows {
   };
 }
 
-function reads({ pullRules, pages }: Pick<EcrParts, 'pullRules' | 'pages'>): EcrRows {
+function reads(parts: Pick<EcrParts, 'pullRules' | 'pages'>): EcrRows {
+  const { pullRules, pages } = parts;
   return {
     DescribePullThroughCacheRules: {
       changes: false,
       answer: async (input, asking) => {
         const place = registryOfCall(asking, input);
-        const { ecrRepositoryPrefixes: prefixes, nextToken, maxResults } = input;
+        const { ecrRepositoryPrefixes: prefixes } = input;
         if (prefixes === undefined) {
-          const list = `DescribePullThroughCacheRules ${place.account}/${place.region}`;
-          const cursor = pages.read(list, nextToken);
-          const limit = maxResults ?? pageDefault;
-          const page = await pullRules.describe(asking, { ...place, limit, cursor });
+          const list = listOf('DescribePullThroughCacheRules', place);
+          const asked = { ...place, ...pageOfCall(parts, list, input) };
+          const page = await pullRules.describe(asking, asked);
           return {
             pullThroughCacheRules: page.items.map(viewRule),
             nextToken: pages.write(list, page.next),
           };
         }
-        if (nextToken !== undefined || maxResults !== undefined)
-          throw invalidParameter(
-            nextToken === undefined ? 'maxResults' : 'nextToken',
-            'cannot be used together with ecrRepositoryPrefixes',
-          );
+        requireNoPage('ecrRepositoryPrefixes', input);
         const wanted = [...new Set(prefixes)];
         const found = await pullRules.describeNamed(asking, { ...place, prefixes: wanted });
         return { pullThroughCacheRules: found.map(viewRule) };

@@ -1,7 +1,7 @@
 import type { AwsAsking } from '../aws/service-table.ts';
 import { invalidParameter } from './errors.ts';
 import { repositoryOfArn, repositoryOfCall } from './parts.ts';
-import type { EcrParts, EcrRows } from './parts.ts';
+import type { EcrParts, EcrRows, RepositoryOfCall } from './parts.ts';
 
 /** Labels of repositories, which alone have any. */
 export function tagRows({ repositoryAttributes }: Pick<EcrParts, 'repositoryAttributes'>): EcrRows {
@@ -34,7 +34,7 @@ export function tagRows({ repositoryAttributes }: Pick<EcrParts, 'repositoryAttr
   };
 }
 
-function placeOf(asking: AwsAsking, arn: string): ReturnType<typeof repositoryOfCall> {
+function placeOf(asking: AwsAsking, arn: string): RepositoryOfCall {
   const named = repositoryOfArn(asking, arn);
   if (named === undefined) throw invalidParameter('resourceArn', 'Invalid ARN');
   return repositoryOfCall(asking, named);

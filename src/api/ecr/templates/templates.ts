@@ -1,22 +1,22 @@
 import type { CreationTemplate } from '../../../operations/registries/creation-templates.ts';
 import { timestamp } from '../../aws/service-model.ts';
+import type { AwsAsking } from '../../aws/service-table.ts';
 import type {
   CreateRepositoryCreationTemplateRequest,
+  DescribeRepositoryCreationTemplatesRequest,
+  DescribeRepositoryCreationTemplatesResponse,
   RepositoryCreationTemplate,
   UpdateRepositoryCreationTemplateRequest,
 } from '../model.ts';
 import { invalidParameter } from '../errors.ts';
-import { pageDefault, registryOfCall } from '../parts.ts';
+import { listOf, pageOfCall, registryOfCall, requireNoPage } from '../parts.ts';
 import type { EcrParts, EcrRows } from '../parts.ts';
 import { mutabilityOf, viewMutability } from '../repositories.ts';
 
 /** What repositories take their settings from when a pull or a push makes them. */
 export function templateRows(parts: EcrParts): EcrRows {
   const { creationTemplates } = parts;
-  const place = (asking: Parameters<typeof registryOfCall>[0], prefix: string) => ({
-    ...registryOfCall(asking, {}),
-    prefix,
-  });
+  const place = (asking: AwsAsking, prefix: string) => ({ ...registryOfCall(asking), prefix });
   const answer = (account: string, template: CreationTemplate) => ({
     registryId: account,
     repositoryCreationTemplate: viewTemplate(template),
@@ -57,39 +57,24 @@ export function templateRows(parts: EcrParts): EcrRows {
 }
 
 async function describe(
-  { creationTemplates, pages }: EcrParts,
-  asking: Parameters<EcrParts['creationTemplates']['list']>[0] &
-    Parameters<typeof registryOfCall>[0],
-  input: {
-    readonly prefixes?: readonly string[] | undefined;
-    readonly nextToken?: string | undefined;
-    readonly maxResults?: number | undefined;
-  },
-): Promise<{
-  readonly registryId: string;
-  readonly repositoryCreationTemplates: readonly RepositoryCreationTemplate[];
-  readonly nextToken?: string | undefined;
-}> {
-  const registry = registryOfCall(asking, {});
-  const { prefixes = [], nextToken, maxResults } = input;
+  parts: EcrParts,
+  asking: AwsAsking,
+  input: DescribeRepositoryCreationTemplatesRequest,
+): Promise<DescribeRepositoryCreationTemplatesResponse> {
+  const { creationTemplates, pages } = parts;
+  const registry = registryOfCall(asking);
+  const { prefixes = [] } = input;
   if (prefixes.length > 0) {
-    if (nextToken !== undefined || maxResults !== undefined)
-      throw invalidParameter(
-        nextToken === undefined ? 'maxResults' : 'nextToken',
-        'cannot be used together with prefixes',
-      );
+    requireNoPage('prefixes', input);
     const found = await creationTemplates.named(asking, { ...registry, prefixes });
     return {
       registryId: registry.account,
       repositoryCreationTemplates: found.map(viewTemplate),
     };
   }
-  const list = `DescribeRepositoryCreationTemplates ${registry.account}/${registry.region}`;
-  const page = await creationTemplates.list(asking, {
-    ...registry,
-    limit: maxResults ?? pageDefault,
-    cursor: pages.read(list, nextToken),
-  });
+  const list = listOf('DescribeRepositoryCreationTemplates', registry);
+  const asked = { ...registry, ...pageOfCall(parts, list, input) };
+  const page = await creationTemplates.list(asking, asked);
   return {
     registryId: registry.account,
     repositoryCreationTemplates: page.items.map(viewTemplate),
