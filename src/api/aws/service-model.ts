@@ -1,9 +1,11 @@
 /** Seconds of the Unix epoch, to the millisecond: how the AWS protocols tell times. */
 export type Timestamp = number & { readonly timestamp: unique symbol };
 
-/** Of wall milliseconds. */
-export function timestamp(ms: number): Timestamp {
-  return (Math.floor(ms) / 1000) as Timestamp;
+/** Of wall milliseconds; of a time that never came, `undefined`. */
+export function timestamp(ms: number): Timestamp;
+export function timestamp(ms: number | undefined): Timestamp | undefined;
+export function timestamp(ms: number | undefined): Timestamp | undefined {
+  return ms === undefined ? undefined : ((Math.floor(ms) / 1000) as Timestamp);
 }
 
 /** What is known of one service's operations; generated (scripts/aws-models.ts), and loaded with the first request to the service. */

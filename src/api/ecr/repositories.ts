@@ -2,6 +2,7 @@ import type { RepositoryView } from '../../contract/access-view.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { timestamp } from '../aws/service-model.ts';
 import type { AwsAsking } from '../aws/service-table.ts';
+import { labelsOf } from '../aws/tag-list.ts';
 import { invalidParameter } from './errors.ts';
 import type {
   DescribeRepositoriesResponse,
@@ -41,7 +42,7 @@ function lifeRows(parts: EcrParts): EcrRows {
             imageTagMutability === undefined && exclusions === undefined
               ? undefined
               : mutabilityOf(imageTagMutability ?? 'MUTABLE', exclusions),
-          labels: input.tags?.map(({ Key, Value }) => ({ key: Key, value: Value })),
+          labels: input.tags && labelsOf(input.tags),
           scanOnPush: input.imageScanningConfiguration?.scanOnPush,
           encryption:
             encryptionConfiguration &&

@@ -36,7 +36,7 @@ function changes({ pullRules }: Pick<EcrParts, 'pullRules'>): EcrRows {
           credentialArn: input.credentialArn,
           roleArn: input.customRoleArn,
         });
-        return { ...viewIdentity(rule), updatedAt: timeOf(rule.updatedAt) };
+        return { ...viewIdentity(rule), updatedAt: timestamp(rule.updatedAt) };
       },
     },
     DeletePullThroughCacheRule: {
@@ -50,7 +50,7 @@ function changes({ pullRules }: Pick<EcrParts, 'pullRules'>): EcrRows {
         return {
           ...viewIdentity(rule),
           upstreamRegistryUrl: rule.upstreamUrl,
-          createdAt: timeOf(rule.createdAt),
+          createdAt: timestamp(rule.createdAt),
         };
       },
     },
@@ -106,8 +106,8 @@ function viewRule(rule: MadeRule): PullThroughCacheRule {
     ...viewIdentity(rule),
     upstreamRegistryUrl: rule.upstreamUrl,
     upstreamRegistry: rule.upstreamRegistry as UpstreamRegistry | undefined,
-    createdAt: timeOf(rule.createdAt),
-    updatedAt: timeOf(rule.updatedAt),
+    createdAt: timestamp(rule.createdAt),
+    updatedAt: timestamp(rule.updatedAt),
   };
 }
 
@@ -133,8 +133,4 @@ function viewIdentity({
     customRoleArn: roleArn,
     upstreamRepositoryPrefix: upstreamPrefix,
   };
-}
-
-function timeOf(ms: number | undefined): ReturnType<typeof timestamp> | undefined {
-  return ms === undefined ? undefined : timestamp(ms);
 }

@@ -1,4 +1,5 @@
 import type { AwsAsking } from '../aws/service-table.ts';
+import { labelsOf, tagsOf } from '../aws/tag-list.ts';
 import { invalidParameter } from './errors.ts';
 import { repositoryOfArn, repositoryOfCall } from './parts.ts';
 import type { EcrParts, EcrRows, RepositoryOfCall } from './parts.ts';
@@ -9,8 +10,8 @@ export function tagRows({ repositoryAttributes }: Pick<EcrParts, 'repositoryAttr
     TagResource: {
       changes: true,
       answer: async ({ resourceArn, tags }, asking) => {
-        const labels = tags.map(({ Key, Value }) => ({ key: Key, value: Value }));
-        await repositoryAttributes.tag(asking, { ...placeOf(asking, resourceArn), tags: labels });
+        const place = placeOf(asking, resourceArn);
+        await repositoryAttributes.tag(asking, { ...place, tags: labelsOf(tags) });
         return {};
       },
     },
@@ -28,7 +29,7 @@ export function tagRows({ repositoryAttributes }: Pick<EcrParts, 'repositoryAttr
       changes: false,
       answer: async ({ resourceArn }, asking) => {
         const labels = await repositoryAttributes.tags(asking, placeOf(asking, resourceArn));
-        return { tags: labels.map(({ key, value }) => ({ Key: key, Value: value })) };
+        return { tags: tagsOf(labels) };
       },
     },
   };

@@ -4,7 +4,7 @@ import type { PageTokens } from '../aws/page-tokens.ts';
 import { timestamp } from '../aws/service-model.ts';
 import type { Timestamp } from '../aws/service-model.ts';
 import type { AwsAsking, AwsRows } from '../aws/service-table.ts';
-import type { IamOperations, Tag } from './model.ts';
+import type { IamOperations } from './model.ts';
 
 /** What IAM's rows are made of. */
 export interface IamParts extends Pick<Operations, 'identities' | 'policies'> {
@@ -66,16 +66,6 @@ export function listOf({ account }: AwsAsking, operation: string, of = ''): stri
 /** An ISO time as answers have it: in whole seconds, as IAM's are. */
 export function secondsOf(iso: string): Timestamp {
   return timestamp(Math.floor(Date.parse(iso) / 1000) * 1000);
-}
-
-export function tagsOf(tags: readonly { readonly key: string; readonly value: string }[]): Tag[] {
-  return tags.map(({ key, value }) => ({ Key: key, Value: value }));
-}
-
-export function labelsOf(
-  tags: readonly Tag[] | undefined,
-): { readonly key: string; readonly value: string }[] {
-  return (tags ?? []).map(({ Key, Value }) => ({ key: Key, value: Value }));
 }
 
 /** A policy's text as IAM answers it (RFC 3986). */

@@ -1,9 +1,10 @@
 import { arnOfKey } from '../../domain/policy/principal.ts';
 import type { UserView } from '../../contract/access-view.ts';
 import type { AwsAsking } from '../aws/service-table.ts';
+import { labelsOf, tagsOf } from '../aws/tag-list.ts';
 import { refuseUnkept } from './errors.ts';
 import type { User } from './model.ts';
-import { labelsOf, listEnd, listOf, pageAsked, pageOfList, secondsOf, tagsOf } from './parts.ts';
+import { listEnd, listOf, pageAsked, pageOfList, secondsOf } from './parts.ts';
 import type { IamParts, IamRows } from './parts.ts';
 
 /** Users and robots, which IAM's clients see as users alike. */
@@ -12,7 +13,7 @@ export function userRows(parts: IamParts): IamRows {
   return {
     CreateUser: {
       changes: true,
-      answer: async ({ UserName, Tags, ...rest }, asking) => {
+      answer: async ({ UserName, Tags = [], ...rest }, asking) => {
         refuseUnkept(rest);
         const wanted = { name: UserName, kind: 'user', tags: labelsOf(Tags) } as const;
         return { User: userOf(await identities.createUser(asking, wanted)) };

@@ -1,4 +1,5 @@
-import { namedInAnswer, secretOfCall, tagsOfCall } from './parts.ts';
+import { labelsOf } from '../aws/tag-list.ts';
+import { namedInAnswer, secretOfCall } from './parts.ts';
 import type { SecretsRows, SecretsServiceParts } from './parts.ts';
 
 /** Tags and policies of secrets. */
@@ -7,7 +8,7 @@ export function attributeRows({ secrets }: Pick<SecretsServiceParts, 'secrets'>)
     TagResource: {
       changes: true,
       answer: async (input, asking) => {
-        const tags = tagsOfCall(input.Tags) ?? [];
+        const tags = labelsOf(input.Tags);
         await secrets.tag(asking, { ...secretOfCall(asking, input), tags });
         return {};
       },

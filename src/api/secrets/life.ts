@@ -3,16 +3,10 @@ import type { Secret } from '../../domain/secrets/secret.ts';
 import { AwsError } from '../aws/aws-error.ts';
 import { timestamp } from '../aws/service-model.ts';
 import type { AwsAsking } from '../aws/service-table.ts';
+import { labelsOf, tagsOf } from '../aws/tag-list.ts';
 import { invalidParameter } from './errors.ts';
 import type { DeleteSecretRequest, Filter, SecretListEntry } from './model.ts';
-import {
-  namedInAnswer,
-  secretOfCall,
-  stagesInAnswer,
-  tagsInAnswer,
-  tagsOfCall,
-  valueOfCall,
-} from './parts.ts';
+import { namedInAnswer, secretOfCall, stagesInAnswer, valueOfCall } from './parts.ts';
 import type { SecretsRows, SecretsServiceParts } from './parts.ts';
 
 const secretsPerPage = 100;
@@ -43,7 +37,7 @@ function makingRows({ secrets }: SecretsServiceParts): SecretsRows {
           description: input.Description,
           kmsKey: input.KmsKeyId,
           type: input.Type,
-          tags: tagsOfCall(input.Tags),
+          tags: input.Tags && labelsOf(input.Tags),
           token: input.ClientRequestToken,
           value,
         });
@@ -112,16 +106,16 @@ function filterOf({ Key, Values }: Filter): SecretFilter {
 }
 
 function viewSecret(asking: AwsAsking, secret: Secret): SecretListEntry {
-  const { description, kmsKey, type, accessedAt, deletion } = secret;
+  const { description, kmsKey, type, accessedAt, deletion, tags } = secret;
   return {
     ...namedInAnswer(asking, secret),
     Type: type,
     Description: description === '' ? undefined : description,
     KmsKeyId: kmsKey,
     LastChangedDate: timestamp(secret.changedAt),
-    LastAccessedDate: accessedAt === undefined ? undefined : timestamp(accessedAt),
-    DeletedDate: deletion === undefined ? undefined : timestamp(deletion.askedAt),
-    Tags: tagsInAnswer(secret),
+    LastAccessedDate: timestamp(accessedAt),
+    DeletedDate: timestamp(deletion?.askedAt),
+    Tags: tags.length === 0 ? undefined : tagsOf(tags),
     CreatedDate: timestamp(secret.createdAt),
   };
 }

@@ -6,7 +6,7 @@ import type { SecretValue } from '../../operations/secrets/secret-values.ts';
 import type { PageTokens } from '../aws/page-tokens.ts';
 import type { AwsAsking, AwsRows } from '../aws/service-table.ts';
 import { invalidParameter } from './errors.ts';
-import type { SecretsOperations, Tag } from './model.ts';
+import type { SecretsOperations } from './model.ts';
 
 /** What Secrets Manager's rows are made of. */
 export interface SecretsServiceParts extends Pick<Operations, 'secrets'> {
@@ -46,16 +46,6 @@ export function valueOfCall({
     );
   if (text !== undefined) return { text };
   return bytes === undefined ? undefined : { bytes };
-}
-
-export function tagsOfCall(
-  tags: readonly Tag[] | undefined,
-): readonly { readonly key: string; readonly value: string }[] | undefined {
-  return tags?.map(({ Key = '', Value = '' }) => ({ key: Key, value: Value }));
-}
-
-export function tagsInAnswer({ tags }: Secret): readonly Tag[] | undefined {
-  return tags.length === 0 ? undefined : tags.map(({ key, value }) => ({ Key: key, Value: value }));
 }
 
 /** Of the versions that have any: the others are deprecated. */

@@ -106,7 +106,7 @@ function viewVersion({
     VersionId: id,
     VersionStages: stages.length === 0 ? undefined : stages,
     CreatedDate: timestamp(createdAt),
-    LastAccessedDate: accessedAt === undefined ? undefined : timestamp(accessedAt),
+    LastAccessedDate: timestamp(accessedAt),
     KmsKeyIds: ['DefaultEncryptionKey'],
   };
 }

@@ -1,6 +1,7 @@
 import type { CreationTemplate } from '../../../operations/registries/creation-templates.ts';
 import { timestamp } from '../../aws/service-model.ts';
 import type { AwsAsking } from '../../aws/service-table.ts';
+import { labelsOf, tagsOf } from '../../aws/tag-list.ts';
 import type {
   CreateRepositoryCreationTemplateRequest,
   DescribeRepositoryCreationTemplatesRequest,
@@ -96,7 +97,7 @@ function settingsOf(
       type: encryption.encryptionType,
       ...(encryption.kmsKey ? { key: encryption.kmsKey } : {}),
     },
-    tags: input.resourceTags?.map(({ Key, Value }) => ({ key: Key, value: Value })),
+    tags: input.resourceTags && labelsOf(input.resourceTags),
     tagMutability:
       imageTagMutability === undefined && exclusions === undefined
         ? undefined
@@ -120,7 +121,7 @@ function viewTemplate({
       encryptionType: encryption.type,
       kmsKey: encryption.key,
     },
-    resourceTags: tags?.map(({ key, value }) => ({ Key: key, Value: value })),
+    resourceTags: tags && tagsOf(tags),
     ...(settings.tagMutability && viewMutability(settings.tagMutability)),
     repositoryPolicy: settings.policy,
     lifecyclePolicy: settings.lifecycle,
