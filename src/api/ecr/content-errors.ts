@@ -1,23 +1,12 @@
 import type { ErrorCode, RegistryError } from '../../domain/errors.ts';
-import type { FailedCall } from '../aws/service-table.ts';
-
-/** What ECR's texts name: the repository and the registry that were asked. */
-export interface Place {
-  readonly repository: string;
-  readonly registry: string;
-}
-
-export type Words = (
-  place: Place,
-  error: RegistryError,
-  input: FailedCall['input'],
-) => readonly [code: string, message: string, members?: Readonly<Record<string, unknown>>];
+import { inRepository, invalid } from './error-words.ts';
+import type { Words } from './error-words.ts';
 
 type WordsByCode = Readonly<Partial<Record<ErrorCode, Words>>>;
 
 const uploadUnknown: Words = (place, _error, { uploadId }) => [
   'UploadNotFoundException',
-  `The upload with id '${String(uploadId)}' could not be found in the repository with name '${place.repository}' in the registry with id '${place.registry}'`,
+  `The upload with id '${String(uploadId)}' could not be found ${inRepository(place)}`,
 ];
 
 const partInvalid: Words = (place, { detail, message }, { uploadId }) => {
@@ -44,33 +33,32 @@ const byOperation: Readonly<Record<string, WordsByCode>> = {
     manifestBlobUnknown: (place, { detail }, { imageManifest }) => {
       const digests = detail?.['digests'];
       const named = Array.isArray(digests) ? digests.join(', ') : '';
-      const where = `in the repository with name '${place.repository}' in the registry with id '${place.registry}'`;
       return isIndex(imageManifest)
         ? [
             'ReferencedImagesNotFoundException',
-            `Images with digests '[${named}]' required for pushing image into repository do not exist ${where}`,
+            `Images with digests '[${named}]' required for pushing image into repository do not exist ${inRepository(place)}`,
           ]
         : [
             'LayersNotFoundException',
-            `Layers with digests '[${named}]' required for pushing image into repository do not exist ${where}`,
+            `Layers with digests '[${named}]' required for pushing image into repository do not exist ${inRepository(place)}`,
           ];
     },
     manifestInvalid: (_place, { message }) => [
       'InvalidParameterException',
-      `Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax or manifest: ${message}'`,
+      invalid('ImageManifest', `Invalid JSON syntax or manifest: ${message}`),
     ],
   },
   GetDownloadUrlForLayer: {
     blobUnknown: (place, _error, { layerDigest }) => [
       'LayersNotFoundException',
-      `Layers with digests '[${String(layerDigest)}]' do not exist in the repository with name '${place.repository}' in the registry with id '${place.registry}'`,
+      `Layers with digests '[${String(layerDigest)}]' do not exist ${inRepository(place)}`,
     ],
   },
   UploadLayerPart: {
     uploadUnknown,
     uploadRange: partInvalid,
     sizeInvalid: partInvalid,
-    requestTooLarge: (_place, { message }) => ['LimitExceededException', message],
+    requestTooLarge: 'LimitExceededException',
   },
   CompleteLayerUpload: {
     uploadUnknown,
@@ -91,10 +79,7 @@ const upstreamErrors: Readonly<Record<string, string>> = {
 export function contentWords(error: RegistryError, operation: string): Words | undefined {
   const known = byOperation[operation]?.[error.code];
   if (known !== undefined) return known;
-  const code = upstreamErrors[operation];
-  return code === undefined || error.detail?.['upstream'] === undefined
-    ? undefined
-    : (_place, { message }) => [code, message];
+  return error.detail?.['upstream'] === undefined ? undefined : upstreamErrors[operation];
 }
 
 function isIndex(manifest: unknown): boolean {

@@ -5,10 +5,10 @@ import { constraintWords, typeProblem } from '../aws/input-words.ts';
 import type { InputProblem } from '../aws/input.ts';
 import type { FailedCall } from '../aws/service-table.ts';
 import { contentWords } from './content-errors.ts';
-import type { Place, Words } from './content-errors.ts';
+import { inRegistry, inRepository, invalid } from './error-words.ts';
+import type { Place, Said, Words } from './error-words.ts';
 
 const nullable = (value: unknown): string => (typeof value === 'string' ? value : 'null');
-const inRegistry = ({ registry }: Place): string => `in the registry with id '${registry}'`;
 
 /** ECR's own names and texts. */
 const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
@@ -36,13 +36,13 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
     'SigningConfigurationNotFoundException',
     `Signing configuration does not exist ${inRegistry(place)}`,
   ],
-  exclusionUnknown: (_place, { message }) => ['ExclusionNotFoundException', message],
-  exclusionExists: (_place, { message }) => ['ExclusionAlreadyExistsException', message],
-  backfillUnknown: (_place, { message }) => ['ReplicationBackfillNotFoundException', message],
-  engineNotAvailable: (_place, { message }) => ['ValidationException', message],
-  templateExists: (_place, { message }) => ['TemplateAlreadyExistsException', message],
-  templateUnknown: (_place, { message }) => ['TemplateNotFoundException', message],
-  limitExceeded: (_place, { message }) => ['LimitExceededException', message],
+  exclusionUnknown: 'ExclusionNotFoundException',
+  exclusionExists: 'ExclusionAlreadyExistsException',
+  backfillUnknown: 'ReplicationBackfillNotFoundException',
+  engineNotAvailable: 'ValidationException',
+  templateExists: 'TemplateAlreadyExistsException',
+  templateUnknown: 'TemplateNotFoundException',
+  limitExceeded: 'LimitExceededException',
   policyInvalid: (_place, { message }) => [
     'InvalidParameterException',
     invalid('PolicyText', `Invalid repository policy provided: ${message}`),
@@ -65,26 +65,26 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
   ],
   imageExists: (place, { detail }) => [
     'ImageAlreadyExistsException',
-    `Image with digest '${nullable(detail?.['digest'])}' and tag '${nullable(detail?.['tag'])}' already exists in the repository with name '${place.repository}' ${inRegistry(place)}`,
+    `Image with digest '${nullable(detail?.['digest'])}' and tag '${nullable(detail?.['tag'])}' already exists ${inRepository(place)}`,
   ],
   imageUnknown: (place, { detail }) => [
     'ImageNotFoundException',
-    `The image with imageId {imageDigest:'${nullable(detail?.['digest'])}', imageTag:'${nullable(detail?.['tag'])}'} does not exist within the repository with name '${place.repository}' in the registry with id '${place.registry}'`,
+    `The image with imageId {imageDigest:'${nullable(detail?.['digest'])}', imageTag:'${nullable(detail?.['tag'])}'} does not exist within the repository with name '${place.repository}' ${inRegistry(place)}`,
   ],
   uploadEmpty: () => [
     'EmptyUploadException',
     'The specified layer upload does not contain any layer parts.',
   ],
-  repositoryTagInvalid: (_place, { message }) => ['InvalidTagParameterException', message],
-  tooManyTags: (_place, { message }) => ['TooManyTagsException', message],
-  ruleExists: (_place, { message }) => ['PullThroughCacheRuleAlreadyExistsException', message],
-  ruleUnknown: (_place, { message }) => ['PullThroughCacheRuleNotFoundException', message],
-  ruleOfFile: (_place, { message }) => ['ValidationException', message],
-  tooManyRules: (_place, { message }) => ['LimitExceededException', message],
-  upstreamUnsupported: (_place, { message }) => ['UnsupportedUpstreamRegistryException', message],
-  secretUnknown: (_place, { message }) => ['SecretNotFoundException', message],
-  secretInaccessible: (_place, { message }) => ['UnableToAccessSecretException', message],
-  secretUndecryptable: (_place, { message }) => ['UnableToDecryptSecretValueException', message],
+  repositoryTagInvalid: 'InvalidTagParameterException',
+  tooManyTags: 'TooManyTagsException',
+  ruleExists: 'PullThroughCacheRuleAlreadyExistsException',
+  ruleUnknown: 'PullThroughCacheRuleNotFoundException',
+  ruleOfFile: 'ValidationException',
+  tooManyRules: 'LimitExceededException',
+  upstreamUnsupported: 'UnsupportedUpstreamRegistryException',
+  secretUnknown: 'SecretNotFoundException',
+  secretInaccessible: 'UnableToAccessSecretException',
+  secretUndecryptable: 'UnableToDecryptSecretValueException',
 };
 
 /** An error of the registry in ECR's words. */
@@ -94,7 +94,9 @@ export function ecrError(error: RegistryError, call: FailedCall): AwsError {
     contentWords(error, call.operation) ??
     (error.kind === undefined ? undefined : words[error.kind]);
   if (own !== undefined) {
-    const [code, message, members = {}] = own(place, error, call.input);
+    const said: Said =
+      typeof own === 'string' ? [own, error.message] : own(place, error, call.input);
+    const [code, message, members = {}] = said;
     return new AwsError(code, message, { members, because: error.because });
   }
   const field = error.code === 'nameInvalid' ? 'repository' : error.detail?.['field'];
@@ -138,10 +140,6 @@ export function ecrInputError(problem: InputProblem): AwsError {
 
 export function invalidParameter(parameter: string, why: string): AwsError {
   return new AwsError('InvalidParameterException', invalid(parameter, why));
-}
-
-function invalid(parameter: string, why: string): string {
-  return `Invalid parameter at '${parameter}' failed to satisfy constraint: '${why}'`;
 }
 
 /** Messages of the registry begin with the field, which ECR’s text names before. */
