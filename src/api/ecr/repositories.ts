@@ -34,19 +34,13 @@ function lifeRows(parts: EcrParts): EcrRows {
     CreateRepository: {
       changes: true,
       answer: async (input, asking) => {
-        const { imageTagMutability, encryptionConfiguration } = input;
-        const exclusions = input.imageTagMutabilityExclusionFilters;
+        const place = repositoryOfCall(asking, input);
         const made = await repositories.create(asking, {
-          ...repositoryOfCall(asking, input),
-          tagMutability:
-            imageTagMutability === undefined && exclusions === undefined
-              ? undefined
-              : mutabilityOf(imageTagMutability ?? 'MUTABLE', exclusions),
+          ...place,
+          tagMutability: mutabilityOfCall(input),
           labels: input.tags && labelsOf(input.tags),
           scanOnPush: input.imageScanningConfiguration?.scanOnPush,
-          encryption:
-            encryptionConfiguration &&
-            encryptionOf(asking, input.registryId, encryptionConfiguration),
+          encryption: encryptionOfCall(input.encryptionConfiguration, keyOfAlias(place)),
         });
         return { repository: view(asking, made) };
       },
@@ -125,8 +119,23 @@ function settingRows({ repositories, repositoryAttributes }: EcrParts): EcrRows 
   };
 }
 
-export function mutabilityOf(
-  mode: TagMutability['mode'],
+interface MutabilityOfCall {
+  readonly imageTagMutability?: TagMutability['mode'] | undefined;
+  readonly imageTagMutabilityExclusionFilters?:
+    | readonly ImageTagMutabilityExclusionFilter[]
+    | undefined;
+}
+
+/** `undefined`: the call says nothing of it. */
+export function mutabilityOfCall({
+  imageTagMutability: mode,
+  imageTagMutabilityExclusionFilters: filters,
+}: MutabilityOfCall): TagMutability | undefined {
+  return mode === undefined && filters === undefined ? undefined : mutabilityOf(mode, filters);
+}
+
+function mutabilityOf(
+  mode: TagMutability['mode'] = 'MUTABLE',
   filters: readonly ImageTagMutabilityExclusionFilter[] = [],
 ): TagMutability {
   return { mode, exclusions: filters.map(({ filter }) => filter) };
@@ -143,17 +152,22 @@ export function viewMutability({
   };
 }
 
-/** Without a key, that of AWS's alias for ECR, as KMS would make it: the same for an account and region each time. */
-function encryptionOf(
-  { account, region }: AwsAsking,
-  registryId: string | undefined,
-  { encryptionType: type, kmsKey }: EncryptionConfiguration,
-): { readonly type: EncryptionConfiguration['encryptionType']; readonly key?: string } {
-  if (type === 'AES256') {
-    if (kmsKey === undefined) return { type };
+/** `undefined`: the call says nothing of it. `keyDefault`: of what is encrypted by KMS and names no key, or an empty one. */
+export function encryptionOfCall(
+  given: EncryptionConfiguration | undefined,
+  keyDefault?: string,
+): { readonly type: EncryptionConfiguration['encryptionType']; readonly key?: string } | undefined {
+  if (given === undefined) return undefined;
+  const { encryptionType: type, kmsKey } = given;
+  if (type === 'AES256' && kmsKey)
     throw invalidParameter('encryptionConfiguration', 'AES256 takes no kmsKey');
-  }
-  return { type, key: kmsKey ?? `arn:aws:kms:${region}:${registryId ?? account}:alias/aws/ecr` };
+  const key = type === 'AES256' ? undefined : kmsKey || keyDefault;
+  return key === undefined ? { type } : { type, key };
+}
+
+/** AWS's alias for ECR, as KMS would make it: the same for an account and region each time. */
+function keyOfAlias({ account, region }: RegistryOfCall): string {
+  return `arn:aws:kms:${region}:${account}:alias/aws/ecr`;
 }
 
 /** Of URIs, which have no scheme. */

@@ -9,10 +9,9 @@ import type {
   RepositoryCreationTemplate,
   UpdateRepositoryCreationTemplateRequest,
 } from '../model.ts';
-import { invalidParameter } from '../errors.ts';
 import { listOf, pageOfCall, registryOfCall, requireNoPage } from '../parts.ts';
 import type { EcrParts, EcrRows } from '../parts.ts';
-import { mutabilityOf, viewMutability } from '../repositories.ts';
+import { encryptionOfCall, mutabilityOfCall, viewMutability } from '../repositories.ts';
 
 /** What repositories take their settings from when a pull or a push makes them. */
 export function templateRows(parts: EcrParts): EcrRows {
@@ -86,22 +85,12 @@ async function describe(
 function settingsOf(
   input: CreateRepositoryCreationTemplateRequest | UpdateRepositoryCreationTemplateRequest,
 ) {
-  const { imageTagMutability, encryptionConfiguration: encryption } = input;
-  const exclusions = input.imageTagMutabilityExclusionFilters;
-  if (encryption?.encryptionType === 'AES256' && encryption.kmsKey)
-    throw invalidParameter('encryptionConfiguration', 'AES256 takes no kmsKey');
   return {
     ...(input.appliedFor === undefined ? {} : { appliedFor: input.appliedFor }),
     description: input.description,
-    encryption: encryption && {
-      type: encryption.encryptionType,
-      ...(encryption.kmsKey ? { key: encryption.kmsKey } : {}),
-    },
+    encryption: encryptionOfCall(input.encryptionConfiguration),
     tags: input.resourceTags && labelsOf(input.resourceTags),
-    tagMutability:
-      imageTagMutability === undefined && exclusions === undefined
-        ? undefined
-        : mutabilityOf(imageTagMutability ?? 'MUTABLE', exclusions),
+    tagMutability: mutabilityOfCall(input),
     policy: input.repositoryPolicy,
     lifecycle: input.lifecyclePolicy,
     roleArn: input.customRoleArn,
