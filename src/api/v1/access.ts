@@ -7,7 +7,7 @@ import { isoTime } from '../../operations/page.ts';
 import type { Places } from '../../operations/places.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
-import { fields, nothing } from './input.ts';
+import { fields, nothing, pageFields, registryFields, repositoryFields } from './input.ts';
 
 export interface AccessParts {
   readonly accessViews: AccessViews;
@@ -32,7 +32,7 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
       method: 'POST',
       path: 'authorization-token',
       summary: 'A password of twelve hours for registry clients, as ECR gives it',
-      input: z.strictObject({ account: fields.account, region: fields.region }),
+      input: z.strictObject(registryFields),
       output: outputs.authorizationToken,
       answer: async (input, asking) => {
         const given = await accessViews.authorizationToken(asking, input);
@@ -54,9 +54,7 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
       input: z.strictObject({
         principal: fields.reference,
         action: fields.name,
-        repository: fields.repository,
-        account: fields.account,
-        region: fields.region,
+        ...repositoryFields,
         sourceIp: fields.address,
       }),
       output: outputs.accessDecision,
@@ -69,8 +67,7 @@ export function accessEndpoints(parts: AccessParts): readonly Endpoint[] {
       operator: true,
       input: z.strictObject({
         account: fields.account,
-        limit: fields.limit,
-        cursor: fields.cursor,
+        ...pageFields,
       }),
       output: outputs.listOf(outputs.auditEntry),
       answer: (input) => accessViews.audit(input),

@@ -9,11 +9,7 @@ import type { Images } from '../../operations/images/images.ts';
 import type { Repositories } from '../../operations/repositories.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
-import { fields } from './input.ts';
-
-const page = { limit: fields.limit, cursor: fields.cursor };
-const registry = { account: fields.account, region: fields.region };
-const place = { repository: fields.repository, ...registry };
+import { fields, pageFields, registryFields, repositoryFields } from './input.ts';
 
 /** Repositories, and what they hold. */
 export function contentEndpoints(parts: {
@@ -34,7 +30,7 @@ function repositoryEndpoints(repositories: Repositories): readonly Endpoint[] {
       path: 'repositories',
       summary:
         'The repositories of a registry that the caller may see; a page may be short, even empty, and have a next one',
-      input: z.strictObject({ prefix: z.string().max(255).default(''), ...registry, ...page }),
+      input: z.strictObject({ prefix: z.string().max(255).default(''), ...registryFields, ...pageFields }),
       output: outputs.listOf(outputs.repository),
       answer: (input, asking) => repositories.list(asking, input, asking.signal),
     }),
@@ -43,7 +39,7 @@ function repositoryEndpoints(repositories: Repositories): readonly Endpoint[] {
       path: 'repositories',
       summary: 'Makes a repository',
       created: true,
-      input: z.strictObject({ ...place, tagMutability: fields.tagMutability.optional() }),
+      input: z.strictObject({ ...repositoryFields, tagMutability: fields.tagMutability.optional() }),
       output: outputs.repository,
       answer: (input, asker) => repositories.create(asker, input),
     }),
@@ -51,7 +47,7 @@ function repositoryEndpoints(repositories: Repositories): readonly Endpoint[] {
       method: 'PATCH',
       path: 'repositories',
       summary: 'Changes the settings of a repository',
-      input: z.strictObject({ ...place, tagMutability: fields.tagMutability }),
+      input: z.strictObject({ ...repositoryFields, tagMutability: fields.tagMutability }),
       output: outputs.repository,
       answer: (input, asker) => repositories.setTagMutability(asker, input),
     }),
@@ -59,7 +55,7 @@ function repositoryEndpoints(repositories: Repositories): readonly Endpoint[] {
       method: 'DELETE',
       path: 'repositories',
       summary: 'Deletes a repository; one that holds images only with force',
-      input: z.strictObject({ ...place, force: fields.flag }),
+      input: z.strictObject({ ...repositoryFields, force: fields.flag }),
       output: undefined,
       answer: (input, asker) => repositories.delete(asker, input),
     }),
@@ -72,7 +68,7 @@ function listEndpoints(images: Images): readonly Endpoint[] {
       method: 'GET',
       path: 'tags',
       summary: 'The tags of a repository, in their order',
-      input: z.strictObject({ ...place, ...page }),
+      input: z.strictObject({ ...repositoryFields, ...pageFields }),
       output: outputs.listOf(outputs.tag),
       answer: (input, asker) => images.tags(asker, input),
     }),
@@ -80,7 +76,7 @@ function listEndpoints(images: Images): readonly Endpoint[] {
       method: 'GET',
       path: 'images',
       summary: 'The images of a repository, the newest first',
-      input: z.strictObject({ ...place, ...page }),
+      input: z.strictObject({ ...repositoryFields, ...pageFields }),
       output: outputs.listOf(outputs.image),
       answer: (input, asker) => images.list(asker, input),
     }),
@@ -88,13 +84,13 @@ function listEndpoints(images: Images): readonly Endpoint[] {
 }
 
 function imageEndpoints(images: Images): readonly Endpoint[] {
-  const one = z.strictObject({ ...place, reference: fields.reference });
+  const one = z.strictObject({ ...repositoryFields, reference: fields.reference });
   return [
     endpoint({
       method: 'DELETE',
       path: 'tags',
       summary: 'Deletes a tag; the image stays',
-      input: z.strictObject({ ...place, tag: fields.reference }),
+      input: z.strictObject({ ...repositoryFields, tag: fields.reference }),
       output: outputs.deletedImage,
       answer: (input, asker) => images.deleteTag(asker, { ...input, tag: readTag(input.tag) }),
     }),

@@ -4,9 +4,8 @@ import { isAccountId } from '../../domain/policy/principal.ts';
 import type { IdentityOperations } from '../../operations/identities.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
-import { fields } from './input.ts';
+import { fields, pageFields } from './input.ts';
 
-const page = { limit: fields.limit, cursor: fields.cursor };
 const owned = { user: fields.user, account: fields.account };
 
 /** Accounts, users, robots, their keys and tokens. */
@@ -26,7 +25,7 @@ function accountEndpoints(identities: IdentityOperations): readonly Endpoint[] {
       path: 'accounts',
       summary: 'The accounts of the server',
       operator: true,
-      input: z.strictObject(page),
+      input: z.strictObject(pageFields),
       output: outputs.listOf(outputs.account),
       answer: (input) => identities.listAccounts(input),
     }),
@@ -52,7 +51,7 @@ function userEndpoints(identities: IdentityOperations): readonly Endpoint[] {
       method: 'GET',
       path: 'users',
       summary: 'The users and robots of an account',
-      input: z.strictObject({ account: fields.account, ...page }),
+      input: z.strictObject({ account: fields.account, ...pageFields }),
       output: outputs.listOf(outputs.user),
       answer: (input, asker) => identities.listUsers(asker, input),
     }),

@@ -73,6 +73,26 @@ export const fields: {
     .optional(),
 };
 
+type Fields = typeof fields;
+
+/** Which page of a list. */
+export const pageFields: Pick<Fields, 'limit' | 'cursor'> = {
+  limit: fields.limit,
+  cursor: fields.cursor,
+};
+
+/** Which registry. */
+export const registryFields: Pick<Fields, 'account' | 'region'> = {
+  account: fields.account,
+  region: fields.region,
+};
+
+/** Which repository. */
+export const repositoryFields: Pick<Fields, 'repository' | 'account' | 'region'> = {
+  repository: fields.repository,
+  ...registryFields,
+};
+
 /** An input without fields. */
 export const nothing: z.ZodType<Record<string, never>> = z.strictObject({});
 

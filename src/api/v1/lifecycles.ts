@@ -6,14 +6,7 @@ import { parseReference } from '../../domain/names/reference.ts';
 import type { LifecycleOperations } from '../../operations/lifecycles.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
-import { fields } from './input.ts';
-
-const ofRepository = {
-  repository: fields.repository,
-  account: fields.account,
-  region: fields.region,
-};
-const page = { limit: fields.limit, cursor: fields.cursor };
+import { fields, pageFields, repositoryFields } from './input.ts';
 
 const reference = z.string().transform((text, context): Reference => {
   const found = parseReference(text);
@@ -41,7 +34,7 @@ function policyEndpoints(lifecycles: LifecycleOperations): readonly Endpoint[] {
       method: 'GET',
       path: 'lifecycle-policy',
       summary: 'The lifecycle policy of a repository',
-      input: z.strictObject(ofRepository),
+      input: z.strictObject(repositoryFields),
       output: outputs.lifecyclePolicy,
       answer: (input, asker) => lifecycles.get(asker, input),
     }),
@@ -49,7 +42,7 @@ function policyEndpoints(lifecycles: LifecycleOperations): readonly Endpoint[] {
       method: 'PUT',
       path: 'lifecycle-policy',
       summary: 'Puts the lifecycle policy of a repository',
-      input: z.strictObject({ ...ofRepository, policy: fields.policy }),
+      input: z.strictObject({ ...repositoryFields, policy: fields.policy }),
       output: outputs.lifecyclePolicy,
       answer: (input, asker) => lifecycles.put(asker, input),
     }),
@@ -57,7 +50,7 @@ function policyEndpoints(lifecycles: LifecycleOperations): readonly Endpoint[] {
       method: 'DELETE',
       path: 'lifecycle-policy',
       summary: 'Deletes the lifecycle policy of a repository, and says what it was',
-      input: z.strictObject(ofRepository),
+      input: z.strictObject(repositoryFields),
       output: outputs.lifecyclePolicy,
       answer: (input, asker) => lifecycles.delete(asker, input),
     }),
@@ -70,7 +63,7 @@ function previewEndpoints(lifecycles: LifecycleOperations): readonly Endpoint[] 
       method: 'POST',
       path: 'lifecycle-preview',
       summary: 'Begins to find what a policy would act on, by default the repository’s own',
-      input: z.strictObject({ ...ofRepository, policy: fields.policy.optional() }),
+      input: z.strictObject({ ...repositoryFields, policy: fields.policy.optional() }),
       output: outputs.lifecyclePreview,
       answer: (input, asker) => lifecycles.startPreview(asker, input),
     }),
@@ -79,8 +72,8 @@ function previewEndpoints(lifecycles: LifecycleOperations): readonly Endpoint[] 
       path: 'lifecycle-preview',
       summary: 'What the last preview of a repository found; for a day after it ended',
       input: z.strictObject({
-        ...ofRepository,
-        ...page,
+        ...repositoryFields,
+        ...pageFields,
         tagStatus: z.enum(['tagged', 'untagged', 'any']).optional(),
       }),
       output: outputs.lifecyclePreview,
@@ -91,8 +84,8 @@ function previewEndpoints(lifecycles: LifecycleOperations): readonly Endpoint[] 
       path: 'lifecycle-policies/explain',
       summary: 'What a policy makes of each image now and why, the youngest first',
       input: z.strictObject({
-        ...ofRepository,
-        ...page,
+        ...repositoryFields,
+        ...pageFields,
         policy: fields.policy.optional(),
         images: z.array(reference).min(1).max(100).optional(),
       }),

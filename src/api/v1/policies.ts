@@ -3,11 +3,9 @@ import * as outputs from '../../contract/access-schema.ts';
 import type { PolicyOperations } from '../../operations/policies.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
-import { fields } from './input.ts';
+import { fields, registryFields, repositoryFields } from './input.ts';
 
 const ofUser = { user: fields.name, account: fields.account };
-const ofRegistry = { account: fields.account, region: fields.region };
-const ofRepository = { repository: fields.repository, ...ofRegistry };
 
 /** PolicyOperations of users, repositories and registries; texts go in and come out verbatim. */
 export function policyEndpoints(policies: PolicyOperations): readonly Endpoint[] {
@@ -64,7 +62,7 @@ function repositoryPolicyEndpoints(policies: PolicyOperations): readonly Endpoin
       method: 'GET',
       path: 'repository-policy',
       summary: 'The policy of a repository',
-      input: z.strictObject(ofRepository),
+      input: z.strictObject(repositoryFields),
       output: outputs.repositoryPolicy,
       answer: (input, asker) => policies.ofRepository(asker, input),
     }),
@@ -72,7 +70,7 @@ function repositoryPolicyEndpoints(policies: PolicyOperations): readonly Endpoin
       method: 'PUT',
       path: 'repository-policy',
       summary: 'Sets the policy of a repository',
-      input: z.strictObject({ ...ofRepository, policy: fields.policy }),
+      input: z.strictObject({ ...repositoryFields, policy: fields.policy }),
       output: outputs.repositoryPolicy,
       answer: (input, asker) => policies.setOfRepository(asker, input),
     }),
@@ -80,7 +78,7 @@ function repositoryPolicyEndpoints(policies: PolicyOperations): readonly Endpoin
       method: 'DELETE',
       path: 'repository-policy',
       summary: 'Deletes the policy of a repository',
-      input: z.strictObject(ofRepository),
+      input: z.strictObject(repositoryFields),
       output: undefined,
       answer: (input, asker) => policies.deleteOfRepository(asker, input),
     }),
@@ -93,7 +91,7 @@ function registryPolicyEndpoints(policies: PolicyOperations): readonly Endpoint[
       method: 'GET',
       path: 'registry-policy',
       summary: 'The policy of a registry',
-      input: z.strictObject(ofRegistry),
+      input: z.strictObject(registryFields),
       output: outputs.registryPolicy,
       answer: (input, asker) => policies.ofRegistry(asker, input),
     }),
@@ -101,7 +99,7 @@ function registryPolicyEndpoints(policies: PolicyOperations): readonly Endpoint[
       method: 'PUT',
       path: 'registry-policy',
       summary: 'Sets the policy of a registry',
-      input: z.strictObject({ ...ofRegistry, policy: fields.policy }),
+      input: z.strictObject({ ...registryFields, policy: fields.policy }),
       output: outputs.registryPolicy,
       answer: (input, asker) => policies.setOfRegistry(asker, input),
     }),
@@ -109,7 +107,7 @@ function registryPolicyEndpoints(policies: PolicyOperations): readonly Endpoint[
       method: 'DELETE',
       path: 'registry-policy',
       summary: 'Deletes the policy of a registry',
-      input: z.strictObject(ofRegistry),
+      input: z.strictObject(registryFields),
       output: undefined,
       answer: (input, asker) => policies.deleteOfRegistry(asker, input),
     }),

@@ -6,13 +6,12 @@ import type { RuleSettings, RuleSettingsChange } from '../../domain/rules/rule-s
 import type { RuleOperations } from '../../operations/rules/rules.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
-import { fields } from './input.ts';
+import { registryFields } from './input.ts';
 
 export interface RulesParts {
   readonly pullRules: RuleOperations;
 }
 
-const place = { account: fields.account, region: fields.region };
 const prefix = z.string().min(1).max(255);
 /** As long as the longest ARN; what is wrong with a text, its reader says. */
 const text = z.string().min(1).max(2048);
@@ -68,7 +67,7 @@ function reads(pullRules: RuleOperations): readonly Endpoint[] {
       method: 'GET',
       path: 'rules',
       summary: 'The rules of a registry',
-      input: z.strictObject({ ...place, prefix: prefix.optional() }),
+      input: z.strictObject({ ...registryFields, prefix: prefix.optional() }),
       output: listOf(outputs.rule),
       answer: (input, asking) => pullRules.list(asking, input),
     }),
@@ -76,7 +75,7 @@ function reads(pullRules: RuleOperations): readonly Endpoint[] {
       method: 'POST',
       path: 'rules/validate',
       summary: "Reads a rule's secret and asks its upstream with it",
-      input: z.strictObject({ ...place, prefix }),
+      input: z.strictObject({ ...registryFields, prefix }),
       output: outputs.ruleValidation,
       answer: async (input, asking) =>
         (await pullRules.validate(asking, input, asking.signal)).validation,
@@ -92,7 +91,7 @@ function changes(pullRules: RuleOperations): readonly Endpoint[] {
       summary: 'Makes a rule',
       created: true,
       input: z.strictObject({
-        ...place,
+        ...registryFields,
         prefix,
         upstream: z.string().min(1).max(512),
         upstreamRegistry: text.optional(),
@@ -120,7 +119,7 @@ function changes(pullRules: RuleOperations): readonly Endpoint[] {
       path: 'rules',
       summary: 'Changes a rule; what is null has its default again',
       input: z.strictObject({
-        ...place,
+        ...registryFields,
         prefix,
         credential: text.nullable().optional(),
         role: text.nullable().optional(),
@@ -143,7 +142,7 @@ function changes(pullRules: RuleOperations): readonly Endpoint[] {
       method: 'DELETE',
       path: 'rules',
       summary: 'Deletes a rule; what it brought stays',
-      input: z.strictObject({ ...place, prefix }),
+      input: z.strictObject({ ...registryFields, prefix }),
       output: outputs.deletedRule,
       answer: async (input, asking) => {
         const { prefix: given, restored } = await pullRules.delete(asking, input);
