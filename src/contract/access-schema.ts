@@ -28,6 +28,7 @@ import { tagMutabilities } from '../domain/names/tag-mutability.ts';
 const text = z.string();
 const time = z.iso.datetime();
 const count = z.int().min(0);
+const label = z.strictObject({ key: text, value: text });
 const provenance = z.enum(['pushed', 'cached', 'replicated']);
 
 /** A page: `next` is the cursor of the following one, `null` at the end. */
@@ -61,7 +62,7 @@ export const user: z.ZodType<UserView> = z.strictObject({
   arn: text,
   id: text,
   kind: z.enum(['user', 'robot']),
-  tags: z.array(z.strictObject({ key: text, value: text })),
+  tags: z.array(label),
   createdAt: time,
 });
 
@@ -138,7 +139,7 @@ export const repository: z.ZodType<RepositoryView> = z.strictObject({
   pushed: z.boolean(),
   tagMutability: z.strictObject({ mode: z.enum(tagMutabilities), exclusions: z.array(text) }),
   hasPolicy: z.boolean(),
-  labels: z.array(z.strictObject({ key: text, value: text })),
+  labels: z.array(label),
   scanOnPush: z.boolean(),
   encryption: z.strictObject({
     type: z.enum(['AES256', 'KMS', 'KMS_DSSE']),

@@ -38,13 +38,8 @@ export interface UserView {
   /** As IAM gives it: the next user of the name has another. */
   readonly id: string;
   readonly kind: 'user' | 'robot';
-  readonly tags: readonly PrincipalTagView[];
+  readonly tags: readonly LabelView[];
   readonly createdAt: string;
-}
-
-export interface PrincipalTagView {
-  readonly key: string;
-  readonly value: string;
 }
 
 export interface AccessKeyView {
@@ -138,7 +133,7 @@ export interface RepositoryView {
   readonly tagMutability: TagMutability;
   readonly hasPolicy: boolean;
   /** Labels of the repository itself, by their keys. */
-  readonly labels: readonly RepositoryTagView[];
+  readonly labels: readonly LabelView[];
   readonly scanOnPush: boolean;
   /** As it was asked for; `key` null: none was named. */
   readonly encryption: {
@@ -147,8 +142,8 @@ export interface RepositoryView {
   };
 }
 
-/** A label of a repository. */
-export interface RepositoryTagView {
+/** A label of a repository, a user or a robot: what AWS calls a tag. */
+export interface LabelView {
   readonly key: string;
   readonly value: string;
 }

@@ -1,4 +1,5 @@
 import type { ExplainedLimiter } from './explanation.ts';
+import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { FailureKind } from '../domain/upstream-failure.ts';
 
 /** A list as `/api/v1` answers it; `next` is the cursor of the following page, `null` at the end. */
@@ -10,9 +11,9 @@ export interface Listing<Item> {
 /** A rule as `/api/v1/rules` and `rules ls` show it: no secret, every URL in the order tried. */
 export interface RuleView {
   readonly prefix: string;
-  readonly origin: 'builtin' | 'file' | 'api';
+  readonly origin: PullRule['origin'];
   /** Whose rule of the same prefix is in force instead of it. */
-  readonly shadowedBy: 'file' | 'api' | 'builtin' | null;
+  readonly shadowedBy: PullRule['origin'] | null;
   readonly upstream: string;
   readonly mirrors: readonly string[];
   /** As Amazon ECR calls it; `null` for a registry that it does not know. */
@@ -49,7 +50,7 @@ export interface RuleValidation {
 export interface DeletedRule {
   readonly prefix: string;
   /** Whose rule of the same prefix is in force now. */
-  readonly restored: 'builtin' | 'file' | 'api' | null;
+  readonly restored: PullRule['origin'] | null;
 }
 
 /** In one word: `ok` was reached at last, `unknown` was never asked. */

@@ -1,3 +1,4 @@
+import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { FailureKind } from '../domain/upstream-failure.ts';
 
 /**
@@ -67,7 +68,7 @@ export type PullForecast =
 
 export interface ExplainedRule {
   readonly prefix: string;
-  readonly origin: 'builtin' | 'file' | 'api';
+  readonly origin: PullRule['origin'];
   /** The credential's name, never what it holds. */
   readonly credential: string | null;
   readonly anonymousPull: boolean;

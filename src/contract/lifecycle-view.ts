@@ -1,3 +1,5 @@
+import type { LifecycleProblem } from '../domain/lifecycle/policy.ts';
+
 /** The lifecycle policy of a repository. */
 export interface LifecyclePolicyView {
   readonly account: string;
@@ -11,16 +13,9 @@ export interface LifecyclePolicyView {
 /** What the text of a lifecycle policy means, or what is wrong with it. */
 export interface LifecycleCheckView {
   readonly valid: boolean;
-  readonly problems: readonly LifecycleProblemView[];
+  readonly problems: readonly LifecycleProblem[];
   /** By ascending priority; empty where something is wrong. */
   readonly rules: readonly LifecycleMeaningView[];
-}
-
-export interface LifecycleProblemView {
-  /** `rules[0].selection.countUnit`; empty for the text as a whole. */
-  readonly field: string;
-  readonly what: string;
-  readonly fix: string;
 }
 
 export interface LifecycleMeaningView {

@@ -2,7 +2,7 @@ import type { Asker } from '../access/access.ts';
 import type { Place } from '../access/admission/admission.ts';
 import type { VisiblePage, VisibleRepositories } from '../access/authorize/visible-repositories.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
-import type { RepositoryTagView, RepositoryView } from '../contract/access-view.ts';
+import type { LabelView, RepositoryView } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
 import { repositoryUnknown } from '../domain/errors.ts';
 import { inKeyOrder } from '../domain/names/label.ts';
@@ -76,7 +76,7 @@ export interface Repositories {
 /** What is not said is as ECR has it: mutable, not scanned, AES256. */
 export interface NewRepository extends RepositoryInput {
   readonly tagMutability?: TagMutability | undefined;
-  readonly labels?: readonly RepositoryTagView[] | undefined;
+  readonly labels?: readonly LabelView[] | undefined;
   readonly scanOnPush?: boolean | undefined;
   readonly encryption?: RepositoryEncryption | undefined;
 }

@@ -1,5 +1,5 @@
 import type { Asker } from '../access/access.ts';
-import type { RepositoryTagView } from '../contract/access-view.ts';
+import type { LabelView } from '../contract/access-view.ts';
 import { repositoryUnknown } from '../domain/errors.ts';
 import {
   repositoryTagsMax,
@@ -15,11 +15,11 @@ import type { ChangeParts } from './repository-change.ts';
 
 /** What owners keep of a repository beside its content: labels, and whether pushes are scanned. Each throws `RegistryError`. */
 export interface RepositoryAttributeOperations {
-  tags(asker: Asker, input: RepositoryInput): Promise<readonly RepositoryTagView[]>;
+  tags(asker: Asker, input: RepositoryInput): Promise<readonly LabelView[]>;
   /** Puts, or replaces those of the same keys. */
   tag(
     asker: Asker,
-    input: RepositoryInput & { readonly tags: readonly RepositoryTagView[] },
+    input: RepositoryInput & { readonly tags: readonly LabelView[] },
   ): Promise<void>;
   /** Keys that are not there are passed over. */
   untag(asker: Asker, input: RepositoryInput & { readonly keys: readonly string[] }): Promise<void>;
@@ -42,7 +42,7 @@ export function createRepositoryAttributes(
     asker: Asker,
     input: RepositoryInput,
     action: Action,
-    change: { readonly remove: readonly string[]; readonly set: readonly RepositoryTagView[] },
+    change: { readonly remove: readonly string[]; readonly set: readonly LabelView[] },
   ): Promise<void> => {
     const place = places.place(input, asker);
     const key = { registry: place.registry, repository: place.target.repository };

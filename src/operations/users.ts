@@ -2,7 +2,7 @@ import type { Asker } from '../access/access.ts';
 import type { Identities } from '../access/accounts/identities.ts';
 import type { Admission } from '../access/admission/admission.ts';
 import { uniqueId } from '../access/identify/unique-id.ts';
-import type { PrincipalTagView, UserView } from '../contract/access-view.ts';
+import type { LabelView, UserView } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
 import { RegistryError } from '../domain/errors.ts';
 import { identityActions } from '../domain/policy/identity-action.ts';
@@ -24,7 +24,7 @@ export interface UserOperations {
     input: AccountInput & {
       readonly name: string;
       readonly kind: 'user' | 'robot';
-      readonly tags?: readonly PrincipalTagView[] | undefined;
+      readonly tags?: readonly LabelView[] | undefined;
     },
   ): Promise<UserView>;
   /** With its keys, tokens and policies; `unlessInUse`: `conflict` where it has any. */
@@ -35,10 +35,10 @@ export interface UserOperations {
   userTags(
     asker: Asker,
     input: AccountInput & { readonly name: string },
-  ): Promise<readonly PrincipalTagView[]>;
+  ): Promise<readonly LabelView[]>;
   tagUser(
     asker: Asker,
-    input: AccountInput & { readonly name: string; readonly tags: readonly PrincipalTagView[] },
+    input: AccountInput & { readonly name: string; readonly tags: readonly LabelView[] },
   ): Promise<void>;
   /** Keys that are not there are passed over. */
   untagUser(
@@ -107,7 +107,7 @@ function userTags({ admission, places, accounts: known }: UsersParts) {
     asker: Asker,
     input: AccountInput & { readonly name: string },
     action: IdentityAction,
-    tags: { readonly remove: readonly string[]; readonly set: readonly PrincipalTagView[] },
+    tags: { readonly remove: readonly string[]; readonly set: readonly LabelView[] },
   ): Promise<void> => {
     const owner = { account: places.accountOf(input, asker), name: input.name };
     await admission.requireIdentity(asker, action, owner);

@@ -1,8 +1,4 @@
-/** A tag as operations take and answer it. */
-interface Label {
-  readonly key: string;
-  readonly value: string;
-}
+import type { LabelView } from '../../contract/access-view.ts';
 
 /** As AWS's services write one; a part that a model does not require may be absent. */
 interface Tag {
@@ -10,10 +6,10 @@ interface Tag {
   readonly Value?: string | undefined;
 }
 
-export function labelsOf(tags: readonly Tag[]): readonly Label[] {
+export function labelsOf(tags: readonly Tag[]): readonly LabelView[] {
   return tags.map(({ Key = '', Value = '' }) => ({ key: Key, value: Value }));
 }
 
-export function tagsOf(labels: readonly Label[]): { readonly Key: string; readonly Value: string }[] {
+export function tagsOf(labels: readonly LabelView[]): { readonly Key: string; readonly Value: string }[] {
   return labels.map(({ key, value }) => ({ Key: key, Value: value }));
 }
