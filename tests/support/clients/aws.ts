@@ -1,7 +1,7 @@
 // The AWS command line and boto3 against a running Breakwater, by nothing but its dataDir/credentials.
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { startBreakwater, type Breakwater } from '../processes/breakwater.ts';
+import { rulesOnly, startBreakwater, type Breakwater } from '../processes/breakwater.ts';
 import { runCommand, type CommandResult } from '../processes/run-command.ts';
 import { findTools } from '../tools/tools.ts';
 
@@ -54,9 +54,7 @@ export async function setAwsScene(
   const { paths } = found;
   const imported = await runCommand(paths.python3, ['-c', 'import boto3']);
   if (imported.code !== 0) return skip(t, 'python3 has no boto3: pip install boto3');
-  const breakwater = await startBreakwater({
-    config: { defaultRules: false, rules: [], ...config },
-  });
+  const breakwater = await startBreakwater({ config: { ...rulesOnly(), ...config } });
   t.after(() => breakwater.close());
   const env = {
     AWS_SHARED_CREDENTIALS_FILE: join(breakwater.dataDir, 'credentials'),
