@@ -10,6 +10,8 @@ export function labelsOf(tags: readonly Tag[]): readonly LabelView[] {
   return tags.map(({ Key = '', Value = '' }) => ({ key: Key, value: Value }));
 }
 
-export function tagsOf(labels: readonly LabelView[]): { readonly Key: string; readonly Value: string }[] {
+export function tagsOf(
+  labels: readonly LabelView[],
+): { readonly Key: string; readonly Value: string }[] {
   return labels.map(({ key, value }) => ({ Key: key, Value: value }));
 }

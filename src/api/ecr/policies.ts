@@ -46,11 +46,13 @@ function registryRows(policies: EcrParts['policies']): EcrRows {
     },
     GetRegistryPolicy: {
       changes: false,
-      answer: async (_input, asking) => view(await policies.ofRegistry(asking, registryOfCall(asking))),
+      answer: async (_input, asking) =>
+        view(await policies.ofRegistry(asking, registryOfCall(asking))),
     },
     DeleteRegistryPolicy: {
       changes: true,
-      answer: async (_input, asking) => view(await policies.deleteOfRegistry(asking, registryOfCall(asking))),
+      answer: async (_input, asking) =>
+        view(await policies.deleteOfRegistry(asking, registryOfCall(asking))),
     },
   };
 }

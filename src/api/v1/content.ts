@@ -30,7 +30,11 @@ function repositoryEndpoints(repositories: Repositories): readonly Endpoint[] {
       path: 'repositories',
       summary:
         'The repositories of a registry that the caller may see; a page may be short, even empty, and have a next one',
-      input: z.strictObject({ prefix: z.string().max(255).default(''), ...registryFields, ...pageFields }),
+      input: z.strictObject({
+        prefix: z.string().max(255).default(''),
+        ...registryFields,
+        ...pageFields,
+      }),
       output: outputs.listOf(outputs.repository),
       answer: (input, asking) => repositories.list(asking, input, asking.signal),
     }),
@@ -39,7 +43,10 @@ function repositoryEndpoints(repositories: Repositories): readonly Endpoint[] {
       path: 'repositories',
       summary: 'Makes a repository',
       created: true,
-      input: z.strictObject({ ...repositoryFields, tagMutability: fields.tagMutability.optional() }),
+      input: z.strictObject({
+        ...repositoryFields,
+        tagMutability: fields.tagMutability.optional(),
+      }),
       output: outputs.repository,
       answer: (input, asker) => repositories.create(asker, input),
     }),
