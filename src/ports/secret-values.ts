@@ -1,21 +1,28 @@
 import type { RegistryKey } from '../domain/names/registry.ts';
 
-/** What an ARN leads to. Every kind but `notFound` is a secret that is there. */
+/** A secret that is there, however it was asked for. */
+interface NamedSecret {
+  /** Its own whole ARN: another secret that gets its name later has another. */
+  readonly secret: string;
+  /** Its own policy, whose denials hold for whoever would have it sent somewhere; absent: it has none. */
+  readonly policy?: string | undefined;
+}
+
+/** What an ARN leads to. */
 export type FoundSecret =
-  | {
+  | { readonly kind: 'notFound' }
+  | (NamedSecret & {
       readonly kind: 'value';
-      /** The secret's own whole ARN, however it was asked for: another secret that gets its name later has another. */
-      readonly secret: string;
       /** Of the current version. Never logged. */
       readonly text: string;
-    }
-  | { readonly kind: 'notFound' }
-  /** It has no current version yet, or its value is no text. */
-  | { readonly kind: 'noValue' }
-  /** It is to be deleted. */
-  | { readonly kind: 'deleted' }
-  /** The key that it was sealed with is not here. */
-  | { readonly kind: 'undecryptable' };
+    })
+  | (NamedSecret & {
+      /**
+       * `noValue`: it has no current version yet, or its value is no text. `deleted`: it is to be deleted. `undecryptable`: the key that
+       * it was sealed with is not here.
+       */
+      readonly kind: 'noValue' | 'deleted' | 'undecryptable';
+    });
 
 /**
  * The secrets of every registry, for the rules that name them; nobody's right to read one is asked for here.

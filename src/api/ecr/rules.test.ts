@@ -341,7 +341,7 @@ suite('a rule is validated', () => {
 
   test('by reading its secret', async () => {
     await using aws = await openWithSecret();
-    aws.api.secrets.set(arn, { kind: 'noValue' });
+    aws.api.secrets.set(arn, { kind: 'noValue', secret: arn });
     await made(aws, { ...k8s, credentialArn: arn });
     const { isValid, failure: why } = await validate(aws);
     assert.deepEqual([isValid, /has no value yet/.test(why)], [false, true]);

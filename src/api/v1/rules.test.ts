@@ -13,7 +13,8 @@ import { registryKey } from '../../domain/names/registry.ts';
 
 const arn = `arn:aws:secretsmanager:us-east-1:${home}:secret:ecr-pullthroughcache/hub`;
 const body = { prefix: 'team', upstream: 'quay.io' };
-const value = (text: string) => ({ kind: 'value', secret: `${arn}-AbCdEf`, text }) as const;
+const whole = `${arn}-AbCdEf`;
+const value = (text: string) => ({ kind: 'value', secret: whole, text }) as const;
 const login = value('{"username":"ann","accessToken":"t0ken"}');
 
 async function make(api: ApiRig, change: object = {}): Promise<{ status: number; json: Json }> {
@@ -25,11 +26,19 @@ type Json = any;
 
 /** Lets ann do what the actions say. */
 async function allow(api: ApiRig, ...actions: readonly string[]): Promise<Pick<ApiAsk, 'as'>> {
+  return await say(api, { Effect: 'Allow', Action: actions, Resource: '*' });
+}
+
+/** Gives ann a policy of these statements. */
+async function say(api: ApiRig, ...Statement: readonly object[]): Promise<Pick<ApiAsk, 'as'>> {
   await api.ask('POST users', { body: { name: 'ann' } });
-  const Statement = [{ Effect: 'Allow', Action: actions, Resource: '*' }];
-  const policy = JSON.stringify({ Version: '2012-10-17', Statement });
+  const policy = policyOf(...Statement);
   await api.ask('PUT identity-policies', { body: { user: 'ann', name: 'rules', policy } });
   return { as: 'ann' };
+}
+
+function policyOf(...Statement: readonly object[]): string {
+  return JSON.stringify({ Version: '2012-10-17', Statement });
 }
 
 const upstreamOf = (api: ApiRig, name: string, registry = homeRegistry): string | undefined =>
@@ -153,7 +162,7 @@ suite("a rule's secret", () => {
       ['undecryptable', 400],
       ['noValue', 201],
     ] as const) {
-      api.secrets.set(arn, { kind });
+      api.secrets.set(arn, { kind, secret: whole });
       assert.equal((await make(api, hub)).status, status, kind);
     }
   });
@@ -195,13 +204,92 @@ suite("a rule's secret", () => {
     const ask = (change: object) => api.ask('POST rules', { body: { ...body, ...change }, ...ann });
     assert.equal((await ask(own)).status, 403);
     assert.equal(api.audited.at(-1)?.action, 'secretsmanager:GetSecretValue');
-    assert.equal(api.audited.at(-1)?.resource, arn);
+    assert.equal(api.audited.at(-1)?.resource, whole);
     assert.equal((await ask({ ...hub, prefix: 'hub' })).status, 201);
     assert.equal((await ask({ upstream: 'registry.example.com' })).status, 201);
     const update = { prefix: 'team', credential: arn };
     assert.equal((await api.ask('PATCH rules', { body: update, ...ann })).status, 403);
     const reader = await allow(api, 'ecr:*', 'secretsmanager:GetSecretValue');
     assert.equal((await api.ask('PATCH rules', { body: update, ...reader })).status, 200);
+  });
+});
+
+suite("whether a rule's secret may go to a registry that ECR does not know is asked of the secret itself", () => {
+  const readSecret = 'secretsmanager:GetSecretValue';
+  const all = { Effect: 'Allow', Action: ['ecr:*', readSecret], Resource: '*' };
+  const denied = { Effect: 'Deny', Action: readSecret, Resource: `${arn}-??????` };
+  const principal = { AWS: `arn:aws:iam::${home}:user/ann` };
+  const own = { Action: readSecret, Principal: principal, Resource: '*' };
+  const unnamed = (text: string): string => text.replace('us-east-1', 'ap-south-1');
+  const cases: readonly {
+    readonly name: string;
+    readonly statements: readonly object[];
+    readonly asked: string;
+    readonly policy?: string;
+    readonly status: number;
+  }[] = [
+    { name: 'who may read it may', statements: [all], asked: arn, status: 201 },
+    {
+      name: 'who is denied it may not by its whole ARN',
+      statements: [all, denied],
+      asked: whole,
+      status: 403,
+    },
+    {
+      name: 'nor by its ARN without the last characters',
+      statements: [all, denied],
+      asked: arn,
+      status: 403,
+    },
+    {
+      name: 'nor by its name',
+      statements: [all, denied],
+      asked: 'ecr-pullthroughcache/hub',
+      status: 403,
+    },
+    {
+      name: 'nor by a region that is home by another name',
+      statements: [all, denied],
+      asked: unnamed(whole),
+      status: 403,
+    },
+    {
+      name: 'whom its own policy denies may not',
+      statements: [all],
+      asked: arn,
+      policy: policyOf({ Effect: 'Deny', ...own }),
+      status: 403,
+    },
+    {
+      name: 'whom its own policy admits may',
+      statements: [{ ...all, Action: 'ecr:*' }],
+      asked: arn,
+      policy: policyOf({ Effect: 'Allow', ...own }),
+      status: 201,
+    },
+  ];
+  for (const { name, statements, asked, policy, status } of cases)
+    for (const secret of ['with a value', 'without one yet'])
+      test(`${name}: ${secret}`, async () => {
+        await using api = await openApi();
+        const named = { secret: whole, policy };
+        const found =
+          secret === 'with a value' ? { ...login, ...named } : ({ kind: 'noValue', ...named } as const);
+        for (const each of [arn, whole, unnamed(whole)]) api.secrets.set(each, found);
+        const ann = await say(api, ...statements);
+        const rule = { ...body, upstream: 'registry.example.com', credential: asked };
+        const answer = await api.ask('POST rules', { body: rule, ...ann });
+        assert.equal(answer.status, status, JSON.stringify(answer.json));
+      });
+
+  test('and of its name where it is not there, so that nobody learns whether it is', async () => {
+    await using api = await openApi();
+    const ann = await say(api, all, denied);
+    const rule = { ...body, upstream: 'registry.example.com', credential: arn };
+    const missing = await api.ask('POST rules', { body: rule, ...ann });
+    api.secrets.set(arn, login);
+    const there = await api.ask('POST rules', { body: rule, ...ann });
+    assert.deepEqual([missing.status, missing.json], [403, there.json]);
   });
 });
 

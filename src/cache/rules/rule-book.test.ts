@@ -258,7 +258,7 @@ suite("a rule's secret", () => {
   test('is read when the rule is, and again when secrets change', async () => {
     const { rig, book, rule } = await opened();
     await using _rig = rig;
-    rig.secret = { kind: 'noValue' };
+    rig.secret = { kind: 'noValue', secret: `${arn}-AbCdEf` };
     await rig.make(row('a', { credentialArn: arn }));
     await book.settled();
     equal(rule().blocked?.startsWith('the secret has no value yet'), true);
@@ -296,7 +296,7 @@ suite("a rule's secret", () => {
     await rig.make(row('a', { credentialArn: arn }));
     await book.settled();
     const identity = ruleIdentity(rule());
-    rig.secret = { kind: 'deleted' };
+    rig.secret = { kind: 'deleted', secret: `${arn}-AbCdEf` };
     rig.invalidations.note({ kind: 'secrets', registry: homeRegistry });
     await book.settled();
     deepEqual([ruleIdentity(rule()), rule().credential?.accessToken], [identity, '']);

@@ -1,5 +1,7 @@
 import type { Label } from '../names/label.ts';
 import type { RegistryKey } from '../names/registry.ts';
+import { registryOf } from '../names/registry.ts';
+import { secretArn } from '../names/secret-arn.ts';
 
 /** Names a secret: no two of a registry have the same name. */
 export interface SecretKey {
@@ -42,6 +44,15 @@ export interface SecretVersion {
 
 export const currentStage = 'AWSCURRENT';
 export const previousStage = 'AWSPREVIOUS';
+
+/** Whole, with the six characters behind the name. */
+export function arnOfSecret({
+  registry,
+  name,
+  suffix,
+}: Pick<Secret, 'registry' | 'name' | 'suffix'>): string {
+  return secretArn(registryOf(registry), `${name}-${suffix}`);
+}
 
 export function isSecretName(text: string): boolean {
   return /^[A-Za-z0-9/_+=.@-]{1,512}$/.test(text);

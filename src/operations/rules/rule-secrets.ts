@@ -6,6 +6,7 @@ import { parseSecretArn, secretArn } from '../../domain/names/secret-arn.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import { ruleError } from '../../domain/rules/rule-error.ts';
 import type { FoundSecret, SecretValues } from '../../ports/secret-values.ts';
+import { arnOfUnknown } from '../secrets/located-secret.ts';
 
 export interface RuleSecretsParts {
   readonly admission: Pick<Admission, 'requireOfResource'>;
@@ -25,10 +26,23 @@ export async function checkSecret(
   isKnownUpstream: boolean,
 ): Promise<void> {
   if (credentialArn === undefined) return;
-  if (!isKnownUpstream)
-    await admission.requireOfResource(asker, actions.readSecret, registry, credentialArn);
   const named = parseSecretArn(credentialArn);
-  if (named === undefined || registryIn(registries(), named) !== registry)
+  const isHere = named !== undefined && registryIn(registries(), named) === registry;
+  const found: FoundSecret = isHere
+    ? await secrets.find(registry, credentialArn)
+    : { kind: 'notFound' };
+  if (!isKnownUpstream) {
+    // As for whoever reads it: a denial of the secret holds whatever part of its ARN, and whichever region of home, was written.
+    const resource =
+      found.kind === 'notFound'
+        ? arnOfUnknown(registry, named?.resource ?? credentialArn)
+        : found.secret;
+    await admission.requireOfResource(asker, actions.readSecret, registry, resource, {
+      resourceAsAsked: credentialArn,
+      resourcePolicy: found.kind === 'notFound' ? undefined : found.policy,
+    });
+  }
+  if (!isHere)
     throw ruleError('secretInaccessible', secretErrors.deleted.text, {
       detail: {
         field: 'credential',
@@ -36,7 +50,7 @@ export async function checkSecret(
         hint: 'the secret must be of the account and region of the rule',
       },
     });
-  const { kind } = await secrets.find(registry, credentialArn);
+  const { kind } = found;
   if (kind === 'value' || kind === 'noValue') return;
   const { reason, text } = secretErrors[kind];
   throw ruleError(reason, text, { detail: { field: 'credential', value: credentialArn } });

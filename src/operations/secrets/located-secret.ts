@@ -12,7 +12,7 @@ import { registryIn, registryOf } from '../../domain/names/registry.ts';
 import { namesInResource, parseSecretArn, secretArn } from '../../domain/names/secret-arn.ts';
 import type { Action } from '../../domain/policy/access-action.ts';
 import type { SecretChange, SecretProblem } from '../../domain/secrets/secret-change.ts';
-import { isGone } from '../../domain/secrets/secret.ts';
+import { arnOfSecret, isGone } from '../../domain/secrets/secret.ts';
 import type { Secret } from '../../domain/secrets/secret.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -53,10 +53,7 @@ export async function admitted(
 ): Promise<Located> {
   const located = await locate(parts, asker, input);
   const { registry, asked, secret } = located;
-  const resource = secretArn(
-    registryOf(registry),
-    secret === undefined ? `${asked}-??????` : `${secret.name}-${secret.suffix}`,
-  );
+  const resource = secret === undefined ? arnOfUnknown(registry, asked) : arnOfSecret(secret);
   await parts.admission.requireOfResource(asker, action, registry, resource, {
     resourceAsAsked: input.secret,
     resourcePolicy: secret?.policy,
@@ -64,11 +61,17 @@ export async function admitted(
   return located;
 }
 
+/** What is asked about where no secret is found: what a policy says of the name holds, whatever would be behind it. */
+export function arnOfUnknown(registry: RegistryKey, name: string): string {
+  return secretArn(registryOf(registry), `${name}-??????`);
+}
+
 async function locate(
-  { places, registries, metadata, clock }: SecretsParts,
+  parts: SecretsParts,
   asker: Asker,
   { secret: id, ...input }: SecretInput,
 ): Promise<Located> {
+  const { places, registries } = parts;
   const own = places.registry(input, asker);
   const arn = id.startsWith('arn:') ? parseSecretArn(id) : undefined;
   const asked = arn?.resource ?? id;
@@ -78,12 +81,33 @@ async function locate(
     return { registry: own, asked, secret: undefined };
   if (id.startsWith('arn:') && arn === undefined)
     return { registry: own, asked, secret: undefined };
-  for (const name of arn === undefined ? [id] : namesInResource(asked)) {
-    const secret = await metadata.secrets.findSecret({ registry, name });
-    if (secret === undefined || isGone(secret, clock.now())) continue;
-    if (asked === name || asked === `${name}-${secret.suffix}`) return { registry, asked, secret };
+  const find = arn === undefined ? findByName : findByResource;
+  return { registry, asked, secret: await find(parts, registry, asked) };
+}
+
+type Findable = Pick<SecretsParts, 'metadata' | 'clock'>;
+
+async function findByName(
+  { metadata, clock }: Findable,
+  registry: RegistryKey,
+  name: string,
+): Promise<Secret | undefined> {
+  const secret = await metadata.secrets.findSecret({ registry, name });
+  return secret === undefined || isGone(secret, clock.now()) ? undefined : secret;
+}
+
+/** The secret that the end of an ARN names, with or without the six characters behind its name. */
+export async function findByResource(
+  parts: Findable,
+  registry: RegistryKey,
+  resource: string,
+): Promise<Secret | undefined> {
+  for (const name of namesInResource(resource)) {
+    const secret = await findByName(parts, registry, name);
+    if (secret === undefined) continue;
+    if (resource === name || resource === `${name}-${secret.suffix}`) return secret;
   }
-  return { registry, asked, secret: undefined };
+  return undefined;
 }
 
 /** The secret that was found; throws `secretUnknown`. */

@@ -1,10 +1,8 @@
 import type { Asker } from '../../access/access.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import { registryOf } from '../../domain/names/registry.ts';
-import { secretArn } from '../../domain/names/secret-arn.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import { dayOf, markedForDeletion } from '../../domain/secrets/secret-change.ts';
-import { currentStage, versionOfStage } from '../../domain/secrets/secret.ts';
+import { arnOfSecret, currentStage, versionOfStage } from '../../domain/secrets/secret.ts';
 import type { Secret, SecretVersion } from '../../domain/secrets/secret.ts';
 import {
   admitted,
@@ -183,10 +181,9 @@ async function repeated(
   const held = await openValue(parts, secret, version.id);
   if (held !== undefined && value !== undefined && textOf(held) === textOf(value))
     return { secret, version };
-  const arn = secretArn(registryOf(secret.registry), `${secret.name}-${secret.suffix}`);
   throw secretProblem({
     kind: 'secretVersionExists',
-    message: `You can't use ClientRequestToken ${version.id} because that value is already in use for a version of secret ${arn}.`,
+    message: `You can't use ClientRequestToken ${version.id} because that value is already in use for a version of secret ${arnOfSecret(secret)}.`,
   });
 }
 

@@ -78,6 +78,23 @@ async function make(aws: AwsRig, calls: readonly (readonly [string, object])[]):
 
 const shown = (found: FoundSecret): string => (found.kind === 'value' ? found.text : found.kind);
 
+test('for a rule a secret has its whole ARN and its own policy, whatever it was asked by.', async () => {
+  await using aws = await openAws();
+  const { metadata, clock, sealing } = aws.api;
+  const secrets = createStoredSecrets({ metadata, clock, sealing, registries: () => registries });
+  const arn = await make(aws, []);
+  const Statement = [
+    { Effect: 'Deny', Principal: '*', Action: 'secretsmanager:GetSecretValue', Resource: '*' },
+  ];
+  const ResourcePolicy = JSON.stringify({ Version: '2012-10-17', Statement });
+  await aws.secrets('PutResourcePolicy', { SecretId: arn, ResourcePolicy });
+  const named = { secret: arn, policy: ResourcePolicy };
+  const find = (): Promise<FoundSecret> => secrets.find(homeRegistry, arn.slice(0, -7));
+  assert.deepEqual(await find(), { kind: 'noValue', ...named });
+  await aws.secrets('PutSecretValue', { SecretId: arn, SecretString: 'v' });
+  assert.deepEqual(await find(), { kind: 'value', ...named, text: 'v' });
+});
+
 for (const { name, calls, without, cut, later = 0, found } of rows)
   test(`for a rule a secret ${name}.`, async () => {
     await using aws = await openAws();

@@ -1,12 +1,13 @@
-import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
-import { registryIn, registryOf } from '../../domain/names/registry.ts';
-import { namesInResource, parseSecretArn, secretArn } from '../../domain/names/secret-arn.ts';
-import { currentStage, isGone, versionOfStage } from '../../domain/secrets/secret.ts';
+import type { RegistrySettings } from '../../domain/names/registry.ts';
+import { registryIn } from '../../domain/names/registry.ts';
+import { parseSecretArn } from '../../domain/names/secret-arn.ts';
+import { arnOfSecret, currentStage, versionOfStage } from '../../domain/secrets/secret.ts';
 import type { Secret } from '../../domain/secrets/secret.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { FoundSecret, SecretValues } from '../../ports/secret-values.ts';
-import { openValue } from './secret-values.ts';
+import { findByResource } from './located-secret.ts';
 import type { SecretsParts } from './located-secret.ts';
+import { openValue } from './secret-values.ts';
 
 type StoredSecretsParts = Pick<SecretsParts, 'metadata' | 'sealing' | 'clock'> & {
   readonly registries: () => RegistrySettings;
@@ -19,33 +20,24 @@ export function createStoredSecrets(parts: StoredSecretsParts): SecretValues {
       const arn = parseSecretArn(text);
       if (arn === undefined || registryIn(parts.registries(), arn) !== registry)
         return { kind: 'notFound' };
-      for (const name of namesInResource(arn.resource)) {
-        const secret = await parts.metadata.secrets.findSecret({ registry, name });
-        if (secret === undefined || isGone(secret, parts.clock.now())) continue;
-        if (arn.resource === name || arn.resource === `${name}-${secret.suffix}`)
-          return await read(parts, registry, secret);
-      }
-      return { kind: 'notFound' };
+      const secret = await findByResource(parts, registry, arn.resource);
+      return secret === undefined ? { kind: 'notFound' } : await read(parts, secret);
     },
   };
 }
 
-async function read(
-  parts: StoredSecretsParts,
-  registry: RegistryKey,
-  secret: Secret,
-): Promise<FoundSecret> {
-  if (secret.deletion !== undefined) return { kind: 'deleted' };
+async function read(parts: StoredSecretsParts, secret: Secret): Promise<FoundSecret> {
+  const named = { secret: arnOfSecret(secret), policy: secret.policy };
+  if (secret.deletion !== undefined) return { kind: 'deleted', ...named };
   const current = versionOfStage(secret, currentStage);
-  if (current === undefined) return { kind: 'noValue' };
+  if (current === undefined) return { kind: 'noValue', ...named };
   try {
     const value = await openValue(parts, secret, current.id);
-    if (value === undefined || !('text' in value)) return { kind: 'noValue' };
-    const arn = secretArn(registryOf(registry), `${secret.name}-${secret.suffix}`);
-    return { kind: 'value', secret: arn, text: value.text };
+    if (value === undefined || !('text' in value)) return { kind: 'noValue', ...named };
+    return { kind: 'value', ...named, text: value.text };
   } catch (error) {
     if (error instanceof RegistryError && error.kind === 'secretUndecryptable')
-      return { kind: 'undecryptable' };
+      return { kind: 'undecryptable', ...named };
     throw error;
   }
 }
