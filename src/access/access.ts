@@ -10,8 +10,8 @@ import type { StoredRepository } from '../metadata/contract/rows.ts';
 /** A principal as one request speaks for it. One object a verified credential, shared by its requests. */
 export interface Caller {
   readonly principal: Principal;
-  /** How it was shown: `key` an access key as Basic or by a signature, `token` a named token, `ecr` the 12-hour password, `bearer` our token service's, `oidc` a JWT. */
-  readonly via: 'none' | 'key' | 'token' | 'ecr' | 'bearer' | 'oidc';
+  /** How it was shown: `key` an access key as Basic or by a signature, `token` a named token, `ecr` the 12-hour password, `bearer` our token service's, `download` a download URL, `oidc` a JWT. */
+  readonly via: 'none' | 'key' | 'token' | 'ecr' | 'bearer' | 'download' | 'oidc';
   /** What the credential itself is limited to; `undefined`: to nothing. Rights are never more than the principal's. */
   readonly scopes: readonly Scope[] | undefined;
   /**

@@ -32,7 +32,7 @@ import type { ImageListings } from './images/image-listings.ts';
 import { createImageStatuses } from './images/image-statuses.ts';
 import type { ImageStatuses } from './images/image-statuses.ts';
 import { createLayerDownloads } from './images/layer-downloads.ts';
-import type { LayerDownloads } from './images/layer-downloads.ts';
+import type { LayerDownloads, LayerDownloadsParts } from './images/layer-downloads.ts';
 import { createImages } from './images/images.ts';
 import type { Images } from './images/images.ts';
 import { createLifecycleOperations } from './lifecycles.ts';
@@ -96,6 +96,7 @@ export interface OperationsParts {
   readonly storedPolicies: Policies;
   readonly ecrPassword: AccessViewsParts['ecrPassword'];
   readonly lifecycleGrammar: LifecyclesParts['lifecycleGrammar'];
+  readonly downloadTokens: LayerDownloadsParts['downloadTokens'];
   /** Seals the values of secrets, and download tickets. */
   readonly sealing: Sealing;
   readonly audit: Audit;

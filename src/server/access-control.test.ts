@@ -63,7 +63,11 @@ test('another secret of the administrator, of the same id, ends what was made wi
     }
   };
 
+  const whoDownloads = async ({ downloadTokens }: AccessControl): Promise<string> =>
+    (await downloadTokens.callerOf(download))?.principal.kind ?? 'refused';
+
   const made: string[] = [];
+  let download = '';
   {
     await using before = await start('the secret before');
     const pair = basic(accessKeyId, 'the secret before');
@@ -71,11 +75,14 @@ test('another secret of the administrator, of the same id, ends what was made wi
     const { password } = await mintEcrPassword(caller, { tokens: before.ownTokens, clock });
     const issued = await before.tokens.issueToken({ caller, scopes: [], service: 's' });
     made.push(basic('AWS', password), `Bearer ${issued.token}`);
+    download = await before.downloadTokens.issue(caller);
     for (const header of made) equal(await who(before, header), 'administrator');
   }
   await using again = await start('the secret before');
   for (const header of made) equal(await who(again, header), 'administrator');
+  equal(await whoDownloads(again), 'administrator');
   await using after = await start('another secret');
   for (const header of made) equal(await who(after, header), 'refused');
+  equal(await whoDownloads(after), 'refused');
   equal(await who(after, basic(accessKeyId, 'another secret')), 'administrator');
 });

@@ -3,6 +3,7 @@ import { createAuditRecorder, type AuditRecorderOptions } from '../access/audit/
 import { createAuthorizer } from '../access/authorize/authorizer.ts';
 import type { Administrator } from '../access/accounts/administrator.ts';
 import { createCredentialUse } from '../access/identify/credential-use.ts';
+import { createDownloadTokens, type DownloadTokens } from '../access/identify/download-tokens.ts';
 import { RememberingIdentifier } from '../access/identify/identifier.ts';
 import type { KeyFetchFailure } from '../access/identify/key-fetch.ts';
 import type { Identities } from '../access/accounts/identities.ts';
@@ -48,6 +49,7 @@ export interface AccessControl extends AsyncDisposable {
   readonly policies: Policies;
   readonly ownTokens: OwnTokens;
   readonly tokens: TokenService;
+  readonly downloadTokens: DownloadTokens;
   readonly audit: Audit;
   /** Seals what clients carry for the server. */
   readonly sealing: Sealing;
@@ -114,6 +116,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     policies: createPolicies({ metadata, home: () => home, invalidations, clock, audit }),
     ownTokens,
     tokens: createTokenService({ tokens: ownTokens, clock }),
+    downloadTokens: createDownloadTokens({ ...logins, tokens: ownTokens }),
     audit,
     sealing: keys,
     [Symbol.asyncDispose]: async () => {

@@ -290,6 +290,7 @@ function operationsOf(parts: FrontEndParts): Operations {
     storedPolicies: access.policies,
     lifecycleGrammar: () => parts.config().lifecycle,
     sealing: access.sealing,
+    downloadTokens: access.downloadTokens,
     ecrPassword: (caller) => mintEcrPassword(caller, { tokens: access.ownTokens, clock }),
   });
 }

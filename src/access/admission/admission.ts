@@ -349,11 +349,11 @@ export function otherSiteRefused(because: string): RegistryError {
 }
 
 /**
- * An ECR password or a token of `/v2/token`: made for registry clients, which keep them in files and pass them on. Nothing that
+ * An ECR password, a token of `/v2/token` or a download URL: made for registry clients, which keep them in files and pass them on. Nothing that
  * outlives them is made with them.
  */
 function isForRegistryClients({ via }: Caller): boolean {
-  return via === 'ecr' || via === 'bearer';
+  return via === 'ecr' || via === 'bearer' || via === 'download';
 }
 
 function isOperator(caller: Caller, home: RegistryKey): boolean {

@@ -95,10 +95,10 @@ async function checkOidc(
   return { caller: { ...found, via: 'oidc', scopes: undefined, expiresAt }, used: undefined };
 }
 
-async function checkOwnToken(
+export async function checkOwnToken(
   kind: OwnTokenKind,
   text: string,
-  options: CredentialChecksOptions,
+  options: Omit<CredentialChecksOptions, 'oidc'>,
 ): Promise<CheckedCredentials> {
   const { tokens, metadata } = options;
   const claims = await tokens.verify(kind, text);
@@ -129,7 +129,7 @@ async function checkOwnToken(
 /** Of the key or token that ours was made with, as long as it is its principal's still; `undefined` where it is gone. */
 async function credentialBehind(
   { credential, subject }: OwnTokenClaims,
-  { administrator, homeAccount, metadata, clock }: CredentialChecksOptions,
+  { administrator, homeAccount, metadata, clock }: AccessKeysOptions,
 ): Promise<Pick<Caller, 'credential' | 'credentialScopes'> | undefined> {
   if (credential === undefined) return {};
   const slash = credential.indexOf('/');

@@ -132,6 +132,15 @@ test('a registry token is no ECR password, and the other way round', async () =>
   equal(await tokens.verify('bearer', await tokens.issue('ecr', claims)), undefined);
 });
 
+test('the token of a download URL is neither, and none of them is one', async () => {
+  const download = await tokens.issue('download', claims);
+  deepEqual(await tokens.verify('download', download), claims);
+  for (const kind of ['bearer', 'ecr'] as const) {
+    equal(await tokens.verify(kind, download), undefined, kind);
+    equal(await tokens.verify('download', await tokens.issue(kind, claims)), undefined, kind);
+  }
+});
+
 test('past its end ours is expired, and a forged one nothing', async () => {
   const past = { ...claims, issuedAt: clock.now() - 10_000, expiresAt: clock.now() - 1000 };
   const ended = await tokens.issue('bearer', past);
@@ -156,7 +165,7 @@ suite('what was made with a secret that changed under its id', () => {
       secretOf: (credential) => (credential === 'key/AKIA' ? secret : undefined),
     });
 
-  for (const kind of ['bearer', 'ecr'] as const) {
+  for (const kind of ['bearer', 'ecr', 'download'] as const) {
     test(`is expired: ${kind}`, async () => {
       const made = await withSecret('one').issue(kind, claims);
       deepEqual(await withSecret('one').verify(kind, made), claims);

@@ -7,8 +7,8 @@ import type { KeyStore } from '../secrets/key-store.ts';
 import { randomText, lowerAlphabet } from '../secrets/random-text.ts';
 import { sameSecret } from '../secrets/same-secret.ts';
 
-/** `bearer`: the token service's; `ecr`: the password of `AWS:…`. One is never taken for the other. */
-export type OwnTokenKind = 'bearer' | 'ecr';
+/** `bearer`: the token service's; `ecr`: the password of `AWS:…`; `download`: that of a download URL. One is never taken for another. */
+export type OwnTokenKind = 'bearer' | 'ecr' | 'download';
 
 /** ECR's: the user name beside its passwords. */
 export const ecrUserName = 'AWS';
@@ -42,6 +42,7 @@ const issuer = 'urn:breakwater';
 const kinds: Readonly<Record<OwnTokenKind, { readonly typ: string; readonly audience: string }>> = {
   bearer: { typ: 'at+jwt', audience: 'urn:breakwater:registry' },
   ecr: { typ: 'ecr+jwt', audience: 'urn:breakwater:ecr' },
+  download: { typ: 'download+jwt', audience: 'urn:breakwater:download' },
 };
 const charactersMax = 16_384;
 

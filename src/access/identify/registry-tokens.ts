@@ -42,7 +42,7 @@ export function createTokenService(parts: TokenParts): TokenService {
     issueToken: async ({ caller, scopes, service }) => {
       const longestMs = caller.principal.kind === 'anonymous' ? anonymousLifetimeMs : lifetimeMs;
       const limited = { ...caller, scopes: grantScopes(scopes, caller.scopes) };
-      const made = await issue(parts, 'bearer', limited, longestMs, service);
+      const made = await issueOwnToken(parts, 'bearer', limited, longestMs, service);
       const { token, issuedAt, expiresAt } = made;
       return {
         token,
@@ -64,11 +64,17 @@ export interface EcrPassword {
 /** A password for `AWS:<password>`: 12 hours, within the caller's own limits, and only as long as what it was made with is there. */
 export async function mintEcrPassword(caller: Caller, parts: TokenParts): Promise<EcrPassword> {
   if (caller.principal.kind === 'anonymous') throw new Error('there is no ECR password for nobody');
-  const { token: password, expiresAt } = await issue(parts, 'ecr', caller, passwordLifetimeMs);
+  const { token: password, expiresAt } = await issueOwnToken(
+    parts,
+    'ecr',
+    caller,
+    passwordLifetimeMs,
+  );
   return { password, expiresAt };
 }
 
-async function issue(
+/** A token that speaks for the caller: within its limits, never longer than its own credential. `service`: the host that it is for. */
+export async function issueOwnToken(
   { tokens, clock }: TokenParts,
   kind: OwnTokenKind,
   { principal, credential, madeAt, scopes, expiresAt: end = Infinity }: Caller,

@@ -60,15 +60,15 @@ export function createHubMirrorHandler(parts: OciParts): Handler {
 /** One blob by a URL of GetDownloadUrlForLayer, without credentials: for whom the URL was made, and with the rights that they have now. Never throws. */
 export function createLayerDownloadHandler(parts: OciParts): Handler {
   const answering: Answering = { ...parts, listener: 'main' };
-  return (request) => {
+  return async (request) => {
     let plan: Plan | undefined;
     try {
       requireMethod(request, ['GET', 'HEAD']);
       const ticket = request.path.slice(layerDownloadPath.length);
-      const { caller, place, digest } = parts.layerDownloads.redeem(ticket);
+      const { caller, place, digest } = await parts.layerDownloads.redeem(ticket);
       plan = planOfBlob(place, digest, parts.places.home);
       const from = requestFrom(request, crossSiteReason(request, parts.settings().publicUrl));
-      return answerCaller(answering, { plan, request, from, caller });
+      return await answerCaller(answering, { plan, request, from, caller });
     } catch (error) {
       return refuse(answering, error, request, plan);
     }

@@ -95,6 +95,7 @@ function open(change: Partial<OperationsParts> = {}) {
     upstreams: () => 'public',
     invalidations: unused,
     sealing: unused,
+    downloadTokens: unused,
     explain: (request) => Promise.resolve(request as unknown as Explanation),
     refresh: (image) =>
       Promise.resolve({

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { home } from '../../../tests/support/rigs/api-rig.ts';
+import type { ApiRig } from '../../../tests/support/rigs/api-rig.ts';
 import { openAws } from '../../../tests/support/rigs/aws-rig.ts';
 import type { AwsRig } from '../../../tests/support/rigs/aws-rig.ts';
 import { createFakeCache } from '../../../tests/support/rigs/fake-cache.ts';
 import type { FakeCache } from '../../../tests/support/rigs/fake-cache.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
+import type { Asker, Caller } from '../../access/access.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { GrantedLayer } from './layer-downloads.ts';
 
@@ -26,8 +28,23 @@ async function granted(aws: AwsRig): Promise<string> {
   return ticket;
 }
 
-const redeem = ({ api }: AwsRig, ticket: string): GrantedLayer =>
+const redeem = ({ api }: AwsRig, ticket: string): Promise<GrantedLayer> =>
   api.operations.layerDownloads.redeem(ticket);
+
+const from = {
+  address: '127.0.0.1',
+  secure: false,
+  isLoopback: true,
+  userAgent: undefined,
+  requestId: 'r',
+};
+
+/** A ticket as that caller gets it. */
+async function grantedTo({ api }: AwsRig, caller: Caller): Promise<string> {
+  const layer = { repository: 'up/a', digest };
+  const waiting = { signal: new AbortController().signal };
+  return await api.operations.layerDownloads.grant({ caller, from }, layer, waiting);
+}
 
 const isDenied = (error: unknown): boolean =>
   error instanceof RegistryError && error.code === 'denied';
@@ -35,7 +52,7 @@ const isDenied = (error: unknown): boolean =>
 suite('download URLs of layers', () => {
   test('a ticket says for whom it was given out, which blob, and where', async () => {
     await using aws = await openAws({ cache: cacheWithLayer() });
-    const { caller, place, digest: named } = redeem(aws, await granted(aws));
+    const { caller, place, digest: named } = await redeem(aws, await granted(aws));
     assert.equal(caller.principal.kind, 'administrator');
     assert.deepEqual(
       [place.registry, place.target.repository, named],
@@ -47,31 +64,82 @@ suite('download URLs of layers', () => {
     await using aws = await openAws({ cache: cacheWithLayer() });
     const ticket = await granted(aws);
     aws.api.clock.advance(3_599_999);
-    redeem(aws, ticket);
+    await redeem(aws, ticket);
     aws.api.clock.advance(1);
-    assert.throws(() => redeem(aws, ticket), isDenied);
+    await assert.rejects(redeem(aws, ticket), isDenied);
   });
 
   test('a ticket ends with the credential that it was asked with', async () => {
     await using aws = await openAws({ cache: cacheWithLayer() });
-    const { clock, operations } = aws.api;
-    const { caller } = redeem(aws, await granted(aws));
-    const asker = {
-      caller: { ...caller, expiresAt: clock.now() + 1000 },
-      from: {
-        address: '127.0.0.1',
-        secure: false,
-        isLoopback: true,
-        userAgent: undefined,
-        requestId: 'r',
-      },
-    };
-    const layer = { repository: 'up/a', digest };
-    const waiting = { signal: new AbortController().signal };
-    const ticket = await operations.layerDownloads.grant(asker, layer, waiting);
-    redeem(aws, ticket);
+    const { clock } = aws.api;
+    const { caller } = await redeem(aws, await granted(aws));
+    const ticket = await grantedTo(aws, { ...caller, expiresAt: clock.now() + 1000 });
+    await redeem(aws, ticket);
     clock.advance(1000);
-    assert.throws(() => redeem(aws, ticket), isDenied);
+    await assert.rejects(redeem(aws, ticket), isDenied);
+  });
+
+  const user = { account: home, name: 'ann' };
+  const ends: readonly {
+    readonly name: string;
+    readonly end: (api: ApiRig, admin: Asker, id: string) => Promise<unknown>;
+  }[] = [
+    {
+      name: 'whose key was deleted',
+      end: ({ operations }, admin, id) =>
+        operations.identities.deleteAccessKey(admin, { user: user.name, id }),
+    },
+    {
+      name: 'whose key is inactive',
+      end: ({ operations }, admin, id) =>
+        operations.identities.setAccessKeyActive(admin, { user: user.name, id, active: false }),
+    },
+    {
+      name: 'who was deleted',
+      end: ({ operations }, admin) => operations.identities.deleteUser(admin, user),
+    },
+    {
+      name: 'who was deleted, and made anew with the same key’s id',
+      end: async ({ operations, metadata, clock }, admin, id) => {
+        const key = await metadata.identities.findAccessKey(id);
+        await operations.identities.deleteUser(admin, user);
+        clock.advance(1);
+        await operations.identities.createUser(admin, { ...user, kind: 'user' });
+        if (key !== undefined) await metadata.identities.createAccessKey(key);
+      },
+    },
+  ];
+  for (const { name, end } of ends)
+    test(`a ticket ends with the rights of one ${name}`, async () => {
+      await using aws = await openAws({ cache: cacheWithLayer() });
+      const { identities } = aws.api.operations;
+      const { caller: administrator } = await redeem(aws, await granted(aws));
+      const admin: Asker = { caller: { ...administrator, via: 'key' }, from };
+      await identities.createUser(admin, { ...user, kind: 'user' });
+      const { accessKeyId } = await identities.createAccessKey(admin, { user: user.name });
+      const ticket = await grantedTo(aws, {
+        principal: { kind: 'user', ...user },
+        via: 'key',
+        scopes: undefined,
+        credential: `key/${accessKeyId}`,
+        madeAt: aws.api.clock.now(),
+      });
+      const { caller } = await redeem(aws, ticket);
+      assert.deepEqual(caller.principal, { kind: 'user', ...user });
+      await end(aws.api, admin, accessKeyId);
+      await assert.rejects(redeem(aws, ticket), isDenied);
+    });
+
+  test('a ticket of the administrator ends when the pair is another', async () => {
+    await using aws = await openAws({ cache: cacheWithLayer() });
+    const { identities } = aws.api.operations;
+    const { caller } = await redeem(aws, await granted(aws));
+    const key = { ...caller, via: 'key' } as const;
+    const { accessKeyId } = await identities.rotateAccessKey({ caller: key, from }, {});
+    const ticket = await grantedTo(aws, { ...key, credential: `key/${accessKeyId}` });
+    await redeem(aws, ticket);
+    await identities.rotateAccessKey({ caller: key, from }, {});
+    await assert.rejects(redeem(aws, ticket), isDenied);
   });
 
   test('no other text is a ticket', async () => {
@@ -81,6 +149,6 @@ suite('download URLs of layers', () => {
       'base64url',
     );
     for (const text of ['', 'x', sealedForPages, 'A'.repeat(20_000), `${ticket.slice(0, -4)}AAAA`])
-      assert.throws(() => redeem(aws, text), isDenied, text.slice(0, 40));
+      await assert.rejects(redeem(aws, text), isDenied, text.slice(0, 40));
   });
 });

@@ -1,5 +1,6 @@
 import type { Asker, Caller } from '../../access/access.ts';
 import type { Admission, Place } from '../../access/admission/admission.ts';
+import type { DownloadTokens } from '../../access/identify/download-tokens.ts';
 import type { Sealing } from '../../access/secrets/key-store.ts';
 import { openToken, sealToken } from '../../access/secrets/sealed-token.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -7,7 +8,6 @@ import type { Digest } from '../../domain/names/digest.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
-import type { Clock } from '../../ports/clock.ts';
 import { keyOfRepository } from './held-images.ts';
 import type { Places, RepositoryInput } from '../places.ts';
 import type { Pulls, Waiting } from '../pulls.ts';
@@ -27,8 +27,11 @@ export interface GrantedLayer {
 export interface LayerDownloads {
   /** For whoever may pull the blob now; upstream is asked for one that is not held. Throws `blobUnknown` where it is nowhere. */
   grant(asker: Asker, layer: LayerInput, waiting: Waiting): Promise<string>;
-  /** Whom it was given to, whose rights count still, and for which blob. Throws `denied` for what is no ticket, and for one that has ended. */
-  redeem(ticket: string): GrantedLayer;
+  /**
+   * Whom it was given to, whose rights count still, and for which blob. Throws `denied` for what is no ticket, and for one that has ended,
+   * with the credential that it was asked with too.
+   */
+  redeem(ticket: string): Promise<GrantedLayer>;
 }
 
 export interface LayerDownloadsParts {
@@ -37,24 +40,22 @@ export interface LayerDownloadsParts {
   readonly pulls: Pick<Pulls, 'blob'>;
   readonly metadata: Pick<Metadata, 'repositories'>;
   readonly sealing: Sealing;
-  readonly clock: Clock;
+  readonly downloadTokens: DownloadTokens;
 }
 
-const ticketMs = 3_600_000;
 const ticketCharactersMax = 12_000;
 const owner = 'layer download';
 
 interface Sealed {
-  readonly caller: Caller;
+  /** For whom: of `DownloadTokens`. */
+  readonly token: string;
   readonly registry: RegistryKey;
   readonly repository: string;
   readonly digest: Digest;
-  /** Wall time, ms. */
-  readonly until: number;
 }
 
 export function createLayerDownloads(parts: LayerDownloadsParts): LayerDownloads {
-  const { admission, places, pulls, metadata, sealing, clock } = parts;
+  const { admission, places, pulls, metadata, sealing, downloadTokens } = parts;
   return {
     grant: async (asker, { digest, ...input }, waiting) => {
       const place = places.place(input, asker);
@@ -66,15 +67,15 @@ export function createLayerDownloads(parts: LayerDownloadsParts): LayerDownloads
           await keyOfRepository(metadata, place);
         throw error;
       }
-      const { caller } = asker;
+      const token = await downloadTokens.issue(asker.caller);
       const { registry, target } = place;
-      const until = Math.min(clock.now() + ticketMs, caller.expiresAt ?? Infinity);
-      const sealed: Sealed = { caller, registry, repository: target.repository, digest, until };
+      const sealed: Sealed = { token, registry, repository: target.repository, digest };
       return sealToken(sealing, JSON.stringify(sealed), owner);
     },
-    redeem: (ticket) => {
-      const { caller, registry, repository, digest, until } = open(sealing, ticket);
-      if (clock.now() >= until) throw ended();
+    redeem: async (ticket) => {
+      const { token, registry, repository, digest } = open(sealing, ticket);
+      const caller = await downloadTokens.callerOf(token);
+      if (caller === undefined) throw ended();
       return { caller, place: places.at(registry, repository), digest };
     },
   };

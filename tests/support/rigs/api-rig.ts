@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { AuditEntry, Caller, Identifier } from '../../../src/access/access.ts';
 import { newKeyPair } from '../../../src/access/secrets/credentials.ts';
 import { createAuthorizer } from '../../../src/access/authorize/authorizer.ts';
+import { createDownloadTokens } from '../../../src/access/identify/download-tokens.ts';
+import { createOwnTokens } from '../../../src/access/identify/own-tokens.ts';
 import { openKeyStore } from '../../../src/access/secrets/key-store.ts';
 import type { Sealing } from '../../../src/access/secrets/key-store.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
@@ -160,6 +162,14 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
     book,
     secrets,
     sealing: keys,
+    downloadTokens: createDownloadTokens({
+      metadata,
+      keys,
+      clock,
+      homeAccount: home,
+      administrator: () => administrator,
+      tokens: createOwnTokens({ signing: keys.signing, clock }),
+    }),
     upstreams: () => 'public',
     invalidations,
     explain: (request) => Promise.resolve(request as unknown as Explanation),

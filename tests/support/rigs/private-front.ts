@@ -96,6 +96,7 @@ export async function servePrivately(
     storedPolicies: none as never,
     lifecycleGrammar: none,
     sealing,
+    downloadTokens: none as never,
     ecrPassword: none,
     explain: cache.explain,
     refresh: none,
