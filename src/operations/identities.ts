@@ -122,7 +122,9 @@ function accessKeyStates(parts: UsersParts) {
       const key = await known.findAccessKey(id);
       const here = key?.account === account ? key : undefined;
       const owner = { account, name: here?.name };
-      await admission.requireIdentity(asker, identityActions.accessKeyLastUsed, owner);
+      const action = identityActions.accessKeyLastUsed;
+      // Whose it is, and whether it is here, is not for everybody.
+      await admission.requireIdentity(asker, action, owner, `access key ${id}`);
       if (here === undefined)
         throw unknownOwner(owner, { kind: 'accessKeyUnknown', name: `access key ${id}` });
       return viewAccessKey(here);

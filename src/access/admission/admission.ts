@@ -78,8 +78,16 @@ export interface Admission {
     resource: string,
     more?: Pick<Question, 'resourceAsAsked' | 'resourcePolicy'>,
   ): Promise<void>;
-  /** The account's own; the operator's is any. Never by what registry clients log in with. */
-  requireIdentity(asker: Asker, action: IdentityAction, owner: PrincipalKey): Promise<void>;
+  /**
+   * The account's own; the operator's is any. Never by what registry clients log in with. `asAsked`: how whoever is refused is told what
+   * it was about, where the owner's ARN would say more than was asked.
+   */
+  requireIdentity(
+    asker: Asker,
+    action: IdentityAction,
+    owner: PrincipalKey,
+    asAsked?: string,
+  ): Promise<void>;
   /** What the kind of credential rules out, whatever policies say. `action`: as the audit has it. */
   requireCredential(
     asker: Asker,
@@ -303,7 +311,7 @@ function accountAdmission(parts: AdmissionParts) {
     requireOfResource,
     requireOfAll: (asker, action, registry) =>
       requireOfResource(asker, action, registry, repositoryArn(registry, '*')),
-    requireIdentity: async (asker, action, owner) => {
+    requireIdentity: async (asker, action, owner, resourceAsAsked) => {
       const resource = arnOfKey(owner);
       if (isForRegistryClients(asker.caller))
         throw refuseRegistryClient(parts, asker, action, resource);
@@ -316,6 +324,7 @@ function accountAdmission(parts: AdmissionParts) {
         repository: undefined,
         rule: undefined,
         resource,
+        ...(resourceAsAsked === undefined ? {} : { resourceAsAsked }),
       });
     },
     requireCredential: (asker, action, { changes, operator }) => {

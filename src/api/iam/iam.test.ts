@@ -195,6 +195,20 @@ suite('IAM over the AWS endpoint', () => {
     }
   });
 
+  test('who may not ask about a key learns neither whose it is nor whether it is here', async () => {
+    await using aws = await openAws();
+    const ask = askerOf(aws);
+    await ask({ Action: 'CreateUser', UserName: 'mia' });
+    const made = await ask({ Action: 'CreateAccessKey', UserName: 'mia' });
+    const id = member(made, 'AccessKeyId') ?? '';
+    const unknown = 'AKIAAAAAAAAAAAAAAAAA';
+    const lastUsed = { Action: 'GetAccessKeyLastUsed' };
+    const there = await ask({ ...lastUsed, AccessKeyId: id }, { as: 'ci' });
+    const missing = await ask({ ...lastUsed, AccessKeyId: unknown }, { as: 'ci' });
+    assert.match(member(there, 'Message') ?? '', new RegExp(`on resource: access key ${id} `));
+    assert.deepEqual([missing.status, missing.text.replace(unknown, id)], [403, there.text]);
+  });
+
   test('without a name it is the caller; a root is told by its account', async () => {
     await using aws = await openAws();
     const answer = await askerOf(aws)({ Action: 'GetUser' });
