@@ -10,7 +10,7 @@ import type {
   TokenRow,
 } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
-import { findAccount, findPrincipal } from '../reads/identities.ts';
+import { findAccount } from '../reads/identities.ts';
 import { ownerColumn, principalOf } from '../rows/identity-rows.ts';
 
 export async function createAccount(sql: Sql, input: AccountRow): Promise<boolean> {
@@ -122,9 +122,9 @@ export async function changePrincipalTags(
   return 'changed';
 }
 
-/** Whether there is such an owner of credentials: a root, named by `undefined`, always is. */
+/** Whether there is such an owner of what is written next, which stays until then: a root, named by `undefined`, always is. */
 async function isOwner(sql: Sql, account: string, name: string | undefined): Promise<boolean> {
-  return name === undefined || (await findPrincipal(sql, account, name)) !== undefined;
+  return name === undefined || (await lockPrincipal(sql, { account, name })) !== undefined;
 }
 
 /** A principal has as many keys as there are slots. */

@@ -147,6 +147,30 @@ suite('metadata on PostgreSQL', { skip: postgresMissing() ?? false }, () => {
     for (const metadata of both) await metadata[Symbol.asyncDispose]();
   });
 
+  test('takes nothing with a user that is deleted for having nothing, whatever another process makes of it', async () => {
+    const url = await cluster.createDatabase();
+    const both = await Promise.all([openPostgresMetadata(url), openPostgresMetadata(url)]);
+    const owner = { account: '111122223333', name: 'alice' };
+    const of = { account: owner.account, principal: owner.name, name: 'x' };
+    const made = { active: true, createdAt: 1, expiresAt: undefined, lastUsedAt: undefined };
+    const { identities } = both[1];
+    const makers: readonly ((round: number) => Promise<string>)[] = [
+      (at) => identities.createAccessKey({ ...owner, ...made, id: `k${at}`, sealedSecret: '' }),
+      (at) => identities.createToken({ ...of, ...made, id: `t${at}`, hash: `${at}`, scopes: [] }),
+      () => identities.putIdentityPolicy({ ...of, text: '{}', updatedAt: 1 }),
+    ];
+    for (let round = 0; round < 60; round += 1) {
+      await both[0].identities.createPrincipal({ ...owner, kind: 'user', createdAt: 1 });
+      const [removed, outcome] = await Promise.all([
+        both[0].identities.deleteUnusedPrincipal(owner),
+        makers[round % makers.length]?.(round),
+      ]);
+      equal(removed === 'deleted', outcome === 'noPrincipal', `${removed}, ${outcome}`);
+      await both[0].identities.deletePrincipal(owner);
+    }
+    for (const metadata of both) await metadata[Symbol.asyncDispose]();
+  });
+
   test('that cannot be reached is a clear error', async () => {
     await rejects(openPostgresMetadata('postgres://nobody@127.0.0.1:1/none'), {
       name: 'MetadataError',
