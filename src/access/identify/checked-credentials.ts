@@ -2,6 +2,7 @@ import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { AccessKeyRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
+import type { Invalidation } from '../../ports/invalidations.ts';
 import type { Caller } from '../access.ts';
 import { findPrincipal } from './principal-rows.ts';
 
@@ -51,6 +52,11 @@ export async function checkOwner(
   const credential = `${kind}/${id}`;
   const end = expiresAt === undefined ? {} : { expiresAt };
   return { caller: { ...found, via: kind, scopes, credential, ...end }, used: { kind, id } };
+}
+
+/** Whether what was verified of credentials before it counts no more. */
+export function endsLogins({ kind }: Invalidation): boolean {
+  return kind === 'credentials' || kind === 'configuration' || kind === 'missed';
 }
 
 export function isPast(at: number | undefined, clock: Clock): boolean {

@@ -6,6 +6,7 @@ import type { Invalidations } from '../../ports/invalidations.ts';
 import type { Caller, Identifier, RequestFrom } from '../access.ts';
 import type { ShownCredentials } from './authorization-header.ts';
 import { authorizationCharactersMax, parseAuthorization } from './authorization-header.ts';
+import { endsLogins } from './checked-credentials.ts';
 import type { RefusedCredentials } from './checked-credentials.ts';
 import type { CredentialChecks, CredentialChecksOptions } from './credential-checks.ts';
 import { areSigned, createCredentialChecks } from './credential-checks.ts';
@@ -60,8 +61,8 @@ export class RememberingIdentifier implements Identifier {
     this.#failures = options.failures;
     this.#use = options.use;
     this.#memory = new TimedMemory(options.clock, { bytesMax, bytesOf: ({ bytes }) => bytes });
-    options.invalidations.subscribe(({ kind }) => {
-      if (kind !== 'credentials' && kind !== 'configuration' && kind !== 'missed') return;
+    options.invalidations.subscribe((each) => {
+      if (!endsLogins(each)) return;
       this.#age += 1;
       this.#memory.clear();
     });

@@ -8,6 +8,7 @@ import { until } from '../../../tests/support/rigs/until.ts';
 import { sha256Of, signedByAws } from '../../../tests/support/samples/signed-requests.ts';
 import type { SentRequest, Signing } from '../../../tests/support/samples/signed-requests.ts';
 import { RegistryError } from '../../domain/errors.ts';
+import { parseRepositoryName } from '../../domain/names/repository-name.ts';
 import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import type { SignedClaim } from '../access.ts';
@@ -145,6 +146,20 @@ suite('a signature speaks for', () => {
     const pair = await keyOf(await robot());
     const address = newAddress();
     await who(pair, address);
+    ok(!(rig.signatures.begin(await sign(pair), rig.from(address)) instanceof Promise));
+  });
+
+  test('a key that stays in memory when rules, secrets, policies or repositories change', async () => {
+    const pair = await keyOf(await robot());
+    const address = newAddress();
+    await who(pair, address);
+    const registry = '000000000000/us-east-1';
+    const repository = parseRepositoryName('a');
+    ok(repository);
+    rig.invalidations.note({ kind: 'rules', registry, prefix: 'a' });
+    rig.invalidations.note({ kind: 'secrets', registry });
+    rig.invalidations.note({ kind: 'policies' });
+    rig.invalidations.note({ kind: 'repository', registry, repository });
     ok(!(rig.signatures.begin(await sign(pair), rig.from(address)) instanceof Promise));
   });
 });

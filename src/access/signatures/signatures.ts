@@ -6,7 +6,7 @@ import type { AccessKeysOptions } from '../identify/access-keys.ts';
 import { findKey } from '../identify/access-keys.ts';
 import type { ShownCredentials } from '../identify/authorization-header.ts';
 import type { RefusedCredentials, UsedCredential } from '../identify/checked-credentials.ts';
-import { expiredKey, outdated, unknown } from '../identify/checked-credentials.ts';
+import { endsLogins, expiredKey, outdated, unknown } from '../identify/checked-credentials.ts';
 import type { CredentialUse } from '../identify/credential-use.ts';
 import type { LoginFailures } from '../identify/login-failures.ts';
 import { tooManyFailures } from '../identify/login-failures.ts';
@@ -62,8 +62,8 @@ export function createSignatures(options: SignaturesOptions): Signatures {
     keeps: (_, looked) => !('why' in looked),
   });
   const parts: Parts = { options, keys, signingKeys: createSigningKeys(clock) };
-  invalidations.subscribe(({ kind }) => {
-    if (kind === 'repository' || kind === 'policies') return;
+  invalidations.subscribe((each) => {
+    if (!endsLogins(each)) return;
     keys.clear();
     parts.signingKeys.clear();
   });
