@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createInOrder } from '../coordination/in-order.ts';
 import { RegistryError, repositoryUnknown } from '../domain/errors.ts';
 import type { LifecyclePolicy } from '../domain/lifecycle/policy.ts';
 import type { RepositoryKey } from '../domain/names/registry.ts';
@@ -6,7 +7,7 @@ import type { StoredPreview } from '../metadata/contract/lifecycle.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { Clock } from '../ports/clock.ts';
 
-/** Previews under way in this process. */
+/** Previews under way in this process, those that wait their turn included. */
 const previewsMax = 64;
 /** After it what has not ended counts as failed: its process has died. */
 const lateAfterMs = 600_000;
@@ -32,6 +33,8 @@ export interface PreviewJobs {
 export function createPreviewJobs({ metadata, clock }: PreviewParts): PreviewJobs {
   const { lifecycles } = metadata;
   let underWay = 0;
+  // One after the other: the results of a whole repository are in memory until they are written.
+  const inOrder = createInOrder();
   return {
     begin: async (key, text, policy) => {
       if (underWay >= previewsMax) {
@@ -49,7 +52,7 @@ export function createPreviewJobs({ metadata, clock }: PreviewParts): PreviewJob
         if (outcome === 'inProgress') throw previewInProgress(key);
         begun = true;
         // What fails here is told by the status; where that can't be written either, by its age.
-        void run(metadata, clock, { key, id, policy })
+        void inOrder(() => run(metadata, clock, { key, id, policy }))
           .catch(() => {})
           .finally(() => (underWay -= 1));
       } finally {
