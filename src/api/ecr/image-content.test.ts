@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { push, pushInput } from '../../../tests/contracts/metadata/samples.ts';
 import { home } from '../../../tests/support/rigs/api-rig.ts';
 import { openAws } from '../../../tests/support/rigs/aws-rig.ts';
-import type { AwsAnswer } from '../../../tests/support/rigs/aws-rig.ts';
+import type { AwsAnswer, AwsRig } from '../../../tests/support/rigs/aws-rig.ts';
 import { createFakeCache } from '../../../tests/support/rigs/fake-cache.ts';
 import { digestOf } from '../../../tests/support/samples/digest.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -135,17 +135,32 @@ suite('operations on images', () => {
     }
   });
 
-  test('manifests of more than 32 MiB together are too many for one call', async () => {
+  const ofLargeManifests = (): Promise<AwsRig> => {
     const cache = createFakeCache();
-    for (let n = 0; n < 9; n += 1)
+    for (let n = 0; n < 5; n += 1)
       cache.addManifest('up/a', `v${n}`, 'm', `${n}${' '.repeat(4 * 1024 * 1024 - 1)}`);
-    await using aws = await openAws({ cache });
+    return openAws({ cache });
+  };
+
+  test('manifests of more than 16 MiB together are too many for one call', async () => {
+    await using aws = await ofLargeManifests();
     const ask = (count: number) =>
       aws.ecr('BatchGetImage', {
         repositoryName: 'up/a',
         imageIds: Array.from({ length: count }, (_, n) => ({ imageTag: `v${n}` })),
       });
-    assert.equal((await ask(8)).json.images.length, 8);
-    assert.deepEqual(failed(await ask(9)).slice(0, 2), [400, 'LimitExceededException']);
+    assert.equal((await ask(4)).json.images.length, 4);
+    assert.deepEqual(failed(await ask(5)).slice(0, 2), [400, 'LimitExceededException']);
+  });
+
+  test('calls of one client that hold more than 32 MiB at once are throttled, and none after them', async () => {
+    await using aws = await ofLargeManifests();
+    const imageIds = Array.from({ length: 4 }, (_, n) => ({ imageTag: `v${n}` }));
+    const ask = () => aws.ecr('BatchGetImage', { repositoryName: 'up/a', imageIds });
+    const answers = await Promise.all([ask(), ask(), ask()]);
+    const throttled = answers.filter(({ status }) => status !== 200);
+    assert.ok(throttled.length > 0 && throttled.length < 3, `${throttled.length} of 3`);
+    for (const { json } of throttled) assert.equal(json.__type, 'ThrottlingException');
+    assert.equal((await ask()).status, 200);
   });
 });

@@ -4,8 +4,10 @@ import { AccessRefused } from '../../access/admission/admission.ts';
 import type { ManifestAnswer } from '../../cache/cache.ts';
 import type { Pushes } from '../../cache/push/pushes.ts';
 import { eachAtOnce } from '../../coordination/each-at-once.ts';
+import { FairMemory } from '../../coordination/fair-memory.ts';
 import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
+import { sourceOf } from '../../domain/names/client-source.ts';
 import { parseDigest } from '../../domain/names/digest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Reference } from '../../domain/names/reference.ts';
@@ -56,7 +58,10 @@ export interface BatchInput extends RepositoryInput {
 
 /** Several images of a repository at once, each with its own outcome; what concerns all of them is thrown as `RegistryError`. */
 export interface ImageBatches {
-  /** Manifests, as pulls of each would be given. Throws `limitExceeded` where they are more than 32 MiB together. */
+  /**
+   * Manifests, as pulls of each would be given. Throws `limitExceeded` where they are more than 16 MiB together, `tooManyRequests` where
+   * the calls of one client, or of all, hold too many at once.
+   */
   get(
     asker: Asker,
     input: BatchInput,
@@ -82,17 +87,29 @@ export interface ImageBatchesParts extends ChangeParts {
 }
 
 const atOnceMax = 4;
-const gotBytesMax = 32 * 1024 * 1024;
+/** As texts in JSON they are one reply, of which one client may have 24 MiB under way (http/bodies/whole-bodies). */
+const gotBytesMax = 16 * 1024 * 1024;
+/** Of all calls together while they are gathered; of one client half of it. */
+const gatheredBytesMax = 64 * 1024 * 1024;
 
 export function createImageBatches(parts: ImageBatchesParts): ImageBatches {
+  const gathered = new FairMemory({
+    maxBytes: gatheredBytesMax,
+    now: () => parts.clock.elapsed(),
+    full: () => new RegistryError('tooManyRequests', 'Rate exceeded', { retryAfterMs: 1000 }),
+  });
   return {
     get: async (asker, { images, ...input }, waiting) => {
       const place = parts.places.place(input, asker);
+      using held = gathered.join(sourceOf(asker.from.address), () => {});
+      held.complete();
       let bytes = 0;
       const outcomes = await eachAtOnce(images, atOnceMax, async (image) => {
         const got = await getOne(parts, asker, place, image, waiting);
-        if ('manifest' in got) bytes += got.manifest.size;
+        if (!('manifest' in got)) return got;
+        bytes += got.manifest.size;
         if (bytes > gotBytesMax) throw tooMuch();
+        held.add(got.manifest.size);
         return got;
       });
       // A pull of one image says the same of an image that is not there.
@@ -194,7 +211,7 @@ const upstreamProblems: Readonly<Partial<Record<ErrorCode, ImageProblem>>> = {
 };
 
 function tooMuch(): RegistryError {
-  return new RegistryError('requestInvalid', 'the manifests are more than 32 MiB together', {
+  return new RegistryError('requestInvalid', 'the manifests are more than 16 MiB together', {
     kind: 'limitExceeded',
     detail: { hint: 'ask for fewer at once' },
   });
