@@ -3,7 +3,10 @@ import { after, before, beforeEach, suite, test } from 'node:test';
 import type { IdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
 import { basic, homeAccount, openIdentityRig } from '../../../tests/support/rigs/identity-rig.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
 import { tokenLifetime } from './identities.ts';
+import type { Identities } from './identities.ts';
+import { openIdentities } from './open-identities.ts';
 
 let rig: IdentityRig;
 const dev = { account: homeAccount, name: 'dev' };
@@ -243,6 +246,78 @@ suite('access keys', () => {
     );
   });
 });
+
+suite(
+  'what was verified before is verified anew after a write that failed and may have been committed:',
+  () => {
+    const { account, name } = dev;
+    const failing = async <T>(write: Promise<T>): Promise<T> => {
+      await write;
+      throw new Error('the connection was lost');
+    };
+    const never = (): Promise<never> => Promise.reject(new Error('nobody rotates here'));
+    /** Over metadata whose writes are committed, and fail. */
+    const open = async (onChange: () => void): Promise<Identities> => {
+      const { identities } = rig.metadata;
+      return await openIdentities({
+        metadata: {
+          identities: {
+            ...identities,
+            deletePrincipal: (input) => failing(identities.deletePrincipal(input)),
+            deleteUnusedPrincipal: (input) => failing(identities.deleteUnusedPrincipal(input)),
+            setAccessKeyActive: (input) => failing(identities.setAccessKeyActive(input)),
+            deleteAccessKey: (input) => failing(identities.deleteAccessKey(input)),
+            deleteToken: (input) => failing(identities.deleteToken(input)),
+          },
+        },
+        keys: rig.keys,
+        administrator: { pair: () => rig.administrator, file: '', rotate: never },
+        home: homeRegistry,
+        clock: rig.clock,
+        audit: { record: () => {} },
+        onChange,
+      });
+    };
+    const cases: readonly (readonly [
+      name: string,
+      take: (identities: Identities, id: string) => Promise<unknown>,
+    ])[] = [
+      [
+        'a key is inactive',
+        (identities, id) =>
+          identities.setAccessKeyActive({ account, name: 'lost', id, active: false }, rig.author),
+      ],
+      [
+        'a key is deleted',
+        (identities, id) => identities.deleteAccessKey({ account, name: 'lost', id }, rig.author),
+      ],
+      [
+        'a token is deleted',
+        (identities) => identities.deleteToken({ account, name, tokenName: 'x' }, rig.author),
+      ],
+      [
+        'a principal is deleted',
+        (identities) => identities.deletePrincipal({ account, name: 'lost' }, rig.author),
+      ],
+      [
+        'a principal without anything is deleted',
+        (identities) =>
+          identities.deletePrincipal({ account, name: 'lost', unlessInUse: true }, rig.author),
+      ],
+    ];
+    for (const [what, take] of cases)
+      test(what, async () => {
+        const lost = { account, name: 'lost' };
+        await rig.identities.createPrincipal({ ...lost, kind: 'robot' }, rig.author);
+        const made = await rig.identities.createAccessKey(lost, rig.author);
+        let notes = 0;
+        const identities = await open(() => (notes += 1));
+        await rejects(take(identities, made?.key.id ?? ''), /the connection was lost/);
+        equal(notes, 1);
+        await rig.identities.deletePrincipal(lost, rig.author);
+      });
+  },
+);
 
 suite('tokens', () => {
   test('are shown once, kept as a hash, and listed with their limits', async () => {

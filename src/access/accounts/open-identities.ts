@@ -93,8 +93,8 @@ function accountChanges(options: IdentitiesOptions) {
     deletePrincipal: async ({ account, name, unlessInUse = false }, author) => {
       const key = { account, name };
       const isGone = await (unlessInUse
-        ? deleteUnused(metadata, key)
-        : metadata.identities.deletePrincipal(key));
+        ? deleteUnused(options, key)
+        : taking(options, metadata.identities.deletePrincipal(key)));
       if (isGone) changed(options, author, identityActions.deleteUser, key);
       return isGone;
     },
@@ -105,10 +105,10 @@ const uses = { hasKeys: 'access keys', hasTokens: 'tokens', hasPolicies: 'polici
 
 /** Throws `conflict` where something has to go before it, as IAM has it. */
 async function deleteUnused(
-  metadata: Pick<Metadata, 'identities'>,
+  options: IdentitiesOptions,
   key: { readonly account: string; readonly name: string },
 ): Promise<boolean> {
-  const done = await metadata.identities.deleteUnusedPrincipal(key);
+  const done = await taking(options, options.metadata.identities.deleteUnusedPrincipal(key));
   if (done === 'deleted' || done === 'notFound') return done === 'deleted';
   throw new RegistryError('conflict', `Cannot delete entity, must delete ${uses[done]} first.`, {
     kind: 'principalInUse',
@@ -129,7 +129,8 @@ function keyChanges(options: IdentitiesOptions) {
     setAccessKeyActive: async ({ account, name, id, active }, author) => {
       const row = await metadata.identities.findAccessKey(id);
       if (row?.account !== account || row.name !== name) return false;
-      if (!(await metadata.identities.setAccessKeyActive({ id, active }))) return false;
+      const set = metadata.identities.setAccessKeyActive({ id, active });
+      if (!(await taking(options, set))) return false;
       const detail = { accessKeyId: id, active };
       changed(options, author, identityActions.updateAccessKey, { account, name }, detail);
       return true;
@@ -147,7 +148,7 @@ async function deleteAccessKey(
   { id, ...owner }: PrincipalKey & { readonly id: string },
   author: Asker,
 ): Promise<boolean> {
-  if (!(await options.metadata.identities.deleteAccessKey({ id }))) return false;
+  if (!(await taking(options, options.metadata.identities.deleteAccessKey({ id })))) return false;
   changed(options, author, identityActions.deleteAccessKey, owner, { accessKeyId: id });
   return true;
 }
@@ -256,8 +257,8 @@ function tokenChanges(options: IdentitiesOptions) {
       return { token: shownToken(row), secret: text };
     },
     deleteToken: async ({ account, name, tokenName }, author) => {
-      if (!(await metadata.identities.deleteToken({ account, principal: name, name: tokenName })))
-        return false;
+      const key = { account, principal: name, name: tokenName };
+      if (!(await taking(options, metadata.identities.deleteToken(key)))) return false;
       const detail = { token: tokenName };
       changed(options, author, identityActions.deleteToken, { account, name }, detail);
       return true;
@@ -310,6 +311,16 @@ function require(good: boolean, field: string, expected: string): void {
   throw new RegistryError('requestInvalid', `${field} is not as expected: ${expected}`, {
     detail: { field, expected },
   });
+}
+
+/** A write that takes something away: where it fails it is not known whether it was committed, and what was remembered may count no more. */
+async function taking<T>({ onChange }: IdentitiesOptions, write: Promise<T>): Promise<T> {
+  try {
+    return await write;
+  } catch (error) {
+    onChange();
+    throw error;
+  }
 }
 
 function changed(
