@@ -214,84 +214,112 @@ suite("a rule's secret", () => {
   });
 });
 
-suite("whether a rule's secret may go to a registry that ECR does not know is asked of the secret itself", () => {
-  const readSecret = 'secretsmanager:GetSecretValue';
-  const all = { Effect: 'Allow', Action: ['ecr:*', readSecret], Resource: '*' };
-  const denied = { Effect: 'Deny', Action: readSecret, Resource: `${arn}-??????` };
-  const principal = { AWS: `arn:aws:iam::${home}:user/ann` };
-  const own = { Action: readSecret, Principal: principal, Resource: '*' };
-  const unnamed = (text: string): string => text.replace('us-east-1', 'ap-south-1');
-  const cases: readonly {
-    readonly name: string;
-    readonly statements: readonly object[];
-    readonly asked: string;
-    readonly policy?: string;
-    readonly status: number;
-  }[] = [
-    { name: 'who may read it may', statements: [all], asked: arn, status: 201 },
-    {
-      name: 'who is denied it may not by its whole ARN',
-      statements: [all, denied],
-      asked: whole,
-      status: 403,
-    },
-    {
-      name: 'nor by its ARN without the last characters',
-      statements: [all, denied],
-      asked: arn,
-      status: 403,
-    },
-    {
-      name: 'nor by its name',
-      statements: [all, denied],
-      asked: 'ecr-pullthroughcache/hub',
-      status: 403,
-    },
-    {
-      name: 'nor by a region that is home by another name',
-      statements: [all, denied],
-      asked: unnamed(whole),
-      status: 403,
-    },
-    {
-      name: 'whom its own policy denies may not',
-      statements: [all],
-      asked: arn,
-      policy: policyOf({ Effect: 'Deny', ...own }),
-      status: 403,
-    },
-    {
-      name: 'whom its own policy admits may',
-      statements: [{ ...all, Action: 'ecr:*' }],
-      asked: arn,
-      policy: policyOf({ Effect: 'Allow', ...own }),
-      status: 201,
-    },
-  ];
-  for (const { name, statements, asked, policy, status } of cases)
-    for (const secret of ['with a value', 'without one yet'])
-      test(`${name}: ${secret}`, async () => {
-        await using api = await openApi();
-        const named = { secret: whole, policy };
-        const found =
-          secret === 'with a value' ? { ...login, ...named } : ({ kind: 'noValue', ...named } as const);
-        for (const each of [arn, whole, unnamed(whole)]) api.secrets.set(each, found);
-        const ann = await say(api, ...statements);
-        const rule = { ...body, upstream: 'registry.example.com', credential: asked };
-        const answer = await api.ask('POST rules', { body: rule, ...ann });
-        assert.equal(answer.status, status, JSON.stringify(answer.json));
-      });
-
-  test('and of its name where it is not there, so that nobody learns whether it is', async () => {
-    await using api = await openApi();
-    const ann = await say(api, all, denied);
-    const rule = { ...body, upstream: 'registry.example.com', credential: arn };
-    const missing = await api.ask('POST rules', { body: rule, ...ann });
-    api.secrets.set(arn, login);
-    const there = await api.ask('POST rules', { body: rule, ...ann });
-    assert.deepEqual([missing.status, missing.json], [403, there.json]);
-  });
+test("A rule's secret goes to the rule that was looked at alone, whatever has its prefix meanwhile.", async () => {
+  let between = async (): Promise<void> => {};
+  const find = async (): Promise<typeof login> => {
+    await between();
+    return login;
+  };
+  await using api = await openApi({ secrets: { find } });
+  const ann = await allow(api, 'ecr:*');
+  await make(api);
+  between = async () => {
+    between = async () => {};
+    await api.ask('DELETE rules', { query: { prefix: 'team' } });
+    await make(api, { upstream: 'registry.example.com' });
+  };
+  const update = { prefix: 'team', credential: arn };
+  const { status } = await api.ask('PATCH rules', { body: update, ...ann });
+  const row = await api.metadata.rules.findPullRule({ registry: homeRegistry, prefix: 'team' });
+  assert.deepEqual(
+    [status, row?.upstreamUrl, row?.credentialArn],
+    [404, 'registry.example.com', undefined],
+  );
 });
+
+suite(
+  "whether a rule's secret may go to a registry that ECR does not know is asked of the secret itself",
+  () => {
+    const readSecret = 'secretsmanager:GetSecretValue';
+    const all = { Effect: 'Allow', Action: ['ecr:*', readSecret], Resource: '*' };
+    const denied = { Effect: 'Deny', Action: readSecret, Resource: `${arn}-??????` };
+    const principal = { AWS: `arn:aws:iam::${home}:user/ann` };
+    const own = { Action: readSecret, Principal: principal, Resource: '*' };
+    const unnamed = (text: string): string => text.replace('us-east-1', 'ap-south-1');
+    const cases: readonly {
+      readonly name: string;
+      readonly statements: readonly object[];
+      readonly asked: string;
+      readonly policy?: string;
+      readonly status: number;
+    }[] = [
+      { name: 'who may read it may', statements: [all], asked: arn, status: 201 },
+      {
+        name: 'who is denied it may not by its whole ARN',
+        statements: [all, denied],
+        asked: whole,
+        status: 403,
+      },
+      {
+        name: 'nor by its ARN without the last characters',
+        statements: [all, denied],
+        asked: arn,
+        status: 403,
+      },
+      {
+        name: 'nor by its name',
+        statements: [all, denied],
+        asked: 'ecr-pullthroughcache/hub',
+        status: 403,
+      },
+      {
+        name: 'nor by a region that is home by another name',
+        statements: [all, denied],
+        asked: unnamed(whole),
+        status: 403,
+      },
+      {
+        name: 'whom its own policy denies may not',
+        statements: [all],
+        asked: arn,
+        policy: policyOf({ Effect: 'Deny', ...own }),
+        status: 403,
+      },
+      {
+        name: 'whom its own policy admits may',
+        statements: [{ ...all, Action: 'ecr:*' }],
+        asked: arn,
+        policy: policyOf({ Effect: 'Allow', ...own }),
+        status: 201,
+      },
+    ];
+    for (const { name, statements, asked, policy, status } of cases)
+      for (const secret of ['with a value', 'without one yet'])
+        test(`${name}: ${secret}`, async () => {
+          await using api = await openApi();
+          const named = { secret: whole, policy };
+          const found =
+            secret === 'with a value'
+              ? { ...login, ...named }
+              : ({ kind: 'noValue', ...named } as const);
+          for (const each of [arn, whole, unnamed(whole)]) api.secrets.set(each, found);
+          const ann = await say(api, ...statements);
+          const rule = { ...body, upstream: 'registry.example.com', credential: asked };
+          const answer = await api.ask('POST rules', { body: rule, ...ann });
+          assert.equal(answer.status, status, JSON.stringify(answer.json));
+        });
+
+    test('and of its name where it is not there, so that nobody learns whether it is', async () => {
+      await using api = await openApi();
+      const ann = await say(api, all, denied);
+      const rule = { ...body, upstream: 'registry.example.com', credential: arn };
+      const missing = await api.ask('POST rules', { body: rule, ...ann });
+      api.secrets.set(arn, login);
+      const there = await api.ask('POST rules', { body: rule, ...ann });
+      assert.deepEqual([missing.status, missing.json], [403, there.json]);
+    });
+  },
+);
 
 suite('a rule is validated', () => {
   const validate = async (api: ApiRig) =>

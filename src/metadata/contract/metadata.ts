@@ -313,9 +313,10 @@ export interface RuleMetadata {
 
   /** `limit`: the registry has `rulesMax` of them, or all registries together `allMax`. */
   createPullRule(input: NewPullRule): Promise<'created' | 'exists' | 'limit'>;
-  /** The rule as it is now; `undefined` where there is none. */
+  /** The rule as it is now; `undefined` where there is none of that prefix and id: another one may lead elsewhere. */
   updatePullRule(
-    input: PullRuleKey & { readonly change: PullRuleChange; readonly now: number },
+    input: PullRuleKey &
+      Pick<PullRuleRow, 'id'> & { readonly change: PullRuleChange; readonly now: number },
   ): Promise<PullRuleRow | undefined>;
   /** As it was; `undefined` where there is none. */
   deletePullRule(input: PullRuleKey): Promise<PullRuleRow | undefined>;

@@ -1,11 +1,6 @@
 import { withSettings } from '../../domain/rules/rule-settings.ts';
-import type {
-  CredentialHolder,
-  NewPullRule,
-  PullRuleChange,
-  PullRuleKey,
-  PullRuleRow,
-} from '../contract/rows.ts';
+import type { CredentialHolder, NewPullRule, PullRuleKey, PullRuleRow } from '../contract/rows.ts';
+import type { RuleMetadata } from '../contract/metadata.ts';
 import { pullRuleOf, rowOfPullRule } from '../rows/pull-rule-row.ts';
 import type { Sql } from '../sql/schema.ts';
 
@@ -34,12 +29,7 @@ export async function createPullRule(
 
 export async function updatePullRule(
   sql: Sql,
-  {
-    registry,
-    prefix,
-    change,
-    now,
-  }: PullRuleKey & { readonly change: PullRuleChange; readonly now: number },
+  { registry, prefix, id, change, now }: Parameters<RuleMetadata['updatePullRule']>[0],
 ): Promise<PullRuleRow | undefined> {
   // Locks the row on both engines, so that two changes beside each other are both made.
   const row = await sql
@@ -47,6 +37,7 @@ export async function updatePullRule(
     .set({ updated_at: now })
     .where('registry', '=', registry)
     .where('prefix', '=', prefix)
+    .where('id', '=', id)
     .returningAll()
     .executeTakeFirst();
   if (row === undefined) return undefined;

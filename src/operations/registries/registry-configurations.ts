@@ -21,7 +21,7 @@ interface Given<Configuration> {
 /** What a registry replicates, scans and signs, as it is configured. Each throws `RegistryError`. */
 export interface RegistryConfigurations {
   replication(asker: Asker, input: RegistryInput): Promise<ReplicationConfiguration>;
-  /** `own`: the registry as it was asked, which is no destination of itself. */
+  /** The registry as it was asked is no destination of itself. */
   setReplication(
     asker: Asker,
     input: Required<RegistryInput> & Given<ReplicationConfiguration>,

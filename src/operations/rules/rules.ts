@@ -188,7 +188,7 @@ function ruleChanges(parts: RulesParts): Pick<RuleOperations, 'create' | 'update
       const change = await checkChange(parts, asker, before, input);
       const now = clock.now();
       const row = await changing(parts, key, () =>
-        metadata.rules.updatePullRule({ ...key, change, now }),
+        metadata.rules.updatePullRule({ ...key, id: before.id, change, now }),
       );
       if (row === undefined) throw noRule(registry, prefix);
       await inForce(parts, asker, actions.updateRule, row);

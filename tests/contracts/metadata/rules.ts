@@ -89,7 +89,7 @@ export const rulesRows: readonly MetadataRow[] = [
       await rules.createPullRule({ rule: whole, rulesMax: 5, allMax });
       const changed = { ...whole, updatedAt: 9, credentialArn: 'arn:other' };
       const { registry, prefix } = whole;
-      const update = { registry, prefix, now: 9 };
+      const update = { registry, prefix, id: whole.id, now: 9 };
       deepEqual(
         await rules.updatePullRule({ ...update, change: { credentialArn: 'arn:other' } }),
         changed,
@@ -102,7 +102,7 @@ export const rulesRows: readonly MetadataRow[] = [
         last,
       );
       deepEqual(await rules.findPullRule(whole), last);
-      const none = { registry: other, prefix, now: 9, change: {} };
+      const none = { registry: other, prefix, id: whole.id, now: 9, change: {} };
       equal(await rules.updatePullRule(none), undefined);
     },
   },
@@ -110,7 +110,7 @@ export const rulesRows: readonly MetadataRow[] = [
     name: 'changes beside each other are all made',
     async run({ rules }) {
       await rules.createPullRule({ rule: rule('a'), rulesMax: 5, allMax });
-      const change = { registry: home, prefix: 'a', now: 2 };
+      const change = { registry: home, prefix: 'a', id: rule('a').id, now: 2 };
       await Promise.all([
         rules.updatePullRule({ ...change, change: { settings: { push: true } } }),
         rules.updatePullRule({ ...change, change: { settings: { freshForMs: 1 } } }),
@@ -129,7 +129,7 @@ export const rulesRows: readonly MetadataRow[] = [
       equal(await rules.setRuleHolder({ id, holder }), false);
       await rules.createPullRule({ rule: rule('a'), rulesMax: 5, allMax });
       equal(await rules.setRuleHolder({ id, holder }), true);
-      await rules.updatePullRule({ registry: home, prefix: 'a', change: {}, now: 2 });
+      await rules.updatePullRule({ registry: home, prefix: 'a', id, change: {}, now: 2 });
       deepEqual((await rules.findPullRule(rule('a')))?.holder, holder);
     },
   },
@@ -143,6 +143,10 @@ export const rulesRows: readonly MetadataRow[] = [
         await rules.createPullRule({ rule: { ...whole, id: 'R-9' }, rulesMax: 1, allMax }),
         'created',
       );
+      const { registry, prefix, id } = whole;
+      const change = { credentialArn: 'arn:other' };
+      equal(await rules.updatePullRule({ registry, prefix, id, change, now: 9 }), undefined);
+      deepEqual(await rules.findPullRule(whole), { ...whole, id: 'R-9' });
     },
   },
 ];
