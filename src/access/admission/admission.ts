@@ -11,15 +11,7 @@ import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts'
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
 import type { StoredRepository } from '../../metadata/contract/rows.ts';
-import type {
-  Asker,
-  Audit,
-  Authorizer,
-  Caller,
-  PullRights,
-  Question,
-  RequestFrom,
-} from '../access.ts';
+import type { Asker, Audit, Authorizer, Caller, PullRights, Question } from '../access.ts';
 import { denialOf } from '../audit/audit-entry.ts';
 
 /** One repository as it was asked for, with the rule that leads to it. */
@@ -103,30 +95,6 @@ export interface Admission {
     subject: { readonly registry: RegistryKey; readonly resource: string },
     because: string,
   ): RegistryError;
-}
-
-/** What of a request its front-end knows. */
-interface KnownRequest {
-  readonly id: string;
-  readonly clientAddress: string;
-  readonly secure: boolean;
-  readonly isLoopback: boolean;
-  readonly headers: { readonly 'user-agent'?: string | undefined };
-}
-
-/** Policies, and whoever compares their patterns, see no more of a header. */
-const headerCharactersMax = 1024;
-
-/** A request as conditions, throttling and the audit see it; one way for every front-end. */
-export function requestFrom(request: KnownRequest, otherSite?: string): RequestFrom {
-  return {
-    address: request.clientAddress,
-    secure: request.secure,
-    isLoopback: request.isLoopback,
-    userAgent: request.headers['user-agent']?.slice(0, headerCharactersMax),
-    requestId: request.id,
-    otherSite,
-  };
 }
 
 export interface AdmissionParts {
