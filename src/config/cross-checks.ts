@@ -1,6 +1,5 @@
 import { withCanonicalHead } from '../domain/rules/rule-set.ts';
 import { listensTwice, parseListenAddress } from './schema/listen-address.ts';
-import { nearest } from '../domain/nearest.ts';
 import type { Finding } from './schema/problems.ts';
 import { showValue } from './schema/problems.ts';
 
@@ -8,10 +7,7 @@ import { showValue } from './schema/problems.ts';
  * What no single value shows. Works on unchecked input, so that it is told together with what the schema finds;
  * values of a wrong type are the schema's.
  */
-export function crossCheck(
-  input: unknown,
-  credentials: ReadonlySet<string> | undefined,
-): Finding[] {
+export function crossCheck(input: unknown): Finding[] {
   const rules = list(field(input, 'rules'));
   return [
     ...listeners(input),
@@ -22,7 +18,6 @@ export function crossCheck(
     ...samePrefixes(rules),
     ...sameRegions(list(field(input, 'regions'))),
     ...sameIssuers(list(field(input, 'oidc'))),
-    ...(credentials === undefined ? [] : unresolved(rules, credentials)),
   ];
 }
 
@@ -96,22 +91,6 @@ function sameIssuers(oidc: readonly unknown[]): Finding[] {
     if (typeof issuer !== 'string' || first === index) return [];
     const message = `${showValue(issuer)} is the issuer of oidc[${first}]; put the principals of both into one`;
     return [{ path: ['oidc', index, 'issuer'], part: 'value', message }];
-  });
-}
-
-function unresolved(rules: readonly unknown[], credentials: ReadonlySet<string>): Finding[] {
-  return rules.flatMap((rule, index) => {
-    const name = field(rule, 'credential');
-    if (typeof name !== 'string' || name === '' || credentials.has(name)) return [];
-    const near = nearest(name, [...credentials]);
-    const hint = near === undefined ? 'add it to secretsFile' : `did you mean ${near}?`;
-    return [
-      {
-        path: ['rules', index, 'credential'],
-        part: 'value',
-        message: `${showValue(name)} is no secret; ${hint}`,
-      },
-    ];
   });
 }
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Config } from './config.ts';
 import type { ConfigProblem } from './config-error.ts';
-import { ConfigError, formatKey } from './config-error.ts';
+import { ConfigError, formatKey, formatProblem } from './config-error.ts';
 import { crossCheck } from './cross-checks.ts';
 import type { Override } from './environment.ts';
 import { readEnvironment } from './environment.ts';
@@ -44,7 +44,7 @@ export async function readConfig(options: LoadOptions): Promise<LoadedConfig> {
   const written = await readWritten(options, readFile);
   const { places, problems } = written;
   if (written.input === undefined) throw new ConfigError(problems);
-  const checked = await checkInput(written.input, options, readFile);
+  const checked = await checkInput(written.input, options, { readFile, places });
   const { settings, config } = checked;
   const found = [
     ...checked.findings.map((finding) => locate(finding, places)).toSorted(byLine),
@@ -97,16 +97,13 @@ export interface Checked {
 export async function checkInput(
   input: unknown,
   options: LoadOptions,
-  readFile: FileReader,
+  { readFile, places }: { readonly readFile: FileReader; readonly places: Places },
 ): Promise<Checked> {
   const secrets = await secretsOf(input, options, readFile);
   const parsed = settingsSchema.safeParse(input);
   const findings = [
     ...(parsed.success ? [] : findingsOf(parsed.error.issues, input, keysAt)),
-    ...crossCheck(
-      input,
-      secrets?.problems.length ? undefined : new Set(secrets?.credentials.keys()),
-    ),
+    ...crossCheck(input),
   ];
   const secretsProblems = secrets?.problems ?? [];
   const files = secrets?.files ?? [];
@@ -115,7 +112,9 @@ export async function checkInput(
   const resolved = await resolveSettings(parsed.data, {
     cwd: options.cwd,
     credentials: secrets?.credentials ?? new Map(),
+    areAll: secretsProblems.length === 0,
     readFile,
+    placeOf: (path) => formatProblem(locate({ path, part: 'value', message: '' }, places)),
   });
   return {
     settings: parsed.data,

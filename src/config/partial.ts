@@ -49,13 +49,15 @@ export async function readWhatHolds(options: LoadOptions): Promise<WhatHolds> {
 
 async function readRemainder(options: LoadOptions): Promise<Config | undefined> {
   const readFile = options.readFile ?? readSmallFile;
-  const { input } = await readWritten(options, readFile).catch((error: unknown) => {
-    if (error instanceof ConfigError) return { input: undefined };
+  const written = await readWritten(options, readFile).catch((error: unknown) => {
+    if (error instanceof ConfigError) return undefined;
     throw error;
   });
-  let rest = input;
+  if (written === undefined) return undefined;
+  const { places } = written;
+  let rest = written.input;
   while (rest !== undefined) {
-    const { config, findings } = await checkInput(rest, options, readFile);
+    const { config, findings } = await checkInput(rest, options, { readFile, places });
     if (config !== undefined || findings.length === 0) return config;
     rest = withoutAll(rest, findings);
   }

@@ -19,7 +19,11 @@ import { parseAllowedHost, parseUpstreamUrl } from '../domain/rules/upstream-url
 export interface ResolveOptions {
   readonly cwd: string;
   readonly credentials: ReadonlyMap<string, Credential>;
+  /** Whether those are all of `secretsFile`, so that any other is an API's. */
+  readonly areAll: boolean;
   readonly readFile: FileReader;
+  /** Where a setting stands, for who is told of it later. */
+  readonly placeOf: (path: readonly PropertyKey[]) => string;
 }
 
 export interface Resolved {
@@ -114,15 +118,15 @@ async function resolveRule(
   pems: PemLoader,
 ): Promise<PullRule> {
   const upstream = url(rule.upstream);
-  const credential = rule.credential === '' ? undefined : options.credentials.get(rule.credential);
-  const isSomebody = credential !== undefined || rule.clientCert.certFile !== '';
+  const shown = credentialOf(rule.credential, [...path, 'credential'], options);
+  const isSomebody = shown.credential !== undefined || rule.clientCert.certFile !== '';
   return {
     prefix: withCanonicalHead(rule.prefix),
     origin: 'file',
     urls: [upstream, ...rule.mirrors.map(url)],
     upstreamHost: normalizeHost(upstream.host),
     upstreamPrefix: rule.upstreamPrefix,
-    credential,
+    ...shown,
     anonymousPull: rule.anonymousPull ?? !isSomebody,
     freshForMs: milliseconds(rule.freshFor),
     staleBudgetMs: milliseconds(rule.staleBudget),
@@ -141,6 +145,23 @@ async function resolveRule(
       [...path, 'clientCert'],
     ),
     maxConnections: rule.maxConnections,
+  };
+}
+
+/** One that `secretsFile` lacks is looked for among the secrets of an API once the server can read these; until then upstream is not asked. */
+function credentialOf(
+  name: string,
+  path: readonly PropertyKey[],
+  { credentials, areAll, placeOf }: ResolveOptions,
+): Pick<PullRule, 'credential' | 'secret' | 'blocked'> {
+  if (name === '') return { credential: undefined };
+  const inFile = credentials.get(name);
+  if (inFile !== undefined || !areAll) return { credential: inFile };
+  const at = placeOf(path);
+  return {
+    credential: { name, username: '', accessToken: '' },
+    secret: { name, at },
+    blocked: `${at}: the secret ${name} has not been read yet`,
   };
 }
 

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { ConfigError, formatProblem } from './config-error.ts';
 import { UnreadableFile } from './file-reader.ts';
 import { readConfig } from './load.ts';
+import { secretWarnings } from './secret-warnings.ts';
 import type { LoadOptions } from './load.ts';
 
 const ruled =
@@ -66,6 +67,24 @@ for (const [written, token] of [
   });
 }
 
+const elsewhere = (hint: string): string =>
+  `c.yaml:3:58: rules[0].credential: hub/one is not in secretsFile, and looked for among the secrets made over the API${hint}`;
+for (const [what, text, warnings] of [
+  ['is in the file: no warning', 'hub/one: {username: u, accessToken: t}', []],
+  ['is not in the file: it may be an API’s', '', [elsewhere('')]],
+  [
+    'is nearly in the file: the name that is',
+    'hub/on: {username: u, accessToken: t}',
+    [elsewhere('; did you mean hub/on?')],
+  ],
+] as const)
+  test(`a credential that ${what}`, async () => {
+    const { config } = await readConfig(options(text));
+    assert.deepEqual(secretWarnings(config), warnings);
+    assert.equal(config.rules[0]?.blocked !== undefined, warnings.length > 0);
+    assert.equal(config.rules[0]?.anonymousPull, false);
+  });
+
 test('what a credential fetches is closed unless the rule opens it', async () => {
   const secrets = 'hub/one: {username: u, accessToken: t}';
   const { config: closed } = await readConfig(options(secrets));
@@ -99,11 +118,6 @@ test('the mode of the real file counts', async () => {
 });
 
 const wrong: readonly (readonly [string, readonly string[]])[] = [
-  [
-    'hub/on: {username: u, accessToken: t}',
-    ['c.yaml:3:58: rules[0].credential: "hub/one" is no secret; did you mean hub/on?'],
-  ],
-  ['', ['c.yaml:3:58: rules[0].credential: "hub/one" is no secret; add it to secretsFile']],
   [
     'hub/one: {username: u}',
     [

@@ -4,6 +4,7 @@ import { accountInSecret } from '../config/account-in-secret.ts';
 import type { Config } from '../config/config.ts';
 import { errorText } from '../domain/error-text.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
+import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { Clock } from '../ports/clock.ts';
 import { createStoredSecrets } from '../operations/secrets/stored-secrets.ts';
 import type { SecretValues } from '../ports/secret-values.ts';
@@ -25,6 +26,26 @@ export interface ServerRulesParts extends Pick<Stores, 'metadata' | 'invalidatio
   readonly onChange: () => void;
 }
 
+/** Tells the log once of each rule of the file whose secret can't be had, and once more when it can. */
+function tellMissingSecrets(log: Log): (rules: readonly PullRule[]) => void {
+  let told: ReadonlyMap<string, string> = new Map();
+  return (rules) => {
+    const now = new Map<string, string>();
+    for (const { prefix, secret, blocked } of rules)
+      if (secret !== undefined && blocked !== undefined) now.set(prefix, blocked);
+    for (const [prefix, problem] of now)
+      if (told.get(prefix) !== problem)
+        log.warn(`the upstream of ${prefix} is not asked: ${problem}`, { logger: 'rules', prefix });
+    for (const { prefix } of rules)
+      if (told.has(prefix) && !now.has(prefix))
+        log.info(`the secret of ${prefix} is there: its upstream is asked`, {
+          logger: 'rules',
+          prefix,
+        });
+    told = now;
+  };
+}
+
 export async function openServerRules(
   config: () => Config,
   { metadata, invalidations, sealing, clock, log, onChange }: ServerRulesParts,
@@ -38,6 +59,8 @@ export async function openServerRules(
       return found.kind === 'notFound' ? stored.find(registry, arn) : found;
     },
   };
+  const tell = tellMissingSecrets(log);
+  const fileRules = (): readonly PullRule[] => book.all(home).map(({ rule }) => rule);
   const book = await openRuleBook({
     metadata,
     invalidations,
@@ -47,9 +70,13 @@ export async function openServerRules(
     upstreams: () => config().apiUpstreams,
     secrets,
     accountInSecret,
-    onChange,
+    onChange: () => {
+      tell(fileRules());
+      onChange();
+    },
     onFailure: (error) =>
       log.error('rules could not be read', { logger: 'rules', error: errorText(error) }),
   });
+  tell(fileRules());
   return { book, secrets, [Symbol.dispose]: () => book[Symbol.dispose]() };
 }

@@ -9,7 +9,7 @@ import type { RegistryKey } from '../../domain/names/registry.ts';
 import type { ApiUpstreams } from '../../domain/rules/api-rule.ts';
 import { builtinRules } from '../../domain/rules/builtin-rules.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
-import { ruleIdentity } from '../../domain/rules/rule-identity.ts';
+import { ruleIdentity, ruleMemoryKey } from '../../domain/rules/rule-identity.ts';
 import type { PullRuleRow } from '../../metadata/contract/rows.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
 import { openSqliteMetadata } from '../../metadata/engine/sqlite.ts';
@@ -81,6 +81,7 @@ async function createRig(): Promise<Rig> {
     open: async () => {
       const book = await openRuleBook({
         metadata: {
+          repositories: metadata.repositories,
           rules: {
             ...metadata.rules,
             findPullRule: async (key) => {
@@ -323,5 +324,116 @@ suite("a rule's secret", () => {
     rig.clock.advance(1000);
     await book.settled();
     equal(rule().credential?.username, 'ann');
+  });
+});
+
+suite('a secret that the configuration names and an API has', () => {
+  const named = { name: 'hub', at: 'b.yaml:3:17: rules[0].credential' };
+  const fileRule = (secret = named): PullRule => ({
+    ...testRule({ prefix: 'a' }),
+    origin: 'file',
+    credential: { name: secret.name, username: '', accessToken: '' },
+    secret,
+    blocked: 'not read yet',
+  });
+  const ruleOf = (book: RuleBook): PullRule => {
+    const found = book.inForce.of(homeRegistry).byPath('a/x')?.rule;
+    if (found === undefined) throw new Error('no rule');
+    return found;
+  };
+  const shown = (book: RuleBook): readonly unknown[] => {
+    const { blocked, credential } = ruleOf(book);
+    return [blocked, credential?.name, credential?.username, credential?.accessToken];
+  };
+  const secretsChanged = async (rig: Rig, book: RuleBook): Promise<void> => {
+    rig.invalidations.note({ kind: 'secrets', registry: homeRegistry });
+    await book.settled();
+  };
+
+  test('is shown from the start, and another value once it has settled, as another asker', async () => {
+    await using rig = await createRig();
+    rig.configured = [fileRule()];
+    rig.secret = value('ann');
+    const book = await rig.open();
+    deepEqual(shown(book), [undefined, 'hub', 'ann', 't0ken']);
+    const [before, identity] = [ruleMemoryKey(ruleOf(book)), ruleIdentity(ruleOf(book))];
+    rig.secret = value('ann', 'renewed');
+    await secretsChanged(rig, book);
+    deepEqual(shown(book), [undefined, 'hub', 'ann', 'renewed']);
+    notEqual(ruleMemoryKey(ruleOf(book)), before);
+    equal(ruleIdentity(ruleOf(book)), identity);
+    const same = ruleOf(book);
+    await secretsChanged(rig, book);
+    equal(ruleOf(book), same);
+  });
+
+  for (const [what, secret, problem] of [
+    [
+      'is not there',
+      { kind: 'notFound' },
+      'no such secret: write it into secretsFile, or make it with aws secretsmanager create-secret --name hub --secret-string \'{"username": "…", "accessToken": "…"}\'',
+    ],
+    [
+      'has no value',
+      { kind: 'noValue' },
+      'the secret has no value yet: put one as {"username": "…", "accessToken": "…"}',
+    ],
+    [
+      'has one of another shape',
+      { kind: 'value', secret: arn, text: '{"username":"ann","token":"s3cret"}' },
+      'the secret has no accessToken: write {"username": "…", "accessToken": "…"}',
+    ],
+  ] as const)
+    test(`and ${what}: the rule’s upstream is not asked, and why names the place`, async () => {
+      await using rig = await createRig();
+      rig.configured = [fileRule()];
+      rig.secret = secret;
+      const book = await rig.open();
+      equal(ruleOf(book).blocked, `${named.at}: hub: ${problem}`);
+      equal(ruleOf(book).credential?.accessToken, '');
+    });
+
+  test('that is gone leaves the rule its content, over a restart too', async () => {
+    await using rig = await createRig();
+    rig.configured = [fileRule()];
+    rig.secret = value('ann');
+    const book = await rig.open();
+    const identity = ruleIdentity(ruleOf(book));
+    rig.secret = { kind: 'notFound' };
+    await secretsChanged(rig, book);
+    equal(ruleIdentity(ruleOf(book)), identity);
+    equal(ruleIdentity(ruleOf(await rig.open())), identity);
+  });
+
+  test('and a reload names first is read before the rule is in force; one that was named before at once', async () => {
+    await using rig = await createRig();
+    const inFile = { name: 'hub', username: 'ann', accessToken: 'of the file' };
+    rig.configured = [{ ...testRule({ prefix: 'a' }), credential: inFile }];
+    const book = await rig.open();
+    rig.configured = [fileRule()];
+    rig.secret = value('ann');
+    rig.invalidations.note({ kind: 'configuration' });
+    deepEqual(shown(book), [undefined, 'hub', 'ann', 'of the file']);
+    await book.settled();
+    deepEqual(shown(book), [undefined, 'hub', 'ann', 't0ken']);
+    rig.configured = [fileRule({ ...named, at: 'b.yaml:9' })];
+    rig.invalidations.note({ kind: 'configuration' });
+    deepEqual(shown(book), [undefined, 'hub', 'ann', 't0ken']);
+    await book.settled();
+  });
+
+  test('that cannot be read when it is named keeps no other rule out of force', async () => {
+    await using rig = await createRig();
+    const book = await rig.open();
+    rig.configured = [fileRule(), testRule({ prefix: 'new' })];
+    rig.secret = new Error('the database is away');
+    rig.invalidations.note({ kind: 'configuration' });
+    await rejects(book.settled(), /the database is away/);
+    equal(book.inForce.of(homeRegistry).byPath('new/x')?.rule?.prefix, 'new');
+    equal(ruleOf(book).blocked, 'not read yet');
+    rig.secret = value('ann');
+    rig.clock.advance(1000);
+    await book.settled();
+    deepEqual(shown(book), [undefined, 'hub', 'ann', 't0ken']);
   });
 });

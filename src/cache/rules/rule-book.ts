@@ -10,6 +10,7 @@ import type { RuleMetadata } from '../../metadata/contract/metadata.ts';
 import type { PullRuleKey, PullRuleRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Invalidation, Invalidations } from '../../ports/invalidations.ts';
+import { ConfiguredRules, type ConfiguredRulesParts } from './configured-rules.ts';
 import type { CredentialParts, RuleCredential } from './rule-credentials.ts';
 import {
   holderOf,
@@ -24,7 +25,7 @@ export interface RuleBookParts extends CredentialParts {
       RuleMetadata,
       'findPullRule' | 'hasPullRules' | 'listAllPullRules' | 'setRuleHolder'
     >;
-  };
+  } & ConfiguredRulesParts['metadata'];
   readonly invalidations: Invalidations;
   readonly clock: Clock;
   readonly home: RegistryKey;
@@ -93,6 +94,7 @@ class Book implements RuleBook {
   readonly #parts: RuleBookParts;
   readonly #shelves = new Map<RegistryKey, Shelf>();
   readonly #tasks = new Map<string, Task>();
+  readonly #configured: ConfiguredRules;
   readonly #subscription: Disposable;
   #running: Promise<void> | undefined;
   #retry: Disposable | undefined;
@@ -101,6 +103,7 @@ class Book implements RuleBook {
 
   constructor(parts: RuleBookParts) {
     this.#parts = parts;
+    this.#configured = new ConfiguredRules(parts);
     this.#subscription = parts.invalidations.subscribe((each) => this.#hear(each));
     this.#arrange(parts.home);
   }
@@ -126,6 +129,7 @@ class Book implements RuleBook {
 
   async open(): Promise<void> {
     if (await this.#parts.metadata.rules.hasPullRules()) await this.#readAll();
+    else await this.#readConfigured();
   }
 
   [Symbol.dispose](): void {
@@ -144,8 +148,9 @@ class Book implements RuleBook {
       case 'missed':
         return this.#want({ kind: 'all' });
       case 'configuration':
-        // The file's rules are in force at once; what it says of others, and its secrets, when these are read.
-        this.#arrange(this.#parts.home);
+        // The file's rules are in force at once, but for an API's secret that none of them named before; what it says of others, and its
+        // secrets, when these are read.
+        if (this.#configured.isRead) this.#arrange(this.#parts.home);
         return this.#want({ kind: 'credentials' });
       case 'repository':
       case 'policies':
@@ -220,6 +225,7 @@ class Book implements RuleBook {
   }
 
   async #readAll(): Promise<void> {
+    await this.#readConfigured();
     const found = new Map<RegistryKey, Map<string, Entry>>();
     let after: PullRuleRow | undefined;
     do {
@@ -240,9 +246,20 @@ class Book implements RuleBook {
     }
   }
 
+  /** What can't be read keeps no rule of a new configuration out of force. */
+  async #readConfigured(): Promise<void> {
+    let changed = true;
+    try {
+      changed = await this.#configured.read();
+    } finally {
+      if (changed) this.#arrange(this.#parts.home);
+    }
+  }
+
   /** Of a registry, or of all, which may also be admitted otherwise than before. */
   async #readSecrets(registry: RegistryKey | undefined): Promise<void> {
     const upstreams = this.#parts.upstreams();
+    if (registry === undefined || registry === this.#parts.home) await this.#readConfigured();
     for (const [key, { entries }] of this.#shelves) {
       if (registry !== undefined && key !== registry) continue;
       let changed = false;
@@ -325,7 +342,7 @@ class Book implements RuleBook {
 
   /** Puts a registry's rules in force as they are known now. */
   #arrange(registry: RegistryKey): void {
-    const { home, configured } = this.#parts;
+    const { home } = this.#parts;
     const shelf = this.#shelfOf(registry);
     this.inForce.stamp = {};
     if (shelf.entries.size === 0 && registry !== home) {
@@ -336,7 +353,7 @@ class Book implements RuleBook {
       (a, b) => a.row.createdAt - b.row.createdAt || (a.row.prefix < b.row.prefix ? -1 : 1),
     );
     const ranked = rankRules(
-      registry === home ? configured() : [],
+      registry === home ? this.#configured.rules : [],
       made.map(({ rule }) => rule),
     );
     const rows = new Map(made.map(({ rule, row }) => [rule, row]));

@@ -1,4 +1,7 @@
-import type { Credential } from '../../domain/rules/pull-rule.ts';
+import type { RegistryKey } from '../../domain/names/registry.ts';
+import { registryOf } from '../../domain/names/registry.ts';
+import { secretArn } from '../../domain/names/secret-arn.ts';
+import type { Credential, NamedSecret } from '../../domain/rules/pull-rule.ts';
 import { readUpstreamSecret } from '../../domain/rules/upstream-secret.ts';
 import type { CredentialHolder, PullRuleRow } from '../../metadata/contract/rows.ts';
 import type { FoundSecret, SecretValues } from '../../ports/secret-values.ts';
@@ -34,14 +37,48 @@ export async function readRuleCredential(
   const found = await secrets.find(registry, credentialArn);
   if (found.kind !== 'value')
     return { credential: withoutToken(credentialArn, holder), problem: problems[found.kind] };
-  const login = readUpstreamSecret(found.text);
-  if ('problem' in login)
-    return { credential: withoutToken(credentialArn, holder), problem: login.problem };
-  const account = accountInSecret(login.username, login.accessToken);
+  const read = credentialOf(found.secret, found.text, accountInSecret);
+  return 'problem' in read
+    ? { credential: withoutToken(credentialArn, holder), problem: read.problem }
+    : { credential: read, problem: undefined };
+}
+
+/**
+ * Of a rule of the configuration file, whose secret is one of the home registry by its name. The credential keeps that name, as one of
+ * `secretsFile` has it: content stays the rule's when the secret moves from the file to the API.
+ */
+export async function readNamedCredential(
+  { secrets, accountInSecret }: CredentialParts,
+  home: RegistryKey,
+  { name, at }: NamedSecret,
+  holder: CredentialHolder | undefined,
+): Promise<RuleCredential> {
+  const found = await secrets.find(home, secretArn(registryOf(home), name));
+  const read =
+    found.kind === 'value' ? credentialOf(name, found.text, accountInSecret) : missing(found, name);
+  if (!('problem' in read)) return { credential: read, problem: undefined };
+  return { credential: withoutToken(name, holder), problem: `${at}: ${name}: ${read.problem}` };
+}
+
+function missing(
+  { kind }: { readonly kind: keyof typeof problems },
+  name: string,
+): { readonly problem: string } {
+  if (kind !== 'notFound') return { problem: problems[kind] };
   return {
-    credential: { name: found.secret, ...login, ...(account === undefined ? {} : { account }) },
-    problem: undefined,
+    problem: `no such secret: write it into secretsFile, or make it with aws secretsmanager create-secret --name ${name} --secret-string '{"username": "…", "accessToken": "…"}'`,
   };
+}
+
+function credentialOf(
+  name: string,
+  text: string,
+  accountInSecret: AccountInSecret,
+): Credential | { readonly problem: string } {
+  const login = readUpstreamSecret(text);
+  if ('problem' in login) return login;
+  const account = accountInSecret(login.username, login.accessToken);
+  return { name, ...login, ...(account === undefined ? {} : { account }) };
 }
 
 /** Whose it is, to be kept for when it can't be read; `undefined` where it isn't known now. */
@@ -71,10 +108,10 @@ export function isSameCredential(one: RuleCredential, other: RuleCredential): bo
   );
 }
 
-function withoutToken(arn: string, holder: CredentialHolder | undefined): Credential {
+function withoutToken(name: string, holder: CredentialHolder | undefined): Credential {
   const account = holder?.account;
   return {
-    name: holder?.secret ?? arn,
+    name: holder?.secret ?? name,
     username: holder?.username ?? '',
     accessToken: '',
     ...(account === undefined ? {} : { account }),

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
+import { secretWarnings } from '../../config/secret-warnings.ts';
 import { programOptions } from '../command-context.ts';
 import { readConfig } from '../server/config-reading.ts';
 import { locateConfig } from '../server/server-location.ts';
@@ -50,6 +51,7 @@ function addValidateCommand(config: Command, { terminal }: CommandContext): void
     .addHelpText('after', validateExamples)
     .action(async (options: ConfigOptions) => {
       const { config: valid } = await readConfig(options.config, terminal);
+      for (const warning of secretWarnings(valid)) terminal.err(`warning: ${warning}\n`);
       if (programOptions(command).quiet === true) return;
       const from = options.config ?? 'defaults and environment';
       terminal.err(`valid: ${from}, ${valid.rules.length} rules\n`);

@@ -122,7 +122,7 @@ export const secretName: RegExp = /^[A-Za-z0-9/_+=.@-]{1,512}$/;
 export function credentialName(describe: string): z.ZodString {
   return parsed(
     describe,
-    'not a name of a secret; write one that secretsFile has, or "" for none',
+    'not a name of a secret; write one of secretsFile or of the API, or "" for none',
     (text) => text === '' || secretName.test(text),
   );
 }

@@ -20,6 +20,12 @@ export interface Credential {
   readonly account?: string;
 }
 
+export interface NamedSecret {
+  readonly name: string;
+  /** Where it is named: `breakwater.yaml:12:17: rules[3].credential`. */
+  readonly at: string;
+}
+
 export type FailureAction = 'keep' | 'stop';
 
 /** A rule: a prefix of local repository names and the upstream it stands for (ARCHITECTURE.md, "Rules and names"). */
@@ -42,6 +48,8 @@ export interface PullRule {
   readonly upstreamHost: string;
   readonly upstreamPrefix: string;
   readonly credential: Credential | undefined;
+  /** Of a rule of the file whose credential stands in no `secretsFile`: it is to be found among the secrets that are made through an API. */
+  readonly secret?: NamedSecret;
   readonly anonymousPull: boolean;
   readonly freshForMs: number;
   readonly staleBudgetMs: number;
