@@ -23,7 +23,7 @@ async function load(
     readFile: async (path) => {
       const content = files[path];
       if (content === undefined) throw new UnreadableFile('does not exist');
-      return { bytes: new TextEncoder().encode(content), mode: 0o600 };
+      return { bytes: new TextEncoder().encode(content), mode: 0o600, changedAt: 5 };
     },
   });
 }

@@ -38,6 +38,8 @@ export interface Config {
   readonly apiUpstreams: ApiUpstreams;
   /** Of `secretsFile`, by their names. */
   readonly secrets: ReadonlyMap<string, Credential>;
+  /** As it was written, and when it was changed last, wall ms; absent: there is none. */
+  readonly secretsFile: { readonly path: string; readonly changedAt: number } | undefined;
   /** File rules over the built-in ones: a replaced built-in is not in the list. In the file's order, then the built-ins'. */
   readonly rules: readonly PullRule[];
 }

@@ -14,7 +14,7 @@ async function load(env: Record<string, string>, text?: string): Promise<Config>
     env,
     readFile: async () => {
       if (text === undefined) throw new UnreadableFile('does not exist');
-      return { bytes: new TextEncoder().encode(text), mode: 0o600 };
+      return { bytes: new TextEncoder().encode(text), mode: 0o600, changedAt: 5 };
     },
   });
   return config;

@@ -5,6 +5,8 @@ export interface ReadFile {
   readonly bytes: Uint8Array;
   /** The permission bits, of the file that a link leads to. */
   readonly mode: number;
+  /** When it was written last, wall ms. */
+  readonly changedAt: number;
 }
 
 /** Reads a small file whole; throws `UnreadableFile`. */
@@ -39,7 +41,11 @@ export const readSmallFile: FileReader = async (path, bytesMax) => {
       length += bytesRead;
     }
     if (length > bytesMax) throw new UnreadableFile(`is larger than ${bytesMax} bytes`);
-    return { bytes: buffer.slice(0, length), mode: stat.mode & 0o777 };
+    return {
+      bytes: buffer.slice(0, length),
+      mode: stat.mode & 0o777,
+      changedAt: Math.floor(stat.mtimeMs),
+    };
   } catch (error) {
     if (error instanceof UnreadableFile) throw error;
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';

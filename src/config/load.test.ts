@@ -15,7 +15,7 @@ function reader(files: Files, mode = 0o600): FileReader {
   return async (path) => {
     const text = Object.hasOwn(files, path) ? files[path] : undefined;
     if (text === undefined) throw new UnreadableFile('does not exist');
-    return { bytes: new TextEncoder().encode(text), mode };
+    return { bytes: new TextEncoder().encode(text), mode, changedAt: 5 };
   };
 }
 
@@ -61,6 +61,7 @@ test('without a file everything has its default', async () => {
       trustedProxies: [],
       apiUpstreams: 'public',
       secrets: new Map(),
+      secretsFile: undefined,
       createOnPush: true,
       sparseIndexes: false,
       oidc: [],
@@ -335,9 +336,7 @@ test('apiUpstreams is one of three words', async () => {
 });
 
 test('all problems are told at once, in the order of the file', async () => {
-  const lines = await told(
-    'drain: 1\nlisten: 2\nfoo: 3\nrules:\n  - {prefix: a}\n  - {prefix: a}',
-  );
+  const lines = await told('drain: 1\nlisten: 2\nfoo: 3\nrules:\n  - {prefix: a}\n  - {prefix: a}');
   assert.deepEqual(
     lines.map((line) => line.split(': ', 2).join(' ')),
     [

@@ -113,6 +113,7 @@ export async function checkInput(
     cwd: options.cwd,
     credentials: secrets?.credentials ?? new Map(),
     areAll: secretsProblems.length === 0,
+    secretsChangedAt: secrets?.changedAt ?? 0,
     readFile,
     placeOf: (path) => formatProblem(locate({ path, part: 'value', message: '' }, places)),
   });

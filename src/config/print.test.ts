@@ -27,7 +27,11 @@ function options(file: string, env: Record<string, string> = {}): LoadOptions {
     file: 'c.yaml',
     cwd: '/b',
     env,
-    readFile: async (path) => ({ bytes: new TextEncoder().encode(files[path] ?? ''), mode: 0o600 }),
+    readFile: async (path) => ({
+      bytes: new TextEncoder().encode(files[path] ?? ''),
+      mode: 0o600,
+      changedAt: 5,
+    }),
   };
 }
 

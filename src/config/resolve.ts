@@ -21,6 +21,7 @@ export interface ResolveOptions {
   readonly credentials: ReadonlyMap<string, Credential>;
   /** Whether those are all of `secretsFile`, so that any other is an API's. */
   readonly areAll: boolean;
+  readonly secretsChangedAt: number;
   readonly readFile: FileReader;
   /** Where a setting stands, for who is told of it later. */
   readonly placeOf: (path: readonly PropertyKey[]) => string;
@@ -72,6 +73,10 @@ export async function resolveSettings(
     trustedProxies: settings.trustedProxies.map((text) => present(parseIpBlock(text))),
     apiUpstreams: settings.apiUpstreams,
     secrets: options.credentials,
+    secretsFile:
+      settings.secretsFile === ''
+        ? undefined
+        : { path: settings.secretsFile, changedAt: options.secretsChangedAt },
     createOnPush: settings.createOnPush,
     sparseIndexes: settings.sparseIndexes,
     oidc,

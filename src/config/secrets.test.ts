@@ -32,6 +32,7 @@ function options(
       return {
         bytes: new TextEncoder().encode(text),
         mode: path.endsWith('s.yaml') ? (more.mode ?? 0o640) : 0o644,
+        changedAt: 5,
       };
     },
   };

@@ -22,6 +22,8 @@ export interface Secrets {
   readonly problems: readonly ConfigProblem[];
   /** Absolute; what the secrets were read from. */
   readonly files: readonly string[];
+  /** When `secretsFile` was written last, wall ms. */
+  readonly changedAt: number;
 }
 
 export interface SecretsPlace {
@@ -49,13 +51,15 @@ const schema = z.record(
 export async function readSecrets(place: SecretsPlace, readFile: FileReader): Promise<Secrets> {
   const files = [place.path];
   const at = { file: place.file };
+  let changedAt = 0;
   let text: string;
   try {
-    const { bytes, mode } = await readFile(place.path, yamlBytesMax);
+    const { bytes, mode, ...read } = await readFile(place.path, yamlBytesMax);
+    ({ changedAt } = read);
     if ((mode & othersBits) !== 0) {
       const octal = mode.toString(8).padStart(3, '0');
       const message = `mode ${octal} lets others at the secrets; run chmod o-rwx on it (in Kubernetes: defaultMode 0440)`;
-      return { credentials: new Map(), problems: [{ ...at, key: '', message }], files };
+      return { credentials: new Map(), problems: [{ ...at, key: '', message }], files, changedAt };
     }
     text = decodeText(bytes);
   } catch (error) {
@@ -64,20 +68,21 @@ export async function readSecrets(place: SecretsPlace, readFile: FileReader): Pr
       credentials: new Map(),
       problems: [{ ...at, key: '', message: `the file ${error.message}` }],
       files,
+      changedAt,
     };
   }
   const source = readYaml(text, at);
   if (source.problems.length > 0) {
-    return { credentials: new Map(), problems: source.problems, files };
+    return { credentials: new Map(), problems: source.problems, files, changedAt };
   }
-  return await parseSecrets(source, place, readFile);
+  return { ...(await parseSecrets(source, place, readFile)), changedAt };
 }
 
 async function parseSecrets(
   source: YamlSource,
   place: SecretsPlace,
   readFile: FileReader,
-): Promise<Secrets> {
+): Promise<Omit<Secrets, 'changedAt'>> {
   const problems: ConfigProblem[] = [];
   const files = [place.path];
   const fault = (path: readonly PropertyKey[], part: 'key' | 'value', message: string): void => {

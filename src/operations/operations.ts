@@ -55,6 +55,7 @@ import { createRegistryConfigurations } from './registries/registry-configuratio
 import type { RegistryConfigurations } from './registries/registry-configurations.ts';
 import { createRegistrySettings } from './registries/registry-settings.ts';
 import type { RegistrySettingOperations } from './registries/registry-settings.ts';
+import type { SecretsParts } from './secrets/located-secret.ts';
 import { createSecretOperations } from './secrets/secrets.ts';
 import type { SecretOperations } from './secrets/secrets.ts';
 import { createRepositoryAttributes } from './repository-attributes.ts';
@@ -86,6 +87,7 @@ export interface OperationsParts {
   readonly refresh: CacheViewsParts['refresh'];
   readonly book: RulesParts['book'];
   readonly secrets: RulesParts['secrets'];
+  readonly fileSecrets: SecretsParts['fileSecrets'];
   /** Where rules that are made through an API may lead. */
   readonly upstreams: RulesParts['upstreams'];
   readonly invalidations: RulesParts['invalidations'];

@@ -8,7 +8,7 @@ import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { Clock } from '../ports/clock.ts';
 import { createStoredSecrets } from '../operations/secrets/stored-secrets.ts';
 import type { SecretValues } from '../ports/secret-values.ts';
-import { createFileSecrets } from './file-secrets.ts';
+import { createFileSecrets, type FileSecrets } from '../operations/secrets/file-secrets.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Stores } from './stores.ts';
 
@@ -16,6 +16,8 @@ import type { Stores } from './stores.ts';
 export interface ServerRules extends Disposable {
   readonly book: RuleBook;
   readonly secrets: SecretValues;
+  /** Those of `secretsFile` alone. */
+  readonly fileSecrets: FileSecrets;
 }
 
 export interface ServerRulesParts extends Pick<Stores, 'metadata' | 'invalidations'> {
@@ -51,7 +53,11 @@ export async function openServerRules(
   { metadata, invalidations, sealing, clock, log, onChange }: ServerRulesParts,
 ): Promise<ServerRules> {
   const home = homeRegistryOf(config());
-  const inFile = createFileSecrets({ home, secrets: () => config().secrets });
+  const inFile = createFileSecrets({
+    home,
+    secrets: () => config().secrets,
+    file: () => config().secretsFile,
+  });
   const stored = createStoredSecrets({ metadata, sealing, clock, registries: config });
   const secrets: SecretValues = {
     find: async (registry, arn) => {
@@ -78,5 +84,5 @@ export async function openServerRules(
       log.error('rules could not be read', { logger: 'rules', error: errorText(error) }),
   });
   tell(fileRules());
-  return { book, secrets, [Symbol.dispose]: () => book[Symbol.dispose]() };
+  return { book, secrets, fileSecrets: inFile, [Symbol.dispose]: () => book[Symbol.dispose]() };
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setAwsScene, type AwsScene } from '../support/clients/aws.ts';
 import { askManifest, errorOf, pullImage } from '../support/clients/pull.ts';
-import { basicOf } from '../support/processes/breakwater.ts';
+import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
 import { setScene, type Scene } from '../support/processes/scene.ts';
 import { until } from '../support/rigs/until.ts';
@@ -137,6 +137,44 @@ answer({
   await until(async () => (await s.aws(...validate)).isValid === true);
   const answer = await askManifest(s.breakwater.url, 'hub/library/busybox', '1.36', { headers });
   assert.equal(answer.status, 200);
+});
+
+test('a rule of the file shows the secret that the API has by its name, each value from when it holds; without one it says where it is named.', async (t) => {
+  const upstream = await setScene(t);
+  if (upstream === undefined) return;
+  const { front } = upstream;
+  const auth = { kind: 'basic', username: 'ann', password: 'right' } as const;
+  front.behave({ auth });
+  const name = 'ecr-pullthroughcache/hub';
+  const rule = { prefix: 'hub', upstream: front.url, credential: name };
+  const s = await setAwsScene(t, rulesOnly(rule));
+  if (s === undefined) return;
+  const headers = { authorization: await basicOf(s.breakwater) };
+  const validate = ['ecr', 'validate-pull-through-cache-rule', '--ecr-repository-prefix', 'hub'];
+  const pull = (tag: string) =>
+    askManifest(s.breakwater.url, 'hub/library/busybox', tag, { headers });
+  assert.match(
+    (await s.aws(...validate)).failure,
+    /^.*\.yaml:\d+:\d+: rules\[0\]\.credential: ecr-pullthroughcache\/hub: no such secret: .*create-secret/,
+  );
+  const refused = await pull('single');
+  assert.deepEqual([refused.status, errorOf(refused).code], [403, 'DENIED']);
+  const value = (accessToken: string): readonly string[] => [
+    '--secret-string',
+    JSON.stringify({ username: 'ann', accessToken }),
+  ];
+  await s.aws('secretsmanager', 'create-secret', '--name', name, ...value('right'));
+  assert.equal((await s.aws(...validate)).isValid, true);
+  await pullImage(s.breakwater.url, 'hub/library/busybox', 'single', { headers });
+  const put = ['secretsmanager', 'put-secret-value', '--secret-id', name];
+  await s.aws(...put, ...value('wrong'));
+  assert.equal((await s.aws(...validate)).isValid, false);
+  assert.equal((await pull('1.36')).status, 403);
+  await s.aws(...put, ...value('right'));
+  assert.equal((await pull('1.36')).status, 200);
+  await s.aws('secretsmanager', 'delete-secret', '--secret-id', name);
+  assert.match((await s.aws(...validate)).failure, /scheduled for deletion/);
+  await pullImage(s.breakwater.url, 'hub/library/busybox', 'single', { headers });
 });
 
 test('a rule leads in the registry that it was made in, and nowhere else.', async (t) => {

@@ -86,6 +86,7 @@ function open(change: Partial<OperationsParts> = {}) {
     made: unused,
     audit: { record: () => {} },
     ecrPassword: unused,
+    fileSecrets: unused,
     registries: () => ({ registryId: '000000000000', regions: ['us-east-1'] }),
     pushes: unused,
     counting: unused,

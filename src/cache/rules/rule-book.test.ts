@@ -375,7 +375,7 @@ suite('a secret that the configuration names and an API has', () => {
     ],
     [
       'has no value',
-      { kind: 'noValue' },
+      { kind: 'noValue', secret: arn },
       'the secret has no value yet: put one as {"username": "…", "accessToken": "…"}',
     ],
     [

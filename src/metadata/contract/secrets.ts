@@ -12,7 +12,7 @@ export interface SecretOfSuffix extends SecretKey {
 export interface SecretMetadata {
   findSecret(key: SecretKey): Promise<Secret | undefined>;
   findSecretValue(key: SecretKey & { readonly version: string }): Promise<string | undefined>;
-  /** `others` are listed among them, as if they were stored. */
+  /** `others` are listed among them as if they were stored, and instead of stored ones of their names. */
   listSecrets(
     registry: RegistryKey,
     listing: SecretListing & { readonly now: number; readonly others: readonly Secret[] },

@@ -17,6 +17,10 @@ export async function listSecrets(
     .select(['registry', 'name', 'suffix', 'state'])
     .where('registry', '=', registry)
     .execute();
-  const stored = rows.map(secretOf).filter((secret) => !isGone(secret, now));
+  const hidden = new Set(others.map(({ name }) => name));
+  const stored = rows
+    .filter(({ name }) => !hidden.has(name))
+    .map(secretOf)
+    .filter((secret) => !isGone(secret, now));
   return pageOfSecrets([...others, ...stored], listing);
 }

@@ -18,6 +18,7 @@ import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Invalidations } from '../../ports/invalidations.ts';
 import type { Places, RegistryInput } from '../places.ts';
+import type { FileSecrets } from './file-secrets.ts';
 
 /** A secret as it was asked for: by its name, its ARN, or its ARN without the six characters at its end. */
 export interface SecretInput extends RegistryInput {
@@ -30,6 +31,7 @@ export interface SecretsParts {
   readonly registries: () => RegistrySettings;
   readonly metadata: Pick<Metadata, 'secrets'>;
   readonly sealing: Sealing;
+  readonly fileSecrets: Pick<FileSecrets, 'all' | 'named' | 'fileName'>;
   readonly invalidations: Pick<Invalidations, 'note'>;
   readonly book: Pick<RuleBook, 'settled'>;
   readonly audit: Audit;
@@ -42,6 +44,8 @@ export interface Located {
   /** The name, or what of an ARN may be one. */
   readonly asked: string;
   readonly secret: Secret | undefined;
+  /** Where it stands in `secretsFile`: its value. Never logged. */
+  readonly text?: string | undefined;
 }
 
 /** Finds the secret and asks for the right to it: whoever is refused is told the same of one that is there and one that is not. */
@@ -81,6 +85,9 @@ async function locate(
     return { registry: own, asked, secret: undefined };
   if (id.startsWith('arn:') && arn === undefined)
     return { registry: own, asked, secret: undefined };
+  const inFile = parts.fileSecrets.named(registry, asked);
+  if (inFile !== undefined && (arn !== undefined || inFile.secret.name === id))
+    return { registry, asked, ...inFile };
   const find = arn === undefined ? findByName : findByResource;
   return { registry, asked, secret: await find(parts, registry, asked) };
 }
@@ -114,6 +121,16 @@ export async function findByResource(
 export function present({ secret }: Located): Secret {
   if (secret === undefined) throw secretUnknown("Secrets Manager can't find the specified secret.");
   return secret;
+}
+
+/** The same for whoever changes it; throws for one of `secretsFile`. */
+export function changeable({ fileSecrets }: SecretsParts, located: Located): Secret {
+  const secret = present(located);
+  if (located.text === undefined) return secret;
+  throw secretProblem({
+    kind: 'secretRequestInvalid',
+    message: `You can't perform this operation on the secret because it stands in secretsFile of this server (${fileSecrets.fileName}), where its operator can change it.`,
+  });
 }
 
 export function secretUnknown(message: string): RegistryError {

@@ -7,6 +7,7 @@ import type { Secret, SecretVersion } from '../../domain/secrets/secret.ts';
 import {
   admitted,
   change,
+  changeable,
   newVersionId,
   ownerOfValue,
   present,
@@ -69,7 +70,7 @@ export function createSecretValues(parts: SecretsParts): SecretValueOperations {
   return {
     put: async (asker, { stages = [currentStage], ...input }) => {
       const action = actions.putSecret;
-      const secret = present(await admitted(parts, asker, action, input));
+      const secret = changeable(parts, await admitted(parts, asker, action, input));
       if (input.value === undefined)
         throw secretInputInvalid('You must provide either SecretString or SecretBinary.');
       const added = await addVersion(parts, secret, input, (version, sealed) =>
@@ -84,7 +85,7 @@ export function createSecretValues(parts: SecretsParts): SecretValueOperations {
     },
     update: async (asker, { description, kmsKey, type, ...input }) => {
       const action = actions.updateSecret;
-      const secret = present(await admitted(parts, asker, action, input));
+      const secret = changeable(parts, await admitted(parts, asker, action, input));
       const described = { kind: 'update', description, kmsKey, type } as const;
       if (input.value === undefined) {
         const changed = await change(parts, asker, secret, { action, change: described });
@@ -100,9 +101,11 @@ export function createSecretValues(parts: SecretsParts): SecretValueOperations {
       );
     },
     value: async (asker, { version: id, stage, ...input }) => {
-      const secret = present(await admitted(parts, asker, actions.readSecret, input));
+      const located = await admitted(parts, asker, actions.readSecret, input);
+      const secret = present(located);
       if (secret.deletion !== undefined) throw secretProblem(markedForDeletion);
       const version = wantedVersion(secret, id, stage);
+      if (located.text !== undefined) return { secret, version, value: { text: located.text } };
       const value = await openValue(parts, secret, version.id);
       if (value === undefined)
         throw secretUnknown(
@@ -113,7 +116,7 @@ export function createSecretValues(parts: SecretsParts): SecretValueOperations {
     },
     moveStage: async (asker, { stage, from, to, ...input }) => {
       const action = actions.moveSecretStage;
-      const secret = present(await admitted(parts, asker, action, input));
+      const secret = changeable(parts, await admitted(parts, asker, action, input));
       return change(parts, asker, secret, {
         action,
         change: { kind: 'moveStage', stage, from, to },

@@ -20,6 +20,7 @@ import type { RegistryInput } from '../places.ts';
 import {
   admitted,
   change,
+  changeable,
   newVersionId,
   noting,
   present,
@@ -104,6 +105,12 @@ async function create(parts: SecretsParts, asker: Asker, input: NewSecret): Prom
       kind: 'secretLimit',
       message: `A secret can have at most ${secretTagsMax} tags.`,
     });
+  if (parts.fileSecrets.named(registry, name)?.secret.name === name)
+    throw new RegistryError(
+      'conflict',
+      `The operation failed because the secret ${name} already exists in secretsFile of this server (${parts.fileSecrets.fileName}), where its operator can change it.`,
+      { kind: 'secretExists' },
+    );
   const now = clock.now();
   const secret: Secret = {
     registry,
@@ -167,7 +174,7 @@ async function hasValue(
 function views(
   parts: SecretsParts,
 ): Pick<SecretOperations, 'describe' | 'versions' | 'list' | 'policy'> {
-  const { admission, places, metadata, clock } = parts;
+  const { admission, places, metadata, fileSecrets, clock } = parts;
   return {
     describe: async (asker, input) =>
       present(await admitted(parts, asker, actions.describeSecret, input)),
@@ -186,7 +193,7 @@ function views(
         after,
         limit: limit + 1,
         now: clock.now(),
-        others: [],
+        others: fileSecrets.all(registry),
       });
       return pageOf(rows, limit, {
         view: (secret) => secret,
@@ -212,15 +219,15 @@ function ends(parts: SecretsParts): Pick<SecretOperations, 'delete' | 'restore'>
       const located = await admitted(parts, asker, action, input);
       const now = clock.now();
       if (days === undefined) {
-        const { secret } = located;
-        if (secret === undefined) return { secret, at: now };
+        if (located.secret === undefined) return { secret: undefined, at: now };
+        const secret = changeable(parts, located);
         const gone = await noting(parts, secret.registry, () =>
           metadata.secrets.removeSecret(secret),
         );
         if (gone) record(parts, asker, action, secret, { force: true });
         return { secret, at: now };
       }
-      const secret = present(located);
+      const secret = changeable(parts, located);
       if (secret.deletion !== undefined)
         throw secretProblem({
           kind: 'secretRequestInvalid',
@@ -237,7 +244,7 @@ function ends(parts: SecretsParts): Pick<SecretOperations, 'delete' | 'restore'>
     },
     restore: async (asker, input) => {
       const action = actions.restoreSecret;
-      const secret = present(await admitted(parts, asker, action, input));
+      const secret = changeable(parts, await admitted(parts, asker, action, input));
       return change(parts, asker, secret, { action, change: { kind: 'restore' } });
     },
   };
@@ -247,7 +254,7 @@ function tagChanges(parts: SecretsParts): Pick<SecretOperations, 'tag' | 'untag'
   return {
     tag: async (asker, { tags, ...input }) => {
       const action = actions.tagSecret;
-      const secret = present(await admitted(parts, asker, action, input));
+      const secret = changeable(parts, await admitted(parts, asker, action, input));
       requireTags(tags);
       const keys = tags.map(({ key }) => key).join(' ');
       await change(parts, asker, secret, {
@@ -258,7 +265,7 @@ function tagChanges(parts: SecretsParts): Pick<SecretOperations, 'tag' | 'untag'
     },
     untag: async (asker, { keys, ...input }) => {
       const action = actions.untagSecret;
-      const secret = present(await admitted(parts, asker, action, input));
+      const secret = changeable(parts, await admitted(parts, asker, action, input));
       await change(parts, asker, secret, {
         action,
         change: { kind: 'tags', remove: keys, set: [] },
@@ -282,7 +289,7 @@ function policyChanges(parts: SecretsParts): Pick<SecretOperations, 'putPolicy' 
   return {
     putPolicy: async (asker, { policy: text, blockPublic, ...input }) => {
       const action = actions.putSecretPolicy;
-      const secret = present(await admitted(parts, asker, action, input));
+      const secret = changeable(parts, await admitted(parts, asker, action, input));
       const document = parsePolicy(text, 'secret');
       if (blockPublic && isPublic(document))
         throw new RegistryError(
@@ -294,7 +301,7 @@ function policyChanges(parts: SecretsParts): Pick<SecretOperations, 'putPolicy' 
     },
     deletePolicy: async (asker, input) => {
       const action = actions.deleteSecretPolicy;
-      const secret = present(await admitted(parts, asker, action, input));
+      const secret = changeable(parts, await admitted(parts, asker, action, input));
       return change(parts, asker, secret, { action, change: { kind: 'policy', text: undefined } });
     },
   };

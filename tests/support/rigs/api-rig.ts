@@ -6,6 +6,7 @@ import { newKeyPair } from '../../../src/access/secrets/credentials.ts';
 import { createAuthorizer } from '../../../src/access/authorize/authorizer.ts';
 import { createDownloadTokens } from '../../../src/access/identify/download-tokens.ts';
 import { createOwnTokens } from '../../../src/access/identify/own-tokens.ts';
+import { createFileSecrets } from '../../../src/operations/secrets/file-secrets.ts';
 import { openKeyStore } from '../../../src/access/secrets/key-store.ts';
 import type { Sealing } from '../../../src/access/secrets/key-store.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
@@ -161,6 +162,11 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
     rules: book.inForce.of,
     book,
     secrets,
+    fileSecrets: createFileSecrets({
+      home: homeRegistry,
+      secrets: () => new Map(),
+      file: () => undefined,
+    }),
     sealing: keys,
     downloadTokens: createDownloadTokens({
       metadata,

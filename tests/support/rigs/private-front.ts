@@ -85,6 +85,7 @@ export async function servePrivately(
     registries: () => settings,
     book: bookOfHome(inForce),
     secrets: none as never,
+    fileSecrets: none as never,
     upstreams: () => 'public',
     invalidations: rig.invalidations,
     cache,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { homeRegistry } from '../../tests/support/samples/home-registry.ts';
-import { registryKey } from '../domain/names/registry.ts';
+import { homeRegistry } from '../../../tests/support/samples/home-registry.ts';
+import { registryKey } from '../../domain/names/registry.ts';
 import { createFileSecrets } from './file-secrets.ts';
 
 const name = 'ecr-pullthroughcache/hub';
@@ -10,7 +10,11 @@ const named = new Map([
   [name, credential],
   [`${name}-second`, { ...credential, username: 'bob' }],
 ]);
-const secrets = createFileSecrets({ home: homeRegistry, secrets: () => named });
+const secrets = createFileSecrets({
+  home: homeRegistry,
+  secrets: () => named,
+  file: () => ({ path: 'secrets.yaml', changedAt: 5 }),
+});
 const arn = `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}`;
 
 async function userOf(text: string): Promise<string | undefined> {
