@@ -54,7 +54,9 @@ const rule = z.strictObject(
         'Put before names at the upstream; the whole name there, where prefix is that of one repository.',
       )
       .default(''),
-    credential: value.credentialName('The name of a secret in secretsFile, else of one made over the API.').default(''),
+    credential: value
+      .credentialName('The name of a secret in secretsFile, else of one made over the API.')
+      .default(''),
     anonymousPull: value
       .flag(
         'Whether anyone may pull what the credential or client certificate fetched. Default: true without either, else false.',

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { registryOf } from '../../domain/names/registry.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
-import { namesInResource, parseSecretArn, secretArn } from '../../domain/names/secret-arn.ts';
+import { namesInResource, parseSecretArn } from '../../domain/names/secret-arn.ts';
 import type { Credential } from '../../domain/rules/pull-rule.ts';
-import { currentStage } from '../../domain/secrets/secret.ts';
+import { arnOfSecret, currentStage } from '../../domain/secrets/secret.ts';
 import type { Secret } from '../../domain/secrets/secret.ts';
 import type { SecretValues } from '../../ports/secret-values.ts';
 
@@ -56,9 +56,7 @@ export function createFileSecrets({ home, secrets, file }: FileSecretsParts): Fi
       const arn = parseSecretArn(text);
       const found = arn?.account === account ? named(registry, arn.resource) : undefined;
       if (found === undefined) return { kind: 'notFound' };
-      const { name, suffix } = found.secret;
-      const secret = secretArn(registryOf(home), `${name}-${suffix}`);
-      return { kind: 'value', secret, text: found.text };
+      return { kind: 'value', secret: arnOfSecret(found.secret), text: found.text };
     },
   };
 }
