@@ -17,6 +17,7 @@ import type {
   RegistryPolicyView,
   RepositoryPolicyView,
   RepositoryView,
+  RoleView,
   TagView,
   TokenView,
   UserView,
@@ -40,7 +41,7 @@ export const whoami: z.ZodType<WhoamiView> = z.strictObject({
   principal: text,
   id: text,
   account: text,
-  kind: z.enum(['administrator', 'user', 'robot']),
+  kind: z.enum(['administrator', 'user', 'robot', 'role']),
   name: text.nullable(),
   via: text,
   scopes: z.array(text).nullable(),
@@ -64,6 +65,20 @@ export const user: z.ZodType<UserView> = z.strictObject({
   kind: z.enum(['user', 'robot']),
   tags: z.array(label),
   createdAt: time,
+});
+
+export const role: z.ZodType<RoleView> = z.strictObject({
+  account: text,
+  name: text,
+  path: text,
+  arn: text,
+  id: text,
+  description: text,
+  trustPolicy: text,
+  maxSessionSeconds: z.number(),
+  tags: z.array(label),
+  createdAt: time,
+  lastUsedAt: time.nullable(),
 });
 
 const keyFields = {
@@ -106,7 +121,8 @@ export const newToken: z.ZodType<NewTokenView> = z.strictObject({ ...tokenFields
 
 export const identityPolicy: z.ZodType<IdentityPolicyView> = z.strictObject({
   account: text,
-  user: text,
+  user: text.nullable(),
+  role: text.nullable(),
   name: text,
   policy: text,
   updatedAt: time,

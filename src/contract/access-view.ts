@@ -7,8 +7,8 @@ export interface WhoamiView {
   /** As IAM has it: of a root the account, of others one that no later principal of the name has. */
   readonly id: string;
   readonly account: string;
-  readonly kind: 'administrator' | 'user' | 'robot';
-  /** `null`: the account's root. */
+  readonly kind: 'administrator' | 'user' | 'robot' | 'role';
+  /** `null`: the account's root; of an assumed role the role's. */
   readonly name: string | null;
   /** How it was shown: an access key, a named token, … */
   readonly via: string;
@@ -40,6 +40,24 @@ export interface UserView {
   readonly kind: 'user' | 'robot';
   readonly tags: readonly LabelView[];
   readonly createdAt: string;
+}
+
+export interface RoleView {
+  readonly account: string;
+  readonly name: string;
+  /** `/`, or names between slashes; a part of its ARN alone. */
+  readonly path: string;
+  readonly arn: string;
+  /** As IAM gives it: the next role of the name has another. */
+  readonly id: string;
+  readonly description: string;
+  /** Who may assume it; verbatim. */
+  readonly trustPolicy: string;
+  readonly maxSessionSeconds: number;
+  readonly tags: readonly LabelView[];
+  readonly createdAt: string;
+  /** `null`: never, as far as is known. */
+  readonly lastUsedAt: string | null;
 }
 
 export interface AccessKeyView {
@@ -90,7 +108,9 @@ export interface NewTokenView extends TokenView {
 
 export interface IdentityPolicyView {
   readonly account: string;
-  readonly user: string;
+  /** The user or robot that has it; `null`: a role has. */
+  readonly user: string | null;
+  readonly role: string | null;
   readonly name: string;
   /** Verbatim. */
   readonly policy: string;

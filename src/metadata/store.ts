@@ -7,6 +7,7 @@ import * as lifecycleLists from './lists/lifecycles.ts';
 import type { List, ListName } from './lists/lists.ts';
 import * as manifestLists from './lists/manifests.ts';
 import * as recordLists from './lists/records.ts';
+import * as roleLists from './lists/roles.ts';
 import * as ruleLists from './lists/rules.ts';
 import * as secretLists from './lists/secrets.ts';
 import * as tagLists from './lists/tags.ts';
@@ -15,6 +16,7 @@ import * as identityReads from './reads/identities.ts';
 import * as lifecycleReads from './reads/lifecycles.ts';
 import * as manifestReads from './reads/manifests.ts';
 import * as repositoryReads from './reads/repositories.ts';
+import * as roleReads from './reads/roles.ts';
 import * as ruleReads from './reads/rules.ts';
 import * as secretReads from './reads/secrets.ts';
 import * as tagReads from './reads/tags.ts';
@@ -27,6 +29,7 @@ import * as lifecycleWrites from './writes/lifecycles.ts';
 import * as manifestWrites from './writes/manifests.ts';
 import type * as recordWrites from './writes/records.ts';
 import * as repositoryWrites from './writes/repositories.ts';
+import * as roleWrites from './writes/roles.ts';
 import * as ruleWrites from './writes/rules.ts';
 import * as secretWrites from './writes/secrets.ts';
 import * as tagWrites from './writes/tags.ts';
@@ -117,6 +120,7 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
         }
       },
     },
+    roles: { ...reading(roleReads), ...listing(roleLists), ...writing(roleWrites) },
     templates: { ...reading(templateReads), ...writing(templateWrites) },
     rules: { ...reading(ruleReads), ...listing(ruleLists), ...writing(ruleWrites) },
     secrets: {

@@ -1,5 +1,5 @@
 import type { Asker, Authorizer, Caller } from '../access/access.ts';
-import { uniqueId } from '../access/identify/unique-id.ts';
+import { userIdOf } from '../access/identify/unique-id.ts';
 import type { Admission } from '../access/admission/admission.ts';
 import type { EcrPassword } from '../access/identify/registry-tokens.ts';
 import { formatScope } from '../access/secrets/scopes.ts';
@@ -135,10 +135,7 @@ function viewCaller({ principal, via, scopes, madeAt = 0 }: Caller, operator: bo
     throw new RegistryError('unauthorized', 'credentials are needed');
   return {
     principal: describePrincipal(principal),
-    id:
-      principal.kind === 'administrator'
-        ? principal.account
-        : uniqueId('AIDA', { ...principal, madeAt }),
+    id: userIdOf(principal, madeAt),
     account: principal.account,
     kind: principal.kind,
     name: principal.kind === 'administrator' ? null : principal.name,

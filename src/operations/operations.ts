@@ -1,5 +1,6 @@
 import type { Audit, Authorizer } from '../access/access.ts';
 import type { Identities } from '../access/accounts/identities.ts';
+import type { Roles } from '../access/accounts/roles.ts';
 import type { Policies } from '../access/accounts/policies.ts';
 import { createAdmission } from '../access/admission/admission.ts';
 import type { Admission } from '../access/admission/admission.ts';
@@ -60,6 +61,8 @@ import { createSecretOperations } from './secrets/secrets.ts';
 import type { SecretOperations } from './secrets/secrets.ts';
 import { createRepositoryAttributes } from './repository-attributes.ts';
 import type { RepositoryAttributeOperations } from './repository-attributes.ts';
+import { createRoleOperations } from './roles.ts';
+import type { RoleOperations } from './roles.ts';
 import { createRuleOperations } from './rules/rules.ts';
 import type { RuleOperations, RulesParts } from './rules/rules.ts';
 
@@ -95,6 +98,7 @@ export interface OperationsParts {
   readonly authorizer: Authorizer;
   readonly visibleRepositories: VisibleRepositories;
   readonly accounts: Identities;
+  readonly roles: Roles;
   readonly storedPolicies: Policies;
   readonly ecrPassword: AccessViewsParts['ecrPassword'];
   readonly lifecycleGrammar: LifecyclesParts['lifecycleGrammar'];
@@ -125,6 +129,7 @@ export interface Operations {
   readonly imageStatuses: ImageStatuses;
   readonly layerDownloads: LayerDownloads;
   readonly identities: IdentityOperations;
+  readonly roles: RoleOperations;
   readonly policies: PolicyOperations;
   readonly lifecycles: LifecycleOperations;
   readonly accessViews: AccessViews;
@@ -160,6 +165,7 @@ export function createOperations(parts: OperationsParts): Operations {
     imageStatuses: createImageStatuses({ places, imageListings, registryConfigurations }),
     layerDownloads: createLayerDownloads({ ...shared, pulls }),
     identities: createIdentityOperations(shared),
+    roles: createRoleOperations(shared),
     lifecycles: createLifecycleOperations(shared),
     policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),
     accessViews: createAccessViews(shared),

@@ -1,5 +1,7 @@
 import type { Asker } from '../access/access.ts';
+import { policyActionsOf } from '../access/accounts/policies.ts';
 import type { Policies } from '../access/accounts/policies.ts';
+import type { Roles } from '../access/accounts/roles.ts';
 import type { Admission } from '../access/admission/admission.ts';
 import type {
   IdentityPolicyView,
@@ -17,14 +19,18 @@ import type { Action } from '../domain/policy/access-action.ts';
 import { parsePolicy, policyProblems } from '../domain/policy/parser.ts';
 import type { PolicyKind } from '../domain/policy/policy.ts';
 import { policyWarnings } from '../domain/policy/warnings.ts';
-import { identityActions } from '../domain/policy/identity-action.ts';
+import { roleKey, roleNameOf } from '../domain/policy/principal.ts';
+import type { PrincipalKey } from '../domain/policy/principal.ts';
+import type { RoleKey } from '../metadata/contract/roles.ts';
 import type { IdentityPolicyRow } from '../metadata/contract/rows.ts';
 import { unknownOwner } from './named-principal.ts';
 import { isoTime, listing } from './page.ts';
 import type { AccountInput, Places, RegistryInput, RepositoryInput } from './places.ts';
 
-export interface UserInput extends AccountInput {
-  readonly user: string;
+/** Whose identity policies are meant: exactly one of the two is there. */
+export interface HolderInput extends AccountInput {
+  readonly user?: string | undefined;
+  readonly role?: string | undefined;
 }
 
 interface TextInput {
@@ -32,22 +38,22 @@ interface TextInput {
 }
 
 /**
- * Policies of users, repositories and registries; texts go in and come out verbatim. What is changed is invalidated and audited by
+ * Policies of users, roles, repositories and registries; texts go in and come out verbatim. What is changed is invalidated and audited by
  * `access/accounts`, after the commit. Each throws `RegistryError`.
  */
 export interface PolicyOperations {
   /** Everything that is wrong with a text, and what it says in vain; anybody may ask. */
   validate(input: TextInput & { readonly kind: PolicyKind }): PolicyValidation;
-  /** All of a user, or the one of that name. */
-  ofUser(
+  /** All of a user or role, or the one of that name. */
+  ofPrincipal(
     asker: Asker,
-    input: UserInput & { readonly name?: string | undefined },
+    input: HolderInput & { readonly name?: string | undefined },
   ): Promise<Listing<IdentityPolicyView>>;
-  putOfUser(
+  putOfPrincipal(
     asker: Asker,
-    input: UserInput & TextInput & { readonly name: string },
+    input: HolderInput & TextInput & { readonly name: string },
   ): Promise<IdentityPolicyView>;
-  deleteOfUser(asker: Asker, input: UserInput & { readonly name: string }): Promise<void>;
+  deleteOfPrincipal(asker: Asker, input: HolderInput & { readonly name: string }): Promise<void>;
 
   ofRepository(asker: Asker, input: RepositoryInput): Promise<RepositoryPolicyView>;
   setOfRepository(asker: Asker, input: RepositoryInput & TextInput): Promise<RepositoryPolicyView>;
@@ -62,13 +68,14 @@ export interface PolicyOperations {
 export interface PoliciesParts {
   readonly admission: Pick<Admission, 'require' | 'requireInRegistry' | 'requireIdentity'>;
   readonly places: Places;
+  readonly roles: Pick<Roles, 'findRole'>;
   readonly stored: Policies;
 }
 
 export function createPolicyOperations(parts: PoliciesParts): PolicyOperations {
   return {
     validate: ({ policy, kind }) => validatePolicy(policy, kind),
-    ...userPolicies(parts),
+    ...identityPolicies(parts),
     ...repositoryPolicies(parts),
     ...registryPolicies(parts),
   };
@@ -81,36 +88,59 @@ function validatePolicy(text: string, kind: PolicyKind): PolicyValidation {
   return { valid, problems, warnings };
 }
 
-function userPolicies({ admission, places, stored }: PoliciesParts) {
-  const ownerOf = ({ user, ...input }: UserInput, asker: Asker) => ({
-    account: places.accountOf(input, asker),
-    name: user,
-  });
+function identityPolicies({ admission, places, roles, stored }: PoliciesParts) {
+  /** The holder, once the asker may. */
+  const admitted = async (
+    asker: Asker,
+    wanted: keyof ReturnType<typeof policyActionsOf>,
+    { user, role, ...input }: HolderInput,
+  ): Promise<PrincipalKey & { readonly name: string }> => {
+    const account = places.accountOf(input, asker);
+    if ((user === undefined) === (role === undefined))
+      throw new RegistryError('requestInvalid', 'user: whose policies is not said', {
+        detail: { field: 'user', hint: 'name a user or a role, not both' },
+      });
+    const owner =
+      user === undefined
+        ? await findRoleKey(roles, { account, name: role ?? '' })
+        : userKey(account, user);
+    await admission.requireIdentity(asker, policyActionsOf(owner.name)[wanted], owner);
+    return owner;
+  };
   return {
-    ofUser: async (asker, { name, ...input }) => {
-      const owner = ownerOf(input, asker);
-      const action =
-        name === undefined ? identityActions.listUserPolicies : identityActions.getUserPolicy;
-      await admission.requireIdentity(asker, action, owner);
+    ofPrincipal: async (asker, { name, ...input }) => {
+      const owner = await admitted(asker, name === undefined ? 'list' : 'get', input);
       const rows = await stored.identityPolicies(owner.account, owner.name);
       const shown = rows.filter((row) => name === undefined || row.name === name);
       if (name !== undefined && shown.length === 0) throw unknownOwner(owner, policyNamed(name));
       return listing(shown.map(viewIdentityPolicy));
     },
-    putOfUser: async (asker, { name, policy: text, ...input }) => {
-      const owner = ownerOf(input, asker);
-      await admission.requireIdentity(asker, identityActions.putUserPolicy, owner);
+    putOfPrincipal: async (asker, { name, policy: text, ...input }) => {
+      const owner = await admitted(asker, 'put', input);
       const key = { account: owner.account, principal: owner.name, name };
       return viewIdentityPolicy(await stored.putIdentityPolicy({ ...key, text }, asker));
     },
-    deleteOfUser: async (asker, { name, ...input }) => {
-      const owner = ownerOf(input, asker);
-      await admission.requireIdentity(asker, identityActions.deleteUserPolicy, owner);
+    deleteOfPrincipal: async (asker, { name, ...input }) => {
+      const owner = await admitted(asker, 'delete', input);
       const key = { account: owner.account, principal: owner.name, name };
       if (!(await stored.deleteIdentityPolicy(key, asker)))
         throw unknownOwner(owner, policyNamed(name));
     },
   } satisfies Partial<PolicyOperations>;
+}
+
+/** With its path, where the role is there. */
+async function findRoleKey(
+  roles: PoliciesParts['roles'],
+  key: RoleKey,
+): Promise<ReturnType<typeof roleKey>> {
+  return roleKey((await roles.findRole(key)) ?? key);
+}
+
+/** A role's key is no user's name. */
+function userKey(account: string, name: string): PrincipalKey & { readonly name: string } {
+  if (roleNameOf(name) === undefined) return { account, name };
+  throw new RegistryError('nameUnknown', `there is no user ${name}`, { kind: 'principalUnknown' });
 }
 
 function policyNamed(name: string): { readonly name: string; readonly kind: ErrorKind } {
@@ -189,9 +219,11 @@ function noPolicy(kind: ErrorKind, place: string): RegistryError {
 }
 
 function viewIdentityPolicy(row: IdentityPolicyRow): IdentityPolicyView {
+  const role = roleNameOf(row.principal);
   return {
     account: row.account,
-    user: row.principal,
+    user: role === undefined ? row.principal : null,
+    role: role ?? null,
     name: row.name,
     policy: row.text,
     updatedAt: isoTime(row.updatedAt),

@@ -13,6 +13,7 @@ import { createLoginFailures } from '../access/identify/login-failures.ts';
 import { openIdentities } from '../access/accounts/open-identities.ts';
 import { createOwnTokens, type OwnTokens } from '../access/identify/own-tokens.ts';
 import { createPolicies, type Policies } from '../access/accounts/policies.ts';
+import { createRoles, type Roles } from '../access/accounts/roles.ts';
 import { createTokenService, type TokenService } from '../access/identify/registry-tokens.ts';
 import { createSignatures } from '../access/signatures/signatures.ts';
 import {
@@ -46,6 +47,7 @@ export interface AccessControl extends AsyncDisposable {
   readonly authorizer: Authorizer;
   readonly visibleRepositories: VisibleRepositories;
   readonly identities: Identities;
+  readonly roles: Roles;
   readonly policies: Policies;
   readonly ownTokens: OwnTokens;
   readonly tokens: TokenService;
@@ -98,21 +100,20 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
       keysFailed: (issuer, failure) => tellKeysFailed(log, issuer, failure),
     }),
   });
-  const identities = await openIdentities({
+  const changes = {
     metadata,
-    keys,
-    administrator,
-    home,
     clock,
     audit,
     onChange: () => invalidations.note({ kind: 'credentials' }),
-  });
+  };
+  const identities = await openIdentities({ ...changes, keys, administrator, home });
   return {
     identifier,
     signatures: createSignatures(logins),
     authorizer,
     visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
     identities,
+    roles: createRoles({ ...changes, home: () => home }),
     policies: createPolicies({ metadata, home: () => home, invalidations, clock, audit }),
     ownTokens,
     tokens: createTokenService({ tokens: ownTokens, clock }),

@@ -287,6 +287,7 @@ function operationsOf(parts: FrontEndParts): Operations {
     }),
     refresh: cache.refresh,
     accounts: access.identities,
+    roles: access.roles,
     storedPolicies: access.policies,
     lifecycleGrammar: () => parts.config().lifecycle,
     sealing: access.sealing,

@@ -1,8 +1,7 @@
-import { isAccountId, isPrincipalName } from '../../domain/policy/principal.ts';
+import { isAccountId, isPrincipalName, roleNameOf } from '../../domain/policy/principal.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
-import type { Label } from '../../domain/names/label.ts';
 import { inKeyOrder } from '../../domain/names/label.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { besideHome, registryOf } from '../../domain/names/registry.ts';
@@ -15,7 +14,9 @@ import type { Administrator } from './administrator.ts';
 import type { AccessKey, Identities, NewAccessKey, RotatedAccessKey, Token } from './identities.ts';
 import { tokenLifetime } from './identities.ts';
 import { newKeyPair } from '../secrets/credentials.ts';
+import { require, requireTags, tagsMax, tooManyTags } from './bounds.ts';
 import type { KeyStore } from '../secrets/key-store.ts';
+import { taking } from './taking.ts';
 import { newNamedToken } from '../secrets/named-token.ts';
 import { parseScope, scopesMax } from '../secrets/scopes.ts';
 
@@ -34,7 +35,6 @@ export interface IdentitiesOptions {
 /** Of one principal. */
 const tokensMax = 500;
 const keysMax = 2;
-const tagsMax = 50;
 
 /** Settles when the home account is there. */
 export async function openIdentities(options: IdentitiesOptions): Promise<Identities> {
@@ -78,6 +78,7 @@ function accountChanges(options: IdentitiesOptions) {
     },
     changeTags: async ({ set, remove, ...key }, author) => {
       requireTags(set);
+      if (roleNameOf(key.name) !== undefined) return false;
       const done = await metadata.identities.changePrincipalTags({ ...key, remove, set, tagsMax });
       if (done === 'notFound') return false;
       if (done === 'tooMany') throw tooManyTags();
@@ -92,6 +93,7 @@ function accountChanges(options: IdentitiesOptions) {
     },
     deletePrincipal: async ({ account, name, unlessInUse = false }, author) => {
       const key = { account, name };
+      if (roleNameOf(name) !== undefined) return false;
       const isGone = await (unlessInUse
         ? deleteUnused(options, key)
         : taking(options, metadata.identities.deletePrincipal(key)));
@@ -274,24 +276,6 @@ async function hasRoot(
   return name !== undefined || (await metadata.identities.findAccount(account)) !== undefined;
 }
 
-/** IAM's bounds of tags, whose keys differ by more than case. */
-function requireTags(tags: readonly Label[]): void {
-  const keys = new Set(tags.map(({ key }) => key.toLowerCase()));
-  require(keys.size === tags.length, 'tags', 'each key once, whatever its case');
-  for (const { key, value } of tags) {
-    require(key.length >= 1 && key.length <= 128, 'tags', 'keys of 1 to 128 characters');
-    require(value.length <= 256, 'tags', 'values of at most 256 characters');
-    require(!key.toLowerCase().startsWith('aws:'), 'tags', 'no key that begins with aws:');
-  }
-  if (tags.length > tagsMax) throw tooManyTags();
-}
-
-function tooManyTags(): RegistryError {
-  return new RegistryError('conflict', `a principal has at most ${tagsMax} tags`, {
-    kind: 'principalLimit',
-  });
-}
-
 function checkToken(name: string, scopes: readonly string[], lifetimeMs: number | undefined): void {
   require(isPrincipalName(name), 'name', 'letters, digits and _+=,.@-, 64 at most');
   require(scopes.length <= scopesMax, 'scopes', `${scopesMax} at most`);
@@ -304,23 +288,6 @@ function checkLifetime(ms: number | undefined): void {
   const { leastMs, mostMs } = tokenLifetime;
   const good = ms === undefined || (Number.isSafeInteger(ms) && ms >= leastMs && ms <= mostMs);
   require(good, 'lifetime', `from ${leastMs / 60_000} minute to ${mostMs / 86_400_000} days`);
-}
-
-function require(good: boolean, field: string, expected: string): void {
-  if (good) return;
-  throw new RegistryError('requestInvalid', `${field} is not as expected: ${expected}`, {
-    detail: { field, expected },
-  });
-}
-
-/** A write that takes something away: where it fails it is not known whether it was committed, and what was remembered may count no more. */
-async function taking<T>({ onChange }: IdentitiesOptions, write: Promise<T>): Promise<T> {
-  try {
-    return await write;
-  } catch (error) {
-    onChange();
-    throw error;
-  }
 }
 
 function changed(

@@ -5,7 +5,7 @@ import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
 import { parsePolicy } from '../../domain/policy/parser.ts';
-import { arnOfKey } from '../../domain/policy/principal.ts';
+import { arnOfKey, roleNameOf } from '../../domain/policy/principal.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import { besideHome } from '../../domain/names/registry.ts';
 import type { IdentityPolicyRow } from '../../metadata/contract/rows.ts';
@@ -20,6 +20,7 @@ const identityPoliciesMax = 10;
 
 interface IdentityPolicyKey {
   readonly account: string;
+  /** A user or robot, or `role/<name>`. */
   readonly principal: string;
   readonly name: string;
 }
@@ -55,7 +56,7 @@ export interface Policies {
 }
 
 export interface PoliciesOptions {
-  readonly metadata: Pick<Metadata, 'identities' | 'repositories'>;
+  readonly metadata: Pick<Metadata, 'identities' | 'repositories' | 'roles'>;
   /** Its region is that under which changes of an account's identities are audited. */
   readonly home: () => RegistryKey;
   readonly invalidations: Pick<Invalidations, 'note'>;
@@ -161,10 +162,13 @@ async function noting<T>(
 
 function identityPolicies(options: PoliciesOptions) {
   const { audit, clock, home } = options;
-  const { identities } = options.metadata;
+  const { identities, roles } = options.metadata;
   const requirePrincipal = async (account: string, principal: string): Promise<void> => {
-    if ((await identities.findPrincipal(account, principal)) === undefined)
-      throw noPrincipal(account, principal);
+    const role = roleNameOf(principal);
+    const row = await (role === undefined
+      ? identities.findPrincipal(account, principal)
+      : roles.findRole({ account, name: role }));
+    if (row === undefined) throw noPrincipal(account, principal);
   };
   const record = (key: IdentityPolicyKey, action: IdentityAction, author: Asker): void => {
     const subject = { registry: besideHome(home(), key.account), resource: key.principal };
@@ -198,7 +202,7 @@ function identityPolicies(options: PoliciesOptions) {
       parsePolicy(text, 'identity');
       const row = { account, principal, name, text, updatedAt: clock.now() };
       await inOrder(() => put(row));
-      record(row, identityActions.putUserPolicy, author);
+      record(row, policyActionsOf(principal).put, author);
       return row;
     },
     async deleteIdentityPolicy({ account, principal, name }, author) {
@@ -207,11 +211,35 @@ function identityPolicies(options: PoliciesOptions) {
       const wasThere = await noting(options, { kind: 'policies' }, () =>
         identities.deleteIdentityPolicy(key),
       );
-      if (wasThere) record(key, identityActions.deleteUserPolicy, author);
+      if (wasThere) record(key, policyActionsOf(principal).delete, author);
       return wasThere;
     },
   } satisfies Partial<Policies>;
 }
+
+/** What is asked before a principal's policies are read or changed. */
+export function policyActionsOf(principal: string): {
+  readonly list: IdentityAction;
+  readonly get: IdentityAction;
+  readonly put: IdentityAction;
+  readonly delete: IdentityAction;
+} {
+  return roleNameOf(principal) === undefined ? ofUsers : ofRoles;
+}
+
+const ofUsers = {
+  list: identityActions.listUserPolicies,
+  get: identityActions.getUserPolicy,
+  put: identityActions.putUserPolicy,
+  delete: identityActions.deleteUserPolicy,
+};
+
+const ofRoles = {
+  list: identityActions.listRolePolicies,
+  get: identityActions.getRolePolicy,
+  put: identityActions.putRolePolicy,
+  delete: identityActions.deleteRolePolicy,
+};
 
 function noPrincipal(account: string, name: string): RegistryError {
   return new RegistryError('nameUnknown', `there is no ${arnOfKey({ account, name })}`, {

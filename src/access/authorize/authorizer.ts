@@ -300,6 +300,8 @@ function explainDecision(question: Question, { reason, by }: AccessDecision): st
       return `${who} administers account ${account}`;
     case 'crossAccount':
       return `${who} is of another account than ${account}: its own policies and one of the repository or registry must both allow ${question.action}${by === undefined ? '' : `; ${by.policy} does`}`;
+    case 'sessionLimit':
+      return `${named} would allow ${question.action} to ${who}, but the policy of the session does not`;
     case 'noStatement':
       return `no statement of a policy allows ${question.action} to ${arnOf(principal) ?? 'anonymous'}`;
   }

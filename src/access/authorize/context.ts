@@ -1,5 +1,5 @@
 import type { PolicyDocument } from '../../domain/policy/policy.ts';
-import type { Principal } from '../../domain/policy/principal.ts';
+import { userIdOf } from '../identify/unique-id.ts';
 import { registryOf } from '../../domain/names/registry.ts';
 import type { Question } from '../access.ts';
 
@@ -25,19 +25,10 @@ export function conditionContext(
     ['aws:principalisawsservice', ['false']],
   ]);
   if (from.userAgent !== undefined) context.set('aws:useragent', [from.userAgent]);
-  return context.set('aws:userid', [userId(caller.principal)]);
-}
-
-function userId(principal: Principal): string {
-  switch (principal.kind) {
-    case 'anonymous':
-      return 'anonymous';
-    case 'administrator':
-      return principal.account;
-    case 'user':
-    case 'robot':
-      return `${principal.account}:${principal.name}`;
-  }
+  const { principal, madeAt = 0 } = caller;
+  return context.set('aws:userid', [
+    principal.kind === 'anonymous' ? 'anonymous' : userIdOf(principal, madeAt),
+  ]);
 }
 
 /** Keys whose values stay the same for a caller, an address and a registry: decisions by them can be remembered. */

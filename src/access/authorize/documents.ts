@@ -85,7 +85,7 @@ function denyAll(kind: PolicyKind): PolicyDocument {
         principals:
           kind === 'identity'
             ? undefined
-            : { everyone: true, accounts: [], arns: [], services: [] },
+            : { everyone: true, accounts: [], arns: [], services: [], federated: [] },
         notPrincipals: undefined,
         actions: ['*'],
         notActions: undefined,

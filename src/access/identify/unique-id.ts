@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Principal } from '../../domain/policy/principal.ts';
 import { upperAlphabet } from '../secrets/random-text.ts';
 
 const characters = 17;
@@ -19,4 +20,20 @@ export function uniqueId(
   return (
     kind + Array.from(digest.subarray(0, characters), (byte) => upperAlphabet[byte % 32]).join('')
   );
+}
+
+/** `aws:userid`: an account's root has its account's id, a session its role's and its own name. */
+export function userIdOf(
+  principal: Exclude<Principal, { readonly kind: 'anonymous' }>,
+  madeAt: number,
+): string {
+  switch (principal.kind) {
+    case 'administrator':
+      return principal.account;
+    case 'user':
+    case 'robot':
+      return uniqueId('AIDA', { ...principal, madeAt });
+    case 'role':
+      return `${uniqueId('AROA', { ...principal, madeAt })}:${principal.session ?? ''}`;
+  }
 }

@@ -9,7 +9,7 @@ export function userPolicyRows(parts: IamParts): IamRows {
       changes: true,
       answer: async ({ UserName, PolicyName, PolicyDocument }, asking) => {
         const named = { user: UserName, name: PolicyName };
-        await policies.putOfUser(asking, { ...named, policy: PolicyDocument });
+        await policies.putOfPrincipal(asking, { ...named, policy: PolicyDocument });
         return {};
       },
     },
@@ -17,14 +17,14 @@ export function userPolicyRows(parts: IamParts): IamRows {
       changes: false,
       answer: async ({ UserName, PolicyName }, asking) => {
         const named = { user: UserName, name: PolicyName };
-        const [shown] = (await policies.ofUser(asking, named)).items;
+        const [shown] = (await policies.ofPrincipal(asking, named)).items;
         return { UserName, PolicyName, PolicyDocument: encodedPolicy(shown?.policy ?? '') };
       },
     },
     ListUserPolicies: {
       changes: false,
       answer: async ({ UserName, ...input }, asking) => {
-        const { items: all } = await policies.ofUser(asking, { user: UserName });
+        const { items: all } = await policies.ofPrincipal(asking, { user: UserName });
         const names = all.map(({ name }) => name);
         const list = listOf(asking, 'ListUserPolicies', UserName);
         const { items, end } = pageOfList(parts, { list, input, keyOf: (name) => name }, names);
@@ -34,7 +34,7 @@ export function userPolicyRows(parts: IamParts): IamRows {
     DeleteUserPolicy: {
       changes: true,
       answer: async ({ UserName, PolicyName }, asking) => {
-        await policies.deleteOfUser(asking, { user: UserName, name: PolicyName });
+        await policies.deleteOfPrincipal(asking, { user: UserName, name: PolicyName });
         return {};
       },
     },

@@ -29,6 +29,11 @@ const explained: Explanation = {
   tag: { ...explainedTag, provenance: 'pushed' },
 };
 
+const trustPolicy = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: { Effect: 'Allow', Principal: '*', Action: 'sts:AssumeRole' },
+});
+
 interface Operation {
   readonly operationId: string;
   readonly summary: string;
@@ -61,6 +66,11 @@ const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
   ['PUT identity-policies', { body: { user: 'ann', name: 'p', policy: identityPolicy } }],
   ['GET identity-policies', { query: { user: 'ann' } }],
   ['DELETE identity-policies', { query: { user: 'ann', name: 'p' } }],
+  ['POST roles', { body: { name: 'ci', trustPolicy } }],
+  ['GET roles'],
+  ['PATCH role', { body: { name: 'ci', description: 'x' } }],
+  ['GET role', { query: { name: 'ci' } }],
+  ['DELETE roles', { query: { name: 'ci' } }],
   ['POST repositories', { body: { repository: 'team/app' } }],
   [
     'PATCH repositories',

@@ -5,7 +5,11 @@ import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { fields, registryFields, repositoryFields } from './input.ts';
 
-const ofUser = { user: fields.name, account: fields.account };
+const ofPrincipal = {
+  user: fields.name.optional(),
+  role: fields.name.optional(),
+  account: fields.account,
+};
 
 /** PolicyOperations of users, repositories and registries; texts go in and come out verbatim. */
 export function policyEndpoints(policies: PolicyOperations): readonly Endpoint[] {
@@ -15,7 +19,7 @@ export function policyEndpoints(policies: PolicyOperations): readonly Endpoint[]
       path: 'policies/validate',
       summary: 'Everything that is wrong with the text of a policy, and what it says in vain',
       input: z.strictObject({
-        kind: z.enum(['identity', 'repository', 'registry']),
+        kind: z.enum(['identity', 'repository', 'registry', 'trust']),
         policy: fields.policy,
       }),
       output: outputs.policyValidation,
@@ -32,26 +36,26 @@ function userPolicyEndpoints(policies: PolicyOperations): readonly Endpoint[] {
     endpoint({
       method: 'GET',
       path: 'identity-policies',
-      summary: 'The policies of a user, or the one of that name',
-      input: z.strictObject({ ...ofUser, name: fields.name.optional() }),
+      summary: 'The policies of a user or role, or the one of that name',
+      input: z.strictObject({ ...ofPrincipal, name: fields.name.optional() }),
       output: outputs.listOf(outputs.identityPolicy),
-      answer: (input, asker) => policies.ofUser(asker, input),
+      answer: (input, asker) => policies.ofPrincipal(asker, input),
     }),
     endpoint({
       method: 'PUT',
       path: 'identity-policies',
-      summary: 'Puts or replaces a policy of a user',
-      input: z.strictObject({ ...ofUser, name: fields.name, policy: fields.policy }),
+      summary: 'Puts or replaces a policy of a user or role',
+      input: z.strictObject({ ...ofPrincipal, name: fields.name, policy: fields.policy }),
       output: outputs.identityPolicy,
-      answer: (input, asker) => policies.putOfUser(asker, input),
+      answer: (input, asker) => policies.putOfPrincipal(asker, input),
     }),
     endpoint({
       method: 'DELETE',
       path: 'identity-policies',
-      summary: 'Deletes a policy of a user',
-      input: z.strictObject({ ...ofUser, name: fields.name }),
+      summary: 'Deletes a policy of a user or role',
+      input: z.strictObject({ ...ofPrincipal, name: fields.name }),
       output: undefined,
-      answer: (input, asker) => policies.deleteOfUser(asker, input),
+      answer: (input, asker) => policies.deleteOfPrincipal(asker, input),
     }),
   ];
 }

@@ -80,6 +80,7 @@ function open(change: Partial<OperationsParts> = {}) {
     authorizer: unused,
     visibleRepositories: unused,
     accounts: unused,
+    roles: unused,
     storedPolicies: unused,
     lifecycleGrammar: unused,
     cache: unused,

@@ -21,6 +21,7 @@ import { nothing, queryOf, readJson } from './input.ts';
 import { openApiOf } from './openapi.ts';
 import { policyEndpoints } from './policies.ts';
 import { problemReply } from './problem.ts';
+import { roleEndpoints } from './roles.ts';
 import { ruleEndpoints } from './rules.ts';
 
 export interface ApiParts extends Omit<Operations, 'pulls' | 'contentChanges'> {
@@ -60,6 +61,7 @@ export function createApiHandler(parts: ApiParts): Handler {
 function createTable(parts: ApiParts): readonly Endpoint[] {
   const table: Endpoint[] = [
     ...identityEndpoints(parts.identities),
+    ...roleEndpoints(parts.roles),
     ...policyEndpoints(parts.policies),
     ...lifecycleEndpoints(parts.lifecycles),
     ...contentEndpoints(parts),

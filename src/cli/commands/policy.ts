@@ -209,7 +209,7 @@ const identityLook: Look<IdentityPolicyView> = {
   name: (each) => each.name,
   columns: [
     { header: 'NAME', value: (each) => each.name },
-    { header: 'USER', value: (each) => each.user },
+    { header: 'OF', value: (each) => each.user ?? `role/${each.role ?? ''}` },
     { header: 'UPDATED', value: (each) => each.updatedAt },
   ],
 };

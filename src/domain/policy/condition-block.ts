@@ -1,4 +1,4 @@
-import type { PolicyCondition } from './policy.ts';
+import type { PolicyCondition, PolicyKind } from './policy.ts';
 import { operatorAdvice, parseOperator, valueAdvice } from './conditions.ts';
 import { isObject } from '../json.ts';
 import type { JsonObject } from '../json.ts';
@@ -7,11 +7,19 @@ import { type Report, shortened } from './problem.ts';
 /** `aws:SourceIp`, `ecr:ResourceTag/team`. */
 const keyForm = /^[a-z\d-]{1,64}:\S.{0,255}$/i;
 
+/** `token.actions.githubusercontent.com:sub`: an issuer without its scheme, and a claim of it. */
+const trustKeyForm = /^[\w.~%-]{1,255}(?::\d{1,5})?(?:\/[\w.~%/-]{0,512})?:\S.{0,255}$/;
+
+interface BlockOptions {
+  readonly kind: PolicyKind;
+  readonly variables: boolean;
+}
+
 /** Reads a Condition: operators, each of keys, each of one value or a list. All of them must hold. */
 export function readConditions(
   block: unknown,
   field: string,
-  variables: boolean,
+  options: BlockOptions,
   report: Report,
 ): readonly PolicyCondition[] {
   if (block === undefined) return [];
@@ -31,7 +39,7 @@ export function readConditions(
       report(at, keys, 'is no object of keys', fix);
       return [];
     }
-    return readKeys(operator, keys, at, variables, report);
+    return readKeys(operator, keys, at, options, report);
   });
 }
 
@@ -39,14 +47,16 @@ function readKeys(
   operator: string,
   keys: JsonObject,
   field: string,
-  variables: boolean,
+  options: BlockOptions,
   report: Report,
 ): readonly PolicyCondition[] {
+  const { kind, variables } = options;
+  const form = kind === 'trust' ? trustKeyForm : keyForm;
   const seen = new Set<string>();
   return Object.entries(keys).map(([name, value]) => {
     const key = name.toLowerCase();
     const at = `${field}.${shortened(name, 60)}`;
-    if (!keyForm.test(name)) report(at, '', 'is no condition key', 'write it as aws:SourceIp');
+    if (!form.test(name)) report(at, '', 'is no condition key', 'write it as aws:SourceIp');
     if (seen.has(key)) report(at, '', 'is there twice: case does not count', 'join the two');
     seen.add(key);
     return { operator, key, values: readValues(operator, value, at, variables, report) };

@@ -1,4 +1,5 @@
 import type { PolicyKind } from './policy.ts';
+import { matchesGlob } from '../wildcard.ts';
 import { variableProblem } from './pattern.ts';
 import type { Report } from './problem.ts';
 
@@ -19,10 +20,31 @@ export function readActions(
     const match = actionForm.exec(text);
     if (match === null) return 'write it as ecr:BatchGetImage, ecr:Get* or *';
     const service = match[1]?.toLowerCase();
+    if (kind === 'trust') return adviceForTrust(text);
     const own = kind === 'secret' ? 'secretsmanager' : 'ecr';
     if (kind === 'identity' || service === undefined || service === own) return undefined;
     return `only actions of ${own} stand in a ${kind} policy`;
   }).map((action) => action.toLowerCase());
+}
+
+/** All that a role may be trusted with. */
+const trustActions = [
+  'sts:AssumeRole',
+  'sts:AssumeRoleWithWebIdentity',
+  'sts:AssumeRoleWithSAML',
+  'sts:TagSession',
+  'sts:SetSourceIdentity',
+];
+
+function adviceForTrust(text: string): string | undefined {
+  const pattern = text.toLowerCase();
+  if (pattern.startsWith('sts:') && trustActions.some((each) => matches(pattern, each)))
+    return undefined;
+  return `a trust policy speaks of ${trustActions.join(', ')} alone`;
+}
+
+function matches(pattern: string, action: string): boolean {
+  return matchesGlob(pattern, action.toLowerCase());
 }
 
 /** Reads Resource or NotResource, one or a list, as they are written. */

@@ -11,6 +11,7 @@ const kinds = [
   'repository',
   'registry',
   'secret',
+  'trust',
 ] as const satisfies readonly PolicyKind[];
 
 const everything = {
@@ -18,6 +19,7 @@ const everything = {
   registry: { Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' },
   identity: { Effect: 'Allow', Action: '*', Resource: '*' },
   secret: { Effect: 'Allow', Principal: '*', Action: '*', Resource: '*' },
+  trust: { Effect: 'Allow', Principal: '*', Action: 'sts:AssumeRole' },
 } as const satisfies Readonly<Record<PolicyKind, object>>;
 
 /** The text of a policy with one statement, which is everything but for what is given. */
@@ -52,6 +54,22 @@ const accepted: readonly (readonly [string, PolicyKind, Readonly<Record<string, 
   ['a boolean as value', 'identity', { Condition: { Bool: { 'aws:SecureTransport': true } } }],
   ['a number as value', 'identity', { Condition: { NumericLessThan: { 'aws:x': 10 } } }],
   ['no operators', 'identity', { Condition: {} }],
+  [
+    'an identity provider',
+    'trust',
+    {
+      Principal: { Federated: 'arn:aws:iam::111122223333:oidc-provider/oidc.example.com/a' },
+      Action: ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession'],
+      Condition: { StringEquals: { 'oidc.example.com/a:sub': 'system:serviceaccount:a:b' } },
+    },
+  ],
+  [
+    'a claim of an issuer with a port',
+    'trust',
+    { Condition: { StringEquals: { '127.0.0.1:8080:aud': 'x' } } },
+  ],
+  ['any of the actions of trust', 'trust', { Action: 'sts:*' }],
+  ['a trusted service', 'trust', { Principal: { Service: 'ec2.amazonaws.com' } }],
   ['no values', 'identity', { Condition: { 'ForAllValues:StringLike': { 'aws:TagKeys': [] } } }],
 ];
 for (const [name, kind, change] of accepted) {
@@ -151,6 +169,38 @@ const refusedStatements: readonly (readonly [
     'repository',
     { Sid: 1 },
     /^Statement\[0\]\.Sid "1" is no text; put it in quotes$/,
+  ],
+  [
+    'an action of ECR',
+    'trust',
+    { Action: ['sts:AssumeRole', 'ecr:BatchGetImage'] },
+    /^Statement\[0\]\.Action\[1\] "ecr:BatchGetImage" is not understood; a trust policy speaks of sts:AssumeRole, /,
+  ],
+  [
+    'an action that begins no session',
+    'trust',
+    { Action: 'sts:GetCallerIdentity' },
+    /^Statement\[0\]\.Action "sts:GetCallerIdentity" is not understood/,
+  ],
+  [
+    'a Resource',
+    'trust',
+    { Resource: '*' },
+    /^Statement\[0\]\.Resource "\*" stands in a trust policy; remove it$/,
+  ],
+  ['a NotResource', 'trust', { NotResource: '*' }, /NotResource "\*" stands in a trust policy/],
+  ['no Principal', 'trust', { Principal: undefined }, /has neither Principal nor NotPrincipal/],
+  [
+    'a key of nothing',
+    'trust',
+    { Condition: { StringEquals: { sub: 'x' } } },
+    /^Statement\[0\]\.Condition\.StringEquals\.sub is no condition key/,
+  ],
+  [
+    'a key of an issuer',
+    'identity',
+    { Condition: { StringEquals: { 'oidc.example.com/a:sub': 'x' } } },
+    /is no condition key; write it as aws:SourceIp$/,
   ],
   [
     'no Principal',
@@ -359,6 +409,7 @@ test('a statement is read into the form that questions are answered from', () =>
         'arn:aws:iam::1'.padEnd(25, '0') + ':user/a',
       ],
       Service: 's',
+      Federated: 'f',
     },
     NotAction: 'ECR:Put*',
     NotResource: ['arn:aws:ecr:*'],
@@ -378,6 +429,7 @@ test('a statement is read into the form that questions are answered from', () =>
           accounts: ['111122223333', '222233334444'],
           arns: ['arn:aws:iam::100000000000:user/a'],
           services: ['s'],
+          federated: ['f'],
         },
         notPrincipals: undefined,
         actions: undefined,

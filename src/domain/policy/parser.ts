@@ -102,7 +102,8 @@ function readStatement(
     choose(statement, name, required, field, report);
   const principal = choosePrincipal(statement, kind, field, report);
   const action = need('Action', true);
-  const resource = need('Resource', kind !== 'repository');
+  if (kind === 'trust') refuseResource(statement, field, report);
+  const resource = kind === 'trust' ? undefined : need('Resource', kind !== 'repository');
   const principals = principal && readPrincipals(principal.value, principal.field, report);
   const actions = action && readActions(action.value, action.field, kind, report);
   const resources = resource && readResources(resource.value, resource.field, variables, report);
@@ -118,10 +119,19 @@ function readStatement(
     conditions: readConditions(
       own(statement, 'Condition'),
       `${field}.Condition`,
-      variables,
+      { kind, variables },
       report,
     ),
   };
+}
+
+/** What a trust policy is of is the role that has it. */
+function refuseResource(statement: JsonObject, field: string, report: Report): void {
+  for (const name of ['Resource', 'NotResource']) {
+    const value = own(statement, name);
+    if (value === undefined) continue;
+    report(`${field}.${name}`, value, 'stands in a trust policy', 'remove it');
+  }
 }
 
 type Chosen =

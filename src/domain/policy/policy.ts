@@ -1,7 +1,7 @@
 import type { Principal } from './principal.ts';
 
 /** Which policy it is: what may and must stand in its statements differs. */
-export type PolicyKind = 'identity' | 'repository' | 'registry' | 'secret';
+export type PolicyKind = 'identity' | 'repository' | 'registry' | 'secret' | 'trust';
 
 /** `${aws:username}` and its like are variables in 2012-10-17 alone; before, they are letters. */
 export type PolicyVersion = '2012-10-17' | '2008-10-17';
@@ -39,6 +39,8 @@ export interface PrincipalMatch {
   /** ARNs of users and roles, exact. */
   readonly arns: readonly string[];
   readonly services: readonly string[];
+  /** ARNs of identity providers, exact. */
+  readonly federated: readonly string[];
 }
 
 export interface PolicyCondition {
@@ -69,6 +71,12 @@ export interface AccessQuestion {
   readonly identityPolicies: readonly NamedPolicy[];
   /** The repository's and the registry's. */
   readonly resourcePolicies: readonly NamedPolicy[];
+  /** Of a session that was begun with some: what it may beside is taken away, but for what a resource's policy gives the session itself. */
+  readonly sessionPolicies?: readonly NamedPolicy[] | undefined;
+  /** Whether the principal may assume the role that has this policy: nobody may whom it does not name. */
+  readonly trustPolicy?: NamedPolicy | undefined;
+  /** Names of the identity provider that vouches for an anonymous principal which assumes a role. */
+  readonly federated?: readonly string[] | undefined;
   /** Whether an Allow for `*` is for anonymous too; absent: no. A Deny for `*` always is. */
   readonly everyoneIncludesAnonymous?: boolean;
 }
@@ -83,6 +91,8 @@ export interface AccessDecision {
     | 'administrator'
     /** Another account's resource: one of the two sides does not allow. */
     | 'crossAccount'
+    /** The session's own policies do not allow what else would be. */
+    | 'sessionLimit'
     | 'noStatement';
   /** What decided: the policy's name, and the statement's Sid or its index from 0. */
   readonly by: { readonly policy: string; readonly statement: string } | undefined;

@@ -4,20 +4,28 @@ import { isAccountId, parsePrincipalArn } from './principal.ts';
 import { isObject, own } from '../json.ts';
 import { type Report, shortened } from './problem.ts';
 
-/** Kinds that ECR's policies may name. Federated and CanonicalUser match nobody here. */
+/** Kinds that ECR's policies may name. CanonicalUser matches nobody here, Federated those alone who assume a role. */
 const kinds = ['AWS', 'Service', 'Federated', 'CanonicalUser'];
 
 /** Users, roles and sessions, by their whole name. */
 const arnForm =
   /^arn:aws(?:-[a-z]+)*:(?:iam::\d{12}:(?:user|role)|sts::\d{12}:(?:assumed-role|federated-user))\/[\w+=,.@/-]{1,600}$/;
 
+const nobody: PrincipalMatch = {
+  everyone: false,
+  accounts: [],
+  arns: [],
+  services: [],
+  federated: [],
+};
+
 /** Reads Principal or NotPrincipal: `*`, or an object of kinds, each one text or a list. */
 export function readPrincipals(value: unknown, field: string, report: Report): PrincipalMatch {
-  if (value === '*') return { everyone: true, accounts: [], arns: [], services: [] };
+  if (value === '*') return { ...nobody, everyone: true };
   const example = '{"AWS": "arn:aws:iam::111122223333:root"}';
   if (!isObject(value) || Object.keys(value).length === 0) {
     report(field, value, 'names nobody', `write "*" or ${example}`);
-    return { everyone: false, accounts: [], arns: [], services: [] };
+    return nobody;
   }
   for (const kind of Object.keys(value)) {
     if (kinds.includes(kind)) continue;
@@ -31,12 +39,13 @@ export function readPrincipals(value: unknown, field: string, report: Report): P
       : readList(list, `${field}.${kind}`, 'name one, or remove it', report, advice);
   };
   const aws = named('AWS', adviceForAws);
-  for (const kind of ['Federated', 'CanonicalUser']) named(kind, adviceForAny);
+  named('CanonicalUser', adviceForAny);
   return {
     everyone: aws.includes('*'),
     accounts: aws.flatMap((text) => accountOf(text) ?? []),
     arns: aws.filter((text) => text !== '*' && accountOf(text) === undefined),
     services: named('Service', adviceForAny),
+    federated: named('Federated', adviceForAny),
   };
 }
 

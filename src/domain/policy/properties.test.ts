@@ -70,7 +70,7 @@ function statements(
     .map((parts): Statement => Object.assign({}, ...parts) as Statement);
 }
 
-type EcrPolicyKind = Exclude<PolicyKind, 'secret'>;
+type EcrPolicyKind = Exclude<PolicyKind, 'secret' | 'trust'>;
 
 /** The statements of a question's policies, by their place. */
 interface Policies {

@@ -17,6 +17,10 @@ export interface Asked {
   readonly principal: Principal;
   readonly account: string | undefined;
   readonly arn: string | undefined;
+  /** Of a session its own; `arn` is its role's. */
+  readonly sessionArn: string | undefined;
+  /** Names of the identity provider that vouches for whoever assumes a role. */
+  readonly federated: readonly string[];
   readonly everyoneIncludesAnonymous: boolean;
   /** Lower case. */
   readonly action: string;
@@ -32,11 +36,13 @@ export interface CompiledStatement {
   readonly label: string;
   readonly isDeny: boolean;
   /**
-   * Whether it speaks of this question: `directly` of the principal, or `byAccount`, where an Allow leaves it to the
-   * identity policies of the account that it names.
+   * Whether it speaks of this question: `directly` of the principal, `bySession` of the very session, or `byAccount`, where an Allow
+   * leaves it to the identity policies of the account that it names.
    */
-  readonly applies: (asked: Asked) => 'directly' | 'byAccount' | undefined;
+  readonly applies: (asked: Asked) => Concerns | undefined;
 }
+
+type Concerns = 'directly' | 'bySession' | 'byAccount';
 
 const compiled = new WeakMap<PolicyDocument, readonly CompiledStatement[]>();
 
@@ -124,7 +130,7 @@ function howConcerned(
   statement: PolicyStatement,
   isDeny: boolean,
   asked: Asked,
-): 'directly' | 'byAccount' | undefined {
+): Concerns | undefined {
   const { principals, notPrincipals } = statement;
   if (principals !== undefined)
     return isDeny ? deniedBy(principals, asked) : namedBy(principals, asked);
@@ -142,7 +148,8 @@ function deniedBy(match: PrincipalMatch, asked: Asked): 'directly' | undefined {
     : undefined;
 }
 
-function namedBy(match: PrincipalMatch, asked: Asked): 'directly' | 'byAccount' | undefined {
+function namedBy(match: PrincipalMatch, asked: Asked): Concerns | undefined {
+  if (namesSession(match, asked)) return 'bySession';
   if (match.everyone && isOfEveryone(asked)) return 'directly';
   if (namesPrincipal(match, asked)) return 'directly';
   return namesAccount(match, asked) ? 'byAccount' : undefined;
@@ -173,7 +180,16 @@ function namesAccount(match: PrincipalMatch, asked: Asked): boolean {
 
 function namesPrincipal(match: PrincipalMatch, asked: Asked): boolean {
   if (asked.principal.kind === 'administrator') return namesAccount(match, asked);
-  return asked.arn !== undefined && match.arns.includes(asked.arn);
+  return (
+    namesSession(match, asked) ||
+    (asked.arn !== undefined && match.arns.includes(asked.arn)) ||
+    (match.federated.length > 0 && asked.federated.some((each) => match.federated.includes(each)))
+  );
+}
+
+/** One session of a role, rather than the role. */
+function namesSession(match: PrincipalMatch, { sessionArn }: Asked): boolean {
+  return sessionArn !== undefined && match.arns.includes(sessionArn);
 }
 
 /** The condition keys that say who is asking: they follow from the principal, whatever the context holds. */
@@ -181,7 +197,11 @@ const principalKeys: ReadonlyMap<string, (principal: Principal) => string | unde
   ['aws:principalarn', arnOf],
   ['aws:principalaccount', accountOf],
   ['aws:principaltype', (principal: Principal) => principalTypes[principal.kind]],
-  ['aws:username', (principal: Principal) => ('name' in principal ? principal.name : undefined)],
+  [
+    'aws:username',
+    (principal: Principal) =>
+      principal.kind === 'user' || principal.kind === 'robot' ? principal.name : undefined,
+  ],
 ]);
 
 /** A question's condition keys: the principal's own, then the context's. */
@@ -209,4 +229,5 @@ const principalTypes: Readonly<Record<Principal['kind'], string>> = {
   administrator: 'Account',
   user: 'User',
   robot: 'User',
+  role: 'AssumedRole',
 };

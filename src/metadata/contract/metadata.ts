@@ -48,6 +48,7 @@ import type {
   TokenRow,
 } from './rows.ts';
 import type { TemplateMetadata } from './templates.ts';
+import type { RoleMetadata } from './roles.ts';
 import type { SecretMetadata } from './secrets.ts';
 
 /**
@@ -64,6 +65,7 @@ export interface Metadata extends AsyncDisposable {
   readonly identities: IdentityMetadata;
   readonly rules: RuleMetadata;
   readonly templates: TemplateMetadata;
+  readonly roles: RoleMetadata;
   readonly secrets: SecretMetadata;
   readonly records: RecordMetadata;
 }
@@ -267,7 +269,7 @@ export interface IdentityMetadata {
   createAccount(input: AccountRow): Promise<boolean>;
   /** `noAccount` where a row is required and missing. */
   createPrincipal(input: PrincipalInput): Promise<'created' | 'exists' | 'noAccount'>;
-  /** With its keys, tokens and policies. False where there is none. */
+  /** With its keys, tokens and policies; a role too, as `role/<name>`. False where there is none. */
   deletePrincipal(input: Pick<PrincipalRow, 'account' | 'name'>): Promise<boolean>;
   /** The same of one that has none of them; else the first that it has. */
   deleteUnusedPrincipal(

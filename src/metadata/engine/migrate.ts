@@ -13,6 +13,7 @@ import { up as rules } from '../migrations/009-rules.ts';
 import { up as creationTemplates } from '../migrations/010-creation-templates.ts';
 import { up as secrets } from '../migrations/011-secrets.ts';
 import { up as principalTags } from '../migrations/012-principal-tags.ts';
+import { up as roles } from '../migrations/013-roles.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -36,6 +37,7 @@ const migrations: readonly Migration[] = [
   { version: 10, name: 'creation-templates', up: creationTemplates },
   { version: 11, name: 'secrets', up: secrets },
   { version: 12, name: 'principal-tags', up: principalTags },
+  { version: 13, name: 'roles', up: roles },
 ];
 
 /** The schema that this Breakwater writes. */

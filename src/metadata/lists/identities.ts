@@ -23,6 +23,7 @@ export async function listPrincipals(sql: Sql, account: string): Promise<readonl
     .selectFrom('principals')
     .selectAll()
     .where('account', '=', account)
+    .where('kind', '<>', 'role')
     .orderBy('name')
     .limit(principalsMax)
     .execute();

@@ -4,6 +4,7 @@ import * as identities from './identities.ts';
 import * as lifecycles from './lifecycles.ts';
 import * as manifests from './manifests.ts';
 import * as records from './records.ts';
+import * as roles from './roles.ts';
 import * as rules from './rules.ts';
 import * as secrets from './secrets.ts';
 import * as tags from './tags.ts';
@@ -13,6 +14,7 @@ type Lists = typeof evaluations &
   typeof lifecycles &
   typeof manifests &
   typeof records &
+  typeof roles &
   typeof rules &
   typeof secrets &
   typeof tags;
@@ -27,6 +29,7 @@ const lists: Lists = {
   ...lifecycles,
   ...manifests,
   ...records,
+  ...roles,
   ...rules,
   ...secrets,
   ...tags,

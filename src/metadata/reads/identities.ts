@@ -39,7 +39,7 @@ export async function findPrincipal(
   name: string,
 ): Promise<PrincipalRow | undefined> {
   const row = await principalByName(sql, { account, name });
-  return row && principalOf(row);
+  return row === undefined || row.kind === 'role' ? undefined : principalOf(row);
 }
 
 const keyById = pointQuery((sql, slots: Pick<AccessKeyRow, 'id'>) =>

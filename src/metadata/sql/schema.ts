@@ -131,6 +131,12 @@ export interface Schema {
     created_at: number;
     /** JSON array. */
     tags: string | null;
+    /** Of roles alone, which are kept as `role/<name>`. */
+    path: string | null;
+    trust_policy: string | null;
+    description: string | null;
+    session_seconds_max: number | null;
+    last_used_at: number | null;
   };
   access_keys: {
     id: string;

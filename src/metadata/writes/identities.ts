@@ -1,5 +1,6 @@
 import { sql as text } from 'kysely';
 import { withLabels } from '../../domain/names/label.ts';
+import { roleNameOf } from '../../domain/policy/principal.ts';
 import type { IdentityMetadata } from '../contract/metadata.ts';
 import type {
   AccessKeyRow,
@@ -36,6 +37,11 @@ export async function createPrincipal(
       kind: input.kind,
       created_at: input.createdAt,
       tags: input.tags === undefined ? null : JSON.stringify(input.tags),
+      path: null,
+      trust_policy: null,
+      description: null,
+      session_seconds_max: null,
+      last_used_at: null,
     })
     .onConflict((conflict) => conflict.columns(['account', 'name']).doNothing())
     .returning('name')
@@ -122,9 +128,11 @@ export async function changePrincipalTags(
   return 'changed';
 }
 
-/** Whether there is such an owner of what is written next, which stays until then: a root, named by `undefined`, always is. */
+/** Whether there is such an owner of the credential that is written next, which stays until then: a root, named by `undefined`, always is, a role never. */
 async function isOwner(sql: Sql, account: string, name: string | undefined): Promise<boolean> {
-  return name === undefined || (await lockPrincipal(sql, { account, name })) !== undefined;
+  if (name === undefined) return true;
+  if (roleNameOf(name) !== undefined) return false;
+  return (await lockPrincipal(sql, { account, name })) !== undefined;
 }
 
 /** A principal has as many keys as there are slots. */
@@ -243,7 +251,8 @@ export async function putIdentityPolicy(
   sql: Sql,
   input: IdentityPolicyRow,
 ): Promise<'stored' | 'noPrincipal'> {
-  if (!(await isOwner(sql, input.account, input.principal))) return 'noPrincipal';
+  if ((await lockPrincipal(sql, { account: input.account, name: input.principal })) === undefined)
+    return 'noPrincipal';
   await sql
     .insertInto('identity_policies')
     .values({

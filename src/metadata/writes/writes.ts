@@ -6,6 +6,7 @@ import * as lifecycles from './lifecycles.ts';
 import * as manifests from './manifests.ts';
 import * as records from './records.ts';
 import * as repositories from './repositories.ts';
+import * as roles from './roles.ts';
 import * as rules from './rules.ts';
 import * as secrets from './secrets.ts';
 import * as tags from './tags.ts';
@@ -18,6 +19,7 @@ type Writes = typeof blobs &
   typeof manifests &
   typeof records &
   typeof repositories &
+  typeof roles &
   typeof rules &
   typeof secrets &
   typeof tags &
@@ -35,6 +37,7 @@ const writes: Writes = {
   ...manifests,
   ...records,
   ...repositories,
+  ...roles,
   ...rules,
   ...secrets,
   ...tags,

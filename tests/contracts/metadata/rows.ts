@@ -8,6 +8,7 @@ import { blobsRows } from './blobs.ts';
 import { identitiesRows } from './identities.ts';
 import { recordsRows } from './records.ts';
 import { lifecyclesRows } from './lifecycles.ts';
+import { rolesRows } from './roles.ts';
 import { rulesRows } from './rules.ts';
 import { templatesRows } from './templates.ts';
 import { secretsRows } from './secrets.ts';
@@ -23,6 +24,7 @@ export const metadataRows: readonly MetadataRow[] = [
   ...blobsRows,
   ...lifecyclesRows,
   ...identitiesRows,
+  ...rolesRows,
   ...recordsRows,
   ...rulesRows,
   ...templatesRows,

@@ -22,6 +22,7 @@ import {
 } from '../../../src/metadata/lists/lifecycles.ts';
 import { listImages, listReferrers } from '../../../src/metadata/lists/manifests.ts';
 import { listAudit, listPulls } from '../../../src/metadata/lists/records.ts';
+import { listRoles } from '../../../src/metadata/lists/roles.ts';
 import { listTagRows, listTags, tagHistory } from '../../../src/metadata/lists/tags.ts';
 import { findBlobClaim, findBlobHolders } from '../../../src/metadata/reads/blobs.ts';
 import {
@@ -33,6 +34,7 @@ import {
   listAccessKeys,
   listIdentityPolicies,
 } from '../../../src/metadata/reads/identities.ts';
+import { findRole } from '../../../src/metadata/reads/roles.ts';
 import { findLifecycle, findPreview } from '../../../src/metadata/reads/lifecycles.ts';
 import { imagesOfRepository } from '../../../src/metadata/rows/lifecycle-images.ts';
 import {
@@ -171,6 +173,7 @@ suite('metadata in a SQLite file', () => {
     await listAccounts(sql);
     await findAccount(sql, 'x');
     await findPrincipal(sql, 'x', 'x');
+    await findRole(sql, { account: 'x', name: 'x' });
     await listPrincipals(sql, 'x');
     await findAccessKey(sql, 'x');
     await listAccessKeys(sql, 'x', undefined);
@@ -190,7 +193,8 @@ suite('metadata in a SQLite file', () => {
     match(planOf(database, seen.at(-1) ?? ''), /COVERING INDEX manifest_children_manifests/);
     await findSecret(sql, { registry: home, name: 'x' });
     await findSecretValue(sql, { registry: home, name: 'x', version: 'x' });
-    equal(seen.length, 40);
+    await listRoles(sql, 'x');
+    equal(seen.length, 42);
     for (const text of seen) {
       const plan = planOf(database, text);
       doesNotMatch(plan, tableWalk, `${text}: ${plan}`);

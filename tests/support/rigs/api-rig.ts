@@ -10,6 +10,7 @@ import { createFileSecrets } from '../../../src/operations/secrets/file-secrets.
 import { openKeyStore } from '../../../src/access/secrets/key-store.ts';
 import type { Sealing } from '../../../src/access/secrets/key-store.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
+import { createRoles } from '../../../src/access/accounts/roles.ts';
 import { createPolicies } from '../../../src/access/accounts/policies.ts';
 import { parseScope } from '../../../src/access/secrets/scopes.ts';
 import { createVisibleRepositories } from '../../../src/access/authorize/visible-repositories.ts';
@@ -148,6 +149,13 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
     authorizer,
     visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
     accounts: identities,
+    roles: createRoles({
+      metadata,
+      clock,
+      audit,
+      home: () => homeRegistry,
+      onChange: () => invalidations.note({ kind: 'credentials' }),
+    }),
     storedPolicies: createPolicies({
       metadata,
       invalidations,

@@ -94,6 +94,7 @@ export async function servePrivately(
     counting: cache.counting,
     upstream,
     accounts: none as never,
+    roles: none as never,
     storedPolicies: none as never,
     lifecycleGrammar: none,
     sealing,
