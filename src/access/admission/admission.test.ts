@@ -11,8 +11,7 @@ import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
 import type { Asker, AuditEntry, Caller, RequestFrom } from '../access.ts';
 import { createAuthorizer } from '../authorize/authorizer.ts';
-import { AccessRefused, createAdmission } from './admission.ts';
-import { requestFrom } from './request-from.ts';
+import { AccessRefused, createAdmission, requestFrom } from './admission.ts';
 import type { Admission, Place } from './admission.ts';
 
 const home = '000000000000';

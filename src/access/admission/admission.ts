@@ -6,13 +6,22 @@ import type { IdentityAction } from '../../domain/policy/identity-action.ts';
 import { arnOfKey } from '../../domain/policy/principal.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import type { PullTarget } from '../../domain/rules/pull-rule.ts';
-import { besideHome, registryOf, repositoryArn } from '../../domain/names/registry.ts';
+import { besideHome, repositoryArn } from '../../domain/names/registry.ts';
 import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
 import type { StoredRepository } from '../../metadata/contract/rows.ts';
-import type { Asker, Audit, Authorizer, Caller, PullRights, Question } from '../access.ts';
+import type {
+  Asker,
+  Audit,
+  Authorizer,
+  Caller,
+  PullRights,
+  Question,
+  RequestFrom,
+} from '../access.ts';
 import { denialOf } from '../audit/audit-entry.ts';
+import { isForRegistryClients, isOperator, refuseRegistryClient } from './registry-clients.ts';
 
 /** One repository as it was asked for, with the rule that leads to it. */
 export interface Place {
@@ -95,6 +104,30 @@ export interface Admission {
     subject: { readonly registry: RegistryKey; readonly resource: string },
     because: string,
   ): RegistryError;
+}
+
+/** What of a request its front-end knows. */
+interface KnownRequest {
+  readonly id: string;
+  readonly clientAddress: string;
+  readonly secure: boolean;
+  readonly isLoopback: boolean;
+  readonly headers: { readonly 'user-agent'?: string | undefined };
+}
+
+/** Policies, and whoever compares their patterns, see no more of a header. */
+const headerCharactersMax = 1024;
+
+/** A request as conditions, throttling and the audit see it; one way for every front-end. */
+export function requestFrom(request: KnownRequest, otherSite?: string): RequestFrom {
+  return {
+    address: request.clientAddress,
+    secure: request.secure,
+    isLoopback: request.isLoopback,
+    userAgent: request.headers['user-agent']?.slice(0, headerCharactersMax),
+    requestId: request.id,
+    otherSite,
+  };
 }
 
 export interface AdmissionParts {
@@ -322,37 +355,6 @@ function refuseOtherSite(
 export function otherSiteRefused(because: string): RegistryError {
   return new RegistryError('denied', 'requests from other sites are refused', {
     detail: { because },
-  });
-}
-
-/**
- * An ECR password, a token of `/v2/token` or a download URL: made for registry clients, which keep them in files and pass them on. Nothing that
- * outlives them is made with them.
- */
-function isForRegistryClients({ via }: Caller): boolean {
-  return via === 'ecr' || via === 'bearer' || via === 'download';
-}
-
-function isOperator(caller: Caller, home: RegistryKey): boolean {
-  const { principal, scopes } = caller;
-  return (
-    principal.kind === 'administrator' &&
-    principal.account === registryOf(home).account &&
-    scopes === undefined &&
-    !isForRegistryClients(caller)
-  );
-}
-
-function refuseRegistryClient(
-  { audit, home }: AdmissionParts,
-  asker: Asker,
-  action: string,
-  resource: string,
-): RegistryError {
-  const because = `shown as ${asker.caller.via}`;
-  audit.record(denialOf(asker, action, { registry: home(), resource }, because));
-  return new RegistryError('denied', 'a password or token for registry clients reads only', {
-    detail: { action, hint: 'use an access key, or a token made by breakwater token create' },
   });
 }
 

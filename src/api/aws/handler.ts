@@ -1,6 +1,6 @@
 import { anonymousCaller } from '../../access/access.ts';
 import type { RequestFrom, SignedClaim, SignedIdentity, Signatures } from '../../access/access.ts';
-import { requestFrom } from '../../access/admission/request-from.ts';
+import { requestFrom } from '../../access/admission/admission.ts';
 import type { Admission } from '../../access/admission/admission.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { registryOf } from '../../domain/names/registry.ts';

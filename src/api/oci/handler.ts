@@ -1,7 +1,6 @@
 import { anonymousCaller } from '../../access/access.ts';
 import type { Caller, Identifier, RequestFrom } from '../../access/access.ts';
-import { AccessRefused, otherSiteRefused } from '../../access/admission/admission.ts';
-import { requestFrom } from '../../access/admission/request-from.ts';
+import { AccessRefused, otherSiteRefused, requestFrom } from '../../access/admission/admission.ts';
 import type { Admission } from '../../access/admission/admission.ts';
 import type { TokenService } from '../../access/identify/registry-tokens.ts';
 import { asStorageError } from '../../cache/space/storage-answer.ts';

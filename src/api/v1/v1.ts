@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Identifier } from '../../access/access.ts';
-import { requestFrom } from '../../access/admission/request-from.ts';
+import { requestFrom } from '../../access/admission/admission.ts';
 import { asStorageError } from '../../cache/space/storage-answer.ts';
 import type { VersionView } from '../../contract/admin-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
