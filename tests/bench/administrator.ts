@@ -7,12 +7,27 @@ export function basic(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 }
 
-/** That of the pair which Breakwater wrote at its first start; `folder` is the one it was started in. */
-export function administratorOf(folder: string): string {
+/** A pair of keys, under the names of AWS's packages. */
+export interface KeyPair {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** The pair that Breakwater wrote at its first start; `folder` is the one it was started in. */
+export function administratorKeys(folder: string): KeyPair {
   const text = readFileSync(join(folder, 'data', 'credentials'), 'utf8');
   const value = (name: string): string =>
     new RegExp(`^${name}\\s*=\\s*(\\S+)`, 'm').exec(text)?.[1] ?? '';
-  return basic(value('aws_access_key_id'), value('aws_secret_access_key'));
+  return {
+    accessKeyId: value('aws_access_key_id'),
+    secretAccessKey: value('aws_secret_access_key'),
+  };
+}
+
+/** The `Authorization` of that pair. */
+export function administratorOf(folder: string): string {
+  const { accessKeyId, secretAccessKey } = administratorKeys(folder);
+  return basic(accessKeyId, secretAccessKey);
 }
 
 /** A request of `/api/v1`; its answer must be a success. */

@@ -93,6 +93,11 @@ export function median(samples: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
+/** What 99 of 100 do not exceed; NaN of nothing. */
+export function percentile99(samples: readonly number[]): number {
+  return samples.toSorted((a, b) => a - b)[Math.ceil(samples.length * 0.99) - 1] ?? Number.NaN;
+}
+
 export function isReached(ratio: Ratio): boolean {
   return 'atLeast' in ratio.goal
     ? ratio.value >= ratio.goal.atLeast

@@ -34,6 +34,14 @@ export interface PullJob extends Job {
   readonly stopAfterMs?: number;
 }
 
+/** One connection that asks again so long after each answer: how long answers take where the server has time left. */
+export interface LatencyJob extends Omit<Job, 'connections'> {
+  readonly kind: 'latency';
+  readonly path: string;
+  readonly requests: number;
+  readonly pauseMs: number;
+}
+
 export interface ThroughputResult {
   /** Of bodies. */
   readonly bytes: number;
@@ -70,6 +78,18 @@ export async function measureThroughput(
   const [command, argv] =
     blobClient === 'node' ? [process.execPath, [nodeLoad, text]] : ['python3', [discard, text]];
   return run(processes, command, argv, job.durationMs + 20_000) as Promise<ThroughputResult>;
+}
+
+/** Milliseconds from each request to the last byte of its answer. */
+export async function measureLatencies(
+  processes: Processes,
+  job: Omit<LatencyJob, 'kind'>,
+): Promise<readonly number[]> {
+  const text = JSON.stringify({ kind: 'latency', ...job });
+  const timeoutMs = 60_000 + job.requests * job.pauseMs;
+  return run(processes, process.execPath, [nodeLoad, text], timeoutMs) as Promise<
+    readonly number[]
+  >;
 }
 
 export async function measurePull(

@@ -2,14 +2,22 @@ import { connect as connectPlain } from 'node:net';
 import type { Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { accept } from './client-accept.ts';
-import type { PullJob, PullResult, ThroughputJob, ThroughputResult } from './load-job.ts';
 import { createResponseReader } from './response-reader.ts';
 import type { ResponseEvents } from './response-reader.ts';
+import type {
+  LatencyJob,
+  PullJob,
+  PullResult,
+  ThroughputJob,
+  ThroughputResult,
+} from './load-job.ts';
+
+type AnyJob = LatencyJob | PullJob | ThroughputJob;
 
 /** One buffer for all connections: what a read brings is counted before the next one begins. */
 const readBuffer = Buffer.allocUnsafe(64 * 1024);
 
-function open(job: PullJob | ThroughputJob, events: ResponseEvents): Socket {
+function open(job: AnyJob, events: ResponseEvents): Socket {
   const reader = createResponseReader(events);
   const options = {
     host: job.host,
@@ -26,7 +34,7 @@ function open(job: PullJob | ThroughputJob, events: ResponseEvents): Socket {
   return job.tls ? connectTls({ ...options, rejectUnauthorized: false }) : connectPlain(options);
 }
 
-function requestText(job: PullJob | ThroughputJob, path: string): string {
+function requestText(job: AnyJob, path: string): string {
   const authorization =
     job.authorization === undefined ? '' : `Authorization: ${job.authorization}\r\n`;
   return `GET ${path} HTTP/1.1\r\nHost: ${job.host}:${job.port}\r\nAccept: ${accept}\r\n${authorization}\r\n`;
@@ -62,6 +70,33 @@ async function throughput(job: ThroughputJob): Promise<ThroughputResult> {
   for (const socket of sockets) socket.destroy();
   if (failure !== undefined) throw failure;
   return { bytes, seconds, responses };
+}
+
+async function latencies(job: LatencyJob): Promise<readonly number[]> {
+  const request = requestText(job, job.path);
+  const taken: number[] = [];
+  await new Promise<void>((resolve, reject) => {
+    let askedAt = 0;
+    const ask = (): void => {
+      askedAt = performance.now();
+      socket.write(request);
+    };
+    const socket = open(job, {
+      head(status) {
+        if (status !== 200) reject(new Error(`status ${status}`));
+      },
+      body: () => undefined,
+      end() {
+        taken.push(performance.now() - askedAt);
+        if (taken.length === job.requests) resolve();
+        else setTimeout(ask, job.pauseMs);
+      },
+    });
+    socket.on('error', reject);
+    socket.once('close', () => reject(new Error('closed early')));
+    socket.once(job.tls ? 'secureConnect' : 'connect', ask);
+  });
+  return taken;
 }
 
 async function pull(job: PullJob): Promise<PullResult> {
@@ -138,7 +173,12 @@ function pullInTurn(
 
 // Started by `load-job.ts` on the load's core.
 if (import.meta.main) {
-  const job = JSON.parse(process.argv[2] ?? '') as PullJob | ThroughputJob;
-  const result = job.kind === 'pull' ? await pull(job) : await throughput(job);
-  process.stdout.write(`${JSON.stringify(result)}\n`);
+  const job = JSON.parse(process.argv[2] ?? '') as AnyJob;
+  process.stdout.write(`${JSON.stringify(await carryOut(job))}\n`);
+  process.exit();
+}
+
+function carryOut(job: AnyJob): Promise<unknown> {
+  if (job.kind === 'pull') return pull(job);
+  return job.kind === 'latency' ? latencies(job) : throughput(job);
 }

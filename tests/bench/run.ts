@@ -12,10 +12,13 @@ import { fanIn, firstByte, limitedPull } from './figures/cold-pull.ts';
 import { idleMemory } from './figures/idle-memory.ts';
 import { killed } from './figures/killed.ts';
 import { crowdMemory } from './figures/crowd-memory.ts';
+import { largeRepository } from './figures/large-repository.ts';
+import { manifestLatency } from './figures/manifest-latency.ts';
 import { coldMemory, warmMemory } from './figures/memory.ts';
 import { millionManifests } from './figures/million-manifests.ts';
 import { pushBlob } from './figures/push-blob.ts';
 import { pushImages } from './figures/push-images.ts';
+import { signedCalls } from './figures/signed-calls.ts';
 import { tagList } from './figures/tag-list.ts';
 import { upstreamRequests } from './figures/upstream-requests.ts';
 import { warmBlob } from './figures/warm-blob.ts';
@@ -46,6 +49,9 @@ const figures: readonly Figure[] = [
   pushImages,
   authorisedManifest,
   tagList,
+  signedCalls,
+  manifestLatency,
+  largeRepository,
   killed,
 ];
 

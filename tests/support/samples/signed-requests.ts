@@ -77,7 +77,7 @@ function queryText(query: Readonly<Record<string, string | string[] | null>>): s
 }
 
 /** What the package asks of whoever brings the hash. */
-class Sha256 {
+export class Sha256 {
   readonly #hash: Hash | Hmac;
 
   constructor(secret?: ArrayBuffer | ArrayBufferView | string) {
