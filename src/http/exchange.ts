@@ -10,6 +10,7 @@ import { givenId } from './request-id.ts';
 import { Progress } from './progress.ts';
 import type { Served } from '../domain/served.ts';
 import type { BodyReading, Incoming, Reply } from './reply.ts';
+import { joined } from './bodies/joined.ts';
 import { RequestBody } from './bodies/request-body.ts';
 import type { WholeBodies } from './bodies/whole-bodies.ts';
 
@@ -189,7 +190,7 @@ export class Exchange implements Incoming {
       }
     }
     holding.complete();
-    return Buffer.concat(blocks, length);
+    return joined(blocks, length);
   }
 
   /** The reply that goes out; the last one set is what the log is told. */

@@ -146,7 +146,7 @@ async function answerJson(
   const { bytes, sha256 } = await readCallBody(call.request, bytesMax);
   const asking = askingOf(parts, call, await claim.verify(sha256));
   call.asking = asking;
-  const parsed = parseJsonBody(bytes);
+  const parsed = await parseJsonBody(bytes);
   if (parsed === undefined)
     throw new AwsError('SerializationException', 'The body is not JSON, or has too many parts');
   return await run(parts, call, { ...served, asking }, () => parsed.value);

@@ -1,4 +1,6 @@
 import { isObject, own } from '../../domain/json.ts';
+import type { EncodedBytes } from './long-text.ts';
+import { LongText } from './long-text.ts';
 import { shapeNamed } from './service-model.ts';
 import type { ServiceModel, Shape, ShapeType } from './service-model.ts';
 
@@ -33,7 +35,7 @@ export class InputRefused extends Error {
 const shownCharactersMax = 256;
 
 /**
- * A JSON value as the input of that shape: known members alone, `null` as absent, texts of bytes decoded. Takes time in proportion to the
+ * A JSON value as the input of that shape: known members alone, `null` as absent, texts of bytes decoded; long ones are as they are read. Takes time in proportion to the
  * value. Throws `InputRefused`.
  */
 export function readInput(model: ServiceModel, shape: string, value: unknown): unknown {
@@ -72,7 +74,7 @@ class Reader {
   }
 
   #structure(shape: Shape, value: unknown, path: string): unknown {
-    if (!isObject(value)) throw wrongType(shape, value, path);
+    if (!isObject(value) || value instanceof LongText) throw wrongType(shape, value, path);
     for (const member of shape.required ?? [])
       if ((own(value, member) ?? undefined) === undefined)
         throw new InputRefused({ why: 'missing', path: below(path, member) });
@@ -92,7 +94,7 @@ class Reader {
   }
 
   #map(shape: Shape, value: unknown, path: string): unknown {
-    if (!isObject(value)) throw wrongType(shape, value, path);
+    if (!isObject(value) || value instanceof LongText) throw wrongType(shape, value, path);
     const entries = Object.entries(value);
     requireSize(shape, entries.length, path, '{…}');
     const read = entries.map(([key, each], index) => [
@@ -107,7 +109,8 @@ function below(path: string, member: string): string {
   return path === '' ? member : `${path}.${member}`;
 }
 
-function readText(shape: Shape, value: unknown, path: string): string {
+function readText(shape: Shape, given: unknown, path: string): string {
+  const value = given instanceof LongText ? given.text() : given;
   if (typeof value !== 'string') throw wrongType(shape, value, path);
   const broken = (limit: Limit): InputRefused => constraint(shape, limit, path, value);
   if (shape.enum !== undefined && !shape.enum.includes(value)) throw broken('enum');
@@ -135,7 +138,12 @@ function matches(shape: Shape, value: string): boolean {
 
 const base64Form = /^[A-Za-z0-9+/]*={0,2}$/;
 
-function readBytes(shape: Shape, value: unknown, path: string): Uint8Array {
+function readBytes(shape: Shape, given: unknown, path: string): Uint8Array | EncodedBytes {
+  if (given instanceof LongText && given.encoded !== undefined) {
+    requireSize(shape, given.encoded.byteLength, path, '…');
+    return given.encoded;
+  }
+  const value = given instanceof LongText ? given.text() : given;
   if (typeof value !== 'string') throw wrongType(shape, value, path);
   if (value.length % 4 !== 0 || !base64Form.test(value)) throw wrongType(shape, value, path);
   const bytes = Buffer.from(value, 'base64');
@@ -174,7 +182,7 @@ function wrongType({ type }: Shape, value: unknown, path: string): InputRefused 
 function kindOf(value: unknown): string {
   if (value === null) return 'NULL_VALUE';
   if (Array.isArray(value)) return 'START_ARRAY';
-  if (typeof value === 'string') return 'STRING_VALUE';
+  if (typeof value === 'string' || value instanceof LongText) return 'STRING_VALUE';
   if (typeof value === 'number') return Number.isInteger(value) ? 'NUMBER_VALUE' : 'DECIMAL_VALUE';
   if (typeof value === 'boolean') return value ? 'TRUE_VALUE' : 'FALSE_VALUE';
   return 'START_OBJECT';

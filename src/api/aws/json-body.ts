@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+import { LongText, longTextBytes } from './long-text.ts';
+
 /** Objects, arrays and members of one body, all together. */
 const partsMax = 100_000;
 const depthMax = 32;
@@ -5,6 +8,7 @@ const depthMax = 32;
 const quote = 0x22;
 const backslash = 0x5c;
 const comma = 0x2c;
+const colon = 0x3a;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
 const openBracket = 0x5b;
@@ -13,34 +17,73 @@ const closeBracket = 0x5d;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * A body as JSON; an empty one is `{}`. `undefined`: it is none, or it has more parts or is deeper than any input, and would take
- * many times its bytes in memory.
+ * A body as JSON; an empty one is `{}`, and texts of more than `longTextBytes` bytes are `LongText`s. `undefined`: it is none, or it
+ * has more parts or is deeper than any input, and would take many times its bytes in memory.
  */
-export function parseJsonBody(bytes: Uint8Array): { readonly value: unknown } | undefined {
+export async function parseJsonBody(
+  bytes: Uint8Array,
+): Promise<{ readonly value: unknown } | undefined> {
   if (bytes.byteLength === 0) return { value: {} };
-  if (!isModest(bytes)) return undefined;
+  const found = survey(bytes);
+  if (found === undefined) return undefined;
   try {
-    return { value: JSON.parse(utf8.decode(bytes)) as unknown };
+    if (found.length === 0) return { value: JSON.parse(utf8.decode(bytes)) as unknown };
+    return { value: await withLongTexts(bytes, found) };
   } catch {
     return undefined;
   }
 }
 
-/** One pass over the bytes; a long text between quotes is jumped over. */
-function isModest(bytes: Uint8Array): boolean {
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The rest is parsed with a mark of this body's own in the place of each long text. */
+async function withLongTexts(bytes: Uint8Array, found: readonly Range[]): Promise<unknown> {
+  const mark = randomUUID();
+  const pieces: Uint8Array[] = [];
+  const texts = new Map<string, LongText>();
+  let at = 0;
+  for (const { start, end } of found) {
+    const key = `${mark}${texts.size}`;
+    texts.set(key, await LongText.read(bytes.subarray(start, end)));
+    pieces.push(bytes.subarray(at, start), Buffer.from(key));
+    at = end;
+  }
+  const rest = utf8.decode(Buffer.concat([...pieces, bytes.subarray(at)]));
+  return JSON.parse(rest, (_key, value: unknown) =>
+    typeof value === 'string' ? (texts.get(value) ?? value) : value,
+  );
+}
+
+/** One pass over the bytes; a long text between quotes is jumped over. Where the long texts are that are values. */
+function survey(bytes: Uint8Array): readonly Range[] | undefined {
+  const found: Range[] = [];
   let parts = 0;
   let depth = 0;
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at];
-    if (byte === quote) at = endOfText(bytes, at + 1);
-    else if (byte === comma) parts += 1;
+    if (byte === quote) {
+      const start = at + 1;
+      at = endOfText(bytes, start);
+      if (at - start > longTextBytes && !isName(bytes, at + 1)) found.push({ start, end: at });
+    } else if (byte === comma) parts += 1;
     else if (byte === openBrace || byte === openBracket) {
       depth += 1;
       parts += 1;
     } else if (byte === closeBrace || byte === closeBracket) depth -= 1;
-    if (parts > partsMax || depth > depthMax) return false;
+    if (parts > partsMax || depth > depthMax) return undefined;
   }
-  return true;
+  return found;
+}
+
+/** Whether a text that ends there is the name of a member. */
+function isName(bytes: Uint8Array, behind: number): boolean {
+  let at = behind;
+  while (bytes[at] === 0x20 || bytes[at] === 0x09 || bytes[at] === 0x0a || bytes[at] === 0x0d)
+    at += 1;
+  return bytes[at] === colon;
 }
 
 /** Where the quote is that ends a text. */

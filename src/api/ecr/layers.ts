@@ -1,4 +1,5 @@
 import { parseDigest } from '../../domain/names/digest.ts';
+import type { EncodedBytes } from '../aws/long-text.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { layerDownloadPath } from '../../domain/names/registry-url.ts';
 import { invalidParameter } from './errors.ts';
@@ -142,8 +143,9 @@ function layerOfCall(layerDigests: readonly string[]): Digest {
   throw invalidParameter('layerDigests', 'must be the one SHA-256 digest of the layer');
 }
 
-/** A part is in memory whole: as it came, it was base64 in a JSON text. */
+/** A long part is decoded piece by piece as it is written. */
 // oxlint-disable-next-line require-await
-async function* streamOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+async function* streamOf(bytes: Uint8Array | EncodedBytes): AsyncGenerator<Uint8Array> {
+  if (bytes instanceof Uint8Array) yield bytes;
+  else yield* bytes.pieces();
 }
