@@ -68,6 +68,20 @@ suite('rows that are written together', () => {
     deepEqual(written, [['a', 'b', 'c'], ['d']]);
   });
 
+  test('are written at once when that is asked for, behind a write that is under way', async () => {
+    const { add, clock, outcomes, writer, written } = start();
+    await writer.flush();
+    deepEqual(written, []);
+    const first = Promise.withResolvers<void>();
+    outcomes.push(() => first.promise);
+    add('a', 'b', 'c', 'd');
+    const flushed = writer.flush();
+    first.resolve();
+    await flushed;
+    deepEqual(written, [['a', 'b', 'c'], ['d']]);
+    equal(clock.pending, 0);
+  });
+
   test('after a write that failed they wait longer, however many there are', async () => {
     const { add, clock, outcomes, written } = start();
     outcomes.push(() => Promise.reject(new Error('no disk')));

@@ -17,6 +17,8 @@ export interface BatchWriterOptions {
 export interface BatchWriter extends AsyncDisposable {
   /** A row waits. */
   added(): void;
+  /** Writes at once what waits now; answers when it was tried. */
+  flush(): Promise<void>;
 }
 
 export function createBatchWriter(options: BatchWriterOptions): BatchWriter {
@@ -50,6 +52,10 @@ export function createBatchWriter(options: BatchWriterOptions): BatchWriter {
     added() {
       if (rows() >= options.fullRows && !resting) void start();
       else arm();
+    },
+    async flush() {
+      await writing;
+      if (rows() > 0) await start();
     },
     async [Symbol.asyncDispose]() {
       disposed = true;

@@ -1,3 +1,4 @@
+import { nextStep } from '../coordination/call-attempt.ts';
 import { errorText } from '../domain/error-text.ts';
 import { MetadataError } from './contract/metadata-error.ts';
 import type { Metadata } from './contract/metadata.ts';
@@ -12,6 +13,7 @@ import * as ruleLists from './lists/rules.ts';
 import * as secretLists from './lists/secrets.ts';
 import * as tagLists from './lists/tags.ts';
 import * as blobReads from './reads/blobs.ts';
+import * as callReads from './reads/calls.ts';
 import * as identityReads from './reads/identities.ts';
 import * as lifecycleReads from './reads/lifecycles.ts';
 import * as manifestReads from './reads/manifests.ts';
@@ -87,16 +89,17 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
         (...input) =>
           answered(name, () => list(name as ListName, input)),
     ) as Bound<M>;
+  const step = onTheWay(write);
   const writing = <M extends object>(module: M): Writing<M> =>
     forwarders(
       module,
-      (name) => (input) => write(name as WriteName, input as WriteInput<WriteName>),
+      (name) => (input) => step(name as WriteName, input as WriteInput<WriteName>),
     ) as Writing<M>;
   return {
     repositories: {
       ...reading(repositoryReads),
       ...writing(repositoryWrites),
-      deleteRepository: (input) => deleteRepository(write, input),
+      deleteRepository: (input) => deleteRepository(write, step, input),
     },
     manifests: { ...reading(manifestReads), ...listing(manifestLists), ...writing(manifestWrites) },
     tags: { ...reading(tagReads), ...listing(tagLists), ...writing(tagWrites) },
@@ -111,14 +114,7 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
       ...reading(identityReads),
       ...listing(identityLists),
       ...writing(identityWrites),
-      touchCredentials: async ({ keys, tokens }) => {
-        const length = Math.max(keys.length, tokens.length);
-        for (let from = 0; from < length; from += rowsPerWrite) {
-          const end = from + rowsPerWrite;
-          const some = { keys: keys.slice(from, end), tokens: tokens.slice(from, end) };
-          await write('touchCredentials', some);
-        }
-      },
+      ...touching(write),
     },
     roles: { ...reading(roleReads), ...listing(roleLists), ...writing(roleWrites) },
     templates: { ...reading(templateReads), ...writing(templateWrites) },
@@ -130,18 +126,45 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
       ...purging(write),
     },
     records: { ...listing(recordLists), ...recordWriting(write) },
+    calls: { ...reading(callReads), ...callWriting(write) },
     [Symbol.asyncDispose]: () => (disposed ??= dispose()),
   };
 }
 
 async function deleteRepository(
   write: Write,
+  step: Write,
   input: WriteInput<'deleteRepository'>,
 ): Promise<WriteOutput<'deleteRepository'>> {
-  const outcome = await write('deleteRepository', input);
+  const outcome = await step('deleteRepository', input);
   // It is deleted whatever becomes of its rows: what is left of them goes when the metadata is opened next.
   if (outcome === 'deleted') await dropAllDeleted(write).catch(() => {});
   return outcome;
+}
+
+/** A write on the way of a call is a step of it: what an earlier attempt did is answered as it was then. */
+function onTheWay(write: Write): Write {
+  return (name, input) => {
+    const step = nextStep(name);
+    if (step === undefined) return write(name, input);
+    if (step.done) return Promise.resolve(step.output as WriteOutput<typeof name>);
+    const { done: _, ...mine } = step;
+    return write(name, input, mine);
+  };
+}
+
+/** Each may be of many rows: a transaction for some of them at a time. */
+function touching(write: Write): Pick<Metadata['identities'], 'touchCredentials'> {
+  return {
+    touchCredentials: async ({ keys, tokens }) => {
+      const length = Math.max(keys.length, tokens.length);
+      for (let from = 0; from < length; from += rowsPerWrite) {
+        const end = from + rowsPerWrite;
+        const some = { keys: keys.slice(from, end), tokens: tokens.slice(from, end) };
+        await write('touchCredentials', some);
+      }
+    },
+  };
 }
 
 /** Some of them in a transaction, until there are none. */
@@ -181,6 +204,15 @@ function recordWriting(
     },
     pruneAudit: async (input) => {
       while ((await write('pruneAudit', input)) >= prunedMax);
+    },
+  };
+}
+
+function callWriting(write: Write): Pick<Metadata['calls'], 'recordAnswers' | 'pruneCalls'> {
+  return {
+    recordAnswers: (answers) => write('recordAnswers', answers),
+    pruneCalls: async (input) => {
+      while (await write('pruneSomeCalls', input));
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Asker } from '../access/access.ts';
+import { wasWritten } from '../coordination/call-attempt.ts';
 import type { Place } from '../access/admission/admission.ts';
 import type { ChunkRange, PutManifestAnswer, Pushes, UploadState } from '../cache/push/pushes.ts';
 import type { ByteStream } from '../domain/byte-source.ts';
@@ -241,6 +242,7 @@ async function completeUpload(
     push: { references: [] },
     action: actions.finishUpload,
     apply: async () => {
+      if (wasWritten('holdBlob')) return;
       if ((await pushes.uploadState({ ...place, id })).size === 0)
         throw new RegistryError('uploadInvalid', 'nothing was uploaded', {
           kind: 'uploadEmpty',

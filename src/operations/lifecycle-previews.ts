@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createInOrder } from '../coordination/in-order.ts';
+import { once } from '../coordination/call-attempt.ts';
 import { RegistryError, repositoryUnknown } from '../domain/errors.ts';
 import type { LifecyclePolicy } from '../domain/lifecycle/policy.ts';
 import type { RepositoryKey } from '../domain/names/registry.ts';
@@ -44,7 +45,7 @@ export function createPreviewJobs({ metadata, clock }: PreviewParts): PreviewJob
       underWay += 1;
       let begun = false;
       try {
-        const id = randomUUID();
+        const id = once('preview', () => randomUUID());
         const now = clock.now();
         const times = { now, staleBefore: now - lateAfterMs };
         const outcome = await lifecycles.beginPreview({ ...key, id, text, ...times });

@@ -10,6 +10,7 @@ import type { Cache } from '../cache/cache.ts';
 import type { MadeRepositories } from '../cache/memory/made-repositories.ts';
 import type { CountRecords } from '../cache/whose-bytes.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
+import { clockOfCalls } from '../coordination/call-attempt.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
 import type { RegistrySettings } from '../domain/names/registry.ts';
 import type { RulesOf } from '../domain/rules/rule-set.ts';
@@ -138,7 +139,8 @@ export interface Operations {
   readonly secrets: SecretOperations;
 }
 
-export function createOperations(parts: OperationsParts): Operations {
+export function createOperations(given: OperationsParts): Operations {
+  const parts = { ...given, clock: clockOfCalls(given.clock) };
   const admission = createAdmission({ ...parts, home: () => homeRegistryOf(parts.registries()) });
   const places = createPlaces(parts);
   const shared = { ...parts, admission, places };

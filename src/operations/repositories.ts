@@ -2,6 +2,7 @@ import type { Asker } from '../access/access.ts';
 import type { Place } from '../access/admission/admission.ts';
 import type { VisiblePage, VisibleRepositories } from '../access/authorize/visible-repositories.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
+import { onceRead } from '../coordination/call-attempt.ts';
 import type { LabelView, RepositoryView } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
 import { repositoryUnknown } from '../domain/errors.ts';
@@ -208,7 +209,7 @@ function repositoryChanges(parts: RepositoriesParts) {
         right: [action],
         action,
         apply: async () => {
-          const before = await readRepository(parts, place);
+          const before = await onceRead('deleted', () => readRepository(parts, place));
           await pushes.deleteRepository({ ...place, force });
           return before;
         },

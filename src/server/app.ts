@@ -25,7 +25,7 @@ import { listenForStop, pause } from './shutdown.ts';
 import { openStores, type Stores } from './stores.ts';
 import { keepTlsFresh } from './tls-files.ts';
 import { watchUnforeseenErrors } from './unforeseen-errors.ts';
-import { expireByPolicies, purgeDeletedSecrets } from './upkeep.ts';
+import { expireByPolicies, pruneCallRecords, purgeDeletedSecrets } from './upkeep.ts';
 
 const sweepEveryMs = 3_600_000;
 
@@ -108,6 +108,7 @@ async function run(first: Config, options: ServeOptions, around: Process): Promi
 
   await using _expiry = expireByPolicies(state, stores, core, around);
   await using _purge = purgeDeletedSecrets(stores, around);
+  await using _calls = pruneCallRecords(stores, around);
   using _steps = tellClockSteps(clock, log);
   using _memory = collectWhenIdle({ clock, ...processMemory() });
   const signal = await around.asked;

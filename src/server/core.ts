@@ -5,6 +5,8 @@ import { createCache, type CacheParts, type RunningCache } from '../cache/create
 import type { Config } from '../config/config.ts';
 import { homeRegistryOf, registryOf } from '../domain/names/registry.ts';
 import type { VersionView } from '../contract/admin-view.ts';
+import { createRepeatedCalls } from '../operations/repeated-calls.ts';
+import type { RepeatedCalls } from '../operations/repeated-calls.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Leases } from '../ports/leases.ts';
 import type { Upstream } from '../ports/upstream.ts';
@@ -50,6 +52,7 @@ export interface Core extends AsyncDisposable {
   readonly cache: RunningCache;
   readonly access: AccessControl;
   readonly administrator: Administrator;
+  readonly repeatedCalls: RepeatedCalls;
   readonly telemetry: Telemetry;
   readonly metrics: Metrics;
 }
@@ -99,6 +102,7 @@ export async function openCore(
       audited: ({ kind, outcome }) => metrics.audited(kind, outcome),
     }),
   );
+  const repeatedCalls = opened.use(createRepeatedCalls({ metadata, clock }));
   const all = opened.move();
   return {
     upstream,
@@ -106,6 +110,7 @@ export async function openCore(
     cache,
     access,
     administrator,
+    repeatedCalls,
     telemetry,
     metrics,
     [Symbol.asyncDispose]: () => all.disposeAsync(),

@@ -34,6 +34,7 @@ import { createWholeBodies } from '../http/bodies/whole-bodies.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import { createOperations } from '../operations/operations.ts';
 import type { Operations } from '../operations/operations.ts';
+import type { RepeatedCalls } from '../operations/repeated-calls.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Invalidations } from '../ports/invalidations.ts';
 import type { Upstream } from '../ports/upstream.ts';
@@ -54,6 +55,7 @@ export interface FrontEndParts {
   readonly upstream: Upstream;
   readonly invalidations: Invalidations;
   readonly access: AccessControl;
+  readonly repeatedCalls: RepeatedCalls;
   readonly clock: Clock;
   readonly log: Log;
   readonly version: VersionView;
@@ -236,7 +238,7 @@ function handlersOf(
 
 /** The AWS APIs beside the registry, on the same listener. */
 function awsHandlerOf(
-  { access, config }: FrontEndParts,
+  { access, config, repeatedCalls }: FrontEndParts,
   operations: Operations,
   failed: (error: unknown, requestId: string) => void,
 ): Handler {
@@ -251,6 +253,7 @@ function awsHandlerOf(
     ],
     signatures: access.signatures,
     admission: operations.admission,
+    repeatedCalls,
     home: () => homeRegistryOf(config()),
     publicUrl,
     failed,

@@ -1,5 +1,6 @@
 import type { ExpiredImage } from '../upkeep/expire-images.ts';
 import { startExpiry } from '../upkeep/expire-images.ts';
+import { startCallPruning } from '../upkeep/prune-calls.ts';
 import { startSecretPurge } from '../upkeep/purge-secrets.ts';
 import type { AuditEntry } from '../access/access.ts';
 import type { Core, ServerState, Surroundings } from './core.ts';
@@ -35,6 +36,16 @@ export function purgeDeletedSecrets(
   const failed: Parameters<typeof startSecretPurge>[0]['failed'] = (message, about) =>
     log.error(message, { logger: 'secrets', ...about });
   return startSecretPurge({ metadata, leases, clock, failed });
+}
+
+/** Removes what was kept for calls to be repeated. */
+export function pruneCallRecords(
+  { metadata, leases }: Pick<Stores, 'metadata' | 'leases'>,
+  { clock, log }: Pick<Surroundings, 'clock' | 'log'>,
+): AsyncDisposable {
+  const failed: Parameters<typeof startCallPruning>[0]['failed'] = (message, about) =>
+    log.error(message, { logger: 'calls', ...about });
+  return startCallPruning({ metadata, leases, clock, failed });
 }
 
 function entryOf({ registry, repository, digest, tags, priority }: ExpiredImage): AuditEntry {

@@ -1,4 +1,5 @@
 import { isAccountId, isPrincipalName, roleNameOf } from '../../domain/policy/principal.ts';
+import { clockOfCalls, onceRead } from '../../coordination/call-attempt.ts';
 import type { PrincipalKey } from '../../domain/policy/principal.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
 import { RegistryError } from '../../domain/errors.ts';
@@ -37,7 +38,8 @@ const tokensMax = 500;
 const keysMax = 2;
 
 /** Settles when the home account is there. */
-export async function openIdentities(options: IdentitiesOptions): Promise<Identities> {
+export async function openIdentities(given: IdentitiesOptions): Promise<Identities> {
+  const options = { ...given, clock: clockOfCalls(given.clock) };
   const { metadata, home, clock } = options;
   const { account } = registryOf(home);
   if ((await metadata.identities.findAccount(account)) === undefined)
@@ -138,11 +140,19 @@ function keyChanges(options: IdentitiesOptions) {
       return true;
     },
     deleteAccessKey: async ({ account, name, id }, author) => {
-      const row = await metadata.identities.findAccessKey(id);
+      const row = await onceRead('deleted', () => findOwner(metadata, id));
       if (row?.account !== account || row.name !== name) return false;
       return await deleteAccessKey(options, { account, name, id }, author);
     },
   } satisfies Partial<Identities>;
+}
+
+async function findOwner(
+  { identities }: IdentitiesOptions['metadata'],
+  id: string,
+): Promise<PrincipalKey | undefined> {
+  const row = await identities.findAccessKey(id);
+  return row && { account: row.account, name: row.name };
 }
 
 async function deleteAccessKey(

@@ -1,4 +1,5 @@
 import { createInOrder } from '../../coordination/in-order.ts';
+import { onceRead } from '../../coordination/call-attempt.ts';
 import type { Action } from '../../domain/policy/access-action.ts';
 import { actions } from '../../domain/policy/access-action.ts';
 import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
@@ -140,7 +141,7 @@ async function deletePolicy(
   { stale, read, write, deleteAction, subject }: ResourcePolicy,
   author: Asker,
 ): Promise<string | undefined> {
-  const before = await read();
+  const before = await onceRead('deleted', read);
   if (before === undefined) return undefined;
   await noting(options, stale, () => write(undefined));
   options.audit.record(changeOf(author, deleteAction, subject));

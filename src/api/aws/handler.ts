@@ -7,6 +7,7 @@ import { registryOf } from '../../domain/names/registry.ts';
 import { describePrincipal } from '../../domain/policy/principal.ts';
 import { crossSiteReason } from '../../http/cross-site.ts';
 import type { Handler, Incoming, Reply } from '../../http/reply.ts';
+import type { RepeatableCall, RepeatedCalls } from '../../operations/repeated-calls.ts';
 import { AwsError } from './aws-error.ts';
 import { readCallBody } from './call-body.ts';
 import { commonNames, queryNames, signatureError } from './error-names.ts';
@@ -18,6 +19,7 @@ import { parseJsonBody } from './json-body.ts';
 import { notServed } from './not-served.ts';
 import { readAsked, serviceOfForm } from './routing.ts';
 import type { Asked } from './routing.ts';
+import { repeatableCall } from './repeatable-call.ts';
 import { callBytesMax } from './service-table.ts';
 import type { AnyRow, AwsAsking, AwsService } from './service-table.ts';
 import type { ServiceModel } from './service-model.ts';
@@ -32,6 +34,7 @@ export interface AwsParts {
   readonly home: () => RegistryKey;
   /** Without a trailing slash; empty: the request's Host. */
   readonly publicUrl: () => string;
+  readonly repeatedCalls: Pick<RepeatedCalls, 'answer'>;
   /** Told of what was answered as an internal error. */
   readonly failed: (error: unknown, requestId: string) => void;
 }
@@ -46,6 +49,8 @@ interface Call {
   operation: string;
   input: Readonly<Record<string, unknown>>;
   asking?: AwsAsking;
+  /** By whose key, and over which body. */
+  signed?: Pick<RepeatableCall, 'accessKeyId' | 'bodySha256'>;
   model?: ServiceModel;
 }
 
@@ -144,7 +149,9 @@ async function answerJson(
   const claim = await claimOf(parts, call, service);
   const bytesMax = served.row.bodyBytesMax ?? callBytesMax;
   const { bytes, sha256 } = await readCallBody(call.request, bytesMax);
-  const asking = askingOf(parts, call, await claim.verify(sha256));
+  const identity = await claim.verify(sha256);
+  call.signed = { ...identity, bodySha256: sha256 };
+  const asking = askingOf(parts, call, identity);
   call.asking = asking;
   const parsed = await parseJsonBody(bytes);
   if (parsed === undefined)
@@ -176,7 +183,9 @@ async function answerForm(
   const served = begin(call, service, operation);
   if (early === undefined && served.row.unsigned !== true) throw missing(service);
   if (early !== undefined) requireScope(early, service);
-  const asking = askingOf(parts, call, await early?.verify(body.sha256));
+  const identity = await early?.verify(body.sha256);
+  if (identity !== undefined) call.signed = { ...identity, bodySha256: body.sha256 };
+  const asking = askingOf(parts, call, identity);
   call.asking = asking;
   return await run(parts, call, { ...served, asking }, (model, shape) =>
     valueOfForm(model, shape, parameters),
@@ -234,7 +243,7 @@ function askingOf(parts: AwsParts, { request, from }: Call, identity?: SignedIde
 }
 
 async function run(
-  { admission }: AwsParts,
+  { admission, repeatedCalls }: AwsParts,
   call: Call,
   { service, row, wire, asking }: Served & { readonly asking: AwsAsking },
   read: (model: ServiceModel, shape: string) => unknown,
@@ -249,6 +258,9 @@ async function run(
   const shape = model.operations[operation]?.input;
   if (shape !== undefined)
     call.input = readInput(model, shape, read(model, shape)) as Call['input'];
-  const value = await row.answer(call.input as never, asking);
+  const attempt = async (): Promise<object> => await row.answer(call.input as never, asking);
+  const repeatable = row.changes ? repeatableCall({ ...call, service, asking }, model) : undefined;
+  const value =
+    repeatable === undefined ? await attempt() : await repeatedCalls.answer(repeatable, attempt);
   return wire.answer(operation, value, model, toldOf(call));
 }

@@ -16,6 +16,8 @@ export function storageAnswer(error: unknown, operation: string, events: Events)
 /** The same of any request, without an event. */
 export function asStorageError(error: unknown): unknown {
   if (error instanceof RegistryError) return error;
+  // No failure: whoever makes the attempt starts it again, and is told what the other one did.
+  if (error instanceof MetadataError && error.reason === 'repeated') return error;
   if (error instanceof MetadataError && error.reason === 'busy')
     return new RegistryError('unavailable', 'too many writes are waiting', {
       retryAfterMs: 1000,

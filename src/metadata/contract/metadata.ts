@@ -5,6 +5,7 @@ import type { RegistryKey, RepositoryKey } from '../../domain/names/registry.ts'
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
+import type { CallMetadata } from './calls.ts';
 import type { LifecycleMetadata } from './lifecycle.ts';
 import type { PullRecord } from '../../domain/pull-record.ts';
 import type {
@@ -52,7 +53,7 @@ import type { RoleMetadata } from './roles.ts';
 import type { SecretMetadata } from './secrets.ts';
 
 /**
- * Metadata over SQLite or PostgreSQL, as ten stores. What is not there is `undefined`, false or an empty list, never an error.
+ * Metadata over SQLite or PostgreSQL, as eleven stores. What is not there is `undefined`, false or an empty list, never an error.
  * A write is one transaction and is answered after its commit; writes to one repository are made in the order in which they
  * were called. A write may be repeated: that changes nothing but times. All reject with a `MetadataError`.
  */
@@ -68,6 +69,7 @@ export interface Metadata extends AsyncDisposable {
   readonly roles: RoleMetadata;
   readonly secrets: SecretMetadata;
   readonly records: RecordMetadata;
+  readonly calls: CallMetadata;
 }
 
 /** Repositories with their settings and their policy. */

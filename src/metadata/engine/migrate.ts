@@ -14,6 +14,7 @@ import { up as creationTemplates } from '../migrations/010-creation-templates.ts
 import { up as secrets } from '../migrations/011-secrets.ts';
 import { up as principalTags } from '../migrations/012-principal-tags.ts';
 import { up as roles } from '../migrations/013-roles.ts';
+import { up as callRecords } from '../migrations/014-call-records.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -38,6 +39,7 @@ const migrations: readonly Migration[] = [
   { version: 11, name: 'secrets', up: secrets },
   { version: 12, name: 'principal-tags', up: principalTags },
   { version: 13, name: 'roles', up: roles },
+  { version: 14, name: 'call-records', up: callRecords },
 ];
 
 /** The schema that this Breakwater writes. */

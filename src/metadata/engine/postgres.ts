@@ -9,7 +9,8 @@ import type { Schema } from '../sql/schema.ts';
 import { runList } from '../lists/lists.ts';
 import { createMetadata, dropAllDeleted } from '../store.ts';
 import { waitingMax } from './write-thread.ts';
-import type { Write, WriteName } from '../writes/writes.ts';
+import type { CallStep } from '../../coordination/call-attempt.ts';
+import type { Write, WriteName, WriteRequest } from '../writes/writes.ts';
 import { runWrite } from '../writes/writes.ts';
 
 const connectionsMax = 10;
@@ -98,12 +99,10 @@ function createInPlaceWrites(kysely: Kysely<Schema>): {
   const last = new Map<string, Promise<unknown>>();
   let waiting = 0;
   let closed = false;
-  const run = async (name: WriteName, input: unknown): Promise<unknown> => {
+  const run = async (request: WriteRequest): Promise<unknown> => {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await kysely
-          .transaction()
-          .execute((transaction) => runWrite(transaction, name, input));
+        return await kysely.transaction().execute((transaction) => runWrite(transaction, request));
       } catch (error) {
         if (attempt < attemptsMax && repeatable.has((error as { code?: unknown }).code)) continue;
         throw new MetadataError(
@@ -114,14 +113,15 @@ function createInPlaceWrites(kysely: Kysely<Schema>): {
       }
     }
   };
-  const write = async (name: WriteName, input: unknown): Promise<unknown> => {
+  const write = async (name: WriteName, input: unknown, step?: CallStep): Promise<unknown> => {
     if (closed) throw new MetadataError('closed', 'the metadata is closed');
     if (waiting >= waitingMax)
       throw new MetadataError('busy', `${waiting} metadata writes wait already`);
     waiting += 1;
     const key = laneOf(input);
     const before = last.get(key);
-    const mine = before ? before.then(() => run(name, input)) : run(name, input);
+    const request = { name, input, step };
+    const mine = before ? before.then(() => run(request)) : run(request);
     const ended = mine.catch(() => {});
     last.set(key, ended);
     try {

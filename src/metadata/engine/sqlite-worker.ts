@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorText } from '../../domain/error-text.ts';
 import { MetadataError } from '../contract/metadata-error.ts';
-import type { WriteOutcome, WriteRequest } from './sqlite-writer.ts';
+import type { WriteRequest } from '../writes/writes.ts';
+import type { WriteOutcome } from './sqlite-writer.ts';
 import { openSqliteWriter } from './sqlite-writer.ts';
 
 /** What the write thread is told. */

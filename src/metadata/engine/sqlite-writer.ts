@@ -2,23 +2,19 @@ import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import { errorText } from '../../domain/error-text.ts';
 import { refusalReason } from '../contract/metadata-error.ts';
+import type { Refusal } from '../contract/metadata-error.ts';
 import { migrate } from './migrate.ts';
 import { nodeSqliteDialect } from './node-sqlite-dialect.ts';
 import type { Schema } from '../sql/schema.ts';
-import type { WriteName } from '../writes/writes.ts';
+import type { WriteRequest } from '../writes/writes.ts';
 import { runWrite } from '../writes/writes.ts';
 
 /** How long a statement waits for another process that holds the database. */
 export const busyTimeoutMs = 5000;
 
-export interface WriteRequest {
-  readonly name: WriteName;
-  readonly input: unknown;
-}
-
 export type WriteOutcome =
   | { readonly ok: true; readonly output: unknown }
-  | { readonly ok: false; readonly message: string; readonly reason: 'full' | 'failed' };
+  | { readonly ok: false; readonly message: string; readonly reason: Refusal };
 
 /** The connection that writes to a SQLite file. Lives in the write thread; in tests also without one. */
 export interface SqliteWriter {
@@ -113,7 +109,7 @@ async function runOne(
 ): Promise<WriteOutcome> {
   execute('savepoint one');
   try {
-    const output = await runWrite(sql, request.name, request.input);
+    const output = await runWrite(sql, request);
     execute('release one');
     return { ok: true, output };
   } catch (error) {

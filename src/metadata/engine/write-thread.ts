@@ -2,7 +2,8 @@ import { Worker } from 'node:worker_threads';
 import { errorText } from '../../domain/error-text.ts';
 import { MetadataError } from '../contract/metadata-error.ts';
 import type { FromWorker, ToWorker } from './sqlite-worker.ts';
-import type { Write, WriteInput, WriteName } from '../writes/writes.ts';
+import type { CallStep } from '../../coordination/call-attempt.ts';
+import type { Write, WriteInput, WriteName, WriteRequest } from '../writes/writes.ts';
 
 /** Writes that may wait for their commit; a further one is refused at once. */
 export const waitingMax = 10_000;
@@ -36,7 +37,8 @@ export class WriteThread implements AsyncDisposable {
     this.#onFailure = onFailure;
   }
 
-  readonly write: Write = ((name: WriteName, input: unknown) => this.#write(name, input)) as Write;
+  readonly write: Write = ((name: WriteName, input: unknown, step?: CallStep) =>
+    this.#write({ name, input, step })) as Write;
 
   /** Starts the thread; resolves when the file is open and its schema up to date. */
   async open(): Promise<void> {
@@ -51,12 +53,12 @@ export class WriteThread implements AsyncDisposable {
     this.#failAll(new MetadataError('closed', 'the metadata is closed'));
   }
 
-  #write(name: WriteName, input: unknown): Promise<unknown> {
+  #write(request: WriteRequest): Promise<unknown> {
     if (this.#closed) return Promise.reject(new MetadataError('closed', 'the metadata is closed'));
     if (!this.#worker && performance.now() - this.#diedAt < restartAfterMs) {
       return Promise.reject(new MetadataError('crashed', "the metadata's write thread is down"));
     }
-    const bytes = manifestInput(name, input)?.manifest.bytes.byteLength ?? 0;
+    const bytes = manifestInput(request)?.manifest.bytes.byteLength ?? 0;
     if (this.#waiting.size >= waitingMax || this.#waitingBytes + bytes > waitingBytesMax) {
       return Promise.reject(
         new MetadataError('busy', `${this.#waiting.size} metadata writes wait already`),
@@ -65,7 +67,7 @@ export class WriteThread implements AsyncDisposable {
     const id = (this.#lastId += 1);
     const thread = this.#worker ?? this.#start().thread;
     return new Promise((resolve, reject) => {
-      const { message, transfer } = pack(id, name, input);
+      const { message, transfer } = pack(id, request);
       thread.postMessage(message, transfer);
       this.#waiting.set(id, { bytes, resolve, reject });
       this.#waitingBytes += bytes;
@@ -142,21 +144,17 @@ export class WriteThread implements AsyncDisposable {
 type ManifestInput = WriteInput<'storeManifest' | 'putManifest'>;
 
 /** The input, where the write carries a manifest's bytes. */
-function manifestInput(name: WriteName, input: unknown): ManifestInput | undefined {
+function manifestInput({ name, input }: WriteRequest): ManifestInput | undefined {
   return name === 'storeManifest' || name === 'putManifest' ? (input as ManifestInput) : undefined;
 }
 
 /** A manifest's bytes are copied once, here, and handed over: a view's whole buffer would be cloned otherwise. */
-function pack(
-  id: number,
-  name: WriteName,
-  input: unknown,
-): { message: ToWorker; transfer: ArrayBuffer[] } {
-  const carrier = manifestInput(name, input);
-  if (!carrier) return { message: { type: 'write', id, name, input }, transfer: [] };
+function pack(id: number, request: WriteRequest): { message: ToWorker; transfer: ArrayBuffer[] } {
+  const carrier = manifestInput(request);
+  if (!carrier) return { message: { type: 'write', id, ...request }, transfer: [] };
   const bytes = new Uint8Array(carrier.manifest.bytes);
   const copied = { ...carrier, manifest: { ...carrier.manifest, bytes } };
-  return { message: { type: 'write', id, name, input: copied }, transfer: [bytes.buffer] };
+  return { message: { type: 'write', id, ...request, input: copied }, transfer: [bytes.buffer] };
 }
 
 async function close(thread: Worker, file: string): Promise<void> {

@@ -209,6 +209,15 @@ export interface Schema {
     /** When it can't be brought back any more; null: it is not deleted. */
     gone_at: number | null;
   };
+  /** What was done and answered to calls that may be made again. */
+  call_records: {
+    call: string;
+    /** `answer`, or a step. */
+    part: string;
+    at: number;
+    /** JSON. */
+    content: string;
+  };
   secret_values: { registry: string; name: string; version: string; sealed: string };
   audit: {
     id: Generated<number>;

@@ -1,5 +1,8 @@
+import type { CallStep } from '../../coordination/call-attempt.ts';
+import { recordStep } from '../rows/call-record.ts';
 import type { Sql } from '../sql/schema.ts';
 import * as blobs from './blobs.ts';
+import * as calls from './calls.ts';
 import * as deletedRepositories from './deleted-repositories.ts';
 import * as identities from './identities.ts';
 import * as lifecycles from './lifecycles.ts';
@@ -13,6 +16,7 @@ import * as tags from './tags.ts';
 import * as templates from './templates.ts';
 
 type Writes = typeof blobs &
+  typeof calls &
   typeof deletedRepositories &
   typeof identities &
   typeof lifecycles &
@@ -31,6 +35,7 @@ type Writes = typeof blobs &
  */
 const writes: Writes = {
   ...blobs,
+  ...calls,
   ...deletedRepositories,
   ...identities,
   ...lifecycles,
@@ -48,11 +53,30 @@ export type WriteName = keyof Writes;
 export type WriteInput<N extends WriteName> = Parameters<Writes[N]>[1];
 export type WriteOutput<N extends WriteName> = Awaited<ReturnType<Writes[N]>>;
 
-/** Runs a write somewhere and answers after its commit. */
-export type Write = <N extends WriteName>(name: N, input: WriteInput<N>) => Promise<WriteOutput<N>>;
+/**
+ * Runs a write somewhere and answers after its commit. `step`: of a call, recorded in the same transaction; `repeated` where another attempt
+ * has recorded it.
+ */
+export type Write = <N extends WriteName>(
+  name: N,
+  input: WriteInput<N>,
+  step?: CallStep,
+) => Promise<WriteOutput<N>>;
 
-/** Runs a write in a transaction that is open already. */
-export function runWrite(transaction: Sql, name: WriteName, input: unknown): Promise<unknown> {
+export interface WriteRequest {
+  readonly name: WriteName;
+  readonly input: unknown;
+  /** Of the call on whose way it is: recorded in the same transaction. */
+  readonly step?: CallStep | undefined;
+}
+
+/** Runs a write in a transaction that is open already, which has to be given up where this throws. */
+export async function runWrite(
+  transaction: Sql,
+  { name, input, step }: WriteRequest,
+): Promise<unknown> {
   const write = writes[name] as (transaction: Sql, input: unknown) => Promise<unknown>;
-  return write(transaction, input);
+  const output = await write(transaction, input);
+  if (step !== undefined) await recordStep(transaction, step, output);
+  return output;
 }

@@ -5,6 +5,7 @@ import type { ManifestAnswer } from '../../cache/cache.ts';
 import type { Pushes } from '../../cache/push/pushes.ts';
 import { eachAtOnce } from '../../coordination/each-at-once.ts';
 import { FairMemory } from '../../coordination/fair-memory.ts';
+import { onceRead } from '../../coordination/call-attempt.ts';
 import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 import { sourceOf } from '../../domain/names/client-source.ts';
@@ -127,9 +128,11 @@ export function createImageBatches(parts: ImageBatchesParts): ImageBatches {
       await keyOfRepository(parts.metadata, place);
       const deleted: DeletedName[] = [];
       const failures: FailedImage[] = [];
+      let looked = 0;
       const pass = async (some: readonly ImageId[]): Promise<void> => {
         for (const image of some) {
-          const outcome = await deleteOne(parts, asker, place, image);
+          looked += 1;
+          const outcome = await deleteOne(parts, asker, place, image, `image ${looked}`);
           if ('problem' in outcome) failures.push(outcome);
           else deleted.push(...outcome.names);
         }
@@ -222,17 +225,15 @@ async function deleteOne(
   asker: Asker,
   place: Place,
   image: ImageId,
+  /** What is found of it, to every attempt of the call. */
+  name: string,
 ): Promise<{ readonly names: readonly DeletedName[] } | FailedImage> {
   const named = read(image);
   if ('problem' in named) return named;
-  const key = { registry: place.registry, repository: place.target.repository };
-  const { manifests, tags } = parts.metadata;
   const { tag } = named;
-  const digest = tag === undefined ? named.digest : (await tags.findTag(key, tag))?.digest;
-  if (digest === undefined || (named.digest ?? digest) !== digest)
-    return { image, problem: 'unknown' };
-  const [found] = await manifests.findManifests(key, [digest]);
+  const found = await onceRead(name, () => findNamed(parts, place, named));
   if (found === undefined) return { image, problem: 'unknown' };
+  const { digest } = found;
   const isWhole = tag === undefined || found.tags.every((each) => each === tag);
   if (isWhole && (await deleteWhole(parts, asker, place, found)))
     return {
@@ -244,6 +245,19 @@ async function deleteOne(
   if (tag === undefined) return { image, problem: 'referenced' };
   await parts.contentChanges.deleteManifest(asker, place, { kind: 'tag', tag });
   return { names: [{ digest, tag }] };
+}
+
+/** `undefined`: it is not there, or the tag names another. */
+async function findNamed(
+  { metadata }: Pick<ImageBatchesParts, 'metadata'>,
+  { registry, target }: Place,
+  { digest: asked, tag }: Named,
+): Promise<{ readonly digest: Digest; readonly tags: readonly Tag[] } | undefined> {
+  const key = { registry, repository: target.repository };
+  const digest = tag === undefined ? asked : (await metadata.tags.findTag(key, tag))?.digest;
+  if (digest === undefined || (asked ?? digest) !== digest) return undefined;
+  const [found] = await metadata.manifests.findManifests(key, [digest]);
+  return found && { digest, tags: found.tags };
 }
 
 /** False where an index names it, or it is not as it was. */

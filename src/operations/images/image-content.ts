@@ -1,6 +1,7 @@
 import type { Asker } from '../../access/access.ts';
 import type { Admission, Place } from '../../access/admission/admission.ts';
 import { AccessRefused } from '../../access/admission/admission.ts';
+import { onceRead } from '../../coordination/call-attempt.ts';
 import { eachAtOnce } from '../../coordination/each-at-once.ts';
 import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { Descriptor } from '../../domain/manifests/manifest.ts';
@@ -129,9 +130,12 @@ async function putImage(
     place,
     { reference: { kind: 'digest', digest }, tags },
     async () => {
-      const held = await metadata.manifests.findManifestInfo(key, digest);
-      const named = tag === undefined || (await metadata.tags.findTag(key, tag))?.digest === digest;
-      if (held?.provenance !== undefined && named) throw imageExists(place, digest, tag);
+      const isThere = await onceRead('image', async () => {
+        const held = await metadata.manifests.findManifestInfo(key, digest);
+        if (held?.provenance === undefined) return false;
+        return tag === undefined || (await metadata.tags.findTag(key, tag))?.digest === digest;
+      });
+      if (isThere) throw imageExists(place, digest, tag);
       return { bytes, contentType };
     },
   );

@@ -1,6 +1,7 @@
 import type { Asker, Audit } from '../../access/access.ts';
 import type { Admission } from '../../access/admission/admission.ts';
 import { changeOf } from '../../access/audit/audit-entry.ts';
+import { onceRead } from '../../coordination/call-attempt.ts';
 import { RegistryError, repositoryUnknown } from '../../domain/errors.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { actions } from '../../domain/policy/access-action.ts';
@@ -127,7 +128,7 @@ function signingOf(
       const registry = parts.places.registry(input, asker);
       let before: SigningConfiguration | undefined;
       await kept.write(asker, input, actions.deleteSigningConfiguration, undefined, async () => {
-        before = await kept.find(registry);
+        before = await onceRead('deleted', () => kept.find(registry));
         if (before === undefined) throw none(registry);
       });
       if (before === undefined) throw none(registry);

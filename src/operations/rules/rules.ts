@@ -4,6 +4,7 @@ import type { Admission } from '../../access/admission/admission.ts';
 import { changeOf } from '../../access/audit/audit-entry.ts';
 import { explainFailure } from '../../cache/explain/explain.ts';
 import type { BookedRule, RuleBook } from '../../cache/rules/rule-book.ts';
+import { onceRead } from '../../coordination/call-attempt.ts';
 import type { Listing, RuleValidation, RuleView } from '../../contract/admin-view.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
@@ -198,7 +199,7 @@ function ruleChanges(parts: RulesParts): Pick<RuleOperations, 'create' | 'update
       const registry = places.registry(input, asker);
       await admission.requireInRegistry(asker, actions.deleteRule, registry);
       const key = { registry, prefix: readPrefix(prefix) };
-      await requireRow(parts, key, prefix);
+      await onceRead('deleted', () => requireRow(parts, key, prefix));
       const row = await changing(parts, key, () => metadata.rules.deletePullRule(key));
       if (row === undefined) throw noRule(registry, prefix);
       await inForce(parts, asker, actions.deleteRule, row);

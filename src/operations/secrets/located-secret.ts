@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { once, onceRead } from '../../coordination/call-attempt.ts';
 import type { Asker, Audit } from '../../access/access.ts';
 import type { Admission } from '../../access/admission/admission.ts';
 import { changeOf } from '../../access/audit/audit-entry.ts';
@@ -55,7 +56,7 @@ export async function admitted(
   action: Action,
   input: SecretInput,
 ): Promise<Located> {
-  const located = await locate(parts, asker, input);
+  const located = await onceRead('secret', () => locate(parts, asker, input));
   const { registry, asked, secret } = located;
   const resource = secret === undefined ? arnOfUnknown(registry, asked) : arnOfSecret(secret);
   await parts.admission.requireOfResource(asker, action, registry, resource, {
@@ -156,7 +157,7 @@ export function secretInputInvalid(message: string): RegistryError {
 
 /** A new version's id where the client named none. */
 export function newVersionId(): string {
-  return randomUUID();
+  return once('version', () => randomUUID());
 }
 
 /** Under which name a value is sealed: it opens as that of its secret and version alone. */

@@ -1,4 +1,5 @@
 import type { Asker } from '../../access/access.ts';
+import { once } from '../../coordination/call-attempt.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Label } from '../../domain/names/label.ts';
 import { inKeyOrder } from '../../domain/names/label.ts';
@@ -89,7 +90,7 @@ async function create(parts: SecretsParts, asker: Asker, input: NewSecret): Prom
   const { admission, places, metadata, clock } = parts;
   const { name, description, kmsKey, type, tags = [], token = newVersionId(), value } = input;
   const registry = places.registry(input, asker);
-  const suffix = randomText(mixedAlphabet, 6);
+  const suffix = once('suffix', () => randomText(mixedAlphabet, 6));
   const arn = secretArn(registryOf(registry), `${name}-${suffix}`);
   const asked = { resourceAsAsked: name };
   await admission.requireOfResource(asker, actions.createSecret, registry, arn, asked);

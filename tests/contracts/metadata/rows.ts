@@ -12,6 +12,7 @@ import { rolesRows } from './roles.ts';
 import { rulesRows } from './rules.ts';
 import { templatesRows } from './templates.ts';
 import { secretsRows } from './secrets.ts';
+import { callsRows } from './calls.ts';
 import { writesRows } from './writes.ts';
 
 /** The contract of the metadata; each engine runs all of it. */
@@ -29,5 +30,6 @@ export const metadataRows: readonly MetadataRow[] = [
   ...rulesRows,
   ...templatesRows,
   ...secretsRows,
+  ...callsRows,
   ...writesRows,
 ];

@@ -35,6 +35,7 @@ import {
   listIdentityPolicies,
 } from '../../../src/metadata/reads/identities.ts';
 import { findRole } from '../../../src/metadata/reads/roles.ts';
+import { findCall } from '../../../src/metadata/reads/calls.ts';
 import { findLifecycle, findPreview } from '../../../src/metadata/reads/lifecycles.ts';
 import { imagesOfRepository } from '../../../src/metadata/rows/lifecycle-images.ts';
 import {
@@ -194,7 +195,8 @@ suite('metadata in a SQLite file', () => {
     await findSecret(sql, { registry: home, name: 'x' });
     await findSecretValue(sql, { registry: home, name: 'x', version: 'x' });
     await listRoles(sql, 'x');
-    equal(seen.length, 42);
+    await findCall(sql, 'x', 1);
+    equal(seen.length, 43);
     for (const text of seen) {
       const plan = planOf(database, text);
       doesNotMatch(plan, tableWalk, `${text}: ${plan}`);

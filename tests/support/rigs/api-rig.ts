@@ -67,6 +67,8 @@ export interface ApiAnswer {
 
 export interface ApiRig extends AsyncDisposable {
   readonly metadata: Metadata;
+  /** Its SQLite file. */
+  readonly metadataFile: string;
   readonly clock: FakeClock;
   readonly audited: AuditEntry[];
   readonly failures: unknown[];
@@ -93,7 +95,8 @@ export interface ApiChange extends Partial<OperationsParts> {
 export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
   const folder = await mkdtemp(join(tmpdir(), 'breakwater-api-'));
   const clock = createFakeClock();
-  const metadata = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
+  const metadataFile = join(folder, 'metadata.sqlite');
+  const metadata = await openSqliteMetadata(metadataFile);
   const audited: AuditEntry[] = [];
   const failures: unknown[] = [];
   const audit = { record: (entry: AuditEntry) => void audited.push(entry) };
@@ -220,6 +223,7 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
   });
   return {
     metadata,
+    metadataFile,
     clock,
     audited,
     failures,

@@ -1,11 +1,13 @@
 import type { Caller, Signatures } from '../../../src/access/access.ts';
 import { SignatureRefused } from '../../../src/access/signatures/signature-refused.ts';
 import { createAwsHandler } from '../../../src/api/aws/handler.ts';
+import type { AwsService } from '../../../src/api/aws/service-table.ts';
 import { createPageTokens } from '../../../src/api/aws/page-tokens.ts';
 import { ecrService } from '../../../src/api/ecr/ecr.ts';
 import { iamService } from '../../../src/api/iam/iam.ts';
 import { secretsService } from '../../../src/api/secrets/secrets.ts';
 import { stsService } from '../../../src/api/sts/sts.ts';
+import { createRepeatedCalls } from '../../../src/operations/repeated-calls.ts';
 import type { Handler, Incoming, Reply } from '../../../src/http/reply.ts';
 import { homeRegistry } from '../samples/home-registry.ts';
 import { incomingBody } from '../samples/incoming-body.ts';
@@ -33,6 +35,7 @@ export interface AwsAnswer {
 
 export interface AwsRig extends AsyncDisposable {
   readonly api: ApiRig;
+  readonly services: readonly AwsService[];
   /** ECR's, by its name; the input is sent as JSON, or as it is where it is a text. */
   ecr(operation: string, input?: unknown, asked?: AwsAsk): Promise<AwsAnswer>;
   /** Secrets Manager's, in the same way. */
@@ -44,23 +47,36 @@ export interface AwsRig extends AsyncDisposable {
 
 export interface AwsRigOptions extends ApiChange {
   readonly publicUrl?: string;
+  /** Answers are lost as by a server that ends before it has written them; else they are kept. */
+  readonly losesAnswers?: boolean;
 }
 
 /** The AWS endpoint over real metadata, policies and identities; who signed is said by the test. */
-export async function openAws({ publicUrl = '', ...change }: AwsRigOptions = {}): Promise<AwsRig> {
+export async function openAws({
+  publicUrl = '',
+  losesAnswers = false,
+  ...change
+}: AwsRigOptions = {}): Promise<AwsRig> {
   const api = await openApi(change);
   const { operations, sealing } = api;
   const pages = createPageTokens(sealing);
   const signatures = new SaidSignatures(api);
+  const { calls } = api.metadata;
+  const repeatedCalls = createRepeatedCalls({
+    clock: api.clock,
+    metadata: { calls: losesAnswers ? { ...calls, recordAnswers: async () => {} } : calls },
+  });
+  const services = [
+    ecrService({ ...operations, pages, publicUrl: () => publicUrl }),
+    secretsService({ ...operations, pages }),
+    stsService(operations),
+    iamService({ ...operations, pages }),
+  ];
   const handler: Handler = createAwsHandler({
-    services: [
-      ecrService({ ...operations, pages, publicUrl: () => publicUrl }),
-      secretsService({ ...operations, pages }),
-      stsService(operations),
-      iamService({ ...operations, pages }),
-    ],
+    services,
     signatures,
     admission: operations.admission,
+    repeatedCalls,
     home: () => homeRegistry,
     publicUrl: () => publicUrl,
     failed: (error) => void api.failures.push(error),
@@ -76,6 +92,7 @@ export async function openAws({ publicUrl = '', ...change }: AwsRigOptions = {})
   };
   return {
     api,
+    services,
     send,
     ecr: (operation, input = {}, asked = {}) =>
       send(
@@ -95,7 +112,10 @@ export async function openAws({ publicUrl = '', ...change }: AwsRigOptions = {})
         new URLSearchParams(parameters).toString(),
         { service: 'sts', ...asked },
       ),
-    [Symbol.asyncDispose]: () => api[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await repeatedCalls[Symbol.asyncDispose]();
+      await api[Symbol.asyncDispose]();
+    },
   };
 }
 

@@ -1,0 +1,265 @@
+import type { AwsAnswer, AwsRig } from '../rigs/aws-rig.ts';
+import { home } from '../rigs/api-rig.ts';
+import { push, pushInput } from '../../contracts/metadata/samples.ts';
+
+/** One call of an operation that changes something, and what has to be there before it. */
+export interface ChangingCall {
+  readonly service: 'ecr' | 'secretsmanager' | 'iam';
+  readonly operation: string;
+  /** A function: of what `before` has made. */
+  readonly input: object | ((aws: AwsRig) => Promise<object>);
+  readonly before?: readonly (readonly [operation: string, input: object])[];
+}
+
+const repositoryName = 'team/app';
+const repository = ['CreateRepository', { repositoryName }] as const;
+const policyText =
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:BatchGetImage"}]}';
+const registryPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"ecr:BatchImportUpstreamImage","Resource":"arn:aws:ecr:us-east-1:${home}:repository/*"}]}`;
+const userPolicy =
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"}]}';
+const lifecyclePolicyText =
+  '{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1},"action":{"type":"expire"}}]}';
+const resourceArn = `arn:aws:ecr:us-east-1:${home}:repository/${repositoryName}`;
+const rule = { ecrRepositoryPrefix: 'k8s', upstreamRegistryUrl: 'registry.k8s.io' };
+const template = { prefix: 'team', appliedFor: ['CREATE_ON_PUSH'] };
+const signing = {
+  signingConfiguration: {
+    rules: [{ signingProfileArn: `arn:aws:signer:us-east-1:${home}:/signing-profiles/pp` }],
+  },
+};
+const principalArn = `arn:aws:iam::${home}:user/ann`;
+const secret = ['CreateSecret', { Name: 'app/db', SecretString: 'one' }] as const;
+const SecretId = 'app/db';
+const user = ['CreateUser', { UserName: 'mia' }] as const;
+const UserName = 'mia';
+
+/** The only version of the secret. */
+async function versionOf(aws: AwsRig): Promise<string> {
+  const { json } = await aws.secrets('GetSecretValue', { SecretId });
+  return json.VersionId as string;
+}
+
+async function keyOfUser(aws: AwsRig): Promise<string> {
+  const { text } = await askCall(aws, 'iam', 'ListAccessKeys', { UserName });
+  return /<AccessKeyId>([^<]*)</.exec(text)?.[1] ?? '';
+}
+
+async function pushedImage(aws: AwsRig): Promise<object> {
+  await push(aws.api.metadata, pushInput(repositoryName, 'one', { tags: ['v1', 'v2'] }));
+  return { repositoryName, imageIds: [{ imageTag: 'v1' }, { imageTag: 'none' }] };
+}
+
+const ecr: readonly Omit<ChangingCall, 'service'>[] = [
+  { operation: 'CreateRepository', input: { repositoryName, tags: [{ Key: 'a', Value: 'b' }] } },
+  { operation: 'DeleteRepository', input: { repositoryName }, before: [repository] },
+  {
+    operation: 'PutImageTagMutability',
+    input: { repositoryName, imageTagMutability: 'IMMUTABLE' },
+    before: [repository],
+  },
+  {
+    operation: 'PutImageScanningConfiguration',
+    input: { repositoryName, imageScanningConfiguration: { scanOnPush: true } },
+    before: [repository],
+  },
+  { operation: 'BatchDeleteImage', input: pushedImage, before: [repository] },
+  { operation: 'CreatePullThroughCacheRule', input: rule },
+  {
+    operation: 'UpdatePullThroughCacheRule',
+    input: { ecrRepositoryPrefix: 'k8s', customRoleArn: `arn:aws:iam::${home}:role/pull` },
+    before: [['CreatePullThroughCacheRule', rule]],
+  },
+  {
+    operation: 'DeletePullThroughCacheRule',
+    input: { ecrRepositoryPrefix: 'k8s' },
+    before: [['CreatePullThroughCacheRule', rule]],
+  },
+  {
+    operation: 'TagResource',
+    input: { resourceArn, tags: [{ Key: 'a', Value: 'b' }] },
+    before: [repository],
+  },
+  {
+    operation: 'UntagResource',
+    input: { resourceArn, tagKeys: ['a'] },
+    before: [['CreateRepository', { repositoryName, tags: [{ Key: 'a', Value: 'b' }] }]],
+  },
+  { operation: 'CreateRepositoryCreationTemplate', input: template },
+  {
+    operation: 'UpdateRepositoryCreationTemplate',
+    input: { prefix: 'team', description: 'of the team' },
+    before: [['CreateRepositoryCreationTemplate', template]],
+  },
+  {
+    operation: 'DeleteRepositoryCreationTemplate',
+    input: { prefix: 'team' },
+    before: [['CreateRepositoryCreationTemplate', template]],
+  },
+  {
+    operation: 'SetRepositoryPolicy',
+    input: { repositoryName, policyText },
+    before: [repository],
+  },
+  {
+    operation: 'DeleteRepositoryPolicy',
+    input: { repositoryName },
+    before: [repository, ['SetRepositoryPolicy', { repositoryName, policyText }]],
+  },
+  { operation: 'PutRegistryPolicy', input: { policyText: registryPolicy } },
+  {
+    operation: 'DeleteRegistryPolicy',
+    input: {},
+    before: [['PutRegistryPolicy', { policyText: registryPolicy }]],
+  },
+  { operation: 'PutAccountSetting', input: { name: 'BLOB_MOUNTING', value: 'ENABLED' } },
+  {
+    operation: 'PutLifecyclePolicy',
+    input: { repositoryName, lifecyclePolicyText },
+    before: [repository],
+  },
+  {
+    operation: 'DeleteLifecyclePolicy',
+    input: { repositoryName },
+    before: [repository, ['PutLifecyclePolicy', { repositoryName, lifecyclePolicyText }]],
+  },
+  {
+    operation: 'StartLifecyclePolicyPreview',
+    input: { repositoryName, lifecyclePolicyText },
+    before: [repository],
+  },
+  {
+    operation: 'PutReplicationConfiguration',
+    input: {
+      replicationConfiguration: {
+        rules: [{ destinations: [{ region: 'eu-west-1', registryId: home }] }],
+      },
+    },
+  },
+  { operation: 'PutRegistryScanningConfiguration', input: { scanType: 'ENHANCED', rules: [] } },
+  { operation: 'PutSigningConfiguration', input: signing },
+  {
+    operation: 'DeleteSigningConfiguration',
+    input: {},
+    before: [['PutSigningConfiguration', signing]],
+  },
+  { operation: 'RegisterPullTimeUpdateExclusion', input: { principalArn } },
+  {
+    operation: 'DeregisterPullTimeUpdateExclusion',
+    input: { principalArn },
+    before: [['RegisterPullTimeUpdateExclusion', { principalArn }]],
+  },
+];
+
+const secrets: readonly Omit<ChangingCall, 'service'>[] = [
+  {
+    operation: 'CreateSecret',
+    input: { Name: 'app/new', SecretString: 'v', Tags: [{ Key: 'a', Value: 'b' }] },
+  },
+  { operation: 'UpdateSecret', input: { SecretId, SecretString: 'two' }, before: [secret] },
+  { operation: 'PutSecretValue', input: { SecretId, SecretString: 'two' }, before: [secret] },
+  {
+    operation: 'UpdateSecretVersionStage',
+    input: async (aws) => ({ SecretId, VersionStage: 'X', MoveToVersionId: await versionOf(aws) }),
+    before: [secret],
+  },
+  { operation: 'DeleteSecret', input: { SecretId }, before: [secret] },
+  {
+    operation: 'DeleteSecret',
+    input: { SecretId, ForceDeleteWithoutRecovery: true },
+    before: [secret],
+  },
+  {
+    operation: 'RestoreSecret',
+    input: { SecretId },
+    before: [secret, ['DeleteSecret', { SecretId }]],
+  },
+  {
+    operation: 'TagResource',
+    input: { SecretId, Tags: [{ Key: 'a', Value: 'b' }] },
+    before: [secret],
+  },
+  {
+    operation: 'UntagResource',
+    input: { SecretId, TagKeys: ['a'] },
+    before: [secret, ['TagResource', { SecretId, Tags: [{ Key: 'a', Value: 'b' }] }]],
+  },
+  {
+    operation: 'PutResourcePolicy',
+    input: {
+      SecretId,
+      ResourcePolicy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::${home}:root"},"Action":"secretsmanager:GetSecretValue","Resource":"*"}]}`,
+    },
+    before: [secret],
+  },
+  { operation: 'DeleteResourcePolicy', input: { SecretId }, before: [secret] },
+];
+
+const key = ['CreateAccessKey', { UserName }] as const;
+const inline = { UserName, PolicyName: 'p', PolicyDocument: userPolicy };
+
+const iam: readonly Omit<ChangingCall, 'service'>[] = [
+  { operation: 'CreateUser', input: { UserName, Tags: [{ Key: 'a', Value: 'b' }] } },
+  { operation: 'DeleteUser', input: { UserName }, before: [user] },
+  {
+    operation: 'TagUser',
+    input: { UserName, Tags: [{ Key: 'a', Value: 'b' }] },
+    before: [user],
+  },
+  {
+    operation: 'UntagUser',
+    input: { UserName, TagKeys: ['a'] },
+    before: [['CreateUser', { UserName, Tags: [{ Key: 'a', Value: 'b' }] }]],
+  },
+  { operation: 'PutUserPolicy', input: inline, before: [user] },
+  {
+    operation: 'DeleteUserPolicy',
+    input: { UserName, PolicyName: 'p' },
+    before: [user, ['PutUserPolicy', inline]],
+  },
+  {
+    operation: 'UpdateAccessKey',
+    input: async (aws) => ({ UserName, AccessKeyId: await keyOfUser(aws), Status: 'Inactive' }),
+    before: [user, key],
+  },
+  {
+    operation: 'DeleteAccessKey',
+    input: async (aws) => ({ UserName, AccessKeyId: await keyOfUser(aws) }),
+    before: [user, key],
+  },
+];
+
+/** One call at least of each operation that changes what metadata hold and is answered without a secret. */
+export const changingCalls: readonly ChangingCall[] = [
+  ...ecr.map((each) => ({ service: 'ecr', ...each }) as const),
+  ...secrets.map((each) => ({ service: 'secretsmanager', ...each }) as const),
+  ...iam.map((each) => ({ service: 'iam', ...each }) as const),
+];
+
+/** Asks an operation of a service in its protocol. */
+export function askCall(
+  aws: AwsRig,
+  service: ChangingCall['service'],
+  operation: string,
+  input: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<AwsAnswer> {
+  if (service === 'ecr') return aws.ecr(operation, input, { headers });
+  if (service === 'secretsmanager') return aws.secrets(operation, input, { headers });
+  const form = { Action: operation, Version: '2010-05-08', ...flat(input) };
+  return aws.form(form, { service, headers });
+}
+
+/** As the query protocol writes an input: `Tags.member.1.Key`. */
+function flat(value: unknown, name = ''): Record<string, string> {
+  if (typeof value !== 'object' || value === null) return { [name]: String(value) };
+  const members = Array.isArray(value)
+    ? value.map((each, index) => [`${name}.member.${index + 1}`, each] as const)
+    : Object.entries(value).map(
+        ([key_, each]) => [name === '' ? key_ : `${name}.${key_}`, each] as const,
+      );
+  return Object.assign({}, ...members.map(([path, each]) => flat(each, path))) as Record<
+    string,
+    string
+  >;
+}
