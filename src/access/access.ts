@@ -139,6 +139,8 @@ export interface Question extends Asker {
   readonly resource?: string;
   /** As it is named to whoever is refused, where the ARN would tell more than was asked. */
   readonly resourceAsAsked?: string;
+  /** Of a managed policy that is attached or detached, for `iam:PolicyARN`. */
+  readonly policyArn?: string;
   /** The resource's own policy: of a secret. */
   readonly resourcePolicy?: string | undefined;
 }

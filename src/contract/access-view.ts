@@ -117,6 +117,43 @@ export interface IdentityPolicyView {
   readonly updatedAt: string;
 }
 
+/** A policy that stands for itself. */
+export interface ManagedPolicyView {
+  readonly arn: string;
+  readonly name: string;
+  readonly path: string;
+  /** As IAM gives it: the next policy of the name has another. */
+  readonly id: string;
+  readonly description: string;
+  /** `v1`: the version that counts. */
+  readonly defaultVersion: string;
+  /** Principals of the asker's account, or the policy's own, that it is attached to. */
+  readonly attachments: number;
+  readonly tags: readonly LabelView[];
+  readonly createdAt: string;
+  readonly updatedAt: string;
+}
+
+export interface PolicyVersionView {
+  readonly version: string;
+  readonly isDefault: boolean;
+  /** Verbatim. */
+  readonly policy: string;
+  readonly createdAt: string;
+}
+
+/** A managed policy that counts among those of a user or role. */
+export interface AttachedPolicyView {
+  readonly account: string;
+  /** `null`: it is a role's. */
+  readonly user: string | null;
+  /** `null`: it is a user's. */
+  readonly role: string | null;
+  readonly arn: string;
+  readonly name: string;
+  readonly path: string;
+}
+
 export interface RepositoryPolicyView {
   readonly account: string;
   readonly repository: string;

@@ -91,6 +91,11 @@ export type ErrorKind =
   | 'principalInUse'
   | 'accessKeyUnknown'
   | 'principalPolicyUnknown'
+  /** No managed policy of that ARN, or not that version. */
+  | 'managedPolicyUnknown'
+  | 'managedPolicyExists'
+  /** It is no ARN of a managed policy. */
+  | 'policyArnInvalid'
   /** More keys, policies or tags of a principal than IAM gives it. */
   | 'principalLimit';
 

@@ -6,6 +6,7 @@ import * as evaluations from './lists/evaluations.ts';
 import * as identityLists from './lists/identities.ts';
 import * as lifecycleLists from './lists/lifecycles.ts';
 import type { List, ListName } from './lists/lists.ts';
+import * as policyLists from './lists/managed-policies.ts';
 import * as manifestLists from './lists/manifests.ts';
 import * as recordLists from './lists/records.ts';
 import * as roleLists from './lists/roles.ts';
@@ -16,6 +17,7 @@ import * as blobReads from './reads/blobs.ts';
 import * as callReads from './reads/calls.ts';
 import * as identityReads from './reads/identities.ts';
 import * as lifecycleReads from './reads/lifecycles.ts';
+import * as policyReads from './reads/managed-policies.ts';
 import * as manifestReads from './reads/manifests.ts';
 import * as repositoryReads from './reads/repositories.ts';
 import * as roleReads from './reads/roles.ts';
@@ -28,6 +30,7 @@ import type { Sql } from './sql/schema.ts';
 import * as blobWrites from './writes/blobs.ts';
 import * as identityWrites from './writes/identities.ts';
 import * as lifecycleWrites from './writes/lifecycles.ts';
+import * as policyWrites from './writes/managed-policies.ts';
 import * as manifestWrites from './writes/manifests.ts';
 import type * as recordWrites from './writes/records.ts';
 import * as repositoryWrites from './writes/repositories.ts';
@@ -117,6 +120,7 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
       ...touching(write),
     },
     roles: { ...reading(roleReads), ...listing(roleLists), ...writing(roleWrites) },
+    managedPolicies: { ...reading(policyReads), ...listing(policyLists), ...writing(policyWrites) },
     templates: { ...reading(templateReads), ...writing(templateWrites) },
     rules: { ...reading(ruleReads), ...listing(ruleLists), ...writing(ruleWrites) },
     secrets: {

@@ -36,6 +36,7 @@ const ann = { kind: 'user', account: '000000000000', name: 'ann' } as const;
 function createExplain(anonymousImport: boolean | 'loopback', explain?: Explain): ExplainFor {
   const metadata = {
     repositories: { findRepository: () => Promise.resolve(undefined) },
+    managedPolicies: { listAttachedPolicies: async () => [] },
     identities: {
       findRegistryPolicy: () => Promise.resolve(undefined),
       listIdentityPolicies: () =>

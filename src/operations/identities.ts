@@ -124,7 +124,8 @@ function accessKeyStates(parts: UsersParts) {
       const owner = { account, name: here?.name };
       const action = identityActions.accessKeyLastUsed;
       // Whose it is, and whether it is here, is not for everybody.
-      await admission.requireIdentity(asker, action, owner, `access key ${id}`);
+      const told = { resourceAsAsked: `access key ${id}` };
+      await admission.requireIdentity(asker, action, owner, told);
       if (here === undefined)
         throw unknownOwner(owner, { kind: 'accessKeyUnknown', name: `access key ${id}` });
       return viewAccessKey(here);

@@ -1,6 +1,7 @@
 import type { Audit, Authorizer } from '../access/access.ts';
 import type { Identities } from '../access/accounts/identities.ts';
 import type { Roles } from '../access/accounts/roles.ts';
+import type { ManagedPolicies } from '../access/accounts/managed-policies.ts';
 import type { Policies } from '../access/accounts/policies.ts';
 import { createAdmission } from '../access/admission/admission.ts';
 import type { Admission } from '../access/admission/admission.ts';
@@ -39,8 +40,12 @@ import { createImages } from './images/images.ts';
 import type { Images } from './images/images.ts';
 import { createLifecycleOperations } from './lifecycles.ts';
 import type { LifecycleOperations, LifecyclesParts } from './lifecycles.ts';
+import { createManagedPolicyOperations } from './policies/managed-policies.ts';
+import type { ManagedPolicyOperations } from './policies/managed-policies.ts';
 import { createPlaces } from './places.ts';
 import type { Places } from './places.ts';
+import { createPolicyAttachments } from './policies/policy-attachments.ts';
+import type { PolicyAttachmentOperations } from './policies/policy-attachments.ts';
 import { createPolicyOperations } from './policies.ts';
 import type { PolicyOperations } from './policies.ts';
 import { createPullTimeExclusions } from './registries/pull-time-exclusions.ts';
@@ -78,6 +83,7 @@ export interface OperationsParts {
     | 'tags'
     | 'lifecycles'
     | 'identities'
+    | 'managedPolicies'
     | 'records'
     | 'rules'
     | 'templates'
@@ -101,6 +107,7 @@ export interface OperationsParts {
   readonly accounts: Identities;
   readonly roles: Roles;
   readonly storedPolicies: Policies;
+  readonly managedPolicies: ManagedPolicies;
   readonly ecrPassword: AccessViewsParts['ecrPassword'];
   readonly lifecycleGrammar: LifecyclesParts['lifecycleGrammar'];
   readonly downloadTokens: LayerDownloadsParts['downloadTokens'];
@@ -132,6 +139,8 @@ export interface Operations {
   readonly identities: IdentityOperations;
   readonly roles: RoleOperations;
   readonly policies: PolicyOperations;
+  readonly managedPolicies: ManagedPolicyOperations;
+  readonly policyAttachments: PolicyAttachmentOperations;
   readonly lifecycles: LifecycleOperations;
   readonly accessViews: AccessViews;
   readonly cacheViews: CacheViews;
@@ -170,6 +179,8 @@ export function createOperations(given: OperationsParts): Operations {
     roles: createRoleOperations(shared),
     lifecycles: createLifecycleOperations(shared),
     policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),
+    managedPolicies: createManagedPolicyOperations(shared),
+    policyAttachments: createPolicyAttachments(shared),
     accessViews: createAccessViews(shared),
     cacheViews: createCacheViews(shared),
     secrets: createSecretOperations(shared),

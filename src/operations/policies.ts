@@ -19,19 +19,13 @@ import type { Action } from '../domain/policy/access-action.ts';
 import { parsePolicy, policyProblems } from '../domain/policy/parser.ts';
 import type { PolicyKind } from '../domain/policy/policy.ts';
 import { policyWarnings } from '../domain/policy/warnings.ts';
-import { roleKey, roleNameOf } from '../domain/policy/principal.ts';
-import type { PrincipalKey } from '../domain/policy/principal.ts';
-import type { RoleKey } from '../metadata/contract/roles.ts';
+import { roleNameOf } from '../domain/policy/principal.ts';
 import type { IdentityPolicyRow } from '../metadata/contract/rows.ts';
 import { unknownOwner } from './named-principal.ts';
 import { isoTime, listing } from './page.ts';
-import type { AccountInput, Places, RegistryInput, RepositoryInput } from './places.ts';
-
-/** Whose identity policies are meant: exactly one of the two is there. */
-export interface HolderInput extends AccountInput {
-  readonly user?: string | undefined;
-  readonly role?: string | undefined;
-}
+import type { HolderInput, HolderKey } from './policies/policy-holder.ts';
+import { policyHolder } from './policies/policy-holder.ts';
+import type { Places, RegistryInput, RepositoryInput } from './places.ts';
 
 interface TextInput {
   readonly policy: string;
@@ -88,22 +82,15 @@ function validatePolicy(text: string, kind: PolicyKind): PolicyValidation {
   return { valid, problems, warnings };
 }
 
-function identityPolicies({ admission, places, roles, stored }: PoliciesParts) {
+function identityPolicies(parts: PoliciesParts) {
+  const { admission, stored } = parts;
   /** The holder, once the asker may. */
   const admitted = async (
     asker: Asker,
     wanted: keyof ReturnType<typeof policyActionsOf>,
-    { user, role, ...input }: HolderInput,
-  ): Promise<PrincipalKey & { readonly name: string }> => {
-    const account = places.accountOf(input, asker);
-    if ((user === undefined) === (role === undefined))
-      throw new RegistryError('requestInvalid', 'user: whose policies is not said', {
-        detail: { field: 'user', hint: 'name a user or a role, not both' },
-      });
-    const owner =
-      user === undefined
-        ? await findRoleKey(roles, { account, name: role ?? '' })
-        : userKey(account, user);
+    input: HolderInput,
+  ): Promise<HolderKey> => {
+    const owner = await policyHolder(parts, asker, input);
     await admission.requireIdentity(asker, policyActionsOf(owner.name)[wanted], owner);
     return owner;
   };
@@ -127,20 +114,6 @@ function identityPolicies({ admission, places, roles, stored }: PoliciesParts) {
         throw unknownOwner(owner, policyNamed(name));
     },
   } satisfies Partial<PolicyOperations>;
-}
-
-/** With its path, where the role is there. */
-async function findRoleKey(
-  roles: PoliciesParts['roles'],
-  key: RoleKey,
-): Promise<ReturnType<typeof roleKey>> {
-  return roleKey((await roles.findRole(key)) ?? key);
-}
-
-/** A role's key is no user's name. */
-function userKey(account: string, name: string): PrincipalKey & { readonly name: string } {
-  if (roleNameOf(name) === undefined) return { account, name };
-  throw new RegistryError('nameUnknown', `there is no user ${name}`, { kind: 'principalUnknown' });
 }
 
 function policyNamed(name: string): { readonly name: string; readonly kind: ErrorKind } {

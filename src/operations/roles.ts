@@ -52,6 +52,8 @@ export interface RoleOperations {
     asker: Asker,
     input: RoleInput & { readonly unlessInUse?: boolean | undefined },
   ): Promise<void>;
+  /** That the role is there: it is in no instance profile, since there are none. */
+  instanceProfilesOfRole(asker: Asker, input: RoleInput): Promise<void>;
   roleTags(asker: Asker, input: RoleInput): Promise<readonly LabelView[]>;
   tagRole(asker: Asker, input: RoleInput & { readonly tags: readonly LabelView[] }): Promise<void>;
   /** Keys that are not there are passed over. */
@@ -98,6 +100,11 @@ function roleViews(parts: RolesParts) {
     getRole: async (asker, input) => {
       const { key, row } = await admitted(parts, asker, [identityActions.getRole], input);
       return viewRole(found(row, key));
+    },
+    instanceProfilesOfRole: async (asker, input) => {
+      const wanted = [identityActions.listInstanceProfiles];
+      const { key, row } = await admitted(parts, asker, wanted, input);
+      found(row, key);
     },
   } satisfies Partial<RoleOperations>;
 }

@@ -12,6 +12,10 @@ import { createOidc } from '../access/identify/oidc.ts';
 import { createLoginFailures } from '../access/identify/login-failures.ts';
 import { openIdentities } from '../access/accounts/open-identities.ts';
 import { createOwnTokens, type OwnTokens } from '../access/identify/own-tokens.ts';
+import {
+  createManagedPolicies,
+  type ManagedPolicies,
+} from '../access/accounts/managed-policies.ts';
 import { createPolicies, type Policies } from '../access/accounts/policies.ts';
 import { createRoles, type Roles } from '../access/accounts/roles.ts';
 import { createTokenService, type TokenService } from '../access/identify/registry-tokens.ts';
@@ -49,6 +53,7 @@ export interface AccessControl extends AsyncDisposable {
   readonly identities: Identities;
   readonly roles: Roles;
   readonly policies: Policies;
+  readonly managedPolicies: ManagedPolicies;
   readonly ownTokens: OwnTokens;
   readonly tokens: TokenService;
   readonly downloadTokens: DownloadTokens;
@@ -100,12 +105,9 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
       keysFailed: (issuer, failure) => tellKeysFailed(log, issuer, failure),
     }),
   });
-  const changes = {
-    metadata,
-    clock,
-    audit,
-    onChange: () => invalidations.note({ kind: 'credentials' }),
-  };
+  const onChange = (): void => invalidations.note({ kind: 'credentials' });
+  const changes = { metadata, clock, audit, onChange };
+  const policyChanges = { metadata, home: () => home, invalidations, clock, audit };
   const identities = await openIdentities({ ...changes, keys, administrator, home });
   return {
     identifier,
@@ -114,7 +116,8 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
     identities,
     roles: createRoles({ ...changes, home: () => home }),
-    policies: createPolicies({ metadata, home: () => home, invalidations, clock, audit }),
+    policies: createPolicies(policyChanges),
+    managedPolicies: createManagedPolicies(policyChanges),
     ownTokens,
     tokens: createTokenService({ tokens: ownTokens, clock }),
     downloadTokens: createDownloadTokens({ ...logins, tokens: ownTokens }),

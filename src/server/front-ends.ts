@@ -292,6 +292,7 @@ function operationsOf(parts: FrontEndParts): Operations {
     accounts: access.identities,
     roles: access.roles,
     storedPolicies: access.policies,
+    managedPolicies: access.managedPolicies,
     lifecycleGrammar: () => parts.config().lifecycle,
     sealing: access.sealing,
     downloadTokens: access.downloadTokens,

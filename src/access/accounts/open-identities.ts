@@ -105,7 +105,12 @@ function accountChanges(options: IdentitiesOptions) {
   } satisfies Partial<Identities>;
 }
 
-const uses = { hasKeys: 'access keys', hasTokens: 'tokens', hasPolicies: 'policies' } as const;
+const firsts = {
+  hasKeys: 'delete access keys',
+  hasTokens: 'delete tokens',
+  hasPolicies: 'delete policies',
+  hasAttachments: 'detach all policies',
+} as const;
 
 /** Throws `conflict` where something has to go before it, as IAM has it. */
 async function deleteUnused(
@@ -114,7 +119,7 @@ async function deleteUnused(
 ): Promise<boolean> {
   const done = await taking(options, options.metadata.identities.deleteUnusedPrincipal(key));
   if (done === 'deleted' || done === 'notFound') return done === 'deleted';
-  throw new RegistryError('conflict', `Cannot delete entity, must delete ${uses[done]} first.`, {
+  throw new RegistryError('conflict', `Cannot delete entity, must ${firsts[done]} first.`, {
     kind: 'principalInUse',
   });
 }

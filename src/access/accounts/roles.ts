@@ -104,9 +104,11 @@ export function createRoles(options: RolesOptions): Roles {
       );
       if (done === false || done === 'notFound') return false;
       if (done !== true && done !== 'deleted')
-        throw new RegistryError('conflict', 'Cannot delete entity, must delete policies first.', {
-          kind: 'principalInUse',
-        });
+        throw new RegistryError(
+          'conflict',
+          `Cannot delete entity, must ${done === 'hasAttachments' ? 'detach all' : 'delete'} policies first.`,
+          { kind: 'principalInUse' },
+        );
       changed(options, author, identityActions.deleteRole, key);
       return true;
     },

@@ -63,6 +63,7 @@ function start(allowed: readonly string[], isThere = true): Started {
   const text = JSON.stringify({ Version: '2012-10-17', Statement });
   const metadata = {
     repositories: { findRepository: async () => (isThere ? row : undefined) },
+    managedPolicies: { listAttachedPolicies: async () => [] },
     identities: {
       findRegistryPolicy: async () => undefined,
       listIdentityPolicies: async (account: string, principal: string) =>

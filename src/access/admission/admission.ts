@@ -80,14 +80,14 @@ export interface Admission {
     more?: Pick<Question, 'resourceAsAsked' | 'resourcePolicy'>,
   ): Promise<void>;
   /**
-   * The account's own; the operator's is any. Never by what registry clients log in with. `asAsked`: how whoever is refused is told what
+   * The account's own; the operator's is any. Never by what registry clients log in with. `resourceAsAsked`: how whoever is refused is told what
    * it was about, where the owner's ARN would say more than was asked.
    */
   requireIdentity(
     asker: Asker,
     action: IdentityAction,
-    owner: PrincipalKey,
-    asAsked?: string,
+    owner: PrincipalKey | IdentityResource,
+    more?: Pick<Question, 'resourceAsAsked' | 'policyArn'>,
   ): Promise<void>;
   /** What the kind of credential rules out, whatever policies say. `action`: as the audit has it. */
   requireCredential(
@@ -128,6 +128,12 @@ export function requestFrom(request: KnownRequest, otherSite?: string): RequestF
     requestId: request.id,
     otherSite,
   };
+}
+
+/** What belongs to an account and is no principal: a managed policy. */
+export interface IdentityResource {
+  readonly account: string;
+  readonly arn: string;
 }
 
 export interface AdmissionParts {
@@ -312,8 +318,8 @@ function accountAdmission(parts: AdmissionParts) {
     requireOfResource,
     requireOfAll: (asker, action, registry) =>
       requireOfResource(asker, action, registry, repositoryArn(registry, '*')),
-    requireIdentity: async (asker, action, owner, resourceAsAsked) => {
-      const resource = arnOfKey(owner);
+    requireIdentity: async (asker, action, owner, more) => {
+      const resource = 'arn' in owner ? owner.arn : arnOfKey(owner);
       if (isForRegistryClients(asker.caller))
         throw refuseRegistryClient(parts, asker, action, resource);
       if (isOperator(asker.caller, home())) return;
@@ -325,7 +331,7 @@ function accountAdmission(parts: AdmissionParts) {
         repository: undefined,
         rule: undefined,
         resource,
-        ...(resourceAsAsked === undefined ? {} : { resourceAsAsked }),
+        ...more,
       });
     },
     requireCredential: (asker, action, { changes, operator }) => {

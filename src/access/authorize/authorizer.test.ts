@@ -27,8 +27,7 @@ interface World {
 
 function start(world: Partial<World> = {}) {
   const [clock, invalidations] = [createFakeClock(), createTestInvalidations()];
-  const reads: string[] = [];
-  const denials: AuditEntry[] = [];
+  const [reads, denials]: [string[], AuditEntry[]] = [[], []];
   const state: World = {
     repositories: {},
     identity: {},
@@ -49,6 +48,7 @@ function start(world: Partial<World> = {}) {
           return state.repositories[repository] && { ...stored, ...state.repositories[repository] };
         },
       },
+      managedPolicies: { listAttachedPolicies: async () => [] },
       identities: {
         findRegistryPolicy: async () =>
           state.registryPolicy && policyText(state.registryPolicy as Record<string, unknown>),

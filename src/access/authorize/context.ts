@@ -11,7 +11,7 @@ export function conditionContext(
   question: Question,
   now: number,
 ): ReadonlyMap<string, readonly string[]> {
-  const { from, registry, caller } = question;
+  const { from, registry, caller, policyArn } = question;
   const { account, region } = registryOf(registry);
   const context = new Map<string, readonly string[]>([
     ['aws:sourceip', [plainAddress(from.address)]],
@@ -25,6 +25,7 @@ export function conditionContext(
     ['aws:principalisawsservice', ['false']],
   ]);
   if (from.userAgent !== undefined) context.set('aws:useragent', [from.userAgent]);
+  if (policyArn !== undefined) context.set('iam:policyarn', [policyArn]);
   const { principal, madeAt = 0 } = caller;
   return context.set('aws:userid', [
     principal.kind === 'anonymous' ? 'anonymous' : userIdOf(principal, madeAt),

@@ -31,6 +31,7 @@ function start() {
           return held.get(repository);
         },
       },
+      managedPolicies: { listAttachedPolicies: async () => [] },
       identities: {
         findRegistryPolicy: async () => undefined,
         listIdentityPolicies: async () => [],

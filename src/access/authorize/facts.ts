@@ -4,6 +4,8 @@ import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { actions, scopeRightOf } from '../../domain/policy/access-action.ts';
 import type { RegistryKey, RegistrySettings } from '../../domain/names/registry.ts';
 import type { RepositoryName } from '../../domain/names/repository-name.ts';
+import { awsManagedPolicies } from '../../domain/policy/aws-managed-policies.ts';
+import type { ManagedPolicyMetadata } from '../../metadata/contract/managed-policies.ts';
 import type { IdentityMetadata, RepositoryMetadata } from '../../metadata/contract/metadata.ts';
 import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -14,6 +16,7 @@ import { createPolicyDocuments, noPolicies } from './documents.ts';
 export interface PolicyMetadata {
   readonly repositories: Pick<RepositoryMetadata, 'findRepository'>;
   readonly identities: Pick<IdentityMetadata, 'listIdentityPolicies' | 'findRegistryPolicy'>;
+  readonly managedPolicies: Pick<ManagedPolicyMetadata, 'listAttachedPolicies'>;
 }
 
 export interface RepositoryFacts extends PolicyRows {
@@ -185,12 +188,20 @@ async function readIdentityPolicies(
   key: string,
 ): Promise<PolicyRows> {
   const [account = '', name = ''] = key.split(' ');
-  const stored = await metadata.identities.listIdentityPolicies(account, name);
+  const [stored, attached] = await Promise.all([
+    metadata.identities.listIdentityPolicies(account, name),
+    metadata.managedPolicies.listAttachedPolicies(account, name),
+  ]);
   const texts = stored.map((each) => ({
     name: `identity policy ${each.name} of ${name}`,
     text: each.text,
   }));
-  return documents.read('identity', texts);
+  const managed = attached.map(({ policy, own }) => ({
+    name: `policy ${policy} attached to ${name}`,
+    // One of AWS's that this version does not know can't be read, and denies.
+    text: own?.text ?? awsManagedPolicies.get(policy)?.text ?? '',
+  }));
+  return documents.read('identity', [...texts, ...managed]);
 }
 
 function boundOf(entriesMax: number, bytesMax: number): MemoryBound<PolicyRows> {

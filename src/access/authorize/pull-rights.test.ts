@@ -38,6 +38,7 @@ function start(first: readonly string[], options: { readonly readsRequests?: boo
           policy: undefined,
         }),
       },
+      managedPolicies: { listAttachedPolicies: async () => [] },
       identities: {
         findRegistryPolicy: async () => undefined,
         listIdentityPolicies: async (account, principal) => {

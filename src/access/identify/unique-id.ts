@@ -5,11 +5,11 @@ import { upperAlphabet } from '../secrets/random-text.ts';
 const characters = 17;
 
 /**
- * The id that IAM gives a user or role beside its name: the same for as long as it is there, another one for the next of its name. `kind` is
+ * The id that IAM gives a user, role or policy beside its name: the same for as long as it is there, another one for the next of its name. `kind` is
  * IAM's prefix; `madeAt` wall ms.
  */
 export function uniqueId(
-  kind: 'AIDA' | 'AROA',
+  kind: 'AIDA' | 'AROA' | 'ANPA',
   {
     account,
     name,

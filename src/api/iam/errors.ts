@@ -13,7 +13,10 @@ interface Words {
 const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
   principalUnknown: {
     code: 'NoSuchEntity',
-    message: ({ UserName }) => `The user with name ${named(UserName)} cannot be found.`,
+    message: ({ UserName, RoleName }) =>
+      RoleName === undefined
+        ? `The user with name ${named(UserName)} cannot be found.`
+        : `The role with name ${named(RoleName)} cannot be found.`,
   },
   accessKeyUnknown: {
     code: 'NoSuchEntity',
@@ -21,14 +24,21 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
   },
   principalPolicyUnknown: {
     code: 'NoSuchEntity',
-    message: ({ PolicyName }) => `The user policy with name ${named(PolicyName)} cannot be found.`,
+    message: ({ RoleName, PolicyName }) =>
+      `The ${RoleName === undefined ? 'user' : 'role'} policy with name ${named(PolicyName)} cannot be found.`,
   },
   principalExists: {
     code: 'EntityAlreadyExists',
-    message: ({ UserName }) => `User with name ${named(UserName)} already exists.`,
+    message: ({ UserName, RoleName }) =>
+      RoleName === undefined
+        ? `User with name ${named(UserName)} already exists.`
+        : `Role with name ${named(RoleName)} already exists.`,
   },
   principalInUse: { code: 'DeleteConflict' },
   principalLimit: { code: 'LimitExceeded' },
+  managedPolicyUnknown: { code: 'NoSuchEntity' },
+  managedPolicyExists: { code: 'EntityAlreadyExists' },
+  policyArnInvalid: { code: 'InvalidInput' },
   policyInvalid: { code: 'MalformedPolicyDocument' },
 };
 
@@ -51,8 +61,14 @@ function named(value: unknown): string {
 export function refuseUnkept(input: {
   readonly Path?: string | undefined;
   readonly PermissionsBoundary?: string | undefined;
+  readonly MaxSigninSessionDuration?: number | undefined;
 }): void {
-  const { Path = '/', PermissionsBoundary } = input;
+  const { Path = '/', PermissionsBoundary, MaxSigninSessionDuration } = input;
+  if (MaxSigninSessionDuration !== undefined)
+    throw new AwsError(
+      'InvalidInput',
+      'MaxSigninSessionDuration: nobody signs in to a console here; MaxSessionDuration is kept',
+    );
   if (Path !== '/')
     throw new AwsError(
       'InvalidInput',

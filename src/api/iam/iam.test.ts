@@ -1,25 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { openAws } from '../../../tests/support/rigs/aws-rig.ts';
-import type { AwsAnswer, AwsAsk, AwsRig } from '../../../tests/support/rigs/aws-rig.ts';
-
-type Ask = (parameters: Readonly<Record<string, string>>, asked?: AwsAsk) => Promise<AwsAnswer>;
-
-/** IAM's form; `Version` is what tells its actions from STS's. */
-function askerOf(aws: AwsRig): Ask {
-  return (parameters, asked = {}) =>
-    aws.form({ Version: '2010-05-08', ...parameters }, { service: 'iam', ...asked });
-}
-
-function member(answer: AwsAnswer, name: string): string | undefined {
-  return new RegExp(`<${name}>([^<]*)</${name}>`).exec(answer.text)?.[1];
-}
-
-function membersOf(answer: AwsAnswer, name: string): string[] {
-  return [...answer.text.matchAll(new RegExp(`<${name}>([^<]*)</${name}>`, 'g'))].map(
-    ([, value = '']) => value,
-  );
-}
+import { iamAsker, member, membersOf } from '../../../tests/support/rigs/iam-asker.ts';
 
 const policy =
   '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"}]}';
@@ -27,7 +9,7 @@ const policy =
 suite('IAM over the AWS endpoint', () => {
   test('a user has its tags, keys and policies, and goes when those are gone', async () => {
     await using aws = await openAws();
-    const ask = askerOf(aws);
+    const ask = iamAsker(aws);
     const user = { UserName: 'mia' };
     const made = await ask({
       Action: 'CreateUser',
@@ -83,7 +65,7 @@ suite('IAM over the AWS endpoint', () => {
 
   test('lists have markers, which are good for their list alone', async () => {
     await using aws = await openAws();
-    const ask = askerOf(aws);
+    const ask = iamAsker(aws);
     const longest = 'z'.repeat(64);
     for (const name of ['mia', longest, `${longest.slice(1)}z`.replace(/^z/, 'y')])
       await ask({ Action: 'CreateUser', UserName: name });
@@ -165,7 +147,7 @@ suite('IAM over the AWS endpoint', () => {
   ];
   test('what is refused is refused by IAM’s names', async (t) => {
     await using aws = await openAws();
-    const ask = askerOf(aws);
+    const ask = iamAsker(aws);
     await ask({ Action: 'CreateUser', UserName: 'mia' });
     for (const [name, asked, status, code] of refused)
       await t.test(name, async () => {
@@ -176,7 +158,7 @@ suite('IAM over the AWS endpoint', () => {
 
   test('a third key is beyond IAM’s quota', async () => {
     await using aws = await openAws();
-    const ask = askerOf(aws);
+    const ask = iamAsker(aws);
     await ask({ Action: 'CreateUser', UserName: 'mia' });
     const create = { Action: 'CreateAccessKey', UserName: 'mia' };
     await ask(create);
@@ -187,7 +169,7 @@ suite('IAM over the AWS endpoint', () => {
 
   test('who has no right is denied, whether the user is there or not', async () => {
     await using aws = await openAws();
-    const ask = askerOf(aws);
+    const ask = iamAsker(aws);
     await ask({ Action: 'CreateUser', UserName: 'mia' });
     for (const UserName of ['mia', 'nobody']) {
       const answer = await ask({ Action: 'GetUser', UserName }, { as: 'ci' });
@@ -197,7 +179,7 @@ suite('IAM over the AWS endpoint', () => {
 
   test('who may not ask about a key learns neither whose it is nor whether it is here', async () => {
     await using aws = await openAws();
-    const ask = askerOf(aws);
+    const ask = iamAsker(aws);
     await ask({ Action: 'CreateUser', UserName: 'mia' });
     const made = await ask({ Action: 'CreateAccessKey', UserName: 'mia' });
     const id = member(made, 'AccessKeyId') ?? '';
@@ -211,7 +193,7 @@ suite('IAM over the AWS endpoint', () => {
 
   test('without a name it is the caller; a root is told by its account', async () => {
     await using aws = await openAws();
-    const answer = await askerOf(aws)({ Action: 'GetUser' });
+    const answer = await iamAsker(aws)({ Action: 'GetUser' });
     assert.match(member(answer, 'UserId') ?? '', /^\d{12}$/);
     assert.match(member(answer, 'Arn') ?? '', /:root$/);
   });

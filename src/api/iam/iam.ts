@@ -3,6 +3,11 @@ import { queryInputError } from '../aws/query-errors.ts';
 import { loadedOnce, rowsOf } from '../aws/service-table.ts';
 import type { AwsService } from '../aws/service-table.ts';
 import { accessKeyRows } from './access-keys.ts';
+import { attachmentRows } from './policy-attachments.ts';
+import { policyRows, policyTagRows } from './managed-policies.ts';
+import { policyVersionRows } from './policy-versions.ts';
+import { rolePolicyRows } from './role-policies.ts';
+import { roleRows, roleTagRows } from './roles.ts';
 import { iamError } from './errors.ts';
 import type { IamOperations } from './model.ts';
 import type { IamParts } from './parts.ts';
@@ -26,6 +31,13 @@ export function iamService(parts: IamParts): AwsService {
       userTagRows(parts),
       accessKeyRows(parts),
       userPolicyRows(parts),
+      roleRows(parts),
+      roleTagRows(parts),
+      rolePolicyRows(parts),
+      policyRows(parts),
+      policyTagRows(parts),
+      policyVersionRows(parts),
+      attachmentRows(parts),
     ),
     errorNames: queryNames,
     inputError: queryInputError,

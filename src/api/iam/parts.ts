@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { pageOfAll } from '../../operations/page.ts';
 import type { Operations } from '../../operations/operations.ts';
 import type { PageTokens } from '../aws/page-tokens.ts';
@@ -7,7 +8,10 @@ import type { AwsAsking, AwsRows } from '../aws/service-table.ts';
 import type { IamOperations } from './model.ts';
 
 /** What IAM's rows are made of. */
-export interface IamParts extends Pick<Operations, 'identities' | 'policies'> {
+export interface IamParts extends Pick<
+  Operations,
+  'identities' | 'roles' | 'policies' | 'managedPolicies' | 'policyAttachments'
+> {
   readonly pages: PageTokens;
 }
 
@@ -54,8 +58,20 @@ export function pageOfList<Item>(
   all: readonly Item[],
 ): { readonly items: readonly Item[]; readonly end: ListEnd } {
   const { list, input, keyOf } = asked;
-  const page = pageOfAll(all, pageAsked(parts, list, input), { view: (item) => item, keyOf });
+  const page = pageOfAll(all, pageAsked(parts, list, input), {
+    view: (item) => item,
+    keyOf: (item) => markerKey(keyOf(item)),
+  });
   return { items: page.items, end: listEnd(parts, list, page.next) };
+}
+
+/** A key as a marker holds it, of which IAM takes 320 characters: sealed, and in base64, twice. */
+const markerKeyMax = 80;
+
+/** In the order of the keys but for those that are alike in their first characters. */
+function markerKey(key: string): string {
+  if (Buffer.byteLength(key) <= markerKeyMax) return key;
+  return key.slice(0, 20) + hash('sha256', key, 'hex').slice(0, 40);
 }
 
 /** The name of a list of an account's, for its markers. */

@@ -82,6 +82,7 @@ function open(change: Partial<OperationsParts> = {}) {
     accounts: unused,
     roles: unused,
     storedPolicies: unused,
+    managedPolicies: unused,
     lifecycleGrammar: unused,
     cache: unused,
     made: unused,

@@ -38,6 +38,7 @@ export const knownConditionKeys: ReadonlySet<string> = new Set([
   'aws:userid',
   'aws:username',
   'aws:viaawsservice',
+  'iam:policyarn',
 ]);
 
 const warningsMax = 20;

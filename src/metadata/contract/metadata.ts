@@ -48,6 +48,7 @@ import type {
   TagRow,
   TokenRow,
 } from './rows.ts';
+import type { ManagedPolicyMetadata } from './managed-policies.ts';
 import type { TemplateMetadata } from './templates.ts';
 import type { RoleMetadata } from './roles.ts';
 import type { SecretMetadata } from './secrets.ts';
@@ -64,6 +65,7 @@ export interface Metadata extends AsyncDisposable {
   readonly blobs: BlobMetadata;
   readonly lifecycles: LifecycleMetadata;
   readonly identities: IdentityMetadata;
+  readonly managedPolicies: ManagedPolicyMetadata;
   readonly rules: RuleMetadata;
   readonly templates: TemplateMetadata;
   readonly roles: RoleMetadata;
@@ -276,7 +278,7 @@ export interface IdentityMetadata {
   /** The same of one that has none of them; else the first that it has. */
   deleteUnusedPrincipal(
     input: Pick<PrincipalRow, 'account' | 'name'>,
-  ): Promise<'deleted' | 'notFound' | 'hasKeys' | 'hasTokens' | 'hasPolicies'>;
+  ): Promise<'deleted' | 'notFound' | 'hasKeys' | 'hasTokens' | 'hasPolicies' | 'hasAttachments'>;
   /** `tooMany`: more than `tagsMax` would be there; nothing is changed then. */
   changePrincipalTags(
     input: Pick<PrincipalRow, 'account' | 'name'> & LabelChange & { readonly tagsMax: number },

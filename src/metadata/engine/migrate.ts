@@ -15,6 +15,7 @@ import { up as secrets } from '../migrations/011-secrets.ts';
 import { up as principalTags } from '../migrations/012-principal-tags.ts';
 import { up as roles } from '../migrations/013-roles.ts';
 import { up as callRecords } from '../migrations/014-call-records.ts';
+import { up as managedPolicies } from '../migrations/015-managed-policies.ts';
 
 export type Dialect = 'sqlite' | 'postgres';
 
@@ -40,6 +41,7 @@ const migrations: readonly Migration[] = [
   { version: 12, name: 'principal-tags', up: principalTags },
   { version: 13, name: 'roles', up: roles },
   { version: 14, name: 'call-records', up: callRecords },
+  { version: 15, name: 'managed-policies', up: managedPolicies },
 ];
 
 /** The schema that this Breakwater writes. */

@@ -2,6 +2,7 @@ import type { Sql } from '../sql/schema.ts';
 import * as evaluations from './evaluations.ts';
 import * as identities from './identities.ts';
 import * as lifecycles from './lifecycles.ts';
+import * as managedPolicies from './managed-policies.ts';
 import * as manifests from './manifests.ts';
 import * as records from './records.ts';
 import * as roles from './roles.ts';
@@ -12,6 +13,7 @@ import * as tags from './tags.ts';
 type Lists = typeof evaluations &
   typeof identities &
   typeof lifecycles &
+  typeof managedPolicies &
   typeof manifests &
   typeof records &
   typeof roles &
@@ -27,6 +29,7 @@ const lists: Lists = {
   ...evaluations,
   ...identities,
   ...lifecycles,
+  ...managedPolicies,
   ...manifests,
   ...records,
   ...roles,

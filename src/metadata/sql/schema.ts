@@ -190,6 +190,33 @@ export interface Schema {
     created_at: number;
     updated_at: number;
   };
+  managed_policies: {
+    account: string;
+    name: string;
+    path: string;
+    description: string;
+    default_version: number;
+    /** The highest number that a version had. */
+    last_version: number;
+    created_at: number;
+    updated_at: number;
+    /** JSON array. */
+    tags: string | null;
+  };
+  managed_policy_versions: {
+    account: string;
+    name: string;
+    version: number;
+    text: string;
+    created_at: number;
+  };
+  policy_attachments: {
+    account: string;
+    principal: string;
+    /** Name of one of the account's own, or the ARN of one of AWS's. */
+    policy: string;
+    attached_at: number;
+  };
   registry_policies: { registry: string; text: string; updated_at: number };
   creation_templates: {
     registry: string;

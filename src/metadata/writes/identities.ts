@@ -12,7 +12,8 @@ import type {
 } from '../contract/rows.ts';
 import type { Sql } from '../sql/schema.ts';
 import { findAccount } from '../reads/identities.ts';
-import { ownerColumn, principalOf } from '../rows/identity-rows.ts';
+import { ownerColumn } from '../rows/identity-rows.ts';
+import { lockPrincipal } from '../rows/locked-principal.ts';
 
 export async function createAccount(sql: Sql, input: AccountRow): Promise<boolean> {
   const row = await sql
@@ -82,32 +83,22 @@ export async function deleteUnusedPrincipal(
       .executeTakeFirst();
     if (one) return has;
   }
-  const policy = await sql
-    .selectFrom('identity_policies')
-    .select('name')
-    .where('account', '=', input.account)
-    .where('principal', '=', input.name)
-    .limit(1)
-    .executeTakeFirst();
-  if (policy) return 'hasPolicies';
+  const policies = [
+    ['identity_policies', 'hasPolicies'],
+    ['policy_attachments', 'hasAttachments'],
+  ] as const;
+  for (const [table, has] of policies) {
+    const one = await sql
+      .selectFrom(table)
+      .select('principal')
+      .where('account', '=', input.account)
+      .where('principal', '=', input.name)
+      .limit(1)
+      .executeTakeFirst();
+    if (one) return has;
+  }
   await deletePrincipal(sql, input);
   return 'deleted';
-}
-
-/** The principal, kept from other processes' changes until the transaction ends. */
-async function lockPrincipal(
-  sql: Sql,
-  { account, name }: Pick<PrincipalRow, 'account' | 'name'>,
-): Promise<PrincipalRow | undefined> {
-  // An update that changes nothing locks the row on both; SQLite has no `for update`.
-  const row = await sql
-    .updateTable('principals')
-    .set((eb) => ({ kind: eb.ref('kind') }))
-    .where('account', '=', account)
-    .where('name', '=', name)
-    .returningAll()
-    .executeTakeFirst();
-  return row && principalOf(row);
 }
 
 export async function changePrincipalTags(

@@ -6,6 +6,7 @@ import * as calls from './calls.ts';
 import * as deletedRepositories from './deleted-repositories.ts';
 import * as identities from './identities.ts';
 import * as lifecycles from './lifecycles.ts';
+import * as managedPolicies from './managed-policies.ts';
 import * as manifests from './manifests.ts';
 import * as records from './records.ts';
 import * as repositories from './repositories.ts';
@@ -20,6 +21,7 @@ type Writes = typeof blobs &
   typeof deletedRepositories &
   typeof identities &
   typeof lifecycles &
+  typeof managedPolicies &
   typeof manifests &
   typeof records &
   typeof repositories &
@@ -39,6 +41,7 @@ const writes: Writes = {
   ...deletedRepositories,
   ...identities,
   ...lifecycles,
+  ...managedPolicies,
   ...manifests,
   ...records,
   ...repositories,

@@ -11,6 +11,7 @@ import { lifecyclesRows } from './lifecycles.ts';
 import { rolesRows } from './roles.ts';
 import { rulesRows } from './rules.ts';
 import { templatesRows } from './templates.ts';
+import { managedPoliciesRows } from './managed-policies.ts';
 import { secretsRows } from './secrets.ts';
 import { callsRows } from './calls.ts';
 import { writesRows } from './writes.ts';
@@ -31,5 +32,6 @@ export const metadataRows: readonly MetadataRow[] = [
   ...templatesRows,
   ...secretsRows,
   ...callsRows,
+  ...managedPoliciesRows,
   ...writesRows,
 ];

@@ -20,6 +20,11 @@ import {
   listDueLifecycles,
   listPreviewResults,
 } from '../../../src/metadata/lists/lifecycles.ts';
+import {
+  countAttachments,
+  listManagedPolicies,
+  listPolicyHolders,
+} from '../../../src/metadata/lists/managed-policies.ts';
 import { listImages, listReferrers } from '../../../src/metadata/lists/manifests.ts';
 import { listAudit, listPulls } from '../../../src/metadata/lists/records.ts';
 import { listRoles } from '../../../src/metadata/lists/roles.ts';
@@ -37,6 +42,11 @@ import {
 import { findRole } from '../../../src/metadata/reads/roles.ts';
 import { findCall } from '../../../src/metadata/reads/calls.ts';
 import { findLifecycle, findPreview } from '../../../src/metadata/reads/lifecycles.ts';
+import {
+  findManagedPolicy,
+  listAttachedPolicies,
+  listPolicyVersions,
+} from '../../../src/metadata/reads/managed-policies.ts';
 import { imagesOfRepository } from '../../../src/metadata/rows/lifecycle-images.ts';
 import {
   findChildren,
@@ -196,7 +206,13 @@ suite('metadata in a SQLite file', () => {
     await findSecretValue(sql, { registry: home, name: 'x', version: 'x' });
     await listRoles(sql, 'x');
     await findCall(sql, 'x', 1);
-    equal(seen.length, 43);
+    await findManagedPolicy(sql, { account: 'x', name: 'x' });
+    await listPolicyVersions(sql, { account: 'x', name: 'x' });
+    await listAttachedPolicies(sql, 'x', 'x');
+    await listManagedPolicies(sql, 'x');
+    await countAttachments(sql, 'x');
+    await listPolicyHolders(sql, 'x', 'x');
+    equal(seen.length, 49);
     for (const text of seen) {
       const plan = planOf(database, text);
       doesNotMatch(plan, tableWalk, `${text}: ${plan}`);

@@ -11,6 +11,7 @@ import { openKeyStore } from '../../../src/access/secrets/key-store.ts';
 import type { Sealing } from '../../../src/access/secrets/key-store.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
 import { createRoles } from '../../../src/access/accounts/roles.ts';
+import { createManagedPolicies } from '../../../src/access/accounts/managed-policies.ts';
 import { createPolicies } from '../../../src/access/accounts/policies.ts';
 import { parseScope } from '../../../src/access/secrets/scopes.ts';
 import { createVisibleRepositories } from '../../../src/access/authorize/visible-repositories.ts';
@@ -160,6 +161,13 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
       onChange: () => invalidations.note({ kind: 'credentials' }),
     }),
     storedPolicies: createPolicies({
+      metadata,
+      invalidations,
+      clock,
+      audit,
+      home: () => homeRegistry,
+    }),
+    managedPolicies: createManagedPolicies({
       metadata,
       invalidations,
       clock,

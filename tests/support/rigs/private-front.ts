@@ -62,6 +62,7 @@ export async function servePrivately(
   const authorizer = createAuthorizer({
     metadata: {
       repositories: metadata.repositories,
+      managedPolicies: { listAttachedPolicies: async () => [] },
       identities: {
         findRegistryPolicy: async () => undefined,
         listIdentityPolicies: async (_account, principal) => policiesOf(principal, held),
@@ -96,6 +97,7 @@ export async function servePrivately(
     accounts: none as never,
     roles: none as never,
     storedPolicies: none as never,
+    managedPolicies: none as never,
     lifecycleGrammar: none,
     sealing,
     downloadTokens: none as never,
