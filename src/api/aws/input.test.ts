@@ -1,56 +1,16 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { edgeInputs } from '../../../tests/support/samples/aws-inputs.ts';
-import type { TextOf } from '../../../tests/support/samples/aws-inputs.ts';
+import { beginnings, textOf } from '../../../tests/support/samples/aws-texts.ts';
 import { model as ecr } from '../ecr/model.ts';
 import { model as iam } from '../iam/model.ts';
 import { model as secrets } from '../secrets/model.ts';
 import { model as sts } from '../sts/model.ts';
 import { InputRefused, readInput } from './input.ts';
 import type { InputProblem } from './input.ts';
-import type { ServiceModel, Shape } from './service-model.ts';
+import type { ServiceModel } from './service-model.ts';
 
 const uuid = '01234567-89ab-cdef-0123-456789abcdef';
-
-/** Beginnings that patterns ask for; what follows is `a` as far as the length goes. */
-const beginnings: Readonly<Record<string, string>> = {
-  CredentialArn: 'arn:aws:secretsmanager:us-east-1:000000000000:secret:ecr-pullthroughcache/',
-  KmsKeyForRepositoryCreationTemplate: 'arn:aws:kms:us-east-1:000000000000:key/',
-  LayerDigest: 'sha256:',
-  PrincipalArn: 'arn:aws:iam::000000000000:user/a',
-  RegistryId: '000000000000',
-  ReplicationBackfillId: uuid,
-  SigningProfileArn: 'arn:aws:signer:us-east-1:000000000000:/signing-profiles/aa',
-  UploadId: uuid,
-  RegionType: 'us-1',
-  policyVersionIdType: 'v1.',
-  arnType: 'arn:aws:iam::000000000000:',
-  serialNumberType: 'arn:aws:iam::000000000000:',
-  pathType: '/',
-  pathPrefixType: '/',
-  policyPathType: '/',
-};
-/** Texts of one length, whatever is asked for. */
-const fixed: ReadonlySet<string> = new Set([
-  'RegistryId',
-  'ReplicationBackfillId',
-  'UploadId',
-  'RegionType',
-]);
-/** What stands at the end. */
-const ends: Readonly<Record<string, string>> = { pathType: '/', policyPathType: '/' };
-
-const textOf: TextOf = ({ enum: words }: Shape, name, length) => {
-  if (words !== undefined) return words[0] ?? '';
-  const begin = beginnings[name] ?? '';
-  if (fixed.has(name)) return begin;
-  if (name === 'tokenCodeType') return '1'.repeat(length);
-  if (name === 'DurationType') return `${'1'.repeat(length - 1)}h`;
-  const end = ends[name] ?? '';
-  if (begin === '/' && length <= 1) return '/';
-  if (name === 'KmsKeyForRepositoryCreationTemplate' && length === 0) return '';
-  return `${begin}${'a'.repeat(Math.max(length - begin.length - end.length, begin === '' ? 0 : 1))}${end}`;
-};
 
 function problemOf(model: ServiceModel, shape: string, input: unknown): InputProblem | undefined {
   try {

@@ -246,19 +246,20 @@ export function askCall(
 ): Promise<AwsAnswer> {
   if (service === 'ecr') return aws.ecr(operation, input, { headers });
   if (service === 'secretsmanager') return aws.secrets(operation, input, { headers });
-  const form = { Action: operation, Version: '2010-05-08', ...flat(input) };
+  const form = { Action: operation, Version: '2010-05-08', ...formOf(input) };
   return aws.form(form, { service, headers });
 }
 
 /** As the query protocol writes an input: `Tags.member.1.Key`. */
-function flat(value: unknown, name = ''): Record<string, string> {
+export function formOf(value: unknown, name = ''): Record<string, string> {
   if (typeof value !== 'object' || value === null) return { [name]: String(value) };
   const members = Array.isArray(value)
-    ? value.map((each, index) => [`${name}.member.${index + 1}`, each] as const)
+    ? value.map((each: unknown, index) => [`${name}.member.${index + 1}`, each] as const)
     : Object.entries(value).map(
-        ([key_, each]) => [name === '' ? key_ : `${name}.${key_}`, each] as const,
+        ([member, each]) => [name === '' ? member : `${name}.${member}`, each as unknown] as const,
       );
-  return Object.assign({}, ...members.map(([path, each]) => flat(each, path))) as Record<
+  if (members.length === 0) return name === '' ? {} : { [name]: '' };
+  return Object.assign({}, ...members.map(([path, each]) => formOf(each, path))) as Record<
     string,
     string
   >;
