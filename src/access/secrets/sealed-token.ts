@@ -13,8 +13,11 @@ export function openToken(
   charactersMax: number,
 ): string | undefined {
   if (token.length > charactersMax) return undefined;
+  const bytes = Buffer.from(token, 'base64url');
+  // Other texts are read as the same bytes.
+  if (bytes.toString('base64url') !== token) return undefined;
   try {
-    return sealing.open(Buffer.from(token, 'base64url').toString('latin1'), owner);
+    return sealing.open(bytes.toString('latin1'), owner);
   } catch {
     return undefined;
   }

@@ -162,7 +162,7 @@ function referrersRow(parts: Parts): EcrRows {
         const subject = parseDigest(input.subjectId.imageDigest);
         if (subject === undefined)
           throw invalidParameter('subjectId.imageDigest', 'must be a digest of sha256 or sha512');
-        const list = `${listOf('ListImageReferrers', place)} ${subject}`;
+        const list = listOf('ListImageReferrers', place, { subject, ...input.filter });
         const { nextToken, maxResults = referrersPerPage } = input;
         const asked = pageOfCall(parts, list, { nextToken, maxResults });
         const found = await imageContent.referrers(asking, { ...place, subject }, asking);

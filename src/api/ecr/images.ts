@@ -24,7 +24,7 @@ export function imageListRows(parts: Pick<EcrParts, 'imageListings' | 'pages'>):
       changes: false,
       answer: async (input, asking) => {
         const place = repositoryOfCall(asking, input);
-        const list = listOf('ListImages', place);
+        const list = listOf('ListImages', place, input.filter);
         const page = await imageListings.names(asking, {
           ...place,
           ...filterOf(input.filter),
@@ -52,7 +52,7 @@ async function describePage(
   input: DescribeImagesRequest,
 ): Promise<DescribeImagesResponse> {
   const place = repositoryOfCall(asking, input);
-  const list = listOf('DescribeImages', place);
+  const list = listOf('DescribeImages', place, input.filter);
   const page = await parts.imageListings.details(asking, {
     ...place,
     ...filterOf(input.filter),

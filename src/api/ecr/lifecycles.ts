@@ -85,7 +85,7 @@ function previewRows(parts: Pick<EcrParts, 'lifecycles' | 'pages'>): EcrRows {
       changes: false,
       answer: async (input, asking): Promise<GetLifecyclePolicyPreviewResponse> => {
         const place = repositoryOfCall(asking, input);
-        const list = listOf('GetLifecyclePolicyPreview', place);
+        const list = listOf('GetLifecyclePolicyPreview', place, input.filter);
         const { tagStatus } = input.filter ?? {};
         const found = await lifecycles.preview(asking, {
           ...place,

@@ -73,13 +73,14 @@ export interface PageOfCall {
   readonly maxResults?: number | undefined;
 }
 
-/** Which list a token is of: the operation's, of a registry or of a repository. */
+/** Which list a token is of: the operation's, of a registry or of a repository, as far as the filter lets through. */
 export function listOf(
   operation: string,
   { account, region, repository }: RegistryOfCall & { readonly repository?: string },
+  filter: object = {},
 ): string {
-  const list = `${operation} ${account}/${region}`;
-  return repository === undefined ? list : `${list} ${repository}`;
+  const filtered = JSON.stringify(filter);
+  return `${operation} ${account}/${region} ${repository ?? ''} ${filtered}`;
 }
 
 /** The page that a call asks for, as operations take it. Throws `paginationInvalid` for a token of another list. */

@@ -78,7 +78,9 @@ function viewRows({ secrets, pages }: SecretsServiceParts): SecretsRows {
       answer: async (input, asking) => {
         const { account, region } = asking;
         const { SortBy = 'created-date', SortOrder = 'desc' } = input;
-        const list = `ListSecrets ${account}/${region} ${SortBy} ${SortOrder}`;
+        const { Filters, IncludePlannedDeletion } = input;
+        const filtered = JSON.stringify({ Filters, IncludePlannedDeletion });
+        const list = `ListSecrets ${account}/${region} ${SortBy} ${SortOrder} ${filtered}`;
         const page = await secrets.list(asking, {
           account,
           region,

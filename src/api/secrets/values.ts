@@ -1,5 +1,5 @@
+import type { SecretVersion } from '../../domain/secrets/secret.ts';
 import { timestamp } from '../aws/service-model.ts';
-import { invalidParameter } from './errors.ts';
 import type { SecretVersionsListEntry } from './model.ts';
 import { namedInAnswer, secretOfCall, valueOfCall } from './parts.ts';
 import type { SecretsRows, SecretsServiceParts } from './parts.ts';
@@ -71,24 +71,33 @@ function versionRows({ secrets, pages }: SecretsServiceParts): SecretsRows {
         const { MaxResults = versionsPerPage, NextToken, IncludeDeprecated = false } = input;
         const secret = await secrets.versions(asking, secretOfCall(asking, input));
         const named = namedInAnswer(asking, secret);
-        const list = `ListSecretVersionIds ${named.ARN}`;
-        const after = pages.read(list, NextToken);
-        const versions = secret.versions
-          .filter(({ stages }) => IncludeDeprecated || stages.length > 0)
-          .toReversed();
-        const from = after === undefined ? 0 : versions.findIndex(({ id }) => id === after) + 1;
-        if (after !== undefined && from === 0)
-          throw invalidParameter('The versions have changed: list them anew.');
-        const page = versions.slice(from, from + MaxResults);
-        const isLast = from + page.length >= versions.length;
+        const list = `ListSecretVersionIds ${named.ARN} ${IncludeDeprecated}`;
+        const rest = versionsAfter(secret.versions, pages.read(list, NextToken)).filter(
+          ({ stages }) => IncludeDeprecated || stages.length > 0,
+        );
+        const page = rest.slice(0, MaxResults);
+        const last = rest.length > page.length ? page.at(-1) : undefined;
         return {
           ...named,
           Versions: page.map(viewVersion),
-          NextToken: pages.write(list, isLast ? null : (page.at(-1)?.id ?? null)),
+          NextToken: pages.write(list, last === undefined ? null : `${last.createdAt} ${last.id}`),
         };
       },
     },
   };
+}
+
+/** The newest first, after the last one of a page; where that is gone, after its time. */
+function versionsAfter(
+  versions: readonly SecretVersion[],
+  cursor: string | undefined,
+): readonly SecretVersion[] {
+  const newest = versions.toReversed();
+  if (cursor === undefined) return newest;
+  const [at = '', id] = cursor.split(' ');
+  const found = newest.findIndex((each) => each.id === id);
+  if (found >= 0) return newest.slice(found + 1);
+  return newest.filter(({ createdAt }) => createdAt <= Number(at));
 }
 
 function viewVersion({
