@@ -7,6 +7,7 @@ import { addEnvCommand } from './commands/env.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addHelpCommand } from './help.ts';
 import { addImagesCommand } from './commands/images.ts';
+import { addKeysCommand } from './keys/keys.ts';
 import { addLifecycleCommand } from './lifecycle/lifecycle.ts';
 import { addLoginCommand } from './commands/login.ts';
 import { addPolicyCommand } from './commands/policy.ts';
@@ -39,6 +40,7 @@ export const allCommands: readonly AddCommand[] = [
   addTokenCommand,
   addPolicyCommand,
   addAccessCommand,
+  addKeysCommand,
   addAuditCommand,
   addDoctorCommand,
   addConfigCommand,

@@ -33,6 +33,16 @@ export interface Config {
     /** Whether a policy may expire what was not pulled for some days. */
     readonly expireByPull: boolean;
   };
+  /** Where the keys come from that seal secrets and sign tokens. */
+  readonly keys: {
+    /** The keys of the first seal and sign, all open and verify. Never empty. */
+    readonly from: readonly ('file' | 'environment' | 'command')[];
+    /** The name of a variable. */
+    readonly environment: string;
+    /** A program and its arguments; empty where no key comes from it. */
+    readonly command: readonly string[];
+    readonly commandTimeoutMs: number;
+  };
   readonly limits: { readonly connectionsMax: number; readonly downloadsMax: number };
   /** Where rules that are made through an API may lead. */
   readonly apiUpstreams: ApiUpstreams;

@@ -15,6 +15,7 @@ export function crossCheck(input: unknown): Finding[] {
     ...rules.flatMap((rule, index) =>
       certificatePair(field(rule, 'clientCert'), ['rules', index, 'clientCert']),
     ),
+    ...keySources(field(input, 'keys')),
     ...samePrefixes(rules),
     ...sameRegions(list(field(input, 'regions'))),
     ...sameIssuers(list(field(input, 'oidc'))),
@@ -55,6 +56,19 @@ function certificatePair(pair: unknown, path: readonly PropertyKey[]): Finding[]
       message: `missing beside ${there}; write both or neither`,
     },
   ];
+}
+
+function keySources(keys: unknown): Finding[] {
+  const from = list(field(keys, 'from'));
+  const twice = from.flatMap((source, index): Finding[] => {
+    if (typeof source !== 'string' || from.indexOf(source) === index) return [];
+    const message = `${showValue(source)} is keys.from[${from.indexOf(source)}] too; keep one of them`;
+    return [{ path: ['keys', 'from', index], part: 'value', message }];
+  });
+  const command = field(keys, 'command');
+  if (!from.includes('command') || list(command).length > 0) return twice;
+  const message = 'missing beside command in keys.from; write the program and its arguments';
+  return [...twice, { path: ['keys', 'command'], part: 'value', message }];
 }
 
 function samePrefixes(rules: readonly unknown[]): Finding[] {

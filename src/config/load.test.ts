@@ -75,6 +75,12 @@ test('without a file everything has its default', async () => {
         maxBlobBytes: 64 * 2 ** 30,
       },
       lifecycle: { expireByPull: false },
+      keys: {
+        from: ['file'],
+        environment: 'BREAKWATER_KEYS',
+        command: [],
+        commandTimeoutMs: 10_000,
+      },
       limits: { connectionsMax: 10_000, downloadsMax: 256 },
       rules: [
         'docker.io',
@@ -301,6 +307,32 @@ const problems: readonly (readonly [string, readonly string[]])[] = [
     ],
   ],
   [
+    'keys: {from: [file, vault]}',
+    [
+      'c.yaml:1:21: keys.from[1]: "vault" is not a source of keys; write file, environment or command',
+    ],
+  ],
+  [
+    'keys: {from: []}',
+    ['c.yaml:1:14: keys.from: a list is not a source of keys; write one at least'],
+  ],
+  [
+    'keys: {from: [file, file]}',
+    ['c.yaml:1:21: keys.from[1]: "file" is keys.from[0] too; keep one of them'],
+  ],
+  [
+    'keys: {from: [command]}',
+    [
+      'c.yaml:1:7: keys.command: missing beside command in keys.from; write the program and its arguments',
+    ],
+  ],
+  [
+    'keys: {environment: "a b"}',
+    [
+      'c.yaml:1:21: keys.environment: "a b" is not the name of a variable; write letters, digits and underscores',
+    ],
+  ],
+  [
     'listen: :5001',
     ['c.yaml:1:1: adminListen: "127.0.0.1:5001" is taken by listen; write another port'],
   ],
@@ -311,7 +343,7 @@ const problems: readonly (readonly [string, readonly string[]])[] = [
   [
     '__proto__: {listen: x}',
     [
-      'c.yaml:1:1: __proto__: unknown key; the keys here are listen, adminListen, hubMirrorListen, tls, dataDir, publicUrl, registryId, regions, anonymousPull, anonymousImport, trustedProxies, defaultRules, apiUpstreams, secretsFile, createOnPush, sparseIndexes, oidc, drain, shutdownDelay, cache, lifecycle, limits, rules',
+      'c.yaml:1:1: __proto__: unknown key; the keys here are listen, adminListen, hubMirrorListen, tls, dataDir, publicUrl, registryId, regions, anonymousPull, anonymousImport, trustedProxies, defaultRules, apiUpstreams, secretsFile, createOnPush, sparseIndexes, oidc, drain, shutdownDelay, cache, lifecycle, keys, limits, rules',
     ],
   ],
   ['- a', ['c.yaml:1:1: a list is not a mapping; write keys such as listen: 127.0.0.1:5000']],

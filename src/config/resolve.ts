@@ -90,6 +90,12 @@ export async function resolveSettings(
       maxBlobBytes: bytes(cache.maxBlobBytes),
     },
     lifecycle: settings.lifecycle,
+    keys: {
+      from: settings.keys.from,
+      environment: settings.keys.environment,
+      command: settings.keys.command,
+      commandTimeoutMs: milliseconds(settings.keys.commandTimeout),
+    },
     limits: {
       connectionsMax: settings.limits.connections,
       downloadsMax: settings.limits.downloads,

@@ -30,6 +30,12 @@ export interface Settings {
     readonly maxBlobBytes: string;
   };
   readonly lifecycle: { readonly expireByPull: boolean };
+  readonly keys: {
+    readonly from: readonly ('file' | 'environment' | 'command')[];
+    readonly environment: string;
+    readonly command: readonly string[];
+    readonly commandTimeout: string;
+  };
   readonly limits: { readonly connections: number; readonly downloads: number };
   readonly rules: readonly RuleSettings[];
 }

@@ -11,6 +11,7 @@ import * as manifestLists from './lists/manifests.ts';
 import * as recordLists from './lists/records.ts';
 import * as roleLists from './lists/roles.ts';
 import * as ruleLists from './lists/rules.ts';
+import * as sealedLists from './lists/sealed.ts';
 import * as secretLists from './lists/secrets.ts';
 import * as tagLists from './lists/tags.ts';
 import * as blobReads from './reads/blobs.ts';
@@ -36,6 +37,7 @@ import type * as recordWrites from './writes/records.ts';
 import * as repositoryWrites from './writes/repositories.ts';
 import * as roleWrites from './writes/roles.ts';
 import * as ruleWrites from './writes/rules.ts';
+import * as sealedWrites from './writes/sealed.ts';
 import * as secretWrites from './writes/secrets.ts';
 import * as tagWrites from './writes/tags.ts';
 import * as templateWrites from './writes/templates.ts';
@@ -129,6 +131,7 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
       ...writing(secretWrites),
       ...purging(write),
     },
+    sealed: { ...listing(sealedLists), ...writing(sealedWrites) },
     records: { ...listing(recordLists), ...recordWriting(write) },
     calls: { ...reading(callReads), ...callWriting(write) },
     [Symbol.asyncDispose]: () => (disposed ??= dispose()),

@@ -34,6 +34,8 @@ import { createImageListings } from './images/image-listings.ts';
 import type { ImageListings } from './images/image-listings.ts';
 import { createImageStatuses } from './images/image-statuses.ts';
 import type { ImageStatuses } from './images/image-statuses.ts';
+import { createKeyOperations } from './keys/keys.ts';
+import type { KeyOperations, KeysParts } from './keys/keys.ts';
 import { createLayerDownloads } from './images/layer-downloads.ts';
 import type { LayerDownloads, LayerDownloadsParts } from './images/layer-downloads.ts';
 import { createImages } from './images/images.ts';
@@ -88,6 +90,7 @@ export interface OperationsParts {
     | 'rules'
     | 'templates'
     | 'secrets'
+    | 'sealed'
   >;
   readonly cache: Cache;
   readonly pushes: Pushes;
@@ -113,6 +116,7 @@ export interface OperationsParts {
   readonly downloadTokens: LayerDownloadsParts['downloadTokens'];
   /** Seals the values of secrets, and download tickets. */
   readonly sealing: Sealing;
+  readonly serverKeys: KeysParts['serverKeys'];
   readonly audit: Audit;
   readonly clock: Clock;
 }
@@ -146,6 +150,7 @@ export interface Operations {
   readonly cacheViews: CacheViews;
   readonly pullRules: RuleOperations;
   readonly secrets: SecretOperations;
+  readonly keys: KeyOperations;
 }
 
 export function createOperations(given: OperationsParts): Operations {
@@ -184,6 +189,7 @@ export function createOperations(given: OperationsParts): Operations {
     accessViews: createAccessViews(shared),
     cacheViews: createCacheViews(shared),
     secrets: createSecretOperations(shared),
+    keys: createKeyOperations(shared),
     pullRules: createRuleOperations(shared),
   };
 }

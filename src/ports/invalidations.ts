@@ -17,6 +17,8 @@ export type Invalidation =
   | { readonly kind: 'rules'; readonly registry: RegistryKey; readonly prefix: string }
   /** Secrets of a registry, which its rules show to upstreams. */
   | { readonly kind: 'secrets'; readonly registry: RegistryKey }
+  /** The keys that seal and sign: another one was made, or one is gone. */
+  | { readonly kind: 'keys' }
   /** Rules and settings of this process: after a reload. */
   | { readonly kind: 'configuration' }
   /** Changes that other processes made may have been missed: whatever was read from metadata counts no longer. */
@@ -27,7 +29,7 @@ export type Invalidation =
  * database share one of these: what one notes, all hear.
  *
  * - When `note` returns, each subscriber of this process was called, once, in the order in which they subscribed. Processes beside it
- *   hear it within 30 s, of `rules` and `secrets` within 2 s. One that can't hear (its connection is lost) says `missed` to its own subscribers instead, within the same
+ *   hear it within 30 s, of `rules`, `secrets` and `keys` within 2 s. One that can't hear (its connection is lost) says `missed` to its own subscribers instead, within the same
  *   30 s and again every 30 s, until it can: so a memory that subscribes needs no time of its own.
  * - Notes of one process are heard in the order in which they were made; of several, in any.
  * - `configuration` stays in its process: each reads a file of its own.

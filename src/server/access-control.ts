@@ -79,7 +79,7 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
   };
   const authorizer = createAuthorizer({ metadata, settings: config, clock, audit, invalidations });
   const ownTokens = createOwnTokens({
-    signing: keys.signing,
+    signing: () => keys.signing,
     clock,
     secretOf: (credential) => {
       const { accessKeyId, secretAccessKey } = administrator.pair();

@@ -20,12 +20,18 @@ import { greetingOf } from './greeting.ts';
 import { collectWhenIdle, keepThreadsSmall, processMemory } from './idle-memory.ts';
 import { importWarning } from './notices/import-warning.ts';
 import { plainHttpWarning } from './notices/plain-http-warning.ts';
+import { tellSealingKeys } from './notices/sealing-keys.ts';
 import { keepingRestartOnly, reloadOnChange } from './reload.ts';
 import { listenForStop, pause } from './shutdown.ts';
 import { openStores, type Stores } from './stores.ts';
 import { keepTlsFresh } from './tls-files.ts';
 import { watchUnforeseenErrors } from './unforeseen-errors.ts';
-import { expireByPolicies, pruneCallRecords, purgeDeletedSecrets } from './upkeep.ts';
+import {
+  expireByPolicies,
+  pruneCallRecords,
+  purgeDeletedSecrets,
+  retireOldKeys,
+} from './upkeep.ts';
 
 const sweepEveryMs = 3_600_000;
 
@@ -109,6 +115,8 @@ async function run(first: Config, options: ServeOptions, around: Process): Promi
   await using _expiry = expireByPolicies(state, stores, core, around);
   await using _purge = purgeDeletedSecrets(stores, around);
   await using _calls = pruneCallRecords(stores, around);
+  await using _keys = retireOldKeys(stores, core, around);
+  void tellSealingKeys(stores.metadata, core.keys, log);
   using _steps = tellClockSteps(clock, log);
   using _memory = collectWhenIdle({ clock, ...processMemory() });
   const signal = await around.asked;

@@ -1,12 +1,14 @@
 import { openAdministrator, type Administrator } from '../access/accounts/administrator.ts';
 import { explainAnonymous } from '../access/authorize/anonymous.ts';
-import { openKeyStore } from '../access/secrets/key-store.ts';
+import { openKeyStore, type KeyStore } from '../access/secrets/key-store.ts';
 import { createCache, type CacheParts, type RunningCache } from '../cache/create-cache.ts';
 import type { Config } from '../config/config.ts';
 import { homeRegistryOf, registryOf } from '../domain/names/registry.ts';
 import type { VersionView } from '../contract/admin-view.ts';
 import { createRepeatedCalls } from '../operations/repeated-calls.ts';
 import type { RepeatedCalls } from '../operations/repeated-calls.ts';
+import { errorText } from '../domain/error-text.ts';
+import { createKeyRotation, type KeyRotation } from '../operations/keys/key-rotation.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Leases } from '../ports/leases.ts';
 import type { Upstream } from '../ports/upstream.ts';
@@ -51,6 +53,8 @@ export interface Core extends AsyncDisposable {
   readonly rules: ServerRules;
   readonly cache: RunningCache;
   readonly access: AccessControl;
+  readonly keys: KeyStore;
+  readonly keyRotation: KeyRotation;
   readonly administrator: Administrator;
   readonly repeatedCalls: RepeatedCalls;
   readonly telemetry: Telemetry;
@@ -75,7 +79,11 @@ export async function openCore(
   invalidations.subscribe(({ kind }) => {
     if (kind === 'configuration') upstream.reset();
   });
-  const keys = await openKeyStore(state.config.dataDir, clock);
+  const keys = await openKeyStore(state.config.dataDir, clock, {
+    settings: state.config.keys,
+    env: around.env,
+  });
+  const keyRotation = opened.use(followKeys(keys, stores, around));
   const onChange = (): void => cache.rulesChanged();
   const rules = opened.use(
     await openServerRules(() => state.config, { ...stores, ...around, sealing: keys, onChange }),
@@ -109,12 +117,35 @@ export async function openCore(
     rules,
     cache,
     access,
+    keys,
+    keyRotation,
     administrator,
     repeatedCalls,
     telemetry,
     metrics,
     [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
+}
+
+/** Keys that are read again when another process has others, and what seals everything by another one. */
+function followKeys(
+  keys: KeyStore,
+  { metadata, invalidations, leases }: Stores,
+  { clock, log }: Surroundings,
+): KeyRotation {
+  const failed = (message: string, about: Readonly<Record<string, unknown>>): void =>
+    log.error(message, { logger: 'keys', ...about });
+  invalidations.subscribe(({ kind }) => {
+    if (kind !== 'keys') return;
+    void keys.reload().catch((error: unknown) =>
+      failed('the keys could not be read again, those that were there stay in use', {
+        error: errorText(error),
+      }),
+    );
+  });
+  const note = (message: string, about: Readonly<Record<string, unknown>>): void =>
+    log.info(message, { logger: 'keys', ...about });
+  return createKeyRotation({ keys, metadata, invalidations, leases, clock, note, failed });
 }
 
 function createServerCache(

@@ -32,6 +32,8 @@ import type { Handler, Incoming, Reply } from '../http/reply.ts';
 import { createServer, type HttpServerOptions, type RunningServer } from '../http/server.ts';
 import { createWholeBodies } from '../http/bodies/whole-bodies.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
+import type { KeyStore } from '../access/secrets/key-store.ts';
+import type { KeyRotation } from '../operations/keys/key-rotation.ts';
 import { createOperations } from '../operations/operations.ts';
 import type { Operations } from '../operations/operations.ts';
 import type { RepeatedCalls } from '../operations/repeated-calls.ts';
@@ -56,6 +58,8 @@ export interface FrontEndParts {
   readonly invalidations: Invalidations;
   readonly access: AccessControl;
   readonly repeatedCalls: RepeatedCalls;
+  readonly keys: KeyStore;
+  readonly keyRotation: KeyRotation;
   readonly clock: Clock;
   readonly log: Log;
   readonly version: VersionView;
@@ -271,6 +275,11 @@ function operationsOf(parts: FrontEndParts): Operations {
     upstreams: () => parts.config().apiUpstreams,
     invalidations,
     registries: parts.config,
+    serverKeys: {
+      keys: parts.keys,
+      rotation: parts.keyRotation,
+      settings: () => parts.config().keys,
+    },
     metadata,
     upstream,
     clock,

@@ -14,6 +14,7 @@ const restartOnly = [
   'dataDir',
   'cache',
   'limits',
+  'keys',
   'registryId',
   'regions',
 ] as const satisfies readonly (keyof Config)[];

@@ -1,6 +1,8 @@
 import type { ExpiredImage } from '../upkeep/expire-images.ts';
 import { startExpiry } from '../upkeep/expire-images.ts';
 import { startCallPruning } from '../upkeep/prune-calls.ts';
+import { errorText } from '../domain/error-text.ts';
+import { startRecurring } from '../upkeep/recurring-work.ts';
 import { startSecretPurge } from '../upkeep/purge-secrets.ts';
 import type { AuditEntry } from '../access/access.ts';
 import type { Core, ServerState, Surroundings } from './core.ts';
@@ -46,6 +48,27 @@ export function pruneCallRecords(
   const failed: Parameters<typeof startCallPruning>[0]['failed'] = (message, about) =>
     log.error(message, { logger: 'calls', ...about });
   return startCallPruning({ metadata, leases, clock, failed });
+}
+
+/** Removes files of keys that nothing needs any more. */
+export function retireOldKeys(
+  { leases }: Pick<Stores, 'leases'>,
+  { keyRotation }: Pick<Core, 'keyRotation'>,
+  { clock, log }: Pick<Surroundings, 'clock' | 'log'>,
+): AsyncDisposable {
+  return startRecurring(
+    { clock, leases },
+    {
+      name: 'retire keys',
+      everyMs: 3_600_000,
+      run: () => keyRotation.retire(),
+      failed: (error) =>
+        log.error('old keys could not be looked through', {
+          logger: 'keys',
+          error: errorText(error),
+        }),
+    },
+  );
 }
 
 function entryOf({ registry, repository, digest, tags, priority }: ExpiredImage): AuditEntry {

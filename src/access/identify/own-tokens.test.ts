@@ -7,9 +7,19 @@ import type { OwnTokenClaims } from './own-tokens.ts';
 import { createOwnTokens } from './own-tokens.ts';
 
 const clock = createFakeClock();
-const own = { id: 'ownkeyaa', createdAt: 0, bytes: new Uint8Array(randomBytes(32)) };
-const older = { id: 'oldkeyaa', createdAt: 0, bytes: new Uint8Array(randomBytes(32)) };
-const tokens = createOwnTokens({ signing: [own, older], clock });
+const own = {
+  id: 'ownkeyaa',
+  source: 'file' as const,
+  createdAt: 0,
+  bytes: new Uint8Array(randomBytes(32)),
+};
+const older = {
+  id: 'oldkeyaa',
+  source: 'file' as const,
+  createdAt: 0,
+  bytes: new Uint8Array(randomBytes(32)),
+};
+const tokens = createOwnTokens({ signing: () => [own, older], clock });
 
 const claims: OwnTokenClaims = {
   subject: 'arn:aws:iam::000000000000:user/dev',
@@ -54,7 +64,7 @@ test('without limits and credential too', async () => {
 });
 
 test('a token that an older key signed is verified', async () => {
-  const before = createOwnTokens({ signing: [older], clock });
+  const before = createOwnTokens({ signing: () => [older], clock });
   deepEqual(await tokens.verify('bearer', await before.issue('bearer', claims)), claims);
 });
 
@@ -160,7 +170,7 @@ test('the end of a signature has no second spelling', async () => {
 suite('what was made with a secret that changed under its id', () => {
   const withSecret = (secret: string): ReturnType<typeof createOwnTokens> =>
     createOwnTokens({
-      signing: [own],
+      signing: () => [own],
       clock,
       secretOf: (credential) => (credential === 'key/AKIA' ? secret : undefined),
     });
@@ -190,8 +200,8 @@ suite('what was made with a secret that changed under its id', () => {
 
   test('goes on with an older signing key', async () => {
     const secretOf = (): string => 'one';
-    const before = createOwnTokens({ signing: [older], clock, secretOf });
-    const now = createOwnTokens({ signing: [own, older], clock, secretOf });
+    const before = createOwnTokens({ signing: () => [older], clock, secretOf });
+    const now = createOwnTokens({ signing: () => [own, older], clock, secretOf });
     deepEqual(await now.verify('bearer', await before.issue('bearer', claims)), claims);
   });
 });

@@ -4,6 +4,7 @@ import type { ScopeRight } from '../../domain/policy/access-action.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Scope } from '../access.ts';
 import type { KeyStore } from '../secrets/key-store.ts';
+import type { StoredKey } from '../secrets/sealing.ts';
 import { randomText, lowerAlphabet } from '../secrets/random-text.ts';
 import { sameSecret } from '../secrets/same-secret.ts';
 
@@ -47,16 +48,19 @@ const kinds: Readonly<Record<OwnTokenKind, { readonly typ: string; readonly audi
 const charactersMax = 16_384;
 
 export interface OwnTokensOptions {
-  readonly signing: KeyStore['signing'];
+  /** As they are now: the first signs. */
+  readonly signing: () => KeyStore['signing'];
   readonly clock: Clock;
   /** Of a credential that keeps its name when its secret changes: what was made with it ends with the secret. */
   readonly secretOf?: (credential: string) => string | undefined;
 }
 
 export function createOwnTokens({ signing, clock, secretOf }: OwnTokensOptions): OwnTokens {
-  const keys = new Map(signing.map((key) => [key.id, key.bytes]));
-  const [newest] = signing;
-  if (newest === undefined) throw new Error('there is no key to sign tokens with');
+  const newestKey = (): StoredKey => {
+    const [newest] = signing();
+    if (newest === undefined) throw new Error('there is no key to sign tokens with');
+    return newest;
+  };
   const markOf = (credential: string | undefined, key: Uint8Array): string | undefined => {
     const secret = credential === undefined ? undefined : secretOf?.(credential);
     return secret === undefined ? undefined : markOfSecret(`${credential}\n${secret}`, key);
@@ -64,6 +68,7 @@ export function createOwnTokens({ signing, clock, secretOf }: OwnTokensOptions):
   return {
     issue: async (kind, claims, service) => {
       const { typ, audience } = kinds[kind];
+      const newest = newestKey();
       const mark = markOf(claims.credential, newest.bytes);
       return await new SignJWT({ ...bodyOf(claims), ...(mark === undefined ? {} : { mark }) })
         .setProtectedHeader({ alg: algorithm, typ, kid: newest.id })
@@ -83,9 +88,9 @@ export function createOwnTokens({ signing, clock, secretOf }: OwnTokensOptions):
           text,
           ({ kid }) => {
             // Nothing but our own keys, whatever else the header offers (CVE-2025-24976).
-            const found = kid === undefined ? undefined : keys.get(kid);
+            const found = signing().find(({ id }) => id === kid);
             if (found === undefined) throw new errors.JWKSNoMatchingKey();
-            return found;
+            return found.bytes;
           },
           {
             algorithms: [algorithm],

@@ -98,6 +98,7 @@ function open(change: Partial<OperationsParts> = {}) {
     upstreams: () => 'public',
     invalidations: unused,
     sealing: unused,
+    serverKeys: unused,
     downloadTokens: unused,
     explain: (request) => Promise.resolve(request as unknown as Explanation),
     refresh: (image) =>

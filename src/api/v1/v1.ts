@@ -16,6 +16,7 @@ import { contentEndpoints } from './content.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { identityEndpoints } from './identities.ts';
+import { keyEndpoints } from './keys.ts';
 import { lifecycleEndpoints } from './lifecycles.ts';
 import { nothing, queryOf, readJson } from './input.ts';
 import { openApiOf } from './openapi.ts';
@@ -68,6 +69,7 @@ function createTable(parts: ApiParts): readonly Endpoint[] {
     ...accessEndpoints(parts),
     ...cacheEndpoints(parts),
     ...ruleEndpoints(parts),
+    ...keyEndpoints(parts),
   ];
   let document: Readonly<Record<string, unknown>> | undefined;
   const described = endpoint({

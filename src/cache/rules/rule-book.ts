@@ -155,6 +155,7 @@ class Book implements RuleBook {
       case 'repository':
       case 'policies':
       case 'credentials':
+      case 'keys':
     }
   }
 

@@ -26,7 +26,8 @@ const problems: Readonly<Record<Exclude<FoundSecret['kind'], 'value'>, string>> 
   notFound: 'the secret that credentialArn names is not there',
   noValue: 'the secret has no value yet: put one as {"username": "…", "accessToken": "…"}',
   deleted: 'the secret is scheduled for deletion: restore it, or name another one',
-  undecryptable: 'the secret cannot be decrypted: the key that sealed it is not in dataDir/keys',
+  undecryptable:
+    'the secret cannot be decrypted: the key that sealed it is not in keys.from of the server',
 };
 
 export async function readRuleCredential(

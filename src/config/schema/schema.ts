@@ -144,6 +144,41 @@ const limits = z
   )
   .describe('Bounds of the whole server.');
 
+const keys = z
+  .strictObject(
+    {
+      from: value
+        .list(
+          z.enum(['file', 'environment', 'command'], {
+            error: 'not a source of keys; write file, environment or command',
+          }),
+          'Where keys are read: file is dataDir/keys. Those of the first source seal and sign, all open.',
+          3,
+        )
+        .min(1, { error: 'not a source of keys; write one at least' })
+        .default(['file']),
+      environment: value
+        .parsed(
+          'The variable that holds keys: base64 of 32 bytes each, the one that seals first.',
+          'not the name of a variable; write letters, digits and underscores',
+          (text) => /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(text),
+        )
+        .default('BREAKWATER_KEYS'),
+      command: value
+        .list(
+          z
+            .string({ error: 'not a text; write the program and each argument as a text' })
+            .max(4096),
+          'A program and its arguments, run without a shell, that prints keys as the variable holds them.',
+          100,
+        )
+        .default([]),
+      commandTimeout: value.duration('How long the command may take.', '5m').default('10s'),
+    },
+    mapping,
+  )
+  .describe('The keys that seal secrets and sign tokens.');
+
 const lifecycle = z
   .strictObject(
     {
@@ -216,6 +251,7 @@ const settings = z
         .default('0s'),
       cache: cache.prefault({}),
       lifecycle: lifecycle.prefault({}),
+      keys: keys.prefault({}),
       limits: limits.prefault({}),
       rules: value
         .list(rule, 'Which prefix stands for which upstream; over the built-in rules.', 10_000)

@@ -51,6 +51,7 @@ import type {
 import type { ManagedPolicyMetadata } from './managed-policies.ts';
 import type { TemplateMetadata } from './templates.ts';
 import type { RoleMetadata } from './roles.ts';
+import type { SealedMetadata } from './sealed.ts';
 import type { SecretMetadata } from './secrets.ts';
 
 /**
@@ -70,6 +71,7 @@ export interface Metadata extends AsyncDisposable {
   readonly templates: TemplateMetadata;
   readonly roles: RoleMetadata;
   readonly secrets: SecretMetadata;
+  readonly sealed: SealedMetadata;
   readonly records: RecordMetadata;
   readonly calls: CallMetadata;
 }

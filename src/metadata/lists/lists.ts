@@ -7,6 +7,7 @@ import * as manifests from './manifests.ts';
 import * as records from './records.ts';
 import * as roles from './roles.ts';
 import * as rules from './rules.ts';
+import * as sealed from './sealed.ts';
 import * as secrets from './secrets.ts';
 import * as tags from './tags.ts';
 
@@ -18,6 +19,7 @@ type Lists = typeof evaluations &
   typeof records &
   typeof roles &
   typeof rules &
+  typeof sealed &
   typeof secrets &
   typeof tags;
 
@@ -34,6 +36,7 @@ const lists: Lists = {
   ...records,
   ...roles,
   ...rules,
+  ...sealed,
   ...secrets,
   ...tags,
 };

@@ -12,6 +12,7 @@ import * as records from './records.ts';
 import * as repositories from './repositories.ts';
 import * as roles from './roles.ts';
 import * as rules from './rules.ts';
+import * as sealed from './sealed.ts';
 import * as secrets from './secrets.ts';
 import * as tags from './tags.ts';
 import * as templates from './templates.ts';
@@ -27,6 +28,7 @@ type Writes = typeof blobs &
   typeof repositories &
   typeof roles &
   typeof rules &
+  typeof sealed &
   typeof secrets &
   typeof tags &
   typeof templates;
@@ -47,6 +49,7 @@ const writes: Writes = {
   ...repositories,
   ...roles,
   ...rules,
+  ...sealed,
   ...secrets,
   ...tags,
   ...templates,

@@ -12,6 +12,7 @@ import { rolesRows } from './roles.ts';
 import { rulesRows } from './rules.ts';
 import { templatesRows } from './templates.ts';
 import { managedPoliciesRows } from './managed-policies.ts';
+import { sealedRows } from './sealed.ts';
 import { secretsRows } from './secrets.ts';
 import { callsRows } from './calls.ts';
 import { writesRows } from './writes.ts';
@@ -30,6 +31,7 @@ export const metadataRows: readonly MetadataRow[] = [
   ...recordsRows,
   ...rulesRows,
   ...templatesRows,
+  ...sealedRows,
   ...secretsRows,
   ...callsRows,
   ...managedPoliciesRows,

@@ -7,7 +7,11 @@ import { createAuthorizer } from '../../../src/access/authorize/authorizer.ts';
 import { createDownloadTokens } from '../../../src/access/identify/download-tokens.ts';
 import { createOwnTokens } from '../../../src/access/identify/own-tokens.ts';
 import { createFileSecrets } from '../../../src/operations/secrets/file-secrets.ts';
+import type { KeyStore } from '../../../src/access/secrets/key-store.ts';
 import { openKeyStore } from '../../../src/access/secrets/key-store.ts';
+import { createLocalLeases } from '../../../src/coordination/local-leases.ts';
+import type { KeyRotation } from '../../../src/operations/keys/key-rotation.ts';
+import { createKeyRotation } from '../../../src/operations/keys/key-rotation.ts';
 import type { Sealing } from '../../../src/access/secrets/key-store.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
 import { createRoles } from '../../../src/access/accounts/roles.ts';
@@ -76,6 +80,10 @@ export interface ApiRig extends AsyncDisposable {
   /** What the handler asks, for other front-ends over the same. */
   readonly operations: Operations;
   readonly sealing: Sealing;
+  readonly keys: KeyStore;
+  readonly keyRotation: KeyRotation;
+  /** The same keys, as another process has them. */
+  openKeys(): Promise<KeyStore>;
   readonly book: RuleBook;
   /** By their ARNs. */
   readonly secrets: Map<string, FoundSecret>;
@@ -145,6 +153,16 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
     onChange: () => {},
     onFailure: (error) => failures.push(error),
   });
+  const keyRotation = createKeyRotation({
+    keys,
+    metadata,
+    invalidations,
+    // Tests turn the clock while the database works: no lease may end by that.
+    leases: createLocalLeases(createFakeClock()),
+    clock,
+    note: () => {},
+    failed: (_message, about) => void failures.push(about),
+  });
   const limited: Limited = { scopes: undefined, via: 'key' };
   const changes = { metadata, repositories, clock, events: { emit: () => {} } };
   const operations = createOperations({
@@ -187,13 +205,14 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
       file: () => undefined,
     }),
     sealing: keys,
+    serverKeys: { keys, rotation: keyRotation, settings: () => ({ from: ['file'] }) },
     downloadTokens: createDownloadTokens({
       metadata,
       keys,
       clock,
       homeAccount: home,
       administrator: () => administrator,
-      tokens: createOwnTokens({ signing: keys.signing, clock }),
+      tokens: createOwnTokens({ signing: () => keys.signing, clock }),
     }),
     upstreams: () => 'public',
     invalidations,
@@ -237,6 +256,9 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
     failures,
     operations,
     sealing: keys,
+    keys,
+    keyRotation,
+    openKeys: () => openKeyStore(folder, clock),
     book,
     secrets: known,
     get scopes() {

@@ -52,7 +52,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
   const clock = createFakeClock();
   const metadata = await openSqliteMetadata(join(folder, 'metadata.sqlite'));
   const keys = await openKeyStore(folder, clock);
-  const tokens = createOwnTokens({ signing: keys.signing, clock });
+  const tokens = createOwnTokens({ signing: () => keys.signing, clock });
   let administrator: KeyPair = {
     accessKeyId: 'AKIAEXAMPLE',
     secretAccessKey: 's3cret:with:colons',

@@ -100,6 +100,7 @@ export async function servePrivately(
     managedPolicies: none as never,
     lifecycleGrammar: none,
     sealing,
+    serverKeys: none as never,
     downloadTokens: none as never,
     ecrPassword: none,
     explain: cache.explain,
