@@ -5,6 +5,7 @@ import type { Admission } from '../access/admission/admission.ts';
 import { uniqueId } from '../access/identify/unique-id.ts';
 import type { LabelView, RoleView } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
+import { onceRead } from '../coordination/call-attempt.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { IdentityAction } from '../domain/policy/identity-action.ts';
 import { identityActions } from '../domain/policy/identity-action.ts';
@@ -78,7 +79,7 @@ async function admitted(
   { name, ...input }: RoleInput,
 ): Promise<{ readonly key: RoleKey; readonly row: RoleRow | undefined }> {
   const key = { account: places.accountOf(input, asker), name };
-  const row = await roles.findRole(key);
+  const row = await onceRead('role', () => roles.findRole(key));
   for (const action of wanted) await admission.requireIdentity(asker, action, roleKey(row ?? key));
   return { key, row };
 }

@@ -1,3 +1,4 @@
+import { clockOfCalls } from '../../coordination/call-attempt.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Label, LabelChange } from '../../domain/names/label.ts';
 import { inKeyOrder } from '../../domain/names/label.ts';
@@ -71,7 +72,8 @@ export interface ManagedPoliciesOptions {
   readonly audit: Audit;
 }
 
-export function createManagedPolicies(options: ManagedPoliciesOptions): ManagedPolicies {
+export function createManagedPolicies(given: ManagedPoliciesOptions): ManagedPolicies {
+  const options = { ...given, clock: clockOfCalls(given.clock) };
   return { ...policyChanges(options), ...versionChanges(options), ...attachments(options) };
 }
 

@@ -1,3 +1,4 @@
+import { clockOfCalls } from '../../coordination/call-attempt.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { Label, LabelChange } from '../../domain/names/label.ts';
 import { inKeyOrder } from '../../domain/names/label.ts';
@@ -62,7 +63,8 @@ export const roleSessionSeconds: { readonly least: number; readonly most: number
 const trustCharactersMax = 4096;
 const descriptionCharactersMax = 1000;
 
-export function createRoles(options: RolesOptions): Roles {
+export function createRoles(given: RolesOptions): Roles {
+  const options = { ...given, clock: clockOfCalls(given.clock) };
   const { metadata, clock } = options;
   return {
     listRoles: (account) => metadata.roles.listRoles(account),

@@ -12,6 +12,7 @@ import type {
   ManagedPolicyView,
   PolicyVersionView,
 } from '../../contract/access-view.ts';
+import { onceRead } from '../../coordination/call-attempt.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { awsManagedPolicies } from '../../domain/policy/aws-managed-policies.ts';
 import type { AwsManagedPolicy } from '../../domain/policy/aws-managed-policies.ts';
@@ -118,7 +119,7 @@ async function admitChange(
   const policy = await admitPolicy(parts, asker, action, arn);
   if (policy.account === awsAccount)
     throw new RegistryError('denied', `${action} is not allowed on ${arn}: it is AWS's own`);
-  await ownPolicy(parts, policy);
+  await onceRead('policy', async () => (await ownPolicy(parts, policy)).name);
   return policy;
 }
 

@@ -229,11 +229,84 @@ const iam: readonly Omit<ChangingCall, 'service'>[] = [
   },
 ];
 
+const RoleName = 'nodes';
+const trusting = {
+  RoleName,
+  AssumeRolePolicyDocument:
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"Service":"ec2.amazonaws.com"}}]}',
+};
+const role = ['CreateRole', trusting] as const;
+const roleInline = { RoleName, PolicyName: 'p', PolicyDocument: userPolicy };
+const PolicyArn = `arn:aws:iam::${home}:policy/pp`;
+const managed = { PolicyName: 'pp', PolicyDocument: userPolicy };
+const policy = ['CreatePolicy', managed] as const;
+const version = ['CreatePolicyVersion', { PolicyArn, PolicyDocument: userPolicy }] as const;
+const labels = [{ Key: 'a', Value: 'b' }];
+
+const iamRoles: readonly Omit<ChangingCall, 'service'>[] = [
+  { operation: 'CreateRole', input: { ...trusting, Tags: labels } },
+  { operation: 'UpdateRole', input: { RoleName, Description: 'd' }, before: [role] },
+  { operation: 'UpdateRoleDescription', input: { RoleName, Description: 'd' }, before: [role] },
+  {
+    operation: 'UpdateAssumeRolePolicy',
+    input: { RoleName, PolicyDocument: trusting.AssumeRolePolicyDocument.replace('ec2', 'ecs') },
+    before: [role],
+  },
+  {
+    operation: 'DeleteRole',
+    input: { RoleName },
+    before: [['CreateRole', { ...trusting, Path: '/a/' }]],
+  },
+  { operation: 'TagRole', input: { RoleName, Tags: labels }, before: [role] },
+  {
+    operation: 'UntagRole',
+    input: { RoleName, TagKeys: ['a'] },
+    before: [['CreateRole', { ...trusting, Tags: labels }]],
+  },
+  { operation: 'PutRolePolicy', input: roleInline, before: [role] },
+  {
+    operation: 'DeleteRolePolicy',
+    input: { RoleName, PolicyName: 'p' },
+    before: [role, ['PutRolePolicy', roleInline]],
+  },
+];
+
+const iamPolicies: readonly Omit<ChangingCall, 'service'>[] = [
+  { operation: 'CreatePolicy', input: { ...managed, Tags: labels } },
+  { operation: 'DeletePolicy', input: { PolicyArn }, before: [policy] },
+  { operation: 'TagPolicy', input: { PolicyArn, Tags: labels }, before: [policy] },
+  {
+    operation: 'UntagPolicy',
+    input: { PolicyArn, TagKeys: ['a'] },
+    before: [['CreatePolicy', { ...managed, Tags: labels }]],
+  },
+  { operation: 'CreatePolicyVersion', input: version[1], before: [policy] },
+  {
+    operation: 'DeletePolicyVersion',
+    input: { PolicyArn, VersionId: 'v2' },
+    before: [policy, version],
+  },
+  {
+    operation: 'SetDefaultPolicyVersion',
+    input: { PolicyArn, VersionId: 'v2' },
+    before: [policy, version],
+  },
+  ...(['User', 'Role'] as const).flatMap((kind) => {
+    const input = { ...(kind === 'User' ? { UserName } : { RoleName }), PolicyArn };
+    const attach = `Attach${kind}Policy`;
+    const before = [kind === 'User' ? user : role, policy] as const;
+    return [
+      { operation: attach, input, before },
+      { operation: `Detach${kind}Policy`, input, before: [...before, [attach, input] as const] },
+    ];
+  }),
+];
+
 /** One call at least of each operation that changes what metadata hold and is answered without a secret. */
 export const changingCalls: readonly ChangingCall[] = [
   ...ecr.map((each) => ({ service: 'ecr', ...each }) as const),
   ...secrets.map((each) => ({ service: 'secretsmanager', ...each }) as const),
-  ...iam.map((each) => ({ service: 'iam', ...each }) as const),
+  ...[...iam, ...iamRoles, ...iamPolicies].map((each) => ({ service: 'iam', ...each }) as const),
 ];
 
 /** Asks an operation of a service in its protocol. */
