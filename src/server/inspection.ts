@@ -14,6 +14,7 @@ import type { FailureReason } from '../domain/upstream-failure.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { systemClock } from '../coordination/system-clock.ts';
+import { inspectKeys, withStoredSecrets } from './keys-inspection.ts';
 import { createUpstream } from '../upstream/client.ts';
 
 const askedAtOnce = 8;
@@ -26,6 +27,7 @@ export function createInspections(config: Config, env: NodeJS.ProcessEnv): reado
       categoryName: 'database',
       inspect: () => Promise.resolve([inspectDatabase(join(config.dataDir, 'metadata.sqlite'))]),
     },
+    { categoryName: 'keys', inspect: () => inspectKeys(config, env) },
     {
       categoryName: 'upstreams',
       inspect: async (signal) => {
@@ -34,7 +36,7 @@ export function createInspections(config: Config, env: NodeJS.ProcessEnv): reado
           events: { emit: () => undefined },
           env,
         });
-        return inspectUpstreams(config.rules, upstream, signal);
+        return inspectUpstreams(await withStoredSecrets(config, env), upstream, signal);
       },
     },
     { categoryName: 'issuers', inspect: () => inspectIssuers(config.oidc) },

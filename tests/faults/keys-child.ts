@@ -6,8 +6,8 @@ import { openSqliteMetadata } from '../../src/metadata/engine/sqlite.ts';
 import { createKeyRotation } from '../../src/operations/keys/key-rotation.ts';
 import { createFakeClock } from '../support/rigs/fake-clock.ts';
 
-/** Rotates the keys of a data folder, and kills itself before or after a call of the database or of the key files. */
-const [dataDir = '', when = '', call = ''] = process.argv.slice(2);
+/** Rotates the keys of a data folder, and kills itself after a call of the database or of the key files. */
+const [dataDir = '', call = ''] = process.argv.slice(2);
 const killedAt = Number(call);
 let calls = 0;
 
@@ -20,7 +20,6 @@ function deadly<T extends object>(target: T): T {
       return async (...input: unknown[]): Promise<unknown> => {
         calls += 1;
         const isLast = calls === killedAt;
-        if (isLast && when === 'before') process.kill(process.pid, 'SIGKILL');
         const answer: unknown = await Reflect.apply(value, of, input);
         if (isLast) process.kill(process.pid, 'SIGKILL');
         return answer;

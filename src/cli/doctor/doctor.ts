@@ -22,6 +22,7 @@ const categoryNames = [
   'tls',
   'storage',
   'database',
+  'keys',
   'upstreams',
   'issuers',
   'server',
@@ -52,7 +53,7 @@ export function addDoctorCommand(program: Command, context: CommandContext): voi
     .command('doctor')
     .summary('check configuration, storage, upstreams, issuers, clock and limits')
     .description(
-      'Checks what the server needs: the configuration, Node and its limits, the clock, the data folder, every upstream, every issuer, and the server itself where it runs. Works with the server down.',
+      'Checks what the server needs: the configuration, Node and its limits, the clock, the data folder, the keys that seal, every upstream, every issuer, and the server itself where it runs. Works with the server down.',
     )
     .option('--config <file>', 'the configuration to check; else that of the server that runs here')
     .addOption(new Option('--category <name...>', 'only these checks').choices(categoryNames))

@@ -93,7 +93,16 @@ async function locate(
   return { registry, asked, secret: await find(parts, registry, asked) };
 }
 
-type Findable = Pick<SecretsParts, 'metadata' | 'clock'>;
+/** What it takes to find a secret and to open its values. */
+export interface SecretReading {
+  readonly metadata: {
+    readonly secrets: Pick<Metadata['secrets'], 'findSecret' | 'findSecretValue'>;
+  };
+  readonly sealing: Pick<Sealing, 'open'>;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+type Findable = Pick<SecretReading, 'metadata' | 'clock'>;
 
 async function findByName(
   { metadata, clock }: Findable,

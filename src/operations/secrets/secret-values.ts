@@ -15,7 +15,7 @@ import {
   secretProblem,
   secretUnknown,
 } from './located-secret.ts';
-import type { SecretInput, SecretsParts } from './located-secret.ts';
+import type { SecretInput, SecretReading, SecretsParts } from './located-secret.ts';
 
 /** What a version holds: a text, or bytes. */
 export type SecretValue = { readonly text: string } | { readonly bytes: Uint8Array };
@@ -213,7 +213,7 @@ export function sealValue(
 
 /** `undefined`: the version has none. Throws `secretUndecryptable`. */
 export async function openValue(
-  { metadata, sealing }: Pick<SecretsParts, 'metadata' | 'sealing'>,
+  { metadata, sealing }: Pick<SecretReading, 'metadata' | 'sealing'>,
   secret: Secret,
   version: string,
 ): Promise<SecretValue | undefined> {

@@ -6,12 +6,12 @@ import type { Secret } from '../../domain/secrets/secret.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import type { FoundSecret, SecretValues } from '../../ports/secret-values.ts';
 import { findByResource } from './located-secret.ts';
-import type { SecretsParts } from './located-secret.ts';
+import type { SecretReading } from './located-secret.ts';
 import { openValue } from './secret-values.ts';
 
-type StoredSecretsParts = Pick<SecretsParts, 'metadata' | 'sealing' | 'clock'> & {
+interface StoredSecretsParts extends SecretReading {
   readonly registries: () => RegistrySettings;
-};
+}
 
 /** The secrets that were made through an API, for the rules that name them. */
 export function createStoredSecrets(parts: StoredSecretsParts): SecretValues {
