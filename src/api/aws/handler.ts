@@ -155,7 +155,10 @@ async function answerJson(
   call.asking = asking;
   const parsed = await parseJsonBody(bytes);
   if (parsed === undefined)
-    throw new AwsError('SerializationException', 'The body is not JSON, or has too many parts');
+    throw new AwsError(
+      'SerializationException',
+      'The body is not JSON, or has more parts than any input',
+    );
   return await run(parts, call, { ...served, asking }, () => parsed.value);
 }
 

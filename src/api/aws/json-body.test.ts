@@ -37,6 +37,16 @@ suite('a body as JSON', () => {
     ],
     ['33 levels are none', `${'['.repeat(33)}${']'.repeat(33)}`, undefined],
     ['braces in a text are no levels', `["${'['.repeat(100)}"]`, { value: ['['.repeat(100)] }],
+    [
+      'a mebibyte beside long texts is read',
+      `{"a":${' '.repeat(1024 * 1024 - 10)}1}`,
+      { value: { a: 1 } },
+    ],
+    [
+      'more than a mebibyte beside them is none',
+      `{"b":"${'a'.repeat(longTextBytes)}","a":${' '.repeat(1024 * 1024)}1}`,
+      undefined,
+    ],
     ['100,001 elements are none', `[${'0,'.repeat(100_000)}0]`, undefined],
     [
       'commas in a text are no elements',
@@ -49,8 +59,21 @@ suite('a body as JSON', () => {
     });
 
   test('28 MiB of any shape take less than two seconds of CPU, and are never made into many objects', async () => {
-    for (const piece of ['{"a":', '[', '"\\"', '\\"', '{},', '"a","', '0,', 'A']) {
+    for (const [begin, piece] of [
+      ...['{"a":', '[', '"\\"', '\\"', '{},', '"a","', '0,', 'A'].map(
+        (each) => ['', each] as const,
+      ),
+      ['{"a":', '9'],
+      ['{"a":0.', '1'],
+      ['{"a":1e', '9'],
+      ['{', ' '],
+      ['{"', 'a'],
+      ['{"', '\\ud800'],
+    ] as const) {
       const body = Buffer.alloc(28 * 1024 * 1024, piece);
+      body.write(begin);
+      if (begin.endsWith('"')) body.write('":1}', body.length - 4);
+      else if (begin !== '') body.write('}', body.length - 1);
       const started = process.cpuUsage();
       assert.equal(await parseJsonBody(body), undefined, piece);
       const { user, system } = process.cpuUsage(started);
@@ -68,7 +91,7 @@ suite('a body as JSON', () => {
       .map((unit) => unit.repeat(Math.ceil((longTextBytes + 1) / unit.length)));
     const texts = fc.oneof(fc.string(), long);
     const values = fc.dictionary(
-      fc.oneof(fc.constantFrom('a', 'b'), long),
+      fc.constantFrom('a', 'b', 'n'.repeat(longTextBytes + 1)),
       fc.oneof(texts, fc.array(texts, { maxLength: 3 })),
       { maxKeys: 3 },
     );

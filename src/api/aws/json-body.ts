@@ -4,6 +4,8 @@ import { LongText, longTextBytes } from './long-text.ts';
 /** Objects, arrays and members of one body, all together. */
 const partsMax = 100_000;
 const depthMax = 32;
+/** What is neither of a long text nor that: names, numbers, white space. No call needs more, and a number or a name of 28 MiB costs half a second. */
+const restBytesMax = 1024 * 1024;
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -18,7 +20,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * A body as JSON; an empty one is `{}`, and texts of more than `longTextBytes` bytes are `LongText`s. `undefined`: it is none, or it
- * has more parts or is deeper than any input, and would take many times its bytes in memory.
+ * has more parts, is deeper or has more beside its long texts than any input, and would take many times its bytes in memory or its time.
  */
 export async function parseJsonBody(
   bytes: Uint8Array,
@@ -62,18 +64,22 @@ function survey(bytes: Uint8Array): readonly Range[] | undefined {
   const found: Range[] = [];
   let parts = 0;
   let depth = 0;
+  let longBytes = 0;
   for (let at = 0; at < bytes.length; at += 1) {
     const byte = bytes[at];
     if (byte === quote) {
       const start = at + 1;
       at = endOfText(bytes, start);
-      if (at - start > longTextBytes && !isName(bytes, at + 1)) found.push({ start, end: at });
+      if (at - start > longTextBytes && !isName(bytes, at + 1)) {
+        found.push({ start, end: at });
+        longBytes += at - start;
+      }
     } else if (byte === comma) parts += 1;
     else if (byte === openBrace || byte === openBracket) {
       depth += 1;
       parts += 1;
     } else if (byte === closeBrace || byte === closeBracket) depth -= 1;
-    if (parts > partsMax || depth > depthMax) return undefined;
+    if (parts > partsMax || depth > depthMax || at - longBytes > restBytesMax) return undefined;
   }
   return found;
 }
