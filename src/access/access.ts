@@ -3,6 +3,7 @@ import type { IdentityAction } from '../domain/policy/identity-action.ts';
 import { anonymous } from '../domain/policy/principal.ts';
 import type { Principal } from '../domain/policy/principal.ts';
 import type { PullRule } from '../domain/rules/pull-rule.ts';
+import type { Label } from '../domain/names/label.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
 import type { RepositoryName } from '../domain/names/repository-name.ts';
 import type { StoredRepository } from '../metadata/contract/rows.ts';
@@ -10,8 +11,8 @@ import type { StoredRepository } from '../metadata/contract/rows.ts';
 /** A principal as one request speaks for it. One object a verified credential, shared by its requests. */
 export interface Caller {
   readonly principal: Principal;
-  /** How it was shown: `key` an access key as Basic or by a signature, `token` a named token, `ecr` the 12-hour password, `bearer` our token service's, `download` a download URL, `oidc` a JWT. */
-  readonly via: 'none' | 'key' | 'token' | 'ecr' | 'bearer' | 'download' | 'oidc';
+  /** How it was shown: `key` an access key as Basic or by a signature, `session` temporary keys by a signature, `token` a named token, `ecr` the 12-hour password, `bearer` our token service's, `download` a download URL, `oidc` a JWT. */
+  readonly via: 'none' | 'key' | 'session' | 'token' | 'ecr' | 'bearer' | 'download' | 'oidc';
   /** What the credential itself is limited to; `undefined`: to nothing. Rights are never more than the principal's. */
   readonly scopes: readonly Scope[] | undefined;
   /**
@@ -23,8 +24,23 @@ export interface Caller {
   readonly credential?: string;
   /** When the principal was made, which tells it from an earlier one of its name; absent: the server's first administrator, anonymous. */
   readonly madeAt?: number;
+  /** Labels of the principal, a session's own among them: `aws:PrincipalTag`. */
+  readonly tags?: readonly Label[] | undefined;
+  /** Of whoever assumed a role. */
+  readonly session?: RoleSession | undefined;
   /** Wall time, ms, where the credential itself ends; what is made with it ends then too. */
   readonly expiresAt?: number;
+}
+
+/** What a session of a role was begun with, for as long as it lasts. */
+export interface RoleSession {
+  /** Text of its own policy: the role's allow no more than it does. */
+  readonly policy?: string | undefined;
+  readonly tags?: readonly Label[] | undefined;
+  /** Keys of `tags` that go on to the sessions which are begun with this one. */
+  readonly transitive?: readonly string[] | undefined;
+  /** ARN of the identity provider that vouched for whoever began it. */
+  readonly provider?: string | undefined;
 }
 
 /** Whoever comes without credentials. */
@@ -143,6 +159,18 @@ export interface Question extends Asker {
   readonly policyArn?: string;
   /** The resource's own policy: of a secret. */
   readonly resourcePolicy?: string | undefined;
+  /** Where a role is to be assumed. */
+  readonly trust?: TrustAsked;
+}
+
+/** What is known beside the caller, where a role is to be assumed. */
+export interface TrustAsked {
+  /** The role's trust policy; `undefined`: there is no such role, which nobody may assume. */
+  readonly policy: string | undefined;
+  /** Condition keys of the request, in lower case. */
+  readonly keys: ReadonlyMap<string, readonly string[]>;
+  /** Names of the identity provider that vouches for the caller, who is anonymous then. */
+  readonly federated?: readonly string[];
 }
 
 export interface Verdict {

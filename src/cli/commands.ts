@@ -13,6 +13,7 @@ import { addLoginCommand } from './commands/login.ts';
 import { addPolicyCommand } from './commands/policy.ts';
 import { addRefreshCommand } from './commands/refresh.ts';
 import { addReposCommand } from './commands/repos.ts';
+import { addRoleCommand } from './role/role.ts';
 import { addRulesCommand } from './commands/rules.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addTagsCommand } from './commands/tags.ts';
@@ -37,6 +38,7 @@ export const allCommands: readonly AddCommand[] = [
   addWhoamiCommand,
   addAccountCommand,
   addUserCommand,
+  addRoleCommand,
   addTokenCommand,
   addPolicyCommand,
   addAccessCommand,

@@ -7,6 +7,7 @@ export interface PolicyPlaceOptions {
   readonly repository?: string;
   readonly registry?: boolean;
   readonly user?: string;
+  readonly role?: string;
   readonly name?: string;
 }
 
@@ -15,19 +16,22 @@ export function policyPlace(
   options: PolicyPlaceOptions & PlaceOptions,
   { named }: { readonly named: boolean },
 ): { readonly path: string; readonly query: Readonly<Record<string, string | undefined>> } {
-  const { repository, registry, user, name, account } = options;
-  const said = [repository !== undefined, registry === true, user !== undefined];
+  const { repository, registry, user, role, name, account } = options;
+  const isIdentity = user !== undefined || role !== undefined;
+  const said = [repository, registry || undefined, user, role].map((each) => each !== undefined);
   if (said.filter(Boolean).length !== 1)
-    throw usage('say one of --repository, --registry and --user');
-  if (user === undefined && name !== undefined) throw usage('--name is for policies of a --user');
+    throw usage('say one of --repository, --registry, --user and --role');
+  if (!isIdentity && name !== undefined)
+    throw usage('--name is for policies of a --user or --role');
   if (repository !== undefined)
     return { path: 'repository-policy', query: { repository, ...placeOf(options) } };
-  if (user === undefined) return { path: 'registry-policy', query: placeOf(options) };
-  if (options.region !== undefined) throw usage("--region is not for a user's policies");
-  if (named && name === undefined) throw usage("say with --name which of the user's policies");
+  if (!isIdentity) return { path: 'registry-policy', query: placeOf(options) };
+  if (options.region !== undefined) throw usage("--region is not for a user's or role's policies");
+  if (named && name === undefined)
+    throw usage("say with --name which of the user's or role's policies");
   return {
     path: 'identity-policies',
-    query: { user, name: name || undefined, account: account || undefined },
+    query: { user, role, name: name || undefined, account: account || undefined },
   };
 }
 

@@ -17,6 +17,8 @@ export interface Config {
   readonly cache: CacheConfig;
   /** The home account. */
   readonly registryId: string;
+  /** `o-…`; empty: none. */
+  readonly organizationId: string;
   /** The first is home; `any`: each region is a registry of its own. */
   readonly regions: readonly string[] | 'any';
   /** Of content that no credential fetched and nobody pushed; and of a pushed repository whose policy allows everyone. */

@@ -55,6 +55,7 @@ test('without a file everything has its default', async () => {
       dataDir: '/srv/data',
       publicUrl: '',
       registryId: '000000000000',
+      organizationId: '',
       regions: ['us-east-1'],
       anonymousPull: true,
       anonymousImport: 'loopback',
@@ -343,7 +344,7 @@ const problems: readonly (readonly [string, readonly string[]])[] = [
   [
     '__proto__: {listen: x}',
     [
-      'c.yaml:1:1: __proto__: unknown key; the keys here are listen, adminListen, hubMirrorListen, tls, dataDir, publicUrl, registryId, regions, anonymousPull, anonymousImport, trustedProxies, defaultRules, apiUpstreams, secretsFile, createOnPush, sparseIndexes, oidc, drain, shutdownDelay, cache, lifecycle, keys, limits, rules',
+      'c.yaml:1:1: __proto__: unknown key; the keys here are listen, adminListen, hubMirrorListen, tls, dataDir, publicUrl, registryId, organizationId, regions, anonymousPull, anonymousImport, trustedProxies, defaultRules, apiUpstreams, secretsFile, createOnPush, sparseIndexes, oidc, drain, shutdownDelay, cache, lifecycle, keys, limits, rules',
     ],
   ],
   ['- a', ['c.yaml:1:1: a list is not a mapping; write keys such as listen: 127.0.0.1:5000']],

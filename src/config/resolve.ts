@@ -67,6 +67,7 @@ export async function resolveSettings(
     dataDir: resolve(options.cwd, settings.dataDir),
     publicUrl: settings.publicUrl.replace(/\/$/, ''),
     registryId: settings.registryId,
+    organizationId: settings.organizationId,
     regions: settings.regions,
     anonymousPull: settings.anonymousPull,
     anonymousImport: settings.anonymousImport,

@@ -10,6 +10,7 @@ export interface Settings {
   readonly dataDir: string;
   readonly publicUrl: string;
   readonly registryId: string;
+  readonly organizationId: string;
   readonly regions: readonly string[] | 'any';
   readonly anonymousPull: boolean;
   readonly anonymousImport: boolean | 'loopback';

@@ -97,7 +97,14 @@ export type ErrorKind =
   /** It is no ARN of a managed policy. */
   | 'policyArnInvalid'
   /** More keys, policies or tags of a principal than IAM gives it. */
-  | 'principalLimit';
+  | 'principalLimit'
+  /** A session's policy and labels are too long. */
+  | 'sessionTooLarge'
+  /** The token of an identity provider. */
+  | 'identityTokenInvalid'
+  | 'identityTokenExpired'
+  | 'identityTokenRejected'
+  | 'identityProviderDown';
 
 export interface ErrorOptionsOf {
   readonly kind?: ErrorKind | undefined;

@@ -46,7 +46,7 @@ export interface AccessViewsParts {
   readonly admission: Admission;
   readonly places: Places;
   readonly authorizer: Pick<Authorizer, 'explain'>;
-  readonly metadata: Pick<Metadata, 'identities' | 'records'>;
+  readonly metadata: Pick<Metadata, 'identities' | 'roles' | 'records'>;
   readonly ecrPassword: (caller: Caller) => Promise<EcrPassword>;
 }
 
@@ -95,8 +95,7 @@ async function decide(
   const named = readPrincipalName(input.principal, places.accountOf({}, asker));
   if (named !== undefined)
     await admission.requireIdentity(asker, identityActions.simulatePolicy, named);
-  const principal = await findNamed(metadata, named);
-  const caller: Caller = { principal, via: 'key', scopes: undefined };
+  const caller = await findNamed(metadata, named);
   const { repository, rule } = target;
   const from = { ...asker.from, address: input.sourceIp ?? asker.from.address };
   let verdict = { allowed: false, because: '' };

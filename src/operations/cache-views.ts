@@ -55,7 +55,7 @@ export interface CacheViewsParts {
   readonly refresh: Refresh;
   readonly places: Pick<Places, 'accountOf' | 'home'>;
   readonly upstream: Upstream;
-  readonly metadata: Pick<Metadata, 'identities' | 'records'>;
+  readonly metadata: Pick<Metadata, 'identities' | 'roles' | 'records'>;
   readonly clock: Clock;
 }
 

@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { createFakeClock } from '../../tests/support/rigs/fake-clock.ts';
 import { testRule } from '../../tests/support/rigs/cache-rig.ts';
 import { openApi } from '../../tests/support/rigs/api-rig.ts';
+import type { Caller } from '../access/access.ts';
 import { createAuthorizer } from '../access/authorize/authorizer.ts';
 import type { Explain } from '../cache/explain/explain.ts';
 import type { Explanation } from '../contract/explanation.ts';
@@ -31,7 +32,15 @@ const policy = JSON.stringify({
     Condition: { IpAddress: { 'aws:SourceIp': '10.0.0.0/8' } },
   },
 });
-const ann = { kind: 'user', account: '000000000000', name: 'ann' } as const;
+const trustPolicy = JSON.stringify({
+  Version: '2012-10-17',
+  Statement: { Effect: 'Allow', Principal: '*', Action: 'sts:AssumeRole' },
+});
+const ann: Caller = {
+  principal: { kind: 'user', account: '000000000000', name: 'ann' },
+  via: 'key',
+  scopes: undefined,
+};
 
 function createExplain(anonymousImport: boolean | 'loopback', explain?: Explain): ExplainFor {
   const metadata = {
@@ -41,7 +50,7 @@ function createExplain(anonymousImport: boolean | 'loopback', explain?: Explain)
       findRegistryPolicy: () => Promise.resolve(undefined),
       listIdentityPolicies: () =>
         Promise.resolve([
-          { account: ann.account, principal: 'ann', name: 'p', text: policy, updatedAt: 0 },
+          { account: '000000000000', principal: 'ann', name: 'p', text: policy, updatedAt: 0 },
         ]),
     },
   };
@@ -143,15 +152,28 @@ suite('GET explain', () => {
       { kind: 'anonymous' },
       '192.0.2.7',
     ],
-    ['a user', { as: 'ann' }, ann, undefined],
+    ['a user', { as: 'ann' }, ann.principal, undefined],
+    [
+      'any session of a role',
+      { as: `arn:aws:iam::000000000000:role/ci` },
+      { kind: 'role', account: '000000000000', name: 'ci', path: '/' },
+      undefined,
+    ],
+    [
+      'one session of a role',
+      { as: `arn:aws:sts::000000000000:assumed-role/ci/build` },
+      { kind: 'role', account: '000000000000', name: 'ci', path: '/', session: 'build' },
+      undefined,
+    ],
     ['root', { as: 'root' }, { kind: 'administrator', account: '000000000000' }, undefined],
   ] as const)
     test(`takes ${name}`, async () => {
       await using api = await openApi();
       await api.ask('POST users', { body: { name: 'ann' } });
+      await api.ask('POST roles', { body: { name: 'ci', trustPolicy } });
       const { json } = await api.ask('GET explain', { query: { image: 'up/app', ...query } });
-      const said = json as { readonly as: unknown; readonly from: unknown };
-      deepEqual([said.as, said.from], [as, from]);
+      const said = json as { readonly as: Caller; readonly from: unknown };
+      deepEqual([said.as.principal, said.from], [as, from]);
     });
 
   for (const [name, query, status, words] of [

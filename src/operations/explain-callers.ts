@@ -4,8 +4,6 @@ import type { Explain, ExplainRequest } from '../cache/explain/explain.ts';
 import { actions } from '../domain/policy/access-action.ts';
 import type { Action } from '../domain/policy/access-action.ts';
 import type { Explanation } from '../contract/explanation.ts';
-import type { Principal } from '../domain/policy/principal.ts';
-import { anonymous } from '../domain/policy/principal.ts';
 import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { RegistryKey } from '../domain/names/registry.ts';
 import { parseRepositoryName } from '../domain/names/repository-name.ts';
@@ -16,7 +14,7 @@ import { forecastFor, statusOf } from './caller-forecast.ts';
 
 export interface ExplainForRequest extends ExplainRequest {
   /** Who is meant; absent: anonymous. */
-  readonly as?: Principal;
+  readonly as?: Caller;
   /** From where, an IP address; absent: this machine and another are told apart. */
   readonly from?: string;
 }
@@ -44,13 +42,13 @@ const places: readonly Place[] = [{ words: 'this machine', address: '127.0.0.1' 
 /** Says of a pull what the cache would do, and what this gets the callers that are asked about. */
 export function createExplainFor(parts: ExplainForParts): ExplainFor {
   return async ({ as: named, from, ...request }, signal) => {
-    const as = named ?? anonymous;
+    const as = named ?? anonymousCaller;
     const found = await parts.explain(request, signal);
     const asked = from === undefined ? places : [{ words: from, address: from }];
     const callers = [];
     for (const { words, address } of asked) {
       const rights = await rightsOf(parts, found, as, address);
-      callers.push(forecastFor(found, { principal: as, from: words, ...rights }));
+      callers.push(forecastFor(found, { principal: as.principal, from: words, ...rights }));
     }
     const isAsked = from !== undefined || named !== undefined;
     const refused = isAsked ? callers.find(({ status }) => status >= 400) : undefined;
@@ -64,13 +62,11 @@ export function createExplainFor(parts: ExplainForParts): ExplainFor {
 async function rightsOf(
   { authorizer, metadata, rules, home }: ExplainForParts,
   found: Explanation,
-  principal: Principal,
+  caller: Caller,
   address: string,
 ): Promise<{ readonly reads: Verdict; readonly imports: Verdict }> {
   const registry = home();
   const repository = parseRepositoryName(found.repository);
-  const caller: Caller =
-    principal.kind === 'anonymous' ? anonymousCaller : { principal, via: 'key', scopes: undefined };
   const rule = ruleOf(rules(registry).rules, found);
   const ask = (action: Action): Verdict | Promise<Verdict> =>
     authorizer.explain({ caller, action, registry, repository, rule, from: requestOf(address) });

@@ -1,18 +1,32 @@
-import { findPrincipal } from '../access/identify/principal-rows.ts';
+import { anonymousCaller } from '../access/access.ts';
+import type { Caller } from '../access/access.ts';
+import { findPrincipal, findSession } from '../access/identify/principal-rows.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { ErrorKind } from '../domain/errors.ts';
-import type { Principal, PrincipalKey } from '../domain/policy/principal.ts';
+import type { PrincipalKey } from '../domain/policy/principal.ts';
 import {
-  anonymous,
   arnOfKey,
   isPrincipalName,
   parsePrincipalArn,
+  parseRoleArn,
+  parseSessionArn,
+  roleKey,
+  roleNameOf,
 } from '../domain/policy/principal.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 
+/** Somebody who is meant; of a role one session, where it is named. */
+export interface NamedPrincipal extends PrincipalKey {
+  readonly session?: string;
+}
+
 /** An ARN, `root`, or the name of a user of the asker's account; `undefined`: anonymous. */
-export function readPrincipalName(text: string, account: string): PrincipalKey | undefined {
+export function readPrincipalName(text: string, account: string): NamedPrincipal | undefined {
   if (text === 'anonymous') return undefined;
+  const assumed = parseSessionArn(text);
+  if (assumed !== undefined) return { ...roleKey(assumed), session: assumed.session };
+  const role = parseRoleArn(text);
+  if (role !== undefined) return roleKey(role);
   const named = parsePrincipalArn(text) ?? {
     account,
     name: text === 'root' ? undefined : text,
@@ -21,20 +35,24 @@ export function readPrincipalName(text: string, account: string): PrincipalKey |
   throw new RegistryError('requestInvalid', 'principal: not a principal', {
     detail: {
       field: 'principal',
-      hint: `write a user's name, arn:aws:iam::${account}:user/NAME, root or anonymous`,
+      hint: `write a user's name, arn:aws:iam::${account}:user/NAME, arn:aws:iam::${account}:role/NAME, root or anonymous`,
     },
   });
 }
 
-/** The principal of that name; it must be there. */
+/** Somebody of that name, as with a key of their own; they must be there. */
 export async function findNamed(
-  metadata: Pick<Metadata, 'identities'>,
-  owner: PrincipalKey | undefined,
-): Promise<Principal> {
-  if (owner === undefined) return anonymous;
-  const found = await findPrincipal(metadata, owner);
-  if (found === undefined) throw unknownOwner(owner);
-  return found.principal;
+  metadata: Pick<Metadata, 'identities' | 'roles'>,
+  named: NamedPrincipal | undefined,
+): Promise<Caller> {
+  if (named === undefined) return anonymousCaller;
+  const role = roleNameOf(named.name);
+  const { account, session } = named;
+  const found = await (role === undefined || session === undefined
+    ? findPrincipal(metadata, named)
+    : findSession(metadata, { account, name: role, session }, undefined));
+  if (found === undefined) throw unknownOwner(named);
+  return { ...found, via: 'key', scopes: undefined };
 }
 
 /** That a principal, or something of it, is not there. */

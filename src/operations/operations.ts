@@ -13,7 +13,7 @@ import type { CountRecords } from '../cache/whose-bytes.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
 import { clockOfCalls } from '../coordination/call-attempt.ts';
 import { homeRegistryOf } from '../domain/names/registry.ts';
-import type { RegistrySettings } from '../domain/names/registry.ts';
+import type { RegistryKey, RegistrySettings } from '../domain/names/registry.ts';
 import type { RulesOf } from '../domain/rules/rule-set.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -69,8 +69,10 @@ import { createSecretOperations } from './secrets/secrets.ts';
 import type { SecretOperations } from './secrets/secrets.ts';
 import { createRepositoryAttributes } from './repository-attributes.ts';
 import type { RepositoryAttributeOperations } from './repository-attributes.ts';
-import { createRoleOperations } from './roles.ts';
-import type { RoleOperations } from './roles.ts';
+import { createRoleOperations } from './roles/roles.ts';
+import type { RoleOperations } from './roles/roles.ts';
+import { createSessionOperations } from './roles/sessions.ts';
+import type { SessionOperations, SessionsParts } from './roles/sessions.ts';
 import { createRuleOperations } from './rules/rules.ts';
 import type { RuleOperations, RulesParts } from './rules/rules.ts';
 
@@ -86,6 +88,7 @@ export interface OperationsParts {
     | 'lifecycles'
     | 'identities'
     | 'managedPolicies'
+    | 'roles'
     | 'records'
     | 'rules'
     | 'templates'
@@ -111,6 +114,8 @@ export interface OperationsParts {
   readonly roles: Roles;
   readonly storedPolicies: Policies;
   readonly managedPolicies: ManagedPolicies;
+  readonly webIdentities: SessionsParts['webIdentities'];
+  readonly markOwnKey: SessionsParts['markOwnKey'];
   readonly ecrPassword: AccessViewsParts['ecrPassword'];
   readonly lifecycleGrammar: LifecyclesParts['lifecycleGrammar'];
   readonly downloadTokens: LayerDownloadsParts['downloadTokens'];
@@ -142,6 +147,7 @@ export interface Operations {
   readonly layerDownloads: LayerDownloads;
   readonly identities: IdentityOperations;
   readonly roles: RoleOperations;
+  readonly sessions: SessionOperations;
   readonly policies: PolicyOperations;
   readonly managedPolicies: ManagedPolicyOperations;
   readonly policyAttachments: PolicyAttachmentOperations;
@@ -155,7 +161,8 @@ export interface Operations {
 
 export function createOperations(given: OperationsParts): Operations {
   const parts = { ...given, clock: clockOfCalls(given.clock) };
-  const admission = createAdmission({ ...parts, home: () => homeRegistryOf(parts.registries()) });
+  const home = (): RegistryKey => homeRegistryOf(parts.registries());
+  const admission = createAdmission({ ...parts, home });
   const places = createPlaces(parts);
   const shared = { ...parts, admission, places };
   const contentChanges = createContentChanges(shared);
@@ -182,6 +189,7 @@ export function createOperations(given: OperationsParts): Operations {
     layerDownloads: createLayerDownloads({ ...shared, pulls }),
     identities: createIdentityOperations(shared),
     roles: createRoleOperations(shared),
+    sessions: createSessionOperations({ ...shared, home }),
     lifecycles: createLifecycleOperations(shared),
     policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),
     managedPolicies: createManagedPolicyOperations(shared),

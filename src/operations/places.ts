@@ -80,6 +80,10 @@ export function createPlaces({ rules, registries, metadata }: PlacesParts): Plac
       const self =
         principal.kind === 'user' || principal.kind === 'robot' ? principal.name : undefined;
       const isOwn = account === undefined || account === own;
+      if (user === undefined && isOwn && principal.kind === 'role')
+        throw new RegistryError('requestInvalid', 'a role has no keys or tokens: name a user', {
+          detail: { field: 'user' },
+        });
       return { account: account ?? own, name: user ?? (isOwn ? self : undefined) };
     },
   };

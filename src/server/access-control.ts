@@ -17,6 +17,8 @@ import {
   type ManagedPolicies,
 } from '../access/accounts/managed-policies.ts';
 import { createPolicies, type Policies } from '../access/accounts/policies.ts';
+import { createMarkOwnKey, type MarkOwnKey } from '../access/identify/own-keys.ts';
+import { createWebIdentities, type WebIdentities } from '../access/identify/web-identities.ts';
 import { createRoles, type Roles } from '../access/accounts/roles.ts';
 import { createTokenService, type TokenService } from '../access/identify/registry-tokens.ts';
 import { createSignatures } from '../access/signatures/signatures.ts';
@@ -52,6 +54,8 @@ export interface AccessControl extends AsyncDisposable {
   readonly visibleRepositories: VisibleRepositories;
   readonly identities: Identities;
   readonly roles: Roles;
+  readonly webIdentities: WebIdentities;
+  readonly markOwnKey: MarkOwnKey;
   readonly policies: Policies;
   readonly managedPolicies: ManagedPolicies;
   readonly ownTokens: OwnTokens;
@@ -65,18 +69,7 @@ export interface AccessControl extends AsyncDisposable {
 export async function openAccessControl(parts: AccessControlParts): Promise<AccessControl> {
   const { config, metadata, keys, clock, log, administrator, invalidations } = parts;
   const home = homeRegistryOf(config());
-  const recorder = createAuditRecorder({
-    append: (rows) => metadata.records.appendAudit(rows),
-    prune: parts.pruneAudit,
-    clock,
-    onFailure: (message, error) => log.error(message, { logger: 'audit', error: String(error) }),
-  });
-  const audit: Audit = {
-    record: (entry) => {
-      parts.audited(entry);
-      recorder.record(entry);
-    },
-  };
+  const audit = openAudit(parts);
   const authorizer = createAuthorizer({ metadata, settings: config, clock, audit, invalidations });
   const ownTokens = createOwnTokens({
     signing: () => keys.signing,
@@ -96,21 +89,19 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     use: createCredentialUse(metadata, clock),
     invalidations,
   };
-  const identifier = new RememberingIdentifier({
-    ...logins,
-    tokens: ownTokens,
-    oidc: createOidc({
-      issuers: () => config().oidc,
-      clock,
-      keysFailed: (issuer, failure) => tellKeysFailed(log, issuer, failure),
-    }),
+  const oidc = createOidc({
+    issuers: () => config().oidc,
+    clock,
+    keysFailed: (issuer, failure) => tellKeysFailed(log, issuer, failure),
   });
   const onChange = (): void => invalidations.note({ kind: 'credentials' });
   const changes = { metadata, clock, audit, onChange };
   const policyChanges = { metadata, home: () => home, invalidations, clock, audit };
   const identities = await openIdentities({ ...changes, keys, administrator, home });
   return {
-    identifier,
+    identifier: new RememberingIdentifier({ ...logins, tokens: ownTokens, oidc }),
+    webIdentities: createWebIdentities({ ...logins, oidc }),
+    markOwnKey: createMarkOwnKey(logins),
     signatures: createSignatures(logins),
     authorizer,
     visibleRepositories: createVisibleRepositories({ metadata, sealing: keys, clock }),
@@ -125,8 +116,30 @@ export async function openAccessControl(parts: AccessControlParts): Promise<Acce
     sealing: keys,
     [Symbol.asyncDispose]: async () => {
       await logins.use[Symbol.asyncDispose]();
-      await recorder[Symbol.asyncDispose]();
+      await audit[Symbol.asyncDispose]();
     },
+  };
+}
+
+function openAudit({
+  metadata,
+  pruneAudit,
+  clock,
+  log,
+  audited,
+}: AccessControlParts): Audit & AsyncDisposable {
+  const recorder = createAuditRecorder({
+    append: (rows) => metadata.records.appendAudit(rows),
+    prune: pruneAudit,
+    clock,
+    onFailure: (message, error) => log.error(message, { logger: 'audit', error: String(error) }),
+  });
+  return {
+    record: (entry) => {
+      audited(entry);
+      recorder.record(entry);
+    },
+    [Symbol.asyncDispose]: () => recorder[Symbol.asyncDispose](),
   };
 }
 

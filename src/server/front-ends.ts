@@ -300,6 +300,8 @@ function operationsOf(parts: FrontEndParts): Operations {
     refresh: cache.refresh,
     accounts: access.identities,
     roles: access.roles,
+    webIdentities: access.webIdentities,
+    markOwnKey: access.markOwnKey,
     storedPolicies: access.policies,
     managedPolicies: access.managedPolicies,
     lifecycleGrammar: () => parts.config().lifecycle,

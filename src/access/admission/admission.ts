@@ -19,9 +19,15 @@ import type {
   PullRights,
   Question,
   RequestFrom,
+  TrustAsked,
 } from '../access.ts';
 import { denialOf } from '../audit/audit-entry.ts';
-import { isForRegistryClients, isOperator, refuseRegistryClient } from './registry-clients.ts';
+import {
+  isForRegistryClients,
+  isOperator,
+  refuseRegistryClient,
+  requireLasting,
+} from './registry-clients.ts';
 
 /** One repository as it was asked for, with the rule that leads to it. */
 export interface Place {
@@ -88,6 +94,12 @@ export interface Admission {
     action: IdentityAction,
     owner: PrincipalKey | IdentityResource,
     more?: Pick<Question, 'resourceAsAsked' | 'policyArn'>,
+  ): Promise<void>;
+  /** Whether the role of that ARN may be assumed; what is refused reads the same whether it is there or not. */
+  requireTrust(
+    asker: Asker,
+    action: IdentityAction,
+    role: { readonly account: string; readonly arn: string; readonly trust: TrustAsked },
   ): Promise<void>;
   /** What the kind of credential rules out, whatever policies say. `action`: as the audit has it. */
   requireCredential(
@@ -318,10 +330,14 @@ function accountAdmission(parts: AdmissionParts) {
     requireOfResource,
     requireOfAll: (asker, action, registry) =>
       requireOfResource(asker, action, registry, repositoryArn(registry, '*')),
+    requireTrust: (asker, action, { account, arn: resource, trust }) => {
+      const registry = besideHome(home(), account);
+      const place = { registry, repository: undefined, rule: undefined };
+      return requireOne({ ...asker, ...place, action, resource, trust });
+    },
     requireIdentity: async (asker, action, owner, more) => {
       const resource = 'arn' in owner ? owner.arn : arnOfKey(owner);
-      if (isForRegistryClients(asker.caller))
-        throw refuseRegistryClient(parts, asker, action, resource);
+      requireLasting(parts, asker, action, resource);
       if (isOperator(asker.caller, home())) return;
       const registry = besideHome(home(), owner.account);
       await requireOne({

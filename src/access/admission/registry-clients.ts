@@ -34,3 +34,24 @@ export function refuseRegistryClient(
     detail: { action, hint: 'use an access key, or a token made by breakwater token create' },
   });
 }
+
+/**
+ * Throws, and records it, for what registry clients log in with, and for temporary keys of a user or root: IAM gives them no right to identities, since
+ * what they made would outlive them.
+ */
+export function requireLasting(
+  parts: { readonly audit: Audit; readonly home: () => RegistryKey },
+  asker: Asker,
+  action: string,
+  resource: string,
+): void {
+  if (isForRegistryClients(asker.caller))
+    throw refuseRegistryClient(parts, asker, action, resource);
+  const { via, principal } = asker.caller;
+  if (via !== 'session' || principal.kind === 'role') return;
+  const because = 'shown as keys of GetSessionToken';
+  parts.audit.record(denialOf(asker, action, { registry: parts.home(), resource }, because));
+  throw new RegistryError('denied', 'keys of GetSessionToken reach no users, keys or roles', {
+    detail: { action, hint: 'use the access key itself, or assume a role' },
+  });
+}

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { atMost } from '../../coordination/memory-bound.ts';
 import { actions, scopeRightOf } from '../../domain/policy/access-action.ts';
 import type { Action, ScopeRight } from '../../domain/policy/access-action.ts';
-import type { AccessDecision } from '../../domain/policy/policy.ts';
+import type { AccessDecision, NamedPolicy } from '../../domain/policy/policy.ts';
 import { evaluatePolicies } from '../../domain/policy/evaluator.ts';
 import { arnOf, describePrincipal } from '../../domain/policy/principal.ts';
 import type { RegistrySettings } from '../../domain/names/registry.ts';
@@ -27,7 +27,8 @@ const decisionsMax = 20_000;
 export interface AuthorizerOptions {
   readonly metadata: PolicyMetadata;
   /** As they are configured now. */
-  readonly settings: () => AnonymousSettings & Pick<RegistrySettings, 'regions'>;
+  readonly settings: () => AnonymousSettings &
+    Pick<RegistrySettings, 'regions'> & { readonly organizationId?: string };
   readonly clock: Clock;
   readonly audit: Audit;
   readonly invalidations: Pick<Invalidations, 'subscribe'>;
@@ -151,7 +152,8 @@ function rememberDecisions<Decision extends object>(
   const remembered = new LRUCache<string, Remembered<Decision>>(atMost(decisionsMax));
   return {
     of(question, facts) {
-      if (!facts.steady || question.resourcePolicy !== undefined) return decide(question, facts);
+      if (!facts.steady || question.resourcePolicy !== undefined || question.trust !== undefined)
+        return decide(question, facts);
       const key = decisionKey(question, numberOf);
       const known = remembered.get(key);
       if (known !== undefined && isOf(known, facts)) return known.decision;
@@ -201,10 +203,16 @@ function isOf(
 
 /** Its place is among the policies of resources, where a repository's would be. */
 function withOwnPolicy(
-  { resource = '', resourcePolicy }: Question,
+  { resource = '', resourcePolicy, trust }: Question,
   facts: Facts,
   documents: PolicyDocuments,
 ): Facts {
+  if (trust?.policy !== undefined) {
+    const [policy] = documents.read('trust', [
+      { name: `trust policy of ${resource}`, text: trust.policy },
+    ]).policies;
+    return { ...facts, trust: policy };
+  }
   if (resourcePolicy === undefined) return facts;
   const own = documents.read('secret', [{ name: `policy of ${resource}`, text: resourcePolicy }]);
   const policies = [...own.policies, ...facts.registryPolicy.policies];
@@ -239,7 +247,7 @@ function judgePull(question: Question, judgeOne: (question: Question) => Verdict
 function judge(
   question: Question,
   facts: Facts,
-  settings: AnonymousSettings,
+  settings: ReturnType<AuthorizerOptions['settings']>,
   now: number,
 ): Verdict {
   const { principal } = question.caller;
@@ -253,7 +261,9 @@ function judge(
       allowed: true,
       because: `${describePrincipal(principal)} administers account ${account}: no policy locks it out of policies`,
     };
-  const decision = evaluate(question, facts, now);
+  const decision = evaluate(question, facts, settings, now);
+  if (question.trust !== undefined)
+    return { allowed: decision.allowed, because: explainDecision(question, decision) };
   if (principal.kind === 'anonymous')
     return admitAnonymous(question, facts.repository?.row, decision, settings);
   if (decision.allowed || decision.reason === 'explicitDeny')
@@ -262,7 +272,7 @@ function judge(
   const floor = admitAnonymous(
     asAnonymous,
     facts.repository?.row,
-    evaluate(asAnonymous, { ...facts, identity: noPolicies }, now),
+    evaluate(asAnonymous, { ...facts, identity: noPolicies, session: undefined }, settings, now),
     settings,
   );
   return floor.allowed
@@ -270,20 +280,34 @@ function judge(
     : { allowed: false, because: explainDecision(question, decision) };
 }
 
-function evaluate(question: Question, facts: Facts, now: number): AccessDecision {
-  const { registry, repository, resource, caller } = question;
+function evaluate(
+  question: Question,
+  facts: Facts,
+  { organizationId }: ReturnType<AuthorizerOptions['settings']>,
+  now: number,
+): AccessDecision {
+  const { registry, repository, resource, caller, trust } = question;
   return evaluatePolicies({
     principal: caller.principal,
     action: question.action,
     resource: resource ?? (repository === undefined ? '*' : repositoryArn(registry, repository)),
     resourceAccount: registryOf(registry).account,
-    context: conditionContext(question, now),
+    context: conditionContext(question, now, organizationId),
     // Whether they may after all is for `admitAnonymous` to say.
-    everyoneIncludesAnonymous: true,
+    everyoneIncludesAnonymous: trust === undefined,
     identityPolicies: facts.identity.policies,
+    sessionPolicies: facts.session?.policies,
+    trustPolicy: trust === undefined ? undefined : (facts.trust ?? trustsNobody),
+    federated: trust?.federated,
     resourcePolicies: [...(facts.repository?.policies ?? []), ...facts.registryPolicy.policies],
   });
 }
+
+/** Of a role that is not there. */
+const trustsNobody: NamedPolicy = {
+  name: 'trust policy',
+  document: { kind: 'trust', id: undefined, statements: [] },
+};
 
 function explainDecision(question: Question, { reason, by }: AccessDecision): string {
   const { principal } = question.caller;

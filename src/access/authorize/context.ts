@@ -10,6 +10,7 @@ import type { Question } from '../access.ts';
 export function conditionContext(
   question: Question,
   now: number,
+  organizationId = '',
 ): ReadonlyMap<string, readonly string[]> {
   const { from, registry, caller, policyArn } = question;
   const { account, region } = registryOf(registry);
@@ -26,11 +27,20 @@ export function conditionContext(
   ]);
   if (from.userAgent !== undefined) context.set('aws:useragent', [from.userAgent]);
   if (policyArn !== undefined) context.set('iam:policyarn', [policyArn]);
-  const { principal, madeAt = 0 } = caller;
+  const { principal, madeAt = 0, tags = [], session } = caller;
+  if (organizationId !== '') {
+    context.set('aws:resourceorgid', [organizationId]);
+    if (principal.kind !== 'anonymous') context.set('aws:principalorgid', [organizationId]);
+  }
+  for (const { key, value } of tags) context.set(`${principalTag}${key.toLowerCase()}`, [value]);
+  if (session?.provider !== undefined) context.set('aws:federatedprovider', [session.provider]);
+  for (const [key, values] of question.trust?.keys ?? []) context.set(key, values);
   return context.set('aws:userid', [
     principal.kind === 'anonymous' ? 'anonymous' : userIdOf(principal, madeAt),
   ]);
 }
+
+const principalTag = 'aws:principaltag/';
 
 /** Keys whose values stay the same for a caller, an address and a registry: decisions by them can be remembered. */
 const steadyKeys: ReadonlySet<string> = new Set([
@@ -45,12 +55,20 @@ const steadyKeys: ReadonlySet<string> = new Set([
   'aws:principalaccount',
   'aws:userid',
   'aws:username',
+  'aws:principalorgid',
+  'aws:resourceorgid',
+  'aws:federatedprovider',
 ]);
+
+/** A label of the caller stays as long as the caller is known. */
+function isSteadyKey(key: string): boolean {
+  return steadyKeys.has(key) || key.startsWith(principalTag);
+}
 
 export function isSteady(policy: PolicyDocument): boolean {
   return policy.statements.every(
     ({ conditions, resources = [], notResources = [] }) =>
-      conditions.every(({ key, values }) => steadyKeys.has(key) && values.every(isSteadyText)) &&
+      conditions.every(({ key, values }) => isSteadyKey(key) && values.every(isSteadyText)) &&
       resources.every(isSteadyText) &&
       notResources.every(isSteadyText),
   );
@@ -60,7 +78,7 @@ export function isSteady(policy: PolicyDocument): boolean {
 function isSteadyText(text: string): boolean {
   if (!text.includes('${')) return true;
   return Array.from(text.matchAll(/\$\{\s*([^,}\s]*)/g), ([, key = '']) => key.toLowerCase()).every(
-    (key) => steadyKeys.has(key),
+    isSteadyKey,
   );
 }
 

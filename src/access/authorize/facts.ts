@@ -9,7 +9,10 @@ import type { ManagedPolicyMetadata } from '../../metadata/contract/managed-poli
 import type { IdentityMetadata, RepositoryMetadata } from '../../metadata/contract/metadata.ts';
 import type { StoredRepository } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Question } from '../access.ts';
+import { roleKey } from '../../domain/policy/principal.ts';
+import type { Principal } from '../../domain/policy/principal.ts';
+import type { NamedPolicy } from '../../domain/policy/policy.ts';
+import type { Caller, Question } from '../access.ts';
 import type { PolicyDocuments, PolicyRows } from './documents.ts';
 import { createPolicyDocuments, noPolicies } from './documents.ts';
 
@@ -29,6 +32,10 @@ export interface Facts {
   readonly repository: RepositoryFacts | undefined;
   readonly registryPolicy: PolicyRows;
   readonly identity: PolicyRows;
+  /** Of a session that has a policy of its own. */
+  readonly session?: PolicyRows | undefined;
+  /** Of the role that is to be assumed. */
+  readonly trust?: NamedPolicy | undefined;
   readonly steady: boolean;
 }
 
@@ -77,6 +84,7 @@ export function createFacts(
     read: (key) => readIdentityPolicies(metadata, documents, key),
   });
 
+  const sessions = createSessionPolicies(documents);
   return {
     gather(question, row) {
       const { caller, registry, repository } = question;
@@ -89,12 +97,13 @@ export function createFacts(
             : repositories.factsOf(repository, row);
       const two = registries.get(registry);
       const three =
-        principal.kind === 'user' || principal.kind === 'robot'
-          ? identities.get(`${principal.account} ${principal.name}`)
-          : noPolicies;
+        principal.kind === 'anonymous' || principal.kind === 'administrator'
+          ? noPolicies
+          : identities.get(`${principal.account} ${policiesOf(principal)}`);
+      const session = caller.session?.policy === undefined ? undefined : sessions.of(caller);
       if (one instanceof Promise || two instanceof Promise || three instanceof Promise)
-        return Promise.all([one, two, three]).then((all) => factsOf(...all));
-      return factsOf(one, two, three);
+        return Promise.all([one, two, three]).then((all) => factsOf(...all, session));
+      return factsOf(one, two, three, session);
     },
     noteUse({ action, registry, repository }, facts) {
       if (repository === undefined || !pushes.has(action)) return;
@@ -106,6 +115,7 @@ export function createFacts(
       repositories.clear();
       registries.clear();
       identities.clear();
+      sessions.clear();
     },
   };
 }
@@ -204,6 +214,35 @@ async function readIdentityPolicies(
   return documents.read('identity', [...texts, ...managed]);
 }
 
+/** What a principal's policies are kept under. */
+function policiesOf(
+  principal: Exclude<Principal, { readonly kind: 'anonymous' | 'administrator' }>,
+): string {
+  return principal.kind === 'role' ? roleKey(principal).name : principal.name;
+}
+
+/** The policies of sessions, parsed once for each caller. */
+function createSessionPolicies(documents: PolicyDocuments): {
+  of(caller: Caller): PolicyRows;
+  clear(): void;
+} {
+  let known = new WeakMap<Caller, PolicyRows>();
+  return {
+    of: (caller) => {
+      let rows = known.get(caller);
+      if (rows === undefined) {
+        const text = caller.session?.policy ?? '';
+        rows = documents.read('identity', [{ name: 'policy of the session', text }]);
+        known.set(caller, rows);
+      }
+      return rows;
+    },
+    clear: () => {
+      known = new WeakMap();
+    },
+  };
+}
+
 function boundOf(entriesMax: number, bytesMax: number): MemoryBound<PolicyRows> {
   const bytesOf = ({ characters }: PolicyRows): number =>
     entryBytes + characters * bytesPerCharacter;
@@ -223,11 +262,17 @@ function factsOf(
   repository: RepositoryFacts | undefined,
   registryPolicy: PolicyRows,
   identity: PolicyRows,
+  session: PolicyRows | undefined,
 ): Facts {
   return {
     repository,
     registryPolicy,
     identity,
-    steady: (repository?.steady ?? true) && registryPolicy.steady && identity.steady,
+    session,
+    steady:
+      (repository?.steady ?? true) &&
+      registryPolicy.steady &&
+      identity.steady &&
+      (session?.steady ?? true),
   };
 }

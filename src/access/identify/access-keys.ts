@@ -7,7 +7,7 @@ import type { CheckedCredentials, RefusedCredentials } from './checked-credentia
 import { checkOwner, outdated, unknown } from './checked-credentials.ts';
 
 export interface AccessKeysOptions {
-  readonly metadata: Pick<Metadata, 'identities'>;
+  readonly metadata: Pick<Metadata, 'identities' | 'roles'>;
   readonly keys: KeyStore;
   readonly homeAccount: string;
   /** The pair of `dataDir/credentials`, which may become another. */

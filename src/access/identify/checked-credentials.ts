@@ -20,7 +20,8 @@ export interface RefusedCredentials {
 
 /** What was used: for "last used". */
 export interface UsedCredential {
-  readonly kind: 'key' | 'token';
+  readonly kind: 'key' | 'token' | 'role';
+  /** Of a role `<account>/<name>`. */
   readonly id: string;
 }
 
@@ -41,10 +42,13 @@ export const expiredKey: RefusedCredentials = outdated('expired key');
 
 /** Of a key or a token whose secret was right: whether it has ended, and whose it is. */
 export async function checkOwner(
-  kind: UsedCredential['kind'],
+  kind: 'key' | 'token',
   { id, expiresAt }: Pick<AccessKeyRow, 'id' | 'expiresAt'>,
   { owner, scopes }: { readonly owner: PrincipalKey } & Pick<Caller, 'scopes'>,
-  { metadata, clock }: { readonly metadata: Pick<Metadata, 'identities'>; readonly clock: Clock },
+  {
+    metadata,
+    clock,
+  }: { readonly metadata: Pick<Metadata, 'identities' | 'roles'>; readonly clock: Clock },
 ): Promise<CheckedCredentials> {
   if (isPast(expiresAt, clock)) return kind === 'key' ? expiredKey : outdated('expired token');
   const found = await findPrincipal(metadata, owner);

@@ -1,4 +1,9 @@
-import { anonymous, arnOfKey, parsePrincipalArn } from '../../domain/policy/principal.ts';
+import {
+  anonymous,
+  arnOfKey,
+  parsePrincipalArn,
+  parseSessionArn,
+} from '../../domain/policy/principal.ts';
 import type { Caller, Scope } from '../access.ts';
 import type { AccessKeysOptions } from './access-keys.ts';
 import { findKey } from './access-keys.ts';
@@ -9,7 +14,8 @@ import { hashOfToken, idOfToken } from '../secrets/named-token.ts';
 import type { Oidc } from './oidc.ts';
 import { ecrUserName } from './own-tokens.ts';
 import type { OwnTokenClaims, OwnTokenKind, OwnTokens } from './own-tokens.ts';
-import { findPrincipal } from './principal-rows.ts';
+import { findPrincipal, findSession } from './principal-rows.ts';
+import type { FoundPrincipal } from './principal-rows.ts';
 import { sameSecret } from '../secrets/same-secret.ts';
 import { parseScope } from '../secrets/scopes.ts';
 
@@ -107,8 +113,7 @@ export async function checkOwnToken(
   const { scopes, madeAt, expiresAt } = claims;
   if (claims.subject === 'anonymous')
     return { caller: { principal: anonymous, via: kind, scopes, expiresAt }, used: undefined };
-  const owner = parsePrincipalArn(claims.subject);
-  const found = owner && (await findPrincipal(metadata, owner));
+  const found = await findSubject(claims, metadata);
   if (found === undefined || (madeAt !== undefined && madeAt !== found.madeAt))
     return outdated('no such principal');
   const behind = await credentialBehind(claims, options);
@@ -119,11 +124,23 @@ export async function checkOwnToken(
       via: kind,
       scopes,
       ...(madeAt === undefined ? {} : { madeAt }),
+      ...(found.tags === undefined ? {} : { tags: found.tags }),
+      ...(claims.session === undefined ? {} : { session: claims.session }),
       expiresAt,
       ...behind,
     },
     used: undefined,
   };
+}
+
+async function findSubject(
+  { subject, session }: OwnTokenClaims,
+  metadata: AccessKeysOptions['metadata'],
+): Promise<FoundPrincipal | undefined> {
+  const assumed = parseSessionArn(subject);
+  if (assumed !== undefined) return await findSession(metadata, assumed, session);
+  const owner = parsePrincipalArn(subject);
+  return owner && (await findPrincipal(metadata, owner));
 }
 
 /** Of the key or token that ours was made with, as long as it is its principal's still; `undefined` where it is gone. */
@@ -132,6 +149,8 @@ async function credentialBehind(
   { administrator, homeAccount, metadata, clock }: AccessKeysOptions,
 ): Promise<Pick<Caller, 'credential' | 'credentialScopes'> | undefined> {
   if (credential === undefined) return {};
+  // Temporary keys have no row: they are good until their end, and as long as their role is there.
+  if (credential.startsWith('session/')) return { credential };
   const slash = credential.indexOf('/');
   const id = credential.slice(slash + 1);
   const isOwner = (account: string, name: string | undefined): boolean =>

@@ -3,7 +3,7 @@ import type { Metadata } from '../../metadata/contract/metadata.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { UsedCredential } from './checked-credentials.ts';
 
-/** Remembers when keys and tokens were last used, and writes it in batches; what it can't write is forgotten. */
+/** Remembers when keys, tokens and roles were last used, and writes it in batches; what it can't write is forgotten. */
 export interface CredentialUse extends AsyncDisposable {
   touch(used: UsedCredential): void;
 }
@@ -13,20 +13,25 @@ const flushAfterMs = 10_000;
 const batchMax = 1000;
 
 export function createCredentialUse(
-  metadata: Pick<Metadata, 'identities'>,
+  metadata: Pick<Metadata, 'identities' | 'roles'>,
   clock: Clock,
 ): CredentialUse {
-  let keys = new Map<string, number>();
-  let tokens = new Map<string, number>();
+  const none = () => ({
+    key: new Map<string, number>(),
+    token: new Map<string, number>(),
+    role: new Map<string, number>(),
+  });
+  let used = none();
 
   const batchOf = (times: ReadonlyMap<string, number>): { id: string; at: number }[] =>
     [...times].map(([id, at]) => ({ id, at }));
   const write = async (): Promise<void> => {
-    const batch = { keys: batchOf(keys), tokens: batchOf(tokens) };
-    keys = new Map();
-    tokens = new Map();
+    const { key, token, role } = used;
+    used = none();
     try {
-      await metadata.identities.touchCredentials(batch);
+      if (key.size + token.size > 0)
+        await metadata.identities.touchCredentials({ keys: batchOf(key), tokens: batchOf(token) });
+      if (role.size > 0) await metadata.roles.touchRoles(batchOf(role));
     } catch {
       // It is a convenience: a disk that is full must not tell a login from a failed one.
     }
@@ -36,12 +41,12 @@ export function createCredentialUse(
     afterMs: flushAfterMs,
     retryMs: flushAfterMs,
     fullRows: batchMax,
-    rows: () => keys.size + tokens.size,
+    rows: () => used.key.size + used.token.size + used.role.size,
     write,
   });
   return {
     touch: ({ kind, id }) => {
-      (kind === 'key' ? keys : tokens).set(id, clock.now());
+      used[kind].set(id, clock.now());
       writer.added();
     },
     [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),

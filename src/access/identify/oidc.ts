@@ -33,6 +33,15 @@ export interface Oidc {
    * else is not. Throws `unavailable` where the issuer's keys can't be had.
    */
   verify(text: string, issuer: JwtIssuer): Promise<JwtSpeaker | 'expired' | 'early' | undefined>;
+  /** The same, whomever it speaks for: what it says. */
+  claimsOf(text: string, issuer: JwtIssuer): Promise<JwtClaims | 'expired' | 'early' | undefined>;
+}
+
+/** What a token says whose signature, issuer, audience and times are right. */
+export interface JwtClaims {
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Wall time, ms. */
+  readonly expiresAt: number;
 }
 
 const algorithms = [
@@ -75,6 +84,22 @@ export function createOidc({
     return keySet;
   };
 
+  const claimsOf: Oidc['claimsOf'] = async (text, issuer) => {
+    try {
+      const { payload } = await jwtVerify(text, keySetOf(issuer).getKey, {
+        algorithms,
+        issuer: issuer.issuer,
+        audience: [...issuer.audiences],
+        clockTolerance: leewaySeconds,
+        currentDate: new Date(clock.now()),
+        requiredClaims: ['exp'],
+      });
+      return { claims: payload, expiresAt: ((payload.exp ?? 0) + leewaySeconds) * 1000 };
+    } catch (error) {
+      return whyNot(error, issuer);
+    }
+  };
+
   return {
     issuerOf: (text) => {
       if (issuers().length === 0) return undefined;
@@ -82,35 +107,31 @@ export function createOidc({
       return issuers().find(({ issuer }) => issuer === claimed);
     },
     verify: async (text, issuer) => {
-      try {
-        const { payload } = await jwtVerify(text, keySetOf(issuer).getKey, {
-          algorithms,
-          issuer: issuer.issuer,
-          audience: [...issuer.audiences],
-          clockTolerance: leewaySeconds,
-          currentDate: new Date(clock.now()),
-          requiredClaims: ['exp'],
-        });
-        const found = issuer.principals.find(({ claims }) => matchClaims(claims, payload));
-        if (found === undefined) return undefined;
-        const expiresAt = ((payload.exp ?? 0) + leewaySeconds) * 1000;
-        return { account: found.account, name: found.principal, expiresAt };
-      } catch (error) {
-        if (error instanceof KeysUnavailable) {
-          throw new RegistryError('unavailable', `the keys of ${issuer.issuer} cannot be had`, {
-            retryAfterMs,
-            cause: error,
-          });
-        }
-        if (error instanceof errors.JWTExpired) return 'expired';
-        if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf')
-          return error.reason === 'check_failed' ? 'early' : undefined;
-        // What is wrong with a key or a signature comes as either of these.
-        if (error instanceof errors.JOSEError || error instanceof TypeError) return undefined;
-        throw error;
-      }
+      const verified = await claimsOf(text, issuer);
+      if (verified === undefined || typeof verified === 'string') return verified;
+      const { claims, expiresAt } = verified;
+      const found = issuer.principals.find((each) => matchClaims(each.claims, claims));
+      return found && { account: found.account, name: found.principal, expiresAt };
     },
+    claimsOf,
   };
+}
+
+/** Throws what is no fault of the token. */
+function whyNot(error: unknown, { issuer }: JwtIssuer): 'expired' | 'early' | undefined {
+  if (error instanceof KeysUnavailable) {
+    throw new RegistryError('unavailable', `the keys of ${issuer} cannot be had`, {
+      kind: 'identityProviderDown',
+      retryAfterMs,
+      cause: error,
+    });
+  }
+  if (error instanceof errors.JWTExpired) return 'expired';
+  if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf')
+    return error.reason === 'check_failed' ? 'early' : undefined;
+  // What is wrong with a key or a signature comes as either of these.
+  if (error instanceof errors.JOSEError || error instanceof TypeError) return undefined;
+  throw error;
 }
 
 function placeOf({ issuer, jwksUrl, ca }: KeySetPlace): string {

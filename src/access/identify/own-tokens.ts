@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { SignJWT, errors, jwtVerify } from 'jose';
 import type { ScopeRight } from '../../domain/policy/access-action.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { Scope } from '../access.ts';
+import type { RoleSession, Scope } from '../access.ts';
 import type { KeyStore } from '../secrets/key-store.ts';
 import type { StoredKey } from '../secrets/sealing.ts';
 import { randomText, lowerAlphabet } from '../secrets/random-text.ts';
@@ -20,6 +20,8 @@ export interface OwnTokenClaims {
   /** As in `Caller`. */
   readonly credential: string | undefined;
   readonly madeAt: number | undefined;
+  /** Of a session of a role, which `subject` is then. */
+  readonly session?: RoleSession | undefined;
   readonly scopes: readonly Scope[] | undefined;
   /** Wall times, ms; the end is that of its second. */
   readonly issuedAt: number;
@@ -126,11 +128,18 @@ function isSpeltOnce(text: string): boolean {
 }
 
 /** What is not among the registered claims. `access` is as in distribution's tokens; `ms` is the time of issue to the millisecond. */
-function bodyOf({ scopes, credential, issuedAt, madeAt }: OwnTokenClaims): Record<string, unknown> {
+function bodyOf({
+  scopes,
+  credential,
+  issuedAt,
+  madeAt,
+  session,
+}: OwnTokenClaims): Record<string, unknown> {
   return {
     ms: issuedAt,
     ...(madeAt === undefined ? {} : { made: madeAt }),
     ...(credential === undefined ? {} : { cred: credential }),
+    ...(session === undefined ? {} : { session }),
     ...(scopes === undefined
       ? {}
       : {
@@ -145,7 +154,7 @@ function bodyOf({ scopes, credential, issuedAt, madeAt }: OwnTokenClaims): Recor
 
 /** The signature is ours: what stands in it was written by `bodyOf`. */
 function claimsOf(payload: Readonly<Record<string, unknown>>): OwnTokenClaims {
-  const { sub, exp, ms, made, cred, access } = payload;
+  const { sub, exp, ms, made, cred, access, session } = payload;
   return {
     subject: String(sub),
     credential: typeof cred === 'string' ? cred : undefined,
@@ -156,6 +165,7 @@ function claimsOf(payload: Readonly<Record<string, unknown>>): OwnTokenClaims {
         }))
       : undefined,
     madeAt: typeof made === 'number' ? made : undefined,
+    ...(session === undefined ? {} : { session: session as RoleSession }),
     issuedAt: Number(ms),
     expiresAt: Number(exp) * 1000,
   };

@@ -77,13 +77,13 @@ export async function mintEcrPassword(caller: Caller, parts: TokenParts): Promis
 export async function issueOwnToken(
   { tokens, clock }: TokenParts,
   kind: OwnTokenKind,
-  { principal, credential, madeAt, scopes, expiresAt: end = Infinity }: Caller,
+  { principal, credential, madeAt, session, scopes, expiresAt: end = Infinity }: Caller,
   longestMs: number,
   service?: string,
 ): Promise<{ readonly token: string; readonly issuedAt: number; readonly expiresAt: number }> {
   const issuedAt = clock.now();
   const expiresAt = Math.min(issuedAt + longestMs, end);
   const subject = describePrincipal(principal);
-  const claims = { subject, credential, madeAt, scopes, issuedAt, expiresAt };
+  const claims = { subject, credential, madeAt, session, scopes, issuedAt, expiresAt };
   return { token: await tokens.issue(kind, claims, service), issuedAt, expiresAt };
 }

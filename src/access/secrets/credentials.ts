@@ -51,9 +51,9 @@ export async function openCredentials(
 }
 
 /** As AWS makes them. */
-export function newKeyPair(): KeyPair {
+export function newKeyPair(kind: 'AKIA' | 'ASIA' = 'AKIA'): KeyPair {
   return {
-    accessKeyId: `AKIA${randomText(upperAlphabet, 16)}`,
+    accessKeyId: `${kind}${randomText(upperAlphabet, 16)}`,
     secretAccessKey: randomText(mixedAlphabet, 40),
   };
 }

@@ -5,9 +5,15 @@ import type { Caller, RequestFrom, SignedIdentity, SignedRequest, Signatures } f
 import type { AccessKeysOptions } from '../identify/access-keys.ts';
 import { findKey } from '../identify/access-keys.ts';
 import type { ShownCredentials } from '../identify/authorization-header.ts';
-import type { RefusedCredentials, UsedCredential } from '../identify/checked-credentials.ts';
+import type {
+  CheckedCredentials,
+  RefusedCredentials,
+  UsedCredential,
+} from '../identify/checked-credentials.ts';
 import { endsLogins, expiredKey, outdated, unknown } from '../identify/checked-credentials.ts';
 import type { CredentialUse } from '../identify/credential-use.ts';
+import { callerOfSession } from '../identify/session-callers.ts';
+import { openSessionToken } from '../secrets/temporary-key.ts';
 import type { LoginFailures } from '../identify/login-failures.ts';
 import { tooManyFailures } from '../identify/login-failures.ts';
 import { requireTimely, scopeText } from './credential-scope.ts';
@@ -40,10 +46,14 @@ type LookedUp = KnownKey | RefusedCredentials;
 interface Parts {
   readonly options: SignaturesOptions;
   readonly keys: ReadMemory<LookedUp>;
+  /** By key and session token. */
+  readonly sessions: ReadMemory<LookedUp>;
   readonly signingKeys: SigningKeys;
 }
 
 const keysMax = 10_000;
+/** A token has some 700 characters, with a policy and labels up to 7,000. */
+const sessionsMax = 2000;
 const rememberedMs = 60_000;
 const addressesMax = 1000;
 
@@ -61,10 +71,20 @@ export function createSignatures(options: SignaturesOptions): Signatures {
     read: (id) => readKey(id, options),
     keeps: (_, looked) => !('why' in looked),
   });
-  const parts: Parts = { options, keys, signingKeys: createSigningKeys(clock) };
+  const sessions = new ReadMemory<LookedUp>(clock, {
+    bound: { entriesMax: sessionsMax },
+    believeMs: rememberedMs,
+    read: (shown) => {
+      const [id = '', token = ''] = shown.split(' ');
+      return readSession(id, token, options);
+    },
+    keeps: (_, looked) => !('why' in looked),
+  });
+  const parts: Parts = { options, keys, sessions, signingKeys: createSigningKeys(clock) };
   invalidations.subscribe((each) => {
     if (!endsLogins(each)) return;
     keys.clear();
+    sessions.clear();
     parts.signingKeys.clear();
   });
   return {
@@ -88,11 +108,17 @@ async function readKey(id: string, options: SignaturesOptions): Promise<LookedUp
   const found = await findKey(id, options);
   if ('why' in found) return found;
   const checked = await found.speaksFor();
-  if ('why' in checked) return checked;
-  const { caller, used } = checked;
+  return 'why' in checked ? checked : knownKey(id, found.secret, checked);
+}
+
+function knownKey(
+  id: string,
+  secret: string,
+  { caller, used }: Exclude<CheckedCredentials, RefusedCredentials>,
+): LookedUp {
   if (caller.principal.kind === 'anonymous') return outdated('no such principal');
   return {
-    pair: { scheme: 'basic', username: id, password: found.secret },
+    pair: { scheme: 'basic', username: id, password: secret },
     caller,
     account: caller.principal.account,
     used,
@@ -100,12 +126,25 @@ async function readKey(id: string, options: SignaturesOptions): Promise<LookedUp
   };
 }
 
-/** Temporary credentials are known by their session token beside the key, and nobody here has made any. */
+/** Temporary keys are known by their session token, which is theirs alone. */
+async function readSession(
+  accessKeyId: string,
+  token: string,
+  options: SignaturesOptions,
+): Promise<LookedUp> {
+  const content = openSessionToken(options.keys, accessKeyId, token);
+  if (content === undefined) return unknown('unknown session token');
+  const checked = await callerOfSession(accessKeyId, content, options);
+  return 'why' in checked ? checked : knownKey(accessKeyId, content.secret, checked);
+}
+
 function lookUp(
-  { keys }: Parts,
+  { keys, sessions }: Parts,
   { accessKeyId, sessionToken }: PresentedSignature,
 ): LookedUp | Promise<LookedUp> {
-  return sessionToken === undefined ? keys.get(accessKeyId) : unknown('unknown session token');
+  return sessionToken === undefined
+    ? keys.get(accessKeyId)
+    : sessions.get(`${accessKeyId} ${sessionToken}`);
 }
 
 /** What a request shows, where its form and its time are right. */

@@ -49,7 +49,10 @@ function accessDenied(
     resource ??
     (repository === undefined ? '*' : repositoryArn(`${account}/${asking.region}`, repository));
   const { code, status } = names.denied;
-  const message = `User: ${describePrincipal(caller.principal)} is not authorized to perform: ${action} on resource: ${arn} because no identity-based policy allows the ${action} action`;
+  const message =
+    caller.principal.kind === 'anonymous'
+      ? `Not authorized to perform ${action}`
+      : `User: ${describePrincipal(caller.principal)} is not authorized to perform: ${action} on resource: ${arn} because no identity-based policy allows the ${action} action`;
   return new AwsError(code, message, { status, because });
 }
 

@@ -1,5 +1,6 @@
 import { arnOfKey } from '../../domain/policy/principal.ts';
 import type { UserView } from '../../contract/access-view.ts';
+import { AwsError } from '../aws/aws-error.ts';
 import type { AwsAsking } from '../aws/service-table.ts';
 import { labelsOf, tagsOf } from '../aws/tag-list.ts';
 import { refuseUnkept } from './errors.ts';
@@ -87,6 +88,11 @@ export function userTagRows(parts: IamParts): IamRows {
 }
 
 function ownName({ caller: { principal } }: AwsAsking): string | undefined {
+  if (principal.kind === 'role')
+    throw new AwsError(
+      'ValidationError',
+      'Must specify userName when calling with non-User credentials',
+    );
   return principal.kind === 'user' || principal.kind === 'robot' ? principal.name : undefined;
 }
 

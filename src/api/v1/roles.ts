@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import * as outputs from '../../contract/access-schema.ts';
-import type { RoleOperations } from '../../operations/roles.ts';
+import type { RoleOperations } from '../../operations/roles/roles.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
 import { fields, pageFields } from './input.ts';

@@ -80,6 +80,8 @@ function open(change: Partial<OperationsParts> = {}) {
     authorizer: unused,
     visibleRepositories: unused,
     accounts: unused,
+    webIdentities: unused,
+    markOwnKey: unused,
     roles: unused,
     storedPolicies: unused,
     managedPolicies: unused,

@@ -25,6 +25,9 @@ Examples:
   # A user's policies, and one of them
   breakwater policy get --user ci
   breakwater policy get --user ci --name push
+
+  # A role's
+  breakwater policy get --role deploy
 `;
 
 const setExamples = `
@@ -57,9 +60,9 @@ type Options = ServerOptions & PlaceOptions & PolicyPlaceOptions;
 export function addPolicyCommand(program: Command, context: CommandContext): void {
   const policy = program
     .command('policy')
-    .summary('policies of users, repositories and registries')
+    .summary('policies of users, roles, repositories and registries')
     .description(
-      "Shows, sets and checks policies in IAM's language: who may do what in a repository, a registry, or as a user.",
+      "Shows, sets and checks policies in IAM's language: who may do what in a repository, a registry, or as a user or role.",
     )
     .helpCommand(false);
   addGetCommand(policy, context);
@@ -68,14 +71,15 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
   addValidateCommand(policy, context);
 }
 
-/** Exactly one of the three says whose policy it is. */
+/** Exactly one of the four says whose policy it is. */
 function addWhoseOptions(command: Command): Command {
   return addPlaceOptions(
     command
       .option('--repository <name>', 'the policy of this repository')
       .option('--registry', "the registry's policy")
       .option('--user <name>', 'a policy of this user or robot')
-      .option('--name <name>', "which of the user's policies"),
+      .option('--role <name>', 'a policy of this role')
+      .option('--name <name>', "which of the user's or role's policies"),
   );
 }
 
@@ -84,14 +88,14 @@ function addGetCommand(policy: Command, context: CommandContext): void {
     .command('get')
     .summary('print a policy')
     .description(
-      'Prints the text of a policy as it was set; of a user without --name the list of them.',
+      'Prints the text of a policy as it was set; of a user or role without --name the list of them.',
     );
   addServerOptions(addWhoseOptions(addOutputOptions(command)))
     .addHelpText('after', getExamples)
     .action(async (options: Options & OutputOptions) => {
       const { terminal } = context;
       const place = policyPlace(options, { named: false });
-      if (options.user !== undefined && options.name === undefined) {
+      if ((options.user ?? options.role) !== undefined && options.name === undefined) {
         const list = await askServer<Listing<IdentityPolicyView>>(place, options, terminal);
         return printList(terminal, options, list, identityLook);
       }
@@ -114,7 +118,7 @@ function addSetCommand(policy: Command, context: CommandContext): void {
       .command('set')
       .summary('set a policy')
       .description(
-        'Sets the policy of a repository or registry, or puts one of a user, in place of what was there.',
+        'Sets the policy of a repository or registry, or puts one of a user or role, in place of what was there.',
       ),
   );
   addServerOptions(addWhoseOptions(command))
@@ -134,7 +138,7 @@ function addRemoveCommand(policy: Command, context: CommandContext): void {
   const command = policy
     .command('rm')
     .summary('delete a policy')
-    .description('Deletes the policy of a repository or registry, or one of a user.');
+    .description('Deletes the policy of a repository or registry, or one of a user or role.');
   addServerOptions(addWhoseOptions(command))
     .addHelpText('after', removeExamples)
     .action(async (options: Options) => {
@@ -152,7 +156,7 @@ function addValidateCommand(policy: Command, context: CommandContext): void {
       .description('Says everything that is wrong with a text, without setting it.')
       .addOption(
         new Option('--kind <kind>', 'where it would stand')
-          .choices(['identity', 'repository', 'registry'])
+          .choices(['identity', 'repository', 'registry', 'trust'])
           .default('repository'),
       ),
   );
@@ -187,8 +191,8 @@ function validate(
   return askServer<PolicyValidation>(request, options, terminal);
 }
 
-function kindOf({ user, registry }: PolicyPlaceOptions): string {
-  if (user !== undefined) return 'identity';
+function kindOf({ user, role, registry }: PolicyPlaceOptions): string {
+  if (user !== undefined || role !== undefined) return 'identity';
   return registry === undefined ? 'repository' : 'registry';
 }
 

@@ -32,6 +32,14 @@ export function regions(): z.ZodUnion<readonly [z.ZodLiteral<'any'>, z.ZodArray<
     );
 }
 
+export function organizationId(): z.ZodString {
+  return value.parsed(
+    'aws:PrincipalOrgID of everyone here, and aws:ResourceOrgID of everything; empty: neither.',
+    'not an organization; write o- and ten to 32 of a-z and 0-9, as o-a1b2c3d4e5',
+    (text) => text === '' || /^o-[a-z0-9]{10,32}$/.test(text),
+  );
+}
+
 export function anonymousImport(): z.ZodUnion<readonly [z.ZodBoolean, z.ZodLiteral<'loopback'>]> {
   return z
     .union([z.boolean(), z.literal('loopback')], {
@@ -119,11 +127,11 @@ export const oidcIssuer: z.ZodType<{
     caFile: value.path("PEM, trusted for this issuer instead of the system's roots.").default(''),
     principals: z
       .array(principal, {
-        error: 'not a list; write at least one mapping with claims and principal',
+        error: 'not a list; write mappings with claims and principal',
       })
-      .min(1, { error: 'empty; write at least one mapping with claims and principal' })
       .max(1000, { error: 'not a list of at most 1000; write fewer' })
-      .describe('The first whose claims all match says who it is.'),
+      .default([])
+      .describe('The first whose claims all match says who it is; none: its tokens are for roles.'),
   },
   { error: 'not an issuer; write a mapping with issuer, audiences and principals' },
 );

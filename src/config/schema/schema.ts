@@ -212,6 +212,7 @@ const settings = z
         .publicUrl("Where clients reach the registry; empty: the request's Host.")
         .default(''),
       registryId: access.accountId('The home account.').default('000000000000'),
+      organizationId: access.organizationId().default(''),
       regions: access.regions().default(['us-east-1']),
       anonymousPull: value
         .flag('Whether anyone may pull what no credential fetched and nobody pushed.')

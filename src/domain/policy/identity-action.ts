@@ -54,6 +54,10 @@ export const identityActions = {
   listAttachedRolePolicies: 'iam:ListAttachedRolePolicies',
   attachRolePolicy: 'iam:AttachRolePolicy',
   detachRolePolicy: 'iam:DetachRolePolicy',
+  assumeRole: 'sts:AssumeRole',
+  assumeRoleWithWebIdentity: 'sts:AssumeRoleWithWebIdentity',
+  tagSession: 'sts:TagSession',
+  getSessionToken: 'sts:GetSessionToken',
   /** `access can` and the audit, of the caller's own account. */
   simulatePolicy: 'iam:SimulatePrincipalPolicy',
   readAudit: 'cloudtrail:LookupEvents',

@@ -562,7 +562,7 @@ for (const file of readdirSync(folder)) {
 
 test('what the documentation shows is a policy', () => {
   const page = readFileSync(new URL('../../../docs/access.md', import.meta.url), 'utf8');
-  const blocks = [...page.matchAll(/```json (identity|repository|registry)\n(.*?)```/gs)];
+  const blocks = [...page.matchAll(/```json (identity|repository|registry|trust)\n(.*?)```/gs)];
   assert.ok(blocks.length >= 3);
   for (const [, kind = '', json = ''] of blocks)
     assert.deepEqual(policyProblems(json, kind as PolicyKind), [], json);

@@ -108,3 +108,21 @@ export function parsePrincipalArn(arn: string): PrincipalKey | undefined {
   if (match === null) return undefined;
   return { account: match[1] ?? '', name: match[3] };
 }
+
+/** The role that an ARN names; `undefined` for anything else. */
+export function parseRoleArn(
+  arn: string,
+): { readonly account: string; readonly name: string; readonly path: string } | undefined {
+  const [, account = '', path = '', name = ''] =
+    /^arn:aws:iam::(\d{12}):role(\/(?:[\w+=,.@-]+\/)*)([\w+=,.@-]{1,64})$/.exec(arn) ?? [];
+  return name === '' ? undefined : { account, name, path };
+}
+
+/** The session that an ARN names; `undefined` for anything else. */
+export function parseSessionArn(
+  arn: string,
+): { readonly account: string; readonly name: string; readonly session: string } | undefined {
+  const [, account = '', name = '', session = ''] =
+    /^arn:aws:sts::(\d{12}):assumed-role\/([\w+=,.@-]{1,64})\/([\w+=,.@-]{2,64})$/.exec(arn) ?? [];
+  return session === '' ? undefined : { account, name, session };
+}

@@ -41,12 +41,12 @@ suite('a policy is warned of', () => {
         ['Action', 'ecr:pull*', 'see docs/access.md for those that there are'],
       ],
       [
-        'a role',
-        { Action: 'ecr:*', Principal: { AWS: 'arn:aws:iam::111122223333:role/deploy' } },
+        'a federated user',
+        { Action: 'ecr:*', Principal: { AWS: 'arn:aws:sts::111122223333:federated-user/bob' } },
         [
           'Principal.AWS',
-          'arn:aws:iam::111122223333:role/deploy',
-          'name a user, a robot or an account',
+          'arn:aws:sts::111122223333:federated-user/bob',
+          'name a user, a role or an account',
         ],
       ],
       [
@@ -56,10 +56,10 @@ suite('a policy is warned of', () => {
       ],
       [
         'a key that there is in AWS alone',
-        { Action: 'ecr:*', Condition: { StringEquals: { 'aws:PrincipalTag/team': 'a' } } },
+        { Action: 'ecr:*', Condition: { StringEquals: { 'aws:MultiFactorAuthAge': 'a' } } },
         [
           'Condition.StringEquals',
-          'aws:principaltag/team',
+          'aws:multifactorauthage',
           'remove it, or ask for a key of docs/access.md',
         ],
       ],
@@ -83,6 +83,19 @@ suite('a policy is not warned of', () => {
       {
         Action: 'ecr:*',
         Principal: { AWS: ['*', '111122223333', 'arn:aws:iam::111122223333:user/ci'] },
+      },
+    ],
+    [
+      'a role, a session, a label of the caller',
+      {
+        Action: 'ecr:*',
+        Principal: {
+          AWS: [
+            'arn:aws:iam::111122223333:role/team/ci',
+            'arn:aws:sts::111122223333:assumed-role/ci/build',
+          ],
+        },
+        Condition: { StringEquals: { 'aws:PrincipalTag/team': 'a' } },
       },
     ],
     [

@@ -1,5 +1,5 @@
 import { nearest } from '../nearest.ts';
-import type { PolicyDocument, PolicyStatement } from './policy.ts';
+import type { PolicyDocument, PolicyKind, PolicyStatement } from './policy.ts';
 import type { PolicyProblem } from './problem.ts';
 import { shortened } from './problem.ts';
 import { matchesGlob } from '../wildcard.ts';
@@ -26,12 +26,15 @@ const ecrActions: readonly string[] = `
 export const knownConditionKeys: ReadonlySet<string> = new Set([
   'aws:currenttime',
   'aws:epochtime',
+  'aws:federatedprovider',
   'aws:principalaccount',
   'aws:principalarn',
   'aws:principalisawsservice',
+  'aws:principalorgid',
   'aws:principaltype',
   'aws:requestedregion',
   'aws:resourceaccount',
+  'aws:resourceorgid',
   'aws:securetransport',
   'aws:sourceip',
   'aws:useragent',
@@ -41,26 +44,43 @@ export const knownConditionKeys: ReadonlySet<string> = new Set([
   'iam:policyarn',
 ]);
 
+/** Of labels of the caller. */
+const principalTag = 'aws:principaltag/';
+
+/** Those of whoever assumes a role; issuers have others of their own. */
+const trustKeys: ReadonlySet<string> = new Set([
+  'aws:tagkeys',
+  'sts:externalid',
+  'sts:rolesessionname',
+  'sts:transitivetagkeys',
+]);
+
 const warningsMax = 20;
 
 /**
- * What a policy says in vain, though the language allows it: actions that ECR does not have, keys that no request has, roles. A
+ * What a policy says in vain, though the language allows it: actions that ECR does not have, keys that no request has, federated users. A
  * `Deny` of such kind keeps nobody from anything. At most twenty.
  */
-export function policyWarnings({ statements }: PolicyDocument): readonly PolicyProblem[] {
+export function policyWarnings({ kind, statements }: PolicyDocument): readonly PolicyProblem[] {
   return statements
-    .flatMap((statement, index) => warningsOf(statement, `Statement[${index}]`))
+    .flatMap((statement, index) => warningsOf(statement, `Statement[${index}]`, kind))
     .slice(0, warningsMax);
 }
 
-function warningsOf(statement: PolicyStatement, field: string): readonly PolicyProblem[] {
+function warningsOf(
+  statement: PolicyStatement,
+  field: string,
+  kind: PolicyKind,
+): readonly PolicyProblem[] {
   const { actions, notActions, principals, notPrincipals, conditions } = statement;
   return [
     ...(actions ?? []).flatMap((action) => ofAction(action, `${field}.Action`)),
     ...(notActions ?? []).flatMap((action) => ofAction(action, `${field}.NotAction`)),
     ...(principals?.arns ?? []).flatMap((arn) => ofPrincipal(arn, `${field}.Principal.AWS`)),
     ...(notPrincipals?.arns ?? []).flatMap((arn) => ofPrincipal(arn, `${field}.NotPrincipal.AWS`)),
-    ...conditions.flatMap(({ operator, key }) => ofKey(key, `${field}.Condition.${operator}`)),
+    ...conditions.flatMap(({ operator, key }) =>
+      ofKey(key, `${field}.Condition.${operator}`, kind),
+    ),
   ];
 }
 
@@ -82,13 +102,15 @@ function ofAction(action: string, field: string): readonly PolicyProblem[] {
 }
 
 function ofPrincipal(arn: string, field: string): readonly PolicyProblem[] {
-  if (/^arn:[^:]+:iam::\d{12}:user\//.test(arn)) return [];
-  const what = 'is a role or a session, of which there are none here: nobody is meant';
-  return [{ field, value: shortened(arn), what, fix: 'name a user, a robot or an account' }];
+  if (!/:federated-user\//.test(arn)) return [];
+  const what = 'is a federated user, of which there are none here: nobody is meant';
+  return [{ field, value: shortened(arn), what, fix: 'name a user, a role or an account' }];
 }
 
-function ofKey(key: string, field: string): readonly PolicyProblem[] {
-  if (knownConditionKeys.has(key)) return [];
+function ofKey(key: string, field: string, kind: PolicyKind): readonly PolicyProblem[] {
+  if (knownConditionKeys.has(key) || key.startsWith(principalTag)) return [];
+  if (kind === 'trust' && (trustKeys.has(key) || !/^(?:aws|sts|ecr|iam):/.test(key))) return [];
+  if (kind === 'trust' && key.startsWith('aws:requesttag/')) return [];
   const meant = nearest(key, [...knownConditionKeys]);
   return [
     {

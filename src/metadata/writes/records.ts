@@ -2,7 +2,7 @@ import type { RawBuilder } from 'kysely';
 import { sql as text } from 'kysely';
 import { registryOf } from '../../domain/names/registry.ts';
 import type { PullRecord } from '../../domain/pull-record.ts';
-import { pullTimeExclusions } from '../../domain/registries/pull-time-exclusions.ts';
+import { excludedAs, pullTimeExclusions } from '../../domain/registries/pull-time-exclusions.ts';
 import type { AuditPruning, AuditRow, Pruning, PullRow } from '../contract/rows.ts';
 import { batches } from '../sql/batches.ts';
 import type { Sql } from '../sql/schema.ts';
@@ -144,10 +144,13 @@ async function timedPulls(sql: Sql, pulls: readonly PullRecord[]): Promise<reado
       .where('name', '=', pullTimeExclusions)
       .execute();
     for (const { registry, value } of rows)
-      for (const { member } of readMembers(value)) excluded.add(`${registry} ${member}`);
+      for (const { member } of readMembers(value))
+        excluded.add(`${registry} ${excludedAs(member)}`);
   }
   if (excluded.size === 0) return pulls;
-  return pulls.filter(({ registry, principal }) => !excluded.has(`${registry} ${principal}`));
+  return pulls.filter(
+    ({ registry, principal = '' }) => !excluded.has(`${registry} ${excludedAs(principal)}`),
+  );
 }
 
 interface Touched {

@@ -20,6 +20,8 @@ export interface AwsScene {
    */
   // oxlint-disable-next-line typescript/no-explicit-any
   boto3(program: string): Promise<any>;
+  /** The same clients, told something else. */
+  with(env: Readonly<Record<string, string>>): AwsScene;
 }
 
 const prelude = `
@@ -66,6 +68,17 @@ export async function setAwsScene(
     NO_PROXY: '127.0.0.1,localhost',
   };
   const place = (await knowsEndpointUrl(paths.aws)) ? [] : ['--endpoint-url', breakwater.url];
+  return sceneOf({ breakwater, paths, place }, env);
+}
+
+interface Parts {
+  readonly breakwater: Breakwater;
+  readonly paths: { readonly aws: string; readonly python3: string };
+  readonly place: readonly string[];
+}
+
+function sceneOf(parts: Parts, env: Readonly<Record<string, string>>): AwsScene {
+  const { breakwater, paths, place } = parts;
   const attempt: AwsScene['attempt'] = (...args) =>
     runCommand(paths.aws, [...place, '--output', 'json', ...args], { env });
   return {
@@ -83,6 +96,7 @@ export async function setAwsScene(
       if (code !== 0) throw new Error(stderr.trim());
       return JSON.parse(stdout) as unknown;
     },
+    with: (more) => sceneOf(parts, { ...env, ...more }),
   };
 }
 

@@ -14,6 +14,11 @@ import type { KeyRotation } from '../../../src/operations/keys/key-rotation.ts';
 import { createKeyRotation } from '../../../src/operations/keys/key-rotation.ts';
 import type { Sealing } from '../../../src/access/secrets/key-store.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
+import { createLoginFailures } from '../../../src/access/identify/login-failures.ts';
+import { createOidc } from '../../../src/access/identify/oidc.ts';
+import type { JwtIssuer } from '../../../src/access/identify/oidc.ts';
+import { createMarkOwnKey } from '../../../src/access/identify/own-keys.ts';
+import { createWebIdentities } from '../../../src/access/identify/web-identities.ts';
 import { createRoles } from '../../../src/access/accounts/roles.ts';
 import { createManagedPolicies } from '../../../src/access/accounts/managed-policies.ts';
 import { createPolicies } from '../../../src/access/accounts/policies.ts';
@@ -98,6 +103,8 @@ export interface ApiRig extends AsyncDisposable {
 export interface ApiChange extends Partial<OperationsParts> {
   /** The home registry's rules of the configuration. */
   readonly configured?: readonly PullRule[];
+  /** Whose JWTs are taken. */
+  readonly issuers?: readonly JwtIssuer[];
 }
 
 /** `/api/v1` over real metadata, policies and identities; who asks is said by the test. */
@@ -163,6 +170,13 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
     note: () => {},
     failed: (_message, about) => void failures.push(about),
   });
+  const keyOptions = {
+    metadata,
+    keys,
+    clock,
+    homeAccount: home,
+    administrator: () => administrator,
+  };
   const limited: Limited = { scopes: undefined, via: 'key' };
   const changes = { metadata, repositories, clock, events: { emit: () => {} } };
   const operations = createOperations({
@@ -207,13 +221,14 @@ export async function openApi(change: ApiChange = {}): Promise<ApiRig> {
     sealing: keys,
     serverKeys: { keys, rotation: keyRotation, settings: () => ({ from: ['file'] }) },
     downloadTokens: createDownloadTokens({
-      metadata,
-      keys,
-      clock,
-      homeAccount: home,
-      administrator: () => administrator,
+      ...keyOptions,
       tokens: createOwnTokens({ signing: () => keys.signing, clock }),
     }),
+    webIdentities: createWebIdentities({
+      oidc: createOidc({ issuers: () => change.issuers ?? [], clock, keysFailed: () => {} }),
+      failures: createLoginFailures({ clock, audit, home: homeRegistry }),
+    }),
+    markOwnKey: createMarkOwnKey(keyOptions),
     upstreams: () => 'public',
     invalidations,
     explain: (request) => Promise.resolve(request as unknown as Explanation),

@@ -15,8 +15,8 @@ import { home, openApi, principalOf } from './api-rig.ts';
 import type { ApiChange, ApiRig } from './api-rig.ts';
 
 export interface AwsAsk {
-  /** As `openApi`'s; `unsigned`: no signature at all. */
-  readonly as?: string;
+  /** As `openApi`'s, or whoever is given; `unsigned`: no signature at all. */
+  readonly as?: string | Caller;
   readonly region?: string;
   /** Of the signature's scope; absent: what the target says. */
   readonly service?: string;
@@ -163,8 +163,11 @@ class SaidSignatures implements Signatures {
         'unknownKey',
         'The security token included in the request is invalid.',
       );
-    const principal = principalOf(as);
-    const caller: Caller = { principal, via: this.#api.via, scopes: undefined };
+    const caller: Caller =
+      typeof as === 'string'
+        ? { principal: principalOf(as), via: this.#api.via, scopes: undefined }
+        : as;
+    const { principal } = caller;
     const account = principal.kind === 'anonymous' ? home : principal.account;
     const known = { accessKeyId: 'AKIA', region, service };
     return {

@@ -67,6 +67,7 @@ export async function openIdentityRig(): Promise<IdentityRig> {
   const logins = {
     invalidations,
     metadata: {
+      roles: metadata.roles,
       identities: {
         ...metadata.identities,
         findPrincipal: async (account: string, name: string) => {

@@ -95,6 +95,8 @@ export async function servePrivately(
     counting: cache.counting,
     upstream,
     accounts: none as never,
+    webIdentities: none as never,
+    markOwnKey: none as never,
     roles: none as never,
     storedPolicies: none as never,
     managedPolicies: none as never,

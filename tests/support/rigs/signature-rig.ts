@@ -15,7 +15,7 @@ export const someClient: RequestFrom = {
 /** Where one pair is known and nobody waits. `now`: wall time, ms, at which the clock stands still. */
 export function signaturesOf(pair: KeyPair, now: number): Signatures {
   return createSignatures({
-    metadata: { identities: { findAccessKey: async () => undefined } as never },
+    metadata: { identities: { findAccessKey: async () => undefined } as never, roles: {} as never },
     keys: {} as never,
     homeAccount: '000000000000',
     administrator: () => pair,

@@ -1,20 +1,20 @@
-import type { Asker } from '../access/access.ts';
-import { roleSessionSeconds } from '../access/accounts/roles.ts';
-import type { Roles } from '../access/accounts/roles.ts';
-import type { Admission } from '../access/admission/admission.ts';
-import { uniqueId } from '../access/identify/unique-id.ts';
-import type { LabelView, RoleView } from '../contract/access-view.ts';
-import type { Listing } from '../contract/admin-view.ts';
-import { onceRead } from '../coordination/call-attempt.ts';
-import { RegistryError } from '../domain/errors.ts';
-import type { IdentityAction } from '../domain/policy/identity-action.ts';
-import { identityActions } from '../domain/policy/identity-action.ts';
-import { arnOfKey, roleKey } from '../domain/policy/principal.ts';
-import type { RoleChange, RoleKey, RoleRow } from '../metadata/contract/roles.ts';
-import { unknownOwner } from './named-principal.ts';
-import { isoTime, isoTimeOrNull, pageOfAll } from './page.ts';
-import type { PageInput } from './page.ts';
-import type { AccountInput, Places } from './places.ts';
+import type { Asker } from '../../access/access.ts';
+import { roleSessionSeconds } from '../../access/accounts/roles.ts';
+import type { Roles } from '../../access/accounts/roles.ts';
+import type { Admission } from '../../access/admission/admission.ts';
+import { uniqueId } from '../../access/identify/unique-id.ts';
+import type { LabelView, RoleView } from '../../contract/access-view.ts';
+import type { Listing } from '../../contract/admin-view.ts';
+import { onceRead } from '../../coordination/call-attempt.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { IdentityAction } from '../../domain/policy/identity-action.ts';
+import { identityActions } from '../../domain/policy/identity-action.ts';
+import { arnOfKey, roleKey } from '../../domain/policy/principal.ts';
+import type { RoleChange, RoleKey, RoleRow } from '../../metadata/contract/roles.ts';
+import { unknownOwner } from '../named-principal.ts';
+import { isoTime, isoTimeOrNull, pageOfAll } from '../page.ts';
+import type { PageInput } from '../page.ts';
+import type { AccountInput, Places } from '../places.ts';
 
 interface RoleInput extends AccountInput {
   readonly name: string;
