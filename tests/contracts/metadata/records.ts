@@ -66,6 +66,31 @@ export const recordsRows: readonly MetadataRow[] = [
     },
   },
   {
+    name: 'a role that is excluded is so in each of its sessions, whatever its path',
+    async run({ repositories, manifests, tags, records }) {
+      await manifests.storeManifest(manifestInput('quay.io/app', 'one', { tag: 'b' }));
+      const member = 'arn:aws:iam::000000000000:role/team/scanner';
+      const key = { registry: home, name: pullTimeExclusions, now: 1 };
+      await repositories.addToRegistrySetting({ ...key, member, membersMax: 2 });
+      const pull = {
+        registry: home,
+        clientAddress: 'c',
+        ns: '',
+        image: 'quay.io/app:b',
+        digest: undefined,
+        verdict: 'hit',
+      } as const;
+      const session = 'arn:aws:sts::000000000000:assumed-role';
+      await records.recordPulls([
+        { ...pull, principal: `${session}/scanner/nightly`, at: 5000 },
+        { ...pull, principal: `${session}/scanner2/nightly`, at: 3000 },
+        { ...pull, principal: 'arn:aws:iam::000000000000:user/scanner', at: 2000 },
+      ]);
+      const [row] = await tags.listTagRows(keyOf('quay.io/app'), '', 1);
+      equal(row?.lastPulledAt, 3000);
+    },
+  },
+  {
     name: 'old pulls are dropped, then the oldest beyond the bound',
     async run(metadata) {
       const pull = {
