@@ -198,6 +198,7 @@ export function ruleOfApi(stored: StoredRule, upstreams: ApiUpstreams): PullRule
     upstreamHost: normalizeHost(meaning.upstream.host),
     upstreamPrefix: meaning.upstreamPrefix,
     credential,
+    ...(stored.roleArn === undefined ? {} : { role: stored.roleArn }),
     ...(upstreams === 'any' ? {} : { reach: 'public' as const }),
     ...(blocked === undefined ? {} : { blocked }),
   };

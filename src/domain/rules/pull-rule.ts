@@ -50,6 +50,8 @@ export interface PullRule {
   readonly credential: Credential | undefined;
   /** Of a rule of the file whose credential stands in no `secretsFile`: it is to be found among the secrets that are made through an API. */
   readonly secret?: NamedSecret;
+  /** The ARN of a role as which a private ECR is asked; the credential is an access key that may assume it. */
+  readonly role?: string;
   readonly anonymousPull: boolean;
   readonly freshForMs: number;
   readonly staleBudgetMs: number;
@@ -94,6 +96,7 @@ export function isSameSource(one: PullRule, other: PullRule): boolean {
     one.upstreamPrefix === other.upstreamPrefix &&
     credential?.username === other.credential?.username &&
     credential?.accessToken === other.credential?.accessToken &&
+    one.role === other.role &&
     one.clientCert?.cert === other.clientCert?.cert
   );
 }

@@ -4,7 +4,7 @@ const identities = new WeakMap<PullRule, string>();
 
 /**
  * Where a rule's content comes from, and as whom, as one text that stays the same over restarts and reloads: its id (its prefix
- * where it has none), the upstream it leads to, its credential's name, user and account, and the holder of its client certificate. Records of what
+ * where it has none), the upstream it leads to, its credential's name, user and account, its role, and the holder of its client certificate. Records of what
  * came through a rule hang on it, so that a rule that leads elsewhere begins with nothing. A token or a certificate that is
  * renewed for the same account, a mirror, and settings of how it is fetched change nothing; neither token nor key is in it.
  */
@@ -36,11 +36,12 @@ export function ruleMemoryKey(rule: PullRule): string {
 }
 
 /** Empty for a rule that asks as nobody. Begins with a space. */
-export function asWhom({ credential, clientCert }: PullRule): string {
+export function asWhom({ credential, clientCert, role }: PullRule): string {
   const certificate =
     clientCert === undefined ? '' : ` with the certificate of ${clientCert.holder ?? ''}`;
   if (credential === undefined) return certificate;
   const { name, username, account } = credential;
   const login = ` as ${encodeURIComponent(name)}:${encodeURIComponent(username)}`;
-  return `${login}${account === undefined ? '' : ` of ${account}`}${certificate}`;
+  const assumed = role === undefined ? '' : ` by the role ${encodeURIComponent(role)}`;
+  return `${login}${account === undefined ? '' : ` of ${account}`}${assumed}${certificate}`;
 }

@@ -11,6 +11,7 @@ import type { Answer } from '../wire/exchange.ts';
 import type { Hop, Wire } from '../wire/wire.ts';
 import type { Scheme } from './schemes.ts';
 import { schemeKey, schemesOf, scopeOf } from './schemes.ts';
+import { ecrPlaceOf, ecrRealm } from './ecr-password.ts';
 import { basic } from './token-request.ts';
 import type { Token, TokenSource } from './token-source.ts';
 
@@ -186,6 +187,14 @@ export class Authorization {
     refused: Token | undefined,
     signal: AbortSignal,
   ): Promise<Grant> {
+    if (scheme.kind === 'basic' && own && ecrPlaceOf(registry, credential) !== undefined) {
+      const { origin } = hop;
+      const asked = { origin, registry, own, realm: ecrRealm, service: origin.rule.role };
+      const request = { ...asked, scope: undefined, credential, credentialKey: shown };
+      const token = await this.#parts.tokens.get(request, refused, signal);
+      const header = basic({ username: 'AWS', accessToken: token.value });
+      return { scheme, header, token, wasGood: token.accepted };
+    }
     if (scheme.kind === 'basic') {
       const header = credential === undefined ? '' : basic(credential);
       return { scheme, header, token: undefined, wasGood: false };
@@ -254,7 +263,7 @@ function askerOf(hop: Hop, repository: string, own: boolean): Asker {
   const { origin, host, protocol } = hop.url;
   const registry = own ? url : { origin, host, plain: protocol === 'http:' };
   const shown = credentialKey(credential);
-  const originKey = JSON.stringify([registry.origin, ruleName(rule), own, shown]);
+  const originKey = JSON.stringify([registry.origin, ruleName(rule), own, shown, rule.role]);
   const key = `${originKey} ${repository}`;
   const tried = new Set<string>();
   return {

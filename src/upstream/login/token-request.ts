@@ -271,6 +271,6 @@ function realmRefused(
   );
 }
 
-export function basic(credential: Credential): string {
+export function basic(credential: Pick<Credential, 'username' | 'accessToken'>): string {
   return `Basic ${Buffer.from(`${credential.username}:${credential.accessToken}`, 'utf8').toString('base64')}`;
 }

@@ -5,6 +5,7 @@ import { atMost } from '../../coordination/memory-bound.ts';
 import { TimedMemory } from '../../coordination/timed-memory.ts';
 import { ruleName } from '../../domain/rules/rule-identity.ts';
 import { UpstreamFailure } from '../../domain/upstream-failure.ts';
+import { ecrPlaceOf, ecrRealm, fetchEcrPassword } from './ecr-password.ts';
 import type { IssuedToken } from './token-answer.ts';
 import type { TokenParts, TokenRequest } from './token-request.ts';
 import { fetchByGet, fetchByGetAfter, fetchByPost, isIdentityToken } from './token-request.ts';
@@ -101,6 +102,9 @@ async function exchange(
   flight: Flight,
 ): Promise<IssuedToken> {
   const { signal } = flight;
+  const ecr =
+    request.realm === ecrRealm ? ecrPlaceOf(request.registry, request.credential) : undefined;
+  if (ecr !== undefined) return await fetchEcrPassword(parts, request, ecr, signal);
   if (!isIdentityToken(request.credential) || withoutPost.has(login))
     return await fetchByGet(parts, request, signal);
   const answer = await fetchByPost(parts, request, signal);
