@@ -29,12 +29,12 @@ export interface RepeatedCalls extends AsyncDisposable {
 export interface RepeatedCallsParts {
   readonly metadata: { readonly calls: Pick<CallMetadata, 'findCall' | 'recordAnswers'> };
   readonly clock: Clock;
+  /** Of one access key in `callsKeptMs`, as one process counts; what is beyond is not remembered. Absent: 20,000. */
+  readonly callsOfKeyMax?: number;
 }
 
 /** A longer answer is not kept: it is made anew of what its attempt has found and written. */
 const answerCharactersMax = 64 * 1024;
-/** Of one access key in `callsKeptMs`, as one process counts; what is beyond is not remembered. */
-const callsOfKeyMax = 20_000;
 const keysMax = 10_000;
 /** Answers that wait to be written. */
 const waitingMax = 10_000;
@@ -48,12 +48,13 @@ interface Answered {
   readonly at: number;
 }
 
-export function createRepeatedCalls({ metadata, clock }: RepeatedCallsParts): RepeatedCalls {
+export function createRepeatedCalls(parts: RepeatedCallsParts): RepeatedCalls {
+  const { metadata, clock, callsOfKeyMax = 20_000 } = parts;
   const steady = createSteadyTime(clock);
   const now = (): number => Math.floor(steady());
   const waiting = new Map<string, Answered>();
   const underWay = new Map<string, Promise<unknown>>();
-  const counts = createCounts(clock);
+  const counts = createCounts(clock, callsOfKeyMax);
   const writer = createBatchWriter({
     clock,
     afterMs: writtenAfterMs,
@@ -104,10 +105,7 @@ export function createRepeatedCalls({ metadata, clock }: RepeatedCallsParts): Re
       const id = idOf(call);
       const before = underWay.get(id);
       const mine = before === undefined ? make(id, run) : before.then(() => make(id, run));
-      const ended = mine.then(
-        () => {},
-        () => {},
-      );
+      const ended = mine.then(nothingMore, nothingMore);
       underWay.set(id, ended);
       void ended.then(() => {
         if (underWay.get(id) === ended) underWay.delete(id);
@@ -118,6 +116,7 @@ export function createRepeatedCalls({ metadata, clock }: RepeatedCallsParts): Re
   };
 }
 
+const nothingMore = (): void => {};
 const nothing = { steps: new Map<string, unknown>(), found: {} };
 
 /** Nothing of the call can be read out of it: bodies may hold secrets. */
@@ -127,7 +126,10 @@ function idOf({ accessKeyId, invocation, operation, bodySha256 }: RepeatableCall
 }
 
 /** Counts calls by their access keys, anew every `callsKeptMs`. */
-function createCounts(clock: Clock): { mayKeep(accessKeyId: string): boolean } {
+function createCounts(
+  clock: Clock,
+  callsOfKeyMax: number,
+): { mayKeep(accessKeyId: string): boolean } {
   const counts = new Map<string, number>();
   let since = clock.elapsed();
   return {
