@@ -250,7 +250,7 @@ const rows: readonly Row[] = [
     words: 'policy get --user ci --repository team/app',
     answers: {},
     exit: 2,
-    err: /one of --repository, --registry and --user/,
+    err: /one of --repository, --registry, --user and --role/,
   },
   {
     name: 'policy get prints the text as it was set',

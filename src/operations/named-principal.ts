@@ -20,12 +20,14 @@ export interface NamedPrincipal extends PrincipalKey {
   readonly session?: string;
 }
 
-/** An ARN, `root`, or the name of a user of the asker's account; `undefined`: anonymous. */
+/** An ARN, `root`, `role/<name>`, or the name of a user of the asker's account; `undefined`: anonymous. */
 export function readPrincipalName(text: string, account: string): NamedPrincipal | undefined {
   if (text === 'anonymous') return undefined;
   const assumed = parseSessionArn(text);
   if (assumed !== undefined) return { ...roleKey(assumed), session: assumed.session };
-  const role = parseRoleArn(text);
+  const role = parseRoleArn(
+    roleNameOf(text) === undefined ? text : `arn:aws:iam::${account}:${text}`,
+  );
   if (role !== undefined) return roleKey(role);
   const named = parsePrincipalArn(text) ?? {
     account,
@@ -35,7 +37,7 @@ export function readPrincipalName(text: string, account: string): NamedPrincipal
   throw new RegistryError('requestInvalid', 'principal: not a principal', {
     detail: {
       field: 'principal',
-      hint: `write a user's name, arn:aws:iam::${account}:user/NAME, arn:aws:iam::${account}:role/NAME, root or anonymous`,
+      hint: `write a user's name, arn:aws:iam::${account}:user/NAME, role/NAME, root or anonymous`,
     },
   });
 }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RegistryError } from '../../domain/errors.ts';
-import { describePrincipal } from '../../domain/policy/principal.ts';
+import { arnOf } from '../../domain/policy/principal.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
 import { repositoryNameCharactersMax } from '../../domain/names/repository-name.ts';
 import type { RepositoryMetadata } from '../../metadata/contract/metadata.ts';
@@ -65,7 +65,8 @@ export function createVisibleRepositories(
       const after = openPlace(sealing, asked);
       const { principal } = asked.caller;
       const isAnonymous = principal.kind === 'anonymous';
-      const asker = isAnonymous ? asked.from.address : describePrincipal(principal);
+      // Sessions of one role share its turns: whoever assumes it may call them as they like.
+      const asker = arnOf(principal) ?? asked.from.address;
       return await turns[isAnonymous ? 'anonymous' : 'known'].run(asker, signal, () =>
         look(options, asked, after, signal),
       );
