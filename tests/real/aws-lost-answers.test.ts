@@ -1,7 +1,9 @@
-// boto3 whose every call loses its first answer: the server has done it, and boto3 asks again by itself, under the same invocation id.
+// boto3 and Terraform whose every call loses its first answer: the server has done it, and they ask again by themselves, under the same invocation id.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setAwsScene } from '../support/clients/aws.ts';
+import { setTerraform } from '../support/clients/terraform.ts';
+import { startBreakwater } from '../support/processes/breakwater.ts';
 import { startLosingProxy } from '../support/rigs/losing-proxy.ts';
 
 const program = (url: string): string => `
@@ -81,3 +83,27 @@ for (const [what, killed] of [
       );
     }
   });
+
+test('Terraform makes and destroys what it is told, though the first answer to each of its calls is lost.', async (t) => {
+  const breakwater = await startBreakwater();
+  t.after(() => breakwater.close());
+  await using proxy = await startLosingProxy(() => breakwater.url);
+  const terraform = await setTerraform(t, { ...breakwater, url: proxy.url });
+  if (terraform === undefined) return;
+  await terraform.write(`
+resource "aws_ecr_repository" "app" { name = "team/app" }
+resource "aws_ecr_pull_through_cache_rule" "k8s" {
+  ecr_repository_prefix = "k8s"
+  upstream_registry_url = "registry.k8s.io"
+}
+resource "aws_secretsmanager_secret" "db" {
+  name                    = "app/db"
+  recovery_window_in_days = 0
+}
+`);
+  await terraform.apply();
+  assert.ok(await terraform.planIsEmpty());
+  await terraform.destroy();
+  const made = proxy.passed.filter(({ target }) => /\.Create|\.Delete/.test(target));
+  assert.ok(made.filter(({ lost }) => !lost).length >= 6, JSON.stringify(made));
+});
