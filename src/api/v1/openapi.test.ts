@@ -109,6 +109,8 @@ const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
   ['POST rules/verify'],
   ['GET upstreams'],
   ['GET pulls'],
+  ['GET keys'],
+  ['POST keys/rotate', { body: {} }],
   ['GET version'],
   ['GET openapi.json'],
 ];
