@@ -27,6 +27,7 @@ import { openStores, type Stores } from './stores.ts';
 import { keepTlsFresh } from './tls-files.ts';
 import { watchUnforeseenErrors } from './unforeseen-errors.ts';
 import {
+  collectUnusedBlobs,
   expireByPolicies,
   pruneCallRecords,
   purgeDeletedSecrets,
@@ -113,6 +114,7 @@ async function run(first: Config, options: ServeOptions, around: Process): Promi
   imports.tell(state.config);
 
   await using _expiry = expireByPolicies(state, stores, core, around);
+  await using _collection = collectUnusedBlobs(stores, around);
   await using _purge = purgeDeletedSecrets(stores, around);
   await using _calls = pruneCallRecords(stores, around);
   await using _keys = retireOldKeys(stores, core, around);

@@ -3,6 +3,7 @@ import { startExpiry } from '../upkeep/expire-images.ts';
 import { startCallPruning } from '../upkeep/prune-calls.ts';
 import { errorText } from '../domain/error-text.ts';
 import { startRecurring } from '../upkeep/recurring-work.ts';
+import { startCollection } from '../upkeep/collect-blobs.ts';
 import { startSecretPurge } from '../upkeep/purge-secrets.ts';
 import type { AuditEntry } from '../access/access.ts';
 import type { Core, ServerState, Surroundings } from './core.ts';
@@ -27,6 +28,21 @@ export function expireByPolicies(
     expired: (image) => access.audit.record(entryOf(image)),
     note: (message, about) => log.info(message, { logger: 'lifecycle', ...about }),
     failed: (message, about) => log.error(message, { logger: 'lifecycle', ...about }),
+  });
+}
+
+/** Deletes the blobs that no repository holds any more. */
+export function collectUnusedBlobs(
+  { metadata, blobs, leases }: Pick<Stores, 'metadata' | 'blobs' | 'leases'>,
+  { clock, log }: Pick<Surroundings, 'clock' | 'log'>,
+): AsyncDisposable {
+  return startCollection({
+    metadata,
+    blobs,
+    leases,
+    clock,
+    note: (message, about) => log.info(message, { logger: 'storage', ...about }),
+    failed: (message, about) => log.error(message, { logger: 'storage', ...about }),
   });
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Digest } from '../../src/domain/names/digest.ts';
+import type { BlobStore } from '../../src/ports/blob-store.ts';
 import type { VerifiedFile } from '../../src/ports/verified-file.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { blobBytes, drain, listed, sample, store } from '../support/samples/storage-samples.ts';
@@ -106,6 +108,83 @@ export function blobStoreContract(name: string, make: () => Promise<Storage>): v
     assert.equal(await blobs.size(digest), undefined);
   });
 
+  row('a retired blob is as it was for who asks for it, and retired no more', async (storage) => {
+    const { blobs } = storage;
+    const asks: readonly ((digest: Digest) => Promise<unknown>)[] = [
+      (digest) => blobs.size(digest),
+      (digest) => blobs.open(digest, undefined).then((reader) => drain(reader!)),
+      (digest) => blobs.revive(digest),
+      (digest) => Promise.all([1, 2, 3, 4].map(() => blobs.size(digest))),
+    ];
+    for (const [seed, ask] of asks.entries()) {
+      const blob = sample(5000, seed + 1);
+      await store(storage, blob);
+      await blobs.retire(blob.digest);
+      await blobs.retire(blob.digest);
+      assert.deepEqual(await found(blobs, blob.digest), [true]);
+      const answer = await ask(blob.digest);
+      if (Array.isArray(answer)) assert.deepEqual(answer, [5000, 5000, 5000, 5000]);
+      assert.equal(await blobs.deleteRetired(blob.digest), undefined);
+      assert.deepEqual(await found(blobs, blob.digest), [false]);
+      assert.deepEqual(await blobBytes(blobs, blob.digest), blob.bytes);
+    }
+  });
+
+  row('a blob that is retired still is deleted, once; its readers read on', async (storage) => {
+    const { blobs } = storage;
+    const blob = sample(5000);
+    await store(storage, blob);
+    const reader = (await blobs.open(blob.digest, undefined))!;
+    assert.equal(await blobs.deleteRetired(blob.digest), undefined);
+    await blobs.retire(blob.digest);
+    assert.equal(await blobs.deleteRetired(blob.digest), 5000);
+    assert.equal(await blobs.deleteRetired(blob.digest), undefined);
+    assert.equal(await blobs.size(blob.digest), undefined);
+    assert.deepEqual(await listed(blobs), []);
+    assert.deepEqual(await drain(reader), blob.bytes);
+  });
+
+  row(
+    'a blob that comes anew while it is retired stays, whatever becomes of the retired one',
+    async (storage) => {
+      const { blobs } = storage;
+      const blob = sample(5000);
+      const ends: readonly (() => Promise<unknown>)[] = [
+        () => blobs.deleteRetired(blob.digest),
+        () => blobs.revive(blob.digest),
+      ];
+      for (const end of ends) {
+        await store(storage, blob);
+        await blobs.retire(blob.digest);
+        await store(storage, blob);
+        assert.deepEqual(await found(blobs, blob.digest), [false, true]);
+        await end();
+        assert.deepEqual(await found(blobs, blob.digest), [false]);
+        assert.deepEqual(await blobBytes(blobs, blob.digest), blob.bytes);
+      }
+    },
+  );
+
+  row(
+    'deleting takes a retired blob too, and so does another one that takes its place',
+    async (storage) => {
+      const { blobs, spool } = storage;
+      const blob = sample(5000);
+      await store(storage, blob);
+      await blobs.retire(blob.digest);
+      await blobs.delete(blob.digest);
+      assert.equal(await blobs.size(blob.digest), undefined);
+      await store(storage, blob);
+      await blobs.retire(blob.digest);
+      await using file = await spool.open('test', blob.digest);
+      await file.expect(blob.bytes.byteLength);
+      await file.write(0, [blob.bytes]);
+      await file.verify();
+      await blobs.adopt(await file.seal(blob.digest), true);
+      assert.deepEqual(await found(blobs, blob.digest), [false]);
+    },
+  );
+
   row('list gives every blob once', async (storage) => {
     const all = [1, 2, 3, 4, 5].map((seed) => sample(100, seed, seed === 5 ? 'sha512' : 'sha256'));
     for (const blob of all) await store(storage, blob);
@@ -117,4 +196,11 @@ export function blobStoreContract(name: string, make: () => Promise<Storage>): v
     const { freeBytes, totalBytes } = await blobs.space();
     assert.ok(freeBytes > 0 && freeBytes <= totalBytes);
   });
+}
+
+/** Whether each file of the blob is retired, those that are not first. */
+async function found(blobs: BlobStore, digest: Digest): Promise<readonly boolean[]> {
+  const all: boolean[] = [];
+  for await (const each of blobs.list()) if (each.digest === digest) all.push(each.retired);
+  return all.toSorted((one, other) => Number(one) - Number(other));
 }

@@ -31,6 +31,9 @@ export function createRepairedBlobs(blobs: BlobStore): RepairedBlobs {
     open: (digest, span) => blobs.open(digest, span),
     delete: (digest) => blobs.delete(digest),
     list: () => blobs.list(),
+    retire: (digest) => blobs.retire(digest),
+    revive: (digest) => blobs.revive(digest),
+    deleteRetired: (digest) => blobs.deleteRetired(digest),
     space: () => blobs.space(),
     adopt: async (file) => {
       await blobs.adopt(file, damaged.has(file.digest));

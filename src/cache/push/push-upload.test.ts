@@ -106,7 +106,7 @@ suite('a blob is pushed', () => {
     await Promise.all([pushBlob(rig, 'c', bytes), pushBlob(rig, 'c', bytes)]);
     for (const repository of ['a', 'b', 'c']) await assertStored(rig, repository);
     const stored: string[] = [];
-    for await (const one of rig.storage.blobs.list()) stored.push(one);
+    for await (const one of rig.storage.blobs.list()) stored.push(one.digest);
     assert.deepEqual(stored, [digest]);
   });
 

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import type { ByteReader, ByteSpan } from '../../domain/byte-source.ts';
 import { algorithmOf, hexOf, parseDigest } from '../../domain/names/digest.ts';
 import type { Digest } from '../../domain/names/digest.ts';
-import type { BlobStore } from '../../ports/blob-store.ts';
+import type { BlobStore, FoundBlob } from '../../ports/blob-store.ts';
 import type { Events } from '../../ports/events.ts';
 import type { VerifiedFile } from '../../ports/verified-file.ts';
 import { errorCode } from '../disk/file-system.ts';
-import type { FileSystem } from '../disk/file-system.ts';
+import type { FileSize, FileSystem } from '../disk/file-system.ts';
 import type { Folders } from '../disk/folders.ts';
 import { OpenFile } from '../disk/open-file.ts';
 import { removeFile } from '../disk/small-file.ts';
@@ -17,6 +17,9 @@ interface FileBlobsContext {
   readonly events: Events;
 }
 
+/** Of a retired blob, behind the name that it had; in the same folder, so that both ways are one rename. */
+const retiredSuffix = '.retired';
+
 /** Blobs under `root`, a folder that is there: `sha256/ab/abcdef…`. */
 export function createFileBlobs(context: FileBlobsContext, root: string): BlobStore {
   const { files, folders } = context;
@@ -24,8 +27,16 @@ export function createFileBlobs(context: FileBlobsContext, root: string): BlobSt
     join(root, algorithmOf(digest), hexOf(digest).slice(0, 2));
   const pathOf = (digest: Digest): string => join(folderOf(digest), hexOf(digest));
   return {
-    size: async (digest) => (await files.stat(pathOf(digest)))?.size,
-    open: (digest, span) => openBlob(context, pathOf(digest), span),
+    size: async (digest) => {
+      const path = pathOf(digest);
+      const look = (): Promise<FileSize | undefined> => files.stat(path);
+      return ((await look()) ?? (await lookAgain(files, path, look)))?.size;
+    },
+    open: async (digest, span) => {
+      const path = pathOf(digest);
+      const look = (): Promise<ByteReader | undefined> => openBlob(context, path, span);
+      return (await look()) ?? (await lookAgain(files, path, look));
+    },
     adopt: async (file, replace = false) => {
       const takeover = takeoverOf(file);
       const folder = folderOf(file.digest);
@@ -44,9 +55,32 @@ export function createFileBlobs(context: FileBlobsContext, root: string): BlobSt
       // Also where the blob was there: its name may be another adoption's that is not synced yet.
       await folders.sync(folder);
       await takeover.settle();
+      // It may be damaged as the one that was replaced.
+      if (replace) await removeFile(files, pathOf(file.digest) + retiredSuffix);
     },
-    delete: (digest) => removeFile(files, pathOf(digest)),
+    delete: async (digest) => {
+      await removeFile(files, pathOf(digest) + retiredSuffix);
+      await removeFile(files, pathOf(digest));
+    },
     list: () => listBlobs(files, root),
+    retire: async (digest) => {
+      const path = pathOf(digest);
+      await renameIfThere(files, path, path + retiredSuffix);
+    },
+    revive: async (digest) => {
+      const path = pathOf(digest);
+      // One that came anew was verified later.
+      if ((await files.stat(path)) === undefined)
+        await renameIfThere(files, path + retiredSuffix, path);
+      else await removeFile(files, path + retiredSuffix);
+    },
+    deleteRetired: async (digest) => {
+      const path = pathOf(digest) + retiredSuffix;
+      const there = await files.stat(path);
+      if (there === undefined) return undefined;
+      await removeFile(files, path);
+      return there.size;
+    },
     space: () => files.statfs(root),
   };
 }
@@ -112,12 +146,28 @@ function cutShort(path: string, size: number): Error {
   return new Error(`The blob file ${path} ends at ${size}, before the bytes asked for`);
 }
 
-async function* listBlobs(files: FileSystem, root: string): AsyncGenerator<Digest> {
+/** For what was not there: brings a retired blob back. Another caller may have done so just before, which only looking again tells. */
+async function lookAgain<T>(files: FileSystem, path: string, look: () => Promise<T>): Promise<T> {
+  await renameIfThere(files, path + retiredSuffix, path);
+  return await look();
+}
+
+async function renameIfThere(files: FileSystem, from: string, to: string): Promise<void> {
+  try {
+    await files.rename(from, to);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+}
+
+async function* listBlobs(files: FileSystem, root: string): AsyncGenerator<FoundBlob> {
   for (const algorithm of await namesIn(files, root)) {
     for (const prefix of await namesIn(files, join(root, algorithm))) {
-      for (const hex of await namesIn(files, join(root, algorithm, prefix))) {
+      for (const name of await namesIn(files, join(root, algorithm, prefix))) {
+        const retired = name.endsWith(retiredSuffix);
+        const hex = retired ? name.slice(0, -retiredSuffix.length) : name;
         const digest = parseDigest(`${algorithm}:${hex}`);
-        if (digest !== undefined && hex.startsWith(prefix)) yield digest;
+        if (digest !== undefined && hex.startsWith(prefix)) yield { digest, retired };
       }
     }
   }

@@ -80,6 +80,6 @@ export async function blobBytes(blobs: BlobStore, digest: Digest): Promise<Uint8
 /** Every blob, in the store's order. */
 export async function listed(blobs: BlobStore): Promise<Digest[]> {
   const digests: Digest[] = [];
-  for await (const digest of blobs.list()) digests.push(digest);
+  for await (const { digest } of blobs.list()) digests.push(digest);
   return digests;
 }
