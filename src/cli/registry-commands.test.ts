@@ -113,6 +113,7 @@ const repository = {
   rule: null,
   private: false,
   pushed: true,
+  madeBy: { by: 'api', template: null, upstream: null },
   tagMutability: { mode: 'IMMUTABLE', exclusions: [] },
   hasPolicy: false,
 };
@@ -339,26 +340,6 @@ const rows: readonly Row[] = [
     sent: { repository: 'team/app', force: 'true' },
     exit: 7,
     err: /^error: gone: refused\ndeleted team\/app\n$/,
-  },
-  {
-    name: 'repos rm by prefix asks for --yes',
-    words: 'repos rm --prefix team/',
-    answers: { 'GET repositories': page(repository) },
-    exit: 2,
-    err: /1 repositories begin with team\/: say --yes/,
-  },
-  {
-    name: 'repos rm by an empty prefix is 2',
-    words: 'repos rm --prefix= --yes',
-    answers: {},
-    exit: 2,
-  },
-  {
-    name: 'repos rm by prefix deletes each',
-    words: 'repos rm --prefix team/ --yes',
-    answers: { 'GET repositories': page(repository), 'DELETE repositories': 204 },
-    sent: { repository: 'team/app' },
-    err: /^deleted team\/app\n$/,
   },
   {
     name: 'tags rm takes the tag from the image',

@@ -5,6 +5,7 @@ import type {
   AccountView,
   AuditView,
   AuthorizationTokenView,
+  CleanUpView,
   DeletedImageView,
   IdentityPolicyView,
   ImageDetailView,
@@ -15,6 +16,7 @@ import type {
   NewTokenView,
   PolicyValidation,
   RegistryPolicyView,
+  RepositoryMaker,
   RepositoryPolicyView,
   RepositoryView,
   RoleView,
@@ -144,6 +146,27 @@ export const policyValidation: z.ZodType<PolicyValidation> = z.strictObject({
   warnings: z.array(policyRemark),
 });
 
+const maker: z.ZodType<RepositoryMaker> = z.strictObject({
+  by: z.enum(['pull', 'push', 'replication', 'api', 'unknown']),
+  template: text.nullable(),
+  upstream: text.nullable(),
+});
+
+export const cleanUp: z.ZodType<CleanUpView> = z.strictObject({
+  items: z.array(
+    z.strictObject({
+      repository: text,
+      madeBy: maker,
+      outcome: z.enum(['deleted', 'kept', 'refused']),
+      because: text.nullable(),
+      bytes: count,
+      rule: z.strictObject({ prefix: text, origin: z.enum(['builtin', 'file', 'api']) }).nullable(),
+    }),
+  ),
+  next: text.nullable(),
+  bytesFreedWithinSeconds: count,
+});
+
 export const repository: z.ZodType<RepositoryView> = z.strictObject({
   repository: text,
   arn: text,
@@ -153,6 +176,7 @@ export const repository: z.ZodType<RepositoryView> = z.strictObject({
   rule: text.nullable(),
   private: z.boolean(),
   pushed: z.boolean(),
+  madeBy: maker,
   tagMutability: z.strictObject({ mode: z.enum(tagMutabilities), exclusions: z.array(text) }),
   hasPolicy: z.boolean(),
   labels: z.array(label),

@@ -1,4 +1,5 @@
 import type { TagMutability } from '../domain/names/tag-mutability.ts';
+import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { PolicyProblem } from '../domain/policy/problem.ts';
 
 /** Who a credential speaks for, as `/api/v1/whoami` says it. */
@@ -187,6 +188,7 @@ export interface RepositoryView {
   readonly private: boolean;
   /** Somebody pushed into it, or it was made by hand. */
   readonly pushed: boolean;
+  readonly madeBy: RepositoryMaker;
   readonly tagMutability: TagMutability;
   readonly hasPolicy: boolean;
   /** Labels of the repository itself, by their keys. */
@@ -197,6 +199,37 @@ export interface RepositoryView {
     readonly type: 'AES256' | 'KMS' | 'KMS_DSSE';
     readonly key: string | null;
   };
+}
+
+/** What made a repository. */
+export interface RepositoryMaker {
+  /** `api`: somebody, by its name; `unknown`: a push or somebody, before that was kept. */
+  readonly by: 'pull' | 'push' | 'replication' | 'api' | 'unknown';
+  /** The prefix of the template that its settings were taken from. */
+  readonly template: string | null;
+  /** Of a pull: where the rule led then. */
+  readonly upstream: string | null;
+}
+
+/** What became of a repository in a clean-up, or would. */
+export interface CleanedRepositoryView {
+  readonly repository: string;
+  readonly madeBy: RepositoryMaker;
+  readonly outcome: 'deleted' | 'kept' | 'refused';
+  /** Why it was not deleted. */
+  readonly because: string | null;
+  /** Bytes of blobs that nothing else refers to once it is deleted. */
+  readonly bytes: number;
+  /** The rule that leads to it still: a pull through it makes the repository again. */
+  readonly rule: { readonly prefix: string; readonly origin: PullRule['origin'] } | null;
+}
+
+/** A page of a clean-up. */
+export interface CleanUpView {
+  readonly items: readonly CleanedRepositoryView[];
+  readonly next: string | null;
+  /** Within which the bytes are off the disk. */
+  readonly bytesFreedWithinSeconds: number;
 }
 
 /** A label of a repository, a user or a robot: what AWS calls a tag. */

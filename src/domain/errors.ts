@@ -45,6 +45,8 @@ export type ErrorKind =
   | 'repositoryUnknown'
   | 'repositoryExists'
   | 'repositoryNotEmpty'
+  /** Somebody pushed into it, or made it by hand. */
+  | 'repositoryPushed'
   | 'repositoryPolicyUnknown'
   | 'registryPolicyUnknown'
   | 'signingConfigurationUnknown'

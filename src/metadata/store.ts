@@ -2,12 +2,14 @@ import { nextStep } from '../coordination/call-attempt.ts';
 import { errorText } from '../domain/error-text.ts';
 import { MetadataError } from './contract/metadata-error.ts';
 import type { Metadata } from './contract/metadata.ts';
+import * as blobLists from './lists/blobs.ts';
 import * as evaluations from './lists/evaluations.ts';
 import * as identityLists from './lists/identities.ts';
 import * as lifecycleLists from './lists/lifecycles.ts';
 import type { List, ListName } from './lists/lists.ts';
 import * as policyLists from './lists/managed-policies.ts';
 import * as manifestLists from './lists/manifests.ts';
+import * as ownBlobLists from './lists/own-blobs.ts';
 import * as recordLists from './lists/records.ts';
 import * as roleLists from './lists/roles.ts';
 import * as ruleLists from './lists/rules.ts';
@@ -108,7 +110,11 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
     },
     manifests: { ...reading(manifestReads), ...listing(manifestLists), ...writing(manifestWrites) },
     tags: { ...reading(tagReads), ...listing(tagLists), ...writing(tagWrites) },
-    blobs: { ...reading(blobReads), ...writing(blobWrites) },
+    blobs: {
+      ...reading(blobReads),
+      ...listing({ ...blobLists, ...ownBlobLists }),
+      ...writing(blobWrites),
+    },
     lifecycles: {
       ...reading(lifecycleReads),
       ...listing({ ...lifecycleLists, ...evaluations }),

@@ -67,6 +67,8 @@ import type { RegistrySettingOperations } from './registries/registry-settings.t
 import type { SecretsParts } from './secrets/located-secret.ts';
 import { createSecretOperations } from './secrets/secrets.ts';
 import type { SecretOperations } from './secrets/secrets.ts';
+import { createRepositoryCleanUps } from './repository-clean-ups.ts';
+import type { RepositoryCleanUps } from './repository-clean-ups.ts';
 import { createRepositoryAttributes } from './repository-attributes.ts';
 import type { RepositoryAttributeOperations } from './repository-attributes.ts';
 import { createRoleOperations } from './roles/roles.ts';
@@ -85,6 +87,7 @@ export interface OperationsParts {
     | 'repositories'
     | 'manifests'
     | 'tags'
+    | 'blobs'
     | 'lifecycles'
     | 'identities'
     | 'managedPolicies'
@@ -133,6 +136,7 @@ export interface Operations {
   readonly pulls: Pulls;
   readonly contentChanges: ContentChanges;
   readonly repositories: Repositories;
+  readonly repositoryCleanUps: RepositoryCleanUps;
   readonly repositoryAttributes: RepositoryAttributeOperations;
   readonly registrySettings: RegistrySettingOperations;
   readonly registryConfigurations: RegistryConfigurations;
@@ -168,13 +172,15 @@ export function createOperations(given: OperationsParts): Operations {
   const contentChanges = createContentChanges(shared);
   const pulls = createPulls(shared);
   const imageListings = createImageListings(shared);
+  const repositories = createRepositories(shared);
   const registryConfigurations = createRegistryConfigurations(shared);
   return {
     admission,
     places,
     pulls,
     contentChanges,
-    repositories: createRepositories(shared),
+    repositories,
+    repositoryCleanUps: createRepositoryCleanUps({ ...shared, repositories }),
     repositoryAttributes: createRepositoryAttributes(shared),
     registrySettings: createRegistrySettings(shared),
     registryConfigurations,

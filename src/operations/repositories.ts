@@ -3,7 +3,7 @@ import type { Place } from '../access/admission/admission.ts';
 import type { VisiblePage, VisibleRepositories } from '../access/authorize/visible-repositories.ts';
 import type { Pushes } from '../cache/push/pushes.ts';
 import { onceRead } from '../coordination/call-attempt.ts';
-import type { LabelView, RepositoryView } from '../contract/access-view.ts';
+import type { LabelView, RepositoryMaker, RepositoryView } from '../contract/access-view.ts';
 import type { Listing } from '../contract/admin-view.ts';
 import { repositoryUnknown } from '../domain/errors.ts';
 import { inKeyOrder } from '../domain/names/label.ts';
@@ -67,10 +67,10 @@ export interface Repositories {
     asker: Asker,
     input: RepositoryInput & { readonly tagMutability: TagMutability },
   ): Promise<RepositoryView>;
-  /** One that holds images only with `force`. */
+  /** One that holds images only with `force`; none that was pushed into, or made by hand, with `unlessPushed`. */
   delete(
     asker: Asker,
-    input: RepositoryInput & { readonly force: boolean },
+    input: RepositoryInput & { readonly force: boolean; readonly unlessPushed?: boolean },
   ): Promise<RepositoryView>;
 }
 
@@ -202,7 +202,7 @@ function repositoryChanges(parts: RepositoriesParts) {
       });
       return readRepository(parts, place);
     },
-    delete: async (asker, { force, ...input }) => {
+    delete: async (asker, { force, unlessPushed = false, ...input }) => {
       const place = places.place(input, asker);
       const action = actions.deleteRepository;
       return await changeRepository(parts, asker, place, {
@@ -210,7 +210,7 @@ function repositoryChanges(parts: RepositoriesParts) {
         action,
         apply: async () => {
           const before = await onceRead('deleted', () => readRepository(parts, place));
-          await pushes.deleteRepository({ ...place, force });
+          await pushes.deleteRepository({ ...place, force, unlessPushed });
           return before;
         },
         audited: () => ({ detail: { force } }),
@@ -252,6 +252,7 @@ function viewRepository({ registry, target }: Place, row: RepositoryRow): Reposi
     rule: target.rule?.prefix ?? null,
     private: row.private,
     pushed: row.pushed,
+    madeBy: viewMaker(row),
     tagMutability: row.tagMutability,
     hasPolicy: row.policy !== undefined,
     labels: row.attributes?.tags ?? [],
@@ -261,4 +262,18 @@ function viewRepository({ registry, target }: Place, row: RepositoryRow): Reposi
       key: row.attributes?.encryption?.key ?? null,
     },
   };
+}
+
+const makers = {
+  PULL_THROUGH_CACHE: 'pull',
+  CREATE_ON_PUSH: 'push',
+  REPLICATION: 'replication',
+  API: 'api',
+} as const;
+
+function viewMaker({ pushed, attributes }: RepositoryRow): RepositoryMaker {
+  const { use, template = null, upstream = null } = attributes?.madeBy ?? {};
+  if (use !== undefined) return { by: makers[use], template, upstream };
+  // It was made before that was kept; of those, only what a pull made was never pushed.
+  return { by: pushed ? 'unknown' : 'pull', template, upstream };
 }

@@ -58,6 +58,7 @@ suite('repositories', () => {
           rule: null,
           private: false,
           pushed: true,
+          madeBy: { by: 'api', template: null, upstream: null },
           tagMutability,
           hasPolicy: false,
           labels: [],

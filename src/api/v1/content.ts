@@ -6,6 +6,7 @@ import type { Reference } from '../../domain/names/reference.ts';
 import { parseTag } from '../../domain/names/tag.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { Images } from '../../operations/images/images.ts';
+import type { RepositoryCleanUps } from '../../operations/repository-clean-ups.ts';
 import type { Repositories } from '../../operations/repositories.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -14,10 +15,12 @@ import { fields, pageFields, registryFields, repositoryFields } from './input.ts
 /** Repositories, and what they hold. */
 export function contentEndpoints(parts: {
   readonly repositories: Repositories;
+  readonly repositoryCleanUps: RepositoryCleanUps;
   readonly images: Images;
 }): readonly Endpoint[] {
   return [
     ...repositoryEndpoints(parts.repositories),
+    ...belowEndpoints(parts),
     ...listEndpoints(parts.images),
     ...imageEndpoints(parts.images),
   ];
@@ -37,6 +40,14 @@ function repositoryEndpoints(repositories: Repositories): readonly Endpoint[] {
       }),
       output: outputs.listOf(outputs.repository),
       answer: (input, asking) => repositories.list(asking, input, asking.signal),
+    }),
+    endpoint({
+      method: 'GET',
+      path: 'repository',
+      summary: 'One repository: its settings, and what made it',
+      input: z.strictObject(repositoryFields),
+      output: outputs.repository,
+      answer: (input, asker) => repositories.describe(asker, input),
     }),
     endpoint({
       method: 'POST',
@@ -65,6 +76,31 @@ function repositoryEndpoints(repositories: Repositories): readonly Endpoint[] {
       input: z.strictObject({ ...repositoryFields, force: fields.flag }),
       output: undefined,
       answer: (input, asker) => repositories.delete(asker, input),
+    }),
+  ];
+}
+
+/** What is done to the repositories at and below a prefix, a page at a time. */
+function belowEndpoints({
+  repositoryCleanUps,
+}: {
+  readonly repositoryCleanUps: RepositoryCleanUps;
+}): readonly Endpoint[] {
+  const below = { prefix: fields.repository, ...registryFields, ...pageFields };
+  return [
+    endpoint({
+      method: 'POST',
+      path: 'repositories/clean-up',
+      summary:
+        'Deletes the repositories at and below a prefix that pulls made, with their images; others only with all. A page is 100 at most',
+      input: z.strictObject({
+        ...below,
+        all: z.boolean().default(false),
+        force: z.boolean().default(false),
+        dryRun: z.boolean(),
+      }),
+      output: outputs.cleanUp,
+      answer: (input, asking) => repositoryCleanUps.cleanUp(asking, input, asking.signal),
     }),
   ];
 }

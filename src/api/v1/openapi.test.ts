@@ -77,6 +77,8 @@ const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
     { body: { repository: 'team/app', tagMutability: { mode: 'IMMUTABLE' } } },
   ],
   ['GET repositories'],
+  ['GET repository', { query: { repository: 'team/app' } }],
+  ['POST repositories/clean-up', { body: { prefix: 'team', dryRun: true } }],
   ['PUT repository-policy', { body: { repository: 'team/app', policy } }],
   ['GET repository-policy', { query: { repository: 'team/app' } }],
   ['DELETE repository-policy', { query: { repository: 'team/app' } }],

@@ -116,8 +116,13 @@ export interface Pushes {
       readonly attributes?: RepositoryAttributes;
     },
   ): Promise<void>;
-  /** `conflict` where it holds manifests and `force` is false; `nameUnknown` where it is not there. */
-  deleteRepository(request: PullRequest & { readonly force: boolean }): Promise<void>;
+  /**
+   * `conflict` where it holds manifests and `force` is false, or where something was pushed into it, or it was made by hand, and
+   * `unlessPushed` is true; `nameUnknown` where it is not there.
+   */
+  deleteRepository(
+    request: PullRequest & { readonly force: boolean; readonly unlessPushed?: boolean },
+  ): Promise<void>;
   /** Holds for the next push and the next pull. `requestInvalid` for filters that don't fit the mode, `nameUnknown` where there is no repository. */
   setTagMutability(request: PullRequest & { readonly tagMutability: TagMutability }): Promise<void>;
 }

@@ -43,16 +43,25 @@ export async function deleteRepository(
   parts: ChangeParts,
   request: PushRequest<'deleteRepository'>,
 ): Promise<void> {
-  const { force, target } = request;
+  const { force, unlessPushed = false, target } = request;
   const name = target.repository;
   const result = await changing(parts, request, 'deleteRepository', () =>
-    parts.metadata.repositories.deleteRepository({ ...repositoryKey(request), force }),
+    parts.metadata.repositories.deleteRepository({
+      ...repositoryKey(request),
+      force,
+      unlessPushed,
+    }),
   );
   if (result === 'notFound') throw repositoryUnknown(name);
   if (result === 'notEmpty')
     throw new RegistryError('conflict', 'the repository holds manifests: force deletes them', {
       kind: 'repositoryNotEmpty',
       detail: { name, hint: 'force' },
+    });
+  if (result === 'pushed')
+    throw new RegistryError('conflict', 'the repository was pushed into, or made by hand', {
+      kind: 'repositoryPushed',
+      detail: { name },
     });
   parts.events.emit({ type: 'deleted', kind: 'repository', repository: name, digest: undefined });
 }

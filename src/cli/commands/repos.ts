@@ -6,20 +6,17 @@ import type { CommandFailure } from '../command-failure.ts';
 import { usageFailure } from '../command-failure.ts';
 import type { CommandContext } from '../command-context.ts';
 import type { Look, OutputOptions } from '../terminal/output.ts';
-import { addOutputOptions, printList, printOne } from '../terminal/output.ts';
+import { addOutputOptions, printList, printOne, printText } from '../terminal/output.ts';
 import type { LimitOptions } from '../server/pages.ts';
 import { addLimitOption, askPages } from '../server/pages.ts';
 import type { PlaceOptions } from '../place-options.ts';
 import { addPlaceOptions, placeOf } from '../place-options.ts';
 import { repeatable } from '../repeatable.ts';
-import type { ApiRequest } from '../server/server-client.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
-import { deleteEach } from '../several.ts';
-
-/** A repository of many images takes its time. */
-const deleteMs = 120_000;
+import { alignRows, printable } from '../terminal/table.ts';
+import { addReposRemoveCommand } from './repos-remove.ts';
 
 const listExamples = `
 Examples:
@@ -39,14 +36,9 @@ Examples:
   breakwater repos set team/app --tag-mutability IMMUTABLE
 `;
 
-const removeExamples = `
+const getExamples = `
 Examples:
-  breakwater repos rm team/app
-
-  # With the images in it, and all below a prefix
-  breakwater repos rm --prefix k8s/ --force --yes
-
-Ends with 6 where one holds images and --force is not said, with 7 where only some could be deleted.
+  breakwater repos get docker.io/library/nginx
 `;
 
 type Options = ServerOptions & PlaceOptions;
@@ -54,12 +46,6 @@ type Options = ServerOptions & PlaceOptions;
 interface MutabilityOptions {
   readonly tagMutability?: string;
   readonly exclude?: readonly string[];
-}
-
-interface RemoveOptions extends Options {
-  readonly prefix?: string;
-  readonly force?: boolean;
-  readonly yes?: boolean;
 }
 
 export function addReposCommand(program: Command, context: CommandContext): void {
@@ -71,7 +57,8 @@ export function addReposCommand(program: Command, context: CommandContext): void
   addListCommand(repos, context);
   addCreateCommand(repos, context);
   addSetCommand(repos, context);
-  addRemoveCommand(repos, context);
+  addGetCommand(repos, context);
+  addReposRemoveCommand(repos, context);
 }
 
 function addListCommand(repos: Command, context: CommandContext): void {
@@ -143,41 +130,52 @@ function addSetCommand(repos: Command, context: CommandContext): void {
     });
 }
 
-function addRemoveCommand(repos: Command, context: CommandContext): void {
+function addGetCommand(repos: Command, context: CommandContext): void {
   const command = repos
-    .command('rm [name...]')
-    .summary('delete repositories')
-    .description('Deletes repositories, with --force those that hold images too.')
-    .option('--prefix <prefix>', 'every repository whose name begins so, instead of names')
-    .option('--force', 'with the images in them')
-    .option('--yes', 'needed with --prefix: nothing is asked');
-  addServerOptions(addPlaceOptions(command))
-    .addHelpText('after', removeExamples)
-    .action(async (names: readonly string[], options: RemoveOptions) => {
-      const force = options.force === true ? 'true' : undefined;
-      const requestOf = (repository: string): ApiRequest => {
-        const query = { repository, ...placeOf(options), force };
-        return { path: 'repositories', query, deadlineMs: deleteMs };
-      };
-      const chosen = await chooseRepositories(names, options, context);
-      await deleteEach(chosen, { command, context, options, requestOf });
+    .command('get <name>')
+    .summary('show a repository')
+    .description('Shows a repository: its settings, and what made it.');
+  addServerOptions(addPlaceOptions(addOutputOptions(command)))
+    .addHelpText('after', getExamples)
+    .action(async (name: string, options: Options & OutputOptions) => {
+      const request = { path: 'repository', query: { repository: name, ...placeOf(options) } };
+      const found = await askServer<RepositoryView>(request, options, context.terminal);
+      await printText(context.terminal, options, found, {
+        name: () => found.repository,
+        text: () => repositoryText(found),
+      });
     });
 }
 
-async function chooseRepositories(
-  names: readonly string[],
-  { prefix, yes, ...options }: RemoveOptions,
-  { terminal }: CommandContext,
-): Promise<readonly string[]> {
-  if ((prefix === undefined) === (names.length === 0))
-    throw usage('name the repositories, or say --prefix');
-  if (prefix === undefined) return names;
-  if (prefix === '') throw usage('--prefix is empty, and would be every repository');
-  const request = { path: 'repositories', query: { prefix, ...placeOf(options) } };
-  const { items } = await askPages<RepositoryView>(request, options, terminal);
-  if (yes !== true)
-    throw usage(`${items.length} repositories begin with ${prefix}: say --yes to delete them`);
-  return items.map(({ repository }) => repository);
+function repositoryText(found: RepositoryView): string {
+  const { labels, encryption, tagMutability, madeBy } = found;
+  return alignRows([
+    ['Repository:', found.repository],
+    ['ARN:', found.arn],
+    ['Created:', found.createdAt],
+    ['Made by:', makerWords(madeBy)],
+    ['Rule:', found.rule ?? '-'],
+    ['Pushed:', found.pushed ? 'yes' : 'no'],
+    ['Private:', found.private ? 'yes' : 'no'],
+    ['Tags:', [tagMutability.mode, ...tagMutability.exclusions].join(' ')],
+    ['Policy:', found.hasPolicy ? 'yes' : 'no'],
+    ['Labels:', labels.map(({ key, value }) => printable(`${key}=${value}`)).join(' ') || '-'],
+    ['Scan on push:', found.scanOnPush ? 'yes' : 'no'],
+    ['Encryption:', [encryption.type, encryption.key ?? ''].join(' ')],
+  ]);
+}
+
+const makers: Readonly<Record<RepositoryView['madeBy']['by'], string>> = {
+  pull: 'a pull',
+  push: 'a push',
+  replication: 'replication',
+  api: 'somebody, by its name',
+  unknown: 'a push or somebody, before that was kept',
+};
+
+function makerWords({ by, template, upstream }: RepositoryView['madeBy']): string {
+  const from = upstream === null ? '' : ` from ${printable(upstream)}`;
+  return `${makers[by]}${from}${template === null ? '' : `, with the template ${template}`}`;
 }
 
 function usage(message: string): CommandFailure {
@@ -189,6 +187,7 @@ const look: Look<RepositoryView> = {
   columns: [
     { header: 'REPOSITORY', value: (each) => each.repository },
     { header: 'RULE', value: (each) => each.rule ?? '-' },
+    { header: 'MADE-BY', value: (each) => each.madeBy.by },
     { header: 'PUSHED', value: (each) => (each.pushed ? 'yes' : 'no') },
     { header: 'PRIVATE', value: (each) => (each.private ? 'yes' : 'no') },
     { header: 'TAGS', value: (each) => each.tagMutability.mode },

@@ -17,6 +17,11 @@ export function ruleIdentity(rule: PullRule): string {
   return identity;
 }
 
+/** The upstream of a rule by its identity: URL and prefix there. */
+export function upstreamOf(identity: string): string | undefined {
+  return identity.split(' ')[1];
+}
+
 /** Tells a rule from every other that is in force: by its id, which other registries' rules of its prefix don't share, else by the prefix. */
 export function ruleName({ id, prefix }: Pick<PullRule, 'id' | 'prefix'>): string {
   return id ?? prefix;

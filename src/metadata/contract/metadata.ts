@@ -15,6 +15,7 @@ import type {
   AuditRow,
   BlobClaim,
   BlobInput,
+  BlobSum,
   Child,
   Counting,
   CredentialHolder,
@@ -23,6 +24,7 @@ import type {
   ExpiringImage,
   IdentityPolicyRow,
   ImageRow,
+  LeavingRepositories,
   ListedImage,
   NamedImage,
   ManifestInfo,
@@ -93,10 +95,13 @@ export interface RepositoryMetadata {
       readonly now: number;
     },
   ): Promise<boolean>;
-  /** `notEmpty` where it holds manifests and `force` is false. Deletes tags, manifests, blob holds, policy. */
+  /**
+   * `notEmpty` where it holds manifests and `force` is false; `pushed` where something was pushed into it, or it was made by hand, and
+   * `unlessPushed` is set. Deletes tags, manifests, blob holds, policy.
+   */
   deleteRepository(
-    input: RepositoryKey & { readonly force: boolean },
-  ): Promise<'deleted' | 'notFound' | 'notEmpty'>;
+    input: RepositoryKey & { readonly force: boolean; readonly unlessPushed?: boolean },
+  ): Promise<'deleted' | 'notFound' | 'notEmpty' | 'pushed'>;
   /** False where there is no repository. */
   setTagMutability(
     input: RepositoryKey & { readonly tagMutability: TagMutability },
@@ -244,6 +249,13 @@ export interface BlobMetadata {
     digest: Digest,
     limit: number,
   ): Promise<readonly RepositoryName[]>;
+  /** Those of these, at most 128, that any repository of any registry holds. */
+  findHeldBlobs(digests: readonly Digest[]): Promise<readonly Digest[]>;
+  /**
+   * What the repository holds and no other one of any registry does. Of blobs that it shares with none but `leaving` ones, which are taken
+   * to go with it, each is one of these repositories' alone, so that their sums add up. Sizes as fetched, or as a manifest claims.
+   */
+  sumOwnBlobs(key: RepositoryKey, leaving: LeavingRepositories | undefined): Promise<BlobSum>;
 
   /** After adopt: the rule of this identity fetched the blob whole and verified, in this repository, which holds it now. True where it made the repository. */
   recordFetch(input: BlobInput & { readonly size: number }): Promise<boolean>;

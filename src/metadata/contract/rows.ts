@@ -52,8 +52,31 @@ export interface RepositoryAttributes {
   readonly scanOnPush?: boolean;
   /** Absent: AES256. */
   readonly encryption?: RepositoryEncryption;
-  /** What a template made it for; absent: it was made without one. */
-  readonly madeBy?: { readonly template: string; readonly use: TemplateUse };
+  /** Absent: it was made before this was kept. */
+  readonly madeBy?: MadeBy;
+}
+
+/** What made a repository. */
+export interface MadeBy {
+  /** `API`: somebody made it by its name. */
+  readonly use: TemplateUse | 'API';
+  /** The prefix of the template that its settings were taken from; absent: none. */
+  readonly template?: string;
+  /** Of a pull: where the rule led, URL and prefix there. */
+  readonly upstream?: string;
+}
+
+/** Repositories that are about to be deleted: those at and below a prefix, of whole path segments. */
+export interface LeavingRepositories {
+  readonly prefix: string;
+  /** Those that were pushed into too. */
+  readonly pushed: boolean;
+}
+
+/** Blobs, and what they take. */
+export interface BlobSum {
+  readonly blobs: number;
+  readonly bytes: number;
 }
 
 export interface RepositoryEncryption {

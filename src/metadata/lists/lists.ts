@@ -1,9 +1,11 @@
 import type { Sql } from '../sql/schema.ts';
+import * as blobs from './blobs.ts';
 import * as evaluations from './evaluations.ts';
 import * as identities from './identities.ts';
 import * as lifecycles from './lifecycles.ts';
 import * as managedPolicies from './managed-policies.ts';
 import * as manifests from './manifests.ts';
+import * as ownBlobs from './own-blobs.ts';
 import * as records from './records.ts';
 import * as roles from './roles.ts';
 import * as rules from './rules.ts';
@@ -11,11 +13,13 @@ import * as sealed from './sealed.ts';
 import * as secrets from './secrets.ts';
 import * as tags from './tags.ts';
 
-type Lists = typeof evaluations &
+type Lists = typeof blobs &
+  typeof evaluations &
   typeof identities &
   typeof lifecycles &
   typeof managedPolicies &
   typeof manifests &
+  typeof ownBlobs &
   typeof records &
   typeof roles &
   typeof rules &
@@ -28,11 +32,13 @@ type Lists = typeof evaluations &
  * way of a pull, which waits for nobody's list.
  */
 const lists: Lists = {
+  ...blobs,
   ...evaluations,
   ...identities,
   ...lifecycles,
   ...managedPolicies,
   ...manifests,
+  ...ownBlobs,
   ...records,
   ...roles,
   ...rules,
@@ -43,9 +49,9 @@ const lists: Lists = {
 
 export type ListName = keyof Lists;
 
-/** What looks at all images of a repository: it may take seconds, which other lists do not wait. */
+/** What looks at all that a repository holds: it may take seconds, which other lists do not wait. */
 export function isEvaluation(name: ListName): boolean {
-  return Object.hasOwn(evaluations, name);
+  return Object.hasOwn(evaluations, name) || Object.hasOwn(ownBlobs, name);
 }
 
 /** Runs a list somewhere; `input` is what its function takes after the connection. */

@@ -4,11 +4,15 @@ import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Insertable, SelectQueryBuilder, Selectable } from 'kysely';
 import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import { mutableTags } from '../../domain/names/tag-mutability.ts';
-import type { RepositoryAttributes, StoredRepository } from '../contract/rows.ts';
+import type { MadeBy, RepositoryAttributes, StoredRepository } from '../contract/rows.ts';
 import type { TemplateUse } from '../../domain/registries/creation-template.ts';
+import { upstreamOf } from '../../domain/rules/rule-identity.ts';
 import { longestTemplate } from './creation-template-row.ts';
 import { pointQuery } from '../sql/point-query.ts';
 import type { Schema, Sql } from '../sql/schema.ts';
+
+/** Stands as the registry of what is deleted and not yet dropped; no registry is called so. */
+export const deletedRegistry = 'deleted';
 
 /** What `storedRepository` reads. */
 export const repositoryColumns = [
@@ -70,10 +74,10 @@ export function parseTagMutability(text: string | null): TagMutability {
   return text === null ? mutableTags : (JSON.parse(text) as TagMutability);
 }
 
-/** The repository's row, made where it is missing. What was private stays so. */
+/** The repository's row, made where it is missing. What was private stays so. `rule`: identity of the one that leads there, where it is known. */
 export async function keepRepository(
   sql: Sql,
-  key: RepositoryKey,
+  key: RepositoryKey & { readonly rule?: string },
   isPrivate: boolean,
   now: number,
 ): Promise<{ readonly id: number; readonly made: boolean }> {
@@ -83,7 +87,12 @@ export async function keepRepository(
     return { id: known.id, made: false };
   }
   const row = { private: isPrivate ? 1 : 0, created_at: now };
-  const id = await insertFromTemplate(sql, key, row, 'PULL_THROUGH_CACHE');
+  const upstream = key.rule === undefined ? undefined : upstreamOf(key.rule);
+  const madeBy = {
+    use: 'PULL_THROUGH_CACHE',
+    ...(upstream === undefined ? {} : { upstream }),
+  } as const;
+  const id = await insertFromTemplate(sql, key, row, madeBy);
   // Another process made it meanwhile.
   return id === undefined ? keepRepository(sql, key, isPrivate, now) : { id, made: true };
 }
@@ -95,6 +104,7 @@ async function setPrivate(sql: Sql, id: number): Promise<void> {
 /** What a write may need of the repository that it has locked. */
 interface LockedRepository {
   readonly id: number;
+  readonly pushed: boolean;
   readonly tagMutability: TagMutability;
   /** As it is stored. */
   readonly attributes: string | null;
@@ -111,11 +121,12 @@ export async function lockRepository(
     .set((eb) => ({ pushed: eb.ref('pushed') }))
     .where('registry', '=', key.registry)
     .where('name', '=', key.repository)
-    .returning(['id', 'tag_mutability', 'attributes'])
+    .returning(['id', 'pushed', 'tag_mutability', 'attributes'])
     .executeTakeFirst();
   if (row === undefined) return undefined;
   const { id, tag_mutability: mutability, attributes } = row;
-  return { id, tagMutability: parseTagMutability(mutability), attributes };
+  const pushed = row.pushed === 1;
+  return { id, pushed, tagMutability: parseTagMutability(mutability), attributes };
 }
 
 /** What is set of a repository as it is made. */
@@ -129,7 +140,7 @@ export interface RepositoryInput extends RepositoryKey {
 export function addRepository(
   sql: Sql,
   key: RepositoryKey,
-  { tagMutability, attributes }: Pick<RepositoryInput, 'tagMutability' | 'attributes'>,
+  { tagMutability, attributes = {} }: Pick<RepositoryInput, 'tagMutability' | 'attributes'>,
   now: number,
 ): Promise<number | undefined> {
   return insertRepository(sql, key, {
@@ -137,7 +148,7 @@ export function addRepository(
     created_at: now,
     pushed: 1,
     tag_mutability: JSON.stringify(tagMutability),
-    attributes: attributes === undefined ? null : JSON.stringify(attributes),
+    attributes: JSON.stringify({ ...attributes, madeBy: { use: 'API' } satisfies MadeBy }),
   });
 }
 
@@ -148,7 +159,7 @@ export function addPushedRepository(
   now: number,
 ): Promise<number | undefined> {
   const row = { private: 0, created_at: now, pushed: 1 };
-  return insertFromTemplate(sql, key, row, 'CREATE_ON_PUSH');
+  return insertFromTemplate(sql, key, row, { use: 'CREATE_ON_PUSH' });
 }
 
 /** Whether a push may make the repository: by the server's setting, or by a template for pushes. */
@@ -164,17 +175,18 @@ async function insertFromTemplate(
   sql: Sql,
   key: RepositoryKey,
   row: { readonly private: number; readonly created_at: number; readonly pushed?: number },
-  use: TemplateUse,
+  madeBy: MadeBy & { readonly use: TemplateUse },
 ): Promise<number | undefined> {
-  const template = await longestTemplate(sql, key, use);
-  if (template === undefined) return insertRepository(sql, key, row);
+  const template = await longestTemplate(sql, key, madeBy.use);
+  if (template === undefined)
+    return insertRepository(sql, key, { ...row, attributes: JSON.stringify({ madeBy }) });
   const { settings, prefix } = template;
   const attributes: RepositoryAttributes = {
     ...(settings.tags === undefined || settings.tags.length === 0
       ? {}
       : { tags: inKeyOrder(settings.tags) }),
     ...(settings.encryption === undefined ? {} : { encryption: settings.encryption }),
-    madeBy: { template: prefix, use },
+    madeBy: { ...madeBy, template: prefix },
   };
   const id = await insertRepository(sql, key, {
     ...row,

@@ -3,18 +3,16 @@ import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { Sql } from '../sql/schema.ts';
 import { dropContents } from '../rows/manifest-row.ts';
-import { lockRepository } from '../rows/repository-row.ts';
-
-/** Stands as the registry of what is deleted and not yet dropped; no registry is called so. */
-const deletedRegistry = 'deleted';
+import { deletedRegistry, lockRepository } from '../rows/repository-row.ts';
 
 /** Hides the repository with all that is in it, at once and whole; `dropDeleted` then drops the rows. */
 export async function deleteRepository(
   sql: Sql,
-  input: RepositoryKey & { readonly force: boolean },
-): Promise<'deleted' | 'notFound' | 'notEmpty'> {
+  input: RepositoryKey & { readonly force: boolean; readonly unlessPushed?: boolean },
+): Promise<'deleted' | 'notFound' | 'notEmpty' | 'pushed'> {
   const repository = await lockRepository(sql, input);
   if (!repository) return 'notFound';
+  if (input.unlessPushed === true && repository.pushed) return 'pushed';
   const { id } = repository;
   if (!input.force) {
     const one = await sql

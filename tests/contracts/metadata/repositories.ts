@@ -47,6 +47,7 @@ export const repositoriesRows: readonly MetadataRow[] = [
         pushed: true,
         tagMutability,
         policy: undefined,
+        attributes: { madeBy: { use: 'API' } },
       };
       deepEqual(await metadata.repositories.findRepository(key), made);
       equal(
@@ -262,12 +263,14 @@ export const repositoriesRows: readonly MetadataRow[] = [
     name: 'a repository is stopped with its reason, and let go again',
     async run(metadata) {
       const key = keyOf('quay.io/a');
+      const pulled = { attributes: { madeBy: { use: 'PULL_THROUGH_CACHE' } } };
       await metadata.repositories.stopRepository({ ...key, reason: 'upstream says 401', now: 7 });
       deepEqual(await metadata.repositories.findRepository(key), {
         private: false,
         stopped: { at: 7, reason: 'upstream says 401' },
         createdAt: 7,
         ...unset,
+        ...pulled,
       });
       await metadata.repositories.stopRepository({ ...key, reason: undefined, now: 8 });
       deepEqual(await metadata.repositories.findRepository(key), {
@@ -275,6 +278,7 @@ export const repositoriesRows: readonly MetadataRow[] = [
         stopped: undefined,
         createdAt: 7,
         ...unset,
+        ...pulled,
       });
     },
   },

@@ -8,6 +8,7 @@ import { blobsRows } from './blobs.ts';
 import { identitiesRows } from './identities.ts';
 import { recordsRows } from './records.ts';
 import { lifecyclesRows } from './lifecycles.ts';
+import { ownBlobsRows } from './own-blobs.ts';
 import { rolesRows } from './roles.ts';
 import { rulesRows } from './rules.ts';
 import { templatesRows } from './templates.ts';
@@ -25,6 +26,7 @@ export const metadataRows: readonly MetadataRow[] = [
   ...pushesRows,
   ...tagsRows,
   ...blobsRows,
+  ...ownBlobsRows,
   ...lifecyclesRows,
   ...identitiesRows,
   ...rolesRows,

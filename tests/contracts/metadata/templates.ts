@@ -111,7 +111,8 @@ export const templatesRows: readonly MetadataRow[] = [
       deepEqual([(await due(dueAt - 1)).length, (await due(dueAt)).length], [0, 1]);
       for (const name of ['quay.io/old', 'gcr.io/app']) {
         const other = await find(name);
-        deepEqual([other?.policy, other?.attributes], [undefined, undefined], name);
+        const madeBy = { use: 'PULL_THROUGH_CACHE' };
+        deepEqual([other?.policy, other?.attributes], [undefined, { madeBy }], name);
       }
     },
   },
