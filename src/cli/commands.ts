@@ -12,7 +12,7 @@ import { addLifecycleCommand } from './lifecycle/lifecycle.ts';
 import { addLoginCommand } from './commands/login.ts';
 import { addPolicyCommand } from './commands/policy.ts';
 import { addRefreshCommand } from './commands/refresh.ts';
-import { addReposCommand } from './commands/repos.ts';
+import { addReposCommand } from './repos/repos.ts';
 import { addRoleCommand } from './role/role.ts';
 import { addRulesCommand } from './commands/rules.ts';
 import { addServeCommand } from './commands/serve.ts';

@@ -3,6 +3,7 @@ import type {
   AccessDecisionView,
   AccessKeyView,
   AccountView,
+  AppliedTemplateView,
   AuditView,
   AuthorizationTokenView,
   CleanUpView,
@@ -165,6 +166,21 @@ export const cleanUp: z.ZodType<CleanUpView> = z.strictObject({
   ),
   next: text.nullable(),
   bytesFreedWithinSeconds: count,
+});
+
+export const appliedTemplate: z.ZodType<AppliedTemplateView> = z.strictObject({
+  repository: text,
+  template: text.nullable(),
+  changes: z.array(
+    z.strictObject({
+      setting: z.enum(['tagMutability', 'labels', 'lifecyclePolicy', 'policy']),
+      before: text.nullable(),
+      after: text,
+      outcome: z.enum(['applied', 'refused']),
+      because: text.nullable(),
+    }),
+  ),
+  notApplied: z.array(z.strictObject({ setting: z.literal('encryption'), because: text })),
 });
 
 export const repository: z.ZodType<RepositoryView> = z.strictObject({

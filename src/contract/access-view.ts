@@ -232,6 +232,27 @@ export interface CleanUpView {
   readonly bytesFreedWithinSeconds: number;
 }
 
+/** What a template says of a repository that is there, and what became of it, or would. */
+export interface AppliedTemplateView {
+  readonly repository: string;
+  /** The prefix of the longest one that matches and is for what made the repository; `null`: none does. */
+  readonly template: string | null;
+  /** None: the repository is as the template says. */
+  readonly changes: readonly AppliedSettingView[];
+  /** What of the template no repository that is there can be given. */
+  readonly notApplied: readonly { readonly setting: 'encryption'; readonly because: string }[];
+}
+
+export interface AppliedSettingView {
+  readonly setting: 'tagMutability' | 'labels' | 'lifecyclePolicy' | 'policy';
+  /** Texts as they are kept; `null`: there was none. */
+  readonly before: string | null;
+  readonly after: string;
+  readonly outcome: 'applied' | 'refused';
+  /** Why it was refused. */
+  readonly because: string | null;
+}
+
 /** A label of a repository, a user or a robot: what AWS calls a tag. */
 export interface LabelView {
   readonly key: string;

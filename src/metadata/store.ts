@@ -50,6 +50,8 @@ const rowsPerWrite = 500;
 /** Rows of a table of a deleted repository that go in one write. */
 const droppedPerWrite = 500;
 
+const listsOfBlobs = { ...blobLists, ...ownBlobLists };
+
 export interface MetadataSides {
   /** For point reads, in place. */
   readonly sql: Sql;
@@ -110,11 +112,7 @@ export function createMetadata({ sql, list, write, dispose }: MetadataSides): Me
     },
     manifests: { ...reading(manifestReads), ...listing(manifestLists), ...writing(manifestWrites) },
     tags: { ...reading(tagReads), ...listing(tagLists), ...writing(tagWrites) },
-    blobs: {
-      ...reading(blobReads),
-      ...listing({ ...blobLists, ...ownBlobLists }),
-      ...writing(blobWrites),
-    },
+    blobs: { ...reading(blobReads), ...listing(listsOfBlobs), ...writing(blobWrites) },
     lifecycles: {
       ...reading(lifecycleReads),
       ...listing({ ...lifecycleLists, ...evaluations }),

@@ -60,6 +60,8 @@ import { createRepositories } from './repositories.ts';
 import type { Repositories } from './repositories.ts';
 import { createCreationTemplates } from './registries/creation-templates.ts';
 import type { CreationTemplates } from './registries/creation-templates.ts';
+import { createTemplateApplications } from './repositories/template-applications.ts';
+import type { TemplateApplications } from './repositories/template-applications.ts';
 import { createRegistryConfigurations } from './registries/registry-configurations.ts';
 import type { RegistryConfigurations } from './registries/registry-configurations.ts';
 import { createRegistrySettings } from './registries/registry-settings.ts';
@@ -67,8 +69,8 @@ import type { RegistrySettingOperations } from './registries/registry-settings.t
 import type { SecretsParts } from './secrets/located-secret.ts';
 import { createSecretOperations } from './secrets/secrets.ts';
 import type { SecretOperations } from './secrets/secrets.ts';
-import { createRepositoryCleanUps } from './repository-clean-ups.ts';
-import type { RepositoryCleanUps } from './repository-clean-ups.ts';
+import { createRepositoryCleanUps } from './repositories/clean-ups.ts';
+import type { RepositoryCleanUps } from './repositories/clean-ups.ts';
 import { createRepositoryAttributes } from './repository-attributes.ts';
 import type { RepositoryAttributeOperations } from './repository-attributes.ts';
 import { createRoleOperations } from './roles/roles.ts';
@@ -143,6 +145,7 @@ export interface Operations {
   readonly pullTimeExclusions: PullTimeExclusions;
   readonly replicationBackfills: ReplicationBackfills;
   readonly creationTemplates: CreationTemplates;
+  readonly templateApplications: TemplateApplications;
   readonly images: Images;
   readonly imageListings: ImageListings;
   readonly imageBatches: ImageBatches;
@@ -173,6 +176,9 @@ export function createOperations(given: OperationsParts): Operations {
   const pulls = createPulls(shared);
   const imageListings = createImageListings(shared);
   const repositories = createRepositories(shared);
+  const repositoryAttributes = createRepositoryAttributes(shared);
+  const lifecycles = createLifecycleOperations(shared);
+  const policies = createPolicyOperations({ ...shared, stored: parts.storedPolicies });
   const registryConfigurations = createRegistryConfigurations(shared);
   return {
     admission,
@@ -181,12 +187,19 @@ export function createOperations(given: OperationsParts): Operations {
     contentChanges,
     repositories,
     repositoryCleanUps: createRepositoryCleanUps({ ...shared, repositories }),
-    repositoryAttributes: createRepositoryAttributes(shared),
+    repositoryAttributes,
     registrySettings: createRegistrySettings(shared),
     registryConfigurations,
     pullTimeExclusions: createPullTimeExclusions(shared),
     replicationBackfills: createReplicationBackfills(shared),
     creationTemplates: createCreationTemplates(shared),
+    templateApplications: createTemplateApplications({
+      ...shared,
+      repositories,
+      repositoryAttributes,
+      lifecycles,
+      policies,
+    }),
     images: createImages({ ...shared, contentChanges }),
     imageListings,
     imageBatches: createImageBatches({ ...shared, contentChanges, pulls }),
@@ -196,8 +209,8 @@ export function createOperations(given: OperationsParts): Operations {
     identities: createIdentityOperations(shared),
     roles: createRoleOperations(shared),
     sessions: createSessionOperations({ ...shared, home }),
-    lifecycles: createLifecycleOperations(shared),
-    policies: createPolicyOperations({ ...shared, stored: parts.storedPolicies }),
+    lifecycles,
+    policies,
     managedPolicies: createManagedPolicyOperations(shared),
     policyAttachments: createPolicyAttachments(shared),
     accessViews: createAccessViews(shared),

@@ -6,7 +6,8 @@ import type { Reference } from '../../domain/names/reference.ts';
 import { parseTag } from '../../domain/names/tag.ts';
 import type { Tag } from '../../domain/names/tag.ts';
 import type { Images } from '../../operations/images/images.ts';
-import type { RepositoryCleanUps } from '../../operations/repository-clean-ups.ts';
+import type { TemplateApplications } from '../../operations/repositories/template-applications.ts';
+import type { RepositoryCleanUps } from '../../operations/repositories/clean-ups.ts';
 import type { Repositories } from '../../operations/repositories.ts';
 import { endpoint } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -16,6 +17,7 @@ import { fields, pageFields, registryFields, repositoryFields } from './input.ts
 export function contentEndpoints(parts: {
   readonly repositories: Repositories;
   readonly repositoryCleanUps: RepositoryCleanUps;
+  readonly templateApplications: TemplateApplications;
   readonly images: Images;
 }): readonly Endpoint[] {
   return [
@@ -83,8 +85,10 @@ function repositoryEndpoints(repositories: Repositories): readonly Endpoint[] {
 /** What is done to the repositories at and below a prefix, a page at a time. */
 function belowEndpoints({
   repositoryCleanUps,
+  templateApplications,
 }: {
   readonly repositoryCleanUps: RepositoryCleanUps;
+  readonly templateApplications: TemplateApplications;
 }): readonly Endpoint[] {
   const below = { prefix: fields.repository, ...registryFields, ...pageFields };
   return [
@@ -101,6 +105,15 @@ function belowEndpoints({
       }),
       output: outputs.cleanUp,
       answer: (input, asking) => repositoryCleanUps.cleanUp(asking, input, asking.signal),
+    }),
+    endpoint({
+      method: 'POST',
+      path: 'repositories/apply-template',
+      summary:
+        'Gives the repositories at and below a prefix what the template that matches each says. A page is 100 at most',
+      input: z.strictObject({ ...below, dryRun: z.boolean() }),
+      output: outputs.listOf(outputs.appliedTemplate),
+      answer: (input, asking) => templateApplications.apply(asking, input, asking.signal),
     }),
   ];
 }

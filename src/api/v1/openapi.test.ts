@@ -78,6 +78,7 @@ const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
   ],
   ['GET repositories'],
   ['GET repository', { query: { repository: 'team/app' } }],
+  ['POST repositories/apply-template', { body: { prefix: 'team', dryRun: true } }],
   ['POST repositories/clean-up', { body: { prefix: 'team', dryRun: true } }],
   ['PUT repository-policy', { body: { repository: 'team/app', policy } }],
   ['GET repository-policy', { query: { repository: 'team/app' } }],

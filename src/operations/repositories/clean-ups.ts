@@ -1,21 +1,21 @@
-import type { Asker } from '../access/access.ts';
-import type { Place } from '../access/admission/admission.ts';
+import type { Asker } from '../../access/access.ts';
+import type { Place } from '../../access/admission/admission.ts';
 import type {
   CleanedRepositoryView,
   CleanUpView,
   RepositoryView,
-} from '../contract/access-view.ts';
-import { RegistryError } from '../domain/errors.ts';
-import type { RepositoryKey } from '../domain/names/registry.ts';
-import { actions } from '../domain/policy/access-action.ts';
-import { unusedBlobsGoneAfterMs } from '../domain/unused-blobs.ts';
-import type { Metadata } from '../metadata/contract/metadata.ts';
-import type { LeavingRepositories } from '../metadata/contract/rows.ts';
-import type { Admission } from '../access/admission/admission.ts';
-import type { Places } from './places.ts';
-import type { Repositories } from './repositories.ts';
-import { repositoriesBelow, wholePrefix } from './repositories-below.ts';
-import type { BelowInput } from './repositories-below.ts';
+} from '../../contract/access-view.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import type { RepositoryKey } from '../../domain/names/registry.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import { unusedBlobsGoneAfterMs } from '../../domain/unused-blobs.ts';
+import type { Metadata } from '../../metadata/contract/metadata.ts';
+import type { LeavingRepositories } from '../../metadata/contract/rows.ts';
+import type { Admission } from '../../access/admission/admission.ts';
+import type { Places } from '../places.ts';
+import type { Repositories } from '../repositories.ts';
+import { repositoriesBelow, wholePrefix } from './below.ts';
+import type { BelowInput } from './below.ts';
 
 export interface CleanUpInput extends BelowInput {
   /** Also those that were pushed into, or made by hand; with images only with `force`. */

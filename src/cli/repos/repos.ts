@@ -16,7 +16,8 @@ import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
 import { addServerOptions } from '../server/server-location.ts';
 import { alignRows, printable } from '../terminal/table.ts';
-import { addReposRemoveCommand } from './repos-remove.ts';
+import { addReposApplyTemplateCommand } from './apply-template.ts';
+import { addReposRemoveCommand } from './remove.ts';
 
 const listExamples = `
 Examples:
@@ -58,6 +59,7 @@ export function addReposCommand(program: Command, context: CommandContext): void
   addCreateCommand(repos, context);
   addSetCommand(repos, context);
   addGetCommand(repos, context);
+  addReposApplyTemplateCommand(repos, context);
   addReposRemoveCommand(repos, context);
 }
 

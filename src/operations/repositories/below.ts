@@ -1,11 +1,11 @@
-import type { Asker } from '../access/access.ts';
-import type { RepositoryView } from '../contract/access-view.ts';
-import type { Listing } from '../contract/admin-view.ts';
-import { RegistryError } from '../domain/errors.ts';
-import { parseRepositoryName } from '../domain/names/repository-name.ts';
-import type { PageInput } from './page.ts';
-import type { RegistryInput } from './places.ts';
-import type { Repositories } from './repositories.ts';
+import type { Asker } from '../../access/access.ts';
+import type { RepositoryView } from '../../contract/access-view.ts';
+import type { Listing } from '../../contract/admin-view.ts';
+import { RegistryError } from '../../domain/errors.ts';
+import { parseRepositoryName } from '../../domain/names/repository-name.ts';
+import type { PageInput } from '../page.ts';
+import type { RegistryInput } from '../places.ts';
+import type { Repositories } from '../repositories.ts';
 
 /** Repositories that something is done to one after the other: a page is one request. */
 export interface BelowInput extends RegistryInput, PageInput {
