@@ -36,6 +36,11 @@ const token = (index: number): string => `n${index}`.padStart(36, '0');
 const policy =
   '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"}]}';
 
+const roleOf = (RoleName: string): object => ({
+  RoleName,
+  AssumeRolePolicyDocument: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::${home}:root"},"Action":"sts:AssumeRole"}]}`,
+});
+
 const imageOf = (index: number): string =>
   pushInput(repositoryName, nameOf(index), { tags: [nameOf(index)] }).manifest.digest;
 
@@ -206,6 +211,45 @@ const iamLists: readonly Omit<PagedList, 'service' | 'refused'>[] = [
     nameOf,
     named: (answer) => inXml('member')(answer),
   },
+  {
+    operation: 'ListRoles',
+    input: {},
+    others: [],
+    add: call('iam', 'CreateRole', (index) => roleOf(nameOf(index))),
+    remove: call('iam', 'DeleteRole', (index) => ({ RoleName: nameOf(index) })),
+    nameOf,
+    named: inXml('RoleName'),
+  },
+  {
+    operation: 'ListRoleTags',
+    input: { RoleName: 'r' },
+    others: [{ RoleName: 's' }],
+    before: [
+      ['CreateRole', roleOf('r')],
+      ['CreateRole', roleOf('s')],
+    ],
+    add: call('iam', 'TagRole', (index) => ({
+      RoleName: 'r',
+      Tags: [{ Key: nameOf(index), Value: '' }],
+    })),
+    remove: call('iam', 'UntagRole', (index) => ({ RoleName: 'r', TagKeys: [nameOf(index)] })),
+    nameOf,
+    named: inXml('Key'),
+  },
+  {
+    operation: 'ListPolicies',
+    input: { Scope: 'Local' },
+    others: [],
+    add: call('iam', 'CreatePolicy', (index) => ({
+      PolicyName: nameOf(index),
+      PolicyDocument: policy,
+    })),
+    remove: call('iam', 'DeletePolicy', (index) => ({
+      PolicyArn: `arn:aws:iam::${home}:policy/${nameOf(index)}`,
+    })),
+    nameOf,
+    named: inXml('PolicyName'),
+  },
 ];
 
 const lists: readonly PagedList[] = [
@@ -227,6 +271,13 @@ const elsewhere: ReadonlySet<string> = new Set([
   // Results of one run, which nothing changes.
   'GetLifecyclePolicyPreview',
   'ListImageReferrers',
+  // As those of users and of roles, by the same function, of fewer than are tried here.
+  'ListRolePolicies',
+  'ListPolicyTags',
+  'ListPolicyVersions',
+  'ListAttachedRolePolicies',
+  'ListEntitiesForPolicy',
+  'ListInstanceProfilesForRole',
   // Never more than one page.
   'ListAccessKeys',
   'ListGroupsForUser',
