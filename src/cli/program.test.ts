@@ -551,7 +551,7 @@ suite('doctor', () => {
     assert.equal(exit, 1);
     assert.match(
       out,
-      /× is valid[^]*√ Node [^]*not checked\n-+\n‼ tls, storage, database, upstreams, issuers, server\n/,
+      /× is valid[^]*√ Node [^]*not checked\n-+\n‼ tls, storage, database, keys, upstreams, issuers, server\n/,
     );
     assert.doesNotMatch(out, /√ a\n/);
   });

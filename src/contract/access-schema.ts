@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type {
   AccessDecisionView,
+  AttachedPolicyView,
   AccessKeyView,
   AccountView,
   AppliedTemplateView,
@@ -129,6 +130,14 @@ export const identityPolicy: z.ZodType<IdentityPolicyView> = z.strictObject({
   name: text,
   policy: text,
   updatedAt: time,
+});
+export const attachedPolicy: z.ZodType<AttachedPolicyView> = z.strictObject({
+  account: text,
+  user: text.nullable(),
+  role: text.nullable(),
+  arn: text,
+  name: text,
+  path: text,
 });
 export const repositoryPolicy: z.ZodType<RepositoryPolicyView> = z.strictObject({
   account: text,

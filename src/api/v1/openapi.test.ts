@@ -47,6 +47,8 @@ interface Operation {
   >;
 }
 
+const managedPolicy = 'arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly';
+
 /** Every endpoint once, in an order in which each finds what it needs. */
 const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
   ['GET whoami'],
@@ -66,6 +68,9 @@ const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
   ['PUT identity-policies', { body: { user: 'ann', name: 'p', policy: identityPolicy } }],
   ['GET identity-policies', { query: { user: 'ann' } }],
   ['DELETE identity-policies', { query: { user: 'ann', name: 'p' } }],
+  ['PUT attached-policies', { body: { user: 'ann', arn: managedPolicy } }],
+  ['GET attached-policies', { query: { user: 'ann' } }],
+  ['DELETE attached-policies', { query: { user: 'ann', arn: managedPolicy } }],
   ['POST roles', { body: { name: 'ci', trustPolicy } }],
   ['GET roles'],
   ['PATCH role', { body: { name: 'ci', description: 'x' } }],

@@ -20,6 +20,7 @@ import { keyEndpoints } from './keys.ts';
 import { lifecycleEndpoints } from './lifecycles.ts';
 import { nothing, queryOf, readJson } from './input.ts';
 import { openApiOf } from './openapi.ts';
+import { attachmentEndpoints } from './policy-attachments.ts';
 import { policyEndpoints } from './policies.ts';
 import { problemReply } from './problem.ts';
 import { roleEndpoints } from './roles.ts';
@@ -64,6 +65,7 @@ function createTable(parts: ApiParts): readonly Endpoint[] {
     ...identityEndpoints(parts.identities),
     ...roleEndpoints(parts.roles),
     ...policyEndpoints(parts.policies),
+    ...attachmentEndpoints(parts.policyAttachments),
     ...lifecycleEndpoints(parts.lifecycles),
     ...contentEndpoints(parts),
     ...accessEndpoints(parts),

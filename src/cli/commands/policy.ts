@@ -15,6 +15,7 @@ import { policyPlace } from '../policy-place.ts';
 import { readPolicyText } from '../policy-text.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
+import { addAttachmentCommands } from '../policy-attachments.ts';
 import { addServerOptions } from '../server/server-location.ts';
 
 const getExamples = `
@@ -69,6 +70,7 @@ export function addPolicyCommand(program: Command, context: CommandContext): voi
   addSetCommand(policy, context);
   addRemoveCommand(policy, context);
   addValidateCommand(policy, context);
+  addAttachmentCommands(policy, context);
 }
 
 /** Exactly one of the four says whose policy it is. */
