@@ -39,6 +39,27 @@ suite('attached policies', () => {
     );
   });
 
+  test('a session of a role may what is attached to the role, and a user of its name may not', async () => {
+    await using api = await openApi();
+    await api.ask('POST users', { body: { name: 'nodes' } });
+    const statement = {
+      Effect: 'Allow',
+      Action: 'sts:AssumeRole',
+      Principal: { Service: 'ec2.amazonaws.com' },
+    };
+    const trustPolicy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+    await api.ask('POST roles', { body: { name: 'nodes', trustPolicy } });
+    await api.ask('PUT attached-policies', { body: { role: 'nodes', arn } });
+    const can = async (kind: string): Promise<boolean> => {
+      const principal = `arn:aws:iam::${home}:${kind}/nodes`;
+      const body = { principal, action: 'push', repository: 'team/app' };
+      return (await api.ask('POST access/can', { body })).json.allowed as boolean;
+    };
+    deepEqual([await can('role'), await can('user')], [true, false]);
+    const { json } = await api.ask('GET attached-policies', { query: { role: 'nodes' } });
+    equal(json.items[0].role, 'nodes');
+  });
+
   const refused: readonly (readonly [
     name: string,
     body: Readonly<Record<string, string>>,
