@@ -43,6 +43,6 @@ await using rotation = createKeyRotation({
 const state = rotation.start();
 while (state.endedAt === undefined) {
   await turn();
-  clock.advance(500);
+  if (clock.pending > 0) clock.advance(500);
 }
 process.stdout.write(`${JSON.stringify(state)}\n`);

@@ -99,7 +99,11 @@ test(`a rotation that is killed after any of its calls leaves everything readabl
     const whole = rotate(dataDir, call);
     assert.equal((await look(dataDir)).opened, opened, `call ${call}`);
     const last = whole ?? rotate(dataDir, 0);
-    assert.deepEqual([last?.phase, last?.unopened], ['done', 0], `call ${call}`);
+    assert.deepEqual(
+      [last?.problem, last?.phase, last?.unopened],
+      [undefined, 'done', 0],
+      `call ${call}`,
+    );
     assert.deepEqual(await look(dataDir), { opened, by: 1 }, `call ${call}`);
     rmSync(dataDir, { recursive: true });
     if (whole === undefined) continue;

@@ -15,12 +15,17 @@ const folderName = 'keys';
 const fileBytesMax = 4096;
 const keysMax = 1000;
 
-/** Adds a key, which is the one that seals or signs from the next reading on; older ones still open and verify. Answers its id. */
+/**
+ * Adds a key, which is the one that seals or signs from the next reading on, whatever a clock that was set back says; older ones still
+ * open and verify. Answers its id.
+ */
 export async function addKey(dataDir: string, purpose: KeyPurpose, clock: Clock): Promise<string> {
+  const [newest] = await readKeyFiles(dataDir, purpose);
+  const createdAt = Math.max(clock.now(), (newest?.createdAt ?? 0) + 1);
   const id = randomText(lowerAlphabet, 8);
   const bytes = randomBytes(keyBytes);
   await mkdir(join(dataDir, folderName), { recursive: true, mode: 0o700 });
-  await markKey(dataDir, purpose, { id, createdAt: clock.now(), bytes, source: 'file' });
+  await markKey(dataDir, purpose, { id, createdAt, bytes, source: 'file' });
   return id;
 }
 

@@ -362,6 +362,17 @@ suite('another key in a running server', () => {
     match(there.seal('x', 'A'), new RegExp(`^v1\\.${old!.id}\\.`));
   });
 
+  test('is the first though the clock was set back', async () => {
+    const own = createFakeClock();
+    const dataDir = newFolder();
+    const store = await openKeyStore(dataDir, own);
+    const [old] = store.masters;
+    own.setNow(own.now() - 86_400_000);
+    await store.add();
+    equal(store.masters[1]?.id, old?.id);
+    equal(store.signing.length, 2);
+  });
+
   test('that another process made is looked for when something is sealed by it', async () => {
     const own = createFakeClock();
     const dataDir = newFolder();
