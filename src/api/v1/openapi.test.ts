@@ -115,8 +115,6 @@ const calls: readonly (readonly [endpoint: string, asked?: object])[] = [
   ['POST rules/validate', { body: { prefix: 'team' } }],
   ['DELETE rules', { query: { prefix: 'team' } }],
   ['POST rules/verify'],
-  ['GET keys'],
-  ['POST keys/rotate'],
   ['GET upstreams'],
   ['GET pulls'],
   ['GET keys'],
