@@ -69,6 +69,7 @@ export const manifestsRows: readonly MetadataRow[] = [
         stopped: undefined,
         createdAt: 1000,
         ...unset,
+        attributes: { madeBy: { use: 'PULL_THROUGH_CACHE' } },
       });
     },
   },

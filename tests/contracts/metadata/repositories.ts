@@ -101,13 +101,15 @@ export const repositoriesRows: readonly MetadataRow[] = [
         attributes,
         now: 5,
       });
-      deepEqual(await kept(), attributes);
+      const madeBy = { use: 'API' };
+      deepEqual(await kept(), { ...attributes, madeBy });
       equal(await repositories.setScanOnPush({ ...key, scanOnPush: true }), true);
       equal(await change(['c1', 'a1', 'b1']), 'changed');
       equal(await change(['d1']), 'tooMany');
       equal(await change(['d1', 'a2'], ['b', 'x']), 'changed');
       deepEqual(await kept(), {
         encryption,
+        madeBy,
         scanOnPush: true,
         tags: [
           { key: 'a', value: '2' },
