@@ -1,10 +1,12 @@
 // `npm test`: checks, then every test, then one line with the sums. `npm test -- PATTERN` runs the files whose path holds it.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { printChecks, runChecks } from './check.ts';
-import { emptyTally, runTestFiles, type Tally, type TestLimits } from './test-files.ts';
+import { emptyTally, runTestFiles } from './test-files.ts';
+import type { Tally, TestLimits } from './test-files.ts';
 import { buildsEndKey } from '../tests/support/tools/tool-builds.ts';
 import { imagesName, toolNeeds } from '../tests/support/tools/tool-needs.ts';
 

@@ -4,7 +4,8 @@ import { globSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, posix, relative } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { readSyntax, type SourceSyntax } from '../tests/support/checkout/source-syntax.ts';
+import { readSyntax } from '../tests/support/checkout/source-syntax.ts';
+import type { SourceSyntax } from '../tests/support/checkout/source-syntax.ts';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folderFilesMax = 20;

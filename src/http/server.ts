@@ -24,8 +24,8 @@ import {
   answerPlainHttp,
   handshakeRefusal,
   parserRefusal,
-  type RefusedConnection,
 } from './connections/refused-connection.ts';
+import type { RefusedConnection } from './connections/refused-connection.ts';
 import type { Timer } from './timer.ts';
 import { createWholeBodies } from './bodies/whole-bodies.ts';
 import type { WholeBodies } from './bodies/whole-bodies.ts';

@@ -28,7 +28,8 @@ import type {
   PreviewResult,
 } from '../metadata/contract/lifecycle.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';
-import { createPreviewJobs, type PreviewJobs } from './lifecycle-previews.ts';
+import { createPreviewJobs } from './lifecycle-previews.ts';
+import type { PreviewJobs } from './lifecycle-previews.ts';
 import { isoTime, isoTimeOrNull, pageOf, readCursor } from './page.ts';
 import type { PageInput } from './page.ts';
 import type { Places, RepositoryInput } from './places.ts';

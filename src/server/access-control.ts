@@ -1,9 +1,11 @@
 import type { Audit, AuditEntry, Authorizer, Signatures } from '../access/access.ts';
-import { createAuditRecorder, type AuditRecorderOptions } from '../access/audit/audit.ts';
+import { createAuditRecorder } from '../access/audit/audit.ts';
+import type { AuditRecorderOptions } from '../access/audit/audit.ts';
 import { createAuthorizer } from '../access/authorize/authorizer.ts';
 import type { Administrator } from '../access/accounts/administrator.ts';
 import { createCredentialUse } from '../access/identify/credential-use.ts';
-import { createDownloadTokens, type DownloadTokens } from '../access/identify/download-tokens.ts';
+import { createDownloadTokens } from '../access/identify/download-tokens.ts';
+import type { DownloadTokens } from '../access/identify/download-tokens.ts';
 import { RememberingIdentifier } from '../access/identify/identifier.ts';
 import type { KeyFetchFailure } from '../access/identify/key-fetch.ts';
 import type { Identities } from '../access/accounts/identities.ts';
@@ -11,21 +13,23 @@ import type { KeyStore, Sealing } from '../access/secrets/key-store.ts';
 import { createOidc } from '../access/identify/oidc.ts';
 import { createLoginFailures } from '../access/identify/login-failures.ts';
 import { openIdentities } from '../access/accounts/open-identities.ts';
-import { createOwnTokens, type OwnTokens } from '../access/identify/own-tokens.ts';
-import {
-  createManagedPolicies,
-  type ManagedPolicies,
-} from '../access/accounts/managed-policies.ts';
-import { createPolicies, type Policies } from '../access/accounts/policies.ts';
-import { createMarkOwnKey, type MarkOwnKey } from '../access/identify/own-keys.ts';
-import { createWebIdentities, type WebIdentities } from '../access/identify/web-identities.ts';
-import { createRoles, type Roles } from '../access/accounts/roles.ts';
-import { createTokenService, type TokenService } from '../access/identify/registry-tokens.ts';
+import { createOwnTokens } from '../access/identify/own-tokens.ts';
+import type { OwnTokens } from '../access/identify/own-tokens.ts';
+import { createManagedPolicies } from '../access/accounts/managed-policies.ts';
+import type { ManagedPolicies } from '../access/accounts/managed-policies.ts';
+import { createPolicies } from '../access/accounts/policies.ts';
+import type { Policies } from '../access/accounts/policies.ts';
+import { createMarkOwnKey } from '../access/identify/own-keys.ts';
+import type { MarkOwnKey } from '../access/identify/own-keys.ts';
+import { createWebIdentities } from '../access/identify/web-identities.ts';
+import type { WebIdentities } from '../access/identify/web-identities.ts';
+import { createRoles } from '../access/accounts/roles.ts';
+import type { Roles } from '../access/accounts/roles.ts';
+import { createTokenService } from '../access/identify/registry-tokens.ts';
+import type { TokenService } from '../access/identify/registry-tokens.ts';
 import { createSignatures } from '../access/signatures/signatures.ts';
-import {
-  createVisibleRepositories,
-  type VisibleRepositories,
-} from '../access/authorize/visible-repositories.ts';
+import { createVisibleRepositories } from '../access/authorize/visible-repositories.ts';
+import type { VisibleRepositories } from '../access/authorize/visible-repositories.ts';
 import type { Config } from '../config/config.ts';
 import { homeRegistryOf, registryOf } from '../domain/names/registry.ts';
 import type { Metadata } from '../metadata/contract/metadata.ts';

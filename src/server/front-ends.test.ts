@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import {
   freshRepository,
   startRegistryClient,
-  type RegistryClient,
 } from '../../tests/support/clients/registry-client.ts';
+import type { RegistryClient } from '../../tests/support/clients/registry-client.ts';
 import { basicOf, requestsInFlight } from '../../tests/support/processes/breakwater.ts';
 import { until } from '../../tests/support/rigs/until.ts';
 import type { Explanation } from '../contract/explanation.ts';

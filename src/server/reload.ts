@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/config.ts';
 import { ConfigError, formatProblem } from '../config/config-error.ts';
-import { readConfig, type LoadOptions } from '../config/load.ts';
+import { readConfig } from '../config/load.ts';
+import type { LoadOptions } from '../config/load.ts';
 import { watchConfig } from '../config/watch.ts';
 import type { Log } from '../telemetry/log.ts';
 

@@ -1,5 +1,6 @@
 import type { Sealing } from '../access/secrets/key-store.ts';
-import { openRuleBook, type RuleBook } from '../cache/rules/rule-book.ts';
+import { openRuleBook } from '../cache/rules/rule-book.ts';
+import type { RuleBook } from '../cache/rules/rule-book.ts';
 import { accountInSecret } from '../config/account-in-secret.ts';
 import type { Config } from '../config/config.ts';
 import { errorText } from '../domain/error-text.ts';
@@ -8,7 +9,8 @@ import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { Clock } from '../ports/clock.ts';
 import { createStoredSecrets } from '../operations/secrets/stored-secrets.ts';
 import type { SecretValues } from '../ports/secret-values.ts';
-import { createFileSecrets, type FileSecrets } from '../operations/secrets/file-secrets.ts';
+import { createFileSecrets } from '../operations/secrets/file-secrets.ts';
+import type { FileSecrets } from '../operations/secrets/file-secrets.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Stores } from './stores.ts';
 

@@ -8,19 +8,11 @@ import { createFileStorage } from '../../src/storage/file-storage.ts';
 import { nodeFileSystem } from '../../src/storage/disk/file-system.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { systemClock } from '../../src/coordination/system-clock.ts';
-import {
-  assertBytes,
-  createCacheRig,
-  randomBytes,
-  readAll,
-  type CacheRig,
-} from '../support/rigs/cache-rig.ts';
+import { assertBytes, createCacheRig, randomBytes, readAll } from '../support/rigs/cache-rig.ts';
+import type { CacheRig } from '../support/rigs/cache-rig.ts';
 import { until } from '../support/rigs/until.ts';
-import {
-  createFailingFileSystem,
-  type Failure,
-  type FailingFileSystem,
-} from '../support/rigs/failing-file-system.ts';
+import { createFailingFileSystem } from '../support/rigs/failing-file-system.ts';
+import type { Failure, FailingFileSystem } from '../support/rigs/failing-file-system.ts';
 import { createScriptedUpstream, failure } from '../support/upstreams/scripted-upstream.ts';
 import { mediaTypes } from '../../src/domain/manifests/media-type.ts';
 

@@ -11,16 +11,15 @@ import type { Storage } from '../../src/storage/file-storage.ts';
 import { createMemoryStorage } from '../support/rigs/memory-storage.ts';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { createUpstream } from '../../src/upstream/client.ts';
-import { createCacheRig, randomBytes, readAll, type CacheRig } from '../support/rigs/cache-rig.ts';
+import { createCacheRig, randomBytes, readAll } from '../support/rigs/cache-rig.ts';
+import type { CacheRig } from '../support/rigs/cache-rig.ts';
 import { until } from '../support/rigs/until.ts';
 import { rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
 import { createTestAuthority } from '../support/samples/certificates.ts';
 import { emptyJson, imageOf, pushImage } from '../support/rigs/push-rig.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
-import {
-  openScriptedRegistry,
-  type ScriptedRegistry,
-} from '../support/upstreams/scripted-registry.ts';
+import { openScriptedRegistry } from '../support/upstreams/scripted-registry.ts';
+import type { ScriptedRegistry } from '../support/upstreams/scripted-registry.ts';
 import { ruleOf, secret } from '../support/rigs/upstream-rig.ts';
 import { digestOf } from '../support/samples/digest.ts';
 

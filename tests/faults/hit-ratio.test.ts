@@ -1,11 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  basicOf,
-  rulesOnly,
-  startBreakwater,
-  type Breakwater,
-} from '../support/processes/breakwater.ts';
+import { basicOf, rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
+import type { Breakwater } from '../support/processes/breakwater.ts';
 import { manifestBytes, openStage, sendManifest } from '../support/upstreams/stage.ts';
 
 test('pulls under a rule are counted by how they were answered, and what is refused is not', async (t) => {

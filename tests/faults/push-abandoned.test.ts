@@ -5,19 +5,21 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as plainRequest } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { request as secureRequest } from 'node:https';
-import { connect as connectPlain, type Socket } from 'node:net';
+import { connect as connectPlain } from 'node:net';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { freshRepository } from '../support/clients/registry-client.ts';
 import {
   basicOf,
   requestsInFlight,
   rulesOnly,
   startBreakwater,
-  type Breakwater,
 } from '../support/processes/breakwater.ts';
+import type { Breakwater } from '../support/processes/breakwater.ts';
 import { createTestAuthority } from '../support/samples/certificates.ts';
 import { until } from '../support/rigs/until.ts';
 import { digestOf } from '../support/samples/digest.ts';

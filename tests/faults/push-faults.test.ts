@@ -10,18 +10,10 @@ import { createFileStorage } from '../../src/storage/file-storage.ts';
 import { nodeFileSystem } from '../../src/storage/disk/file-system.ts';
 import type { Storage } from '../../src/storage/file-storage.ts';
 import { systemClock } from '../../src/coordination/system-clock.ts';
-import {
-  assertBytes,
-  createCacheRig,
-  randomBytes,
-  readAll,
-  type CacheRig,
-} from '../support/rigs/cache-rig.ts';
-import {
-  createFailingFileSystem,
-  type Failure,
-  type FailingFileSystem,
-} from '../support/rigs/failing-file-system.ts';
+import { assertBytes, createCacheRig, randomBytes, readAll } from '../support/rigs/cache-rig.ts';
+import type { CacheRig } from '../support/rigs/cache-rig.ts';
+import { createFailingFileSystem } from '../support/rigs/failing-file-system.ts';
+import type { Failure, FailingFileSystem } from '../support/rigs/failing-file-system.ts';
 import {
   bodyOf,
   bytesOf,

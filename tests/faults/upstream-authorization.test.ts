@@ -10,12 +10,8 @@ import {
   secretBasic,
   targetAt,
 } from '../support/rigs/upstream-rig.ts';
-import {
-  openStage,
-  sendManifest,
-  type Stage,
-  type StageHandler,
-} from '../support/upstreams/stage.ts';
+import { openStage, sendManifest } from '../support/upstreams/stage.ts';
+import type { Stage, StageHandler } from '../support/upstreams/stage.ts';
 
 function challenge(response: ServerResponse, value: string | string[]): void {
   response.writeHead(401, { 'www-authenticate': value, 'content-type': 'application/json' });

@@ -10,7 +10,8 @@ import {
   secretBasic,
   targetAt,
 } from '../support/rigs/upstream-rig.ts';
-import { openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
+import { openStage, sendManifest } from '../support/upstreams/stage.ts';
+import type { Stage } from '../support/upstreams/stage.ts';
 
 const own = 'repository:team/app:pull';
 

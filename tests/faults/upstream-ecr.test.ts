@@ -23,7 +23,8 @@ import {
   urlOf,
 } from '../support/rigs/upstream-rig.ts';
 import type { Rig } from '../support/rigs/upstream-rig.ts';
-import { openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
+import { openStage, sendManifest } from '../support/upstreams/stage.ts';
+import type { Stage } from '../support/upstreams/stage.ts';
 
 const pair = newKeyPair();
 const temporary = { ...newKeyPair(), sessionToken: 'a+session/token==' };

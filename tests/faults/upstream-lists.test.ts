@@ -3,12 +3,8 @@ import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { createFakeClock } from '../support/rigs/fake-clock.ts';
 import { createRig, failureOf, never, targetAt } from '../support/rigs/upstream-rig.ts';
-import {
-  manifestType,
-  openStage,
-  type Stage,
-  type StageHandler,
-} from '../support/upstreams/stage.ts';
+import { manifestType, openStage } from '../support/upstreams/stage.ts';
+import type { Stage, StageHandler } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const subject = digestOf(Buffer.from('subject'));

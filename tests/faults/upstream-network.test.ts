@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, connect, type Socket } from 'node:net';
+import { createServer, connect } from 'node:net';
+import type { Socket } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +21,8 @@ import {
   targetAt,
   targetOf,
 } from '../support/rigs/upstream-rig.ts';
-import { openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
+import { openStage, sendManifest } from '../support/upstreams/stage.ts';
+import type { Stage } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-tls-'));

@@ -10,12 +10,8 @@ import {
   secret,
   targetAt,
 } from '../support/rigs/upstream-rig.ts';
-import {
-  openStage,
-  sendManifest,
-  type Stage,
-  type StageHandler,
-} from '../support/upstreams/stage.ts';
+import { openStage, sendManifest } from '../support/upstreams/stage.ts';
+import type { Stage, StageHandler } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const blob = Buffer.from('layer');

@@ -12,7 +12,8 @@ import {
   secretBasic,
   targetAt,
 } from '../support/rigs/upstream-rig.ts';
-import { manifestBytes, openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
+import { manifestBytes, openStage, sendManifest } from '../support/upstreams/stage.ts';
+import type { Stage } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const blob = Buffer.from('0123456789'.repeat(100));

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { createRig, failureOf, never, targetAt } from '../support/rigs/upstream-rig.ts';
-import { manifestType, openStage, type Stage } from '../support/upstreams/stage.ts';
+import { manifestType, openStage } from '../support/upstreams/stage.ts';
+import type { Stage } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const subject = digestOf(Buffer.from('subject'));

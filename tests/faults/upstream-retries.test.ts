@@ -11,7 +11,8 @@ import {
   secret,
   targetAt,
 } from '../support/rigs/upstream-rig.ts';
-import { openStage, sendManifest, type StageHandler } from '../support/upstreams/stage.ts';
+import { openStage, sendManifest } from '../support/upstreams/stage.ts';
+import type { StageHandler } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 
 const digest = digestOf(Buffer.from('x'));

@@ -10,11 +10,11 @@ import {
   latest,
   never,
   publicAddress,
-  type Rig,
   secret,
   secretBasic,
   targetAt,
 } from '../support/rigs/upstream-rig.ts';
+import type { Rig } from '../support/rigs/upstream-rig.ts';
 import { manifestBytes, openStage } from '../support/upstreams/stage.ts';
 import { digestOf } from '../support/samples/digest.ts';
 

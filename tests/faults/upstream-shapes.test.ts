@@ -2,19 +2,20 @@
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, test, type TestContext } from 'node:test';
-import { rulesOnly, startBreakwater, type Breakwater } from '../support/processes/breakwater.ts';
+import { after, before, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
+import type { Breakwater } from '../support/processes/breakwater.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
-import { findClients, type Clients, type Place } from './upstream-shapes/clients.ts';
+import { findClients } from './upstream-shapes/clients.ts';
+import type { Clients, Place } from './upstream-shapes/clients.ts';
 import { challengeShapes } from './upstream-shapes/challenge-shapes.ts';
 import { listShapes } from './upstream-shapes/list-shapes.ts';
 import { manifestShapes } from './upstream-shapes/manifest-shapes.ts';
 import { referrerShapes } from './upstream-shapes/referrer-shapes.ts';
 import type { ClientName, Step, UpstreamShape } from './upstream-shapes/shape.ts';
-import {
-  openScriptedRegistry,
-  type ScriptedRegistry,
-} from '../support/upstreams/scripted-registry.ts';
+import { openScriptedRegistry } from '../support/upstreams/scripted-registry.ts';
+import type { ScriptedRegistry } from '../support/upstreams/scripted-registry.ts';
 import { transportShapes } from './upstream-shapes/transport-shapes.ts';
 
 const shapes: readonly UpstreamShape[] = [

@@ -14,7 +14,8 @@ import {
   targetAt,
 } from '../support/rigs/upstream-rig.ts';
 import { until } from '../support/rigs/until.ts';
-import { openStage, sendManifest, type Stage } from '../support/upstreams/stage.ts';
+import { openStage, sendManifest } from '../support/upstreams/stage.ts';
+import type { Stage } from '../support/upstreams/stage.ts';
 
 type Answering = (request: IncomingMessage, response: ServerResponse, port: number) => void;
 

@@ -1,12 +1,15 @@
 // Users who hold nothing but one of AWS's ECR policies, attached with `aws iam`, pull and push with skopeo.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { setAwsScene, type AwsScene } from '../support/clients/aws.ts';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { setAwsScene } from '../support/clients/aws.ts';
+import type { AwsScene } from '../support/clients/aws.ts';
 import { basicOf } from '../support/processes/breakwater.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
 import { setScene } from '../support/processes/scene.ts';
-import { findTool, runCommand, type CommandResult } from '../support/tools/tools.ts';
+import { findTool, runCommand } from '../support/tools/tools.ts';
+import type { CommandResult } from '../support/tools/tools.ts';
 
 type Copy = (credentials: string, ...between: readonly [string, string]) => Promise<CommandResult>;
 

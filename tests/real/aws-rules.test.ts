@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { setAwsScene, type AwsScene } from '../support/clients/aws.ts';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { setAwsScene } from '../support/clients/aws.ts';
+import type { AwsScene } from '../support/clients/aws.ts';
 import { askManifest, errorOf, pullImage } from '../support/clients/pull.ts';
 import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
 import { until } from '../support/rigs/until.ts';
 
 const secretArn = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:ecr-pullthroughcache/hub';

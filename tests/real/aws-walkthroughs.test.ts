@@ -1,14 +1,18 @@
 // The journeys of published guides that are typed with `aws`, as they are published; the scripts are those of examples/ecr.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { setAwsScene, type AwsScene } from '../support/clients/aws.ts';
+import { setAwsScene } from '../support/clients/aws.ts';
+import type { AwsScene } from '../support/clients/aws.ts';
 import { askManifest, errorOf, pullImage } from '../support/clients/pull.ts';
 import { basicOf } from '../support/processes/breakwater.ts';
 import { commandLine } from '../support/processes/command-line.ts';
-import { runCommand, type CommandResult } from '../support/processes/run-command.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
+import { runCommand } from '../support/processes/run-command.ts';
+import type { CommandResult } from '../support/processes/run-command.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
 
 const home = '000000000000';
 const secondAccount = '111122223333';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { basicOf } from '../support/processes/breakwater.ts';
 import { programFolder } from '../support/processes/docker.ts';
 import { startProcess } from '../support/processes/process.ts';
@@ -13,8 +14,10 @@ import {
   sandboxName,
   unmountBelow,
 } from '../support/processes/sandbox.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
-import { findTools, runCommand, type CommandResult } from '../support/tools/tools.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
+import { findTools, runCommand } from '../support/tools/tools.ts';
+import type { CommandResult } from '../support/tools/tools.ts';
 
 const skip = enterSandbox();
 if (skip === undefined) prepareSandbox();

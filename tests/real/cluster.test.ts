@@ -1,7 +1,8 @@
 // A Kubernetes node of real parts whose every image comes through Breakwater.
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import {
   apiServer,
   clusterMissing,
@@ -10,14 +11,15 @@ import {
   startCluster,
   tokenIssuer,
   workload,
-  type Cluster,
 } from '../support/processes/cluster.ts';
+import type { Cluster } from '../support/processes/cluster.ts';
 import { commandLine } from '../support/processes/command-line.ts';
 import { basicOf } from '../support/processes/breakwater.ts';
 import { pushPauseImage } from '../support/samples/pause-image.ts';
 import { until } from '../support/rigs/until.ts';
 import { enterSandbox, prepareSandbox } from '../support/processes/sandbox.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
 
 const skip = (await clusterMissing()) ?? enterSandbox();
 if (skip === undefined) {

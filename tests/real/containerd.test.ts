@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
 import { startProcess } from '../support/processes/process.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
-import { setScene, type Scene, type SceneOptions } from '../support/processes/scene.ts';
-import { findTool, findTools, runCommand, type CommandResult } from '../support/tools/tools.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene, SceneOptions } from '../support/processes/scene.ts';
+import { findTool, findTools, runCommand } from '../support/tools/tools.ts';
+import type { CommandResult } from '../support/tools/tools.ts';
 
 interface Containerd extends Scene {
   readonly folder: string;

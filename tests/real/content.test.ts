@@ -5,10 +5,12 @@ import { rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
-import { mediaTypes, type CorpusName } from '../support/samples/images.ts';
+import { mediaTypes } from '../support/samples/images.ts';
+import type { CorpusName } from '../support/samples/images.ts';
 import { until } from '../support/rigs/until.ts';
 import { ask, askBlob, askManifest, pullImage, text } from '../support/clients/pull.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
 
 const busybox = 'docker.io/library/busybox';
 

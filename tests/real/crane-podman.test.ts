@@ -3,10 +3,13 @@ import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
-import { setScene, type Scene, type SceneOptions } from '../support/processes/scene.ts';
-import { findTool, findTools, runCommand, type ToolName } from '../support/tools/tools.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene, SceneOptions } from '../support/processes/scene.ts';
+import { findTool, findTools, runCommand } from '../support/tools/tools.ts';
+import type { ToolName } from '../support/tools/tools.ts';
 
 interface Client extends Scene {
   readonly folder: string;

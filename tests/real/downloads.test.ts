@@ -3,18 +3,14 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { rulesOnly } from '../support/processes/breakwater.ts';
-import { startFront, type Front } from '../support/upstreams/front.ts';
+import { startFront } from '../support/upstreams/front.ts';
+import type { Front } from '../support/upstreams/front.ts';
 import { until } from '../support/rigs/until.ts';
-import {
-  askBlob,
-  askManifest,
-  errorOf,
-  text,
-  type Answer,
-  type AskOptions,
-} from '../support/clients/pull.ts';
+import { askBlob, askManifest, errorOf, text } from '../support/clients/pull.ts';
+import type { Answer, AskOptions } from '../support/clients/pull.ts';
 import { pushTinyImage } from '../support/clients/registry-push.ts';
-import { setScene, type Scene, type SceneOptions } from '../support/processes/scene.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene, SceneOptions } from '../support/processes/scene.ts';
 import type { TestContext } from 'node:test';
 
 interface OneBlob extends Scene {

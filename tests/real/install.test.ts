@@ -15,7 +15,8 @@ import {
 import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import { promisify } from 'node:util';
-import { makeCheckout, type Checkout } from '../support/checkout/checkout.ts';
+import { makeCheckout } from '../support/checkout/checkout.ts';
+import type { Checkout } from '../support/checkout/checkout.ts';
 import type { Running } from '../support/processes/process.ts';
 import { until } from '../support/rigs/until.ts';
 

@@ -1,9 +1,12 @@
 // One image by every form in which mirrors are asked, and what must never be reached by any of them.
 import assert from 'node:assert/strict';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
-import { ask, errorOf, fullAccept, text, type Answer } from '../support/clients/pull.ts';
-import { setScene, type Scene, type SceneOptions } from '../support/processes/scene.ts';
+import { ask, errorOf, fullAccept, text } from '../support/clients/pull.ts';
+import type { Answer } from '../support/clients/pull.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene, SceneOptions } from '../support/processes/scene.ts';
 
 const tag = 'manifests/1.36';
 const accept = { accept: fullAccept };

@@ -2,15 +2,20 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
-import { publicRegistries, type Behaviour } from '../support/upstreams/front-behaviour.ts';
-import { startFront, type Front } from '../support/upstreams/front.ts';
+import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
+import type { Behaviour } from '../support/upstreams/front-behaviour.ts';
+import { startFront } from '../support/upstreams/front.ts';
+import type { Front } from '../support/upstreams/front.ts';
 import { until } from '../support/rigs/until.ts';
 import { ask, askBlob, askManifest, errorOf, pullImage, text } from '../support/clients/pull.ts';
 import { pushTinyImage } from '../support/clients/registry-push.ts';
-import { startRegistry, type Registry } from '../support/upstreams/registry.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
+import { startRegistry } from '../support/upstreams/registry.ts';
+import type { Registry } from '../support/upstreams/registry.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
 
 interface TwoRules extends Scene {
   /** An empty registry behind the rule `quay.io`, and its front. */

@@ -9,7 +9,8 @@ import { basicOf, credentialsOf, startBreakwater } from '../support/processes/br
 import { until } from '../support/rigs/until.ts';
 import { ask, askBlob, askManifest } from '../support/clients/pull.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
 
 const big = 'docker.io/library/big';
 

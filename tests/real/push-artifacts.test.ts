@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { CorpusName } from '../support/samples/images.ts';
 import { startProcess } from '../support/processes/process.ts';
-import { setTlsScene, type TlsScene } from '../support/processes/tls-scene.ts';
+import { setTlsScene } from '../support/processes/tls-scene.ts';
+import type { TlsScene } from '../support/processes/tls-scene.ts';
 
 /** Pushes an image of the corpus and answers its name with its digest. */
 async function pushByRegctl(

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../support/rigs/until.ts';
-import { setTlsScene, type TlsScene } from '../support/processes/tls-scene.ts';
+import { setTlsScene } from '../support/processes/tls-scene.ts';
+import type { TlsScene } from '../support/processes/tls-scene.ts';
 
 type Client = 'skopeo' | 'crane' | 'regctl' | 'podman' | 'buildah' | 'cosign';
 

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import type { CorpusImage } from '../support/samples/images.ts';
-import { setTlsScene, type TlsScene } from '../support/processes/tls-scene.ts';
+import { setTlsScene } from '../support/processes/tls-scene.ts';
+import type { TlsScene } from '../support/processes/tls-scene.ts';
 
 type Engine = 'podman' | 'buildah';
 

@@ -2,13 +2,15 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { startCri } from '../support/processes/cri.ts';
 import { dockerKinds, startDocker } from '../support/processes/docker.ts';
 import { breakwaterCommand, follow, stepsUnder } from '../support/checkout/documented-steps.ts';
 import { pushPauseImage } from '../support/samples/pause-image.ts';
 import { enterSandbox, ownSettings, prepareSandbox } from '../support/processes/sandbox.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
 import { findTools, runCommand } from '../support/tools/tools.ts';
 
 const skip = enterSandbox();

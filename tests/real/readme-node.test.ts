@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { appendFile, copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { parse } from 'yaml';
 import {
   clusterMissing,
@@ -11,8 +12,8 @@ import {
   makeNodeNetwork,
   startCluster,
   workload,
-  type Cluster,
 } from '../support/processes/cluster.ts';
+import type { Cluster } from '../support/processes/cluster.ts';
 import { commandLine } from '../support/processes/command-line.ts';
 import { dockerKinds, startDocker } from '../support/processes/docker.ts';
 import {
@@ -25,7 +26,8 @@ import { pushPauseImage } from '../support/samples/pause-image.ts';
 import { until } from '../support/rigs/until.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
 import { enterSandbox, ownSettings, prepareSandbox } from '../support/processes/sandbox.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
 
 const skip = (await clusterMissing()) ?? enterSandbox();
 if (skip === undefined) {

@@ -2,11 +2,13 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
 import type { CorpusName } from '../support/samples/images.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
-import { setScene, type Scene, type SceneOptions } from '../support/processes/scene.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene, SceneOptions } from '../support/processes/scene.ts';
 import { findTool, runCommand } from '../support/tools/tools.ts';
 
 interface Skopeo extends Scene {

@@ -2,19 +2,23 @@
 import assert from 'node:assert/strict';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
-import {
-  publicRegistries,
-  type BasicCredential,
-  type Behaviour,
-  type TokenAuth,
+import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
+import type {
+  BasicCredential,
+  Behaviour,
+  TokenAuth,
 } from '../support/upstreams/front-behaviour.ts';
-import { startFront, type Front } from '../support/upstreams/front.ts';
+import { startFront } from '../support/upstreams/front.ts';
+import type { Front } from '../support/upstreams/front.ts';
 import { until } from '../support/rigs/until.ts';
-import { ask, askBlob, askManifest, errorOf, text, type Answer } from '../support/clients/pull.ts';
+import { ask, askBlob, askManifest, errorOf, text } from '../support/clients/pull.ts';
+import type { Answer } from '../support/clients/pull.ts';
 import { startRegistry } from '../support/upstreams/registry.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
 
 const busybox = 'docker.io/library/busybox';
 const hello = 'docker.io/library/hello';

@@ -4,12 +4,15 @@ import { test } from 'node:test';
 import type { UpstreamView } from '../../src/contract/admin-view.ts';
 import type { Explanation } from '../../src/contract/explanation.ts';
 import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
-import { publicRegistries, type RateLimit } from '../support/upstreams/front-behaviour.ts';
-import { startFront, type Front } from '../support/upstreams/front.ts';
+import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
+import type { RateLimit } from '../support/upstreams/front-behaviour.ts';
+import { startFront } from '../support/upstreams/front.ts';
+import type { Front } from '../support/upstreams/front.ts';
 import type { CorpusName } from '../support/samples/images.ts';
 import { until } from '../support/rigs/until.ts';
 import { ask, askManifest, errorOf, fullAccept, pullImage, text } from '../support/clients/pull.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
 
 const busybox = 'docker.io/library/busybox';
 const everyPull = { freshFor: '0s' };

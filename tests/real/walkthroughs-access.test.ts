@@ -1,14 +1,20 @@
 // The journeys of published guides that are about rights, by the command line: a second account, and nodes that may import.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { basicOf, rulesOnly } from '../support/processes/breakwater.ts';
-import { commandLine, policyFile, type CommandLine } from '../support/processes/command-line.ts';
-import { askManifest, errorOf, pullImage, type Answer } from '../support/clients/pull.ts';
+import { commandLine, policyFile } from '../support/processes/command-line.ts';
+import type { CommandLine } from '../support/processes/command-line.ts';
+import { askManifest, errorOf, pullImage } from '../support/clients/pull.ts';
+import type { Answer } from '../support/clients/pull.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
-import { exchange, type HttpQuestion } from '../support/clients/http-exchange.ts';
-import { setScene, type Scene } from '../support/processes/scene.ts';
-import { findTool, runCommand, type CommandResult } from '../support/tools/tools.ts';
+import { exchange } from '../support/clients/http-exchange.ts';
+import type { HttpQuestion } from '../support/clients/http-exchange.ts';
+import { setScene } from '../support/processes/scene.ts';
+import type { Scene } from '../support/processes/scene.ts';
+import { findTool, runCommand } from '../support/tools/tools.ts';
+import type { CommandResult } from '../support/tools/tools.ts';
 
 const home = '000000000000';
 const secondAccount = '111122223333';

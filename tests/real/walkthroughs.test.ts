@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { rulesOnly } from '../support/processes/breakwater.ts';
 import { publicRegistries } from '../support/upstreams/front-behaviour.ts';
 import type { Front } from '../support/upstreams/front.ts';

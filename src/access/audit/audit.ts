@@ -4,7 +4,8 @@ import { createSteadyTime } from '../../coordination/steady-time.ts';
 import type { AuditPruning } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Audit, AuditEntry } from '../access.ts';
-import { createRepeats, type NewAuditRow } from './repeats.ts';
+import { createRepeats } from './repeats.ts';
+import type { NewAuditRow } from './repeats.ts';
 
 const flushAfterMs = 1000;
 const retryAfterMs = 5000;

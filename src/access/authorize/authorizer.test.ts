@@ -1,8 +1,8 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
-import { type Action, actions } from '../../domain/policy/access-action.ts';
-import { type IdentityAction, identityActions } from '../../domain/policy/identity-action.ts';
+import { actions } from '../../domain/policy/access-action.ts';
+import { identityActions } from '../../domain/policy/identity-action.ts';
 import type { Principal } from '../../domain/policy/principal.ts';
 import type { PullRule } from '../../domain/rules/pull-rule.ts';
 import type { RegistryKey } from '../../domain/names/registry.ts';
@@ -422,7 +422,7 @@ suite('scopes of a credential', () => {
   const rows: readonly (readonly [
     name: string,
     caller: Caller,
-    action: Action | IdentityAction,
+    action: Question['action'],
     rule: PullRule | undefined,
     expected: boolean,
   ])[] = [

@@ -2,7 +2,8 @@ import * as z from 'zod';
 import { tokenLifetime } from '../../access/accounts/identities.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { isAccountId, isPrincipalName } from '../../domain/policy/principal.ts';
-import { tagMutabilities, type TagMutability } from '../../domain/names/tag-mutability.ts';
+import { tagMutabilities } from '../../domain/names/tag-mutability.ts';
+import type { TagMutability } from '../../domain/names/tag-mutability.ts';
 import type { Incoming } from '../../http/reply.ts';
 
 /** Bytes of a request's JSON body. */

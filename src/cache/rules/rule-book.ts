@@ -10,7 +10,8 @@ import type { RuleMetadata } from '../../metadata/contract/metadata.ts';
 import type { PullRuleKey, PullRuleRow } from '../../metadata/contract/rows.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Invalidation, Invalidations } from '../../ports/invalidations.ts';
-import { ConfiguredRules, type ConfiguredRulesParts } from './configured-rules.ts';
+import { ConfiguredRules } from './configured-rules.ts';
+import type { ConfiguredRulesParts } from './configured-rules.ts';
 import type { CredentialParts, RuleCredential } from './rule-credentials.ts';
 import {
   holderOf,

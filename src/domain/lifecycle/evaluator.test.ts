@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Digest } from '../names/digest.ts';
-import { evaluateLifecycle, explainLifecycle, type Fate } from './evaluator.ts';
+import { evaluateLifecycle, explainLifecycle } from './evaluator.ts';
+import type { Fate } from './evaluator.ts';
 import type { LifecycleImage } from './image.ts';
 import type { LifecyclePolicy, LifecycleRule } from './policy.ts';
 

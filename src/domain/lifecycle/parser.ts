@@ -3,8 +3,10 @@ import { findJsonProblem } from '../json-structure.ts';
 import { isObject, own } from '../json.ts';
 import type { LifecyclePolicy, LifecycleProblem, LifecycleRule } from './policy.ts';
 import { lifecycleCharactersMax, lifecycleRulesMax } from './policy.ts';
-import { type GrammarOptions, readRule } from './rule-reader.ts';
-import { readArray, readObject, type Report, reportTo } from './schema-words.ts';
+import { readRule } from './rule-reader.ts';
+import type { GrammarOptions } from './rule-reader.ts';
+import { readArray, readObject, reportTo } from './schema-words.ts';
+import type { Report } from './schema-words.ts';
 
 /** A policy's own nesting is 5: policy, rules, rule, selection, list of tags. */
 const depthMax = 8;

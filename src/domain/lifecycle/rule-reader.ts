@@ -1,4 +1,5 @@
-import { own, type JsonObject } from '../json.ts';
+import { own } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import { shortened } from '../policy/problem.ts';
 import type { CountType, LifecycleRule, StorageClass, TagRequirement } from './policy.ts';
 import {
@@ -8,8 +9,8 @@ import {
   readInteger,
   readObject,
   readString,
-  type Report,
 } from './schema-words.ts';
+import type { Report } from './schema-words.ts';
 
 export interface GrammarOptions {
   /** Whether `sinceImagePulled` may expire; ECR lets it archive alone. */

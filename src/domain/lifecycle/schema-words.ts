@@ -1,5 +1,6 @@
 import { nearest } from '../nearest.ts';
-import { isObject, own, type JsonObject } from '../json.ts';
+import { isObject, own } from '../json.ts';
+import type { JsonObject } from '../json.ts';
 import { shortened } from '../policy/problem.ts';
 import type { LifecycleProblem } from './policy.ts';
 

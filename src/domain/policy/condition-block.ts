@@ -2,7 +2,8 @@ import type { PolicyCondition, PolicyKind } from './policy.ts';
 import { operatorAdvice, parseOperator, valueAdvice } from './conditions.ts';
 import { isObject } from '../json.ts';
 import type { JsonObject } from '../json.ts';
-import { type Report, shortened } from './problem.ts';
+import { shortened } from './problem.ts';
+import type { Report } from './problem.ts';
 
 /** `aws:SourceIp`, `ecr:ResourceTag/team`. */
 const keyForm = /^[a-z\d-]{1,64}:\S.{0,255}$/i;

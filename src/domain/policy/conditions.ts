@@ -1,7 +1,9 @@
 import { nearest } from '../nearest.ts';
 import type { PolicyCondition } from './policy.ts';
-import { type Operator, operators, parseBool } from './operators.ts';
-import { type KeyValues, neededKeys, parsePattern, variableProblem } from './pattern.ts';
+import { operators, parseBool } from './operators.ts';
+import type { Operator } from './operators.ts';
+import { neededKeys, parsePattern, variableProblem } from './pattern.ts';
+import type { KeyValues } from './pattern.ts';
 
 /** An operator's name in its parts: `ForAnyValue:StringLikeIfExists`. `operator` is absent for `Null`. */
 interface ConditionOperator {

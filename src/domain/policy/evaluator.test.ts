@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import type { AccessDecision, AccessQuestion, NamedPolicy, PolicyKind } from './policy.ts';
 import { evaluatePolicies } from './evaluator.ts';
 import { parsePolicy } from './parser.ts';
-import { anonymous, type Principal } from './principal.ts';
+import { anonymous } from './principal.ts';
+import type { Principal } from './principal.ts';
 
 const home = '000000000000';
 const second = '111122223333';

@@ -1,5 +1,6 @@
 import type { AccessDecision, AccessQuestion, NamedPolicy } from './policy.ts';
-import { accountOf, type Asked, keyValues, statementsOf } from './statement.ts';
+import { accountOf, keyValues, statementsOf } from './statement.ts';
+import type { Asked } from './statement.ts';
 import { arnOf, describePrincipal } from './principal.ts';
 
 type By = NonNullable<AccessDecision['by']>;

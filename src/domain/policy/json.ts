@@ -1,6 +1,7 @@
 import { findJsonProblem } from '../json-structure.ts';
 import type { JsonProblem } from '../json-structure.ts';
-import { type Report, shortened } from './problem.ts';
+import { shortened } from './problem.ts';
+import type { Report } from './problem.ts';
 
 /** The longest text of a policy, as in ECR; white space counts. */
 const policyCharactersMax = 10_240;

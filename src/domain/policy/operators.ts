@@ -1,6 +1,7 @@
 import { isInBlock, parseIpAddress, parseIpBlock } from '../names/ip-address.ts';
 import { parseMoment } from './moment.ts';
-import { type KeyValues, parsePattern, resolvePattern, splitAtColons, textOf } from './pattern.ts';
+import { parsePattern, resolvePattern, splitAtColons, textOf } from './pattern.ts';
+import type { KeyValues } from './pattern.ts';
 import { matchesPattern } from '../wildcard.ts';
 
 /** Whether one value of a question's key stands in the relation to one of the policy's values. */

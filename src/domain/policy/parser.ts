@@ -7,7 +7,8 @@ import { readActions, readResources } from './lists.ts';
 import { readPrincipals } from './principals.ts';
 import { isObject, own } from '../json.ts';
 import type { JsonObject } from '../json.ts';
-import { type PolicyProblem, type Report, reportTo, sentenceOf, shortened } from './problem.ts';
+import { reportTo, sentenceOf, shortened } from './problem.ts';
+import type { PolicyProblem, Report } from './problem.ts';
 
 const policyKeys = ['Version', 'Id', 'Statement'];
 const statementKeys = [

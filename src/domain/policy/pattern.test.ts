@@ -8,7 +8,8 @@ import {
   splitAtColons,
   variableProblem,
 } from './pattern.ts';
-import { matchesPattern, type PatternCodes } from '../wildcard.ts';
+import { matchesPattern } from '../wildcard.ts';
+import type { PatternCodes } from '../wildcard.ts';
 
 const app = 'arn:aws:ecr:us-east-1:000000000000:repository/k8s/busybox';
 

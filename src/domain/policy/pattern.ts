@@ -1,4 +1,5 @@
-import { any, matchesPattern, wildcardCodeAt, type PatternCodes } from '../wildcard.ts';
+import { any, matchesPattern, wildcardCodeAt } from '../wildcard.ts';
+import type { PatternCodes } from '../wildcard.ts';
 
 /** The values of a condition key, given in lower case; `undefined` where the question has none. Never an empty list. */
 export type KeyValues = (key: string) => readonly string[] | undefined;

@@ -2,7 +2,8 @@ import type { PrincipalMatch } from './policy.ts';
 import { readList } from './lists.ts';
 import { isAccountId, parsePrincipalArn } from './principal.ts';
 import { isObject, own } from '../json.ts';
-import { type Report, shortened } from './problem.ts';
+import { shortened } from './problem.ts';
+import type { Report } from './problem.ts';
 
 /** Kinds that ECR's policies may name. CanonicalUser matches nobody here, Federated those alone who assume a role. */
 const kinds = ['AWS', 'Service', 'Federated', 'CanonicalUser'];

@@ -5,7 +5,8 @@ import type { AccessQuestion, NamedPolicy, PolicyKind } from './policy.ts';
 import { evaluatePolicies } from './evaluator.ts';
 import { operators } from './operators.ts';
 import { parsePolicy, policyProblems } from './parser.ts';
-import { anonymous, type Principal } from './principal.ts';
+import { anonymous } from './principal.ts';
+import type { Principal } from './principal.ts';
 
 const accounts = ['000000000000', '111122223333'] as const;
 const users = accounts.flatMap((account) => ['a', 'b'].map((name) => ({ account, name })));

@@ -1,16 +1,18 @@
 import type { PolicyDocument, PolicyStatement, PrincipalMatch } from './policy.ts';
-import { type CompiledCondition, compileCondition } from './conditions.ts';
+import { compileCondition } from './conditions.ts';
+import type { CompiledCondition } from './conditions.ts';
 import {
-  type KeyValues,
   matchesSegments,
   neededKeys,
   parsePattern,
-  type PolicyPattern,
   resolvePattern,
   splitAtColons,
 } from './pattern.ts';
-import { matchesPattern, type PatternCodes } from '../wildcard.ts';
-import { arnOf, type Principal } from './principal.ts';
+import type { KeyValues, PolicyPattern } from './pattern.ts';
+import { matchesPattern } from '../wildcard.ts';
+import type { PatternCodes } from '../wildcard.ts';
+import { arnOf } from './principal.ts';
+import type { Principal } from './principal.ts';
 
 /** A question as statements see it, made once for all of them. */
 export interface Asked {

@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { Agent, request as requestPlain, type IncomingMessage } from 'node:http';
+import { Agent, request as requestPlain } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { request as requestSecure } from 'node:https';
 import { connect, Socket } from 'node:net';
 import { after, before, beforeEach, suite, test } from 'node:test';
-import { connect as connectSecure, type ConnectionOptions } from 'node:tls';
+import { connect as connectSecure } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { createTestAuthority } from '../../../tests/support/samples/certificates.ts';
 import { createFakeClock } from '../../../tests/support/rigs/fake-clock.ts';
 import { until } from '../../../tests/support/rigs/until.ts';
 import { createBodyBuffers } from '../bodies/body-buffers.ts';
 import { bufferBytesMax } from '../bodies/buffers.ts';
-import { handshakeRefusal, type RefusedConnection } from './refused-connection.ts';
-import { createServer, type RunningServer, type TlsPair } from '../server.ts';
+import { handshakeRefusal } from './refused-connection.ts';
+import type { RefusedConnection } from './refused-connection.ts';
+import { createServer } from '../server.ts';
+import type { RunningServer, TlsPair } from '../server.ts';
 
 let secure: RunningServer;
 let plain: RunningServer;

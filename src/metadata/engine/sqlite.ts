@@ -10,7 +10,8 @@ import type { Schema } from '../sql/schema.ts';
 import { busyTimeoutMs } from './sqlite-writer.ts';
 import { isEvaluation } from '../lists/lists.ts';
 import { createMetadata, dropAllDeleted } from '../store.ts';
-import { ReadThread, type ReadThreadLimits } from './read-thread.ts';
+import { ReadThread } from './read-thread.ts';
+import type { ReadThreadLimits } from './read-thread.ts';
 import { WriteThread } from './write-thread.ts';
 
 /** One of 100,000 images and 50 rules takes a second or two; the longest texts over as many, a minute. */

@@ -1,8 +1,5 @@
-import {
-  evaluateLifecycle,
-  explainLifecycle,
-  type ActedOn,
-} from '../../domain/lifecycle/evaluator.ts';
+import { evaluateLifecycle, explainLifecycle } from '../../domain/lifecycle/evaluator.ts';
+import type { ActedOn } from '../../domain/lifecycle/evaluator.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type {
@@ -15,7 +12,8 @@ import type {
   PreviewPages,
   PreviewResult,
 } from '../contract/lifecycle.ts';
-import { imagesOfRepository, type RepositoryImage } from '../rows/lifecycle-images.ts';
+import { imagesOfRepository } from '../rows/lifecycle-images.ts';
+import type { RepositoryImage } from '../rows/lifecycle-images.ts';
 import type { Sql } from '../sql/schema.ts';
 
 /** Results in a page as it is stored. */

@@ -12,7 +12,8 @@ import type {
 } from '../contract/rows.ts';
 import { batches } from '../sql/batches.ts';
 import type { Sql } from '../sql/schema.ts';
-import { type HeldContent, findMissing, heldBlobsOf, holdAsPushed } from '../rows/held-content.ts';
+import { findMissing, heldBlobsOf, holdAsPushed } from '../rows/held-content.ts';
+import type { HeldContent } from '../rows/held-content.ts';
 import { addManifest, dropContents } from '../rows/manifest-row.ts';
 import {
   addPushedRepository,

@@ -3,7 +3,8 @@ import { digestOf } from '../../support/samples/digest.ts';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startProcess } from '../../support/processes/process.ts';
-import { findTool, findTools, runCommand, type CommandResult } from '../../support/tools/tools.ts';
+import { findTool, findTools, runCommand } from '../../support/tools/tools.ts';
+import type { CommandResult } from '../../support/tools/tools.ts';
 import type { Ask, ClientName } from './shape.ts';
 
 const askMs = 30_000;

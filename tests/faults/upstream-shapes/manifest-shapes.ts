@@ -1,10 +1,6 @@
 import type { UpstreamShape } from './shape.ts';
-import {
-  types,
-  unknown,
-  type Answer,
-  type ScriptedRegistry,
-} from '../../support/upstreams/scripted-registry.ts';
+import { types, unknown } from '../../support/upstreams/scripted-registry.ts';
+import type { Answer, ScriptedRegistry } from '../../support/upstreams/scripted-registry.ts';
 
 const all = { crane: 'right', skopeo: 'right', regctl: 'right', containerd: 'right' } as const;
 

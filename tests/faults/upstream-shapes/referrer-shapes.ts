@@ -1,10 +1,6 @@
 import type { UpstreamShape } from './shape.ts';
-import {
-  types,
-  unknown,
-  type Descriptor,
-  type ScriptedRegistry,
-} from '../../support/upstreams/scripted-registry.ts';
+import { types, unknown } from '../../support/upstreams/scripted-registry.ts';
+import type { Descriptor, ScriptedRegistry } from '../../support/upstreams/scripted-registry.ts';
 
 /** An artifact that refers to the subject, as a referrers list names it. */
 function referrer(

@@ -8,7 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startProcess, type Running } from '../processes/process.ts';
+import { startProcess } from '../processes/process.ts';
+import type { Running } from '../processes/process.ts';
 
 const scripts = fileURLToPath(new URL('../../../scripts/', import.meta.url));
 

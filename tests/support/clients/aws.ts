@@ -1,8 +1,10 @@
 // The AWS command line and boto3 against a running Breakwater, by nothing but its dataDir/credentials.
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { rulesOnly, startBreakwater, type Breakwater } from '../processes/breakwater.ts';
-import { runCommand, type CommandResult } from '../processes/run-command.ts';
+import { rulesOnly, startBreakwater } from '../processes/breakwater.ts';
+import type { Breakwater } from '../processes/breakwater.ts';
+import { runCommand } from '../processes/run-command.ts';
+import type { CommandResult } from '../processes/run-command.ts';
 import { findTools } from '../tools/tools.ts';
 
 export interface AwsScene {

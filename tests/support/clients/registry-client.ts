@@ -5,7 +5,8 @@ import { after } from 'node:test';
 import { mediaTypes } from '../../../src/domain/manifests/media-type.ts';
 import { basicOf, rulesOnly, startBreakwater } from '../processes/breakwater.ts';
 import type { Breakwater, BreakwaterOptions } from '../processes/breakwater.ts';
-import { exchange, type HttpAnswer, type HttpQuestion } from './http-exchange.ts';
+import { exchange } from './http-exchange.ts';
+import type { HttpAnswer, HttpQuestion } from './http-exchange.ts';
 import { digestOf } from '../samples/digest.ts';
 
 export type Algorithm = 'sha256' | 'sha512';

@@ -3,8 +3,10 @@ import { globSync, existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { credentialsOf, type Breakwater } from '../processes/breakwater.ts';
-import { runCommand, type CommandResult } from '../processes/run-command.ts';
+import { credentialsOf } from '../processes/breakwater.ts';
+import type { Breakwater } from '../processes/breakwater.ts';
+import { runCommand } from '../processes/run-command.ts';
+import type { CommandResult } from '../processes/run-command.ts';
 import { findTool } from '../tools/tools.ts';
 
 export interface Terraform {

@@ -6,12 +6,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { stringify } from 'yaml';
-import { findCriTools, startCri, type Cri, type CriOptions } from './cri.ts';
+import { findCriTools, startCri } from './cri.ts';
+import type { Cri, CriOptions } from './cri.ts';
 import { startProcess } from './process.ts';
 import { until } from '../rigs/until.ts';
 import { makeRunFolder, removeRunFolder } from './run-folder.ts';
 import { makeCgroup, run } from './sandbox.ts';
-import { findTools, runCommand, type CommandResult } from '../tools/tools.ts';
+import { findTools, runCommand } from '../tools/tools.ts';
+import type { CommandResult } from '../tools/tools.ts';
 
 /** Where what the nodes reach listens: this machine, as they see it. */
 export const hostAddress = '10.97.0.1';

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import type { Breakwater } from './breakwater.ts';
-import { runCommand, type CommandResult } from '../tools/tools.ts';
+import { runCommand } from '../tools/tools.ts';
+import type { CommandResult } from '../tools/tools.ts';
 
 export interface CommandLine {
   /** What the command prints; anything but exit code 0 throws with what it said. */

@@ -8,7 +8,8 @@ import { startProcess } from './process.ts';
 import { until } from '../rigs/until.ts';
 import { makeRunFolder, removeRunFolder } from './run-folder.ts';
 import { unmountBelow } from './sandbox.ts';
-import { findTools, runCommand, type CommandResult } from '../tools/tools.ts';
+import { findTools, runCommand } from '../tools/tools.ts';
+import type { CommandResult } from '../tools/tools.ts';
 
 export interface Cri {
   readonly folder: string;

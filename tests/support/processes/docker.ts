@@ -2,10 +2,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { startProcess, type Running } from './process.ts';
+import { startProcess } from './process.ts';
+import type { Running } from './process.ts';
 import { makeRunFolder, removeRunFolder } from './run-folder.ts';
 import { sandboxName, unmountBelow } from './sandbox.ts';
-import { findTools, runCommand, type CommandResult, type ToolName } from '../tools/tools.ts';
+import { findTools, runCommand } from '../tools/tools.ts';
+import type { CommandResult, ToolName } from '../tools/tools.ts';
 
 export interface DockerKind {
   readonly name: string;

@@ -1,5 +1,6 @@
 // Child processes of tests: started, watched, and never left behind.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
 /** A program that runs until it is stopped. */

@@ -1,5 +1,6 @@
 // Programs that tests run to their end.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 
 export interface CommandOptions {
   readonly cwd?: string;

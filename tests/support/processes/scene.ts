@@ -1,21 +1,15 @@
 // What most real tests stand on: a registry with the corpus, a front before it, and a Breakwater whose rules lead there.
 import { readFileSync } from 'node:fs';
 import type { TestContext } from 'node:test';
-import {
-  rulesOnly,
-  startBreakwater,
-  type Breakwater,
-  type BreakwaterOptions,
-} from './breakwater.ts';
+import { rulesOnly, startBreakwater } from './breakwater.ts';
+import type { Breakwater, BreakwaterOptions } from './breakwater.ts';
 import type { Behaviour } from '../upstreams/front-behaviour.ts';
-import { startFront, type Front } from '../upstreams/front.ts';
-import { loadCorpus, type Corpus, type CorpusImage, type CorpusName } from '../samples/images.ts';
-import {
-  findRegistry,
-  startRegistry,
-  type Registry,
-  type RegistryKind,
-} from '../upstreams/registry.ts';
+import { startFront } from '../upstreams/front.ts';
+import type { Front } from '../upstreams/front.ts';
+import { loadCorpus } from '../samples/images.ts';
+import type { Corpus, CorpusImage, CorpusName } from '../samples/images.ts';
+import { findRegistry, startRegistry } from '../upstreams/registry.ts';
+import type { Registry, RegistryKind } from '../upstreams/registry.ts';
 
 export interface Scene {
   readonly corpus: Corpus;

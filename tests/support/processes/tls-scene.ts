@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { basicOf } from './breakwater.ts';
 import { createTestAuthority } from '../samples/certificates.ts';
-import { setScene, type Scene, type SceneOptions } from './scene.ts';
-import { findTools, runCommand, type CommandResult, type ToolName } from '../tools/tools.ts';
+import { setScene } from './scene.ts';
+import type { Scene, SceneOptions } from './scene.ts';
+import { findTools, runCommand } from '../tools/tools.ts';
+import type { CommandResult, ToolName } from '../tools/tools.ts';
 
 export interface TlsScene<Name extends ToolName> extends Scene {
   /** Its path is short, since podman takes no long one. */

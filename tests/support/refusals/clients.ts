@@ -4,10 +4,12 @@ import { mkdir, writeFile, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { startCri } from '../processes/cri.ts';
-import { startDocker, type Docker, type DockerKind } from '../processes/docker.ts';
+import { startDocker } from '../processes/docker.ts';
+import type { Docker, DockerKind } from '../processes/docker.ts';
 import { until } from '../rigs/until.ts';
 import { makeRunFolder, removeRunFolder } from '../processes/run-folder.ts';
-import { findTools, runCommand, type CommandResult } from '../tools/tools.ts';
+import { findTools, runCommand } from '../tools/tools.ts';
+import type { CommandResult } from '../tools/tools.ts';
 import type { Cause } from './causes.ts';
 import type { Login, RefusalStage } from './stage.ts';
 

@@ -5,7 +5,8 @@ import type { TestContext } from 'node:test';
 import { causes } from './causes.ts';
 import type { Provoke } from './clients.ts';
 import { renderPage } from './page.ts';
-import { printedOf, readPrinted, writePrinted, type ClientName } from './printed.ts';
+import { printedOf, readPrinted, writePrinted } from './printed.ts';
+import type { ClientName } from './printed.ts';
 import type { RefusalStage } from './stage.ts';
 
 /** Where `UPDATE_GOLDEN=1` asks for it, what is printed now is written instead. */

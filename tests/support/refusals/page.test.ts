@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { causes } from './causes.ts';
 import { pageFile } from './compare.ts';
 import { renderPage } from './page.ts';
-import { clientNames, essenceOf, readPrinted, type ClientName } from './printed.ts';
+import { clientNames, essenceOf, readPrinted } from './printed.ts';
+import type { ClientName } from './printed.ts';
 
 test('docs/troubleshooting.md is made of what the clients printed', () => {
   assert.equal(readFileSync(pageFile, 'utf8'), renderPage());

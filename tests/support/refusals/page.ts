@@ -1,6 +1,8 @@
 // docs/troubleshooting.md, made of the causes and of what clients printed.
-import { causes, type Cause } from './causes.ts';
-import { clientNames, readPrinted, type ClientName } from './printed.ts';
+import { causes } from './causes.ts';
+import type { Cause } from './causes.ts';
+import { clientNames, readPrinted } from './printed.ts';
+import type { ClientName } from './printed.ts';
 
 const head = `# Troubleshooting
 

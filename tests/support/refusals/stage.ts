@@ -2,11 +2,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { credentialsOf, startBreakwater, type Breakwater } from '../processes/breakwater.ts';
+import { credentialsOf, startBreakwater } from '../processes/breakwater.ts';
+import type { Breakwater } from '../processes/breakwater.ts';
 import { createTestAuthority } from '../samples/certificates.ts';
 import { hostAddress, makeNodeNamespaces } from '../processes/cluster.ts';
 import { run } from '../processes/sandbox.ts';
-import { setScene, type Scene } from '../processes/scene.ts';
+import { setScene } from '../processes/scene.ts';
+import type { Scene } from '../processes/scene.ts';
 import { openStage } from '../upstreams/stage.ts';
 import type { Cause, ServerName } from './causes.ts';
 import { digestOf } from '../samples/digest.ts';

@@ -2,12 +2,8 @@ import { explainAnonymous } from '../../../src/access/authorize/anonymous.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  createCache,
-  type CacheLimits,
-  type CacheParts,
-  type RunningCache,
-} from '../../../src/cache/create-cache.ts';
+import { createCache } from '../../../src/cache/create-cache.ts';
+import type { CacheLimits, CacheParts, RunningCache } from '../../../src/cache/create-cache.ts';
 import { ruleDefaults } from '../../../src/domain/rules/builtin-rules.ts';
 import type { ByteSource, ByteSpan } from '../../../src/domain/byte-source.ts';
 import type { PullRule, PullTarget } from '../../../src/domain/rules/pull-rule.ts';
@@ -22,8 +18,10 @@ import type { Invalidations } from '../../../src/ports/invalidations.ts';
 import type { Upstream } from '../../../src/ports/upstream.ts';
 import { createMemoryStorage } from './memory-storage.ts';
 import type { Storage } from '../../../src/storage/file-storage.ts';
-import { createFakeClock, type FakeClock } from './fake-clock.ts';
-import { createScriptedUpstream, type ScriptedUpstream } from '../upstreams/scripted-upstream.ts';
+import { createFakeClock } from './fake-clock.ts';
+import type { FakeClock } from './fake-clock.ts';
+import { createScriptedUpstream } from '../upstreams/scripted-upstream.ts';
+import type { ScriptedUpstream } from '../upstreams/scripted-upstream.ts';
 import type { PullRequest } from '../../../src/cache/pull-request.ts';
 import { rulesOfHome } from './home-rules.ts';
 import { createTestInvalidations } from './invalidations.ts';

@@ -3,24 +3,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Invalidations } from '../../../src/ports/invalidations.ts';
 import type { Asker, AuditEntry, RequestFrom, Signatures } from '../../../src/access/access.ts';
-import { newKeyPair, type KeyPair } from '../../../src/access/secrets/credentials.ts';
+import { newKeyPair } from '../../../src/access/secrets/credentials.ts';
+import type { KeyPair } from '../../../src/access/secrets/credentials.ts';
 import { createCredentialUse } from '../../../src/access/identify/credential-use.ts';
 import { RememberingIdentifier } from '../../../src/access/identify/identifier.ts';
 import type { Identities } from '../../../src/access/accounts/identities.ts';
-import { openKeyStore, type KeyStore } from '../../../src/access/secrets/key-store.ts';
-import { createOidc, type JwtIssuer } from '../../../src/access/identify/oidc.ts';
+import { openKeyStore } from '../../../src/access/secrets/key-store.ts';
+import type { KeyStore } from '../../../src/access/secrets/key-store.ts';
+import { createOidc } from '../../../src/access/identify/oidc.ts';
+import type { JwtIssuer } from '../../../src/access/identify/oidc.ts';
 import { createLoginFailures } from '../../../src/access/identify/login-failures.ts';
 import { createSignatures } from '../../../src/access/signatures/signatures.ts';
 import { openIdentities } from '../../../src/access/accounts/open-identities.ts';
-import { createOwnTokens, type OwnTokens } from '../../../src/access/identify/own-tokens.ts';
-import {
-  createTokenService,
-  type TokenService,
-} from '../../../src/access/identify/registry-tokens.ts';
+import { createOwnTokens } from '../../../src/access/identify/own-tokens.ts';
+import type { OwnTokens } from '../../../src/access/identify/own-tokens.ts';
+import { createTokenService } from '../../../src/access/identify/registry-tokens.ts';
+import type { TokenService } from '../../../src/access/identify/registry-tokens.ts';
 import { homeRegistry } from '../samples/home-registry.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import { openSqliteMetadata } from '../../../src/metadata/engine/sqlite.ts';
-import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createFakeClock } from './fake-clock.ts';
+import type { FakeClock } from './fake-clock.ts';
 import { createTestInvalidations } from './invalidations.ts';
 
 export const homeAccount = '000000000000';

@@ -7,12 +7,10 @@ import {
   createHubMirrorHandler,
   createOciHandler,
   ociErrorReply,
-  type OciSettings,
 } from '../../../src/api/oci/handler.ts';
-import {
-  createMadeRepositories,
-  type MadeRepositories,
-} from '../../../src/cache/memory/made-repositories.ts';
+import type { OciSettings } from '../../../src/api/oci/handler.ts';
+import { createMadeRepositories } from '../../../src/cache/memory/made-repositories.ts';
+import type { MadeRepositories } from '../../../src/cache/memory/made-repositories.ts';
 import { builtinRules, ruleDefaults } from '../../../src/domain/rules/builtin-rules.ts';
 import { RegistryError } from '../../../src/domain/errors.ts';
 import { normalizeHost } from '../../../src/domain/names/host-name.ts';

@@ -1,4 +1,5 @@
-import { RegistryError, type ErrorCode } from '../../../src/domain/errors.ts';
+import { RegistryError } from '../../../src/domain/errors.ts';
+import type { ErrorCode } from '../../../src/domain/errors.ts';
 import { mediaTypes } from '../../../src/domain/manifests/media-type.ts';
 import { parseReference } from '../../../src/domain/names/reference.ts';
 import type { Tag } from '../../../src/domain/names/tag.ts';

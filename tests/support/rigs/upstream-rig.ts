@@ -1,13 +1,16 @@
-import { parseReference, type Reference } from '../../../src/domain/names/reference.ts';
+import { parseReference } from '../../../src/domain/names/reference.ts';
+import type { Reference } from '../../../src/domain/names/reference.ts';
 import { parseRepositoryName } from '../../../src/domain/names/repository-name.ts';
 import { ruleDefaults } from '../../../src/domain/rules/builtin-rules.ts';
 import type { PullRule, UpstreamUrl } from '../../../src/domain/rules/pull-rule.ts';
 import { UpstreamFailure } from '../../../src/domain/upstream-failure.ts';
 import type { Event } from '../../../src/ports/events.ts';
 import type { Upstream, UpstreamTarget } from '../../../src/ports/upstream.ts';
-import { createUpstream, type UpstreamOptions } from '../../../src/upstream/client.ts';
+import { createUpstream } from '../../../src/upstream/client.ts';
+import type { UpstreamOptions } from '../../../src/upstream/client.ts';
 import type { Stage } from '../upstreams/stage.ts';
-import { createFakeClock, type FakeClock } from './fake-clock.ts';
+import { createFakeClock } from './fake-clock.ts';
+import type { FakeClock } from './fake-clock.ts';
 
 /** An upstream client under test, on a clock that stands still; every name leads to a public address that is really loopback. */
 export interface Rig extends AsyncDisposable {

@@ -1,4 +1,5 @@
-import { registryKey, type RegistryKey } from '../../../src/domain/names/registry.ts';
+import { registryKey } from '../../../src/domain/names/registry.ts';
+import type { RegistryKey } from '../../../src/domain/names/registry.ts';
 
 /** The home registry where the configuration names none. */
 export const homeRegistry: RegistryKey = registryKey({

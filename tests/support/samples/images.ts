@@ -2,15 +2,11 @@
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startRegistry } from '../upstreams/registry.ts';
-import {
-  bigPackage,
-  openDebianLayers,
-  openMachineLayers,
-  type Layer,
-  type LayerSource,
-} from './package-layers.ts';
+import { bigPackage, openDebianLayers, openMachineLayers } from './package-layers.ts';
+import type { Layer, LayerSource } from './package-layers.ts';
 import type { Architecture } from '../tools/debian-packages.ts';
-import { pushBlob, pushManifest, type PushedManifest } from '../clients/registry-push.ts';
+import { pushBlob, pushManifest } from '../clients/registry-push.ts';
+import type { PushedManifest } from '../clients/registry-push.ts';
 import { findRegistry } from '../upstreams/registry.ts';
 import { isSandboxed } from '../processes/sandbox.ts';
 import { toolsFolder, withLock } from '../tools/tools.ts';

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { openDebianPackages, type Architecture } from '../tools/debian-packages.ts';
+import { openDebianPackages } from '../tools/debian-packages.ts';
+import type { Architecture } from '../tools/debian-packages.ts';
 import { findTool } from '../tools/tools.ts';
 
 /** A layer file: a gzipped tar of a package's tree. */

@@ -2,7 +2,8 @@
 // tests run: `npm test` starts it.
 import { setPriority } from 'node:os';
 import { loadCorpus } from '../samples/images.ts';
-import { bundles, type BundleName } from './tool-builds.ts';
+import { bundles } from './tool-builds.ts';
+import type { BundleName } from './tool-builds.ts';
 import { imagesName } from './tool-needs.ts';
 import { findBundle } from './tools.ts';
 

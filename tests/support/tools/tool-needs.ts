@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundles, type BundleName } from './tool-builds.ts';
+import { bundles } from './tool-builds.ts';
+import type { BundleName } from './tool-builds.ts';
 
 /** Stands for the images among the names of tools. */
 export const imagesName = 'images';

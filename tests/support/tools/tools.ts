@@ -14,13 +14,8 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isSandboxed } from '../processes/sandbox.ts';
-import {
-  buildTimeMs,
-  bundles,
-  type Bundle,
-  type BundleName,
-  type BuiltTool,
-} from './tool-builds.ts';
+import { buildTimeMs, bundles } from './tool-builds.ts';
+import type { Bundle, BundleName, BuiltTool } from './tool-builds.ts';
 
 export { runCommand, type CommandOptions, type CommandResult } from '../processes/run-command.ts';
 

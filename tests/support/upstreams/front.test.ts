@@ -2,9 +2,11 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { publicRegistries } from './front-behaviour.ts';
-import { startFront, type Front } from './front.ts';
+import { startFront } from './front.ts';
+import type { Front } from './front.ts';
 import { pushTinyImage } from '../clients/registry-push.ts';
-import { findRegistry, startRegistry, type Registry } from './registry.ts';
+import { findRegistry, startRegistry } from './registry.ts';
+import type { Registry } from './registry.ts';
 import { loadCorpus } from '../samples/images.ts';
 
 const program = await findRegistry();

@@ -4,16 +4,10 @@ import { Agent, request as httpRequest } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sendBody } from './front-body.ts';
-import {
-  createFaults,
-  plainBehaviour,
-  type Behaviour,
-  type Fault,
-  type OrderedFault,
-  type RequestKind,
-  type Wrong,
-} from './front-behaviour.ts';
-import { createTokens, type OwnAnswer } from './front-tokens.ts';
+import { createFaults, plainBehaviour } from './front-behaviour.ts';
+import type { Behaviour, Fault, OrderedFault, RequestKind, Wrong } from './front-behaviour.ts';
+import { createTokens } from './front-tokens.ts';
+import type { OwnAnswer } from './front-tokens.ts';
 import { openStage } from './stage.ts';
 
 /** One request that came, and what it got. Changes while it is being answered. */

@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startProcess } from '../processes/process.ts';
 import { copyFolder, makeRunFolder, removeRunFolder } from '../processes/run-folder.ts';
-import { findTool, type Tool } from '../tools/tools.ts';
+import { findTool } from '../tools/tools.ts';
+import type { Tool } from '../tools/tools.ts';
 
 export type RegistryKind = 'distribution' | 'docker-registry';
 

@@ -1,6 +1,7 @@
 // A registry in memory on loopback: right by itself, and in one respect as a row says.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { openStage, type Seen } from './stage.ts';
+import { openStage } from './stage.ts';
+import type { Seen } from './stage.ts';
 import { digestOf } from '../samples/digest.ts';
 
 export const types = {

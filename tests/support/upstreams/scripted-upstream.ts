@@ -1,7 +1,9 @@
 import type { Digest } from '../../../src/domain/names/digest.ts';
-import { UpstreamFailure, type FailureKind } from '../../../src/domain/upstream-failure.ts';
+import { UpstreamFailure } from '../../../src/domain/upstream-failure.ts';
+import type { FailureKind } from '../../../src/domain/upstream-failure.ts';
 import type { Descriptor } from '../../../src/domain/manifests/manifest.ts';
-import { Lanes, type Slot } from '../../../src/upstream/wire/lanes.ts';
+import { Lanes } from '../../../src/upstream/wire/lanes.ts';
+import type { Slot } from '../../../src/upstream/wire/lanes.ts';
 import type {
   BlobBody,
   BlobLocation,
