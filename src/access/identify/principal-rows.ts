@@ -1,5 +1,5 @@
 import type { Label } from '../../domain/names/label.ts';
-import { withLabels } from '../../domain/names/label.ts';
+import { withLabelsOfAnyCase } from '../../domain/names/label.ts';
 import type { Principal, PrincipalKey } from '../../domain/policy/principal.ts';
 import { roleNameOf } from '../../domain/policy/principal.ts';
 import type { Metadata } from '../../metadata/contract/metadata.ts';
@@ -47,7 +47,7 @@ function sessionOfRole(
   session: string | undefined,
   { tags: own = [] }: RoleSession = {},
 ): FoundPrincipal {
-  const all = withLabels(tags, { remove: [], set: own });
+  const all = withLabelsOfAnyCase(tags, { remove: [], set: own });
   return {
     principal: { kind: 'role', account, name, path, ...(session === undefined ? {} : { session }) },
     madeAt: createdAt,

@@ -66,6 +66,19 @@ test('a token that is right speaks for its subject, and its claims are condition
   deepEqual(audited, []);
 });
 
+test('a claim whose name is another’s but for case, and any number of them, leave those that say who it is', async () => {
+  const { identities, sign } = start();
+  const many = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`a${at}`, at]));
+  const token = await sign({ ...many, SUB: 'admin', Team: 'a', team: 'b', Sub: 'root' });
+  const { claims } = await identities.verify(token, someClient);
+  const provider = issuer.url.replace('http://', '');
+  deepEqual(claims.get(`${provider}:sub`), ['pod']);
+  equal(claims.size, 100);
+  const few = await sign({ TEAM: 'a', team: 'b', Team: 'c' });
+  const named = await identities.verify(few, someClient);
+  deepEqual(named.claims.get(`${provider}:team`), ['b']);
+});
+
 suite('a token is refused', () => {
   const rows: readonly (readonly [string, object, ErrorKind])[] = [
     ['of an issuer that is not configured', { iss: 'https://x.example' }, 'identityTokenInvalid'],

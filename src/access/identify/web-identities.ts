@@ -98,12 +98,28 @@ function identityOf(
   const [audience = ''] = textsOf(claims['aud']);
   if (subject === undefined || subject === '') return undefined;
   const keys = new Map<string, readonly string[]>();
-  for (const [name, value] of Object.entries(claims).slice(0, claimsMax)) {
-    const values = textsOf(value);
-    if (values.length > 0) keys.set(`${provider}:${name}`.toLowerCase(), values);
+  for (const name of namesOf(claims)) {
+    const key = `${provider}:${name}`.toLowerCase();
+    const values = textsOf(claims[name]);
+    if (values.length > 0 && !keys.has(key)) keys.set(key, values);
   }
   return { issuer, provider, subject, audience, claims: keys };
 }
+
+/**
+ * Those that say who it is come first, and of names that differ by case the one in lower case: a claim that whoever the token is for may add
+ * takes the place of none, and pushes none out.
+ */
+function namesOf(claims: Readonly<Record<string, unknown>>): readonly string[] {
+  const rankOf = (name: string): number =>
+    registered.has(name) ? 0 : name === name.toLowerCase() ? 1 : 2;
+  return Object.keys(claims)
+    .toSorted((one, other) => rankOf(one) - rankOf(other))
+    .slice(0, claimsMax);
+}
+
+/** Of RFC 7519, which every issuer writes itself. */
+const registered: ReadonlySet<string> = new Set(['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti']);
 
 /** Texts, numbers and booleans, alone or in a list; what else there is can't be compared. */
 function textsOf(value: unknown): readonly string[] {

@@ -357,4 +357,33 @@ suite('managed policies over IAM', () => {
       (await ask({ Action: 'AttachUserPolicy', UserName: 'ci', PolicyArn }, { as: 'ci' })).status;
     deepEqual([await attach(arnOf('one')), await attach(readOnly)], [403, 200]);
   });
+
+  test('who may detach those under a path detaches no other by that path', async () => {
+    await using aws = await openAws();
+    const ask = await askAbout(aws);
+    await ask({ Action: 'CreatePolicy', PolicyName: 'fence', PolicyDocument: allowing('ecr:*') });
+    await ask({ Action: 'AttachUserPolicy', UserName: 'ci', PolicyArn: arnOf('fence') });
+    const statement = {
+      Effect: 'Allow',
+      Action: 'iam:DetachUserPolicy',
+      Resource: '*',
+      Condition: { ArnLike: { 'iam:PolicyARN': arnOf('*', '/dev/') } },
+    };
+    await ask({
+      Action: 'PutUserPolicy',
+      UserName: 'ci',
+      PolicyName: 'detach',
+      PolicyDocument: JSON.stringify({ Version: '2012-10-17', Statement: [statement] }),
+    });
+    for (const [path, code] of [
+      ['/', 'AccessDenied'],
+      ['/dev/', 'NoSuchEntity'],
+    ] as const) {
+      const PolicyArn = arnOf('fence', path);
+      const asked = { Action: 'DetachUserPolicy', UserName: 'ci', PolicyArn };
+      equal(member(await ask(asked, { as: 'ci' }), 'Code'), code);
+    }
+    const left = await ask({ Action: 'ListAttachedUserPolicies', UserName: 'ci' });
+    deepEqual(membersOf(left, 'PolicyName'), ['fence']);
+  });
 });

@@ -150,6 +150,27 @@ suite('AssumeRole', () => {
     assert.deepEqual([await make('roles/b', tagged), await make('own/b', tagged)], [400, 200]);
   });
 
+  test("with a tag whose key is its role's but for case has its own alone, and hands it on by either spelling", async () => {
+    await using aws = await openWithRole(trust({ AWS: home }), [allow('sts:*')]);
+    const asAdmin = { caller: admin, from: { address: '127.0.0.1' } as never };
+    const { roles } = aws.api.operations;
+    for (const key of ['team', 'TEAM'])
+      await roles.tagRole(asAdmin, { name: 'ci', tags: [{ key, value: key }] });
+    assert.deepEqual((await roles.getRole(asAdmin, { name: 'ci' })).tags, [
+      { key: 'TEAM', value: 'TEAM' },
+    ]);
+    await aws.api.ask('PUT identity-policies', {
+      body: { user: 'ann', name: 'p', policy: document(allow('sts:*')) },
+    });
+    const first = await session(aws, {
+      'Tags.member.1.Key': 'Team',
+      'Tags.member.1.Value': 'own',
+      'TransitiveTagKeys.member.1': 'tEAM',
+    });
+    assert.deepEqual(first.tags, [{ key: 'Team', value: 'own' }]);
+    assert.deepEqual((await session(aws, {}, { as: first })).tags, first.tags);
+  });
+
   test('hands transitive tags on to the sessions that a session begins, and no others', async () => {
     const anyRole = trust({ AWS: home });
     await using aws = await openWithRole(anyRole, [allow('sts:*')]);

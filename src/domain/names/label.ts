@@ -21,6 +21,16 @@ export function withLabels(
   return inKeyOrder([...values].map(([key, value]) => ({ key, value })));
 }
 
+/** The same where keys that differ by case alone are one, as IAM has it: what is put stands in the place of both. */
+export function withLabelsOfAnyCase(
+  labels: readonly Label[],
+  { remove, set }: LabelChange,
+): readonly Label[] {
+  const gone = new Set([...remove, ...set.map(({ key }) => key)].map((key) => key.toLowerCase()));
+  const kept = labels.filter(({ key }) => !gone.has(key.toLowerCase()));
+  return withLabels(kept, { remove: [], set });
+}
+
 export function inKeyOrder(labels: readonly Label[]): readonly Label[] {
   return labels.toSorted((one, other) => (one.key < other.key ? -1 : 1));
 }

@@ -1,5 +1,5 @@
 import { sql as text } from 'kysely';
-import { withLabels } from '../../domain/names/label.ts';
+import { withLabelsOfAnyCase } from '../../domain/names/label.ts';
 import { roleNameOf } from '../../domain/policy/principal.ts';
 import type { IdentityMetadata } from '../contract/metadata.ts';
 import type {
@@ -108,7 +108,7 @@ export async function changePrincipalTags(
   const { account, name, tagsMax } = input;
   const row = await lockPrincipal(sql, input);
   if (row === undefined) return 'notFound';
-  const tags = withLabels(row.tags ?? [], input);
+  const tags = withLabelsOfAnyCase(row.tags ?? [], input);
   if (tags.length > tagsMax) return 'tooMany';
   await sql
     .updateTable('principals')

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import { withLabels } from '../../domain/names/label.ts';
+import { withLabelsOfAnyCase } from '../../domain/names/label.ts';
 import type { ManagedPolicyKey } from '../../domain/policy/managed-policy.ts';
 import type { AttachmentKey, ManagedPolicyMetadata } from '../contract/managed-policies.ts';
 import { lockPrincipal } from '../rows/locked-principal.ts';
@@ -178,7 +178,7 @@ export async function changePolicyTags(
 ): Output<'changePolicyTags'> {
   const row = await lockPolicy(sql, key);
   if (row === undefined) return 'notFound';
-  const tags = withLabels(managedPolicyOf(row).tags ?? [], { remove, set });
+  const tags = withLabelsOfAnyCase(managedPolicyOf(row).tags ?? [], { remove, set });
   if (tags.length > tagsMax) return 'tooMany';
   await sql
     .updateTable('managed_policies')

@@ -10,6 +10,7 @@ import type { Admission } from '../../access/admission/admission.ts';
 import { uniqueId } from '../../access/identify/unique-id.ts';
 import type { AttachedPolicyView } from '../../contract/access-view.ts';
 import type { Listing } from '../../contract/admin-view.ts';
+import { onceRead } from '../../coordination/call-attempt.ts';
 import { identityActions } from '../../domain/policy/identity-action.ts';
 import { awsAccount, managedPolicyArn } from '../../domain/policy/managed-policy.ts';
 import type { ManagedPolicyName } from '../../domain/policy/managed-policy.ts';
@@ -79,6 +80,7 @@ export function createPolicyAttachments(parts: PolicyAttachmentsParts): PolicyAt
       await requireHolder(parts, holder);
       const { account, name } = holder;
       if (policy.account !== awsAccount && policy.account !== account) throw unknownPolicy(policy);
+      if (policy.account !== awsAccount) await onceRead('policy', () => requirePath(parts, policy));
       await managedPolicies.detach({ account, principal: name, policy }, asker);
     },
     policyHolders: async (asker, { arn }) => {
@@ -116,6 +118,15 @@ async function admitted(
   const more = policyArn === undefined ? {} : { policyArn };
   await parts.admission.requireIdentity(asker, action, holder, more);
   return holder;
+}
+
+/** Its right was asked of the path that was written: by another one than its own `iam:PolicyARN` would be passed. */
+async function requirePath(
+  parts: PolicyAttachmentsParts,
+  policy: ManagedPolicyName,
+): Promise<boolean> {
+  await requireThere(parts, policy);
+  return true;
 }
 
 async function requireHolder(

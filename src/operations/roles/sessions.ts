@@ -153,7 +153,8 @@ function labelsOf(
   const missing = transitive.find((key) => !keys.has(key.toLowerCase()));
   if (missing !== undefined)
     throw invalid(`TransitiveTagKeys: ${missing} is no key of Tags`, 'name keys that Tags has');
-  const inherited = (before?.tags ?? []).filter(({ key }) => before?.transitive?.includes(key));
+  const handedOn = new Set(before?.transitive?.map((key) => key.toLowerCase()));
+  const inherited = (before?.tags ?? []).filter(({ key }) => handedOn.has(key.toLowerCase()));
   const again = keysOf(inherited).find((key) => keys.has(key));
   if (again !== undefined)
     throw invalid(`Tags: ${again} is inherited from the session before`, 'leave it out');
