@@ -8,8 +8,13 @@ import type { CallMetadata } from '../metadata/contract/calls.ts';
 import { createRepeatedCalls } from './repeated-calls.ts';
 import type { RepeatableCall } from './repeated-calls.ts';
 
-const callOf = (invocation: string, accessKeyId = 'AKIA'): RepeatableCall => ({
+const callOf = (
+  invocation: string,
+  accessKeyId = 'AKIA',
+  principal = accessKeyId,
+): RepeatableCall => ({
   accessKeyId,
+  principal,
   invocation,
   operation: 'ecr us-east-1 CreateRepository',
   bodySha256: Buffer.alloc(32),
@@ -29,7 +34,7 @@ function createRig() {
       for (const { call, answer } of answers) kept.set(call, answer);
     },
   };
-  const repeated = createRepeatedCalls({ metadata: { calls }, clock, callsOfKeyMax: 20 });
+  const repeated = createRepeatedCalls({ metadata: { calls }, clock, callsMax: 20 });
   return { clock, kept, faults, repeated };
 }
 
@@ -71,7 +76,7 @@ suite('calls that are made again', () => {
     await rejects(repeated.answer(callOf('b'), ever), { reason: 'repeated' });
   });
 
-  test('are not kept beyond 64 Ki characters, nor where they can’t be written, nor beyond so many of a key in 15 minutes', async () => {
+  test('are not kept beyond 64 Ki characters, nor where they can’t be written, nor beyond so many of a principal, by whichever of its keys, in 15 minutes', async () => {
     const { clock, faults, kept, repeated } = createRig();
     await repeated.answer(callOf('long'), async () => 'x'.repeat(64 * 1024));
     faults.records = true;
@@ -82,6 +87,9 @@ suite('calls that are made again', () => {
       await repeated.answer(callOf(`c${index}`), async () => index);
     await repeated.answer(callOf('beyond'), async () => 1);
     equal(await repeated.answer(callOf('beyond'), async () => 2), 2);
+    const bySession = callOf('session', 'ASIA', 'AKIA');
+    await repeated.answer(bySession, async () => 1);
+    equal(await repeated.answer(bySession, async () => 2), 2);
     equal(await repeated.answer(callOf('another', 'another key'), async () => 1), 1);
     equal(await repeated.answer(callOf('another', 'another key'), async () => 2), 1);
     clock.advance(callsKeptMs);

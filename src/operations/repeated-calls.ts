@@ -10,6 +10,8 @@ import type { Clock } from '../ports/clock.ts';
 /** What makes an attempt one of the same call. */
 export interface RepeatableCall {
   readonly accessKeyId: string;
+  /** Whose calls are counted together: of a role all its sessions, each of which has a key of its own. */
+  readonly principal: string;
   /** As the client names its call, in every attempt alike. */
   readonly invocation: string;
   /** With the service and the region that were asked. */
@@ -29,13 +31,13 @@ export interface RepeatedCalls extends AsyncDisposable {
 export interface RepeatedCallsParts {
   readonly metadata: { readonly calls: Pick<CallMetadata, 'findCall' | 'recordAnswers'> };
   readonly clock: Clock;
-  /** Of one access key in `callsKeptMs`, as one process counts; what is beyond is not remembered. Absent: 20,000. */
-  readonly callsOfKeyMax?: number;
+  /** Of one principal in `callsKeptMs`, as one process counts; what is beyond is not remembered. Absent: 20,000. */
+  readonly callsMax?: number;
 }
 
 /** A longer answer is not kept: it is made anew of what its attempt has found and written. */
 const answerCharactersMax = 64 * 1024;
-const keysMax = 10_000;
+const principalsMax = 10_000;
 /** Answers that wait to be written. */
 const waitingMax = 10_000;
 const writtenAfterMs = 500;
@@ -49,12 +51,12 @@ interface Answered {
 }
 
 export function createRepeatedCalls(parts: RepeatedCallsParts): RepeatedCalls {
-  const { metadata, clock, callsOfKeyMax = 20_000 } = parts;
+  const { metadata, clock, callsMax = 20_000 } = parts;
   const steady = createSteadyTime(clock);
   const now = (): number => Math.floor(steady());
   const waiting = new Map<string, Answered>();
   const underWay = new Map<string, Promise<unknown>>();
-  const counts = createCounts(clock, callsOfKeyMax);
+  const counts = createCounts(clock, callsMax);
   const writer = createBatchWriter({
     clock,
     afterMs: writtenAfterMs,
@@ -101,7 +103,7 @@ export function createRepeatedCalls(parts: RepeatedCallsParts): RepeatedCalls {
   };
   return {
     answer: (call, run) => {
-      if (!counts.mayKeep(call.accessKeyId)) return run();
+      if (!counts.mayKeep(call.principal)) return run();
       const id = idOf(call);
       const before = underWay.get(id);
       const mine = before === undefined ? make(id, run) : before.then(() => make(id, run));
@@ -125,23 +127,20 @@ function idOf({ accessKeyId, invocation, operation, bodySha256 }: RepeatableCall
   return hash('sha256', JSON.stringify([accessKeyId, invocation, operation, body]), 'base64url');
 }
 
-/** Counts calls by their access keys, anew every `callsKeptMs`. */
-function createCounts(
-  clock: Clock,
-  callsOfKeyMax: number,
-): { mayKeep(accessKeyId: string): boolean } {
+/** Counts calls by who makes them, anew every `callsKeptMs`. */
+function createCounts(clock: Clock, callsMax: number): { mayKeep(principal: string): boolean } {
   const counts = new Map<string, number>();
   let since = clock.elapsed();
   return {
-    mayKeep(accessKeyId) {
+    mayKeep(principal) {
       const elapsed = clock.elapsed();
       if (elapsed - since >= callsKeptMs) {
         counts.clear();
         since = elapsed;
       }
-      const count = (counts.get(accessKeyId) ?? 0) + 1;
-      if (count > callsOfKeyMax || (count === 1 && counts.size >= keysMax)) return false;
-      counts.set(accessKeyId, count);
+      const count = (counts.get(principal) ?? 0) + 1;
+      if (count > callsMax || (count === 1 && counts.size >= principalsMax)) return false;
+      counts.set(principal, count);
       return true;
     },
   };

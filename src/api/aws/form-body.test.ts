@@ -46,6 +46,14 @@ suite('a form as an input', () => {
     );
   });
 
+  test('with more pairs than any call has is none, though they be of one name or empty', () => {
+    assert.equal(readForm('&a'.repeat(1999))?.size, 1);
+    for (const pair of ['&a', '&a=1', '&']) assert.equal(readForm(pair.repeat(2000)), undefined);
+    const names = Array.from({ length: 2001 }, (_, at) => `a${at}=1`);
+    assert.equal(readForm(names.join('&')), undefined);
+    assert.equal(readForm(names.slice(1).join('&'))?.size, 2000);
+  });
+
   test('lists end where an element is missing; what no shape has is left out', () => {
     const form = 'Tags.member.1.Key=a&Tags.member.3.Key=c&Other=x&RoleName=r&RoleName=s';
     const value = valueOfForm(iam, 'CreateRoleRequest', readForm(form) ?? new Map());

@@ -6,12 +6,19 @@ const parametersMax = 2000;
 
 /** The parameters of a form or a query, the first of each name; `undefined`: too many, or not decodable. */
 export function readForm(text: string): ReadonlyMap<string, string> | undefined {
+  if (!hasAtMost(text, parametersMax)) return undefined;
   const parameters = new Map<string, string>();
-  for (const [name, value] of new URLSearchParams(text)) {
+  for (const [name, value] of new URLSearchParams(text))
     if (!parameters.has(name)) parameters.set(name, value);
-    if (parameters.size > parametersMax) return undefined;
-  }
   return parameters;
+}
+
+/** Looked at before any is read: nobody has signed a form yet, and 100,000 pairs, also of one name, cost a quarter of a second. */
+function hasAtMost(text: string, pairsMax: number): boolean {
+  let pairs = 1;
+  for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', at + 1))
+    if ((pairs += 1) > pairsMax) return false;
+  return true;
 }
 
 /**

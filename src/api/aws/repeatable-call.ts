@@ -1,3 +1,4 @@
+import { arnOf } from '../../domain/policy/principal.ts';
 import type { Incoming } from '../../http/reply.ts';
 import type { RepeatableCall } from '../../operations/repeated-calls.ts';
 import { shapeNamed } from './service-model.ts';
@@ -29,7 +30,8 @@ export function repeatableCall(
   if (answersSecret(model, operation)) return undefined;
   const { accessKeyId, bodySha256 } = signed;
   const asked = [service.name, asking.region, operation].join(' ');
-  return { accessKeyId, bodySha256, invocation, operation: asked };
+  const principal = arnOf(asking.caller.principal) ?? accessKeyId;
+  return { accessKeyId, principal, bodySha256, invocation, operation: asked };
 }
 
 const secretive = new WeakMap<ServiceModel, Map<string, boolean>>();
