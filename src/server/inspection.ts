@@ -14,7 +14,8 @@ import type { FailureReason } from '../domain/upstream-failure.ts';
 import { UpstreamFailure } from '../domain/upstream-failure.ts';
 import type { Upstream } from '../ports/upstream.ts';
 import { systemClock } from '../coordination/system-clock.ts';
-import { inspectKeys, withStoredSecrets } from './keys-inspection.ts';
+import { inspectKeys } from './keys-inspection.ts';
+import { readServedRules } from './rules-inspection.ts';
 import { createUpstream } from '../upstream/client.ts';
 
 const askedAtOnce = 8;
@@ -36,7 +37,14 @@ export function createInspections(config: Config, env: NodeJS.ProcessEnv): reado
           events: { emit: () => undefined },
           env,
         });
-        return inspectUpstreams(await withStoredSecrets(config, env), upstream, signal);
+        const { rules, unread } = await readServedRules(config, env);
+        const checks = await inspectUpstreams(rules, upstream, signal);
+        if (unread > 0)
+          return [
+            ...checks,
+            passed(`${unread} more rules that were made through an API: not asked`),
+          ];
+        return checks.length > 0 ? checks : [passed('no rule leads anywhere yet')];
       },
     },
     { categoryName: 'issuers', inspect: () => inspectIssuers(config.oidc) },

@@ -5,20 +5,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { readKeys } from '../access/secrets/key-store.ts';
 import { open } from '../access/secrets/sealing.ts';
 import type { StoredKey } from '../access/secrets/sealing.ts';
-import { readNamedCredential } from '../cache/rules/rule-credentials.ts';
 import type { Check } from '../cli/command-context.ts';
 import { failed, passed, warned } from '../cli/doctor/report.ts';
-import { accountInSecret } from '../config/account-in-secret.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../coordination/system-clock.ts';
 import { errorText } from '../domain/error-text.ts';
-import { homeRegistryOf } from '../domain/names/registry.ts';
-import type { PullRule } from '../domain/rules/pull-rule.ts';
 import type { SealedKind, SealedRow } from '../metadata/contract/sealed.ts';
 import { nameOfSealed, ownerOfSealed } from '../operations/keys/sealed-owner.ts';
-import { secretOf } from '../metadata/rows/secret-row.ts';
-import type { SecretReading } from '../operations/secrets/located-secret.ts';
-import { createStoredSecrets } from '../operations/secrets/stored-secrets.ts';
+import { hasTable } from './rules-inspection.ts';
 
 const namesMax = 5;
 const openingMs = 10_000;
@@ -160,61 +154,4 @@ function* sealedIn(database: DatabaseSync): Generator<Found> {
     const id = [registry, name, version] as string[];
     yield { kind: 'secretValues', row: { id, suffix, sealed: sealed ?? '' } };
   }
-}
-
-function hasTable(database: DatabaseSync, name: string): boolean {
-  const found = database.prepare("select 1 from sqlite_schema where type = 'table' and name = ?");
-  return found.get(name) !== undefined;
-}
-
-/** The rules with the credentials that are read from an API's secrets, as the server shows them; what can't be read leaves a rule blocked, and says why. */
-export async function withStoredSecrets(
-  config: Config,
-  env: NodeJS.ProcessEnv,
-): Promise<readonly PullRule[]> {
-  const file = join(config.dataDir, 'metadata.sqlite');
-  if (!config.rules.some(({ secret }) => secret !== undefined) || !existsSync(file))
-    return config.rules;
-  using database = new DatabaseSync(file, { readOnly: true });
-  if (!hasTable(database, 'secret_values')) return config.rules;
-  const { dataDir, keys: settings } = config;
-  const masters = await readKeys(dataDir, systemClock, { settings, env }).catch(() => undefined);
-  const keys = new Map(masters?.master.map((key) => [key.id, key]));
-  const secrets = createStoredSecrets({
-    metadata: { secrets: readsOf(database) },
-    sealing: { open: (sealed, owner) => open(sealed, owner, keys) },
-    clock: systemClock,
-    registries: () => config,
-  });
-  const home = homeRegistryOf(config);
-  return await Promise.all(
-    config.rules.map(async ({ blocked, ...rule }) => {
-      if (rule.secret === undefined) return blocked === undefined ? rule : { ...rule, blocked };
-      const parts = { secrets, accountInSecret };
-      const { credential, problem } = await readNamedCredential(
-        parts,
-        home,
-        rule.secret,
-        undefined,
-      );
-      return { ...rule, credential, ...(problem === undefined ? {} : { blocked: problem }) };
-    }),
-  );
-}
-
-function readsOf(database: DatabaseSync): SecretReading['metadata']['secrets'] {
-  const secret = database.prepare(
-    'select suffix, state from secrets where registry = ? and name = ?',
-  );
-  const value = database.prepare(
-    'select sealed from secret_values where registry = ? and name = ? and version = ?',
-  );
-  return {
-    findSecret: async ({ registry, name }) => {
-      const row = secret.get(registry, name) as { suffix: string; state: string } | undefined;
-      return row && secretOf({ registry, name, ...row });
-    },
-    findSecretValue: async ({ registry, name, version }) =>
-      (value.get(registry, name, version) as { sealed: string } | undefined)?.sealed,
-  };
 }

@@ -22,7 +22,7 @@ const words: Readonly<Partial<Record<ErrorKind, Words>>> = {
   ],
   repositoryNotEmpty: ({ repository, registry }) => [
     'RepositoryNotEmptyException',
-    `The repository with name '${repository}' in registry with id '${registry}' cannot be deleted because it still contains images (--force deletes them too; breakwater repos rm --prefix PREFIX/ --force --yes deletes all repositories below a prefix)`,
+    `The repository with name '${repository}' in registry with id '${registry}' cannot be deleted because it still contains images (--force deletes them too; breakwater repos rm --prefix PREFIX deletes what pulls made at and below a prefix, with --all --force everything there)`,
   ],
   repositoryPolicyUnknown: (place) => [
     'RepositoryPolicyNotFoundException',

@@ -21,7 +21,9 @@ export async function inspectClock(
     const told = await askTime(url.origin, rule, env, signal);
     if (told !== undefined) return judgeSkew(told.localMs - told.upstreamMs, url.host);
   }
-  return warned('clock', 'no upstream could be asked for the time', 'see the upstreams below');
+  return rules.length === 0
+    ? warned('clock', 'no rule of the configuration names an upstream to ask for the time')
+    : warned('clock', 'no upstream could be asked for the time', 'see the upstreams below');
 }
 
 /** `skewMs`: ours minus theirs. Half a second is what the `Date` header's whole seconds leave open. */

@@ -24,7 +24,7 @@ export type Fate<Image extends LifecycleImage> =
   | { readonly kind: 'noRule' }
   /** The rule keeps this many, and it is one of them. */
   | (Shield & { readonly kind: 'withinCount'; readonly place: number })
-  /** The rule acts on it after `at`, wall ms. */
+  /** The rule selects it after `at`, wall ms. */
   | (Shield & { readonly kind: 'tooYoung'; readonly at: number });
 
 interface Shield {

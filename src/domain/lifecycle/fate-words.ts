@@ -19,7 +19,7 @@ export function fateWords(fate: Fate<LifecycleImage>): string {
     case 'withinCount':
       return `rule ${fate.rule.priority} keeps the ${fate.rule.countNumber} youngest, and it is number ${fate.place}${shieldWords(fate)}`;
     case 'tooYoung':
-      return `rule ${fate.rule.priority} ${verbOf(fate.rule)} it after ${new Date(fate.at).toISOString()}${shieldWords(fate)}`;
+      return `rule ${fate.rule.priority} selects it after ${new Date(fate.at).toISOString()}${shieldWords(fate)}`;
   }
 }
 

@@ -113,7 +113,7 @@ const fates: readonly (readonly [fate: Fate<LifecycleImage>, words: string])[] =
   ],
   [
     { kind: 'tooYoung', rule: untagged, at: 0, shieldedFrom: later },
-    "rule 1 expires it after 1970-01-01T00:00:00.000Z; rule 5 would act on it, but what meets the tags of rule 1 is that rule's alone",
+    "rule 1 selects it after 1970-01-01T00:00:00.000Z; rule 5 would act on it, but what meets the tags of rule 1 is that rule's alone",
   ],
 ];
 

@@ -409,6 +409,18 @@ test('What was not pulled expires, where that is set.', () => {
   assert.deepEqual(lifecycleProblems(text, { expireByPull: true }), []);
 });
 
+for (const [name, text, fix] of [
+  [
+    'a brace too many',
+    '{"rules": []}}',
+    /^the text is not JSON \(at character 14, where it should have ended\);/,
+  ],
+  ['an end too early', '{"rules": [', /^the text is not JSON \(it ends too early\);/],
+] as const)
+  test(`A text that is no JSON is told by its place: ${name}.`, () => {
+    assert.match(lifecycleProblems(text, ecr)[0]?.fix ?? '', fix);
+  });
+
 test('All problems of a policy are told, at most twenty.', () => {
   const wrong = rule({ ...selection, countNumber: 0, countUnit: 'days' }, 0, {});
   const two = lifecycleProblems(JSON.stringify({ rules: [wrong] }), ecr);

@@ -1,3 +1,4 @@
+import { jsonErrorPlace } from '../json-error-place.ts';
 import { RegistryError } from '../errors.ts';
 import { findJsonProblem } from '../json-structure.ts';
 import { isObject, own } from '../json.ts';
@@ -79,8 +80,9 @@ function readJson(text: string, report: Report): unknown {
   let root: unknown;
   try {
     root = JSON.parse(text);
-  } catch {
-    report('', unmapped, 'the text is not JSON; check commas, quotes and braces');
+  } catch (error) {
+    const where = jsonErrorPlace(error);
+    report('', unmapped, `the text is not JSON${where}; check commas, quotes and braces`);
     return undefined;
   }
   const found = findJsonProblem(text, depthMax);

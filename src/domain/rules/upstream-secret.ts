@@ -1,3 +1,4 @@
+import { jsonErrorPlace } from '../json-error-place.ts';
 import { isObject, own } from '../json.ts';
 
 const secretCharactersMax = 65_536;
@@ -29,7 +30,7 @@ export function readUpstreamSecret(text: string): UpstreamLogin | { readonly pro
   try {
     value = JSON.parse(text);
   } catch (error) {
-    return { problem: `the secret's value is no JSON${placeOf(error)}: ${wanted}` };
+    return { problem: `the secret's value is no JSON${jsonErrorPlace(error)}: ${wanted}` };
   }
   if (!isObject(value)) return { problem: `the secret's value is no JSON object: ${wanted}` };
   const login: Record<keyof UpstreamLogin, string> = { username: '', accessToken: '' };
@@ -44,16 +45,3 @@ export function readUpstreamSecret(text: string): UpstreamLogin | { readonly pro
 }
 
 const wanted = 'write {"username": "…", "accessToken": "…"}';
-
-/** The engine's own message quotes the text. */
-function placeOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : '';
-  const position = /position (\d+)/.exec(message)?.[1];
-  if (position !== undefined) {
-    const rest = message.startsWith('Unexpected non-whitespace')
-      ? ', where it should have ended'
-      : '';
-    return ` (at character ${Number(position) + 1}${rest})`;
-  }
-  return message.startsWith('Unexpected end') ? ' (it ends too early)' : '';
-}
