@@ -111,6 +111,25 @@ suite('a body as JSON', () => {
     );
   });
 
+  test('4 MiB of escapes or characters are read in pieces that cut through none, between which others have their turn', async () => {
+    for (const piece of ['\\"', '\\u00e9', '\\\\', 'é', '\\\\\\n', '\\ud83d\\ude00', '\ufeff😀a'])
+      for (const before of ['', 'a', 'ab', 'abc', 'abcd', 'abcde']) {
+        const count = Math.ceil((4 * 1024 * 1024) / Buffer.byteLength(piece));
+        const text = `${before}${piece.repeat(before === '' ? count : count / 8)}`;
+        let turns = 0;
+        let isOver = false;
+        const turn = (): void => {
+          turns += 1;
+          if (!isOver) setImmediate(turn);
+        };
+        setImmediate(turn);
+        const long = await longOf(text);
+        isOver = true;
+        if (before === '') assert.ok(turns >= 32, `${piece}: ${turns}`);
+        assert.ok(long.text() === JSON.parse(`"${text}"`), `${before} ${piece}`);
+      }
+  });
+
   test('base64 is known as such and decoded piece by piece', async () => {
     for (const bytes of [longTextBytes, longTextBytes + 1, longTextBytes + 2, 1_000_000]) {
       const sent = randomBytes(bytes);
