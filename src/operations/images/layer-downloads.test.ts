@@ -23,7 +23,7 @@ function cacheWithLayer(): FakeCache {
 async function granted(aws: AwsRig): Promise<string> {
   const input = { repositoryName: 'up/a', layerDigest: digest };
   const { json } = await aws.ecr('GetDownloadUrlForLayer', input);
-  const [, ticket] = /^http:\/\/127\.0\.0\.1:5000\/layers\/([\w-]+)$/.exec(json.downloadUrl) ?? [];
+  const [, ticket] = /^http:\/\/127\.0\.0\.1:5000\/layers\/([\w.-]+)$/.exec(json.downloadUrl) ?? [];
   assert.ok(ticket, json.downloadUrl);
   return ticket;
 }
@@ -58,6 +58,41 @@ suite('download URLs of layers', () => {
       [place.registry, place.target.repository, named],
       [`${home}/us-east-1`, 'up/a', digest],
     );
+  });
+
+  test('a ticket of a session with as long a policy and as many labels as there may be is good, and fits into the head of a request', async () => {
+    await using aws = await openAws({ cache: cacheWithLayer() });
+    const { api } = aws;
+    const trust = { Effect: 'Allow', Principal: { AWS: home }, Action: 'sts:AssumeRole' };
+    const trustPolicy = JSON.stringify({ Version: '2012-10-17', Statement: trust });
+    await api.ask('POST roles', { body: { name: 'ci', trustPolicy } });
+    const { createdAt: madeAt } = (await api.metadata.roles.findRole({
+      account: home,
+      name: 'ci',
+    }))!;
+    const allow = { Effect: 'Allow', Action: 'ecr:*', Resource: '*' };
+    const statements = Array.from({ length: 39 }, () => allow);
+    const policy = JSON.stringify({ Version: '2012-10-17', Statement: statements });
+    const tags = Array.from({ length: 50 }, (_, at) => ({ key: `k${at}`, value: 'x'.repeat(37) }));
+    const caller: Caller = {
+      principal: { kind: 'role', account: home, name: 'ci', path: '/', session: 'build' },
+      via: 'session',
+      scopes: undefined,
+      credential: 'session/ASIA',
+      madeAt,
+      session: { policy, tags, transitive: tags.map(({ key }) => key) },
+      expiresAt: api.clock.now() + 3_600_000,
+    };
+    await api.ask('PUT identity-policies', {
+      body: {
+        role: 'ci',
+        name: 'p',
+        policy: JSON.stringify({ Version: '2012-10-17', Statement: allow }),
+      },
+    });
+    const ticket = await grantedTo(aws, caller);
+    assert.ok(policy.length > 2000 && ticket.length < 12_500, String(ticket.length));
+    assert.deepEqual((await redeem(aws, ticket)).caller.session, caller.session);
   });
 
   test('a ticket ends after an hour', async () => {
