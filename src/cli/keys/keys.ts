@@ -132,7 +132,7 @@ function resultOf({ from, keys }: KeysView, { key, madeKey, resealed }: Rotation
     return `nothing to do: key ${key ?? ''} has sealed everything; put a new one before it`;
   return older.length === 0
     ? sealed
-    : `${sealed}; ${older.map(({ id }) => id).join(', ')} go by themselves, 13 hours after they sealed and signed last`;
+    : `${sealed}; deleted by the server 13 hours after the last use: ${older.map(({ id }) => id).join(', ')}`;
 }
 
 const look: Look<KeyView | SealedCount> = {
