@@ -31,7 +31,8 @@ interface PagedList {
 const repositoryName = 'team/app';
 const UserName = 'mia';
 const arnOf = (index: number): string => `arn:aws:iam::${home}:user/u${index}`;
-const nameOf = (index: number): string => `n${index}`;
+/** Long enough that no token has it by chance. */
+const nameOf = (index: number): string => `named-${index}`;
 const token = (index: number): string => `n${index}`.padStart(36, '0');
 const policy =
   '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"ecr:*","Resource":"*"}]}';

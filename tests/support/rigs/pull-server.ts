@@ -128,6 +128,7 @@ export async function startPullServer(
           .slice(0, limit)
           .map(([name, row]) => ({ ...row, name: name as never })),
     },
+    managedPolicies: { listAttachedPolicies: async () => [] },
     identities: {
       findAccount: async () => undefined,
       findRegistryPolicy: async () => undefined,
