@@ -1,5 +1,6 @@
 // Terraform keeps users with keys, roles, policies and attachments; plans after each step are empty.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { setTerraform } from '../support/clients/terraform.ts';
 import { rulesOnly, startBreakwater } from '../support/processes/breakwater.ts';
@@ -126,63 +127,14 @@ test('Terraform keeps users, keys, roles, policies and what is attached, through
   await terraform.destroy();
 });
 
-const nodes = `
-resource "aws_iam_role" "node" {
-  name = "eks-node"
-  assume_role_policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "ec2.amazonaws.com" } }]
-  })
-  managed_policy_arns = [
-    "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy",
-    "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy",
-    "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly",
-    "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore",
-    "arn:aws:iam::aws:policy/CloudWatchAgentServerPolicy",
-  ]
-  inline_policy {
-    name = "ecr-pull-through"
-    policy = jsonencode({
-      Version = "2012-10-17"
-      Statement = [{
-        Effect   = "Allow"
-        Action   = ["ecr:CreateRepository", "ecr:ReplicateImage", "ecr:BatchImportUpstreamImage"]
-        Resource = "*"
-      }]
-    })
-  }
-}
-resource "aws_secretsmanager_secret" "hub" {
-  name                    = "ecr-pullthroughcache/docker-hub"
-  recovery_window_in_days = 7
-}
-resource "aws_secretsmanager_secret" "github" {
-  name                    = "ecr-pullthroughcache/github"
-  recovery_window_in_days = 7
-}
-resource "aws_ecr_pull_through_cache_rule" "hub" {
-  ecr_repository_prefix = "docker-hub"
-  upstream_registry_url = "registry-1.docker.io"
-  credential_arn        = aws_secretsmanager_secret.hub.arn
-}
-resource "aws_ecr_pull_through_cache_rule" "github" {
-  ecr_repository_prefix = "github"
-  upstream_registry_url = "ghcr.io"
-  credential_arn        = aws_secretsmanager_secret.github.arn
-}
-resource "aws_ecr_pull_through_cache_rule" "public" {
-  for_each              = { k8s = "registry.k8s.io", ecr = "public.ecr.aws", quay = "quay.io" }
-  ecr_repository_prefix = each.key
-  upstream_registry_url = each.value
-}
-`;
+const guide = new URL('../../examples/ecr/pull-through.tf', import.meta.url);
 
 test('W2: the rules, secrets and node role of a guide are applied as they are written, in a region that the configuration does not name.', async (t) => {
   const breakwater = await startBreakwater({ config: rulesOnly() });
   t.after(() => breakwater.close());
   const terraform = await setTerraform(t, breakwater, 'eu-west-2');
   if (terraform === undefined) return;
-  await terraform.write(nodes);
+  await terraform.write(await readFile(guide, 'utf8'));
   await terraform.apply();
   assert.ok(await terraform.planIsEmpty(), 'after the first apply');
   await terraform.destroy();
