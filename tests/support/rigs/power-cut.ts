@@ -23,6 +23,8 @@ interface FileNode {
 interface FolderNode {
   readonly names: Map<string, TreeNode>;
   synced: Map<string, TreeNode>;
+  /** Which sync left `synced`: of two at once, the one that began first may end last. */
+  syncedBy: number;
 }
 
 type TreeNode = FileNode | FolderNode;
@@ -62,7 +64,8 @@ export function createPowerCut(root: string): PowerCut {
 
 class PowerCutFolder implements PowerCut {
   readonly #root: string;
-  #tree: FolderNode = { names: new Map(), synced: new Map() };
+  #tree: FolderNode = { names: new Map(), synced: new Map(), syncedBy: 0 };
+  #lastSync = 0;
   readonly #open = new Map<number, FileNode>();
   readonly #underWay = new Set<Promise<unknown>>();
   #life = 0;
@@ -175,8 +178,11 @@ class PowerCutFolder implements PowerCut {
   async #syncFolder(path: string): Promise<void> {
     const folder = this.#folder(path);
     const names = new Map(folder.names);
+    const sync = (this.#lastSync += 1);
     await nodeFileSystem.syncFolder(path);
+    if (sync < folder.syncedBy) return;
     folder.synced = names;
+    folder.syncedBy = sync;
     for (const node of names.values()) {
       if (isFolder(node) || node.renamedFrom === undefined) continue;
       // A rename is one step on the disk: where the new name is, the old is not.
@@ -199,7 +205,11 @@ class PowerCutFolder implements PowerCut {
   async #mkdir(path: string): Promise<boolean> {
     const made = await nodeFileSystem.mkdir(path);
     if (made)
-      this.#folderOf(path).names.set(basename(path), { names: new Map(), synced: new Map() });
+      this.#folderOf(path).names.set(basename(path), {
+        names: new Map(),
+        synced: new Map(),
+        syncedBy: 0,
+      });
     return made;
   }
 
@@ -239,7 +249,7 @@ function restore(
       names.set(name, { synced: content, changes: new Set(), renamedFrom: undefined });
     }
   }
-  return { names, synced: new Map(names) };
+  return { names, synced: new Map(names), syncedBy: 0 };
 }
 
 function contentOf(node: FileNode, keep: () => boolean): Uint8Array {
