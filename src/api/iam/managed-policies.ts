@@ -1,7 +1,7 @@
 import type { ManagedPolicyView } from '../../contract/access-view.ts';
 import { labelsOf, tagsOf } from '../aws/tag-list.ts';
 import type { Policy } from './model.ts';
-import { listOf, pageOfList, secondsOf } from './parts.ts';
+import { listOf, pageOfList, pageOfTags, secondsOf } from './parts.ts';
 import type { IamParts, IamRows } from './parts.ts';
 
 /** Policies that stand for themselves. */
@@ -77,11 +77,9 @@ export function policyTagRows(parts: IamParts): IamRows {
     ListPolicyTags: {
       changes: false,
       answer: async ({ PolicyArn, ...input }, asking) => {
-        const all = tagsOf(await managedPolicies.policyTags(asking, { arn: PolicyArn }));
+        const labels = await managedPolicies.policyTags(asking, { arn: PolicyArn });
         const list = listOf(asking, 'ListPolicyTags', PolicyArn);
-        const asked = { list, input, keyOf: (tag: { readonly Key: string }) => tag.Key };
-        const { items, end } = pageOfList(parts, asked, all);
-        return { Tags: items, ...end };
+        return pageOfTags(parts, list, input, labels);
       },
     },
   };

@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto';
+import type { LabelView } from '../../contract/access-view.ts';
 import { pageOfAll } from '../../operations/page.ts';
 import type { Operations } from '../../operations/operations.ts';
 import type { PageTokens } from '../aws/page-tokens.ts';
+import { tagsOf } from '../aws/tag-list.ts';
 import { timestamp } from '../aws/service-model.ts';
 import type { Timestamp } from '../aws/service-model.ts';
 import type { AwsAsking, AwsRows } from '../aws/service-table.ts';
@@ -63,6 +65,30 @@ export function pageOfList<Item>(
     keyOf: (item) => markerKey(keyOf(item)),
   });
   return { items: page.items, end: listEnd(parts, list, page.next) };
+}
+
+/** One page of labels, in the form that users, roles and policies answer them alike. */
+export function pageOfTags(
+  parts: Pick<IamParts, 'pages'>,
+  list: string,
+  input: ListInput,
+  labels: readonly LabelView[],
+): { readonly Tags: readonly { readonly Key: string; readonly Value: string }[] } & ListEnd {
+  const asked = { list, input, keyOf: ({ Key }: { readonly Key: string }) => Key };
+  const { items, end } = pageOfList(parts, asked, tagsOf(labels));
+  return { Tags: items, ...end };
+}
+
+/** One page of the names of inline policies, as users and roles answer them alike. */
+export function pageOfPolicyNames(
+  parts: Pick<IamParts, 'pages'>,
+  list: string,
+  input: ListInput,
+  policies: readonly { readonly name: string }[],
+): { readonly PolicyNames: readonly string[] } & ListEnd {
+  const names = policies.map(({ name }) => name);
+  const { items, end } = pageOfList(parts, { list, input, keyOf: (name) => name }, names);
+  return { PolicyNames: items, ...end };
 }
 
 /** A key as a marker holds it, of which IAM takes 320 characters: sealed, and in base64, twice. */

@@ -1,4 +1,4 @@
-import { encodedPolicy, listOf, pageOfList } from './parts.ts';
+import { encodedPolicy, listOf, pageOfPolicyNames } from './parts.ts';
 import type { IamParts, IamRows } from './parts.ts';
 
 /** Inline policies of roles. */
@@ -25,10 +25,8 @@ export function rolePolicyRows(parts: IamParts): IamRows {
       changes: false,
       answer: async ({ RoleName, ...input }, asking) => {
         const { items: all } = await policies.ofPrincipal(asking, { role: RoleName });
-        const names = all.map(({ name }) => name);
         const list = listOf(asking, 'ListRolePolicies', RoleName);
-        const { items, end } = pageOfList(parts, { list, input, keyOf: (name) => name }, names);
-        return { PolicyNames: items, ...end };
+        return pageOfPolicyNames(parts, list, input, all);
       },
     },
     DeleteRolePolicy: {

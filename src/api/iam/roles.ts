@@ -2,7 +2,7 @@ import type { RoleView } from '../../contract/access-view.ts';
 import { labelsOf, tagsOf } from '../aws/tag-list.ts';
 import { refuseUnkept } from './errors.ts';
 import type { Role } from './model.ts';
-import { encodedPolicy, listEnd, listOf, pageAsked, pageOfList, secondsOf } from './parts.ts';
+import { encodedPolicy, listEnd, listOf, pageAsked, pageOfTags, secondsOf } from './parts.ts';
 import type { IamParts, IamRows } from './parts.ts';
 
 /** Roles, and who may assume them. */
@@ -115,11 +115,9 @@ export function roleTagRows(parts: IamParts): IamRows {
     ListRoleTags: {
       changes: false,
       answer: async ({ RoleName, ...input }, asking) => {
-        const all = tagsOf(await roles.roleTags(asking, { name: RoleName }));
+        const labels = await roles.roleTags(asking, { name: RoleName });
         const list = listOf(asking, 'ListRoleTags', RoleName);
-        const asked = { list, input, keyOf: (tag: { readonly Key: string }) => tag.Key };
-        const { items, end } = pageOfList(parts, asked, all);
-        return { Tags: items, ...end };
+        return pageOfTags(parts, list, input, labels);
       },
     },
   };

@@ -1,4 +1,4 @@
-import { encodedPolicy, listOf, pageOfList } from './parts.ts';
+import { encodedPolicy, listOf, pageOfPolicyNames } from './parts.ts';
 import type { IamParts, IamRows } from './parts.ts';
 
 /** Inline policies of users. */
@@ -25,10 +25,8 @@ export function userPolicyRows(parts: IamParts): IamRows {
       changes: false,
       answer: async ({ UserName, ...input }, asking) => {
         const { items: all } = await policies.ofPrincipal(asking, { user: UserName });
-        const names = all.map(({ name }) => name);
         const list = listOf(asking, 'ListUserPolicies', UserName);
-        const { items, end } = pageOfList(parts, { list, input, keyOf: (name) => name }, names);
-        return { PolicyNames: items, ...end };
+        return pageOfPolicyNames(parts, list, input, all);
       },
     },
     DeleteUserPolicy: {

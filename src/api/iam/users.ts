@@ -5,7 +5,7 @@ import type { AwsAsking } from '../aws/service-table.ts';
 import { labelsOf, tagsOf } from '../aws/tag-list.ts';
 import { refuseUnkept } from './errors.ts';
 import type { User } from './model.ts';
-import { listEnd, listOf, pageAsked, pageOfList, secondsOf } from './parts.ts';
+import { listEnd, listOf, pageAsked, pageOfTags, secondsOf } from './parts.ts';
 import type { IamParts, IamRows } from './parts.ts';
 
 /** Users and robots, which IAM's clients see as users alike. */
@@ -77,11 +77,9 @@ export function userTagRows(parts: IamParts): IamRows {
     ListUserTags: {
       changes: false,
       answer: async ({ UserName, ...input }, asking) => {
-        const all = tagsOf(await identities.userTags(asking, { name: UserName }));
+        const labels = await identities.userTags(asking, { name: UserName });
         const list = listOf(asking, 'ListUserTags', UserName);
-        const asked = { list, input, keyOf: (tag: { readonly Key: string }) => tag.Key };
-        const { items, end } = pageOfList(parts, asked, all);
-        return { Tags: items, ...end };
+        return pageOfTags(parts, list, input, labels);
       },
     },
   };
