@@ -2,6 +2,7 @@ import { addAccessCommand } from './commands/access.ts';
 import { addAccountCommand } from './commands/account.ts';
 import { addAuditCommand } from './commands/audit.ts';
 import { addConfigCommand } from './commands/config.ts';
+import { addDetectCommand } from './detect/detect.ts';
 import { addDoctorCommand } from './doctor/doctor.ts';
 import { addEnvCommand } from './commands/env.ts';
 import { addExplainCommand } from './commands/explain.ts';
@@ -44,6 +45,7 @@ export const allCommands: readonly AddCommand[] = [
   addAccessCommand,
   addKeysCommand,
   addAuditCommand,
+  addDetectCommand,
   addDoctorCommand,
   addConfigCommand,
   addEnvCommand,

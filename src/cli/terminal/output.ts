@@ -6,19 +6,35 @@ import type { Terminal } from './terminal.ts';
 
 export type OutputFormat = 'table' | 'wide' | 'json' | 'yaml' | 'name';
 
+/** Also one row a thing for spreadsheets and scripts, and findings for code scanners (SARIF 2.1.0). */
+export type ReportFormat = OutputFormat | 'csv' | 'sarif';
+
 export interface OutputOptions {
   readonly output: OutputFormat;
   /** False with `--no-headers`. */
   readonly headers: boolean;
 }
 
+export interface ReportOptions extends Omit<OutputOptions, 'output'> {
+  readonly output: ReportFormat;
+}
+
+const formats: readonly OutputFormat[] = ['table', 'wide', 'json', 'yaml', 'name'];
+
 /** Gives a read command `-o` and `--no-headers`. */
 export function addOutputOptions(command: Command): Command {
+  return addFormats(command, formats);
+}
+
+/** The same for a command that reports findings. */
+export function addReportOptions(command: Command): Command {
+  return addFormats(command, [...formats, 'csv', 'sarif']);
+}
+
+function addFormats(command: Command, choices: readonly ReportFormat[]): Command {
   return command
     .addOption(
-      new Option('-o, --output <format>', 'how to print')
-        .choices(['table', 'wide', 'json', 'yaml', 'name'])
-        .default('table'),
+      new Option('-o, --output <format>', 'how to print').choices(choices).default('table'),
     )
     .option('--no-headers', 'leave out the header line of a table');
 }

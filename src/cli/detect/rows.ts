@@ -1,0 +1,50 @@
+import type { DetectedImage, Detection, UsePlace } from '../../kubernetes/detect/detection.ts';
+import type { CsvColumn } from '../terminal/csv.ts';
+import type { Column } from '../terminal/table.ts';
+
+/** An image as a line of the table. */
+export const imageColumns: readonly Column<DetectedImage>[] = [
+  { header: 'IMAGE', value: ({ image }) => image },
+  { header: 'COUNT', value: ({ count }) => String(count) },
+  { header: 'FLAGS', value: ({ flags }) => flags.map(({ flag }) => flag).join(',') || '-' },
+  { header: 'NOW', value: ({ flags }) => flags.find(({ now }) => now !== undefined)?.now ?? '-' },
+  { header: 'WHERE', value: placesText, wide: true },
+];
+
+function placesText({ places, morePlaces }: DetectedImage): string {
+  const [first] = places;
+  if (first === undefined) return '-';
+  const more = places.length - 1 + morePlaces;
+  return more === 0 ? placeText(first) : `${placeText(first)} and ${more} more`;
+}
+
+/** `deploy.yaml:12:16`, `Deployment default/web spec.template.spec.containers[0].image`. */
+function placeText(place: UsePlace): string {
+  if ('file' in place) return `${place.file}:${place.line}:${place.column}`;
+  const { kind, namespace, name, field } = place;
+  return `${kind} ${namespace === undefined ? name : `${namespace}/${name}`} ${field}`;
+}
+
+export interface PlaceRow extends DetectedImage {
+  readonly place: UsePlace;
+}
+
+/** One row a place. */
+export function* placeRows({ items }: Detection): Iterable<PlaceRow> {
+  for (const item of items) for (const place of item.places) yield { ...item, place };
+}
+
+export const placeColumns: readonly CsvColumn<PlaceRow>[] = [
+  { header: 'image', value: ({ image }) => image },
+  { header: 'count', value: ({ count }) => count },
+  { header: 'certainty', value: ({ certainty }) => certainty },
+  { header: 'flags', value: ({ flags }) => flags.map(({ flag }) => flag).join(' ') },
+  { header: 'now', value: ({ flags }) => flags.find(({ now }) => now !== undefined)?.now },
+  { header: 'kind', value: ({ place }) => ('file' in place ? undefined : place.kind) },
+  { header: 'namespace', value: ({ place }) => ('file' in place ? undefined : place.namespace) },
+  { header: 'name', value: ({ place }) => ('file' in place ? undefined : place.name) },
+  { header: 'field', value: ({ place }) => place.field },
+  { header: 'file', value: ({ place }) => ('file' in place ? place.file : undefined) },
+  { header: 'line', value: ({ place }) => ('file' in place ? place.line : undefined) },
+  { header: 'column', value: ({ place }) => ('file' in place ? place.column : undefined) },
+];

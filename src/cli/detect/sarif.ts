@@ -1,0 +1,80 @@
+import type {
+  DetectedImage,
+  Detection,
+  Flag,
+  FlagName,
+  UsePlace,
+} from '../../kubernetes/detect/detection.ts';
+
+/** What each flag is to a code scanner. */
+const rules: Readonly<
+  Record<FlagName, { readonly level: 'error' | 'warning' | 'note'; readonly text: string }>
+> = {
+  gone: { level: 'error', text: 'The image was deleted from its registry.' },
+  moved: { level: 'error', text: 'The image can be pulled from another registry alone.' },
+  frozen: { level: 'warning', text: 'The image gets no update there any more.' },
+  'no-image-name': { level: 'error', text: 'No node can pull this name.' },
+  'no-rule': { level: 'warning', text: 'No rule of the cache leads to the image.' },
+  unpinned: { level: 'note', text: 'The tag may mean another image tomorrow.' },
+  review: { level: 'note', text: 'It may be an image: a person has to look.' },
+};
+const names = Object.keys(rules) as FlagName[];
+
+/** The flags as SARIF 2.1.0, one result a flag and place (docs.oasis-open.org/sarif/sarif/v2.1.0). */
+export function sarifOf({ items }: Detection, version: string): object {
+  return {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [
+      {
+        tool: {
+          driver: {
+            name: 'breakwater detect',
+            version,
+            rules: names.map((id) => ({
+              id,
+              shortDescription: { text: rules[id].text },
+              defaultConfiguration: { level: rules[id].level },
+            })),
+          },
+        },
+        columnKind: 'utf16CodeUnits',
+        results: items.flatMap((item) =>
+          item.flags.flatMap((flag) => item.places.map((place) => resultOf(item, flag, place))),
+        ),
+      },
+    ],
+  };
+}
+
+function resultOf({ image }: DetectedImage, flag: Flag, place: UsePlace): object {
+  const now = flag.now === undefined ? '' : ` Now: ${flag.now}.`;
+  return {
+    ruleId: flag.flag,
+    ruleIndex: names.indexOf(flag.flag),
+    level: rules[flag.flag].level,
+    message: { text: `${image}: ${flag.text}.${now}` },
+    locations: [locationOf(place)],
+  };
+}
+
+function locationOf(place: UsePlace): object {
+  if ('file' in place)
+    return {
+      physicalLocation: {
+        artifactLocation: { uri: uriOf(place.file) },
+        region: { startLine: place.line, startColumn: place.column },
+      },
+    };
+  const { kind, namespace, name, field } = place;
+  const object = [kind, namespace, name].filter((part) => part !== undefined).join('/');
+  return {
+    logicalLocations: [{ name, kind: 'resource', fullyQualifiedName: `${object}/${field}` }],
+  };
+}
+
+/** A relative reference (RFC 3986): slashes stay, and a first part with a colon is no scheme. */
+function uriOf(file: string): string {
+  const parts = file.replaceAll('\\', '/').split('/');
+  return parts.map((part) => encodeURIComponent(part)).join('/');
+}
