@@ -1,0 +1,53 @@
+import type { FieldPath } from './image-place.ts';
+
+/** A value at a path of a document. */
+export interface Found {
+  readonly value: unknown;
+  readonly path: FieldPath;
+}
+
+/** A pattern made ready: keys, `[]` for each item of a list, `*` for each value of a map. */
+export type FieldPattern = readonly string[];
+
+/** `spec.templates[].container.image` → its steps. */
+export function parsePattern(text: string): FieldPattern {
+  return text
+    .split('.')
+    .flatMap((part) => (part.endsWith('[]') ? [part.slice(0, -2), '[]'] : [part]));
+}
+
+/** What stands where a pattern leads, in the order of the document. */
+export function findFields(root: unknown, pattern: FieldPattern): readonly Found[] {
+  let found: readonly Found[] = [{ value: root, path: [] }];
+  for (const step of pattern) {
+    found = found.flatMap(({ value, path }) => stepsFrom(value, path, step));
+    if (found.length === 0) return found;
+  }
+  return found;
+}
+
+function stepsFrom(value: unknown, path: FieldPath, step: string): readonly Found[] {
+  if (step === '[]')
+    return Array.isArray(value)
+      ? value.map((item: unknown, index) => ({ value: item, path: [...path, index] }))
+      : [];
+  if (!isMap(value)) return [];
+  if (step === '*')
+    return Object.entries(value).map(([key, item]) => ({ value: item, path: [...path, key] }));
+  return Object.hasOwn(value, step) ? [{ value: value[step], path: [...path, step] }] : [];
+}
+
+/** A map of a parsed document. */
+export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A text that says something: no empty one, and no `null` of a format that has only texts. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && !/^(?:|~|null|Null|NULL)$/.test(value) ? value : undefined;
+}
+
+/** A tag as it was written, or as a number where quotes were forgotten. */
+export function tagText(value: unknown): string | undefined {
+  return typeof value === 'number' ? String(value) : textOf(value);
+}
