@@ -11,6 +11,7 @@ import { addImagesCommand } from './commands/images.ts';
 import { addKeysCommand } from './keys/keys.ts';
 import { addLifecycleCommand } from './lifecycle/lifecycle.ts';
 import { addLoginCommand } from './commands/login.ts';
+import { addMapCommand } from './move/map.ts';
 import { addPolicyCommand } from './commands/policy.ts';
 import { addRefreshCommand } from './commands/refresh.ts';
 import { addReposCommand } from './repos/repos.ts';
@@ -46,6 +47,7 @@ export const allCommands: readonly AddCommand[] = [
   addKeysCommand,
   addAuditCommand,
   addDetectCommand,
+  addMapCommand,
   addDoctorCommand,
   addConfigCommand,
   addEnvCommand,

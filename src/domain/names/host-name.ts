@@ -22,3 +22,13 @@ export function normalizeHost(host: string): string {
 export function successorOf(host: string): string | undefined {
   return successors.get(host);
 }
+
+/** Every name of the registry that a normalized host names, that host first: `docker.io`, `index.docker.io`, … */
+export function spellingsOf(host: string): readonly string[] {
+  return [host, ...[...identical].filter(([, same]) => same === host).map(([name]) => name)];
+}
+
+/** Frozen hosts whose content a normalized host holds now: `k8s.gcr.io` of `registry.k8s.io`. */
+export function predecessorsOf(host: string): readonly string[] {
+  return [...successors].filter(([, successor]) => successor === host).map(([name]) => name);
+}

@@ -101,10 +101,20 @@ export function isSameSource(one: PullRule, other: PullRule): boolean {
   );
 }
 
+/** What of a rule decides which names it stands for; a rule of which nothing more is known can be looked up by names too. */
+export interface NamingRule extends Pick<
+  PullRule,
+  'prefix' | 'origin' | 'upstreamHost' | 'upstreamPrefix'
+> {
+  /** Whatever it is, it goes before none. */
+  readonly credential: unknown;
+  readonly urls: readonly [Pick<UpstreamUrl, 'plain'>, ...Pick<UpstreamUrl, 'plain'>[]];
+}
+
 /** A pulled name, resolved: which rule, which repository here, which repository there. */
-export interface PullTarget {
+export interface PullTarget<Rule extends NamingRule = PullRule> {
   /** Absent: no rule leads here (any more); what is held is served, nothing is fetched. */
-  readonly rule: PullRule | undefined;
+  readonly rule: Rule | undefined;
   /** The canonical local name, the same for every alias and spelling: `docker.io/library/nginx`. */
   readonly repository: RepositoryName;
   /** `library/nginx`; the local name where there is no rule. */

@@ -4,6 +4,7 @@ import { ruleFor as rule } from '../../../tests/support/rigs/pull-server.ts';
 import { builtinRules, overBuiltinRules } from './builtin-rules.ts';
 import type { PullRule, PullTarget } from './pull-rule.ts';
 import { createRuleSet } from './rule-set.ts';
+import type { RuleSet } from './rule-set.ts';
 
 /** `quay.io → a/b as quay.io/a/b`. */
 function shown(target: PullTarget | undefined): string | undefined {
@@ -568,7 +569,7 @@ for (const row of atHosts) {
   });
 }
 
-function rulesOf(row: Row): ReturnType<typeof createRuleSet> {
+function rulesOf(row: Row): RuleSet {
   return createRuleSet(row.bare === true ? (row.own ?? []) : overBuiltinRules(row.own ?? []));
 }
 

@@ -1,16 +1,16 @@
 import { dockerHub, normalizeHost, successorOf } from '../names/host-name.ts';
-import type { PullRule, PullTarget } from './pull-rule.ts';
+import type { NamingRule, PullRule, PullTarget } from './pull-rule.ts';
 import type { RegistryKey } from '../names/registry.ts';
 import type { RepositoryName } from '../names/repository-name.ts';
 import { parseRepositoryName } from '../names/repository-name.ts';
 
 /** The rules in force, asked by path or by host; the one place that chooses a rule (ARCHITECTURE.md, "Rules and names"). */
-export interface RuleSet {
-  readonly rules: readonly PullRule[];
+export interface RuleSet<Rule extends NamingRule = PullRule> {
+  readonly rules: readonly Rule[];
   /** For a name of ours, `docker.io/nginx`: longest prefix, `ROOT` last, aliases applied; `undefined`: no rule leads there (the caller may still hold content of a removed rule under the canonical name). */
-  byPath(name: string): PullTarget | undefined;
+  byPath(name: string): PullTarget<Rule> | undefined;
   /** For a name at a host (`ns`, the host of a pulled image): a closed world; `undefined` for an unknown host, never ROOT. */
-  byHost(host: string, name: string): PullTarget | undefined;
+  byHost(host: string, name: string): PullTarget<Rule> | undefined;
 }
 
 /** The rules in force of a registry; none where it has none. At once, the same object until they change. */
@@ -30,8 +30,8 @@ export const rootPrefix = 'ROOT';
 export const prefixCharactersMax = 128;
 
 /** A rule made ready for look-ups. */
-interface Entry {
-  readonly rule: PullRule;
+interface Entry<Rule extends NamingRule> {
+  readonly rule: Rule;
   /** With aliases applied; empty for ROOT. */
   readonly prefix: string;
   /** Its single-component names are `library/` ones. */
@@ -41,23 +41,23 @@ interface Entry {
 }
 
 /** An entry as a candidate for a host: by its upstream a name is looked for under its upstreamPrefix, by its prefix wherever it leads. */
-interface Candidate {
-  readonly entry: Entry;
+interface Candidate<Rule extends NamingRule> {
+  readonly entry: Entry<Rule>;
   readonly by: 'upstream' | 'prefix';
 }
 
-interface Index {
-  readonly byPrefix: ReadonlyMap<string, Entry>;
+interface Index<Rule extends NamingRule> {
+  readonly byPrefix: ReadonlyMap<string, Entry<Rule>>;
   /** By the local name of the one repository that a prefix names. */
-  readonly byWhole: ReadonlyMap<string, Entry>;
-  readonly root: Entry | undefined;
+  readonly byWhole: ReadonlyMap<string, Entry<Rule>>;
+  readonly root: Entry<Rule> | undefined;
   readonly prefixCharactersMax: number;
 }
 
 /** Of rules with the same prefix the first counts. */
-export function createRuleSet(rules: readonly PullRule[]): RuleSet {
+export function createRuleSet<Rule extends NamingRule>(rules: readonly Rule[]): RuleSet<Rule> {
   const entries = distinctEntries(rules);
-  const index: Index = {
+  const index: Index<Rule> = {
     byPrefix: new Map(
       entries.filter(({ prefix }) => prefix !== '').map((entry) => [entry.prefix, entry]),
     ),
@@ -108,8 +108,8 @@ export function targetWithoutRule(name: string): PullTarget | undefined {
   return repository && { rule: undefined, repository, upstreamRepository: repository };
 }
 
-function distinctEntries(rules: readonly PullRule[]): Entry[] {
-  const entries = new Map<string, Entry>();
+function distinctEntries<Rule extends NamingRule>(rules: readonly Rule[]): Entry<Rule>[] {
+  const entries = new Map<string, Entry<Rule>>();
   for (const rule of rules) {
     const prefix = rule.prefix === rootPrefix ? '' : withCanonicalHead(rule.prefix);
     if (entries.has(prefix)) continue;
@@ -125,7 +125,10 @@ function distinctEntries(rules: readonly PullRule[]): Entry[] {
  * The repository that a prefix names: upstream it is the rule's upstreamPrefix, or what follows the upstream's own host in the
  * prefix (`quay.io/coreos/etcd` at quay.io). A host alone names none, nor does one part on Docker Hub, which is a namespace.
  */
-function wholeOf({ upstreamHost, upstreamPrefix }: PullRule, prefix: string): Entry['whole'] {
+function wholeOf(
+  { upstreamHost, upstreamPrefix }: NamingRule,
+  prefix: string,
+): Entry<NamingRule>['whole'] {
   const rest = underPrefix(upstreamHost, prefix);
   if (upstreamPrefix === '' && rest === undefined) return undefined;
   const isHub = upstreamHost === dockerHub;
@@ -140,9 +143,11 @@ function wholeOf({ upstreamHost, upstreamPrefix }: PullRule, prefix: string): En
   return { local: join(upstreamHost, upstream), upstream };
 }
 
-function candidatesOf(entries: readonly Entry[]): ReadonlyMap<string, readonly Candidate[]> {
-  const index = new Map<string, Candidate[]>();
-  const add = (host: string, candidate: Candidate): void => {
+function candidatesOf<Rule extends NamingRule>(
+  entries: readonly Entry<Rule>[],
+): ReadonlyMap<string, readonly Candidate<Rule>[]> {
+  const index = new Map<string, Candidate<Rule>[]>();
+  const add = (host: string, candidate: Candidate<Rule>): void => {
     const there = index.get(host);
     if (there === undefined) index.set(host, [candidate]);
     else there.push(candidate);
@@ -163,7 +168,7 @@ function candidatesOf(entries: readonly Entry[]): ReadonlyMap<string, readonly C
   return index;
 }
 
-function precedence(a: Entry, b: Entry, host: string): number {
+function precedence(a: Entry<NamingRule>, b: Entry<NamingRule>, host: string): number {
   return (
     Number(a.rule.origin === 'builtin') - Number(b.rule.origin === 'builtin') ||
     b.rule.upstreamPrefix.length - a.rule.upstreamPrefix.length ||
@@ -172,7 +177,10 @@ function precedence(a: Entry, b: Entry, host: string): number {
   );
 }
 
-function resolvePath(index: Index, name: string): PullTarget | undefined {
+function resolvePath<Rule extends NamingRule>(
+  index: Index<Rule>,
+  name: string,
+): PullTarget<Rule> | undefined {
   let local = withCanonicalHead(name);
   if (parseRepositoryName(local) === undefined) return undefined;
   const official = officialName(local);
@@ -203,12 +211,12 @@ function resolvePath(index: Index, name: string): PullTarget | undefined {
 }
 
 /** The first candidate under whose rule the name at the host has a repository of ours that is this rule's own. */
-function resolveAtHost(
-  index: Index,
-  candidates: readonly Candidate[],
+function resolveAtHost<Rule extends NamingRule>(
+  index: Index<Rule>,
+  candidates: readonly Candidate<Rule>[],
   host: string,
   name: string,
-): PullTarget | undefined {
+): PullTarget<Rule> | undefined {
   const there = host === dockerHub ? withLibrary(name) : name;
   for (const { entry, by } of candidates) {
     const isWhole = by === 'upstream' && entry.whole?.upstream === there;
@@ -228,12 +236,15 @@ function resolveAtHost(
 }
 
 /** A name at the upstream's host, without the upstreamPrefix. A prefix that is a part of that host stands for no other part of it. */
-function restAtHost({ rule, prefix }: Entry, there: string): string | undefined {
+function restAtHost({ rule, prefix }: Entry<NamingRule>, there: string): string | undefined {
   const isPart = rule.upstreamPrefix === '' && underPrefix(rule.upstreamHost, prefix) !== undefined;
   return isPart ? undefined : underPrefix(rule.upstreamPrefix, there);
 }
 
-function ownerOf(index: Index, name: string): Entry | undefined {
+function ownerOf<Rule extends NamingRule>(
+  index: Index<Rule>,
+  name: string,
+): Entry<Rule> | undefined {
   const whole = index.byWhole.get(name);
   if (whole !== undefined) return whole;
   let end = name.lastIndexOf('/', index.prefixCharactersMax);
@@ -245,14 +256,18 @@ function ownerOf(index: Index, name: string): Entry | undefined {
   return index.root;
 }
 
-function targetOf(rule: PullRule, local: string, upstream: string): PullTarget | undefined {
+function targetOf<Rule extends NamingRule>(
+  rule: Rule,
+  local: string,
+  upstream: string,
+): PullTarget<Rule> | undefined {
   const repository = parseRepositoryName(local);
   const upstreamRepository = parseRepositoryName(upstream);
   if (repository === undefined || upstreamRepository === undefined) return undefined;
   return { rule, repository, upstreamRepository };
 }
 
-function restOf(entry: Entry, name: string): string {
+function restOf(entry: Entry<NamingRule>, name: string): string {
   return entry.prefix === '' ? name : name.slice(entry.prefix.length + 1);
 }
 

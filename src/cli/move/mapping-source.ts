@@ -1,0 +1,148 @@
+import type { Command } from 'commander';
+import type { Listing, RuleView } from '../../contract/admin-view.ts';
+import type { ImageMapping } from '../../domain/image-rewrite.ts';
+import { createImageMapping } from '../../domain/image-rewrite.ts';
+import { normalizeHost } from '../../domain/names/host-name.ts';
+import type { RegistryHostProblem } from '../../domain/names/registry-host.ts';
+import { registryHostProblem } from '../../domain/names/registry-host.ts';
+import { builtinRules } from '../../domain/rules/builtin-rules.ts';
+import type { NamingRule } from '../../domain/rules/pull-rule.ts';
+import { parseUpstreamUrl } from '../../domain/rules/upstream-url.ts';
+import type { CommandContext } from '../command-context.ts';
+import { CommandFailure, usageFailure } from '../command-failure.ts';
+import { readConfig } from '../server/config-reading.ts';
+import { readRunRecord } from '../server/run-record.ts';
+import { askServer } from '../server/server-client.ts';
+import type { ServerOptions } from '../server/server-location.ts';
+import {
+  addServerOptions,
+  locateData,
+  parseServer,
+  serverNotRunning,
+} from '../server/server-location.ts';
+
+export interface MappingOptions extends ServerOptions {
+  readonly registryHost?: string;
+  readonly force?: boolean;
+}
+
+/** A mapping, and what it was made of. */
+export interface FoundMapping {
+  readonly mapping: ImageMapping;
+  /** For people: `the rules of the server at http://127.0.0.1:5000`. */
+  readonly from: string;
+}
+
+/** Gives a command the options that say what becomes of images; the same for every command that asks. */
+export function addMappingOptions(command: Command): Command {
+  return addServerOptions(command)
+    .option(
+      '--registry-host <host>',
+      "what images are to begin with; without it the host of the server's publicUrl",
+    )
+    .option('--force', 'a registry host that means each machine itself, such as localhost:5000');
+}
+
+/**
+ * The mapping that the options mean: of the server that they name or that runs on the data folder, else of the configuration that
+ * they name, else of the built-in rules. Throws `USAGE` (2) where no host is known that images could begin with.
+ */
+export async function findMapping(
+  options: MappingOptions,
+  context: CommandContext,
+): Promise<FoundMapping> {
+  const { rules, host, from } = await findRules(options, context);
+  const registryHost = checkedHost(options.registryHost ?? host, options);
+  return { mapping: createImageMapping({ registryHost, rules }), from };
+}
+
+interface FoundRules {
+  readonly rules: readonly NamingRule[];
+  /** Where clients reach the registry, as far as it is known. */
+  readonly host: string | undefined;
+  readonly from: string;
+}
+
+async function findRules(options: MappingOptions, context: CommandContext): Promise<FoundRules> {
+  const { terminal } = context;
+  if (options.server !== undefined) {
+    const url = parseServer(options.server);
+    return { ...(await askRules(options, context)), host: url.host, from: ofServer(url.origin) };
+  }
+  const running = await readRunRecord(await locateData(options, terminal));
+  if (running !== undefined) {
+    const { publicUrl, listen, everywhere } = running;
+    const own = everywhere ? undefined : new URL(listen).host;
+    const host = publicUrl === undefined ? own : new URL(publicUrl).host;
+    return { ...(await askRules(options, context)), host, from: ofServer(listen) };
+  }
+  if (options.config !== undefined) {
+    const { config } = await readConfig(options.config, terminal);
+    const host = config.publicUrl === '' ? undefined : new URL(config.publicUrl).host;
+    return { rules: config.rules, host, from: `the rules of ${options.config}` };
+  }
+  if (options.dataDir !== undefined) throw serverNotRunning(`no server runs on ${options.dataDir}`);
+  return { rules: builtinRules, host: undefined, from: 'the built-in rules' };
+}
+
+function ofServer(origin: string): string {
+  return `the rules of the server at ${origin}`;
+}
+
+/** Those in force, in their order. */
+async function askRules(
+  options: ServerOptions,
+  { terminal }: CommandContext,
+): Promise<Pick<FoundRules, 'rules'>> {
+  const { items } = await askServer<Listing<RuleView>>({ path: 'rules' }, options, terminal);
+  return {
+    rules: items.flatMap((view) => {
+      const url = parseUpstreamUrl(view.upstream);
+      if (view.shadowedBy !== null || 'problem' in url) return [];
+      const { prefix, origin, upstreamPrefix, credential } = view;
+      const upstreamHost = normalizeHost(url.host);
+      return [
+        {
+          prefix,
+          origin,
+          upstreamPrefix,
+          credential: credential ?? undefined,
+          upstreamHost,
+          urls: [url],
+        },
+      ];
+    }),
+  };
+}
+
+function checkedHost(host: string | undefined, { force }: MappingOptions): string {
+  if (host === undefined)
+    throw usageFailure(
+      'no host is known that images could begin with',
+      'name it with --registry-host registry.example.com, or set publicUrl in the configuration of the server',
+    );
+  const problem = registryHostProblem(host);
+  if (problem === undefined || (problem === 'loopback' && force === true)) return host;
+  throw new CommandFailure(`${host} cannot stand before the images of a cluster`, {
+    exit: 'usage',
+    code: 'REGISTRY_HOST_INVALID',
+    ...hostProblems[problem],
+  });
+}
+
+const hostProblems: Readonly<
+  Record<RegistryHostProblem, { readonly because: string; readonly hint: string }>
+> = {
+  'no host': {
+    because: 'it is no host by which an image can be named',
+    hint: 'write registry.example.com or registry.example.com:5000, without https:// and without a path; a name without a dot needs its port',
+  },
+  loopback: {
+    because: 'to every node it means the node itself',
+    hint: 'name a host that nodes resolve with --registry-host, or say --force where the registry listens there on every node',
+  },
+  'cluster name': {
+    because: 'nodes pull images, and they do not ask the DNS of the cluster',
+    hint: 'name a host that nodes resolve with --registry-host, such as that of a load balancer or of an ingress',
+  },
+};
