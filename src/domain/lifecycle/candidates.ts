@@ -31,16 +31,15 @@ export interface Candidate<Image extends LifecycleImage> {
 export function candidatesOf<Image extends LifecycleImage>(
   images: readonly Image[],
 ): readonly Candidate<Image>[] {
-  const byDigest = new Map<Digest, Candidate<Image>>();
-  const candidates = images.map((image) => {
-    const candidate = candidateOf(image);
-    byDigest.set(image.digest, candidate);
-    return candidate;
-  });
+  const candidates = images.map(candidateOf);
   candidates.sort(
     (one, other) => other.age - one.age || (one.image.digest < other.image.digest ? -1 : 1),
   );
-  for (const candidate of candidates) {
+  const naming = candidates.filter(({ image }) => image.children ?? image.subject);
+  if (naming.length === 0) return candidates;
+  const byDigest = new Map<Digest, Candidate<Image>>();
+  for (const candidate of candidates) byDigest.set(candidate.image.digest, candidate);
+  for (const candidate of naming) {
     const { children = [], subject, tags } = candidate.image;
     for (const digest of children) {
       const child = byDigest.get(digest);
@@ -54,6 +53,12 @@ export function candidatesOf<Image extends LifecycleImage>(
     referred.referrers = withOne(referred.referrers, candidate);
   }
   return candidates;
+}
+
+/** Whether an index names it, or it names something as one, or it has referrers or a subject. */
+export function isTied<Image extends LifecycleImage>(candidate: Candidate<Image>): boolean {
+  const { indexes, children, referrers, subject } = candidate;
+  return indexes.length > 0 || children.length > 0 || referrers.length > 0 || subject !== undefined;
 }
 
 /** Of most images nothing is tied to: they share this list, which nothing is added to. */

@@ -39,16 +39,17 @@ interface Shield {
  * name it and after its referrers. As ECR's evaluator (user guide, "Lifecycle policy evaluation rules"), with two additions of ours: no image is
  * expired whose index is merely archived, and an untagged referrer whose subject is here is selected by no rule.
  *
- * Every image is looked at once for each rule of its storage class, after one sort. `now` is wall ms.
+ * Every image is looked at once, after one sort, which images that come youngest first are spared. `now` is wall ms.
  */
 export function evaluateLifecycle<Image extends LifecycleImage>(
   policy: LifecyclePolicy,
   images: readonly Image[],
   now: number,
 ): readonly ActedOn<Image>[] {
-  return inOrder(decide(policy, images, now).toReversed()).flatMap(({ image, rule }) =>
-    rule === undefined ? [] : [{ image, rule }],
-  );
+  const acted: ActedOn<Image>[] = [];
+  for (const { image, rule } of inOrder(decide(policy, images, now).toReversed()))
+    if (rule !== undefined) acted.push({ image, rule });
+  return acted;
 }
 
 /** What becomes of each image and why, the youngest first. */
@@ -71,15 +72,13 @@ function decide<Image extends LifecycleImage>(
 ): readonly Candidate<Image>[] {
   const youngestFirst = candidatesOf(images);
   for (const storageClass of ['standard', 'archive'] as const) {
+    const rules = policy.rules.filter((rule) => rule.storageClass === storageClass);
+    if (rules.length === 0) continue;
     const selectable = youngestFirst.filter(
       ({ image, subject }) =>
         subject === undefined && (image.archivedAt !== undefined) === (storageClass === 'archive'),
     );
-    applyRules(
-      policy.rules.filter((rule) => rule.storageClass === storageClass),
-      selectable,
-      now,
-    );
+    applyRules(rules, selectable, now);
   }
   addReferrers(youngestFirst);
   spareWhatRemains(youngestFirst);
@@ -87,8 +86,7 @@ function decide<Image extends LifecycleImage>(
 }
 
 /**
- * Rules of one storage class on its images. What matches a rule is that rule's, and counts for the later ones all the same. Each
- * image is asked of every rule in turn, so that its tags are read from memory once.
+ * Rules of one storage class on its images. What matches a rule is that rule's, and counts for the later ones all the same.
  */
 function applyRules<Image extends LifecycleImage>(
   rules: readonly LifecycleRule[],

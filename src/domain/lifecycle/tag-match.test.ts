@@ -66,3 +66,38 @@ test('A pattern matches what the glob of the policies does, where there is no qu
     { numRuns: 2000 },
   );
 });
+
+test('Each of many requirements is met by what meets its entries one by one, whatever the image before.', () => {
+  const entry = fc.string({ unit: fc.constantFrom('a', 'b', '*'), minLength: 1, maxLength: 4 });
+  const requirement: fc.Arbitrary<TagRequirement> = fc.oneof(
+    fc.record({ status: fc.constantFrom('any' as const, 'untagged' as const) }),
+    fc.record({
+      status: fc.constant('tagged' as const),
+      kind: fc.constantFrom('prefix' as const, 'pattern' as const),
+      entries: fc.array(entry, { minLength: 1, maxLength: 3 }),
+    }),
+  );
+  const tags = fc.array(fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 5 }), {
+    maxLength: 3,
+  });
+  const isMet = (each: TagRequirement, of: readonly string[]): boolean => {
+    if (each.status !== 'tagged') return each.status === 'any' || of.length === 0;
+    return each.entries.every((text) =>
+      of.some((tag) => (each.kind === 'prefix' ? tag.startsWith(text) : patternMatcher(text)(tag))),
+    );
+  };
+  fc.assert(
+    fc.property(fc.array(requirement, { maxLength: 6 }), fc.array(tags), (many, images) => {
+      const match = requirementMatcher(many);
+      const met = many.map(() => false);
+      for (const of of images) {
+        match(of, met);
+        assert.deepEqual(
+          met,
+          many.map((each) => isMet(each, of)),
+        );
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});

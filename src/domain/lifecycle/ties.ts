@@ -1,4 +1,5 @@
 import type { Candidate } from './candidates.ts';
+import { isTied } from './candidates.ts';
 import type { LifecycleImage } from './image.ts';
 
 /** Referrers go with their subject, by the rule that acts on it. */
@@ -30,7 +31,7 @@ function mayMove<Image extends LifecycleImage>(
 export function spareWhatRemains<Image extends LifecycleImage>(
   candidates: readonly Candidate<Image>[],
 ): void {
-  const remaining = candidates.filter((candidate) => whereTo(candidate) < gone);
+  const remaining = candidates.filter((one) => isTied(one) && whereTo(one) < gone);
   for (let one = remaining.pop(); one !== undefined; one = remaining.pop()) {
     const tied = [
       ...one.children.filter((child) => whereTo(child) > whereTo(one)),
@@ -67,6 +68,11 @@ export function inOrder<Image extends LifecycleImage>(
   const seen = new Set<Candidate<Image>>();
   const open: { readonly candidate: Candidate<Image>; readonly ready: boolean }[] = [];
   for (const next of oldestFirst) {
+    if (next.rule === undefined) continue;
+    if (!isTied(next)) {
+      ordered.push(next);
+      continue;
+    }
     open.push({ candidate: next, ready: false });
     for (let step = open.pop(); step !== undefined; step = open.pop()) {
       const { candidate, ready } = step;
