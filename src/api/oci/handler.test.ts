@@ -10,7 +10,7 @@ import {
   startPullServer,
 } from '../../../tests/support/rigs/pull-server.ts';
 import type { PullServer } from '../../../tests/support/rigs/pull-server.ts';
-import { builtinRules } from '../../domain/rules/builtin-rules.ts';
+import { builtinRules, overBuiltinRules } from '../../domain/rules/builtin-rules.ts';
 import { RegistryError } from '../../domain/errors.ts';
 import { mediaTypes } from '../../domain/manifests/media-type.ts';
 import { createRuleSet } from '../../domain/rules/rule-set.ts';
@@ -169,6 +169,27 @@ suite('7. One rule is chosen, or none', () => {
       deepEqual(server.cache.calls, [`manifest GET ${nginx} latest`]);
     });
   }
+
+  const named = overBuiltinRules([ruleFor('quay', 'quay.io'), ruleFor('github', 'ghcr.io')]);
+  const underNames: readonly (readonly [path: string, ns: string, repository: string])[] = [
+    ['/v2/quay/busybox', 'quay.io', 'quay/quay/busybox'],
+    ['/v2/github/super-linter', 'ghcr.io', 'github/github/super-linter'],
+    ['/v2/quay.io/quay/busybox', 'quay.io', 'quay.io/quay/busybox'],
+    ['/quay/v2/busybox', 'quay.io', 'quay/busybox'],
+    ['/quay.io/v2/busybox', 'quay.io', 'quay.io/busybox'],
+  ];
+  for (const [path, ns, repository] of underNames)
+    test(`with rules quay and github ${path} of ${ns} is ${repository}`, async () => {
+      await using server = await startPullServer(named);
+      server.cache.addManifest(repository, '1', mediaTypes.ociManifest, manifestText);
+      const answer = await server.ask(`${path}/manifests/1?ns=${ns}`);
+      deepEqual([answer.status, server.cache.calls], [200, [`manifest GET ${repository} 1`]]);
+    });
+  test('a prefix before /v2 that is no rule of the ns is 404', async () => {
+    await using server = await startPullServer(named);
+    const answer = await server.ask('/github/v2/busybox/manifests/1?ns=quay.io');
+    deepEqual([answer.status, codeOf(answer.text), server.cache.calls], [404, 'NAME_UNKNOWN', []]);
+  });
 
   const root = [...builtinRules, ruleFor('ROOT', 'root.test')];
   for (const ns of [

@@ -124,7 +124,8 @@ function makePlan(route: Route, host: HostRegistry, parts: PlanParts): Plan {
   const { settings, listener } = parts;
   // A mirror asks with its own name as `ns`: that of an ECR registry which is one of ours, unless a rule stands for it.
   const mirrored =
-    route.ns === undefined || parts.rules(home).byHost(route.ns, route.name) !== undefined
+    route.ns === undefined ||
+    parts.rules(home).byHost(route.ns, route.name, route.before) !== undefined
       ? undefined
       : registryOfEcrHost(route.ns, settings);
   const registry = mirrored ?? host.registry;
@@ -172,8 +173,9 @@ function referenceOf(route: RepositoryRoute): Pick<ReplyNote, 'reference' | 'dig
 /** The rule and repository of a request; `nameUnknown` for a host that no rule stands for, which is never dialled. */
 function resolveTarget(asked: AskedName, rules: RuleSet, listener: Listener): PullTarget {
   if (listener === 'hub') return resolveHubTarget(asked, rules);
+  if (asked.ns !== undefined)
+    return rules.byHost(asked.ns, asked.name, asked.before) ?? unknown(asked);
   const name = lookupName(asked);
-  if (asked.ns !== undefined) return rules.byHost(asked.ns, name) ?? unknown(asked);
   return rules.byPath(name) ?? targetWithoutRule(name) ?? unknown(asked);
 }
 

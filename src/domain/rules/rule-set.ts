@@ -9,8 +9,11 @@ export interface RuleSet<Rule extends NamingRule = PullRule> {
   readonly rules: readonly Rule[];
   /** For a name of ours, `docker.io/nginx`: longest prefix, `ROOT` last, aliases applied; `undefined`: no rule leads there (the caller may still hold content of a removed rule under the canonical name). */
   byPath(name: string): PullTarget<Rule> | undefined;
-  /** For a name at a host (`ns`, the host of a pulled image): a closed world; `undefined` for an unknown host, never ROOT. */
-  byHost(host: string, name: string): PullTarget<Rule> | undefined;
+  /**
+   * For a name at a host (`ns`, the host of a pulled image): a closed world; `undefined` for an unknown host, never ROOT. `before`: what
+   * a mirror's path has before `/v2`, no part of the name; of a rule that stands for the host.
+   */
+  byHost(host: string, name: string, before?: string): PullTarget<Rule> | undefined;
 }
 
 /** The rules in force of a registry; none where it has none. At once, the same object until they change. */
@@ -72,21 +75,21 @@ export function createRuleSet<Rule extends NamingRule>(rules: readonly Rule[]): 
   return {
     rules,
     byPath: (name) => resolvePath(index, name),
-    byHost(host, name) {
+    byHost(host, name, before = '') {
       const asked = normalizeHost(host);
       const followed = candidatesByHost.has(asked) ? asked : successorOf(asked);
       const candidates = followed === undefined ? undefined : candidatesByHost.get(followed);
       if (followed === undefined || candidates === undefined) return undefined;
-      const prefixed = resolvePath(index, name);
+      const prefixed = resolvePath(index, before === '' ? name : join(before, name));
       if (
         prefixed?.rule !== undefined &&
         prefixed.rule.prefix !== rootPrefix &&
-        beginsWithHost(prefixed.rule.prefix) &&
+        (before !== '' || beginsWithHost(prefixed.rule.prefix)) &&
         candidates.some(({ entry }) => entry.rule === prefixed.rule)
       ) {
         return prefixed;
       }
-      return resolveAtHost(index, candidates, followed, name);
+      return before === '' ? resolveAtHost(index, candidates, followed, name) : undefined;
     },
   };
 }
