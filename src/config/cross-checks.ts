@@ -71,7 +71,8 @@ function keySources(keys: unknown): Finding[] {
   return [...twice, { path: ['keys', 'command'], part: 'value', message }];
 }
 
-function samePrefixes(rules: readonly unknown[]): Finding[] {
+/** Rules of which the later ones would never count. */
+export function samePrefixes(rules: readonly unknown[]): Finding[] {
   const first = new Map<string, number>();
   const findings: Finding[] = [];
   for (const [index, rule] of rules.entries()) {

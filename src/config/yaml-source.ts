@@ -19,10 +19,14 @@ export interface YamlPosition {
   readonly column: number;
 }
 
-/** `place` says whose text it is in the problems. Nothing is thrown: a text that can't be read has problems and no value. */
+/**
+ * `place` says whose text it is in the problems. With the schema `failsafe` each scalar is the text that is written, so that `012345678901`
+ * keeps its zero. Nothing is thrown: a text that can't be read has problems and no value.
+ */
 export function readYaml(
   text: string,
   place: Pick<ConfigProblem, 'file' | 'environment'>,
+  schema: 'core' | 'failsafe' = 'core',
 ): YamlSource {
   const lines = new LineCounter();
   const problem = (message: string, offset?: number): ConfigProblem => ({
@@ -42,6 +46,7 @@ export function readYaml(
       lineCounter: lines,
       prettyErrors: false,
       stringKeys: true,
+      schema,
     });
     const faults = [...document.errors, ...document.warnings];
     if (faults.length > 0) {

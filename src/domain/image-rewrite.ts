@@ -13,9 +13,9 @@ export interface ImageMapping {
   /** What images here begin with: a host, with its port. */
   readonly registryHost: string;
   /** What stands here in place of an image; tag and digest stay as they are written, and none is made up. */
-  rewrite(reference: string): Rewritten;
+  readonly rewrite: (reference: string) => Rewritten;
   /** What an image here is called upstream. */
-  revert(reference: string): Rewritten;
+  readonly revert: (reference: string) => Rewritten;
   /** What `rewrite` does with hosts and paths, as a table; longest path first. Made when it is first asked for. */
   readonly rows: readonly MappingRow[];
 }

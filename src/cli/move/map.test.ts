@@ -156,6 +156,56 @@ test('A configuration says rules and host where no server runs on its data folde
   );
 });
 
+suite('A mapping file', () => {
+  const former = '111122223333.dkr.ecr.eu-west-2.amazonaws.com';
+  before(() => {
+    writeFileSync(
+      join(folder, 'mapping.yaml'),
+      `registryHost: cache.corp\nrules:\n  - {prefix: hub, upstream: docker.io}\nreplaces: [${former}]\n`,
+    );
+    writeFileSync(
+      join(folder, 'webhook.yaml'),
+      "awsRegion: eu-west-2\nawsAccountId: '111122223333'\nregistries: [quay.io]\n",
+    );
+  });
+  const rows: readonly (readonly [string, readonly string[], string])[] = [
+    ['says rules and host', ['--mapping', 'mapping.yaml', 'nginx'], 'cache.corp/hub/library/nginx'],
+    ['knows former targets', ['--mapping', 'mapping.yaml', `${former}/a/b:1`], 'cache.corp/a/b:1'],
+    [
+      'may be for another host',
+      ['--mapping', 'mapping.yaml', ...host, 'nginx'],
+      'registry.example.com/hub/library/nginx',
+    ],
+    [
+      'of ecr-pull-through is for its ECR',
+      ['--mapping', 'webhook.yaml', 'quay.io/a'],
+      `${former}/quay.io/a`,
+    ],
+    [
+      'of ecr-pull-through for another host takes its ECR over',
+      ['--mapping', 'webhook.yaml', ...host, `${former}/quay.io/a`],
+      'registry.example.com/quay.io/a',
+    ],
+  ];
+  for (const [that, words, is] of rows)
+    test(`${that}.`, async () => {
+      assert.equal((await map([...words, '-o', 'name'])).out, `${is}\n`);
+    });
+  test('and a server beside it are one too many.', async () => {
+    const { exit, err } = await map(['--mapping', 'mapping.yaml', '--config', 'x.yaml', 'nginx']);
+    assert.equal(exit, 2);
+    assert.match(err, /^error: --mapping is a mapping of its own\nhint: leave out/);
+  });
+  test('that is wrong is told with line and column.', async () => {
+    writeFileSync(join(folder, 'wrong.yaml'), 'registryHost: cache.corp\nrule: []\n');
+    const { exit, err } = await map(['--mapping', 'wrong.yaml', 'nginx']);
+    assert.deepEqual(
+      [exit, err],
+      [2, 'error: wrong.yaml:2:1: rule: unknown key; did you mean rules?\n'],
+    );
+  });
+});
+
 suite('A server that runs', () => {
   const view = { upstreamPrefix: '', credential: null, shadowedBy: null };
   const rules = [

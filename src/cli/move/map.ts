@@ -17,6 +17,9 @@ Examples:
   # The whole table, for a host that is to be
   breakwater map --registry-host registry.example.com
 
+  # Away from an ECR that the webhook ecr-pull-through writes before images
+  breakwater map --mapping configmap.yaml --registry-host registry.example.com nginx
+
   # One line in, one line out
   kubectl get pods -A -o jsonpath='{.items[*].spec.containers[*].image}' | tr ' ' '\\n' | sort -u |
     breakwater map - -o name

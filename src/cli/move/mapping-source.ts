@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Listing, RuleView } from '../../contract/admin-view.ts';
+import type { MappingFile } from '../../config/mapping/mapping-file.ts';
 import type { ImageMapping } from '../../domain/image-rewrite.ts';
 import { createImageMapping } from '../../domain/image-rewrite.ts';
 import { normalizeHost } from '../../domain/names/host-name.ts';
@@ -10,7 +11,7 @@ import type { NamingRule } from '../../domain/rules/pull-rule.ts';
 import { parseUpstreamUrl } from '../../domain/rules/upstream-url.ts';
 import type { CommandContext } from '../command-context.ts';
 import { CommandFailure, usageFailure } from '../command-failure.ts';
-import { readConfig } from '../server/config-reading.ts';
+import { readConfig, readMapping } from '../server/config-reading.ts';
 import { readRunRecord } from '../server/run-record.ts';
 import { askServer } from '../server/server-client.ts';
 import type { ServerOptions } from '../server/server-location.ts';
@@ -22,6 +23,7 @@ import {
 } from '../server/server-location.ts';
 
 export interface MappingOptions extends ServerOptions {
+  readonly mapping?: string;
   readonly registryHost?: string;
   readonly force?: boolean;
 }
@@ -31,29 +33,41 @@ export interface FoundMapping {
   readonly mapping: ImageMapping;
   /** For people: `the rules of the server at http://127.0.0.1:5000`. */
   readonly from: string;
+  /** Where what is generated holds; `include` empty: in every namespace. */
+  readonly namespaces: MappingFile['namespaces'];
 }
 
 /** Gives a command the options that say what becomes of images; the same for every command that asks. */
 export function addMappingOptions(command: Command): Command {
   return addServerOptions(command)
+    .option('--mapping <file>', 'a file that says it, instead of a server')
     .option(
       '--registry-host <host>',
-      "what images are to begin with; without it the host of the server's publicUrl",
+      "what images are to begin with; without it what the file says, or the host of the server's publicUrl",
     )
     .option('--force', 'a registry host that means each machine itself, such as localhost:5000');
 }
 
 /**
- * The mapping that the options mean: of the server that they name or that runs on the data folder, else of the configuration that
- * they name, else of the built-in rules. Throws `USAGE` (2) where no host is known that images could begin with.
+ * The mapping that the options mean: of the file that they name, of the server that they name or that runs on the data folder, else of the
+ * configuration that they name, else of the built-in rules. Throws `USAGE` (2) where no host is known that images could begin with.
  */
 export async function findMapping(
   options: MappingOptions,
   context: CommandContext,
 ): Promise<FoundMapping> {
-  const { rules, host, from } = await findRules(options, context);
+  const { rules, host, from, file } = await findRules(options, context);
   const registryHost = checkedHost(options.registryHost ?? host, options);
-  return { mapping: createImageMapping({ registryHost, rules }), from };
+  const former = file?.formerHost;
+  const replaces = [
+    ...(file?.replaces ?? []),
+    ...(former === undefined || former === registryHost ? [] : [former]),
+  ];
+  return {
+    mapping: createImageMapping({ registryHost, rules, replaces }),
+    from,
+    namespaces: file?.namespaces ?? { include: [], exclude: [] },
+  };
 }
 
 interface FoundRules {
@@ -61,10 +75,12 @@ interface FoundRules {
   /** Where clients reach the registry, as far as it is known. */
   readonly host: string | undefined;
   readonly from: string;
+  readonly file?: MappingFile;
 }
 
 async function findRules(options: MappingOptions, context: CommandContext): Promise<FoundRules> {
   const { terminal } = context;
+  if (options.mapping !== undefined) return readRules(options.mapping, options, context);
   if (options.server !== undefined) {
     const url = parseServer(options.server);
     return { ...(await askRules(options, context)), host: url.host, from: ofServer(url.origin) };
@@ -83,6 +99,26 @@ async function findRules(options: MappingOptions, context: CommandContext): Prom
   }
   if (options.dataDir !== undefined) throw serverNotRunning(`no server runs on ${options.dataDir}`);
   return { rules: builtinRules, host: undefined, from: 'the built-in rules' };
+}
+
+async function readRules(
+  path: string,
+  { server, config, dataDir }: ServerOptions,
+  { terminal }: CommandContext,
+): Promise<FoundRules> {
+  if (server !== undefined || config !== undefined || dataDir !== undefined)
+    throw usageFailure(
+      '--mapping is a mapping of its own',
+      'leave out --server, --config and --data-dir, or --mapping',
+    );
+  const file = await readMapping(path, terminal);
+  const { rules = builtinRules, registryHost: host } = file;
+  return {
+    rules,
+    host,
+    from: file.rules === undefined ? `the built-in rules and ${path}` : path,
+    file,
+  };
 }
 
 function ofServer(origin: string): string {
@@ -119,7 +155,7 @@ function checkedHost(host: string | undefined, { force }: MappingOptions): strin
   if (host === undefined)
     throw usageFailure(
       'no host is known that images could begin with',
-      'name it with --registry-host registry.example.com, or set publicUrl in the configuration of the server',
+      'name it with --registry-host registry.example.com, as registryHost in the mapping file, or as publicUrl in the configuration of the server',
     );
   const problem = registryHostProblem(host);
   if (problem === undefined || (problem === 'loopback' && force === true)) return host;

@@ -1,5 +1,6 @@
 import type { LoadedConfig } from '../../config/load.ts';
 import type { Settings } from '../../config/settings.ts';
+import type { MappingFile } from '../../config/mapping/mapping-file.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import { CommandFailure } from '../command-failure.ts';
 import type { Terminal } from '../terminal/terminal.ts';
@@ -25,12 +26,25 @@ export async function readSomeSettings<Key extends keyof Settings>(
   return orInvalidConfig(reading, hint);
 }
 
-async function orInvalidConfig<Value>(reading: Promise<Value>, hint?: string): Promise<Value> {
+/** A mapping file. Throws `CONFIG_INVALID` (2) with every problem. */
+export async function readMapping(
+  file: string,
+  { cwd }: Pick<Terminal, 'cwd'>,
+): Promise<MappingFile> {
+  const { readMappingFile } = await import('../../config/mapping/mapping-file.ts');
+  return orInvalidConfig(readMappingFile({ file, cwd }), undefined, 'the mapping is invalid');
+}
+
+async function orInvalidConfig<Value>(
+  reading: Promise<Value>,
+  hint?: string,
+  message = 'the configuration is invalid',
+): Promise<Value> {
   try {
     return await reading;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new CommandFailure('the configuration is invalid', {
+    throw new CommandFailure(message, {
       exit: 'usage',
       code: 'CONFIG_INVALID',
       problems: error.message.split('\n'),

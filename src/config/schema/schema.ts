@@ -284,7 +284,12 @@ export const settingLeaves: readonly SettingLeaf[] = leavesOf(settings, []);
 
 /** The keys that may stand at a path; empty where none may. */
 export function keysAt(path: readonly PropertyKey[]): readonly string[] {
-  let schema: z.core.$ZodType = settings;
+  return keysUnder(settings, path);
+}
+
+/** The same of another schema. */
+export function keysUnder(whole: z.core.$ZodType, path: readonly PropertyKey[]): readonly string[] {
+  let schema = whole;
   for (const step of path) {
     const inner = unwrap(schema);
     if (inner instanceof z.ZodArray) schema = inner.element;
