@@ -18,6 +18,7 @@ import { coldMemory, warmMemory } from './figures/memory.ts';
 import { millionManifests } from './figures/million-manifests.ts';
 import { pushBlob } from './figures/push-blob.ts';
 import { pushImages } from './figures/push-images.ts';
+import { references } from './figures/references.ts';
 import { signedCalls } from './figures/signed-calls.ts';
 import { tagList } from './figures/tag-list.ts';
 import { upstreamRequests } from './figures/upstream-requests.ts';
@@ -53,6 +54,7 @@ const figures: readonly Figure[] = [
   manifestLatency,
   largeRepository,
   killed,
+  references,
 ];
 
 const usage = `npm run bench -- [--only NAME]… [--quick] [--json FILE] [--write] [--profile FOLDER]

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { builtinRules } from '../../../src/domain/rules/builtin-rules.ts';
 
 /** A line of references.txt: a text, and what github.com/distribution/reference 0.6.0 makes of it (`ParseNormalizedNamed`). */
 export interface ReferenceRow {
@@ -18,6 +19,38 @@ export interface NamedReference {
 
 /** Every line; the columns behind the second are other parsers'. */
 export const referenceTable: readonly ReferenceRow[] = readTable();
+
+/**
+ * By capitals alone these name a host, which is held in lower case, where it is none: `host/x` is an image of Docker Hub. crane refuses
+ * them too, and what is refused stays as it is.
+ */
+const refusedHosts: ReadonlySet<string> = new Set(['HOST', 'MyHost']);
+
+/**
+ * Whether a text is read as an image name: as distribution does, but for hosts that it reads by capitals alone, and for
+ * `foo_bar.com/x`, which it takes for a path without a host, so that no client can ask anybody for it.
+ */
+export function isRead({ named: as }: ReferenceRow): boolean {
+  return as !== undefined && as.domain !== '' && !refusedHosts.has(as.domain);
+}
+
+/** What becomes of a text at `host` by the built-in rules, by what distribution makes of it; `undefined`: it stays. */
+export function rewrittenHere(row: ReferenceRow, host: string): string | undefined {
+  const { named: as } = row;
+  if (as === undefined || !isRead(row)) return undefined;
+  const at = as.domain.toLowerCase().replace(/:443$/, '');
+  const known =
+    builtinHosts[at] ?? (builtinRules.some(({ prefix }) => prefix === at) ? at : undefined);
+  return known === undefined ? undefined : `${host}/${known}/${as.path}${as.ending}`;
+}
+
+/** Other names of the registries of the built-in rules. */
+const builtinHosts: Readonly<Record<string, string>> = {
+  'index.docker.io': 'docker.io',
+  'registry-1.docker.io': 'docker.io',
+  'registry.hub.docker.com': 'docker.io',
+  'k8s.gcr.io': 'registry.k8s.io',
+};
 
 function readTable(): readonly ReferenceRow[] {
   const lines = readFileSync(new URL('references.txt', import.meta.url), 'utf8')
