@@ -15,6 +15,7 @@ import { addMapCommand } from './move/map.ts';
 import { addPolicyCommand } from './commands/policy.ts';
 import { addRefreshCommand } from './commands/refresh.ts';
 import { addReposCommand } from './repos/repos.ts';
+import { addRewriteCommand } from './rewrite/rewrite.ts';
 import { addRoleCommand } from './role/role.ts';
 import { addRulesCommand } from './commands/rules.ts';
 import { addServeCommand } from './commands/serve.ts';
@@ -48,6 +49,7 @@ export const allCommands: readonly AddCommand[] = [
   addAuditCommand,
   addDetectCommand,
   addMapCommand,
+  addRewriteCommand,
   addDoctorCommand,
   addConfigCommand,
   addEnvCommand,

@@ -49,6 +49,8 @@ export const deliveryFields: readonly SpecialFields[] = [
     group: 'argoproj.io',
     kinds: ['Application'],
     values: ['spec.source.helm.valuesObject', 'spec.sources[].helm.valuesObject'],
+    valuesTexts: ['spec.source.helm.values', 'spec.sources[].helm.values'],
+    parameters: ['spec.source.helm.parameters', 'spec.sources[].helm.parameters'],
     kustomizeImages: ['spec.source.kustomize.images', 'spec.sources[].kustomize.images'],
     source: 'argo-cd docs/user-guide/helm.md, kustomize.md',
     date: '2026-11-30',
@@ -59,6 +61,14 @@ export const deliveryFields: readonly SpecialFields[] = [
     values: [
       'spec.template.spec.source.helm.valuesObject',
       'spec.template.spec.sources[].helm.valuesObject',
+    ],
+    valuesTexts: [
+      'spec.template.spec.source.helm.values',
+      'spec.template.spec.sources[].helm.values',
+    ],
+    parameters: [
+      'spec.template.spec.source.helm.parameters',
+      'spec.template.spec.sources[].helm.parameters',
     ],
     kustomizeImages: [
       'spec.template.spec.source.kustomize.images',
@@ -73,6 +83,14 @@ export const deliveryFields: readonly SpecialFields[] = [
     values: ['spec.values'],
     kustomizeImages: ['spec.postRenderers[].kustomize.images'],
     source: 'flux helm-controller docs/spec/v2/helmreleases.md',
+    date: '2026-11-30',
+  },
+  {
+    group: 'helm.cattle.io',
+    kinds: ['HelmChart', 'HelmChartConfig'],
+    valuesTexts: ['spec.valuesContent'],
+    images: ['spec.jobImage'],
+    source: 'k3s docs: Helm, HelmChart field definitions',
     date: '2026-11-30',
   },
   {

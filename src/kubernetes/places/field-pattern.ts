@@ -16,11 +16,19 @@ export function parsePattern(text: string): FieldPattern {
     .flatMap((part) => (part.endsWith('[]') ? [part.slice(0, -2), '[]'] : [part]));
 }
 
-/** What stands where a pattern leads, in the order of the document. */
+/** Of one pattern in one object; what a document repeats by aliases is without end. */
+const foundMax = 100_000;
+
+/** What stands where a pattern leads, in the order of the document; at most 100,000. */
 export function findFields(root: unknown, pattern: FieldPattern): readonly Found[] {
   let found: readonly Found[] = [{ value: root, path: [] }];
   for (const step of pattern) {
-    found = found.flatMap(({ value, path }) => stepsFrom(value, path, step));
+    const next: Found[] = [];
+    for (const { value, path } of found) {
+      for (const each of stepsFrom(value, path, step)) next.push(each);
+      if (next.length > foundMax) break;
+    }
+    found = next.slice(0, foundMax);
     if (found.length === 0) return found;
   }
   return found;

@@ -1,15 +1,17 @@
 import { deliveryFields, imageAnnotations } from './custom-resources.ts';
-import type { FieldPattern } from './field-pattern.ts';
+import type { FieldPattern, Found } from './field-pattern.ts';
 import { findFields, isMap, parsePattern, textOf } from './field-pattern.ts';
 import type { FieldPath, ImagePlace, ReviewReason } from './image-place.ts';
 import { kustomizeImagePlaces } from './kustomize-places.ts';
 import { operatorFields } from './operator-resources.ts';
 import type { SpecialFields } from './special-fields.ts';
 import { imagesInText, isNamedImage, isWholeImage } from './text-images.ts';
-import { valuesPlaces } from './values-places.ts';
+import type { Parameter } from './values-places.ts';
+import { parameterPlaces, valuesPlaces } from './values-places.ts';
 
 /** Deeper than any kind nests its pods. */
 const depthMax = 64;
+const listDepthMax = 8;
 const containerLists: ReadonlySet<string> = new Set([
   'containers',
   'initContainers',
@@ -17,12 +19,14 @@ const containerLists: ReadonlySet<string> = new Set([
 ]);
 const annotationKeys: ReadonlySet<string> = new Set(imageAnnotations.map(({ key }) => key));
 
+type Holds = 'image' | 'prefix' | 'artifact' | 'values' | 'valuesText' | 'parameters' | 'kustomize';
+
 /** A row of the table with its paths parsed. */
 interface Row {
   readonly group: string | undefined;
   readonly fields: readonly {
     readonly pattern: FieldPattern;
-    readonly holds: 'image' | 'prefix' | 'artifact' | 'values' | 'kustomize';
+    readonly holds: Holds;
   }[];
   readonly note: string | undefined;
 }
@@ -38,32 +42,58 @@ const rowsByKind: ReadonlyMap<string, readonly Row[]> = indexRows([
  */
 export function imagePlaces(object: unknown): readonly ImagePlace[] {
   const found: ImagePlace[] = [];
-  findInObject(object, [], found, 0);
+  const seen = new WeakSet();
+  eachObject(object, [], 0, (each, kind, apiVersion, at) => {
+    findInObject(each, kind, apiVersion, { found, path: [...at], seen, taken: new Set() });
+  });
   return found;
 }
 
-function findInObject(object: unknown, at: FieldPath, found: ImagePlace[], depth: number): void {
-  if (!isMap(object) || depth > depthMax) return;
+/** Texts of an object that hold values of a chart as YAML. What they name is no place of the object itself. */
+export function valuesTexts(object: unknown): readonly FieldPath[] {
+  const found: FieldPath[] = [];
+  eachObject(object, [], 0, (each, kind, apiVersion, at) => {
+    for (const { holds, found: text } of specialOf(each, kind, apiVersion))
+      if (holds === 'valuesText' && textOf(text.value) !== undefined)
+        found.push([...at, ...text.path]);
+  });
+  return found;
+}
+
+type Visit = (
+  object: Readonly<Record<string, unknown>>,
+  kind: string,
+  apiVersion: string,
+  at: FieldPath,
+) => void;
+
+/** The object, or those that it lists. */
+function eachObject(object: unknown, at: FieldPath, depth: number, visit: Visit): void {
+  if (!isMap(object) || depth > listDepthMax) return;
   const kind = textOf(object['kind']) ?? '';
   const apiVersion = textOf(object['apiVersion']) ?? '';
-  if (Array.isArray(object['items']) && (kind.endsWith('List') || kind === '')) {
-    for (const [index, item] of object['items'].entries())
-      findInObject(
-        withKindOfList(item, kind, apiVersion),
-        [...at, 'items', index],
-        found,
-        depth + 1,
-      );
-    return;
+  const { items } = object;
+  if (!Array.isArray(items) || (kind !== '' && !kind.endsWith('List')))
+    return visit(object, kind, apiVersion, at);
+  for (const [index, item] of (items as readonly unknown[]).entries()) {
+    const named = withKindOfList(item, kind, apiVersion);
+    eachObject(named, [...at, 'items', index], depth + 1, visit);
   }
+}
+
+function findInObject(
+  object: Readonly<Record<string, unknown>>,
+  kind: string,
+  apiVersion: string,
+  walk: Walk,
+): void {
   // Their schemas have keys named like those of pods, and secrets are nobody's to read.
   if (kind === 'CustomResourceDefinition' || kind === 'Secret') return;
-  const walk: Walk = { found, path: [...at], seen: new WeakSet(), taken: new Set() };
   findSpecial(object, kind, apiVersion, walk);
   if (kind === 'ConfigMap') findInConfigMap(object, walk);
   else if (kind === 'Kustomization' && apiVersion.startsWith('kustomize.config.k8s.io'))
-    found.push(...kustomizeImagePlaces(object['images'], [...at, 'images']));
-  else findNested(object, walk, depth);
+    walk.found.push(...kustomizeImagePlaces(object['images'], [...walk.path, 'images']));
+  else findNested(object, walk, 0);
 }
 
 /** The API's lists name the kind of their items once. */
@@ -81,32 +111,61 @@ interface Walk {
   readonly taken: Set<string>;
 }
 
-/** What the table knows of the kind. */
+/** What the table knows of the kind, with the paths from the object. */
+function* specialOf(
+  object: Readonly<Record<string, unknown>>,
+  kind: string,
+  apiVersion: string,
+): Iterable<{ readonly holds: Holds; readonly found: Found; readonly note: string | undefined }> {
+  const group = apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
+  for (const { group: wanted, fields, note } of rowsByKind.get(kind) ?? [])
+    if (wanted === undefined || group === wanted || group.endsWith(`.${wanted}`))
+      for (const { pattern, holds } of fields)
+        for (const found of findFields(object, pattern)) yield { holds, found, note };
+}
+
 function findSpecial(
   object: Readonly<Record<string, unknown>>,
   kind: string,
   apiVersion: string,
-  walk: Walk,
+  { found, path: at, taken }: Walk,
 ): void {
-  const group = apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
-  for (const row of rowsByKind.get(kind) ?? []) {
-    if (row.group !== undefined && group !== row.group && !group.endsWith(`.${row.group}`))
-      continue;
-    const note = row.note === undefined ? {} : { note: row.note };
-    for (const { pattern, holds } of row.fields)
-      for (const { value, path: below } of findFields(object, pattern)) {
-        const path = [...walk.path, ...below];
-        walk.taken.add(path.join('\0'));
-        if (holds === 'values') walk.found.push(...valuesPlaces(value, path));
-        else if (holds === 'kustomize') walk.found.push(...kustomizeImagePlaces(value, path));
-        else {
-          const image = textOf(value);
-          if (image === undefined) continue;
-          const form = holds === 'image' ? {} : { form: holds };
-          walk.found.push({ image, path, certainty: 'image', ...form, ...note });
-        }
+  for (const each of specialOf(object, kind, apiVersion)) {
+    const { value } = each.found;
+    const path = [...at, ...each.found.path];
+    taken.add(path.join('\0'));
+    switch (each.holds) {
+      case 'values':
+        found.push(...valuesPlaces(value, path));
+        break;
+      case 'kustomize':
+        found.push(...kustomizeImagePlaces(value, path));
+        break;
+      case 'parameters':
+        found.push(...parameterPlaces(parametersOf(value, path)));
+        break;
+      case 'valuesText':
+        break;
+      case 'image':
+      case 'prefix':
+      case 'artifact': {
+        const image = textOf(value);
+        if (image === undefined) break;
+        const form = each.holds === 'image' ? {} : { form: each.holds };
+        const note = each.note === undefined ? {} : { note: each.note };
+        found.push({ image, path, certainty: 'image', ...form, ...note });
       }
+    }
   }
+}
+
+function parametersOf(list: unknown, at: FieldPath): readonly Parameter[] {
+  if (!Array.isArray(list)) return [];
+  return (list as readonly unknown[]).flatMap((item, index) => {
+    const name = isMap(item) ? textOf(item['name']) : undefined;
+    if (!isMap(item) || name === undefined) return [];
+    return [{ name, value: item['value'], path: [...at, index, 'value'] }];
+  });
 }
 
 /** The generic rule: lists of containers, volumes of images and annotations, wherever they stand. */
@@ -131,9 +190,12 @@ function findNested(node: unknown, walk: Walk, depth: number): void {
       continue;
     }
     if (key === 'metadata') findInMetadata(value, walk);
-    else if (containerLists.has(key) && Array.isArray(value)) findContainers(value, walk);
-    else {
-      if (key === 'volumes' && Array.isArray(value)) findVolumes(value, walk);
+    else if (containerLists.has(key) && Array.isArray(value)) {
+      if (!walk.seen.has(value)) findContainers(value, walk);
+      walk.seen.add(value);
+    } else {
+      if (key === 'volumes' && Array.isArray(value) && !walk.seen.has(value))
+        findVolumes(value, walk);
       findNested(value, walk, depth + 1);
     }
     path.pop();
@@ -233,6 +295,8 @@ function indexRows(table: readonly SpecialFields[]): ReadonlyMap<string, readonl
         ...patterns(fields.prefixes, 'prefix'),
         ...patterns(fields.artifacts, 'artifact'),
         ...patterns(fields.values, 'values'),
+        ...patterns(fields.valuesTexts, 'valuesText'),
+        ...patterns(fields.parameters, 'parameters'),
         ...patterns(fields.kustomizeImages, 'kustomize'),
       ],
     };
@@ -241,9 +305,6 @@ function indexRows(table: readonly SpecialFields[]): ReadonlyMap<string, readonl
   return index;
 }
 
-function patterns(
-  texts: readonly string[] = [],
-  holds: Row['fields'][number]['holds'],
-): Row['fields'] {
+function patterns(texts: readonly string[] = [], holds: Holds): Row['fields'] {
   return texts.map((text) => ({ pattern: parsePattern(text), holds }));
 }

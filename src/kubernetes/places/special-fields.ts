@@ -12,6 +12,10 @@ export interface SpecialFields {
   readonly artifacts?: readonly string[];
   /** Maps of values as charts have them. */
   readonly values?: readonly string[];
+  /** Texts that hold such values as YAML. */
+  readonly valuesTexts?: readonly string[];
+  /** Lists of `name` and `value`, each one value by its dotted name. */
+  readonly parameters?: readonly string[];
   /** Entries as kustomize's `images:` has them. */
   readonly kustomizeImages?: readonly string[];
   /** Said where a field of this row is changed. */

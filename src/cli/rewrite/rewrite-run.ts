@@ -1,0 +1,171 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { sourceFiles } from '../../kubernetes/folder/source-files.ts';
+import type { Renaming } from '../../kubernetes/rewrite/renaming.ts';
+import { unifiedDiff } from '../../kubernetes/rewrite/unified-diff.ts';
+import { sourceBytesMax } from '../../kubernetes/text/read-source.ts';
+import type { CommandContext } from '../command-context.ts';
+import { remark } from '../command-context.ts';
+import { CommandFailure, toFailure, usageFailure } from '../command-failure.ts';
+import type { Look, OutputOptions } from '../terminal/output.ts';
+import { printList } from '../terminal/output.ts';
+import type { RenamingOptions } from './renaming-options.ts';
+import { findRenaming } from './renaming-options.ts';
+import type { ReferenceLine, RewrittenSource } from './rewritten-files.ts';
+import { replaceSource, rewriteSource } from './rewritten-files.ts';
+
+export interface RewriteCommandOptions extends RenamingOptions, OutputOptions {
+  readonly file: readonly string[];
+  readonly check?: boolean;
+  readonly diff?: boolean;
+  readonly inPlace?: boolean;
+}
+
+export interface RewriteParts {
+  readonly command: Command;
+  readonly context: CommandContext;
+  readonly options: RewriteCommandOptions;
+}
+
+/** Rewrites files, folders or stdin, as the options say; tells what it does and ends as the command does. */
+export async function runRewrite(paths: readonly string[], parts: RewriteParts): Promise<void> {
+  const { command, context, options } = parts;
+  const { rename, from } = await findRenaming(options, context);
+  remark(command, context, `by ${from}`);
+  const told: Told = { lines: [], files: 0, problems: 0 };
+  if (paths.length > 0 && !paths.includes('-')) {
+    await requirePaths(paths, parts);
+    for (const path of paths) await rewriteFiles(path, parts, told, rename);
+  } else {
+    if (paths.length > 1) throw usageFailure('- and files can’t be read together');
+    await rewriteStdin(parts, told, rename);
+  }
+  await endRun(parts, told);
+}
+
+/** What is told at the end. */
+interface Told {
+  readonly lines: ReferenceLine[];
+  files: number;
+  problems: number;
+}
+
+function tell({ context }: RewriteParts, told: Told, problem: string): void {
+  told.problems += 1;
+  context.terminal.err(`error: ${problem}\n`);
+}
+
+function rewriteOne(parts: RewriteParts, told: Told, source: Source): RewrittenSource {
+  const made = rewriteSource(source.name, source.text, { rename: source.rename });
+  told.files += 1;
+  for (const problem of made.problems) tell(parts, told, problem);
+  return made;
+}
+
+interface Source {
+  readonly name: string;
+  readonly text: string;
+  readonly rename: Renaming;
+}
+
+async function rewriteStdin(parts: RewriteParts, told: Told, rename: Renaming): Promise<void> {
+  const { context, options } = parts;
+  const { terminal } = context;
+  if (options.inPlace === true) throw usageFailure('stdin can’t be replaced in place');
+  const text = await terminal.input(sourceBytesMax);
+  // What is no UTF-8 was lost on the way in.
+  if (text.includes('\ufffd'))
+    throw new CommandFailure('stdin holds no UTF-8', { exit: 'failure', code: 'NOT_UTF8' });
+  const made = rewriteOne(parts, told, { name: 'stdin', text, rename });
+  told.lines.push(...made.lines);
+  if (options.diff === true) terminal.out(unifiedDiff('stdin', text, made.text));
+  else if (options.check !== true) terminal.out(made.text);
+}
+
+async function rewriteFiles(
+  given: string,
+  parts: RewriteParts,
+  told: Told,
+  rename: Renaming,
+): Promise<void> {
+  const { context, options } = parts;
+  const { terminal } = context;
+  const { check = false, diff = false, inPlace = false } = options;
+  const path = resolve(terminal.cwd, given);
+  for await (const file of sourceFiles(path, terminal.interrupted())) {
+    const name = nameUnder(given, path, file.path);
+    if ('problem' in file) {
+      told.files += 1;
+      tell(parts, told, `${name}: ${file.problem}`);
+      continue;
+    }
+    const made = rewriteOne(parts, told, { name, text: file.text, rename });
+    if (diff) terminal.out(unifiedDiff(name, file.text, made.text));
+    else if (!check && !inPlace) terminal.out(made.text);
+    else if (inPlace && made.text !== file.text) {
+      const failed = await replaceSource(file, made.text).then(() => undefined, toFailure);
+      if (failed !== undefined) {
+        tell(parts, told, `${name}: not replaced: ${failed.message}`);
+        continue;
+      }
+    }
+    told.lines.push(...made.lines);
+  }
+}
+
+async function endRun(
+  { command, context, options }: RewriteParts,
+  { lines, problems, files }: Told,
+): Promise<void> {
+  if (options.check === true || options.inPlace === true)
+    await printList(context.terminal, options, { items: lines }, look);
+  else for (const line of lines) if (line.note !== null) remark(command, context, noteOf(line));
+  const isFound = lines.some(({ state }) => state === 'changes');
+  if (options.check === true && isFound) context.end('findings');
+  else if (problems > 0) context.end(problems < files ? 'partial' : 'failure');
+}
+
+/** Nothing is written where a path is wrong, or where several would go to stdout. */
+async function requirePaths(
+  paths: readonly string[],
+  { context, options }: RewriteParts,
+): Promise<void> {
+  const isShown = [options.check, options.diff, options.inPlace].includes(true);
+  for (const path of paths) {
+    const status = await stat(resolve(context.terminal.cwd, path)).catch(() => undefined);
+    if (status === undefined)
+      throw new CommandFailure(`${path} is not there`, {
+        exit: 'notFound',
+        code: 'FILE_NOT_FOUND',
+      });
+    if (!isShown && (paths.length > 1 || status.isDirectory()))
+      throw usageFailure(
+        'one file alone goes to stdout',
+        'for several say --diff, --check or --in-place',
+      );
+  }
+}
+
+/** As the user named it. */
+function nameUnder(given: string, path: string, found: string): string {
+  return given.replace(/(?<=.)\/+$/, '') + found.slice(path.length);
+}
+
+function noteOf({ file, line, column, field, image, becomes, state, note }: ReferenceLine): string {
+  const what =
+    state === 'stays' ? `stays: ${image} would be ${becomes}` : `${image} is now ${becomes}`;
+  return `${file}:${line}:${column}: ${field}: ${what}: ${note}`;
+}
+
+const look: Look<ReferenceLine> = {
+  columns: [
+    { header: 'PLACE', value: ({ file, line, column }) => `${file}:${line}:${column}` },
+    { header: 'STATE', value: ({ state }) => state },
+    { header: 'IMAGE', value: ({ image }) => image },
+    { header: 'BECOMES', value: ({ becomes }) => becomes },
+    { header: 'FIELD', value: ({ field }) => field, wide: true },
+    { header: 'NOTE', value: ({ note }) => note ?? '' },
+  ],
+  name: ({ file, line, column }) => `${file}:${line}:${column}`,
+};
