@@ -12,7 +12,7 @@ import type { ImageMapping, MappingParts, Rewritten } from './image-rewrite.ts';
 import { normalizeHost } from './names/host-name.ts';
 import { parseImageName } from './names/image-name.ts';
 import { overBuiltinRules } from './rules/builtin-rules.ts';
-import { applyRow, rowFor } from './rules/host-table.ts';
+import { applyRow, findRowIn } from './rules/host-table.ts';
 import type { PullRule } from './rules/pull-rule.ts';
 import { createRuleSet } from './rules/rule-set.ts';
 
@@ -321,7 +321,7 @@ test('What becomes of an image is what byHost says, and what the table says.', (
       if (at === undefined || repository === undefined) return;
       const target = createRuleSet(overBuiltinRules(own)).byHost(at, repository);
       const found = mapping.rewrite(image);
-      const row = rowFor(mapping.rows, at, repository);
+      const row = findRowIn(mapping.rows)(at, repository);
       const told = row === undefined ? undefined : applyRow(row, repository);
       assert.equal(told, target?.repository);
       const here = found.kind === 'unchanged' ? undefined : parseImageName(found.image)?.repository;

@@ -3,7 +3,7 @@ import type { ImageName } from './names/image-name.ts';
 import { parseImageName } from './names/image-name.ts';
 import { repositoryNameCharactersMax } from './names/repository-name.ts';
 import type { HostRow } from './rules/host-table.ts';
-import { applyRow, hostTable, rowFor } from './rules/host-table.ts';
+import { applyRow, findRowIn, hostTable } from './rules/host-table.ts';
 import type { NamingRule, PullTarget } from './rules/pull-rule.ts';
 import type { RuleSet } from './rules/rule-set.ts';
 import { createRuleSet, rootPrefix } from './rules/rule-set.ts';
@@ -64,9 +64,9 @@ export function createImageMapping<Rule extends NamingRule>({
   const rules = createRuleSet(given);
   const ours = normalizeHost(registryHost);
   const replaced = new Set(replaces.map(normalizeHost));
-  let table: readonly MappingRow[] | undefined;
-  const rowsOf = (): readonly MappingRow[] =>
-    (table ??= mappingRows(hostTable(rules), replaced, ours));
+  let table: Table | undefined;
+  const tableOf = (): Table =>
+    (table ??= createTable(mappingRows(hostTable(rules), replaced, ours)));
 
   const here = (image: ImageName, repository: string, rest: Found): Rewritten => {
     const name = `${registryHost}/${repository}`;
@@ -78,7 +78,7 @@ export function createImageMapping<Rule extends NamingRule>({
   return {
     registryHost,
     get rows() {
-      return rowsOf();
+      return tableOf().rows;
     },
     rewrite(reference) {
       const image = parseImageName(reference);
@@ -92,7 +92,7 @@ export function createImageMapping<Rule extends NamingRule>({
       }
       const target = rules.byHost(host, repository);
       if (target === undefined) {
-        const row = rowFor(rowsOf(), host, repository);
+        const row = tableOf().find(host, repository);
         // What the table leads somewhere and the rules do not has no name here that is short enough.
         const named = row === undefined ? undefined : applyRow(row, repository);
         return unchanged(named === undefined ? 'no rule' : 'too long');
@@ -172,6 +172,15 @@ function spellingNote(name: string): { readonly note?: string } {
   return others.length === 0
     ? {}
     : { note: `it may have been written ${others.join(' or ')} instead of ${host}` };
+}
+
+interface Table {
+  readonly rows: readonly MappingRow[];
+  readonly find: (host: string, name: string) => MappingRow | undefined;
+}
+
+function createTable(rows: readonly MappingRow[]): Table {
+  return { rows, find: findRowIn(rows) };
 }
 
 function noRuleNote(repository: string): string {

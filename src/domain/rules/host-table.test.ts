@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { ruleFor as rule } from '../../../tests/support/rigs/pull-server.ts';
 import { overBuiltinRules } from './builtin-rules.ts';
-import { applyRow, hostTable, rowFor } from './host-table.ts';
+import { applyRow, findRowIn, hostTable } from './host-table.ts';
 import type { HostRow } from './host-table.ts';
 import type { PullRule } from './pull-rule.ts';
 import { createRuleSet } from './rule-set.ts';
@@ -128,9 +128,9 @@ test('The table says of every name at every host what the rule set does.', () =>
       fc.array(fc.tuple(hosts, name), { minLength: 20, maxLength: 20 }),
       (own, bare, asked) => {
         const rules = createRuleSet(bare ? own : overBuiltinRules(own));
-        const rows = hostTable(rules);
+        const find = findRowIn(hostTable(rules));
         for (const [host, there] of asked) {
-          const row = rowFor(rows, host, there);
+          const row = find(host, there);
           assert.equal(
             row && applyRow(row, there),
             rules.byHost(host, there)?.repository,

@@ -26,37 +26,63 @@ export interface HostRow {
 /** The lines for the hosts of the rules, the other names of these and the paths that lead elsewhere; longest path first. */
 export function hostTable<Rule extends NamingRule>(rules: RuleSet<Rule>): readonly HostRow[] {
   const places = rules.rules.map(placeOf);
-  const locals = localNames(places);
+  const placesByHost = new Map<string, Place[]>();
+  for (const place of places) for (const host of place.hosts) add(placesByHost, host, place);
+  const locals = indexLocals(localNames(places));
   const parts = unusedParts(places);
-  const hosts = hostsOf(places);
-  const rows = [...hosts].flatMap((host) => {
-    return rowsAt({
+  const hosts = [...placesByHost].filter(([host]) => isNameable(host));
+  const rows = hosts.flatMap(([host, own]) =>
+    rowsAt({
       host,
       aliases: [
         ...spellingsOf(host).slice(1),
-        ...predecessorsOf(host).filter((old) => !hosts.has(old)),
+        ...predecessorsOf(host).filter((old) => !placesByHost.has(old)),
       ],
-      // A line of any of its rules can lead elsewhere.
-      points: pointsAt(
-        places.filter((place) => place.hosts.includes(host)),
-        locals,
-      ),
+      points: pointsAt(own, locals),
       resolve: (name) => rules.byHost(host, name)?.repository,
       parts,
-    });
-  });
+    }),
+  );
   return rows.toSorted(
     (a, b) => b.path.length - a.path.length || Number(b.exact) - Number(a.exact),
   );
 }
 
-/** The line of the table that counts for a name at a host. */
-export function rowFor(rows: readonly HostRow[], host: string, name: string): HostRow | undefined {
-  return rows.find(
-    (row) =>
-      (row.host === host || row.aliases.includes(host)) &&
-      (row.exact ? row.path === name : under(row.path, name) !== undefined),
-  );
+/** Finds the line of a table that counts for a name at a host. */
+export function findRowIn<Row extends HostRow>(
+  rows: readonly Row[],
+): (host: string, name: string) => Row | undefined {
+  const lines = new Map<string, Lines<Row>>();
+  for (const row of rows)
+    for (const host of [row.host, ...row.aliases]) {
+      const there = lines.get(host) ?? createLines<Row>();
+      lines.set(host, there);
+      there.add(row);
+    }
+  return (host, name) => lines.get(host)?.find(name);
+}
+
+/** The lines of one host. */
+interface Lines<Row extends HostRow> {
+  add(row: Row): void;
+  find(name: string): Row | undefined;
+}
+
+function createLines<Row extends HostRow>(): Lines<Row> {
+  const whole = new Map<string, Row>();
+  const beginnings = new Map<string, Row>();
+  return {
+    add: (row) => void (row.exact ? whole : beginnings).set(row.path, row),
+    find(name) {
+      const exact = whole.get(name);
+      if (exact !== undefined) return exact;
+      for (let end = name.lastIndexOf('/'); end > 0; end = name.lastIndexOf('/', end - 1)) {
+        const row = beginnings.get(name.slice(0, end));
+        if (row !== undefined) return row;
+      }
+      return beginnings.get('');
+    },
+  };
 }
 
 /** What a line makes of a name that it stands for. */
@@ -88,13 +114,9 @@ function placeOf({ prefix: written, upstreamHost, upstreamPrefix, urls }: Naming
   };
 }
 
-/** Those that an image can be named by: `docker-hub/x` is an image of Docker Hub. */
-function hostsOf(places: readonly Place[]): ReadonlySet<string> {
-  return new Set(
-    places
-      .flatMap(({ hosts }) => hosts)
-      .filter((host) => parseImageName(`${host}/a/b`)?.host === host),
-  );
+/** Whether an image can be named by a host: `docker-hub/x` is an image of Docker Hub. */
+function isNameable(host: string): boolean {
+  return parseImageName(`${host}/a/b`)?.host === host;
 }
 
 interface LocalName {
@@ -134,16 +156,47 @@ function localNames(places: readonly Place[]): readonly LocalName[] {
   });
 }
 
+interface LocalIndex {
+  readonly all: readonly LocalName[];
+  /** By each of the names. */
+  readonly at: ReadonlyMap<string, readonly LocalName[]>;
+  /** By the names and what these are under. */
+  readonly under: ReadonlyMap<string, readonly LocalName[]>;
+}
+
+function indexLocals(all: readonly LocalName[]): LocalIndex {
+  const at = new Map<string, LocalName[]>();
+  const below = new Map<string, LocalName[]>();
+  for (const local of all)
+    for (const name of new Set(local.names)) {
+      add(at, name, local);
+      for (const each of ancestors(name)) add(below, each, local);
+    }
+  return { all, at, under: below };
+}
+
+/** Names that are under a prefix, and names that the prefix is under. */
+function related(locals: LocalIndex, prefix: string): readonly LocalName[] {
+  if (prefix === '') return locals.all;
+  const above = ancestors(prefix).flatMap((each) => locals.at.get(each) ?? []);
+  return [...above, ...(locals.under.get(prefix) ?? [])];
+}
+
+/** A name, and what it is under. */
+function ancestors(name: string): readonly string[] {
+  const parts = name.split('/');
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
+}
+
 /** Names at a host at which what its rules make of them may change. */
-function pointsAt(places: readonly Place[], locals: readonly LocalName[]): readonly string[] {
+function pointsAt(places: readonly Place[], locals: LocalIndex): readonly string[] {
   const points = new Set(['', 'library']);
   for (const { prefix, upstreamPrefix, upstreamHost } of places) {
     const own = under(upstreamHost, prefix);
     for (const name of [upstreamPrefix, ...(own === undefined ? [] : [own])]) points.add(name);
-    for (const { names, spellings } of locals) {
-      // Added `library/` may lead from a shorter prefix into this one.
-      if (names.some((name) => isUnder(prefix, name) || isUnder(name, prefix)))
-        for (const name of spellings) points.add(name);
+    // Added `library/` may lead from a shorter prefix into this one.
+    for (const { names, spellings } of related(locals, prefix)) {
+      for (const name of spellings) points.add(name);
       for (const name of prefix === '' ? spellings : names) {
         const rest = name === prefix ? '' : under(prefix, name);
         if (rest !== undefined) points.add(rest).add(join(upstreamPrefix, rest));
@@ -183,17 +236,21 @@ function rowsAt({
   parts: [one, other],
 }: Asked): readonly HostRow[] {
   const rows: HostRow[] = [];
+  const lines = createLines();
   const told = (name: string): string | undefined => {
-    const row = rowFor(rows, host, name);
+    const row = lines.find(name);
     return row && applyRow(row, name);
+  };
+  const say = (line: Omit<HostRow, 'host' | 'aliases'>): void => {
+    const row = { host, aliases, ...line };
+    rows.push(row);
+    lines.add(row);
   };
   for (const path of points) {
     const [short, long] = [join(path, one), join(path, `${one}/${other}`)];
     const [toOne, to] = [resolve(short), resolve(long)];
     if (told(short) !== toOne || told(long) !== to)
-      rows.unshift({
-        host,
-        aliases,
+      say({
         path,
         exact: false,
         to: to && withoutEnd(to, `${one}/${other}`),
@@ -201,7 +258,7 @@ function rowsAt({
       });
     const whole = path === '' ? undefined : resolve(path);
     if (path !== '' && told(path) !== whole)
-      rows.unshift({ host, aliases, path, exact: true, to: whole, toOne: undefined });
+      say({ path, exact: true, to: whole, toOne: undefined });
   }
   return rows;
 }
@@ -210,8 +267,10 @@ function withoutEnd(name: string, end: string): string {
   return name.slice(0, -end.length).replace(/\/$/, '');
 }
 
-function isUnder(prefix: string, name: string): boolean {
-  return name === prefix || under(prefix, name) !== undefined;
+function add<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
+  const there = map.get(key);
+  if (there === undefined) map.set(key, [value]);
+  else there.push(value);
 }
 
 function under(prefix: string, name: string): string | undefined {
