@@ -96,8 +96,7 @@ const ownedModules: Readonly<Record<string, readonly string[]>> = {
   // cli: whether a server holds the lock of its data folder.
   'node:sqlite': ['metadata', 'server', 'cli'],
   // access: the keys of OIDC issuers, under their own CA.
-  // kubernetes: the API server of a cluster, asked by commands.
-  undici: ['upstream', 'cli', 'access', 'kubernetes'],
+  undici: ['upstream', 'cli', 'access'],
   commander: ['cli'],
   yaml: ['config', 'cli', 'kubernetes'],
   pino: ['telemetry', 'server'],

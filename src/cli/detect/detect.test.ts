@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
 import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
 import { runProgram } from '../program.ts';
 
+const folder = mkdtempSync(join(tmpdir(), 'breakwater-detect-'));
+after(() => rmSync(folder, { recursive: true }));
+
 async function detect(input: string, ...words: readonly string[]): Promise<[number, string]> {
-  const terminal = createRecordingTerminal({ input: () => Promise.resolve(input) });
+  const terminal = createRecordingTerminal({ input: () => Promise.resolve(input), cwd: folder });
   const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
-  const exit = await runProgram(['detect', '-', ...words], parts, terminal);
+  const exit = await runProgram(['-q', 'detect', '-', ...words], parts, terminal);
   return [exit, terminal.written.err === '' ? terminal.written.out : terminal.written.err];
 }
 
@@ -63,11 +69,25 @@ test('CSV has a row a place, and no text that a spreadsheet takes for a formula.
   assert.equal(
     out,
     [
-      'image,count,certainty,flags,now,kind,namespace,name,field,file,line,column',
-      'a:1,2,image,,,,,,,stdin,1,3',
-      '"""x,y""",1,image,no-image-name,,,,,,stdin,3,1',
-      `'=cmd(),1,image,no-image-name,,,,,,stdin,2,1`,
+      'image,count,certainty,flags,now,becomes,kind,namespace,name,field,file,line,column',
+      'a:1,2,image,,,,,,,,stdin,1,3',
+      '"""x,y""",1,image,no-image-name,,,,,,,stdin,3,1',
+      `'=cmd(),1,image,no-image-name,,,,,,,stdin,2,1`,
       '',
     ].join('\r\n'),
   );
+});
+
+test('With a host each image says what it becomes, and why it stays.', async () => {
+  const list =
+    'k8s.gcr.io/pause:3.9 nginx:1 r.example.com/docker.io/library/nginx:1  nowhere.example/a:1';
+  assert.deepEqual(await detect(list, '--registry-host', 'r.example.com'), [
+    0,
+    `IMAGE                                    COUNT  FLAGS    NOW                        BECOMES
+k8s.gcr.io/pause:3.9                     1      frozen   registry.k8s.io/pause:3.9  r.example.com/registry.k8s.io/pause:3.9
+nginx:1                                  1      -        -                          r.example.com/docker.io/library/nginx:1
+nowhere.example/a:1                      1      no-rule  -                          -
+r.example.com/docker.io/library/nginx:1  1      -        -                          ours already
+`,
+  ]);
 });

@@ -2,12 +2,21 @@ import type { DetectedImage, Detection, UsePlace } from '../../kubernetes/detect
 import type { CsvColumn } from '../terminal/csv.ts';
 import type { Column } from '../terminal/table.ts';
 
-/** An image as a line of the table. */
-export const imageColumns: readonly Column<DetectedImage>[] = [
+/** An image as a line of the table; what it becomes only where a cache is known. */
+export function imageColumns(isHostKnown: boolean): readonly Column<DetectedImage>[] {
+  return isHostKnown ? allColumns : allColumns.filter((column) => column !== becomes);
+}
+
+const becomes: Column<DetectedImage> = {
+  header: 'BECOMES',
+  value: (item) => item.becomes ?? (item.reason === 'ours' ? 'ours already' : '-'),
+};
+const allColumns: readonly Column<DetectedImage>[] = [
   { header: 'IMAGE', value: ({ image }) => image },
   { header: 'COUNT', value: ({ count }) => String(count) },
   { header: 'FLAGS', value: ({ flags }) => flags.map(({ flag }) => flag).join(',') || '-' },
   { header: 'NOW', value: ({ flags }) => flags.find(({ now }) => now !== undefined)?.now ?? '-' },
+  becomes,
   { header: 'WHERE', value: placesText, wide: true },
 ];
 
@@ -40,6 +49,7 @@ export const placeColumns: readonly CsvColumn<PlaceRow>[] = [
   { header: 'certainty', value: ({ certainty }) => certainty },
   { header: 'flags', value: ({ flags }) => flags.map(({ flag }) => flag).join(' ') },
   { header: 'now', value: ({ flags }) => flags.find(({ now }) => now !== undefined)?.now },
+  { header: 'becomes', value: (row) => row.becomes ?? undefined },
   { header: 'kind', value: ({ place }) => ('file' in place ? undefined : place.kind) },
   { header: 'namespace', value: ({ place }) => ('file' in place ? undefined : place.namespace) },
   { header: 'name', value: ({ place }) => ('file' in place ? undefined : place.name) },

@@ -15,6 +15,7 @@ const rules: Readonly<
   frozen: { level: 'warning', text: 'The image gets no update there any more.' },
   'no-image-name': { level: 'error', text: 'No node can pull this name.' },
   'no-rule': { level: 'warning', text: 'No rule of the cache leads to the image.' },
+  'too-long': { level: 'warning', text: 'Its name behind the cache is too long.' },
   unpinned: { level: 'note', text: 'The tag may mean another image tomorrow.' },
   review: { level: 'note', text: 'It may be an image: a person has to look.' },
 };

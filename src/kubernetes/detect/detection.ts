@@ -1,3 +1,4 @@
+import type { UnchangedReason } from '../../domain/image-rewrite.ts';
 import type { MoveKind } from './known-moves.ts';
 
 /** A field of an object of a cluster. */
@@ -24,8 +25,11 @@ export interface TextPlace {
 
 export type UsePlace = ObjectPlace | TextPlace;
 
-/** `image`: a field that is an image for sure; `review`: a person has to look; `node`: a node has it, and no object that was read names it. */
-export type Certainty = 'image' | 'review' | 'node';
+/**
+ * `image`: a field that is an image for sure; `artifact`: of a registry too, and no node runs it; `prefix`: the beginning of
+ * several images; `review`: a person has to look; `node`: a node has it, and nothing that was read names it.
+ */
+export type Certainty = 'image' | 'artifact' | 'prefix' | 'review' | 'node';
 
 /** One image found once, or several times in the same place. */
 export interface ImageUse {
@@ -34,10 +38,13 @@ export interface ImageUse {
   readonly certainty: Certainty;
   /** How often: containers of pods, places in files, what a list says; 0 where it is written and nothing runs of it. */
   readonly count: number;
-  readonly place: UsePlace;
+  /** Absent: one that was found before. */
+  readonly place?: UsePlace;
+  /** What is the same place beside others: the pods of one owner are one place. Absent: the place itself. */
+  readonly samePlace?: string;
 }
 
-export type FlagName = MoveKind | 'unpinned' | 'no-rule' | 'no-image-name' | 'review';
+export type FlagName = MoveKind | 'unpinned' | 'no-rule' | 'too-long' | 'no-image-name' | 'review';
 
 export interface Flag {
   readonly flag: FlagName;
@@ -49,17 +56,34 @@ export interface Flag {
   readonly now?: string;
 }
 
+/** What is to be said of an image by its name alone. */
+export interface Verdict {
+  readonly flags: readonly Flag[];
+  /** What stands in its place where the cache is used; `null` where it stays, or where no cache is known. */
+  readonly becomes: string | null;
+  /** Why it stays; `null` where it does not, or where no cache is known. */
+  readonly reason: UnchangedReason | null;
+}
+
 /** One image with all that was found of it. */
-export interface DetectedImage {
+export interface DetectedImage extends Verdict {
   readonly image: string;
   readonly count: number;
   readonly certainty: Certainty;
-  readonly flags: readonly Flag[];
   readonly places: readonly UsePlace[];
   /** Places beyond those that are listed. */
   readonly morePlaces: number;
 }
 
+/** A kind, or a file, that was not read, and why. */
+export interface NotRead {
+  readonly what: string;
+  readonly why: string;
+}
+
 export interface Detection {
+  /** Where it was looked: `the cluster of context prod (https://…)`, `2 folders`, `stdin`. */
+  readonly from: string;
   readonly items: readonly DetectedImage[];
+  readonly notRead: readonly NotRead[];
 }

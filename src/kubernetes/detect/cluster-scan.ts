@@ -1,0 +1,144 @@
+import { ApiStatus } from '../client/api-client.ts';
+import type { ApiClient } from '../client/api-client.ts';
+import { ClusterFailure } from '../client/cluster-failure.ts';
+import { listPages } from '../client/list-pages.ts';
+import type { ListQuery } from '../client/list-pages.ts';
+import { findKinds, kindLabel } from './cluster-kinds.ts';
+import type { ClusterKind } from './cluster-kinds.ts';
+import type { NotRead } from './detection.ts';
+import { createInventory } from './inventory.ts';
+import type { Inventory } from './inventory.ts';
+import { createNodeImages } from './node-images.ts';
+import type { NodeImages } from './node-images.ts';
+import { createOwners, nameOf, usesOfObject, usesOfPod } from './object-uses.ts';
+import type { Owners } from './object-uses.ts';
+
+export interface ClusterScan {
+  readonly inventory: Inventory;
+  readonly notRead: readonly NotRead[];
+}
+
+export interface ClusterScanOptions {
+  /** One namespace; absent: all, and what belongs to none. */
+  readonly namespace?: string;
+}
+
+/** Kinds that are listed at once. */
+const listsAtOnce = 4;
+/** Made by others, whose names have to be known before pods are read. */
+const madeByOthers: ReadonlySet<string> = new Set(['replicasets.apps', 'jobs.batch']);
+
+/** Reads every kind that may hold images, page by page; a kind that may not be listed is named, and ends nothing. */
+export async function scanCluster(
+  client: ApiClient,
+  { namespace }: ClusterScanOptions,
+  signal: AbortSignal,
+): Promise<ClusterScan> {
+  const { kinds, silent } = await findKinds(client, signal);
+  const state: State = {
+    client,
+    namespace,
+    signal,
+    inventory: createInventory(),
+    owners: createOwners(),
+    nodes: createNodeImages(),
+    notRead: silent.map((group) => ({
+      what: group,
+      why: 'the server of this group does not answer',
+    })),
+  };
+  const wanted = kinds.filter(({ namespaced }) => namespace === undefined || namespaced);
+  const [pods, others] = [wanted.filter(isPod), wanted.filter((kind) => !isPod(kind))];
+  await readAll(others, state);
+  // What pods have that no owner names is seen once the owners were read.
+  await readAll(pods, state);
+  if (state.notRead.length >= wanted.length && wanted.length > 0)
+    throw new ClusterFailure(
+      `this user may list nothing in the cluster of context ${client.target.context}`,
+      {
+        kind: 'forbidden',
+        hint:
+          namespace === undefined
+            ? 'ask for one namespace with -n, or for the cluster role view'
+            : 'ask for the role view in this namespace',
+      },
+    );
+  for (const use of state.nodes.unused(state.inventory)) state.inventory.add(use);
+  return { inventory: state.inventory, notRead: state.notRead };
+}
+
+interface State {
+  readonly client: ApiClient;
+  readonly namespace: string | undefined;
+  readonly signal: AbortSignal;
+  readonly inventory: Inventory;
+  readonly owners: Owners;
+  readonly nodes: NodeImages;
+  readonly notRead: NotRead[];
+}
+
+function isPod({ group, resource }: ClusterKind): boolean {
+  return group === '' && resource === 'pods';
+}
+
+async function readAll(kinds: readonly ClusterKind[], state: State): Promise<void> {
+  const waiting = [...kinds];
+  const worker = async (): Promise<void> => {
+    for (let kind = waiting.shift(); kind !== undefined; kind = waiting.shift())
+      await readKind(kind, state);
+  };
+  await Promise.all(Array.from({ length: listsAtOnce }, worker));
+}
+
+async function readKind(kind: ClusterKind, state: State): Promise<void> {
+  const label = kindLabel(kind);
+  try {
+    const own = await readList(kind, label, state);
+    state.inventory.addAll(own);
+  } catch (error) {
+    if (!(error instanceof ApiStatus)) throw error;
+    // 404 and 405: it went meanwhile, or has no list after all.
+    const why = error.status === 403 ? 'this user may not list it' : error.message;
+    state.notRead.push({ what: label, why });
+  }
+}
+
+/** Of a list that had to begin anew the last reading counts alone. */
+async function readList(kind: ClusterKind, label: string, state: State): Promise<Inventory> {
+  let own = createInventory();
+  const pages = listPages(
+    state.client,
+    pathOf(kind, state.namespace),
+    queryOf(label),
+    state.signal,
+  );
+  for await (const { items, isFirst } of pages) {
+    if (isFirst) own = createInventory();
+    for (const item of items) {
+      const object = nameOf(item, kind.kind);
+      // Items of a list do not say what they are.
+      const fields = { kind: kind.kind, apiVersion: apiVersionOf(kind), ...item };
+      if (isPod(kind)) for (const use of usesOfPod(fields, object, state)) own.add(use);
+      else if (label === 'nodes') state.nodes.note(object.name, fields);
+      else if (!madeByOthers.has(label) || !state.owners.note(object, fields))
+        for (const use of usesOfObject(fields, object)) own.add(use);
+    }
+  }
+  return own;
+}
+
+function pathOf({ group, version, resource, namespaced }: ClusterKind, namespace?: string): string {
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  const within =
+    namespace !== undefined && namespaced ? `/namespaces/${encodeURIComponent(namespace)}` : '';
+  return `${root}${within}/${resource}`;
+}
+
+function apiVersionOf({ group, version }: ClusterKind): string {
+  return group === '' ? version : `${group}/${version}`;
+}
+
+function queryOf(label: string): ListQuery {
+  // The certificate of the cluster, in every namespace.
+  return label === 'configmaps' ? { fieldSelector: 'metadata.name!=kube-root-ca.crt' } : {};
+}
