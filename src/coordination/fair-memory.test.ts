@@ -2,6 +2,7 @@ import { deepEqual, doesNotThrow, equal, throws } from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { FairMemory } from './fair-memory.ts';
+import type { Holding } from './fair-memory.ts';
 
 const isFull = { message: 'full' };
 /** One source has half of the 200 bytes. */
@@ -15,6 +16,48 @@ suite('memory that sources share', () => {
     const bodies = memoryAt(() => 0);
     bodies.join(client, () => {}).add(60);
     throws(() => bodies.join(client, () => {}).add(41), isFull);
+  });
+
+  test('what is announced counts before it comes, and once: of bodies that begin together those that fit are not refused later', () => {
+    const bodies = memoryAt(() => 0);
+    const admitted = ['192.0.2.2', '192.0.2.3', '192.0.2.4'].map((address) => {
+      const one = bodies.join(address, () => {});
+      one.reserve(60);
+      return one;
+    });
+    const late = bodies.join(client, () => {});
+    throws(() => late.reserve(60), isFull);
+    late[Symbol.dispose]();
+    for (const one of admitted) for (let bytes = 0; bytes < 60; bytes += 20) one.add(20);
+    equal(bodies.usedBytes, 180);
+    admitted[0]?.add(20);
+    throws(() => admitted[1]?.add(1), isFull);
+    for (const one of admitted) one[Symbol.dispose]();
+    equal(bodies.usedBytes, 0);
+  });
+
+  test('who announces much and sends little has stalled: of 16 KiB/s less is no progress', () => {
+    let now = 0;
+    const cut: string[] = [];
+    const mebibyte = 1024 * 1024;
+    const bodies = new FairMemory({
+      maxBytes: 8 * mebibyte,
+      now: () => now,
+      full: () => new Error('full'),
+    });
+    const begin = (name: string): Holding => {
+      const one = bodies.join(name, () => cut.push(name));
+      one.reserve(4 * mebibyte);
+      return one;
+    };
+    const slow = begin('slow');
+    const fast = begin('fast');
+    now = 2900;
+    slow.add(48 * 1024 - 1);
+    fast.add(48 * 1024);
+    now = 3000;
+    begin('next');
+    deepEqual(cut, ['slow']);
   });
 
   test('a body that has ended gives its memory back', () => {

@@ -1,10 +1,14 @@
 /** What is in memory and has not moved for so long goes first where others need its room … */
 const stalledMs = 3000;
+/** Of what is announced so much has to come meanwhile: at 16 KiB/s, as bodies must. */
+const movedBytesMin = 48 * 1024;
 /** … and what takes longer than this, of a source that has more than an equal part of the memory. */
 const slowMs = 10_000;
 
 /** What is in memory of one thing on its way. Disposing it, also twice, gives all of it back. */
 export interface Holding extends Disposable {
+  /** Room for so many bytes that are still to come; those that are added then take it up. Throws as `add` does. */
+  reserve(bytes: number): void;
   /**
    * So many bytes more; with 0, something moved. Throws what `full` makes where there is no room. `shared`: the bytes are this
    * object's, and count once however many holdings have them; such a holding has nothing else.
@@ -37,6 +41,10 @@ interface Member {
   content: Content;
   readonly startedMs: number;
   movedMs: number;
+  /** Of the content's bytes those that are still to come. */
+  awaited: number;
+  /** Those that came since `movedMs`. */
+  came: number;
   moving: boolean;
   readonly cut: () => void;
 }
@@ -69,11 +77,14 @@ export class FairMemory {
       content,
       startedMs: nowMs,
       movedMs: nowMs,
+      awaited: 0,
+      came: 0,
       moving: true,
       cut,
     };
     this.#members.add(member);
     return {
+      reserve: (bytes) => this.#reserve(member, bytes),
       add: (bytes, shared) => this.#add(member, bytes, shared),
       complete: () => {
         member.moving = false;
@@ -82,16 +93,34 @@ export class FairMemory {
     };
   }
 
+  #reserve(member: Member, bytes: number): void {
+    if (bytes === 0 || !this.#members.has(member)) return;
+    this.#take(member, bytes);
+    member.awaited += bytes;
+  }
+
   #add(member: Member, bytes: number, shared: object | undefined): void {
     if (!this.#members.has(member)) return;
+    const expected = Math.min(bytes, member.awaited);
+    member.awaited -= expected;
+    this.#moved(member, bytes);
+    if (bytes === expected) return;
+    if (shared === undefined) this.#take(member, bytes - expected);
+    else this.#addShared(member, bytes, shared);
+  }
+
+  #moved(member: Member, bytes: number): void {
+    member.came += bytes;
+    if (member.awaited > 0 && member.came < movedBytesMin) return;
+    member.came = 0;
     member.movedMs = this.#options.now();
-    if (bytes === 0) return;
-    if (shared === undefined) {
-      this.#makeRoom(member, bytes, bytes);
-      this.#book(member.source, bytes);
-      member.content.bytes += bytes;
-      this.#usedBytes += bytes;
-    } else this.#addShared(member, bytes, shared);
+  }
+
+  #take(member: Member, bytes: number): void {
+    this.#makeRoom(member, bytes, bytes);
+    this.#book(member.source, bytes);
+    member.content.bytes += bytes;
+    this.#usedBytes += bytes;
   }
 
   #addShared(member: Member, bytes: number, shared: object): void {

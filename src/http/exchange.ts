@@ -3,19 +3,17 @@ import type { Socket } from 'node:net';
 import { sourceOf } from '../domain/names/client-source.ts';
 import { RegistryError } from '../domain/errors.ts';
 import type { Holding } from '../coordination/fair-memory.ts';
+import { turnFor } from '../coordination/loop-share.ts';
 import type { Client, ClientRules, Peer } from './client.ts';
 import { clientBehind, isForwarded, isOwnHost, isTrustedProxy } from './client.ts';
 import { crossSiteReason } from './cross-site.ts';
 import { givenId } from './request-id.ts';
 import { Progress } from './progress.ts';
 import type { Served } from '../domain/served.ts';
-import type { BodyReading, Incoming, Reply } from './reply.ts';
-import { joined } from './bodies/joined.ts';
+import type { Incoming, Reply } from './reply.ts';
+import { GatheredBody, memoryOfBody } from './bodies/gathered-body.ts';
 import { RequestBody } from './bodies/request-body.ts';
 import type { WholeBodies } from './bodies/whole-bodies.ts';
-
-/** A body that is read whole is gathered in blocks of this size: its chunks, which a client may send byte by byte, cost more than they hold. */
-const blockBytes = 16 * 1024;
 
 /** What the exchanges of one connection share. */
 export interface Connection extends Peer {
@@ -77,6 +75,7 @@ export class Exchange implements Incoming {
   #onClose: (() => void) | undefined;
   #requestHeld: Holding | undefined;
   #replyHeld: Holding | undefined;
+  #gathered: GatheredBody | undefined;
 
   constructor(
     connection: Connection,
@@ -165,32 +164,42 @@ export class Exchange implements Incoming {
     this.body.discard(onBytes);
   }
 
-  async readBody(
+  async readBody(bytesMax: number): Promise<Uint8Array> {
+    using body = await this.#gather('requests', bytesMax);
+    return await body.join();
+  }
+
+  async readCall(
     bytesMax: number,
-    { inCalls = false, onChunk }: BodyReading = {},
-  ): Promise<Uint8Array> {
-    if ((this.bodyBytes ?? 0) > bytesMax) throw tooLarge(bytesMax);
-    const holding = this.#hold(inCalls ? 'calls' : 'requests');
+    onChunk: (chunk: Uint8Array) => void,
+  ): Promise<readonly Uint8Array[]> {
+    const { chunks } = await this.#gather('calls', bytesMax, onChunk);
+    return chunks;
+  }
+
+  /** Memory is taken for all that is announced before the first byte is read: of bodies that come at once those that fit are served, and the others refused. */
+  async #gather(
+    which: 'requests' | 'calls',
+    bytesMax: number,
+    onChunk?: (chunk: Uint8Array) => void,
+  ): Promise<GatheredBody> {
+    const announced = this.bodyBytes;
+    if ((announced ?? 0) > bytesMax) throw tooLarge(bytesMax);
+    const holding = this.#hold(which);
     this.#requestHeld = holding;
-    const blocks: Uint8Array[] = [];
-    let free: Uint8Array = new Uint8Array(0);
-    let length = 0;
+    holding.reserve(memoryOfBody(announced));
+    const gathered = new GatheredBody(this.#owner.wholeBodies.blocks, announced);
+    this.#gathered = gathered;
     for await (const chunk of this.body) {
-      length += chunk.length;
-      if (length > bytesMax) throw tooLarge(bytesMax);
+      if (gathered.length + chunk.length > bytesMax) throw tooLarge(bytesMax);
+      const turn = turnFor(chunk.length);
+      if (turn !== undefined) await turn;
       onChunk?.(chunk);
-      for (let rest = chunk; rest.length > 0;) {
-        // Also where nothing is added: the client has not stalled.
-        holding.add(free.length === 0 ? blockBytes : 0);
-        if (free.length === 0) blocks.push((free = Buffer.allocUnsafeSlow(blockBytes)));
-        const part = rest.subarray(0, free.length);
-        free.set(part);
-        free = free.subarray(part.length);
-        rest = rest.subarray(part.length);
-      }
+      // Also where nothing is added: the client has not stalled.
+      holding.add(gathered.add(chunk));
     }
     holding.complete();
-    return joined(blocks, length);
+    return gathered;
   }
 
   /** The reply that goes out; the last one set is what the log is told. */
@@ -259,7 +268,7 @@ export class Exchange implements Incoming {
     return true;
   }
 
-  #hold(which: keyof WholeBodies): Holding {
+  #hold(which: 'calls' | 'replies' | 'requests'): Holding {
     return this.#owner.wholeBodies[which].join(sourceOf(this.clientAddress), () =>
       this.connection.socket.destroy(),
     );
@@ -277,6 +286,7 @@ export class Exchange implements Incoming {
     this.#ended = true;
     this.#requestHeld?.[Symbol.dispose]();
     this.#replyHeld?.[Symbol.dispose]();
+    this.#gathered?.[Symbol.dispose]();
     const durationMs = this.#owner.now() - this.startedMs;
     this.#owner.ended(this, {
       request: this,

@@ -37,18 +37,13 @@ export interface Incoming {
    * `sizeInvalid` never (Node counts Content-Length itself). At most once, and not beside `readBody`.
    */
   readonly body: ByteStream;
+  /** Reads a request's body whole; throws `requestTooLarge` beyond `bytesMax`, `unavailable` where bodies so read hold too much memory already. */
+  readBody(bytesMax: number): Promise<Uint8Array>;
   /**
-   * Reads a request's body whole; throws `requestTooLarge` beyond `bytesMax`, `unavailable` where bodies so read hold too much memory
-   * already, or `tooManyRequests` of those `inCalls`.
+   * Reads the body of a call of the AWS APIs, for which there is a memory of its own: throws `tooManyRequests` where that is used up.
+   * Its chunks, of which `onChunk` is told as they come, are there until the reply is out, then their memory is freed.
    */
-  readBody(bytesMax: number, reading?: BodyReading): Promise<Uint8Array>;
-}
-
-export interface BodyReading {
-  /** Held in the memory for calls of the AWS APIs, which may be larger than what else is read whole. */
-  readonly inCalls?: boolean;
-  /** Told of each chunk as it comes. */
-  readonly onChunk?: (chunk: Uint8Array) => void;
+  readCall(bytesMax: number, onChunk: (chunk: Uint8Array) => void): Promise<readonly Uint8Array[]>;
 }
 
 export interface Reply {

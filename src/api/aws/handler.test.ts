@@ -234,7 +234,7 @@ suite('a call', () => {
   test('whose key is not known is refused before its body is read', async () => {
     await using aws = await openAws();
     const unread = {
-      readBody: () => Promise.reject(new Error('the body was read')),
+      readCall: () => Promise.reject(new Error('the body was read')),
       headers: { 'x-amz-target': `${ecr}.DescribeRepositories` },
     };
     const answer = await aws.send(unread, '', { as: 'unsigned' });
@@ -248,7 +248,7 @@ suite('a call', () => {
     await using aws = await openAws();
     const full = new RegistryError('tooManyRequests', 'Rate exceeded', { retryAfterMs: 1000 });
     const answer = await aws.send({
-      readBody: () => Promise.reject(full),
+      readCall: () => Promise.reject(full),
       headers: { 'x-amz-target': `${ecr}.DescribeRepositories` },
     });
     assert.equal(answer.status, 400);

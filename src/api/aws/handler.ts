@@ -148,12 +148,12 @@ async function answerJson(
   const served = begin(call, service, operation);
   const claim = await claimOf(parts, call, service);
   const bytesMax = served.row.bodyBytesMax ?? callBytesMax;
-  const { bytes, sha256 } = await readCallBody(call.request, bytesMax);
+  const { chunks, sha256 } = await readCallBody(call.request, bytesMax);
   const identity = await claim.verify(sha256);
   call.signed = { ...identity, bodySha256: sha256 };
   const asking = askingOf(parts, call, identity);
   call.asking = asking;
-  const parsed = await parseJsonBody(bytes);
+  const parsed = await parseJsonBody(chunks);
   if (parsed === undefined)
     throw new AwsError(
       'SerializationException',
@@ -173,7 +173,7 @@ async function answerForm(
   // Whoever shows an unknown key, or none that is in time, is refused before a body is read.
   const early = isSigned(request) ? await parts.signatures.begin(request, call.from) : undefined;
   const body = await readCallBody(request, formBytesMax);
-  const parameters = inQuery ?? readForm(Buffer.from(body.bytes).toString('utf8'));
+  const parameters = inQuery ?? readForm(Buffer.concat(body.chunks).toString('utf8'));
   if (parameters === undefined || !parameters.has('Action'))
     throw notServed(parts.services, 'a request without X-Amz-Target or Action');
   const operation = parameters.get('Action')?.slice(0, 128) ?? '';

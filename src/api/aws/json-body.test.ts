@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { parseJsonBody } from './json-body.ts';
 import { LongText, longTextBytes } from './long-text.ts';
 
-const parsed = (text: string | Uint8Array): Promise<{ readonly value: unknown } | undefined> =>
-  parseJsonBody(Buffer.from(text));
+const parsed = (
+  text: string | Uint8Array,
+  chunkBytes?: number,
+): Promise<{ readonly value: unknown } | undefined> =>
+  parseJsonBody(chunksOf(Buffer.from(text), chunkBytes));
 
 suite('a body as JSON', () => {
   test('what JSON.stringify writes is read as it was, quotes and backslashes too', async () => {
@@ -16,9 +20,9 @@ suite('a body as JSON', () => {
       fc.oneof(texts, fc.array(texts), fc.jsonValue({ maxDepth: 5 })),
     );
     await fc.assert(
-      fc.asyncProperty(values, async (value) => {
+      fc.asyncProperty(values, fc.integer({ min: 1, max: 20 }), async (value, chunkBytes) => {
         const text = JSON.stringify(value);
-        assert.deepEqual(await parsed(text), { value: JSON.parse(text) });
+        assert.deepEqual(await parsed(text, chunkBytes), { value: JSON.parse(text) });
       }),
     );
   });
@@ -75,7 +79,7 @@ suite('a body as JSON', () => {
       if (begin.endsWith('"')) body.write('":1}', body.length - 4);
       else if (begin !== '') body.write('}', body.length - 1);
       const started = process.cpuUsage();
-      assert.equal(await parseJsonBody(body), undefined, piece);
+      assert.equal(await parseJsonBody(chunksOf(body)), undefined, piece);
       const { user, system } = process.cpuUsage(started);
       assert.ok(user + system < 2e6, `${piece}: ${user + system} µs`);
     }
@@ -90,23 +94,29 @@ suite('a body as JSON', () => {
       })
       .map((unit) => unit.repeat(Math.ceil((longTextBytes + 1) / unit.length)));
     const texts = fc.oneof(fc.string(), long);
+    const chunkLengths = fc.oneof(fc.constant(64 * 1024), fc.integer({ min: 200, max: 300_000 }));
     const values = fc.dictionary(
       fc.constantFrom('a', 'b', 'n'.repeat(longTextBytes + 1)),
       fc.oneof(texts, fc.array(texts, { maxLength: 3 })),
       { maxKeys: 3 },
     );
     await fc.assert(
-      fc.asyncProperty(values, fc.constantFrom(undefined, 1), async (value, indent) => {
-        const text = JSON.stringify(value, undefined, indent);
-        const read = await parsed(text);
-        let longOnes = 0;
-        const spelt = spell(read?.value, () => (longOnes += 1));
-        assert.deepEqual(spelt, JSON.parse(text));
-        const expected = Object.values(value)
-          .flat()
-          .filter((each) => Buffer.byteLength(JSON.stringify(each)) - 2 > longTextBytes);
-        assert.equal(longOnes, expected.length);
-      }),
+      fc.asyncProperty(
+        values,
+        fc.constantFrom(undefined, 1),
+        chunkLengths,
+        async (value, indent, chunkBytes) => {
+          const text = JSON.stringify(value, undefined, indent);
+          const read = await parsed(text, chunkBytes);
+          let longOnes = 0;
+          const spelt = spell(read?.value, () => (longOnes += 1));
+          assert.deepEqual(spelt, JSON.parse(text));
+          const expected = Object.values(value)
+            .flat()
+            .filter((each) => Buffer.byteLength(JSON.stringify(each)) - 2 > longTextBytes);
+          assert.equal(longOnes, expected.length);
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -130,13 +140,23 @@ suite('a body as JSON', () => {
       }
   });
 
-  test('base64 is known as such and decoded piece by piece', async () => {
-    for (const bytes of [longTextBytes, longTextBytes + 1, longTextBytes + 2, 1_000_000]) {
-      const sent = randomBytes(bytes);
-      const { encoded } = await longOf(sent.toString('base64'));
-      assert.equal(encoded?.byteLength, bytes);
-      assert.ok(Buffer.concat([...(encoded?.pieces() ?? [])]).equals(sent));
-    }
+  test('base64 is known as such and decoded, however it is cut, and its text is what was sent', async () => {
+    for (const bytes of [longTextBytes, longTextBytes + 1, longTextBytes + 2, 1_000_000])
+      for (const chunkBytes of [64 * 1024, 1001, 1002, 1003, 3, 300_000]) {
+        const sent = randomBytes(bytes);
+        const base64 = sent.toString('base64');
+        const { encoded } = await longOf(base64, chunkBytes);
+        assert.equal(encoded?.byteLength, bytes);
+        assert.ok((await buffer(encoded)).equals(sent));
+        assert.ok(encoded.text() === base64);
+      }
+  });
+
+  test('of several base64 texts that say the same the one that was sent is told', async () => {
+    const text = `${'A'.repeat(longTextBytes)}AB==`;
+    const { encoded } = await longOf(text);
+    assert.equal(encoded?.byteLength, (longTextBytes / 4) * 3 + 1);
+    assert.ok(encoded.text() === text);
   });
 
   for (const [what, change] of [
@@ -144,11 +164,18 @@ suite('a body as JSON', () => {
     ['an escaped slash', (text: string) => `${text.slice(0, -4)}\\/AA`],
     ['padding in the middle', (text: string) => `${text.slice(0, 4)}AA==${text.slice(8)}`],
     ['a character too few', (text: string) => text.slice(1)],
+    [
+      'padding at the end of a piece',
+      (text: string) => `${text.slice(0, 65_532)}AA==${text.slice(65_536)}`,
+    ],
     ['three times padding', (text: string) => `${text.slice(0, -4)}A===`],
     ['bytes beyond ASCII', (text: string) => `${text.slice(0, -4)}éé`],
   ] as const)
-    test(`a long text with ${what} is no base64`, async () => {
-      assert.equal((await longOf(change('A'.repeat(longTextBytes * 2)))).encoded, undefined);
+    test(`a long text with ${what} is no base64, and says what it did`, async () => {
+      const text = change('bcDe'.repeat(longTextBytes / 2));
+      const long = await longOf(text);
+      assert.equal(long.encoded, undefined);
+      assert.ok(long.text() === JSON.parse(`"${text}"`));
     });
 
   for (const [what, text] of [
@@ -160,8 +187,16 @@ suite('a body as JSON', () => {
     });
 });
 
-async function longOf(text: string): Promise<LongText> {
-  const read = await parsed(`{"a": "${text}"}`);
+/** As they come from a connection. */
+function chunksOf(bytes: Uint8Array, chunkBytes = 64 * 1024): Uint8Array[] {
+  const count = Math.ceil(bytes.length / chunkBytes);
+  return Array.from({ length: count }, (_, index) =>
+    bytes.subarray(index * chunkBytes, (index + 1) * chunkBytes),
+  );
+}
+
+async function longOf(text: string, chunkBytes?: number): Promise<LongText> {
+  const read = await parsed(`{"a": "${text}"}`, chunkBytes);
   const long = (read?.value as { readonly a?: unknown } | undefined)?.a;
   assert.ok(long instanceof LongText);
   return long;

@@ -1,16 +1,17 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { turnFor } from '../../coordination/loop-share.ts';
+import { byteLengthOf } from '../../domain/byte-chunks.ts';
+import type { ByteStream } from '../../domain/byte-source.ts';
+import { joined } from '../../http/bodies/joined.ts';
 
 /** Texts beyond it stay bytes. */
 export const longTextBytes: number = 256 * 1024;
 
-/** Bytes looked at or decoded at once; other requests are served between two pieces. A multiple of four. */
-const pieceCharacters = 128 * 1024;
+/** Looked at or decoded at once; other requests are served between. A multiple of four. */
+const pieceBytes = 64 * 1024;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const base64Piece = /^[A-Za-z0-9+/]*$/;
-const base64End = /^[A-Za-z0-9+/]*={0,2}$/;
 
-/** A long text of a JSON body. One of base64 stays the bytes between its quotes: made into a text and decoded it would be in memory three times. */
+/** A long text of a JSON body. One of base64 is decoded where it is: made into a text first it would be in memory three times. */
 export class LongText {
   /** What it says in base64; absent: it is no base64 as RFC 4648 §4 has it, or it has escapes. */
   readonly encoded: EncodedBytes | undefined;
@@ -21,9 +22,10 @@ export class LongText {
     this.#text = typeof read === 'string' ? read : undefined;
   }
 
-  /** Looks through it piece by piece. */
-  static async read(bytes: Uint8Array): Promise<LongText> {
-    return new LongText((await isBase64(bytes)) ? new EncodedBytes(bytes) : await textOf(bytes));
+  /** Reads it piece by piece; where it is base64 the chunks are its own from here on. */
+  static async read(chunks: readonly Uint8Array[]): Promise<LongText> {
+    const encoded = await EncodedBytes.read(chunks);
+    return new LongText(encoded ?? (await textOf(await joined(chunks, byteLengthOf(chunks)))));
   }
 
   /** What JSON says with it; `undefined`: nothing, its bytes or its escapes are wrong. */
@@ -40,7 +42,9 @@ async function textOf(bytes: Uint8Array): Promise<string | undefined> {
       const end = endOfPiece(bytes, at);
       text += JSON.parse(`"${utf8.decode(bytes.subarray(at, end))}"`) as string;
       at = end;
-      await turn();
+      // They cost several times what a copy does.
+      const turn = turnFor(4 * pieceBytes);
+      if (turn !== undefined) await turn;
     }
   } catch {
     return undefined;
@@ -50,7 +54,7 @@ async function textOf(bytes: Uint8Array): Promise<string | undefined> {
 
 /** Where a piece ends that cuts through no character and no escape. */
 function endOfPiece(bytes: Uint8Array, start: number): number {
-  let end = start + pieceCharacters;
+  let end = start + pieceBytes;
   if (end >= bytes.length) return bytes.length;
   // A character has four bytes at most.
   for (let more = 0; more < 3 && ((bytes[end] ?? 0) & 0xc0) === 0x80; more += 1) end -= 1;
@@ -71,42 +75,98 @@ const letterU = 0x75;
 /** Of one by its number. */
 const escapeBytesMax = 6;
 
-/** Bytes that are still base64. */
-export class EncodedBytes {
-  /** Decoded. */
+/** What a long text says in base64, decoded into the memory that the text had. */
+export class EncodedBytes implements ByteStream {
   readonly byteLength: number;
-  readonly #base64: Uint8Array;
+  readonly #pieces: readonly Uint8Array[];
+  /** The last four characters: several say the same bytes. */
+  readonly #end: string;
 
-  constructor(base64: Uint8Array) {
-    this.#base64 = base64;
-    const padding = (base64.at(-1) === equals ? 1 : 0) + (base64.at(-2) === equals ? 1 : 0);
-    this.byteLength = (base64.length / 4) * 3 - padding;
+  private constructor(pieces: readonly Uint8Array[], end: string) {
+    this.byteLength = byteLengthOf(pieces);
+    this.#pieces = pieces;
+    this.#end = end;
+  }
+
+  /** The chunks are its own from here on. `undefined`: they are no base64, and are as they were. */
+  static async read(chunks: readonly Uint8Array[]): Promise<EncodedBytes | undefined> {
+    const length = byteLengthOf(chunks);
+    if (length % 4 !== 0) return undefined;
+    const decoded: { readonly place: Uint8Array; readonly bytes: Uint8Array }[] = [];
+    let end = '';
+    let done = 0;
+    for (const place of inFours(chunks)) {
+      const turn = turnFor(place.length);
+      if (turn !== undefined) await turn;
+      const text = latin1(place);
+      done += place.length;
+      const bytes = decode(text, place, done === length);
+      if (bytes === undefined) {
+        place.set(Buffer.from(text, 'latin1'));
+        for (const each of decoded) each.place.set(Buffer.from(base64(each.bytes), 'latin1'));
+        return undefined;
+      }
+      decoded.push({ place, bytes });
+      end = text.slice(-4);
+    }
+    return new EncodedBytes(
+      decoded.map(({ bytes }) => bytes),
+      end,
+    );
   }
 
   text(): string {
-    return ascii(this.#base64);
+    const text = this.#pieces.map(base64).join('');
+    return `${text.slice(0, -4)}${this.#end}`;
   }
 
-  /** Decoded one after another. */
-  *pieces(): Generator<Uint8Array> {
-    for (let at = 0; at < this.#base64.length; at += pieceCharacters)
-      yield Buffer.from(ascii(this.#base64.subarray(at, at + pieceCharacters)), 'base64');
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (const piece of this.#pieces) {
+      const turn = turnFor(piece.length);
+      if (turn !== undefined) await turn;
+      yield piece;
+    }
   }
 }
 
-const equals = 0x3d;
-
-async function isBase64(bytes: Uint8Array): Promise<boolean> {
-  if (bytes.length % 4 !== 0) return false;
-  for (let at = 0; at < bytes.length; at += pieceCharacters) {
-    const isLast = at + pieceCharacters >= bytes.length;
-    const piece = ascii(bytes.subarray(at, at + pieceCharacters));
-    if (!(isLast ? base64End : base64Piece).test(piece)) return false;
-    await turn();
+/** The bytes, in the beginning of the place; `undefined`: it is no base64, and anything may be there. Only the end of all has padding. */
+function decode(text: string, into: Uint8Array, isEnd: boolean): Uint8Array | undefined {
+  const padding = isEnd ? (/={0,2}$/.exec(text.slice(-2))?.[0].length ?? 0) : 0;
+  try {
+    const { written } = into.setFromBase64(text);
+    // White space says nothing, and is not part of it.
+    return written === (text.length / 4) * 3 - padding ? into.subarray(0, written) : undefined;
+  } catch {
+    return undefined;
   }
-  return true;
 }
 
-function ascii(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+function base64(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('base64');
+}
+
+function latin1(bytes: Uint8Array): string {
+  return asBuffer(bytes).toString('latin1');
+}
+
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
+/** The same bytes in pieces that have a multiple of four each; only those that chunks part are copied. */
+function* inFours(chunks: readonly Uint8Array[]): Generator<Uint8Array> {
+  let parted: number[] = [];
+  for (const chunk of chunks) {
+    let start = 0;
+    if (parted.length > 0) {
+      start = Math.min(4 - parted.length, chunk.length);
+      parted.push(...chunk.subarray(0, start));
+      if (parted.length < 4) continue;
+      yield Uint8Array.from(parted);
+    }
+    const end = chunk.length - ((chunk.length - start) % 4);
+    for (; start < end; start += pieceBytes)
+      yield chunk.subarray(start, Math.min(start + pieceBytes, end));
+    parted = [...chunk.subarray(end)];
+  }
 }

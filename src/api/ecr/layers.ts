@@ -1,5 +1,4 @@
 import { parseDigest } from '../../domain/names/digest.ts';
-import type { EncodedBytes } from '../aws/long-text.ts';
 import type { Digest } from '../../domain/names/digest.ts';
 import { layerDownloadPath } from '../../domain/names/registry-url.ts';
 import { invalidParameter } from './errors.ts';
@@ -96,11 +95,12 @@ function uploadRows({ contentChanges, places }: Parts): EcrRows {
           throw invalidParameter('partLastByte', 'must not be less than partFirstByte');
         const named = repositoryOfCall(asking, input);
         const bytes = layerPartBlob.byteLength;
+        const body = layerPartBlob instanceof Uint8Array ? onlyChunk(layerPartBlob) : layerPartBlob;
         const { size } = await contentChanges.appendUpload(
           asking,
           places.place(named, asking),
           uploadId,
-          () => ({ range: { start, end }, bytes, body: streamOf(layerPartBlob) }),
+          () => ({ range: { start, end }, bytes, body }),
           asking.signal,
         );
         return {
@@ -143,9 +143,7 @@ function layerOfCall(layerDigests: readonly string[]): Digest {
   throw invalidParameter('layerDigests', 'must be the one SHA-256 digest of the layer');
 }
 
-/** A long part is decoded piece by piece as it is written. */
 // oxlint-disable-next-line require-await
-async function* streamOf(bytes: Uint8Array | EncodedBytes): AsyncGenerator<Uint8Array> {
-  if (bytes instanceof Uint8Array) yield bytes;
-  else yield* bytes.pieces();
+async function* onlyChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }

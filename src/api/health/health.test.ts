@@ -39,6 +39,7 @@ function ask(
     bodyBytes: undefined,
     body: (async function* () {})(),
     readBody: () => Promise.reject(new Error('no body')),
+    readCall: () => Promise.reject(new Error('no body')),
   };
   return handler(request);
 }

@@ -409,13 +409,12 @@ test('bodies that are read whole share one memory; one that stalls goes once ano
   const stalled = await connected(r.port);
   const gone = new Promise<void>((resolve) => stalled.once('close', () => resolve()));
   stalled.on('error', () => undefined);
-  stalled.write(`PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ${40 * mebibyte}\r\n\r\n`);
-  await new Promise((resolve) => stalled.write(Buffer.alloc(30 * mebibyte), resolve));
+  stalled.write(`PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ${30 * mebibyte}\r\n\r\n`);
   const ask = async (): Promise<string> =>
     (await exchange(r.port, '/', { method: 'PUT', body: Buffer.alloc(8 * mebibyte) })).text;
 
   let refused = '';
-  // The stalled client's bytes are still on their way through the system for a moment.
+  // Its head is still on its way through the system for a moment.
   for (let tries = 0; refused.startsWith('<') || refused === ''; tries++) {
     ok(tries < 500, 'the memory was never used up');
     refused = await ask().catch(() => '');

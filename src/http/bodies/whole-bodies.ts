@@ -1,5 +1,6 @@
 import { RegistryError } from '../../domain/errors.ts';
 import { FairMemory } from '../../coordination/fair-memory.ts';
+import { BodyBlocks } from './body-blocks.ts';
 import type { Timer } from '../timer.ts';
 
 /** What request bodies that are read whole may hold together: sixteen of the largest manifests. */
@@ -19,6 +20,8 @@ export interface WholeBodies {
   readonly calls: FairMemory;
   /** Manifests, lists and pages on their way out. */
   readonly replies: FairMemory;
+  /** The memory itself, of those on their way in. */
+  readonly blocks: BodyBlocks;
 }
 
 export function createWholeBodies(timer: Timer): WholeBodies {
@@ -37,6 +40,7 @@ export function createWholeBodies(timer: Timer): WholeBodies {
       now,
       full: () => new RegistryError('tooManyRequests', 'Rate exceeded', { retryAfterMs: 1000 }),
     }),
+    blocks: new BodyBlocks(timer),
     replies: memory(replyBytesMax, 'too many long replies are being sent'),
   };
 }

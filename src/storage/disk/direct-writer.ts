@@ -1,5 +1,5 @@
 import type { Events } from '../../ports/events.ts';
-import { byteLengthOf, bytesBetween } from './buffers.ts';
+import { byteLengthOf, bytesBetween } from '../../domain/byte-chunks.ts';
 import { errorCode } from './file-system.ts';
 import type { FileSystem } from './file-system.ts';
 import { OpenFile } from './open-file.ts';

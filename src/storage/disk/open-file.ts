@@ -1,5 +1,5 @@
 import type { Events } from '../../ports/events.ts';
-import { bytesBetween } from './buffers.ts';
+import { bytesBetween } from '../../domain/byte-chunks.ts';
 import { errorCode } from './file-system.ts';
 import type { FileSize, FileSystem, OpenMode } from './file-system.ts';
 

@@ -14,7 +14,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Events } from '../../ports/events.ts';
 import type { SpoolFile } from '../../ports/spool.ts';
 import type { VerifiedFile } from '../../ports/verified-file.ts';
-import { byteLengthOf, bytesBetween } from '../disk/buffers.ts';
+import { byteLengthOf, bytesBetween } from '../../domain/byte-chunks.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import type { Folders } from '../disk/folders.ts';
 import type { HashPool } from '../hash/hash-pool.ts';

@@ -5,7 +5,7 @@ import type { DirectWriteSink, DirectWrites } from '../disk/direct-writer.ts';
 import { errorCode } from '../disk/file-system.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import type { HashPool } from '../hash/hash-pool.ts';
-import { byteLengthOf, bytesBetween } from '../disk/buffers.ts';
+import { byteLengthOf, bytesBetween } from '../../domain/byte-chunks.ts';
 import { OpenFile } from '../disk/open-file.ts';
 import { removeFile } from '../disk/small-file.ts';
 import { createSpoolHash } from '../hash/spool-hash.ts';

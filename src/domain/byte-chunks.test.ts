@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { bytesBetween } from './buffers.ts';
+import { bytesBetween } from './byte-chunks.ts';
 
 test('a cut through buffers gives the bytes between, and copies none', () => {
   fc.assert(
