@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -9,10 +9,16 @@ import { runProgram } from '../program.ts';
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-detect-'));
 after(() => rmSync(folder, { recursive: true }));
 
+/** Of stdin, or of the paths among the words. */
 async function detect(input: string, ...words: readonly string[]): Promise<[number, string]> {
-  const terminal = createRecordingTerminal({ input: () => Promise.resolve(input), cwd: folder });
+  const terminal = createRecordingTerminal({
+    input: () => Promise.resolve(input),
+    cwd: folder,
+    env: { HOME: folder },
+  });
   const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
-  const exit = await runProgram(['-q', 'detect', '-', ...words], parts, terminal);
+  const from = input === '' ? [] : ['-'];
+  const exit = await runProgram(['-q', 'detect', ...from, ...words], parts, terminal);
   return [exit, terminal.written.err === '' ? terminal.written.out : terminal.written.err];
 }
 
@@ -91,3 +97,116 @@ r.example.com/docker.io/library/nginx:1  1      -        -                      
 `,
   ]);
 });
+
+mkdirSync(join(folder, 'k8s', 'charts'), { recursive: true });
+writeFileSync(
+  join(folder, 'k8s', 'web.yaml'),
+  `kind: Deployment
+spec:
+  template:
+    spec:
+      containers:
+        - image: k8s.gcr.io/pause:3.5
+        - image: quay.io/a/b:1
+          env: [{name: SIDE_IMAGE, value: ghcr.io/a/side:2}]
+`,
+);
+writeFileSync(
+  join(folder, 'k8s', 'charts', 'values.yaml'),
+  'image: {repository: quay.io/a/b, tag: "1"}\n',
+);
+writeFileSync(join(folder, 'k8s', 'broken.yaml'), 'a: [\n');
+
+test('Files and folders are read, each place with its line and column.', async () => {
+  const [exit, out] = await detect('', 'k8s', '-o', 'csv');
+  assert.equal(exit, 0);
+  assert.deepEqual(out.split('\r\n').slice(1), [
+    'quay.io/a/b:1,2,image,,,,,,,image,k8s/charts/values.yaml,1,21',
+    'quay.io/a/b:1,2,image,,,,,,,spec.template.spec.containers[1].image,k8s/web.yaml,7,18',
+    'ghcr.io/a/side:2,1,review,review,,,,,,spec.template.spec.containers[1].env[0].value,k8s/web.yaml,8,43',
+    'k8s.gcr.io/pause:3.5,1,image,frozen,registry.k8s.io/pause:3.5,,,,,spec.template.spec.containers[0].image,k8s/web.yaml,6,18',
+    '',
+  ]);
+});
+
+test('What can’t be read is named with its place, and the rest is read.', async () => {
+  const [exit, out] = await detect('', 'k8s', '-o', 'json');
+  const { notRead, items } = JSON.parse(out) as { notRead: { what: string }[]; items: unknown[] };
+  assert.equal(exit, 0);
+  assert.equal(items.length, 3);
+  assert.match(notRead[0]?.what ?? '', /^k8s\/broken\.yaml:\d+:\d+$/);
+});
+
+test('A manifest on stdin is read as a file.', async () => {
+  const pod = 'apiVersion: v1\nkind: Pod\nspec: {containers: [{image: "nginx:1"}]}\n';
+  const [, yaml] = await detect(pod, '-o', 'csv');
+  assert.match(yaml, /^nginx:1,1,image,,,,,,,spec\.containers\[0\]\.image,stdin,3,30\r$/m);
+  const [, list] = await detect(
+    '{"kind":"List","items":[{"kind":"Pod","spec":{"containers":[{"image":"a:1"}]}}]}',
+  );
+  assert.match(list, /^a:1 /m);
+});
+
+test('--only leaves images with these flags alone, and --exit-code goes by them.', async () => {
+  const [exit, out] = await detect(
+    'k8s.gcr.io/pause:3.5 nginx',
+    '--only',
+    'frozen,gone',
+    '-o',
+    'name',
+  );
+  assert.deepEqual([exit, out], [0, 'k8s.gcr.io/pause:3.5\n']);
+  assert.equal((await detect('nginx', '--only', 'gone', '--exit-code'))[0], 0);
+});
+
+const refused: readonly {
+  readonly that: string;
+  readonly words: readonly string[];
+  readonly is: RegExp;
+  readonly exit: number;
+}[] = [
+  {
+    that: 'A path that is not there is named.',
+    words: ['gone'],
+    is: /error: gone is not there/,
+    exit: 3,
+  },
+  {
+    that: 'Files and a cluster are two things.',
+    words: ['k8s', '-n', 'x'],
+    is: /files are read, or a cluster/,
+    exit: 2,
+  },
+  { that: 'Files and stdin too.', words: ['k8s', '-'], is: /- and files/, exit: 2 },
+  {
+    that: 'A flag that is none is named.',
+    words: ['k8s', '--only', 'stale'],
+    is: /stale is no flag\n/,
+    exit: 2,
+  },
+  {
+    that: 'One namespace and all are two things.',
+    words: ['-n', 'x', '-A'],
+    is: /--namespace is one/,
+    exit: 2,
+  },
+  {
+    that: 'Without a kubeconfig it says what else can be read.',
+    words: [],
+    is: /no kubeconfig was found.*\nhint: .*name files, folders, or -/,
+    exit: 2,
+  },
+  {
+    that: 'A mapping that was asked for has to be there.',
+    words: ['k8s', '--mapping', 'gone.yaml'],
+    is: /gone\.yaml/,
+    exit: 2,
+  },
+];
+
+for (const { that, words, is, exit } of refused)
+  test(that, async () => {
+    const [code, text] = await detect('', ...words);
+    assert.match(text, is);
+    assert.equal(code, exit);
+  });

@@ -1,5 +1,4 @@
 import { homedir } from 'node:os';
-import type { Command } from 'commander';
 import type {
   ClusterFailure,
   ClusterFailureKind,
@@ -8,22 +7,7 @@ import type { ClusterScan } from '../../kubernetes/detect/cluster-scan.ts';
 import { CommandFailure, usageFailure } from '../command-failure.ts';
 import type { ExitName } from '../exit-codes.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-
-export interface ClusterOptions {
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  readonly namespace?: string;
-  readonly allNamespaces?: boolean;
-}
-
-/** Gives a command kubectl's options that say which cluster is read, and how much of it. */
-export function addClusterOptions(command: Command): Command {
-  return command
-    .option('--kubeconfig <file>', 'instead of KUBECONFIG and ~/.kube/config')
-    .option('--context <name>', 'a context of it, instead of the current one')
-    .option('-n, --namespace <name>', 'one namespace alone')
-    .option('-A, --all-namespaces', 'all namespaces, as it is without --namespace');
-}
+import type { ClusterOptions } from './cluster-options.ts';
 
 /** Milliseconds that a credential plugin may take, a login in a browser included. */
 const pluginMs = 120_000;

@@ -1,14 +1,14 @@
 import { sourceFiles } from '../folder/source-files.ts';
 import type { TextPlace } from '../text/read-text.ts';
 import { readSource } from '../text/read-source.ts';
-import type { ImageUse } from './detection.ts';
+import type { Certainty, ImageUse, NotRead } from './detection.ts';
 
-/** What a file says, or why it can't be read: `k8s/a.yaml:3:7: …`, a sentence without a full stop. */
-export type FileFinding = { readonly use: ImageUse } | { readonly problem: string };
+/** What a file says, or why it, or a part of it (`k8s/a.yaml:3:7`), can't be read. */
+export type FileFinding = { readonly use: ImageUse } | { readonly problem: NotRead };
 
 /**
- * The images that the files under a path name, each place once, file by file; `name` says how a file is named to people. What
- * only begins images (`registry.k8s.io`) is no image and is left out. Bounded as `sourceFiles` is; throws where the path isn't there.
+ * The images that the files under a path name, each place once, file by file; `name` says how a file is named to people.
+ * Bounded as `sourceFiles` is; throws where the path isn't there.
  */
 export async function* usesInFiles(
   path: string,
@@ -18,7 +18,7 @@ export async function* usesInFiles(
   for await (const file of sourceFiles(path, signal)) {
     const named = name(file.path);
     if ('problem' in file) {
-      yield { problem: `${named}: ${file.problem}` };
+      yield { problem: { what: named, why: file.problem } };
       continue;
     }
     yield* findingsInText(named, file.text);
@@ -29,11 +29,20 @@ export async function* usesInFiles(
 export function* findingsInText(file: string, text: string): Generator<FileFinding> {
   const { places, problems } = readSource(file, text);
   for (const { line, column, message } of problems)
-    yield { problem: `${file}:${line}:${column}: ${message}` };
-  for (const place of places) if (place.form !== 'prefix') yield { use: useOf(file, place) };
+    yield { problem: { what: `${file}:${line}:${column}`, why: message } };
+  for (const place of places) {
+    // A chart's repository over https is no image.
+    const isAddress = place.form === 'artifact' && /^https?:\/\//.test(place.image);
+    if (!isAddress) yield { use: useOf(file, place) };
+  }
 }
 
-function useOf(file: string, { image, certainty, field, line, column, note }: TextPlace): ImageUse {
+function useOf(file: string, read: TextPlace): ImageUse {
+  const { image, field, line, column, note } = read;
   const place = { file, line, column, field, ...(note !== undefined && { note }) };
-  return { image: image.replace(/^oci:\/\//, ''), certainty, count: 1, place };
+  return { image, certainty: certaintyOf(read), count: 1, place };
+}
+
+function certaintyOf({ certainty, form }: TextPlace): Certainty {
+  return certainty === 'review' ? 'review' : (form ?? 'image');
 }

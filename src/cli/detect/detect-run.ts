@@ -1,0 +1,125 @@
+import type { Command } from 'commander';
+import { createImageMapping } from '../../domain/image-rewrite.ts';
+import { builtinRules } from '../../domain/rules/builtin-rules.ts';
+import type { DetectedImage, Detection } from '../../kubernetes/detect/detection.ts';
+import type { Judge } from '../../kubernetes/detect/flags.ts';
+import { createJudge } from '../../kubernetes/detect/flags.ts';
+import type { CommandContext } from '../command-context.ts';
+import { remark } from '../command-context.ts';
+import { CommandFailure, usageFailure } from '../command-failure.ts';
+import { readVersion } from '../commands/version.ts';
+import type { MappingOptions } from '../move/mapping-source.ts';
+import { findMapping } from '../move/mapping-source.ts';
+import { renderCsv } from '../terminal/csv.ts';
+import type { ReportOptions } from '../terminal/output.ts';
+import { printList, printValue } from '../terminal/output.ts';
+import type { ClusterOptions } from './cluster-options.ts';
+import { flagNames } from './flag-names.ts';
+import { imageColumns, placeColumns, placeRows } from './rows.ts';
+import { sarifOf } from './sarif.ts';
+import { scanFiles, scanStdin } from './scan-files.ts';
+import type { Scan } from './scan-files.ts';
+
+export interface DetectOptions extends ReportOptions, ClusterOptions, MappingOptions {
+  readonly only?: readonly string[];
+  readonly exitCode?: boolean;
+}
+
+export interface DetectParts {
+  readonly command: Command;
+  readonly context: CommandContext;
+  readonly options: DetectOptions;
+}
+
+/** Reads what is named, or the cluster where nothing is; tells what it found and ends as the command does. */
+export async function runDetect(paths: readonly string[], parts: DetectParts): Promise<void> {
+  const { context, options } = parts;
+  const wanted = wantedFlags(options.only);
+  const { judge, isHostKnown } = await findJudge(parts);
+  const scan = await scanOf(paths, parts);
+  const images = scan.inventory.images(judge);
+  const items = wanted === undefined ? images : images.filter((each) => hasOne(each, wanted));
+  const found: Detection = { from: scan.from, items, notRead: scan.notRead };
+  await print(parts, found, isHostKnown);
+  const isFlagged = items.some(({ flags }) => flags.length > 0);
+  if (options.exitCode === true && isFlagged) context.end('findings');
+}
+
+function wantedFlags(only: readonly string[] | undefined): ReadonlySet<string> | undefined {
+  if (only === undefined) return undefined;
+  const unknown = only.find((name) => !(flagNames as readonly string[]).includes(name));
+  if (unknown !== undefined)
+    throw usageFailure(`${unknown} is no flag`, `--only knows ${flagNames.join(', ')}`);
+  return new Set(only);
+}
+
+function hasOne({ flags }: DetectedImage, wanted: ReadonlySet<string>): boolean {
+  return flags.some(({ flag }) => wanted.has(flag));
+}
+
+async function scanOf(paths: readonly string[], parts: DetectParts): Promise<Scan> {
+  const { command, context, options } = parts;
+  const { terminal } = context;
+  if (paths.length > 0) {
+    const clusterOptions = [options.kubeconfig, options.context, options.namespace];
+    if (options.allNamespaces === true || clusterOptions.some((each) => each !== undefined))
+      throw usageFailure(
+        'files are read, or a cluster',
+        'leave out the path, or --kubeconfig, --context, --namespace and --all-namespaces',
+      );
+    if (paths.includes('-') && paths.length > 1)
+      throw usageFailure('- and files can’t be read together');
+    const scan = paths.includes('-') ? await scanStdin(terminal) : await scanFiles(paths, terminal);
+    tellNotRead(scan, parts);
+    return scan;
+  }
+  const { readCluster } = await import('./from-cluster.ts');
+  const scan = await readCluster(options, terminal);
+  remark(command, context, `read ${scan.from}`);
+  if (scan.insecure)
+    remark(command, context, 'its certificate was not checked: insecure-skip-tls-verify');
+  tellNotRead(scan, parts);
+  return scan;
+}
+
+function tellNotRead({ notRead }: Scan, { command, context }: DetectParts): void {
+  for (const { what, why } of notRead) remark(command, context, `not read: ${what}: ${why}`);
+}
+
+/** Without a word of where the registry is, what images become is left out where nothing says it. */
+async function findJudge({
+  command,
+  context,
+  options,
+}: DetectParts): Promise<{ readonly judge: Judge; readonly isHostKnown: boolean }> {
+  const { mapping, registryHost, server, config, dataDir } = options;
+  const isAsked = [mapping, registryHost, server, config, dataDir].some(
+    (each) => each !== undefined,
+  );
+  try {
+    const found = await findMapping(options, context);
+    remark(command, context, `by ${found.from}`);
+    return { judge: createJudge(found.mapping, true), isHostKnown: true };
+  } catch (error) {
+    if (isAsked || !(error instanceof CommandFailure)) throw error;
+    const rules = createImageMapping({ registryHost: 'registry.invalid', rules: builtinRules });
+    remark(command, context, 'by the built-in rules; --registry-host says what images become');
+    return { judge: createJudge(rules, false), isHostKnown: false };
+  }
+}
+
+async function print(
+  { context, options }: DetectParts,
+  found: Detection,
+  isHostKnown: boolean,
+): Promise<void> {
+  const { terminal } = context;
+  const { output, headers } = options;
+  if (output === 'csv') return terminal.out(renderCsv(placeRows(found), placeColumns, headers));
+  if (output === 'sarif')
+    return printValue(terminal, 'json', sarifOf(found, readVersion().version));
+  await printList(terminal, { output, headers }, found, {
+    columns: imageColumns(isHostKnown),
+    name: ({ image }) => image,
+  });
+}
