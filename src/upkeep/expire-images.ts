@@ -115,6 +115,8 @@ async function evaluate(
   return putOff(evaluateEveryMs, began);
 }
 
+const decoder = new TextDecoder();
+
 /** How many went; `undefined` where it was stopped. */
 async function expireAll(
   { metadata, pushes, expired }: ExpiryParts,
@@ -130,7 +132,7 @@ async function expireAll(
     if (!(await mayGoOn())) return undefined;
     // Whoever deleted or replaced it wants nothing more of it.
     if ((await metadata.lifecycles.findLifecycle(key))?.text !== text) break;
-    const images = JSON.parse(batch) as readonly PlannedImage[];
+    const images = JSON.parse(decoder.decode(batch)) as readonly PlannedImage[];
     const gone = new Set(await pushes.expireManifests({ registry, target, images }));
     for (const { digest, tags, priority } of images.filter((each) => gone.has(each.digest)))
       expired({ ...key, digest, tags, priority });

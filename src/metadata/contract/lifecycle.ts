@@ -48,6 +48,9 @@ export interface PreviewPosition {
   readonly digest: Digest;
 }
 
+/** JSON in UTF-8. Bytes pass from thread to thread without being copied, which a large repository's would block the main loop for. */
+export type JsonBytes = Uint8Array<ArrayBuffer>;
+
 /** A preview in the form in which it is stored: some results a page, as JSON. */
 export interface PreviewPages {
   readonly expiring: number;
@@ -58,8 +61,8 @@ export interface PreviewPages {
 export interface PreviewPage {
   readonly untagged: boolean;
   readonly firstDigest: Digest;
-  /** JSON of `PreviewResult[]`. */
-  readonly results: string;
+  /** Of `PreviewResult[]`. */
+  readonly results: JsonBytes;
 }
 
 /** What is to be expired, in this order. */
@@ -67,8 +70,8 @@ export interface ExpiryPlan {
   readonly count: number;
   /** What rules would archive, which nothing does yet. */
   readonly transitioning: number;
-  /** JSON of `PlannedImage[]`, at most 50 each. */
-  readonly batches: readonly string[];
+  /** Each of `PlannedImage[]`, at most 50. */
+  readonly batches: readonly JsonBytes[];
 }
 
 export interface PlannedImage extends ExpiringImage {
@@ -145,7 +148,7 @@ export interface LifecycleMetadata {
       readonly staleBefore: number;
     },
   ): Promise<'begun' | 'inProgress' | 'noRepository'>;
-  /** False where another has taken its place. */
+  /** False where another has taken its place. The bytes of the pages are handed over: their caller has them no more. */
   addPreviewPages(
     input: RepositoryKey & { readonly id: string; readonly pages: readonly PreviewPage[] },
   ): Promise<boolean>;

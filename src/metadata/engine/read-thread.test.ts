@@ -1,6 +1,6 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { listsWaitingMax, ReadThread } from './read-thread.ts';
@@ -65,6 +65,21 @@ suite('the thread of lists', () => {
     await first;
     deepEqual(await second, [account]);
   });
+
+  for (const isBackground of [true, false])
+    test(
+      `a thread ${isBackground ? 'of the background lets all others go first' : 'that somebody waits for goes as the others'}`,
+      { skip: process.platform !== 'linux' || getPriority() === 19 },
+      async () => {
+        const others = new Set(readdirSync('/proc/self/task'));
+        const background = Math.min(19, getPriority() + 10);
+        await using thread = new ReadThread(file, { listMs: 30_000, idleMs: 30_000, isBackground });
+        await thread.list('listAccounts', []);
+        const started = readdirSync('/proc/self/task').filter((id) => !others.has(id));
+        const behind = started.filter((id) => getPriority(Number(id)) === background);
+        equal(behind.length, isBackground ? 1 : 0);
+      },
+    );
 
   test('so many may wait; the next is refused at once, and closing rejects them', async () => {
     const thread = new ReadThread(file);

@@ -2,19 +2,21 @@ import { Worker } from 'node:worker_threads';
 import { errorText } from '../../domain/error-text.ts';
 import { MetadataError } from '../contract/metadata-error.ts';
 import type { List } from '../lists/lists.ts';
-import type { ListOutcome, ListRequest } from './sqlite-reader.ts';
+import type { ListOutcome, ListRequest, ReaderData } from './sqlite-reader.ts';
 
 /** Lists that may wait; a further one is refused at once. */
 export const listsWaitingMax = 1000;
 
-export interface ReadThreadLimits {
+export interface ReadThreadOptions {
   /** How long a list may run: one that takes longer is ended with its thread. As PostgreSQL's statement timeout. */
   readonly listMs: number;
   /** The thread ends when it had nothing to do for so long. */
   readonly idleMs: number;
+  /** What it does may take its time: all other threads go first. */
+  readonly isBackground?: boolean;
 }
 
-const defaultLimits: ReadThreadLimits = { listMs: 30_000, idleMs: 60_000 };
+const defaults: ReadThreadOptions = { listMs: 30_000, idleMs: 60_000 };
 
 interface Waiting extends ListRequest {
   resolve(rows: unknown): void;
@@ -28,7 +30,7 @@ interface Waiting extends ListRequest {
  */
 export class ReadThread implements AsyncDisposable {
   readonly #file: string;
-  readonly #limits: ReadThreadLimits;
+  readonly #options: ReadThreadOptions;
   readonly #waiting: Waiting[] = [];
   #running: Waiting | undefined;
   #worker: Worker | undefined;
@@ -36,9 +38,9 @@ export class ReadThread implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(file: string, limits: ReadThreadLimits = defaultLimits) {
+  constructor(file: string, options: ReadThreadOptions = defaults) {
     this.#file = file;
-    this.#limits = limits;
+    this.#options = options;
   }
 
   readonly list: List = (name, input) => {
@@ -70,16 +72,16 @@ export class ReadThread implements AsyncDisposable {
     clearTimeout(this.#timer);
     const next = this.#waiting.shift();
     if (next === undefined) {
-      this.#timer = setTimeout(() => void this.#end(), this.#limits.idleMs).unref();
+      this.#timer = setTimeout(() => void this.#end(), this.#options.idleMs).unref();
       return;
     }
     this.#running = next;
     const { name, input } = next;
     const late = new MetadataError(
       'failed',
-      `metadata: ${name} took over ${this.#limits.listMs} ms`,
+      `metadata: ${name} took over ${this.#options.listMs} ms`,
     );
-    this.#timer = setTimeout(() => void this.#end(late), this.#limits.listMs).unref();
+    this.#timer = setTimeout(() => void this.#end(late), this.#options.listMs).unref();
     this.#worker ??= this.#start();
     try {
       this.#worker.postMessage({ name, input } satisfies ListRequest);
@@ -92,7 +94,10 @@ export class ReadThread implements AsyncDisposable {
     // tsc rewrites imports and not this: the file beside us has our own extension.
     const source = new URL('./sqlite-reader.ts', import.meta.url).href;
     const worker = new Worker(new URL(source.replace(/ts$/, import.meta.url.slice(-2))), {
-      workerData: { file: this.#file },
+      workerData: {
+        file: this.#file,
+        isBackground: this.#options.isBackground === true,
+      } satisfies ReaderData,
       name: 'metadata-lists',
     });
     const died = (message: string): void => {

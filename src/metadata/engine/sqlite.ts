@@ -11,11 +11,15 @@ import { busyTimeoutMs } from './sqlite-writer.ts';
 import { isEvaluation } from '../lists/lists.ts';
 import { createMetadata, dropAllDeleted } from '../store.ts';
 import { ReadThread } from './read-thread.ts';
-import type { ReadThreadLimits } from './read-thread.ts';
+import type { ReadThreadOptions } from './read-thread.ts';
 import { WriteThread } from './write-thread.ts';
 
-/** One of 100,000 images and 50 rules takes a second or two; the longest texts over as many, a minute. */
-const evaluationLimits: ReadThreadLimits = { listMs: 120_000, idleMs: 10_000 };
+/** One of 100,000 images and 50 rules takes a second of a core, and ten where every core is busy with what goes first. */
+const evaluationOptions: ReadThreadOptions = {
+  listMs: 300_000,
+  idleMs: 10_000,
+  isBackground: true,
+};
 
 export interface SqliteMetadataOptions {
   /** Told when the write thread dies; what waited was rejected, and later writes start it again. */
@@ -49,7 +53,7 @@ export async function openSqliteMetadata(
     throw new MetadataError('failed', `${file}: ${errorText(error)}`, error);
   }
   const lists = new ReadThread(file);
-  const evaluations = new ReadThread(file, evaluationLimits);
+  const evaluations = new ReadThread(file, evaluationOptions);
   return createMetadata({
     sql: new Kysely<Schema>({ dialect: nodeSqliteDialect(reader) }),
     list: (name, input) => (isEvaluation(name) ? evaluations : lists).list(name, input),

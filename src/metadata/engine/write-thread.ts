@@ -148,8 +148,16 @@ function manifestInput({ name, input }: WriteRequest): ManifestInput | undefined
   return name === 'storeManifest' || name === 'putManifest' ? (input as ManifestInput) : undefined;
 }
 
-/** A manifest's bytes are copied once, here, and handed over: a view's whole buffer would be cloned otherwise. */
+/**
+ * A manifest's bytes are copied once, here, and handed over: a view's whole buffer would be cloned otherwise. Those of a preview's
+ * pages are their caller's no more.
+ */
 function pack(id: number, request: WriteRequest): { message: ToWorker; transfer: ArrayBuffer[] } {
+  if (request.name === 'addPreviewPages') {
+    const { pages } = request.input as WriteInput<'addPreviewPages'>;
+    const transfer = pages.map(({ results }) => results.buffer);
+    return { message: { type: 'write', id, ...request }, transfer };
+  }
   const carrier = manifestInput(request);
   if (!carrier) return { message: { type: 'write', id, ...request }, transfer: [] };
   const bytes = new Uint8Array(carrier.manifest.bytes);

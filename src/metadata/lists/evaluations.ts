@@ -5,6 +5,7 @@ import type { RepositoryKey } from '../../domain/names/registry.ts';
 import type {
   ExpiryPlan,
   ExplainedImage,
+  JsonBytes,
   LifecycleMetadata,
   LifecycleQuestion,
   PlannedImage,
@@ -21,7 +22,6 @@ const resultsPerPage = 100;
 /** Images that are expired in one write. */
 const imagesPerBatch = 50;
 
-/** What comes of it is text, which passes through the main loop as it is: it is a large repository's at once. */
 export async function previewLifecycle(
   sql: Sql,
   key: RepositoryKey,
@@ -37,7 +37,7 @@ export async function previewLifecycle(
       resultsPerPage,
     ).map((some): PreviewPage => {
       const firstDigest = some[0]?.digest ?? ('' as Digest);
-      return { untagged, firstDigest, results: JSON.stringify(some) };
+      return { untagged, firstDigest, results: jsonBytes(some) };
     }),
   );
   const expiring = results.filter(({ action }) => action === 'expire').length;
@@ -71,7 +71,7 @@ export async function planLifecycle(
   return {
     count: expiring.length,
     transitioning: acted.length - expiring.length,
-    batches: chunks(expiring, imagesPerBatch).map((some) => JSON.stringify(some)),
+    batches: chunks(expiring, imagesPerBatch).map(jsonBytes),
   };
 }
 
@@ -89,6 +89,12 @@ export async function explainImages(
     .slice(from)
     .filter(({ image }) => wanted === undefined || wanted.has(image.digest))
     .slice(0, limit);
+}
+
+const encoder = new TextEncoder();
+
+function jsonBytes(value: unknown): JsonBytes {
+  return encoder.encode(JSON.stringify(value));
 }
 
 function chunks<T>(list: readonly T[], size: number): readonly (readonly T[])[] {

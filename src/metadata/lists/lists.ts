@@ -1,3 +1,4 @@
+import type { ExpiryPlan, PreviewPages } from '../contract/lifecycle.ts';
 import type { Sql } from '../sql/schema.ts';
 import * as blobs from './blobs.ts';
 import * as evaluations from './evaluations.ts';
@@ -52,6 +53,14 @@ export type ListName = keyof Lists;
 /** What looks at all that a repository holds: it may take seconds, which other lists do not wait. */
 export function isEvaluation(name: ListName): boolean {
   return Object.hasOwn(evaluations, name) || Object.hasOwn(ownBlobs, name);
+}
+
+/** What of an answer is handed to the thread that asked, instead of being copied. */
+export function handedOver(name: ListName, answer: unknown): ArrayBuffer[] {
+  if (name === 'previewLifecycle')
+    return (answer as PreviewPages).pages.map(({ results }) => results.buffer);
+  if (name === 'planLifecycle') return (answer as ExpiryPlan).batches.map(({ buffer }) => buffer);
+  return [];
 }
 
 /** Runs a list somewhere; `input` is what its function takes after the connection. */

@@ -101,6 +101,8 @@ export async function beginPreview(
   return 'begun';
 }
 
+const decoder = new TextDecoder();
+
 export async function addPreviewPages(
   sql: Sql,
   input: RepositoryKey & { readonly id: string; readonly pages: readonly PreviewPage[] },
@@ -114,7 +116,8 @@ export async function addPreviewPages(
     .where('id', '=', input.id)
     .executeTakeFirst();
   if (!preview) return false;
-  for (const { untagged, firstDigest, results } of input.pages) {
+  for (const { untagged, firstDigest, results: bytes } of input.pages) {
+    const results = decoder.decode(bytes);
     const values = { untagged: untagged ? 1 : 0, first_digest: firstDigest, results };
     await sql
       .insertInto('lifecycle_preview_pages')

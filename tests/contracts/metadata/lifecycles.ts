@@ -2,7 +2,11 @@ import { deepEqual, equal } from 'node:assert/strict';
 import type { LifecyclePolicy, LifecycleRule } from '../../../src/domain/lifecycle/policy.ts';
 import type { Digest } from '../../../src/domain/names/digest.ts';
 import { mutableTags } from '../../../src/domain/names/tag-mutability.ts';
-import type { PlannedImage, PreviewPage } from '../../../src/metadata/contract/lifecycle.ts';
+import type {
+  JsonBytes,
+  PlannedImage,
+  PreviewPage,
+} from '../../../src/metadata/contract/lifecycle.ts';
 import type { Metadata } from '../../../src/metadata/contract/metadata.ts';
 import { digestOf } from '../../support/samples/digest.ts';
 import type { MetadataRow } from './row.ts';
@@ -45,7 +49,7 @@ async function planned(
   now: number,
 ): Promise<readonly PlannedImage[]> {
   const { batches } = await metadata.lifecycles.planLifecycle(key, { policy, now });
-  return batches.flatMap((batch) => JSON.parse(batch) as readonly PlannedImage[]);
+  return batches.flatMap((batch) => parsed(batch) as readonly PlannedImage[]);
 }
 
 function page(untagged: boolean, ...names: readonly string[]): PreviewPage {
@@ -58,7 +62,11 @@ function page(untagged: boolean, ...names: readonly string[]): PreviewPage {
     storageClass: 'standard',
   }));
   const firstDigest = `sha256:${names[0]}` as Digest;
-  return { untagged, firstDigest, results: JSON.stringify(results) };
+  return { untagged, firstDigest, results: new TextEncoder().encode(JSON.stringify(results)) };
+}
+
+function parsed(json: JsonBytes): readonly unknown[] {
+  return JSON.parse(new TextDecoder().decode(json)) as readonly unknown[];
 }
 
 const preview = { ...key, id: 'p1', text: '{}', now: 10, staleBefore: 0 };
@@ -251,7 +259,7 @@ export const lifecyclesRows: readonly MetadataRow[] = [
       const { pages, ...counts } = await metadata.lifecycles.previewLifecycle(key, question);
       deepEqual(counts, { expiring: 0, transitioning: 4 });
       deepEqual(
-        pages.map(({ untagged, results }) => [untagged, (JSON.parse(results) as unknown[]).length]),
+        pages.map(({ untagged, results }) => [untagged, parsed(results).length]),
         [
           [false, 2],
           [true, 2],
