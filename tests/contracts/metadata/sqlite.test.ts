@@ -250,7 +250,9 @@ suite('metadata in a SQLite file', () => {
     const { digest } = image.manifest;
     const principal = { account: 'x', name: 'x' };
     const at = [{ id: 'x', at: 1 }];
-    const previewPages = [{ untagged: true, firstDigest: digest, results: '[]' }];
+    const previewPages = [
+      { untagged: true, firstDigest: digest, results: new TextEncoder().encode('[]') },
+    ];
     const previewEnd = {
       id: 'x',
       status: 'complete',
