@@ -72,7 +72,7 @@ suite('the thread of lists', () => {
       { skip: process.platform !== 'linux' || getPriority() === 19 },
       async () => {
         const others = new Set(readdirSync('/proc/self/task'));
-        const background = Math.min(19, getPriority() + 10);
+        const background = Math.min(19, getPriority() + 5);
         await using thread = new ReadThread(file, { listMs: 30_000, idleMs: 30_000, isBackground });
         await thread.list('listAccounts', []);
         const started = readdirSync('/proc/self/task').filter((id) => !others.has(id));

@@ -14,7 +14,7 @@ import { ReadThread } from './read-thread.ts';
 import type { ReadThreadOptions } from './read-thread.ts';
 import { WriteThread } from './write-thread.ts';
 
-/** One of 100,000 images and 50 rules takes a second of a core, and ten where every core is busy with what goes first. */
+/** One of 100,000 images and 50 rules takes a second of a core, and several where every core is busy with what goes first. */
 const evaluationOptions: ReadThreadOptions = {
   listMs: 300_000,
   idleMs: 10_000,
