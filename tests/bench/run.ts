@@ -19,6 +19,7 @@ import { millionManifests } from './figures/million-manifests.ts';
 import { pushBlob } from './figures/push-blob.ts';
 import { pushImages } from './figures/push-images.ts';
 import { references } from './figures/references.ts';
+import { rewriteFiles } from './figures/rewrite-files.ts';
 import { signedCalls } from './figures/signed-calls.ts';
 import { tagList } from './figures/tag-list.ts';
 import { upstreamRequests } from './figures/upstream-requests.ts';
@@ -55,6 +56,7 @@ const figures: readonly Figure[] = [
   largeRepository,
   killed,
   references,
+  rewriteFiles,
 ];
 
 const usage = `npm run bench -- [--only NAME]… [--quick] [--json FILE] [--write] [--profile FOLDER]

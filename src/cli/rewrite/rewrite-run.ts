@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { replaceFile } from '../../kubernetes/folder/replace-file.ts';
 import { sourceFiles } from '../../kubernetes/folder/source-files.ts';
 import type { Renaming } from '../../kubernetes/rewrite/renaming.ts';
 import { unifiedDiff } from '../../kubernetes/rewrite/unified-diff.ts';
@@ -13,7 +14,7 @@ import { printList } from '../terminal/output.ts';
 import type { RenamingOptions } from './renaming-options.ts';
 import { findRenaming } from './renaming-options.ts';
 import type { ReferenceLine, RewrittenSource } from './rewritten-files.ts';
-import { replaceSource, rewriteSource } from './rewritten-files.ts';
+import { rewriteSource } from './rewritten-files.ts';
 
 export interface RewriteCommandOptions extends RenamingOptions, OutputOptions {
   readonly file: readonly string[];
@@ -43,6 +44,9 @@ export async function runRewrite(paths: readonly string[], parts: RewriteParts):
   }
   await endRun(parts, told);
 }
+
+/** Files that are written and synced side by side: a disk takes many at once in the time of one. */
+const replacedAtOnce = 32;
 
 /** What is told at the end. */
 interface Told {
@@ -93,6 +97,7 @@ async function rewriteFiles(
   const { terminal } = context;
   const { check = false, diff = false, inPlace = false } = options;
   const path = resolve(terminal.cwd, given);
+  const under = new Set<Promise<void>>();
   for await (const file of sourceFiles(path, terminal.interrupted())) {
     const name = nameUnder(given, path, file.path);
     if ('problem' in file) {
@@ -103,21 +108,27 @@ async function rewriteFiles(
     const made = rewriteOne(parts, told, { name, text: file.text, rename });
     if (diff) terminal.out(unifiedDiff(name, file.text, made.text));
     else if (!check && !inPlace) terminal.out(made.text);
-    else if (inPlace && made.text !== file.text) {
-      const failed = await replaceSource(file, made.text).then(() => undefined, toFailure);
-      if (failed !== undefined) {
-        tell(parts, told, `${name}: not replaced: ${failed.message}`);
-        continue;
-      }
+    if (!inPlace || made.text === file.text) {
+      told.lines.push(...made.lines);
+      continue;
     }
-    told.lines.push(...made.lines);
+    const replaced = replaceFile(file, made.text).then(
+      () => void told.lines.push(...made.lines),
+      (error: unknown) => tell(parts, told, `${name}: not replaced: ${toFailure(error).message}`),
+    );
+    under.add(replaced);
+    void replaced.finally(() => under.delete(replaced));
+    if (under.size >= replacedAtOnce) await Promise.race(under);
   }
+  await Promise.all(under);
 }
 
 async function endRun(
   { command, context, options }: RewriteParts,
   { lines, problems, files }: Told,
 ): Promise<void> {
+  // Files that are replaced side by side are told as they are done.
+  lines.sort((a, b) => compare(a.file, b.file) || a.line - b.line || a.column - b.column);
   if (options.check === true || options.inPlace === true)
     await printList(context.terminal, options, { items: lines }, look);
   else for (const line of lines) if (line.note !== null) remark(command, context, noteOf(line));
@@ -145,6 +156,11 @@ async function requirePaths(
         'for several say --diff, --check or --in-place',
       );
   }
+}
+
+function compare(one: string, other: string): number {
+  if (one === other) return 0;
+  return one < other ? -1 : 1;
 }
 
 /** As the user named it. */

@@ -1,9 +1,6 @@
-import { stat } from 'node:fs/promises';
-import type { SourceFile } from '../../kubernetes/folder/source-files.ts';
 import type { RewriteOptions, RewrittenText } from '../../kubernetes/rewrite/rewrite-text.ts';
 import { EditRefused, rewriteText } from '../../kubernetes/rewrite/rewrite-text.ts';
 import { readSource } from '../../kubernetes/text/read-source.ts';
-import { writeFiles } from '../whole-files.ts';
 
 /** One reference, as `-o json` prints it. */
 export interface ReferenceLine {
@@ -77,18 +74,4 @@ function linesOf(file: string, { changed, left }: RewrittenText): readonly Refer
       state,
       note,
     }));
-}
-
-/**
- * Puts the new text in the file's place: written beside it, synced, then renamed over it, with its mode and owner. Where that
- * fails, or the file was changed since it was read, the old one stays; throws.
- */
-export async function replaceSource(
-  file: Extract<SourceFile, { readonly text: string }>,
-  text: string,
-): Promise<void> {
-  const { realPath: path, mode, mtimeMs } = file;
-  const now = await stat(path);
-  if (now.mtimeMs !== mtimeMs) throw new Error('it was changed meanwhile');
-  await writeFiles([{ path, text, mode }], true);
 }

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { opendir, open, realpath, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { opendir, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { formatOf, sourceBytesMax } from '../text/read-source.ts';
 
@@ -11,8 +13,9 @@ export type SourceFile =
       /** Where links lead; this is what is replaced. */
       readonly realPath: string;
       readonly text: string;
-      readonly mode: number;
       readonly mtimeMs: number;
+      /** Bytes. */
+      readonly size: number;
     }
   | { readonly path: string; readonly problem: string };
 
@@ -41,7 +44,7 @@ export async function* sourceFiles(
 ): AsyncGenerator<SourceFile> {
   const root = await realpath(given);
   if (!(await stat(root)).isDirectory()) {
-    const file = await readSourceFile(given, root);
+    const file = readSourceFile(given, root);
     yield file ?? { path: given, problem: 'it is no text: it has NUL bytes' };
     return;
   }
@@ -58,7 +61,7 @@ export async function* sourceFiles(
       throw new Error(
         `${given} holds more than ${filesMax} files to look into: name folders below it`,
       );
-    const file = await readSourceFile(found.path, found.realPath);
+    const file = readSourceFile(found.path, found.realPath);
     if (file !== undefined) yield file;
   }
 }
@@ -85,42 +88,55 @@ async function* walk(
     yield { path, problem: `folders are nested more than ${depthMax} deep` };
     return;
   }
-  let names: readonly string[];
+  let entries: readonly Dirent[];
   try {
-    names = await namesIn(folder);
+    entries = await entriesIn(folder);
   } catch (error) {
     yield { path, problem: problemOf(error) };
     return;
   }
-  for (const name of names) {
-    const below = join(path, name);
+  for (const entry of entries) {
+    const below = join(path, entry.name);
     try {
-      const realPath = await realpath(join(folder, name));
-      if (isOutside(bounds.root, realPath)) {
-        if (formatOf(below) !== undefined)
-          yield { path: below, problem: 'the link leads out of the folder' };
-        continue;
-      }
-      const status = await stat(realPath);
-      if (status.isDirectory()) {
-        if (!skippedFolders.has(name)) yield* walk(below, realPath, depth + 1, bounds);
-      } else if (status.isFile() && formatOf(below) !== undefined && !bounds.seen.has(realPath)) {
-        bounds.seen.add(realPath);
-        yield { path: below, realPath };
-      }
+      const met = await meet(entry, below, folder, bounds);
+      if (met === undefined) continue;
+      if ('folder' in met) yield* walk(below, met.folder, depth + 1, bounds);
+      else yield met;
     } catch (error) {
       yield { path: below, problem: problemOf(error) };
     }
   }
 }
 
-async function namesIn(folder: string): Promise<readonly string[]> {
-  const names: string[] = [];
-  for await (const entry of await opendir(folder)) {
-    names.push(entry.name);
-    if (names.length > filesMax) throw new Error(`it holds more than ${filesMax} names`);
+/** A file to read, a folder to walk, or nothing; only links need to be asked where they lead. */
+async function meet(
+  entry: Dirent,
+  path: string,
+  folder: string,
+  { root, seen }: Bounds,
+): Promise<Met | { readonly folder: string } | undefined> {
+  let realPath = join(folder, entry.name);
+  let kind: Pick<Dirent, 'isDirectory' | 'isFile'> = entry;
+  const isWanted = formatOf(path) !== undefined;
+  if (entry.isSymbolicLink()) {
+    realPath = await realpath(realPath);
+    if (isOutside(root, realPath))
+      return isWanted ? { path, problem: 'the link leads out of the folder' } : undefined;
+    kind = await stat(realPath);
   }
-  return names.toSorted();
+  if (kind.isDirectory()) return skippedFolders.has(entry.name) ? undefined : { folder: realPath };
+  if (!kind.isFile() || !isWanted || seen.has(realPath)) return undefined;
+  seen.add(realPath);
+  return { path, realPath };
+}
+
+async function entriesIn(folder: string): Promise<readonly Dirent[]> {
+  const entries: Dirent[] = [];
+  for await (const entry of await opendir(folder, { bufferSize: 256 })) {
+    entries.push(entry);
+    if (entries.length > filesMax) throw new Error(`it holds more than ${filesMax} names`);
+  }
+  return entries.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function isOutside(root: string, path: string): boolean {
@@ -128,19 +144,22 @@ function isOutside(root: string, path: string): boolean {
   return way === '..' || way.startsWith(`..${sep}`);
 }
 
-/** `undefined` for what is no text. */
-async function readSourceFile(path: string, realPath: string): Promise<SourceFile | undefined> {
+/** `undefined` for what is no text. In place: for thousands of small files the way over other threads takes longer than the reading. */
+function readSourceFile(path: string, realPath: string): SourceFile | undefined {
+  let descriptor: number | undefined;
   try {
-    await using handle = await open(realPath, 'r');
-    const { size, mode, mtimeMs } = await handle.stat();
+    descriptor = openSync(realPath, 'r');
+    const { size, mtimeMs } = fstatSync(descriptor);
     if (size > sourceBytesMax)
       return { path, problem: `it is larger than ${sourceBytesMax / 1024 / 1024} MiB` };
-    const bytes = await handle.readFile();
+    const bytes = readFileSync(descriptor);
     if (bytes.subarray(0, sniffedBytes).includes(0)) return undefined;
     if (!isUtf8(bytes)) return { path, problem: 'it is no UTF-8' };
-    return { path, realPath, text: bytes.toString('utf8'), mode: mode & 0o7777, mtimeMs };
+    return { path, realPath, text: bytes.toString('utf8'), mtimeMs, size };
   } catch (error) {
     return { path, problem: problemOf(error) };
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor);
   }
 }
 

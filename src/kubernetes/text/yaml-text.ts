@@ -8,6 +8,7 @@ import { documentPlaces, formOf } from '../places/pipeline-places.ts';
 import { kustomizeImagePlaces } from '../places/kustomize-places.ts';
 import { valuesPlaces } from '../places/values-places.ts';
 import { literalOffsets } from './literal-offsets.ts';
+import { sameLexemes } from './lexeme-comparison.ts';
 import { lineIndex } from './line-index.ts';
 import type { ReadText, Slot, TextPlace, TextProblem } from './read-text.ts';
 import { applyEdits, editsOf } from './read-text.ts';
@@ -20,7 +21,7 @@ export type YamlForm = DocumentForm | 'values' | 'kustomization' | undefined;
 
 /** Reads the documents of a YAML or JSON text. Throws `YamlProblem` where it can't be parsed. */
 export function readYaml(text: string, form: YamlForm): ReadText {
-  const trees = parseYaml(text);
+  const { trees, lexemes } = parseYaml(text);
   const slots = createSlots(text);
   const at = lineIndex(text);
   const embedded = trees.flatMap((tree) => embeddedIn(tree, text, at));
@@ -43,8 +44,10 @@ export function readYaml(text: string, form: YamlForm): ReadText {
         if (typeof made === 'string') values.set(each.scalar, made);
         else if (made !== undefined) return made.difference;
       }
+      const edits = editsOf(changed);
+      if (edits !== undefined && sameLexemes(lexemes, edits, edited)) return undefined;
       try {
-        return differenceOf(trees, parseYaml(edited), values);
+        return differenceOf(trees, parseYaml(edited).trees, values);
       } catch (error) {
         if (error instanceof YamlProblem) return `it could not be read again: ${error.message}`;
         throw error;

@@ -1,5 +1,5 @@
-import type { Node, Pair, YAMLMap } from 'yaml';
-import { isAlias, isMap, isScalar, isSeq, parseAllDocuments } from 'yaml';
+import type { CST, Node, Pair, YAMLMap } from 'yaml';
+import { Composer, isAlias, isMap, isScalar, isSeq, Lexer, Parser } from 'yaml';
 import type { Document, Scalar } from 'yaml';
 import type { FieldPath } from '../places/image-place.ts';
 
@@ -66,22 +66,40 @@ function refuseExcess(text: string): void {
   }
 }
 
+/** A text taken apart. */
+export interface YamlText {
+  readonly trees: readonly YamlTree[];
+  /** What the lexer made of it, marks of no width included: everything else follows from these. */
+  readonly lexemes: readonly string[];
+}
+
 /** The documents of a YAML or JSON text. Throws `YamlProblem` where it is none, or has more aliases or nesting than anything real. */
-export function parseYaml(text: string): readonly YamlTree[] {
+export function parseYaml(text: string): YamlText {
   refuseExcess(text);
   try {
-    const parsed = parseAllDocuments(text, options);
-    const documents: readonly Document.Parsed[] = Array.isArray(parsed) ? parsed : [];
+    const lexemes: string[] = [];
+    const composer = new Composer(options);
+    const documents = [...composer.compose(tokensOf(text, lexemes))];
     const counts: Counts = { aliases: 0 };
-    return documents.map((document) => {
+    const trees = documents.map((document) => {
       const error = document.errors[0];
       if (error !== undefined) throw new YamlProblem(firstLine(error.message), error.pos[0]);
       return createTree(document, counts);
     });
+    return { trees, lexemes };
   } catch (error) {
     if (error instanceof RangeError) throw new YamlProblem('it is nested too deeply', 0);
     throw error;
   }
+}
+
+function* tokensOf(text: string, lexemes: string[]): Generator<CST.Token> {
+  const parser = new Parser();
+  for (const lexeme of new Lexer().lex(text)) {
+    lexemes.push(lexeme);
+    yield* parser.next(lexeme);
+  }
+  yield* parser.end();
 }
 
 function firstLine(message: string): string {
