@@ -41,9 +41,11 @@ export async function runProgram(
   }
 }
 
-/** A server needs no other command, and would keep the code of all for as long as it runs. */
+/** A server would keep the code of all commands for as long as it runs; `detect` reads large clusters in little memory. Neither needs another. */
 async function commandsFor([first]: readonly string[]): Promise<readonly AddCommand[]> {
-  return first === 'serve' ? [addServeCommand] : (await import('./commands.ts')).allCommands;
+  if (first === 'serve') return [addServeCommand];
+  if (first === 'detect') return [(await import('./detect/detect.ts')).addDetectCommand];
+  return (await import('./commands.ts')).allCommands;
 }
 
 /** The commands given, with their options. */

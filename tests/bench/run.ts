@@ -9,6 +9,7 @@ import { makeCertificate } from './certificate.ts';
 import type { Bench, Figure, Peers, Row } from './figure.ts';
 import { authorisedManifest } from './figures/authorised-manifest.ts';
 import { fanIn, firstByte, limitedPull } from './figures/cold-pull.ts';
+import { detectCluster } from './figures/detect-cluster.ts';
 import { idleMemory } from './figures/idle-memory.ts';
 import { killed } from './figures/killed.ts';
 import { crowdMemory } from './figures/crowd-memory.ts';
@@ -57,6 +58,7 @@ const figures: readonly Figure[] = [
   killed,
   references,
   rewriteFiles,
+  detectCluster,
 ];
 
 const usage = `npm run bench -- [--only NAME]… [--quick] [--json FILE] [--write] [--profile FOLDER]

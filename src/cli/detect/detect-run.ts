@@ -35,8 +35,10 @@ export interface DetectParts {
 export async function runDetect(paths: readonly string[], parts: DetectParts): Promise<void> {
   const { context, options } = parts;
   const wanted = wantedFlags(options.only);
-  const { judge, isHostKnown } = await findJudge(parts);
+  // What was asked for and is wrong is said before a long reading. Otherwise what reads configurations is loaded when that is over.
+  const asked = isMappingAsked(options) ? await findJudge(parts) : undefined;
   const scan = await scanOf(paths, parts);
+  const { judge, isHostKnown } = asked ?? (await findJudge(parts));
   const images = scan.inventory.images(judge);
   const items = wanted === undefined ? images : images.filter((each) => hasOne(each, wanted));
   const found: Detection = { from: scan.from, items, notRead: scan.notRead };
@@ -86,22 +88,28 @@ function tellNotRead({ notRead }: Scan, { command, context }: DetectParts): void
   for (const { what, why } of notRead) remark(command, context, `not read: ${what}: ${why}`);
 }
 
+function isMappingAsked({
+  mapping,
+  registryHost,
+  server,
+  config,
+  dataDir,
+}: MappingOptions): boolean {
+  return [mapping, registryHost, server, config, dataDir].some((each) => each !== undefined);
+}
+
 /** Without a word of where the registry is, what images become is left out where nothing says it. */
 async function findJudge({
   command,
   context,
   options,
 }: DetectParts): Promise<{ readonly judge: Judge; readonly isHostKnown: boolean }> {
-  const { mapping, registryHost, server, config, dataDir } = options;
-  const isAsked = [mapping, registryHost, server, config, dataDir].some(
-    (each) => each !== undefined,
-  );
   try {
     const found = await findMapping(options, context);
     remark(command, context, `by ${found.from}`);
     return { judge: createJudge(found.mapping, true), isHostKnown: true };
   } catch (error) {
-    if (isAsked || !(error instanceof CommandFailure)) throw error;
+    if (isMappingAsked(options) || !(error instanceof CommandFailure)) throw error;
     const rules = createImageMapping({ registryHost: 'registry.invalid', rules: builtinRules });
     remark(command, context, 'by the built-in rules; --registry-host says what images become');
     return { judge: createJudge(rules, false), isHostKnown: false };

@@ -21,7 +21,7 @@ export interface ListQuery {
 const firstLimit = 250;
 const limitMax = 500;
 /** Characters that a page should have: parsed it takes ten times as much memory. */
-const pageCharacters = 1024 * 1024;
+const pageCharacters = 512 * 1024;
 /** Times that a list begins anew because it took longer than the server remembers (five minutes). */
 const restartsMax = 3;
 /** Of one list: five million objects. */
