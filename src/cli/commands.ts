@@ -8,6 +8,7 @@ import { addEnvCommand } from './commands/env.ts';
 import { addExplainCommand } from './commands/explain.ts';
 import { addHelpCommand } from './help.ts';
 import { addImagesCommand } from './commands/images.ts';
+import { addK8sCommand } from './k8s/generate.ts';
 import { addKeysCommand } from './keys/keys.ts';
 import { addLifecycleCommand } from './lifecycle/lifecycle.ts';
 import { addLoginCommand } from './commands/login.ts';
@@ -50,6 +51,7 @@ export const allCommands: readonly AddCommand[] = [
   addDetectCommand,
   addMapCommand,
   addRewriteCommand,
+  addK8sCommand,
   addDoctorCommand,
   addConfigCommand,
   addEnvCommand,
