@@ -30,6 +30,14 @@ interface Found {
       readonly note?: string;
     }[];
   }[];
+  readonly policies: readonly {
+    readonly kind: string;
+    readonly namespace?: string;
+    readonly name: string;
+    readonly finding: string;
+  }[];
+  readonly hosts: readonly { readonly host: string; readonly egress: readonly string[] }[];
+  readonly dockerHub: { readonly busiestSixHours: number } | null;
   readonly notRead: readonly { readonly what: string; readonly why: string }[];
 }
 
@@ -103,6 +111,20 @@ suite('detect over a cluster', { skip }, () => {
       /^a static pod: its file is on node n1/,
     );
     assert.equal(noteOf('registry.k8s.io/pause:3.10'), 'on 2 nodes');
+  });
+
+  test('W3.4: policies that name only an old host are named, and those that only have addresses; what egress has to allow is listed.', async () => {
+    const { policies, hosts, dockerHub } = await detect('--kubeconfig', cluster.kubeconfig);
+    assert.deepEqual(
+      policies.map(({ kind, name, finding }) => `${kind} ${name} ${finding}`).toSorted(),
+      ['CiliumNetworkPolicy builders old-host', 'NetworkPolicy ranges addresses'],
+    );
+    assert.deepEqual(hosts.find(({ host }) => host === 'k8s.gcr.io')?.egress, [
+      'k8s.gcr.io',
+      'registry.k8s.io',
+    ]);
+    // nginx and the proxy in two pods, redis and busybox in one; ephemeral containers are pulled by hand.
+    assert.equal(dockerHub?.busiestSixHours, 5);
   });
 
   test('A namespace alone is read, without what belongs to none.', async () => {

@@ -4,6 +4,7 @@ import { builtinRules } from '../../domain/rules/builtin-rules.ts';
 import type { DetectedImage, Detection } from '../../kubernetes/detect/detection.ts';
 import type { Judge } from '../../kubernetes/detect/flags.ts';
 import { createJudge } from '../../kubernetes/detect/flags.ts';
+import { hostsOf } from '../../kubernetes/detect/registry-hosts.ts';
 import type { CommandContext } from '../command-context.ts';
 import { remark } from '../command-context.ts';
 import { CommandFailure, usageFailure } from '../command-failure.ts';
@@ -15,7 +16,7 @@ import type { ReportOptions } from '../terminal/output.ts';
 import { printList, printValue } from '../terminal/output.ts';
 import type { ClusterOptions } from './cluster-options.ts';
 import { flagNames } from './flag-names.ts';
-import { imageColumns, placeColumns, placeRows } from './rows.ts';
+import { imageColumns, placeColumns, placeRows, renderRest } from './rows.ts';
 import { sarifOf } from './sarif.ts';
 import { scanFiles, scanStdin } from './scan-files.ts';
 import type { Scan } from './scan-files.ts';
@@ -41,9 +42,13 @@ export async function runDetect(paths: readonly string[], parts: DetectParts): P
   const { judge, isHostKnown } = asked ?? (await findJudge(parts));
   const images = scan.inventory.images(judge);
   const items = wanted === undefined ? images : images.filter((each) => hasOne(each, wanted));
-  const found: Detection = { from: scan.from, items, notRead: scan.notRead };
+  const { from, policies, dockerHub, notRead } = scan;
+  const hosts = hostsOf(items);
+  const found: Detection = { from, items, hosts, policies, dockerHub, notRead };
   await print(parts, found, isHostKnown);
-  const isFlagged = items.some(({ flags }) => flags.length > 0);
+  const isFlagged =
+    items.some(({ flags }) => flags.length > 0) ||
+    policies.some(({ finding }) => finding === 'old-host');
   if (options.exitCode === true && isFlagged) context.end('findings');
 }
 
@@ -130,4 +135,6 @@ async function print(
     columns: imageColumns(isHostKnown),
     name: ({ image }) => image,
   });
+  if ((output === 'table' || output === 'wide') && headers)
+    terminal.out(renderRest(found, output === 'wide'));
 }

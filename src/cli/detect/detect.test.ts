@@ -19,7 +19,13 @@ async function detect(input: string, ...words: readonly string[]): Promise<[numb
   const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
   const from = input === '' ? [] : ['-'];
   const exit = await runProgram(['-q', 'detect', ...from, ...words], parts, terminal);
-  return [exit, terminal.written.err === '' ? terminal.written.out : terminal.written.err];
+  const { out, err } = terminal.written;
+  return [exit, err === '' ? out : err];
+}
+
+/** The table of images, without what follows it. */
+function images(out: string): string {
+  return `${out.split('\n\n')[0]?.trimEnd()}\n`;
 }
 
 const lists: readonly { readonly that: string; readonly list: string; readonly is: string }[] = [
@@ -61,7 +67,8 @@ UPPER       1      no-image-name  -
 
 for (const { that, list, is } of lists)
   test(that, async () => {
-    assert.deepEqual(await detect(list), [0, is]);
+    const [exit, out] = await detect(list);
+    assert.deepEqual([exit, images(out)], [0, is]);
   });
 
 test('--exit-code ends with 10 where an image is flagged, and with 0 elsewhere.', async () => {
@@ -87,15 +94,19 @@ test('CSV has a row a place, and no text that a spreadsheet takes for a formula.
 test('With a host each image says what it becomes, and why it stays.', async () => {
   const list =
     'k8s.gcr.io/pause:3.9 nginx:1 r.example.com/docker.io/library/nginx:1  nowhere.example/a:1';
-  assert.deepEqual(await detect(list, '--registry-host', 'r.example.com'), [
-    0,
-    `IMAGE                                    COUNT  FLAGS    NOW                        BECOMES
+  const [exit, out] = await detect(list, '--registry-host', 'r.example.com');
+  assert.deepEqual(
+    [exit, images(out)],
+    [
+      0,
+      `IMAGE                                    COUNT  FLAGS    NOW                        BECOMES
 k8s.gcr.io/pause:3.9                     1      frozen   registry.k8s.io/pause:3.9  r.example.com/registry.k8s.io/pause:3.9
 nginx:1                                  1      -        -                          r.example.com/docker.io/library/nginx:1
 nowhere.example/a:1                      1      no-rule  -                          -
 r.example.com/docker.io/library/nginx:1  1      -        -                          ours already
 `,
-  ]);
+    ],
+  );
 });
 
 mkdirSync(join(folder, 'k8s', 'charts'), { recursive: true });
@@ -210,3 +221,16 @@ for (const { that, words, is, exit } of refused)
     assert.match(text, is);
     assert.equal(code, exit);
   });
+
+test('Below the images stand their registries, with what egress has to allow.', async () => {
+  const [, out] = await detect('4 nginx:1\n2 ghcr.io/a/b:1\n1 ghcr.io/a/c:1\n1 own.example/a:1');
+  assert.equal(
+    out.split('\n\n')[1],
+    `HOST         IMAGES  COUNT  EGRESS
+docker.io    1       4      registry-1.docker.io,auth.docker.io,production.cloudflare.docker.com,production.cloudfront.docker.com,docker-images-prod.6aa30f8b08e16409b46e0173d6de2f56.r2.cloudflarestorage.com
+ghcr.io      2       3      ghcr.io,pkg-containers.githubusercontent.com
+own.example  1       1      own.example
+`,
+  );
+  assert.doesNotMatch((await detect('nginx:1', '--no-headers'))[1], /\n\n/);
+});

@@ -1,6 +1,14 @@
-import type { DetectedImage, Detection, UsePlace } from '../../kubernetes/detect/detection.ts';
+import type {
+  DetectedHost,
+  DetectedImage,
+  DetectedPolicy,
+  Detection,
+  HubEstimate,
+  UsePlace,
+} from '../../kubernetes/detect/detection.ts';
 import type { CsvColumn } from '../terminal/csv.ts';
 import type { Column } from '../terminal/table.ts';
+import { renderTable } from '../terminal/table.ts';
 
 /** An image as a line of the table; what it becomes only where a cache is known. */
 export function imageColumns(isHostKnown: boolean): readonly Column<DetectedImage>[] {
@@ -30,8 +38,19 @@ function placesText({ places, morePlaces }: DetectedImage): string {
 /** `deploy.yaml:12:16`, `Deployment default/web spec.template.spec.containers[0].image`. */
 function placeText(place: UsePlace): string {
   if ('file' in place) return `${place.file}:${place.line}:${place.column}`;
-  const { kind, namespace, name, field } = place;
-  return `${kind} ${namespace === undefined ? name : `${namespace}/${name}`} ${field}`;
+  return `${objectText(place)} ${place.field}`;
+}
+
+function objectText({
+  kind,
+  namespace,
+  name,
+}: {
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+}): string {
+  return `${kind} ${namespace === undefined ? name : `${namespace}/${name}`}`;
 }
 
 export interface PlaceRow extends DetectedImage {
@@ -58,3 +77,39 @@ export const placeColumns: readonly CsvColumn<PlaceRow>[] = [
   { header: 'line', value: ({ place }) => ('file' in place ? place.line : undefined) },
   { header: 'column', value: ({ place }) => ('file' in place ? place.column : undefined) },
 ];
+
+const hostColumns: readonly Column<DetectedHost>[] = [
+  { header: 'HOST', value: ({ host }) => host },
+  { header: 'IMAGES', value: ({ images }) => String(images) },
+  { header: 'COUNT', value: ({ count }) => String(count) },
+  { header: 'EGRESS', value: ({ egress }) => egress.join(',') },
+  { header: 'NOTE', value: ({ note }) => note ?? '-', wide: true },
+];
+
+const policyColumns: readonly Column<DetectedPolicy>[] = [
+  { header: 'POLICY', value: objectText },
+  { header: 'FINDING', value: ({ finding }) => finding },
+  { header: 'NAMES', value: ({ names }) => names.join(',') },
+  { header: 'WHY', value: ({ text }) => text, wide: true },
+];
+
+/** What is said for people below the images: registries, policies, and Docker Hub's limit. */
+export function renderRest({ hosts, policies, dockerHub }: Detection, wide: boolean): string {
+  const look = { wide, headers: true };
+  const parts = [
+    hosts.length > 0 ? renderTable(hosts, hostColumns, look) : '',
+    policies.length > 0 ? renderTable(policies, policyColumns, look) : '',
+    dockerHub === null ? '' : hubText(dockerHub),
+  ];
+  return parts.map((part) => (part === '' ? '' : `\n${part}`)).join('');
+}
+
+function hubText(found: HubEstimate): string {
+  const { perHour, busiestSixHours, toRenewNodes, anonymousLimit, accountLimit, basis } = found;
+  return [
+    `Docker Hub: about ${perHour} pulls an hour, ${busiestSixHours} in the busiest six hours of the last 24, ${toRenewNodes} to renew every node.`,
+    `It allows ${anonymousLimit} in six hours to an address without a login, ${accountLimit} to a free account.`,
+    `An estimate: ${basis}.`,
+    '',
+  ].join('\n');
+}

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
-import type { NotRead } from '../../kubernetes/detect/detection.ts';
+import type { DetectedPolicy, HubEstimate, NotRead } from '../../kubernetes/detect/detection.ts';
 import type { FileFinding } from '../../kubernetes/detect/file-uses.ts';
 import { findingsInText, usesInFiles } from '../../kubernetes/detect/file-uses.ts';
 import { usesInList } from '../../kubernetes/detect/image-list.ts';
@@ -16,12 +16,19 @@ export interface Scan {
   /** Where it was looked, for people. */
   readonly from: string;
   readonly inventory: Inventory;
+  readonly policies: readonly DetectedPolicy[];
+  readonly dockerHub: HubEstimate | null;
   readonly notRead: readonly NotRead[];
+}
+
+/** Nothing was found yet; a cluster alone has policies and pods. */
+function emptyScan(from: string): Scan & { readonly notRead: NotRead[] } {
+  return { from, inventory: createInventory(), policies: [], dockerHub: null, notRead: [] };
 }
 
 /** Files and folders; throws where one of them is not there. Ends with Ctrl-C. */
 export async function scanFiles(paths: readonly string[], terminal: Terminal): Promise<Scan> {
-  const scan = { from: paths.join(', '), inventory: createInventory(), notRead: [] };
+  const scan = emptyScan(paths.join(', '));
   for (const given of paths)
     if ((await stat(resolve(terminal.cwd, given)).catch(() => undefined)) === undefined)
       throw new CommandFailure(`${given} is not there`, {
@@ -42,7 +49,7 @@ export async function scanFiles(paths: readonly string[], terminal: Terminal): P
 /** A manifest, or a list of images. */
 export async function scanStdin(terminal: Terminal): Promise<Scan> {
   const text = await terminal.input(stdinBytesMax);
-  const scan = { from: 'stdin', inventory: createInventory(), notRead: [] };
+  const scan = emptyScan('stdin');
   if (isManifest(text)) for (const finding of findingsInText('stdin', text)) take(finding, scan);
   else for (const use of usesInList(text)) scan.inventory.add(use);
   return scan;

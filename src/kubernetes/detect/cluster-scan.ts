@@ -5,7 +5,10 @@ import { listPages } from '../client/list-pages.ts';
 import type { ListQuery } from '../client/list-pages.ts';
 import { findKinds, kindLabel } from './cluster-kinds.ts';
 import type { ClusterKind } from './cluster-kinds.ts';
-import type { NotRead } from './detection.ts';
+import type { DetectedPolicy, HubEstimate, NotRead } from './detection.ts';
+import { isEgressPolicy, judgePolicy } from './egress-policies.ts';
+import { createHubPulls } from './hub-pulls.ts';
+import type { HubPulls } from './hub-pulls.ts';
 import { createInventory } from './inventory.ts';
 import type { Inventory } from './inventory.ts';
 import { createNodeImages } from './node-images.ts';
@@ -16,6 +19,9 @@ import type { Owners } from './object-uses.ts';
 export interface ClusterScan {
   readonly inventory: Inventory;
   readonly notRead: readonly NotRead[];
+  readonly policies: readonly DetectedPolicy[];
+  /** `null` where no pod uses Docker Hub. */
+  readonly dockerHub: HubEstimate | null;
 }
 
 export interface ClusterScanOptions {
@@ -23,6 +29,7 @@ export interface ClusterScanOptions {
   readonly namespace?: string;
 }
 
+const policiesMax = 1000;
 /** Kinds that are listed at once. */
 const listsAtOnce = 4;
 /** Made by others, whose names have to be known before pods are read. */
@@ -42,6 +49,8 @@ export async function scanCluster(
     inventory: createInventory(),
     owners: createOwners(),
     nodes: createNodeImages(),
+    policies: [],
+    hubPulls: createHubPulls(Date.now()),
     notRead: silent.map((group) => ({
       what: group,
       why: 'the server of this group does not answer',
@@ -64,7 +73,12 @@ export async function scanCluster(
       },
     );
   for (const use of state.nodes.unused(state.inventory)) state.inventory.add(use);
-  return { inventory: state.inventory, notRead: state.notRead };
+  return {
+    inventory: state.inventory,
+    notRead: state.notRead,
+    policies: state.policies,
+    dockerHub: state.hubPulls.estimate(),
+  };
 }
 
 interface State {
@@ -75,6 +89,8 @@ interface State {
   readonly owners: Owners;
   readonly nodes: NodeImages;
   readonly notRead: NotRead[];
+  readonly policies: DetectedPolicy[];
+  hubPulls: HubPulls;
 }
 
 function isPod({ group, resource }: ClusterKind): boolean {
@@ -113,18 +129,34 @@ async function readList(kind: ClusterKind, label: string, state: State): Promise
     state.signal,
   );
   for await (const { items, isFirst } of pages) {
-    if (isFirst) own = createInventory();
+    if (isFirst) {
+      own = createInventory();
+      if (isPod(kind)) state.hubPulls = createHubPulls(Date.now());
+    }
     for (const item of items) {
       const object = nameOf(item, kind.kind);
       // Items of a list do not say what they are.
       const fields = { kind: kind.kind, apiVersion: apiVersionOf(kind), ...item };
-      if (isPod(kind)) for (const use of usesOfPod(fields, object, state)) own.add(use);
+      if (isPod(kind)) {
+        state.hubPulls.note(fields);
+        for (const use of usesOfPod(fields, object, state)) own.add(use);
+      } else if (isEgressPolicy(kind)) notePolicy(judgePolicy(kind, object, fields), state);
       else if (label === 'nodes') state.nodes.note(object.name, fields);
       else if (!madeByOthers.has(label) || !state.owners.note(object, fields))
         for (const use of usesOfObject(fields, object)) own.add(use);
     }
   }
   return own;
+}
+
+/** Of a list that began anew some may be there already. */
+function notePolicy(found: DetectedPolicy | undefined, { policies }: State): void {
+  if (found === undefined || policies.length >= policiesMax) return;
+  const { kind, namespace, name } = found;
+  const isKnown = policies.some(
+    (each) => each.kind === kind && each.namespace === namespace && each.name === name,
+  );
+  if (!isKnown) policies.push(found);
 }
 
 function pathOf({ group, version, resource, namespaced }: ClusterKind, namespace?: string): string {

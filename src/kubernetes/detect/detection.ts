@@ -81,9 +81,56 @@ export interface NotRead {
   readonly why: string;
 }
 
+/** A registry that images come from, and what egress must allow for it. */
+export interface DetectedHost {
+  readonly host: string;
+  /** Different images of it. */
+  readonly images: number;
+  /** Containers that have one of them. */
+  readonly count: number;
+  /** Hosts that whoever pulls there has to reach. */
+  readonly egress: readonly string[];
+  readonly note?: string;
+}
+
+/** A policy that lets pods reach some hosts, and what is to be said of it. */
+export interface DetectedPolicy {
+  readonly kind: string;
+  readonly namespace?: string;
+  readonly name: string;
+  /** `old-host`: a host whose successor it leaves out; `addresses`: only ranges of addresses, which say nothing of hosts. */
+  readonly finding: 'old-host' | 'addresses';
+  /** The hosts as they are written there, or the ranges. */
+  readonly names: readonly string[];
+  /** A sentence without a full stop. */
+  readonly text: string;
+}
+
+/** How many pulls the pods of a cluster ask of Docker Hub, as far as pods that are there can tell. */
+export interface HubEstimate {
+  /** Containers of pods that began within the last 24 hours, by 24: each counted as one pull. */
+  readonly perHour: number;
+  /** The most within six hours of these 24. */
+  readonly busiestSixHours: number;
+  /** Different images on different nodes: what it takes to replace every node. */
+  readonly toRenewNodes: number;
+  /** Of one address without a login, in six hours. */
+  readonly anonymousLimit: number;
+  /** Of a free account, in six hours. */
+  readonly accountLimit: number;
+  /** How it is made, and what it leaves out. */
+  readonly basis: string;
+}
+
 export interface Detection {
   /** Where it was looked: `the cluster of context prod (https://…)`, `2 folders`, `stdin`. */
   readonly from: string;
   readonly items: readonly DetectedImage[];
+  /** The registries that the images come from. */
+  readonly hosts: readonly DetectedHost[];
+  /** Of a cluster: policies that say something else than they seem to. */
+  readonly policies: readonly DetectedPolicy[];
+  /** `null` where no cluster was read, or no pod uses Docker Hub. */
+  readonly dockerHub: HubEstimate | null;
   readonly notRead: readonly NotRead[];
 }

@@ -45,6 +45,8 @@ export const customKinds: readonly object[] = [
   customKind('monitoring.coreos.com', 'Prometheus', 'prometheuses', 'v1'),
   customKind('helm.toolkit.fluxcd.io', 'HelmRelease', 'helmreleases', 'v2'),
   customKind('source.toolkit.fluxcd.io', 'OCIRepository', 'ocirepositories', 'v1'),
+  customKind('cilium.io', 'CiliumNetworkPolicy', 'ciliumnetworkpolicies', 'v2'),
+  customKind('networking.istio.io', 'ServiceEntry', 'serviceentries', 'v1'),
   customKind('wgpolicyk8s.io', 'PolicyReport', 'policyreports', 'v1alpha2'),
 ];
 
@@ -227,5 +229,27 @@ export const clusterObjects: readonly object[] = [
     kind: 'PolicyReport',
     metadata: named('report'),
     results: [{ containers: [container('quay.io/reports/not-read:1')] }],
+  },
+  {
+    apiVersion: 'cilium.io/v2',
+    kind: 'CiliumNetworkPolicy',
+    metadata: named('builders'),
+    spec: { egress: [{ toFQDNs: [{ matchName: 'k8s.gcr.io' }] }] },
+  },
+  {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'ServiceEntry',
+    metadata: named('registries'),
+    spec: { hosts: ['k8s.gcr.io', 'registry.k8s.io'] },
+  },
+  {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: named('ranges'),
+    spec: {
+      podSelector: {},
+      policyTypes: ['Egress'],
+      egress: [{ to: [{ ipBlock: { cidr: '34.96.0.0/16' } }] }],
+    },
   },
 ];
