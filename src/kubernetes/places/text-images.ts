@@ -35,10 +35,11 @@ export function isNamedImage(name: string): boolean {
   return /image/i.test(name) && !/pull|policy|secret|magick|size|format|dir/i.test(name);
 }
 
-/** Of an option's whole value: an image where it has a host, or a tag or digest. */
-export function isWholeImage(text: string): boolean {
+/** Of an option's whole value: an image where it has a host, or a tag or digest, which may be put in later (`nginx:${TAG}`). */
+export function isWholeImage(whole: string): boolean {
+  if (whole.length >= 1024) return false;
+  const text = whole.replace(/(?<=[:@])[\w.-]*(?:\$|\{\{)[^/]*$/, 'later');
   return (
-    text.length < 1024 &&
     /^[\w.:/@[\]-]+$/.test(text) &&
     !text.includes('://') &&
     (namesHost(text) ? /\/[a-z0-9]/.test(text) : /^[a-z0-9]/.test(text) && isPinned(text))

@@ -1,6 +1,9 @@
 import { basename, dirname, extname } from 'node:path';
 import type { ReadText, TextProblem } from './read-text.ts';
+import { readDockerfile } from './dockerfile.ts';
+import { readHcl } from './hcl.ts';
 import { lineIndex } from './line-index.ts';
+import { readScript, readTemplate } from './scanned-text.ts';
 import { YamlProblem } from './yaml-tree.ts';
 import type { YamlForm } from './yaml-text.ts';
 import { readYaml } from './yaml-text.ts';
@@ -8,22 +11,62 @@ import { readYaml } from './yaml-text.ts';
 /** Bytes of a file that is read for its images. */
 export const sourceBytesMax: number = 16 * 1024 * 1024;
 
-/** How a file is read, by its name; `undefined` for one that names no images. */
-export type SourceFormat = 'yaml';
+/** How a file is read. */
+export type SourceFormat = 'yaml' | 'template' | 'dockerfile' | 'hcl' | 'script';
 
 /** How a file of this name is read; `undefined` where it is no kind that names images. */
 export function formatOf(path: string): SourceFormat | undefined {
-  return /^\.(?:ya?ml|json)$/i.test(extname(path)) || basename(path) === 'Kustomization'
-    ? 'yaml'
-    : undefined;
+  const name = basename(path);
+  if (/^(?:.*[._-])?(?:Dockerfile|Containerfile)(?:[._-].*)?$/i.test(name)) return 'dockerfile';
+  if (/^(?:GNU)?[Mm]akefile$/.test(name) || name === 'Jenkinsfile' || name === 'Tiltfile')
+    return 'script';
+  if (name === 'Kustomization') return 'yaml';
+  switch (extname(name).toLowerCase()) {
+    case '.yaml':
+    case '.yml':
+    case '.json':
+      return 'yaml';
+    case '.tpl':
+      return 'template';
+    case '.tf':
+    case '.tfvars':
+    case '.hcl':
+    case '.nomad':
+      return 'hcl';
+    case '.sh':
+    case '.bash':
+    case '.mk':
+      return 'script';
+    default:
+      return undefined;
+  }
 }
 
 /** Reads a text for its images. What can't be read is a problem with its place, and has none. */
 export function readSource(path: string, text: string): ReadText {
+  switch (formatOf(path) ?? (text.startsWith('#!') ? 'script' : 'yaml')) {
+    case 'template':
+      return readTemplate(text);
+    case 'dockerfile':
+      return readDockerfile(text);
+    case 'hcl':
+      return readHcl(text);
+    case 'script':
+      return readScript(text);
+    case 'yaml':
+      return readYamlOrTemplate(path, text);
+  }
+}
+
+/** What is in a chart's folder of templates, and what is no YAML but has the marks of a template, is one. */
+function readYamlOrTemplate(path: string, text: string): ReadText {
+  const hasMarks = /\{\{|\{%/.test(text);
+  if (hasMarks && /(?:^|[/\\])templates[/\\]/.test(path)) return readTemplate(text);
   try {
     return readYaml(text, yamlForm(path));
   } catch (error) {
     if (!(error instanceof YamlProblem)) throw error;
+    if (hasMarks) return readTemplate(text);
     return unreadable([{ ...lineIndex(text)(error.offset), message: error.message }]);
   }
 }

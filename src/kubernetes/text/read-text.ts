@@ -70,7 +70,7 @@ export function applyEdits(text: string, edits: readonly TextEdit[]): string {
 }
 
 /** The slots that a place is edited by. */
-export function slotsOf({ whole, split }: TextPlace): readonly Slot[] {
+export function slotsOf({ whole, split }: Pick<TextPlace, 'whole' | 'split'>): readonly Slot[] {
   return [whole, split?.registry, split?.repository].filter((slot) => slot !== undefined);
 }
 
