@@ -1,6 +1,6 @@
 // What `detect` finds in a real API server: every kind, and what its user may not see.
 import assert from 'node:assert/strict';
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -212,6 +212,37 @@ suite('detect over a cluster', { skip }, () => {
     );
   });
 
+  test('With --helm-secrets an image of a release is named by the value of its chart; without it no Secret is read.', async () => {
+    const tools = await findTools('helm');
+    if ('missing' in tools) throw new Error(tools.missing);
+    const chart = join(cluster.folder, 'chart');
+    mkdirSync(join(chart, 'templates'), { recursive: true });
+    writeFileSync(join(chart, 'Chart.yaml'), 'apiVersion: v2\nname: shopfront\nversion: 1.2.3\n');
+    writeFileSync(
+      join(chart, 'values.yaml'),
+      'image: {registry: docker.io, repository: shop/front, tag: "1"}\n',
+    );
+    writeFileSync(join(chart, 'templates', 'job.yaml'), chartTemplate);
+    const install = ['install', 'front', chart, '-n', 'tools', '--set', 'image.tag=2'];
+    const { code, stderr } = await runCommand(tools.paths.helm, install, {
+      env: { KUBECONFIG: cluster.kubeconfig, HELM_CACHE_HOME: cluster.folder },
+    });
+    assert.equal(code, 0, stderr);
+    const placesOf = async (...words: readonly string[]): Promise<readonly string[]> => {
+      const { items } = await detect('--kubeconfig', cluster.kubeconfig, '-n', 'tools', ...words);
+      const found = items.find(({ image }) => image === 'docker.io/shop/front:2');
+      return (found?.places ?? [])
+        .map(({ kind, name, field }) => `${kind} ${name} ${field}`)
+        .toSorted();
+    };
+    const written = 'Job front spec.template.spec.containers[0].image';
+    assert.deepEqual(await placesOf(), [written]);
+    assert.deepEqual(await placesOf('--helm-secrets'), [
+      'Helm release front values image',
+      written,
+    ]);
+  });
+
   test('W1.5: what the cluster runs from registry.k8s.io and k8s.gcr.io, with the name of today and the name behind the cache.', async () => {
     const found = await detect(
       '--kubeconfig',
@@ -237,7 +268,7 @@ suite('detect over a cluster', { skip }, () => {
     const tools = await findTools('kubectl');
     if ('missing' in tools) throw new Error(tools.missing);
     const folder = join(cluster.folder, 'bin');
-    await runCommand('mkdir', ['-p', folder]);
+    mkdirSync(folder, { recursive: true });
     symlinkSync(tools.paths.kubectl, join(folder, 'kubectl'));
     writeFileSync(
       join(folder, 'breakwater'),
@@ -273,6 +304,19 @@ contexts: [{name: x, context: {cluster: c, user: u}}]
 current-context: x
 `;
 }
+
+const chartTemplate = `
+apiVersion: batch/v1
+kind: Job
+metadata: {name: {{ .Release.Name }}}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers:
+        - name: c
+          image: "{{ .Values.image.registry }}/{{ .Values.image.repository }}:{{ .Values.image.tag }}"
+`;
 
 /** Count, image, certainty, flags, object, field. */
 const expected: readonly string[] = [

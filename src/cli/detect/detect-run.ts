@@ -69,10 +69,15 @@ async function scanOf(paths: readonly string[], parts: DetectParts): Promise<Sca
   const { terminal } = context;
   if (paths.length > 0) {
     const clusterOptions = [options.kubeconfig, options.context, options.namespace];
-    if (options.allNamespaces === true || clusterOptions.some((each) => each !== undefined))
+    const { allNamespaces, helmSecrets } = options;
+    if (
+      allNamespaces === true ||
+      helmSecrets === true ||
+      clusterOptions.some((each) => each !== undefined)
+    )
       throw usageFailure(
         'files are read, or a cluster',
-        'leave out the path, or --kubeconfig, --context, --namespace and --all-namespaces',
+        'leave out the path, or --kubeconfig, --context, --namespace, --all-namespaces and --helm-secrets',
       );
     if (paths.includes('-') && paths.length > 1)
       throw usageFailure('- and files can’t be read together');

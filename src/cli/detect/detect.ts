@@ -27,11 +27,15 @@ Examples:
   # In CI: does anything here name what is gone? Ends with 10 where it does
   breakwater detect . --only gone,moved --exit-code -o sarif > images.sarif
 
+  # Which value of which chart says an image? Reads the Secrets in which Helm keeps releases
+  breakwater detect --helm-secrets -o csv | grep 'Helm release'
+
   # For a spreadsheet
   breakwater detect -o csv > images.csv
 
 COUNT is how many containers of pods have an image, in files how often it is written; 0 is written somewhere and does not run.
-A kind that may not be listed, and a file that can't be read, is named on stderr and under notRead. Secrets are not read.
+A kind that may not be listed, and a file that can't be read, is named on stderr and under notRead. Secrets are
+read only with --helm-secrets, and only those of Helm.
 `;
 
 /** What is not needed for any other command is loaded when this one runs. */

@@ -21,7 +21,7 @@ export interface ScannedCluster extends ClusterScan {
 
 /** Reads a cluster; throws a `CommandFailure` where it can't be asked. Ends with Ctrl-C. */
 export async function readCluster(
-  { kubeconfig, context, namespace, allNamespaces }: ClusterOptions,
+  { kubeconfig, context, namespace, allNamespaces, helmSecrets = false }: ClusterOptions,
   terminal: Terminal,
 ): Promise<ScannedCluster> {
   if (namespace !== undefined && allNamespaces === true)
@@ -43,7 +43,7 @@ export async function readCluster(
     await using client = await createApiClient(target, { surroundings });
     const scan = await scanCluster(
       client,
-      { ...(namespace !== undefined && { namespace }) },
+      { helmSecrets, ...(namespace !== undefined && { namespace }) },
       terminal.interrupted(),
     );
     const server = target.server.href.replace(/\/$/, '');

@@ -7,6 +7,7 @@ import { findKinds, kindLabel } from './cluster-kinds.ts';
 import type { ClusterKind } from './cluster-kinds.ts';
 import type { DetectedPolicy, HubEstimate, NotRead } from './detection.ts';
 import { isEgressPolicy, judgePolicy } from './egress-policies.ts';
+import { readHelmRelease, usesOfRelease } from './helm-releases.ts';
 import { createHubPulls } from './hub-pulls.ts';
 import type { HubPulls } from './hub-pulls.ts';
 import { createInventory } from './inventory.ts';
@@ -27,18 +28,28 @@ export interface ClusterScan {
 export interface ClusterScanOptions {
   /** One namespace; absent: all, and what belongs to none. */
   readonly namespace?: string;
+  /** Also the Secrets in which Helm keeps its releases. */
+  readonly helmSecrets?: boolean;
 }
 
 const policiesMax = 1000;
 /** Kinds that are listed at once. */
 const listsAtOnce = 4;
+/** Listed only by `helmSecrets`, and only those of Helm. */
+const secrets: ClusterKind = {
+  group: '',
+  version: 'v1',
+  resource: 'secrets',
+  kind: 'Secret',
+  namespaced: true,
+};
 /** Made by others, whose names have to be known before pods are read. */
 const madeByOthers: ReadonlySet<string> = new Set(['replicasets.apps', 'jobs.batch']);
 
 /** Reads every kind that may hold images, page by page; a kind that may not be listed is named, and ends nothing. */
 export async function scanCluster(
   client: ApiClient,
-  { namespace }: ClusterScanOptions,
+  { namespace, helmSecrets }: ClusterScanOptions,
   signal: AbortSignal,
 ): Promise<ClusterScan> {
   const { kinds, silent } = await findKinds(client, signal);
@@ -59,6 +70,7 @@ export async function scanCluster(
   const wanted = kinds.filter(({ namespaced }) => namespace === undefined || namespaced);
   const [pods, others] = [wanted.filter(isPod), wanted.filter((kind) => !isPod(kind))];
   await readAll(others, state);
+  if (helmSecrets === true) await readKind(secrets, state);
   // What pods have that no owner names is seen once the owners were read.
   await readAll(pods, state);
   if (state.notRead.length >= wanted.length && wanted.length > 0)
@@ -141,12 +153,27 @@ async function readList(kind: ClusterKind, label: string, state: State): Promise
         state.hubPulls.note(fields);
         for (const use of usesOfPod(fields, object, state)) own.add(use);
       } else if (isEgressPolicy(kind)) notePolicy(judgePolicy(kind, object, fields), state);
+      else if (kind === secrets) addRelease(item, own, state);
       else if (label === 'nodes') state.nodes.note(object.name, fields);
       else if (!madeByOthers.has(label) || !state.owners.note(object, fields))
         for (const use of usesOfObject(fields, object)) own.add(use);
     }
   }
   return own;
+}
+
+function addRelease(
+  secret: Readonly<Record<string, unknown>>,
+  own: Inventory,
+  { notRead }: State,
+): void {
+  const { namespace, name } = nameOf(secret, 'Secret');
+  try {
+    for (const use of usesOfRelease(readHelmRelease(secret))) own.add(use);
+  } catch {
+    // What the error says may be a part of a secret.
+    notRead.push({ what: `Secret ${namespace}/${name}`, why: 'it holds no Helm release' });
+  }
 }
 
 /** Of a list that began anew some may be there already. */
@@ -172,5 +199,8 @@ function apiVersionOf({ group, version }: ClusterKind): string {
 
 function queryOf(label: string): ListQuery {
   // The certificate of the cluster, in every namespace.
-  return label === 'configmaps' ? { fieldSelector: 'metadata.name!=kube-root-ca.crt' } : {};
+  if (label === 'configmaps') return { fieldSelector: 'metadata.name!=kube-root-ca.crt' };
+  // Up to 1 MiB each.
+  if (label === 'secrets') return { limit: 5, labelSelector: 'owner=helm,status=deployed' };
+  return {};
 }
