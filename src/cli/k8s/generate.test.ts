@@ -81,7 +81,7 @@ test('Two policies and their bindings, for pods that are made and for debug cont
 });
 
 test('It says by what command it was made, with what was given.', async () => {
-  const words = [...host, '--failure-policy', 'Fail', '--namespace-label', 'a.b/c=d'];
+  const words = [...host, '--namespace-label', 'a.b/c=d', '--failure-policy', 'Fail'];
   const { out } = await generate(...words);
   const [first, second] = out.split('\n');
   assert.equal(first, `# Made by: breakwater k8s generate mutating-policy ${words.join(' ')}`);

@@ -1,15 +1,9 @@
 import type { ImageMapping } from '../../domain/image-rewrite.ts';
-import type { ImageList } from './image-expressions.ts';
-import { changedImages, imageVariables } from './image-expressions.ts';
-
-/** In which pods images are rewritten. */
-export interface PolicyScope {
-  /** Names of namespaces; empty: every one. */
-  readonly include: readonly string[];
-  readonly exclude: readonly string[];
-  /** Labels that a namespace must have. */
-  readonly labels: Readonly<Record<string, string>>;
-}
+import { changedImages, imageVariables } from './mapping-expressions.ts';
+import type { PolicyScope } from './policy-scope.ts';
+import { bindingOf, noMirrorPod, objectName } from './policy-scope.ts';
+import type { ImageList } from './reference-expressions.ts';
+import { podList } from './reference-expressions.ts';
 
 export interface MutatingPolicyOptions {
   readonly mapping: ImageMapping;
@@ -38,15 +32,15 @@ function podPolicy(options: MutatingPolicyOptions): readonly object[] {
   return policyOf(options, {
     name: names.pods,
     rule: { operations: ['CREATE'], resources: ['pods'] },
-    lists: fields.map((field) => ({ field, expression: listOf('object', field) })),
+    lists: fields.map((field) => ({ field, expression: podList('object', field) })),
   });
 }
 
 /** The containers that were there before may not be changed. */
 function debugPolicy(options: MutatingPolicyOptions): readonly object[] {
   const field = 'ephemeralContainers';
-  const before = listOf('oldObject', field);
-  const expression = `${listOf('object', field)}.filter(c, !${before}.exists(o, o.name == c.name))`;
+  const before = podList('oldObject', field);
+  const expression = `${podList('object', field)}.filter(c, !${before}.exists(o, o.name == c.name))`;
   return policyOf(options, {
     name: names.debug,
     rule: { operations: ['UPDATE'], resources: ['pods/ephemeralcontainers'] },
@@ -67,7 +61,7 @@ function policyOf(
   const apiVersion = `admissionregistration.k8s.io/${version}`;
   const changes = lists.map((list) => `  ${list.field}: ${changedImages(list)}`);
   const expression = `Object{spec: Object.spec{\n${changes.join(',\n')}\n}}`;
-  const name = isStatic ? `${plain}.static.k8s.io` : plain;
+  const name = objectName(plain, isStatic);
   return [
     {
       apiVersion,
@@ -78,45 +72,11 @@ function policyOf(
         // Containers that something else adds after it are seen too.
         reinvocationPolicy: 'IfNeeded',
         matchConstraints: { resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], ...rule }] },
-        matchConditions: [
-          {
-            // What the API server shows of a static pod: nothing reads its images.
-            name: 'no-mirror-pod',
-            expression:
-              "!('kubernetes.io/config.mirror' in object.metadata.?annotations.orValue({}))",
-          },
-        ],
+        matchConditions: [noMirrorPod],
         variables: imageVariables(mapping, lists),
         mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression } }],
       },
     },
-    {
-      apiVersion,
-      kind: 'MutatingAdmissionPolicyBinding',
-      metadata: { name },
-      spec: { policyName: name, ...matchResources(scope) },
-    },
+    bindingOf({ apiVersion, kind: 'MutatingAdmissionPolicyBinding', name, scope }),
   ];
-}
-
-function matchResources({ include, exclude, labels }: PolicyScope): object {
-  const key = 'kubernetes.io/metadata.name';
-  const matchExpressions = [
-    ...(include.length === 0 ? [] : [{ key, operator: 'In', values: include }]),
-    ...(exclude.length === 0 ? [] : [{ key, operator: 'NotIn', values: exclude }]),
-  ];
-  const hasLabels = Object.keys(labels).length > 0;
-  if (matchExpressions.length === 0 && !hasLabels) return {};
-  return {
-    matchResources: {
-      namespaceSelector: {
-        ...(hasLabels ? { matchLabels: labels } : {}),
-        ...(matchExpressions.length === 0 ? {} : { matchExpressions }),
-      },
-    },
-  };
-}
-
-function listOf(object: string, list: string): string {
-  return `${object}.spec.?${list}.orValue([])`;
 }
