@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { z } from 'zod';
 import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
 import { runProgram } from '../program.ts';
 
@@ -233,4 +234,75 @@ own.example  1       1      own.example
 `,
   );
   assert.doesNotMatch((await detect('nginx:1', '--no-headers'))[1], /\n\n/);
+});
+
+/** What of SARIF 2.1.0 is printed, with nothing beside it (docs.oasis-open.org/sarif/sarif/v2.1.0). */
+const level = z.enum(['none', 'note', 'warning', 'error']);
+const message = z.strictObject({ text: z.string().min(1) });
+const sarif = z.strictObject({
+  $schema: z.url(),
+  version: z.literal('2.1.0'),
+  runs: z.tuple([
+    z.strictObject({
+      tool: z.strictObject({
+        driver: z.strictObject({
+          name: z.string(),
+          version: z.string(),
+          rules: z.array(
+            z.strictObject({
+              id: z.string(),
+              shortDescription: message,
+              defaultConfiguration: z.strictObject({ level }),
+            }),
+          ),
+        }),
+      }),
+      columnKind: z.enum(['utf16CodeUnits', 'unicodeCodePoints']),
+      results: z.array(
+        z.strictObject({
+          ruleId: z.string(),
+          ruleIndex: z.int().nonnegative(),
+          level,
+          message,
+          locations: z.array(
+            z.strictObject({
+              physicalLocation: z.strictObject({
+                artifactLocation: z.strictObject({
+                  uri: z.string().regex(/^[\w.~!$&'()*+,;=:@%/-]+$/),
+                }),
+                region: z.strictObject({
+                  startLine: z.int().positive(),
+                  startColumn: z.int().positive(),
+                }),
+              }),
+            }),
+          ),
+        }),
+      ),
+    }),
+  ]),
+});
+
+test('SARIF has a result a flag and place, its rule by name and by index, and paths as URIs.', async () => {
+  mkdirSync(join(folder, 'a b'), { recursive: true });
+  const pod =
+    'kind: Pod\nspec: {containers: [{image: "k8s.gcr.io/pause:3.5"}, {image: busybox}]}\n';
+  writeFileSync(join(folder, 'a b', 'p#1.yaml'), pod);
+  for (const [path, uri] of [
+    ['a b', 'a%20b/p%231.yaml'],
+    [join(folder, 'a b'), `file://${encodeURI(folder)}/a%20b/p%231.yaml`],
+  ] as const) {
+    const [exit, out] = await detect('', path, '-o', 'sarif');
+    assert.equal(exit, 0);
+    const [{ tool, results }] = sarif.parse(JSON.parse(out)).runs;
+    assert.deepEqual(
+      results.map((each) => [each.ruleId, tool.driver.rules[each.ruleIndex]?.id]),
+      [
+        ['unpinned', 'unpinned'],
+        ['frozen', 'frozen'],
+      ],
+    );
+    for (const { locations } of results)
+      assert.equal(locations[0]?.physicalLocation.artifactLocation.uri, uri);
+  }
 });

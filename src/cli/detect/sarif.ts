@@ -1,14 +1,17 @@
 import type {
   DetectedImage,
+  DetectedPolicy,
   Detection,
   Flag,
   FlagName,
   UsePlace,
 } from '../../kubernetes/detect/detection.ts';
 
-/** What each flag is to a code scanner. */
+type RuleId = FlagName | 'old-host';
+
+/** What each flag, and a policy that names only an old host, is to a code scanner. */
 const rules: Readonly<
-  Record<FlagName, { readonly level: 'error' | 'warning' | 'note'; readonly text: string }>
+  Record<RuleId, { readonly level: 'error' | 'warning' | 'note'; readonly text: string }>
 > = {
   gone: { level: 'error', text: 'The image was deleted from its registry.' },
   moved: { level: 'error', text: 'The image can be pulled from another registry alone.' },
@@ -16,13 +19,17 @@ const rules: Readonly<
   'no-image-name': { level: 'error', text: 'No node can pull this name.' },
   'no-rule': { level: 'warning', text: 'No rule of the cache leads to the image.' },
   'too-long': { level: 'warning', text: 'Its name behind the cache is too long.' },
+  'old-host': {
+    level: 'warning',
+    text: 'A policy lets a host through, and not the one that follows it.',
+  },
   unpinned: { level: 'note', text: 'The tag may mean another image tomorrow.' },
   review: { level: 'note', text: 'It may be an image: a person has to look.' },
 };
-const names = Object.keys(rules) as FlagName[];
+const ids = Object.keys(rules) as RuleId[];
 
 /** The flags as SARIF 2.1.0, one result a flag and place (docs.oasis-open.org/sarif/sarif/v2.1.0). */
-export function sarifOf({ items }: Detection, version: string): object {
+export function sarifOf({ items, policies }: Detection, version: string): object {
   return {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
@@ -32,7 +39,7 @@ export function sarifOf({ items }: Detection, version: string): object {
           driver: {
             name: 'breakwater detect',
             version,
-            rules: names.map((id) => ({
+            rules: ids.map((id) => ({
               id,
               shortDescription: { text: rules[id].text },
               defaultConfiguration: { level: rules[id].level },
@@ -40,9 +47,12 @@ export function sarifOf({ items }: Detection, version: string): object {
           },
         },
         columnKind: 'utf16CodeUnits',
-        results: items.flatMap((item) =>
-          item.flags.flatMap((flag) => item.places.map((place) => resultOf(item, flag, place))),
-        ),
+        results: [
+          ...items.flatMap((item) =>
+            item.flags.flatMap((flag) => item.places.map((place) => resultOf(item, flag, place))),
+          ),
+          ...policies.filter(({ finding }) => finding === 'old-host').map(resultOfPolicy),
+        ],
       },
     ],
   };
@@ -52,10 +62,20 @@ function resultOf({ image }: DetectedImage, flag: Flag, place: UsePlace): object
   const now = flag.now === undefined ? '' : ` Now: ${flag.now}.`;
   return {
     ruleId: flag.flag,
-    ruleIndex: names.indexOf(flag.flag),
+    ruleIndex: ids.indexOf(flag.flag),
     level: rules[flag.flag].level,
     message: { text: `${image}: ${flag.text}.${now}` },
     locations: [locationOf(place)],
+  };
+}
+
+function resultOfPolicy({ text, ...object }: DetectedPolicy): object {
+  return {
+    ruleId: 'old-host',
+    ruleIndex: ids.indexOf('old-host'),
+    level: rules['old-host'].level,
+    message: { text: `${object.kind} ${object.name}: ${text}.` },
+    locations: [locationOf({ ...object, field: 'spec' })],
   };
 }
 
@@ -74,8 +94,9 @@ function locationOf(place: UsePlace): object {
   };
 }
 
-/** A relative reference (RFC 3986): slashes stay, and a first part with a colon is no scheme. */
+/** As RFC 3986 has it: absolute paths are `file:` URLs, of others slashes stay and everything else that means something is encoded. */
 function uriOf(file: string): string {
   const parts = file.replaceAll('\\', '/').split('/');
-  return parts.map((part) => encodeURIComponent(part)).join('/');
+  const uri = parts.map((part) => encodeURIComponent(part)).join('/');
+  return uri.startsWith('/') ? `file://${uri}` : uri;
 }

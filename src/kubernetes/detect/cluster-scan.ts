@@ -60,6 +60,7 @@ export async function scanCluster(
     inventory: createInventory(),
     owners: createOwners(),
     nodes: createNodeImages(),
+    forbidden: 0,
     policies: [],
     hubPulls: createHubPulls(Date.now()),
     notRead: silent.map((group) => ({
@@ -73,7 +74,7 @@ export async function scanCluster(
   if (helmSecrets === true) await readKind(secrets, state);
   // What pods have that no owner names is seen once the owners were read.
   await readAll(pods, state);
-  if (state.notRead.length >= wanted.length && wanted.length > 0)
+  if (wanted.length > 0 && state.forbidden >= wanted.length)
     throw new ClusterFailure(
       `this user may list nothing in the cluster of context ${client.target.context}`,
       {
@@ -101,6 +102,8 @@ interface State {
   readonly owners: Owners;
   readonly nodes: NodeImages;
   readonly notRead: NotRead[];
+  /** Kinds that this user may not list. */
+  forbidden: number;
   readonly policies: DetectedPolicy[];
   hubPulls: HubPulls;
 }
@@ -126,8 +129,12 @@ async function readKind(kind: ClusterKind, state: State): Promise<void> {
   } catch (error) {
     if (!(error instanceof ApiStatus)) throw error;
     // 404 and 405: it went meanwhile, or has no list after all.
-    const why = error.status === 403 ? 'this user may not list it' : error.message;
-    state.notRead.push({ what: label, why });
+    const isForbidden = error.status === 403;
+    if (isForbidden) state.forbidden += 1;
+    state.notRead.push({
+      what: label,
+      why: isForbidden ? 'this user may not list it' : error.message,
+    });
   }
 }
 

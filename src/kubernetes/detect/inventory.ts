@@ -11,7 +11,7 @@ export interface Inventory {
   add(use: ImageUse): void;
   /** Whether an object is among the places of an image. */
   names(image: string, object: Pick<ObjectPlace, 'kind' | 'namespace' | 'name'>): boolean;
-  /** Takes over what another one found. */
+  /** Takes over what another one found; that one is not used any more. */
   addAll(other: Inventory): void;
   /** Each image with what was found of it. */
   parts(): Iterable<readonly [image: string, found: Found]>;
@@ -67,7 +67,13 @@ export function createInventory(): Inventory {
       for (const [image, found] of byImage) yield [image, found];
     },
     addAll(other) {
-      for (const [image, { count, certainty, places, morePlaces }] of other.parts()) {
+      for (const [image, whole] of other.parts()) {
+        const { count, certainty, places, morePlaces } = whole;
+        if (!byImage.has(image) && allPlaces + places.size <= allPlacesMax) {
+          byImage.set(image, whole);
+          allPlaces += places.size;
+          continue;
+        }
         const found = foundOf(image, certainty);
         found.count += count;
         found.morePlaces += morePlaces;
