@@ -332,6 +332,34 @@ test('What becomes of an image is what byHost says, and what the table says.', (
   );
 });
 
+test('The table says what becomes of an image where hosts are replaced, or ours is one of theirs.', () => {
+  const hosts = ['docker.io', 'k8s.gcr.io', 'registry.k8s.io', 'quay.io', 'other.corp'];
+  fc.assert(
+    fc.property(
+      ruleLists,
+      fc.subarray(hosts),
+      fc.constantFrom(host, 'index.docker.io', 'k8s.gcr.io', 'registry.k8s.io', 'quay.io'),
+      fc.array(written, { minLength: 5, maxLength: 5 }),
+      (own, replaces, registryHost, images) => {
+        const mapping = mappingOf(own, { replaces, registryHost });
+        const find = findRowIn(mapping.rows);
+        for (const image of images) {
+          const { host: at = '', repository = '' } = parseImageName(image) ?? {};
+          const row = find(at, repository);
+          const told = row === undefined ? undefined : applyRow(row, repository);
+          const found = mapping.rewrite(image);
+          const here = found.kind === 'unchanged' ? undefined : found.image;
+          assert.equal(
+            here?.replace(/(?::[\w.-]+)?(?:@.*)?$/, ''),
+            told && `${registryHost}/${told}`,
+          );
+        }
+      },
+    ),
+    runs,
+  );
+});
+
 test('What is rewritten and taken back names the same image where that can be told.', () => {
   fc.assert(
     fc.property(ruleLists, written, (own, image) => {

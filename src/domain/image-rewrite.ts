@@ -187,16 +187,25 @@ function noRuleNote(repository: string): string {
   return `no rule leads to ${repository}: it must have been pushed here`;
 }
 
+/** Names that mean ourselves or a registry that is replaced mean nothing else. */
 function mappingRows(
   rows: readonly HostRow[],
   replaced: ReadonlySet<string>,
   ours: string,
 ): readonly MappingRow[] {
+  const isTaken = (host: string): boolean => {
+    const normalized = normalizeHost(host);
+    return normalized === ours || replaced.has(normalized);
+  };
+  const others = [...replaced].filter((host) => host !== ours);
   return [
     ...rows
-      .filter(({ host }) => host !== ours && !replaced.has(host))
+      .flatMap(({ host, aliases, ...row }) => {
+        const [first, ...names] = [host, ...aliases].filter((name) => !isTaken(name));
+        return first === undefined ? [] : [{ host: first, aliases: names, ...row }];
+      })
       .map((row) => ({ ...row, replaced: false })),
-    ...[...replaced].map((host) => ({
+    ...others.map((host) => ({
       host,
       aliases: spellingsOf(host).slice(1),
       path: '',

@@ -50,6 +50,7 @@ const mappings: Readonly<Record<string, ImageMapping>> = {
       rule('ROOT', 'z.corp'),
     ]),
   ),
+  taken: mappingOf(builtinRules, ['k8s.gcr.io', 'quay.io']),
   nothing: mappingOf([]),
 };
 
@@ -102,7 +103,7 @@ suite('A MutatingAdmissionPolicy on a real API server', { skip }, () => {
       } as const;
       await server.apply(...mutatingPolicies(parts).map((object) => renamed(object, name)));
     }
-    for (const name of ['builtin', 'named', 'parts'])
+    for (const name of ['builtin', 'named', 'parts', 'taken'])
       await until(
         async () => (await imagesOf(name, ['nginx']))[0] !== 'nginx',
         `the policy of ${name} is in force`,
