@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { replaceFile } from '../../kubernetes/folder/replace-file.ts';
 import { sourceFiles } from '../../kubernetes/folder/source-files.ts';
+import type { RewriteOptions } from '../../kubernetes/rewrite/rewrite-text.ts';
 import type { Renaming } from '../../kubernetes/rewrite/renaming.ts';
 import { unifiedDiff } from '../../kubernetes/rewrite/unified-diff.ts';
 import { sourceBytesMax } from '../../kubernetes/text/read-source.ts';
@@ -11,6 +12,8 @@ import { remark } from '../command-context.ts';
 import { CommandFailure, toFailure, usageFailure } from '../command-failure.ts';
 import type { Look, OutputOptions } from '../terminal/output.ts';
 import { printList } from '../terminal/output.ts';
+import type { Charts } from './charts.ts';
+import { createCharts } from './charts.ts';
 import type { RenamingOptions } from './renaming-options.ts';
 import { findRenaming } from './renaming-options.ts';
 import type { ReferenceLine, RewrittenSource } from './rewritten-files.ts';
@@ -21,6 +24,7 @@ export interface RewriteCommandOptions extends RenamingOptions, OutputOptions {
   readonly check?: boolean;
   readonly diff?: boolean;
   readonly inPlace?: boolean;
+  readonly chart?: string;
 }
 
 export interface RewriteParts {
@@ -33,14 +37,16 @@ export interface RewriteParts {
 export async function runRewrite(paths: readonly string[], parts: RewriteParts): Promise<void> {
   const { command, context, options } = parts;
   const { rename, from } = await findRenaming(options, context);
+  const charts = createCharts(options.chart, context);
+  await charts.named();
   remark(command, context, `by ${from}`);
   const told: Told = { lines: [], files: 0, problems: 0 };
   if (paths.length > 0 && !paths.includes('-')) {
     await requirePaths(paths, parts);
-    for (const path of paths) await rewriteFiles(path, parts, told, rename);
+    for (const path of paths) await rewriteFiles(path, parts, told, { rename, charts });
   } else {
     if (paths.length > 1) throw usageFailure('- and files can’t be read together');
-    await rewriteStdin(parts, told, rename);
+    await rewriteStdin(parts, told, { rename, chart: await charts.named() });
   }
   await endRun(parts, told);
 }
@@ -61,19 +67,22 @@ function tell({ context }: RewriteParts, told: Told, problem: string): void {
 }
 
 function rewriteOne(parts: RewriteParts, told: Told, source: Source): RewrittenSource {
-  const made = rewriteSource(source.name, source.text, { rename: source.rename });
+  const made = rewriteSource(source.name, source.text, source);
   told.files += 1;
   for (const problem of made.problems) tell(parts, told, problem);
   return made;
 }
 
-interface Source {
+interface Source extends RewriteOptions {
   readonly name: string;
   readonly text: string;
-  readonly rename: Renaming;
 }
 
-async function rewriteStdin(parts: RewriteParts, told: Told, rename: Renaming): Promise<void> {
+async function rewriteStdin(
+  parts: RewriteParts,
+  told: Told,
+  rewriting: RewriteOptions,
+): Promise<void> {
   const { context, options } = parts;
   const { terminal } = context;
   if (options.inPlace === true) throw usageFailure('stdin can’t be replaced in place');
@@ -81,7 +90,7 @@ async function rewriteStdin(parts: RewriteParts, told: Told, rename: Renaming): 
   // What is no UTF-8 was lost on the way in.
   if (text.includes('\ufffd'))
     throw new CommandFailure('stdin holds no UTF-8', { exit: 'failure', code: 'NOT_UTF8' });
-  const made = rewriteOne(parts, told, { name: 'stdin', text, rename });
+  const made = rewriteOne(parts, told, { name: 'stdin', text, ...rewriting });
   told.lines.push(...made.lines);
   if (options.diff === true) terminal.out(unifiedDiff('stdin', text, made.text));
   else if (options.check !== true) terminal.out(made.text);
@@ -91,7 +100,7 @@ async function rewriteFiles(
   given: string,
   parts: RewriteParts,
   told: Told,
-  rename: Renaming,
+  { rename, charts }: { readonly rename: Renaming; readonly charts: Charts },
 ): Promise<void> {
   const { context, options } = parts;
   const { terminal } = context;
@@ -105,7 +114,8 @@ async function rewriteFiles(
       tell(parts, told, `${name}: ${file.problem}`);
       continue;
     }
-    const made = rewriteOne(parts, told, { name, text: file.text, rename });
+    const chart = await charts.of(file.realPath);
+    const made = rewriteOne(parts, told, { name, text: file.text, rename, chart });
     if (diff) terminal.out(unifiedDiff(name, file.text, made.text));
     else if (!check && !inPlace) terminal.out(made.text);
     if (!inPlace || made.text === file.text) {

@@ -137,6 +137,25 @@ test('--revert goes back, and says what can’t be told.', async () => {
   assert.match(terminal.written.err, /k8s\.gcr\.io/);
 });
 
+test('--chart decides what has no registry beside it; in the chart’s own folder it is known.', async () => {
+  const values = 'image: {repository: grafana/grafana, tag: "11"}\n';
+  put('charts/g/Chart.yaml', 'apiVersion: v2\nname: g\nversion: 1.0.0\n');
+  put('charts/g/values.yaml', values);
+  put(
+    'charts/g/templates/a.yaml',
+    'image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"\n',
+  );
+  put('mine.values.yaml', values);
+  const after = values.replace('grafana/', 'r.example.com/docker.io/grafana/');
+  assert.equal((await rewrite(['mine.values.yaml', ...host])).out, values);
+  const given = await rewrite(['mine.values.yaml', '--chart', 'charts/g', ...host]);
+  assert.equal(given.out, after);
+  assert.equal((await rewrite(['charts/g/values.yaml', ...host])).out, after);
+  const none = await rewrite(['mine.values.yaml', '--chart', 'charts', ...host]);
+  assert.equal(none.exit, 2);
+  assert.match(none.err, /holds no chart/);
+});
+
 suite('Links', () => {
   test('are followed inside the folder, and the file that they lead to is replaced once.', async () => {
     const file = put('k8s/real/a.yaml', pod('nginx:1'));

@@ -27,6 +27,9 @@ Examples:
   # Does the repository hold images that go past the cache? Ends with 10 where it does
   breakwater rewrite . --registry-host registry.example.com --check
 
+  # Values of a chart: what it puts before a repository that has no registry beside it
+  breakwater rewrite values.yaml --chart charts/grafana --registry-host registry.example.com
+
   # Back to the names of upstream
   breakwater rewrite k8s/ --registry-host registry.example.com --revert --in-place
 
@@ -47,6 +50,10 @@ export function addRewriteCommand(program: Command, context: CommandContext): vo
       'a file or a folder as well; - is stdin. May be repeated',
       repeatable,
       [],
+    )
+    .option(
+      '--chart <folder>',
+      'the chart whose values the files have: what it puts before a repository without a registry beside it',
     )
     .addOption(new Option('--check', 'write nothing; end with 10 where an image would change'))
     .addOption(

@@ -1,6 +1,7 @@
 import { nameOfImage, splitName } from '../places/split-image.ts';
 import type { ReadText, Slot, TextPlace } from '../text/read-text.ts';
 import { applyEdits, editsOf, slotsOf } from '../text/read-text.ts';
+import type { Chart } from './chart.ts';
 import type { Renamed, Renaming } from './renaming.ts';
 import { renameImage, renamePrefix } from './renaming.ts';
 
@@ -34,12 +35,10 @@ export class EditRefused extends Error {
   override readonly name = 'EditRefused';
 }
 
-/** What a chart says of a repository without a registry beside it: that it is a whole name, or what has to be done instead. */
-export type ChartVerdict = 'whole' | { readonly reason: string };
-
 export interface RewriteOptions {
   readonly rename: Renaming;
-  readonly chart?: (place: TextPlace) => ChartVerdict;
+  /** The chart whose values the text has. */
+  readonly chart?: Chart | undefined;
 }
 
 /**
@@ -87,7 +86,7 @@ function planOf(place: TextPlace, rename: Renaming, chart: RewriteOptions['chart
     return leave(
       'an artifact that no node pulls: change it where its reader can reach the new place',
     );
-  const verdict = place.review === 'registry unknown' ? chart?.(place) : undefined;
+  const verdict = place.review === 'registry unknown' ? chart?.verdict(place, rename) : undefined;
   if (verdict !== undefined && verdict !== 'whole') return leave(verdict.reason);
   if (place.certainty === 'review' && verdict === undefined)
     return leave(reviewReasons[place.review ?? 'text']);
