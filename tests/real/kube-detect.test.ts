@@ -6,6 +6,7 @@ import { after, before, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { kubeApiServerMissing, startKubeApiServer } from '../support/processes/kube-api-server.ts';
 import type { KubeApiServer } from '../support/processes/kube-api-server.ts';
+import { startConnectProxy } from '../support/rigs/connect-proxy.ts';
 import { runCommand } from '../support/processes/run-command.ts';
 import type { CommandResult } from '../support/processes/run-command.ts';
 import { clusterObjects, customKinds } from '../support/samples/cluster-objects.ts';
@@ -186,6 +187,23 @@ suite('detect over a cluster', { skip }, () => {
     const { code, stderr } = await run(['-o', 'name', '--kubeconfig', path]);
     assert.equal(code, 0);
     assert.match(stderr, /its certificate was not checked: insecure-skip-tls-verify/);
+  });
+
+  test('A proxy of the kubeconfig is used, and the server is checked behind it all the same.', async (t) => {
+    const proxy = await startConnectProxy();
+    t.after(() => proxy.close());
+    const through = `, proxy-url: "${proxy.url}"`;
+    const path = join(cluster.folder, 'proxied');
+    writeFileSync(
+      path,
+      kubeconfigText(cluster.url, `${through}, certificate-authority: pki/apiserver.crt`),
+    );
+    assert.ok((await detect('--kubeconfig', path)).items.length > 0);
+    assert.ok(proxy.tunnels() > 0);
+    writeFileSync(path, kubeconfigText(cluster.url, through));
+    const { code, stderr } = await run(['--kubeconfig', path]);
+    assert.equal(code, 5);
+    assert.match(stderr, /hint: the kubeconfig’s certificate-authority has to be/);
   });
 
   test('A credential plugin gives the token, and one that fails is named.', async () => {
