@@ -188,6 +188,22 @@ const rows: readonly Row[] = [
     is: /gives no whole answer within 0\.2 s/,
   },
   {
+    that: 'One that is slow and goes on is read to its end.',
+    answers: [
+      (response) => {
+        const pieces = ['{"items"', ':', '[', ']', '}'];
+        const timer = setInterval(() => {
+          const piece = pieces.shift();
+          if (piece !== undefined) return void response.write(piece);
+          clearInterval(timer);
+          return void response.end();
+        }, 300);
+      },
+    ],
+    limits: { idleMs: 1000 },
+    is: '|',
+  },
+  {
     that: 'A page that is too large comes in smaller ones.',
     answers: [large, large, list(['a'])],
     limits: { bytesMax: 1000 },

@@ -43,6 +43,7 @@ interface Row {
   readonly options?: TargetOptions;
   readonly env?: NodeJS.ProcessEnv;
   readonly home?: string;
+  readonly account?: string;
   /** `context server namespace`, or a part of the error. */
   readonly is: string | RegExp;
 }
@@ -84,6 +85,12 @@ const rows: readonly Row[] = [
     that: 'A pod asks its own cluster, by its service account.',
     env: pod,
     is: 'of this pod https://[fd00::1]/ own',
+  },
+  {
+    that: 'A pod whose account has no certificate asks nobody: nothing would prove the server.',
+    env: pod,
+    account: 'home',
+    is: /no kubeconfig was found/,
   },
   { that: 'Nothing at all is said.', is: /no kubeconfig was found/ },
   {
@@ -183,13 +190,13 @@ for (const [name, text] of Object.entries({
 }))
   writeFileSync(join(folder, 'account', name), text);
 
-for (const { that, options = {}, env = {}, home = folder, is } of rows)
+for (const { that, options = {}, env = {}, home = folder, account = 'account', is } of rows)
   test(that, async () => {
     const found = findTarget(options, {
       env,
       cwd: folder,
       home,
-      accountFolder: join(folder, 'account'),
+      accountFolder: join(folder, account),
     });
     if (typeof is !== 'string') {
       await assert.rejects(found, (error: Error & { hint: string }) => {

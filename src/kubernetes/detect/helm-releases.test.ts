@@ -81,16 +81,7 @@ for (const { that, chart, user = {}, manifest, hook, is } of rows)
 for (const [that, secret] of [
   ['without data', {}],
   ['of another kind', { data: { release: 'bm8=' } }],
-  [
-    'that grows without end',
-    {
-      data: {
-        release: Buffer.from(gzipSync(Buffer.alloc(70_000_000)).toString('base64')).toString(
-          'base64',
-        ),
-      },
-    },
-  ],
+  ['that grows without end', packed({ name: 'r', manifest: ' '.repeat(70_000_000) })],
 ] as const)
   test(`A Secret ${that} is refused.`, () => {
     assert.throws(() => readHelmRelease(secret));
