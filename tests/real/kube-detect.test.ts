@@ -1,10 +1,14 @@
 // What `detect` finds in a real API server: every kind, and what its user may not see.
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { kubeApiServerMissing, startKubeApiServer } from '../support/processes/kube-api-server.ts';
+import {
+  clientPairOf,
+  kubeApiServerMissing,
+  startKubeApiServer,
+} from '../support/processes/kube-api-server.ts';
 import type { KubeApiServer } from '../support/processes/kube-api-server.ts';
 import { startConnectProxy } from '../support/rigs/connect-proxy.ts';
 import { runCommand } from '../support/processes/run-command.ts';
@@ -187,6 +191,24 @@ suite('detect over a cluster', { skip }, () => {
     const { code, stderr } = await run(['-o', 'name', '--kubeconfig', path]);
     assert.equal(code, 0);
     assert.match(stderr, /its certificate was not checked: insecure-skip-tls-verify/);
+  });
+
+  test('A client certificate proves who asks, in files and in the kubeconfig itself.', async () => {
+    const pair = clientPairOf(cluster.folder);
+    const path = join(cluster.folder, 'by-certificate');
+    const ca = ', certificate-authority: pki/apiserver.crt';
+    const inside = (file: string): string => readFileSync(file).toString('base64');
+    for (const user of [
+      `client-certificate: ${pair.cert}, client-key: ${pair.key}`,
+      `client-certificate-data: ${inside(pair.cert)}, client-key-data: ${inside(pair.key)}`,
+    ]) {
+      writeFileSync(path, kubeconfigText(cluster.url, ca, user));
+      assert.ok((await detect('--kubeconfig', path)).items.length > 0);
+    }
+    writeFileSync(path, kubeconfigText(cluster.url, ca, ''));
+    const { code, stderr } = await run(['--kubeconfig', path]);
+    assert.equal(code, 4, stderr);
+    assert.match(stderr, /context x does not say which kinds it has\ncause: .*system:anonymous/);
   });
 
   test('A proxy of the kubeconfig is used, and the server is checked behind it all the same.', async (t) => {

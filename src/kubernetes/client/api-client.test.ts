@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import type { ApiClient } from './api-client.ts';
 import { createApiClient } from './api-client.ts';
 import type { ClusterFailure } from './cluster-failure.ts';
@@ -72,6 +73,13 @@ const loginPage: Answer = (response) =>
   void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
 const large: Answer = (response) =>
   void response.end(JSON.stringify({ items: ['x'.repeat(5000)] }));
+
+const zipped =
+  (value: unknown): Answer =>
+  (response) =>
+    void response
+      .writeHead(200, { 'content-encoding': 'gzip' })
+      .end(gzipSync(JSON.stringify(value)));
 
 const never = new AbortController().signal;
 
@@ -202,6 +210,13 @@ const rows: readonly Row[] = [
     ],
     limits: { idleMs: 1000 },
     is: '|',
+  },
+  { that: 'A compressed answer is read.', answers: [zipped({ items: [] })], is: '|' },
+  {
+    that: 'One that grows when it is unpacked is cut.',
+    answers: [zipped({ items: ['x'.repeat(5000)] })],
+    limits: { bytesMax: 1000 },
+    is: /holds an object of more than 64 MiB/,
   },
   {
     that: 'A page that is too large comes in smaller ones.',

@@ -1,5 +1,6 @@
 import type { ApiClient } from '../client/api-client.ts';
 import { ApiStatus } from '../client/api-client.ts';
+import { ClusterFailure } from '../client/cluster-failure.ts';
 import { isMap } from '../client/yaml-fields.ts';
 
 /** A kind of objects that the API server lists. */
@@ -85,7 +86,7 @@ const aggregated =
 export async function findKinds(client: ApiClient, signal: AbortSignal): Promise<FoundKinds> {
   const parts: FoundKinds[] = [];
   for (const path of ['/api', '/apis']) {
-    const { value } = await client.get(path, signal, aggregated);
+    const value = await discover(client, path, signal);
     const isWhole = isMap(value) && value['kind'] === 'APIGroupDiscoveryList';
     parts.push(isWhole ? readAggregated(value) : await readEach(client, value, signal));
   }
@@ -93,6 +94,25 @@ export async function findKinds(client: ApiClient, signal: AbortSignal): Promise
     kinds: parts.flatMap(({ kinds }) => kinds).filter(mayHoldImages),
     silent: parts.flatMap(({ silent }) => silent),
   };
+}
+
+async function discover(client: ApiClient, path: string, signal: AbortSignal): Promise<unknown> {
+  try {
+    return (await client.get(path, signal, aggregated)).value;
+  } catch (error) {
+    if (!(error instanceof ApiStatus)) throw error;
+    const isForbidden = error.status === 403;
+    throw new ClusterFailure(
+      `the API server of context ${client.target.context} does not say which kinds it has`,
+      {
+        kind: isForbidden ? 'forbidden' : 'unreachable',
+        because: error.message,
+        hint: isForbidden
+          ? 'the context has no credential, or one without the cluster role system:discovery; kubectl auth whoami says who asks'
+          : 'check that server in the kubeconfig is an API server, with its whole path',
+      },
+    );
+  }
 }
 
 function mayHoldImages(kind: ClusterKind): boolean {

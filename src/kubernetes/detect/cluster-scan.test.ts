@@ -279,6 +279,16 @@ test('Secrets are listed only where they were asked for, and those of Helm alone
   );
 });
 
+test('A server without discovery is no API server, and who may not see it is told so.', async () => {
+  for (const [status, kind] of [
+    [404, 'unreachable'],
+    [403, 'forbidden'],
+  ] as const) {
+    const client = clientOf({ '/api': new ApiStatus(status, 'no', undefined) });
+    await assert.rejects(scanCluster(client, {}, never), { name: 'ClusterFailure', kind });
+  }
+});
+
 test('Who may list nothing gets an error that names the context.', async () => {
   const answers = { '/api': core, '/api/v1/pods': new ApiStatus(403, 'forbidden', undefined) };
   await assert.rejects(

@@ -57,6 +57,7 @@ export async function startKubeApiServer(flags: readonly string[] = []): Promise
   };
   try {
     await writeIdentity(folder);
+    await writeClientPair(folder);
     start(paths.etcd, etcdFlags(folder, clients, peers));
     start(paths['kube-apiserver'], [...serverFlags(folder, clients, port), ...flags]);
     const url = `https://127.0.0.1:${port}`;
@@ -114,6 +115,24 @@ async function freePorts(): Promise<readonly [number, number, number]> {
   return [one, two, three];
 }
 
+/** Of an administrator whom his certificate proves, PEM. */
+export function clientPairOf(folder: string): { readonly cert: string; readonly key: string } {
+  return { cert: join(folder, 'client.crt'), key: join(folder, 'client.key') };
+}
+
+async function writeClientPair(folder: string): Promise<void> {
+  const openssl = async (line: string): Promise<void> => {
+    const { code, stderr } = await runCommand('openssl', line.split(' '), { cwd: folder });
+    if (code !== 0) throw new Error(`openssl ${line}: ${stderr}`);
+  };
+  const key = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout';
+  await openssl(`req -x509 ${key} clients.key -out clients.crt -subj /CN=clients -days 2`);
+  await openssl(`req ${key} client.key -out client.csr -subj /O=system:masters/CN=by-certificate`);
+  await openssl(
+    'x509 -req -in client.csr -CA clients.crt -CAkey clients.key -CAcreateserial -out client.crt -days 2',
+  );
+}
+
 async function writeIdentity(folder: string): Promise<void> {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', {
     modulusLength: 2048,
@@ -158,6 +177,7 @@ function serverFlags(folder: string, clients: number, port: number): readonly st
     '--service-cluster-ip-range=127.100.0.0/24',
     '--authorization-mode=RBAC',
     `--token-auth-file=${join(folder, 'tokens.csv')}`,
+    `--client-ca-file=${join(folder, 'clients.crt')}`,
     '--disable-admission-plugins=ServiceAccount,Priority',
     '--allow-privileged',
     '--endpoint-reconciler-type=none',
