@@ -1,6 +1,7 @@
-import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { realpath, stat } from 'node:fs/promises';
+import { resolve, sep } from 'node:path';
 import type { Command } from 'commander';
+import { isKustomization, resourceNames } from '../../kubernetes/folder/kustomize-names.ts';
 import { replaceFile } from '../../kubernetes/folder/replace-file.ts';
 import { sourceFiles } from '../../kubernetes/folder/source-files.ts';
 import type { RewriteOptions } from '../../kubernetes/rewrite/rewrite-text.ts';
@@ -43,7 +44,10 @@ export async function runRewrite(paths: readonly string[], parts: RewriteParts):
   const told: Told = { lines: [], files: 0, problems: 0 };
   if (paths.length > 0 && !paths.includes('-')) {
     await requirePaths(paths, parts);
-    for (const path of paths) await rewriteFiles(path, parts, told, { rename, charts });
+    const roots = await Promise.all(
+      paths.map((path) => realpath(resolve(context.terminal.cwd, path))),
+    );
+    for (const path of paths) await rewriteFiles(path, parts, told, { rename, charts, roots });
   } else {
     if (paths.length > 1) throw usageFailure('- and files can’t be read together');
     await rewriteStdin(parts, told, { rename, chart: await charts.named() });
@@ -96,11 +100,29 @@ async function rewriteStdin(
   else if (options.check !== true) terminal.out(made.text);
 }
 
+interface FilesRun {
+  readonly rename: Renaming;
+  readonly charts: Charts;
+  /** Real paths of what is rewritten. */
+  readonly roots: readonly string[];
+}
+
+/** A name that a kustomization looks for follows where its resources have the new name already, or all get it in this run. */
+function renamedAround(file: string, roots: readonly string[]): RewriteOptions['isRenamed'] {
+  const names = resourceNames(file);
+  const isIn = (path: string): boolean =>
+    roots.some((root) => path === root || path.startsWith(`${root}${sep}`));
+  return (name, becomes) => {
+    const files = names.get(name) ?? [];
+    return files.length > 0 ? files.every(isIn) : names.has(becomes);
+  };
+}
+
 async function rewriteFiles(
   given: string,
   parts: RewriteParts,
   told: Told,
-  { rename, charts }: { readonly rename: Renaming; readonly charts: Charts },
+  { rename, charts, roots }: FilesRun,
 ): Promise<void> {
   const { context, options } = parts;
   const { terminal } = context;
@@ -115,7 +137,10 @@ async function rewriteFiles(
       continue;
     }
     const chart = await charts.of(file.realPath);
-    const made = rewriteOne(parts, told, { name, text: file.text, rename, chart });
+    const isRenamed = isKustomization(file.realPath)
+      ? renamedAround(file.realPath, roots)
+      : undefined;
+    const made = rewriteOne(parts, told, { name, text: file.text, rename, chart, isRenamed });
     if (diff) terminal.out(unifiedDiff(name, file.text, made.text));
     else if (!check && !inPlace) terminal.out(made.text);
     if (!inPlace || made.text === file.text) {

@@ -156,6 +156,49 @@ test('--chart decides what has no registry beside it; in the chart’s own folde
   assert.match(none.err, /holds no chart/);
 });
 
+suite('A name that a kustomization looks for', () => {
+  const base = 'images:\n- name: nginx\n  newTag: "2"\n- name: redis\n  newName: quay.io/x/redis\n';
+  const putApp = (resources: string): void => {
+    put('app/kustomization.yaml', `resources: ${resources}\n${base}`);
+    put('base/kustomization.yaml', 'resources: [a.yaml, b.yaml]\n');
+    put('base/a.yaml', pod('nginx:1'));
+    put('base/b.yaml', pod('redis'));
+  };
+  const read = (): string => readFileSync(join(folder, 'app/kustomization.yaml'), 'utf8');
+  const followed = base
+    .replace('name: nginx', `name: ${hub}/nginx`)
+    .replace('name: redis', `name: ${hub}/redis`)
+    .replace('quay.io', 'r.example.com/quay.io');
+  const stayed = base.replace('quay.io', 'r.example.com/quay.io');
+
+  test('follows the resources that are renamed with it.', async () => {
+    putApp('[../base]');
+    assert.equal((await rewrite(['.', '--in-place', ...host])).exit, 0);
+    assert.equal(read(), `resources: [../base]\n${followed}`);
+  });
+
+  test('follows resources that were renamed before.', async () => {
+    putApp('[../base]');
+    await rewrite(['base', '--in-place', ...host]);
+    await rewrite(['app', '--in-place', ...host]);
+    assert.equal(read(), `resources: [../base]\n${followed}`);
+  });
+
+  test('stays where the resources stay, and is told where nothing else sets the image.', async () => {
+    putApp('[../base]');
+    const { out } = await rewrite(['app', '--in-place', '--no-headers', ...host]);
+    assert.equal(read(), `resources: [../base]\n${stayed}`);
+    assert.match(out, /stays +nginx:2 /);
+    assert.doesNotMatch(out, /stays +redis/);
+  });
+
+  test('stays where the resources are elsewhere.', async () => {
+    putApp('[https://example.com/base, ./nowhere]');
+    await rewrite(['.', '--in-place', ...host]);
+    assert.equal(read(), `resources: [https://example.com/base, ./nowhere]\n${stayed}`);
+  });
+});
+
 suite('Links', () => {
   test('are followed inside the folder, and the file that they lead to is replaced once.', async () => {
     const file = put('k8s/real/a.yaml', pod('nginx:1'));

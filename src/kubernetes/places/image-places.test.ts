@@ -261,7 +261,11 @@ const rows: readonly Row[] = [
         { name: 'redis', newTag: '7' },
       ],
     },
-    places: ['images[0] = quay.io/nginx/nginx:1', 'images[1] = redis:7 | matched name'],
+    places: [
+      'images[0].name = nginx | matched name',
+      'images[0] = quay.io/nginx/nginx:1',
+      'images[1] = redis:7 | matched name',
+    ],
   },
 ];
 

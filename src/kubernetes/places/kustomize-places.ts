@@ -31,8 +31,21 @@ function mapEntry(
     ...(tag !== undefined && { tag: [...path, 'newTag'] }),
     ...(digest !== undefined && { digest: [...path, 'digest'] }),
   };
-  if (newName !== undefined) return [{ image, path, certainty: 'image', parts }];
-  return [{ image, path, certainty: 'review', review: 'matched name', parts }];
+  if (newName === undefined)
+    return [{ image, path, certainty: 'review', review: 'matched name', parts }];
+  const put = { image, path, certainty: 'image', parts } as const;
+  if (name === undefined) return [put];
+  const matched = { repository: [...path, 'name'] };
+  return [
+    {
+      image: name,
+      path: matched.repository,
+      certainty: 'review',
+      review: 'matched name',
+      parts: matched,
+    },
+    put,
+  ];
 }
 
 function textEntry(entry: string, path: FieldPath): readonly ImagePlace[] {

@@ -382,6 +382,11 @@ suite('What can’t be read is told with its place, and stays', () => {
       assert.equal(rewriteText(text, read, { rename: toCache }).text, text);
     });
 
+  test('JSON with comments that has nothing to do with images is nothing', () => {
+    assert.deepEqual(readSource('tsconfig.json', '// c\n{"a": 1,}').problems, []);
+    assert.equal(readSource('pod.json', '// c\n{"image": "a",,}').problems.length, 1);
+  });
+
   test('a billion laughs: aliases of lists of aliases are read once', () => {
     const levels = 'bcdefghijklmnop'.split('').map((key) => {
       const before = String.fromCharCode(key.charCodeAt(0) - 1);

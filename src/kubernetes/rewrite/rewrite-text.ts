@@ -37,6 +37,8 @@ export class EditRefused extends Error {
 
 export interface RewriteOptions {
   readonly rename: Renaming;
+  /** Of a kustomization: whether the resources that it looks through have, or get, the new name, so that the name looked for has to follow. */
+  readonly isRenamed?: ((name: string, becomes: string) => boolean) | undefined;
   /** The chart whose values the text has. */
   readonly chart?: Chart | undefined;
 }
@@ -45,12 +47,8 @@ export interface RewriteOptions {
  * Replaces the references of a text, and nothing else. What was made is read again and compared; throws `EditRefused` where
  * anything else would be another.
  */
-export function rewriteText(
-  text: string,
-  read: ReadText,
-  { rename, chart }: RewriteOptions,
-): RewrittenText {
-  const plans = read.places.map((place) => planOf(place, rename, chart));
+export function rewriteText(text: string, read: ReadText, options: RewriteOptions): RewrittenText {
+  const plans = read.places.map((place) => planOf(place, options));
   settleShared(plans);
   const values = new Map<Slot, string>();
   for (const plan of plans)
@@ -77,7 +75,7 @@ type Plan =
   | { readonly kind: 'left'; readonly left: LeftPlace }
   | { readonly kind: 'kept'; readonly place: TextPlace; readonly reason: string };
 
-function planOf(place: TextPlace, rename: Renaming, chart: RewriteOptions['chart']): Plan {
+function planOf(place: TextPlace, { rename, chart, isRenamed }: RewriteOptions): Plan {
   const renamed = renamedPlace(place, rename);
   if (renamed.kind === 'unchanged') return { kind: 'kept', place, reason: renamed.reason };
   const becomes = renamed.image;
@@ -88,7 +86,13 @@ function planOf(place: TextPlace, rename: Renaming, chart: RewriteOptions['chart
     );
   const verdict = place.review === 'registry unknown' ? chart?.verdict(place, rename) : undefined;
   if (verdict !== undefined && verdict !== 'whole') return leave(verdict.reason);
-  if (place.certainty === 'review' && verdict === undefined)
+  const follows =
+    place.review === 'matched name' &&
+    isRenamed?.(place.split?.repository.value ?? '', nameOfImage(becomes)) === true;
+  // With a new name beside it only where its images come from matters, and that is another place.
+  if (place.review === 'matched name' && place.field.endsWith('.name') && !follows)
+    return { kind: 'kept', place, reason: 'a name that is looked for' };
+  if (place.certainty === 'review' && verdict === undefined && !follows)
     return leave(reviewReasons[place.review ?? 'text']);
   const values = valuesFor(place, becomes);
   if (values === undefined) return leave('it is not written as one plain text');
@@ -112,7 +116,7 @@ const reviewReasons: Readonly<Record<NonNullable<TextPlace['review']>, string>> 
     'no registry stands beside it, and its chart decides what is put before it: name the chart with --chart',
   'name alone': 'it may be no image, or be completed elsewhere',
   'matched name':
-    'a name to look for in other files: add newName beside it, or change it together with them',
+    'a name that is looked for in other files: newName beside it sets what is put there',
   template: 'in a template: edit it by hand',
   script: 'in a script or a plan: edit it by hand',
 };

@@ -67,6 +67,8 @@ function readYamlOrTemplate(path: string, text: string): ReadText {
   } catch (error) {
     if (!(error instanceof YamlProblem)) throw error;
     if (hasMarks) return readTemplate(text);
+    // JSON with comments, as editors' and compilers' settings are: nobody is told of what has nothing to do with images.
+    if (/\.json$/i.test(path) && !/image|registry|repository/i.test(text)) return unreadable([]);
     return unreadable([{ ...lineIndex(text)(error.offset), message: error.message }]);
   }
 }
