@@ -1,18 +1,15 @@
 // What k8s generate makes, on a real API server: it names the same images as the function that all commands share.
 import assert from 'node:assert/strict';
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import fc from 'fast-check';
-import { stringify } from 'yaml';
 import { createImageMapping } from '../../src/domain/image-rewrite.ts';
 import type { ImageMapping } from '../../src/domain/image-rewrite.ts';
 import { builtinRules, overBuiltinRules } from '../../src/domain/rules/builtin-rules.ts';
 import type { PullRule } from '../../src/domain/rules/pull-rule.ts';
 import { mutatingPolicies } from '../../src/kubernetes/policies/mutating-policy.ts';
-import { policyText } from '../../src/kubernetes/policies/policy-text.ts';
 import type { KubeApiServer } from '../support/processes/kube-api-server.ts';
 import { kubeApiServerMissing, startKubeApiServer } from '../support/processes/kube-api-server.ts';
+import { staticFlags } from '../support/processes/static-policies.ts';
 import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
 import { ruleFor as rule } from '../support/rigs/pull-server.ts';
 import { until } from '../support/rigs/until.ts';
@@ -319,8 +316,6 @@ test(
   async () => {
     const folder = await makeRunFolder('kube-static');
     try {
-      const manifests = join(folder, 'manifests');
-      await mkdir(manifests);
       const mapping = mappingOf(builtinRules);
       const scope = { include: [], exclude: ['kube-system'], labels: {} };
       const objects = mutatingPolicies({
@@ -330,28 +325,8 @@ test(
         version: 'v1',
         isStatic: true,
       });
-      await writeFile(
-        join(manifests, 'images.yaml'),
-        policyText(objects, { command: 'it', notes: [] }),
-      );
-      const configuration = {
-        apiVersion: 'apiserver.config.k8s.io/v1',
-        kind: 'MutatingAdmissionPolicyConfiguration',
-        staticManifestsDir: manifests,
-      };
-      const admission = join(folder, 'admission.yaml');
-      await writeFile(
-        admission,
-        stringify({
-          apiVersion: 'apiserver.config.k8s.io/v1',
-          kind: 'AdmissionConfiguration',
-          plugins: [{ name: 'MutatingAdmissionPolicy', configuration }],
-        }),
-      );
-      await using server = await startKubeApiServer([
-        '--feature-gates=ManifestBasedAdmissionControlConfig=true',
-        `--admission-control-config-file=${admission}`,
-      ]);
+      const flags = await staticFlags(folder, 'MutatingAdmissionPolicy', objects);
+      await using server = await startKubeApiServer(flags);
       // In force with the first request that is answered.
       const path = '/api/v1/namespaces/default/pods?dryRun=All';
       const pod = (await server.send(

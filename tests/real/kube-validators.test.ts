@@ -5,6 +5,8 @@ import type { AllowedSources } from '../../src/kubernetes/policies/validating-po
 import { validatingPolicy } from '../../src/kubernetes/policies/validating-policy.ts';
 import type { KubeApiServer } from '../support/processes/kube-api-server.ts';
 import { kubeApiServerMissing, startKubeApiServer } from '../support/processes/kube-api-server.ts';
+import { staticFlags } from '../support/processes/static-policies.ts';
+import { makeRunFolder, removeRunFolder } from '../support/processes/run-folder.ts';
 import { until } from '../support/rigs/until.ts';
 import { findTools, runCommand } from '../support/tools/tools.ts';
 
@@ -125,6 +127,24 @@ suite('A ValidatingAdmissionPolicy on a real API server', { skip }, () => {
     await set(`${registryHost}/a`);
   });
 
+  test('A pod of 100 containers with the longest names gets a debug container.', async () => {
+    const long = `${registryHost}/${'organisation-of-30-characters/'.repeat(6)}n:${'v'.repeat(128)}@sha512:${'a'.repeat(128)}`;
+    const many = (prefix: string): object[] =>
+      Array.from({ length: 50 }, (_, index) => ({ name: `${prefix}${index}`, image: long }));
+    const spec = { containers: many('c'), initContainers: many('i') };
+    await server.apply({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'big', namespace: 'only' },
+      spec,
+    });
+    const debug = ['-n', 'only', 'debug', 'big', '--attach=false', '-c', 'd', '--image=x.corp/a'];
+    await assert.rejects(
+      server.kubectl([...debug, '--', 'sh']),
+      /images that are not from registry\.example\.com: x\.corp\/a/,
+    );
+  });
+
   test('Debug containers are looked at as they are added.', async () => {
     const debug = (name: string, image: string): Promise<string> =>
       server.kubectl([
@@ -145,6 +165,24 @@ suite('A ValidatingAdmissionPolicy on a real API server', { skip }, () => {
     );
     await debug('d2', `${registryHost}/busybox`);
   });
+});
+
+test('The same holds as a file in the API server’s own folder.', { skip }, async () => {
+  const folder = await makeRunFolder('kube-static-validators');
+  try {
+    const scope = { include: [], exclude: ['kube-system'], labels: {} };
+    const objects = validatingPolicy({ allowed: not, enforce: true, scope, isStatic: true });
+    const flags = await staticFlags(folder, 'ValidatingAdmissionPolicy', objects);
+    await using server = await startKubeApiServer(flags);
+    const path = '/api/v1/namespaces/default/pods?dryRun=All';
+    await assert.rejects(
+      server.send('POST', path, podOf('x', 'k8s.gcr.io/a')),
+      /images from k8s\.gcr\.io/,
+    );
+    await server.send('POST', path, podOf('x', 'registry.k8s.io/a'));
+  } finally {
+    await removeRunFolder(folder);
+  }
 });
 
 /** Several policies beside each other. */
