@@ -58,14 +58,14 @@ const exits: Readonly<Record<ClusterFailureKind, ExitName>> = {
   config: 'usage',
   credentials: 'forbidden',
   forbidden: 'forbidden',
-  missing: 'notFound',
+  list: 'upstream',
   unreachable: 'upstream',
 };
 const codes: Readonly<Record<ClusterFailureKind, string>> = {
   config: 'KUBECONFIG',
   credentials: 'CLUSTER_CREDENTIALS',
   forbidden: 'CLUSTER_FORBIDDEN',
-  missing: 'CLUSTER_NOT_FOUND',
+  list: 'CLUSTER_LIST',
   unreachable: 'CLUSTER_UNREACHABLE',
 };
 

@@ -244,10 +244,11 @@ const rows: readonly Row[] = [
     requests: 1,
   },
   {
-    that: 'A 500 is said with its text.',
-    answers: [status(500, 'etcd is gone')],
-    is: /answers 500/,
+    that: 'A 500 is its caller’s to judge.',
+    answers: [status(500, 'conversion webhook failed')],
+    is: /conversion webhook failed/,
   },
+  { that: 'Another status is said.', answers: [status(418, 'tea')], is: /answers 418/ },
   {
     that: 'A 403 is its caller’s to judge.',
     answers: [status(403, 'pods is forbidden')],

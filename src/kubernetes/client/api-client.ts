@@ -7,7 +7,7 @@ import type { PluginSurroundings } from './exec-plugin.ts';
 import type { ClusterTarget } from './target.ts';
 import { isMap } from './yaml-fields.ts';
 
-/** A status of the API server that its caller may act on: 403, 404, 405, 410. */
+/** A status of the API server that its caller may act on: 403, 404, 405, 410, and 5xx, which a single kind may give whose own server or conversion fails. */
 export class ApiStatus extends Error {
   override readonly name = 'ApiStatus';
   readonly status: number;
@@ -29,7 +29,7 @@ export interface ApiAnswer {
 /** Reads from one API server; changes nothing there. */
 export interface ApiClient extends AsyncDisposable {
   readonly target: ClusterTarget;
-  /** The JSON of an answer, and its length in characters. Throws an `ApiStatus` for 403, 404, 405 and 410, `AnswerTooLarge`, and a `ClusterFailure` for everything else. */
+  /** The JSON of an answer, and its length in characters. Throws an `ApiStatus` for 403, 404, 405, 410 and 5xx, `AnswerTooLarge`, and a `ClusterFailure` for everything else. */
   get(path: string, signal: AbortSignal, accept?: string): Promise<ApiAnswer>;
 }
 
@@ -152,7 +152,7 @@ function readAnswer({ status, text }: WireAnswer, target: ClusterTarget): unknow
       hint: 'the credential of this context is wrong or has expired; kubectl auth whoami asks the same',
       ...(message !== undefined && { because: message }),
     });
-  if ([403, 404, 405, 410].includes(status)) {
+  if ([403, 404, 405, 410].includes(status) || status >= 500) {
     const metadata = isMap(told['metadata']) ? told['metadata'] : {};
     const token = metadata['continue'];
     throw new ApiStatus(

@@ -1,5 +1,5 @@
-/** `config`: the kubeconfig or the command line is wrong; `credentials`: who asks is not known; `forbidden`: may not; `missing`: no such thing; `unreachable`: no answer, or one that is none. */
-export type ClusterFailureKind = 'config' | 'credentials' | 'forbidden' | 'missing' | 'unreachable';
+/** `config`: the kubeconfig or the command line is wrong; `credentials`: who asks is not known; `forbidden`: may not; `list`: one list can't be read, others may; `unreachable`: no answer, or one that is none. */
+export type ClusterFailureKind = 'config' | 'credentials' | 'forbidden' | 'list' | 'unreachable';
 
 export interface ClusterFailureNote {
   readonly kind: ClusterFailureKind;

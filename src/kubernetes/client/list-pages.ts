@@ -112,7 +112,7 @@ function asFailure(error: unknown, path: string, context: string): unknown {
 
 function endless(path: string, context: string, what: string): ClusterFailure {
   return new ClusterFailure(`the list ${path} of context ${context} ${what}`, {
-    kind: 'unreachable',
+    kind: 'list',
     hint: 'ask for one namespace alone; if that fails too, the API server or a proxy before it is broken',
   });
 }

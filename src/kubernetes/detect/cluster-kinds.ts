@@ -184,7 +184,7 @@ async function readEach(
       }
     } catch (error) {
       signal.throwIfAborted();
-      if (group === '' || error instanceof ApiStatus) throw error;
+      if (group === '' || !(error instanceof ApiStatus) || error.status < 500) throw error;
       silent.push(group);
     }
   }

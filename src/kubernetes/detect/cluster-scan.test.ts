@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { ApiStatus } from '../client/api-client.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import { ClusterFailure } from '../client/cluster-failure.ts';
+import { AnswerTooLate } from '../client/wire.ts';
 import { scanCluster } from './cluster-scan.ts';
 import type { ClusterScan, ClusterScanOptions } from './cluster-scan.ts';
 
@@ -42,6 +43,12 @@ function clientOf(answers: Answers): ApiClient & { readonly asked: string[] } {
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }
+
+const late = new ClusterFailure('it is late', {
+  kind: 'unreachable',
+  hint: '-',
+  cause: new AnswerTooLate('no answer within 30 s'),
+});
 
 interface Listed {
   readonly resource: string;
@@ -199,7 +206,7 @@ const rows: readonly {
           },
         ],
       },
-      '/apis/away.example/v1': new ClusterFailure('503', { kind: 'unreachable', hint: '-' }),
+      '/apis/away.example/v1': new ApiStatus(503, 'no endpoints', undefined),
       '/api/v1/pods': list([item('x', ['a:1'])]),
     },
     is: ['a:1 1: Pod x'],
@@ -231,6 +238,29 @@ const rows: readonly {
       '/apis/rbac.authorization.k8s.io/v1/roles': list([item('r', ['r:1'])]),
     },
     is: ['t:1 0: Thing t'],
+  },
+  {
+    that: 'A kind whose conversion or server fails, whose list is broken or whose server is stuck ends nothing.',
+    answers: {
+      '/api': core,
+      '/apis': discovery(
+        group('example.org', [
+          { resource: 'converted', kind: 'Converted' },
+          { resource: 'loops', kind: 'Loop' },
+          { resource: 'stuck', kind: 'Stuck' },
+        ]),
+      ),
+      '/apis/example.org/v1/converted': new ApiStatus(500, 'conversion webhook failed', undefined),
+      '/apis/example.org/v1/loops': list([], 'same'),
+      '/apis/example.org/v1/stuck': late,
+      '/api/v1/pods': list([item('x', ['a:1'])]),
+    },
+    is: ['a:1 1: Pod x'],
+    notRead: [
+      'converted.example.org: conversion webhook failed',
+      'loops.example.org: the list /apis/example.org/v1/loops of context prod hands out pages that lead nowhere',
+      'stuck.example.org: no answer within 30 s',
+    ],
   },
   {
     that: 'In one namespace what belongs to none is not read.',
@@ -287,6 +317,16 @@ test('A server without discovery is no API server, and who may not see it is tol
     const client = clientOf({ '/api': new ApiStatus(status, 'no', undefined) });
     await assert.rejects(scanCluster(client, {}, never), { name: 'ClusterFailure', kind });
   }
+});
+
+test('An API server that is stuck itself, or of which every list fails, is no cluster without images.', async () => {
+  const stuck = { '/api': core, '/api/v1/pods': late };
+  await assert.rejects(scanCluster(clientOf(stuck), {}, never), /it is late/);
+  const failing = { '/api': core, '/api/v1/pods': new ApiStatus(500, 'etcd is gone', undefined) };
+  await assert.rejects(scanCluster(clientOf(failing), {}, never), {
+    message: 'no list of the cluster of context prod can be read',
+    because: 'etcd is gone',
+  });
 });
 
 test('Who may list nothing gets an error that names the context.', async () => {

@@ -2,6 +2,7 @@ import { ApiStatus } from '../client/api-client.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import { ClusterFailure } from '../client/cluster-failure.ts';
 import { listPages } from '../client/list-pages.ts';
+import { AnswerTooLate } from '../client/wire.ts';
 import type { ListQuery } from '../client/list-pages.ts';
 import { findKinds, kindLabel } from './cluster-kinds.ts';
 import type { ClusterKind } from './cluster-kinds.ts';
@@ -33,6 +34,8 @@ export interface ClusterScanOptions {
 }
 
 const policiesMax = 1000;
+/** Kinds whose server may be stuck. */
+const lateMax = 3;
 /** Kinds that are listed at once. */
 const listsAtOnce = 4;
 /** Listed only by `helmSecrets`, and only those of Helm. */
@@ -60,7 +63,9 @@ export async function scanCluster(
     inventory: createInventory(),
     owners: createOwners(),
     nodes: createNodeImages(),
+    failed: 0,
     forbidden: 0,
+    late: 0,
     policies: [],
     hubPulls: createHubPulls(Date.now()),
     notRead: silent.map((group) => ({
@@ -74,17 +79,7 @@ export async function scanCluster(
   if (helmSecrets === true) await readKind(secrets, state);
   // What pods have that no owner names is seen once the owners were read.
   await readAll(pods, state);
-  if (wanted.length > 0 && state.forbidden >= wanted.length)
-    throw new ClusterFailure(
-      `this user may list nothing in the cluster of context ${client.target.context}`,
-      {
-        kind: 'forbidden',
-        hint:
-          namespace === undefined
-            ? 'ask for one namespace with -n, or for the cluster role view'
-            : 'ask for the role view in this namespace',
-      },
-    );
+  requireSomething(wanted.length, state);
   for (const use of state.nodes.unused(state.inventory)) state.inventory.add(use);
   return {
     inventory: state.inventory,
@@ -102,8 +97,10 @@ interface State {
   readonly owners: Owners;
   readonly nodes: NodeImages;
   readonly notRead: NotRead[];
-  /** Kinds that this user may not list. */
+  /** Kinds that could not be read; of these, those that this user may not list, and those whose server was too late. */
+  failed: number;
   forbidden: number;
+  late: number;
   readonly policies: DetectedPolicy[];
   hubPulls: HubPulls;
 }
@@ -122,20 +119,51 @@ async function readAll(kinds: readonly ClusterKind[], state: State): Promise<voi
 }
 
 async function readKind(kind: ClusterKind, state: State): Promise<void> {
-  const label = kindLabel(kind);
   try {
-    const own = await readList(kind, label, state);
+    const own = await readList(kind, kindLabel(kind), state);
     state.inventory.addAll(own);
   } catch (error) {
-    if (!(error instanceof ApiStatus)) throw error;
-    // 404 and 405: it went meanwhile, or has no list after all.
-    const isForbidden = error.status === 403;
-    if (isForbidden) state.forbidden += 1;
-    state.notRead.push({
-      what: label,
-      why: isForbidden ? 'this user may not list it' : error.message,
-    });
+    const why = whyNotRead(error, kind, state);
+    if (why === undefined) throw error;
+    state.failed += 1;
+    state.notRead.push({ what: kindLabel(kind), why });
   }
+}
+
+/** `undefined` where it is no fault of this kind alone. */
+function whyNotRead(error: unknown, { group }: ClusterKind, state: State): string | undefined {
+  if (error instanceof ApiStatus) {
+    if (error.status !== 403) return error.message;
+    state.forbidden += 1;
+    return 'this user may not list it';
+  }
+  if (!(error instanceof ClusterFailure)) return undefined;
+  if (error.kind === 'list') return error.message;
+  // A group with a server of its own may be stuck; a server that is stuck itself is not waited for again and again.
+  if (!(error.cause instanceof AnswerTooLate) || !group.includes('.')) return undefined;
+  state.late += 1;
+  return state.late > lateMax ? undefined : error.cause.message;
+}
+
+function requireSomething(
+  wanted: number,
+  { client, namespace, failed, forbidden, notRead }: State,
+): void {
+  if (wanted === 0 || failed < wanted) return;
+  const { context } = client.target;
+  if (forbidden < failed)
+    throw new ClusterFailure(`no list of the cluster of context ${context} can be read`, {
+      kind: 'unreachable',
+      hint: 'the API server or what is behind it fails; kubectl get --raw /readyz?verbose says what',
+      because: notRead.find(({ why }) => !why.startsWith('this user'))?.why ?? 'unknown',
+    });
+  throw new ClusterFailure(`this user may list nothing in the cluster of context ${context}`, {
+    kind: 'forbidden',
+    hint:
+      namespace === undefined
+        ? 'ask for one namespace with -n, or for the cluster role view'
+        : 'ask for the role view in this namespace',
+  });
 }
 
 /** Of a list that had to begin anew the last reading counts alone. */
