@@ -4,7 +4,8 @@ import { isMap, textOf } from '../places/field-pattern.ts';
 import { imagePlaces } from '../places/image-places.ts';
 import { nameOfImage } from '../places/split-image.ts';
 import { sourceBytesMax } from '../text/read-source.ts';
-import { parseYaml, YamlProblem } from '../text/yaml-tree.ts';
+import { readDocuments } from '../text/yaml-documents.ts';
+import { YamlProblem } from '../text/yaml-tree.ts';
 
 /** Files and folders of one kustomization with all that it brings along. */
 const filesMax = 2000;
@@ -68,7 +69,7 @@ function filesAt(path: string): readonly string[] {
 function documentsOf(file: string): readonly unknown[] {
   try {
     if (statSync(file).size > sourceBytesMax) return [];
-    return parseYaml(readFileSync(file, 'utf8')).trees.map(({ value }) => value);
+    return readDocuments(readFileSync(file, 'utf8')).documents.map(({ value }) => value);
   } catch (error) {
     if (error instanceof YamlProblem || (error as NodeJS.ErrnoException).code !== undefined)
       return [];

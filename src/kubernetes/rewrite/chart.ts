@@ -3,7 +3,7 @@ import { isMap, textOf } from '../places/field-pattern.ts';
 import { splitName } from '../places/split-image.ts';
 import type { TextPlace } from '../text/read-text.ts';
 import { linesOf } from '../text/scanned-text.ts';
-import { parseYaml } from '../text/yaml-tree.ts';
+import { readDocuments } from '../text/yaml-documents.ts';
 import type { Renaming } from './renaming.ts';
 
 /** What a chart says of a repository without a registry beside it: that it is a whole name, or what has to be done instead. */
@@ -18,7 +18,7 @@ export interface Chart {
 export function createChart({ values, templates }: ChartFiles): Chart {
   const trees = values.map(({ under, text }) => ({
     under,
-    value: parseYaml(text).trees[0]?.value,
+    value: readDocuments(text).documents[0]?.value,
   }));
   const lookUp = (path: readonly string[]): unknown => {
     // What the chart says of a part of it goes before what that says of itself.

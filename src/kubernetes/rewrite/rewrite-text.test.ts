@@ -345,7 +345,7 @@ const badRows: readonly BadRow[] = [
   },
   {
     title: 'a bomb of aliases',
-    text: `a: &a x\nb: [${aliases}]\n`,
+    text: `a: &a {x: y}\nb: [${aliases}]\n`,
     line: 2,
     message: /10000 aliases/,
   },
@@ -358,7 +358,7 @@ const badRows: readonly BadRow[] = [
   { title: 'items of items', text: `a: 1\n${'- '.repeat(1000)}`, line: 2, message: /nested/ },
   {
     title: 'more than is read',
-    text: `a: ${'x'.repeat(4 * 1024 * 1024)}`,
+    text: `a: \t${'x'.repeat(4 * 1024 * 1024)}`,
     line: 1,
     message: /4 MiB/,
   },

@@ -1,4 +1,4 @@
-import type { Scalar } from 'yaml';
+import type { ScalarNode } from './scalar-slot.ts';
 
 /**
  * For each offset in the value of a literal block where it stands in the text; `undefined` for a scalar of another style, whose
@@ -6,9 +6,9 @@ import type { Scalar } from 'yaml';
  */
 export function literalOffsets(
   text: string,
-  scalar: Scalar<string>,
+  scalar: ScalarNode,
 ): ((offset: number) => number) | undefined {
-  const [start, end] = scalar.range ?? [0, 0];
+  const [start = 0, end = 0] = scalar.range ?? [];
   if (scalar.type !== 'BLOCK_LITERAL') return undefined;
   const headerEnd = text.indexOf('\n', start) + 1;
   if (headerEnd === 0 || headerEnd > end) return undefined;

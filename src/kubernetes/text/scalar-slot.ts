@@ -1,5 +1,13 @@
-import type { Scalar } from 'yaml';
 import type { Slot } from './read-text.ts';
+
+/** A scalar of a YAML text, whoever read it. */
+export interface ScalarNode {
+  readonly value: string;
+  /** As the library names styles. */
+  readonly type?: string | null | undefined;
+  /** Begin and end of what is written, and more. */
+  readonly range?: readonly number[] | null | undefined;
+}
 
 /** A plain scalar that means itself wherever it stands, in flow collections too. */
 const plainText = /^[A-Za-z0-9_./][\w./@:-]*(?<!:)$/;
@@ -8,11 +16,11 @@ const plainText = /^[A-Za-z0-9_./][\w./@:-]*(?<!:)$/;
  * What of the text holds a scalar's value: inside its quotes, and of a block the part of one line. `undefined` where the value
  * is written with escapes or over several lines, or isn't there at all.
  */
-export function slotOf(text: string, scalar: Scalar<string>): Slot | undefined {
-  const [start, end] = scalar.range ?? [0, 0];
+export function slotOf(text: string, scalar: ScalarNode): Slot | undefined {
+  const [start = 0, end = 0] = scalar.range ?? [];
   const source = text.slice(start, end);
   const { value, type } = scalar;
-  switch (type) {
+  switch (type ?? '') {
     case 'PLAIN':
       return source === value && value !== '' ? plainSlot(start, end, value) : undefined;
     case 'QUOTE_SINGLE':
@@ -21,7 +29,6 @@ export function slotOf(text: string, scalar: Scalar<string>): Slot | undefined {
     case 'BLOCK_LITERAL':
     case 'BLOCK_FOLDED':
       return blockSlot(source, start, value);
-    case undefined:
     default:
       return undefined;
   }

@@ -1,4 +1,3 @@
-import type { Scalar } from 'yaml';
 import { isMap, textOf } from '../places/field-pattern.ts';
 import type { FieldPath, ImagePlace } from '../places/image-place.ts';
 import { fieldText } from '../places/image-place.ts';
@@ -8,20 +7,22 @@ import { documentPlaces, formOf } from '../places/pipeline-places.ts';
 import { kustomizeImagePlaces } from '../places/kustomize-places.ts';
 import { valuesPlaces } from '../places/values-places.ts';
 import { literalOffsets } from './literal-offsets.ts';
-import { sameLexemes } from './lexeme-comparison.ts';
 import { lineIndex } from './line-index.ts';
 import type { ReadText, Slot, TextPlace, TextProblem } from './read-text.ts';
 import { applyEdits, editsOf } from './read-text.ts';
+import type { ScalarNode } from './scalar-slot.ts';
 import { slotOf } from './scalar-slot.ts';
-import type { YamlTree } from './yaml-tree.ts';
-import { differenceOf, parseYaml, YamlProblem } from './yaml-tree.ts';
+import type { YamlDocument } from './yaml-documents.ts';
+import { readDocuments } from './yaml-documents.ts';
+import { YamlProblem } from './yaml-tree.ts';
 
 /** What a file's name says of its documents; `undefined` where their content has to. */
 export type YamlForm = DocumentForm | 'values' | 'kustomization' | undefined;
 
 /** Reads the documents of a YAML or JSON text. Throws `YamlProblem` where it can't be parsed. */
 export function readYaml(text: string, form: YamlForm): ReadText {
-  const { trees, lexemes } = parseYaml(text);
+  const reading = readDocuments(text);
+  const trees = reading.documents;
   const slots = createSlots(text);
   const at = lineIndex(text);
   const embedded = trees.flatMap((tree) => embeddedIn(tree, text, at));
@@ -34,7 +35,7 @@ export function readYaml(text: string, form: YamlForm): ReadText {
     places,
     problems: embedded.flatMap(({ problems }) => problems),
     check(edited, changed) {
-      const values = new Map<Scalar, string>();
+      const values = new Map<ScalarNode, string>();
       for (const [slot, value] of changed) {
         const scalar = slots.scalarOf(slot);
         if (scalar !== undefined) values.set(scalar, value);
@@ -44,27 +45,20 @@ export function readYaml(text: string, form: YamlForm): ReadText {
         if (typeof made === 'string') values.set(each.scalar, made);
         else if (made !== undefined) return made.difference;
       }
-      const edits = editsOf(changed);
-      if (edits !== undefined && sameLexemes(lexemes, edits, edited)) return undefined;
-      try {
-        return differenceOf(trees, parseYaml(edited).trees, values);
-      } catch (error) {
-        if (error instanceof YamlProblem) return `it could not be read again: ${error.message}`;
-        throw error;
-      }
+      return reading.difference(edited, editsOf(changed) ?? [], values);
     },
   };
 }
 
 /** One slot a scalar, so that an anchor and its aliases share it. */
 interface Slots {
-  of(scalar: Scalar<string>): Slot | undefined;
-  scalarOf(slot: Slot): Scalar | undefined;
+  of(scalar: ScalarNode): Slot | undefined;
+  scalarOf(slot: Slot): ScalarNode | undefined;
 }
 
 function createSlots(text: string): Slots {
-  const slots = new Map<Scalar, Slot | undefined>();
-  const scalars = new Map<Slot, Scalar>();
+  const slots = new Map<ScalarNode, Slot | undefined>();
+  const scalars = new Map<Slot, ScalarNode>();
   return {
     of(scalar) {
       if (slots.has(scalar)) return slots.get(scalar);
@@ -89,14 +83,14 @@ function placesOf(document: unknown, form: YamlForm): readonly ImagePlace[] {
 
 function textPlace(
   { path, parts, image, ...rest }: ImagePlace,
-  tree: YamlTree,
+  tree: YamlDocument,
   slots: Slots,
   at: ReturnType<typeof lineIndex>,
 ): TextPlace {
-  const scalarAt = (part: FieldPath): Scalar<string> | undefined => tree.scalarAt(part);
+  const scalarAt = (part: FieldPath): ScalarNode | undefined => tree.scalarAt(part);
   const main = scalarAt(parts?.repository ?? path);
   const slot = main && slots.of(main);
-  const offset = slot?.start ?? main?.range?.[0] ?? tree.start;
+  const offset = slot?.start ?? main?.range?.[0] ?? 0;
   const place = { ...rest, image, field: fieldText(path), offset, ...at(offset) };
   if (slot === undefined) return place;
   if (parts === undefined) return { ...place, whole: slot };
@@ -109,7 +103,7 @@ function textPlace(
 
 /** YAML inside a YAML text: values in a text of an object. */
 interface Embedded {
-  readonly scalar: Scalar;
+  readonly scalar: ScalarNode;
   /** At their places in the text around it. */
   readonly places: readonly TextPlace[];
   readonly problems: readonly TextProblem[];
@@ -118,7 +112,7 @@ interface Embedded {
 }
 
 function embeddedIn(
-  tree: YamlTree,
+  tree: YamlDocument,
   text: string,
   at: ReturnType<typeof lineIndex>,
 ): readonly Embedded[] {
@@ -129,7 +123,7 @@ function embeddedIn(
 }
 
 function embed(
-  scalar: Scalar<string>,
+  scalar: ScalarNode,
   text: string,
   field: string,
   at: ReturnType<typeof lineIndex>,

@@ -8,14 +8,13 @@ const depthMax = 200;
 /** Aliases of one text. */
 const aliasesMax = 10_000;
 
-/** One document of a YAML or JSON text: its values, every scalar as the text that it is, and where they stand. */
+/** One document of a YAML or JSON text as the library read it: its values, every scalar as the text that it is, and where they stand. */
 export interface YamlTree {
   /** Maps, lists and texts; what an alias names is the same object as its anchor's. */
   readonly value: unknown;
   /** The scalar at a path, through aliases and merges; `undefined` for all else. */
   scalarAt(path: FieldPath): Scalar<string> | undefined;
   readonly root: Node | null;
-  readonly start: number;
 }
 
 /** Why a text can't be read. */
@@ -116,7 +115,6 @@ function createTree(document: Document.Parsed, counts: Counts): YamlTree {
   return {
     value,
     root: document.contents,
-    start: document.range[0],
     scalarAt(path) {
       let node: Node | undefined = document.contents ?? undefined;
       for (const key of path) node = node && build.child(node, key);
@@ -240,7 +238,7 @@ function startOf(node: Node | null): number {
 export function differenceOf(
   before: readonly YamlTree[],
   after: readonly YamlTree[],
-  changed: ReadonlyMap<Scalar, string>,
+  changed: ReadonlyMap<unknown, string>,
 ): string | undefined {
   if (before.length !== after.length)
     return `it had ${before.length} documents and would have ${after.length}`;
