@@ -23,7 +23,7 @@ const meanings: Readonly<Record<ExitName, string>> = {
   upstream: 'the server or an upstream registry cannot be reached, or refuses',
   conflict: 'the state of things does not allow it',
   partial: 'some of several things failed',
-  findings: 'something was found; only with --exit-code',
+  findings: 'something was found, or would be another; only with --exit-code or --check',
   interrupted: 'interrupted with Ctrl-C',
 };
 

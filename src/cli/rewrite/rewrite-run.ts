@@ -6,6 +6,7 @@ import { replaceFile } from '../../kubernetes/folder/replace-file.ts';
 import { sourceFiles } from '../../kubernetes/folder/source-files.ts';
 import type { RewriteOptions } from '../../kubernetes/rewrite/rewrite-text.ts';
 import type { Renaming } from '../../kubernetes/rewrite/renaming.ts';
+import { rememberRenaming } from '../../kubernetes/rewrite/renaming.ts';
 import { unifiedDiff } from '../../kubernetes/rewrite/unified-diff.ts';
 import { sourceBytesMax } from '../../kubernetes/text/read-source.ts';
 import type { CommandContext } from '../command-context.ts';
@@ -37,10 +38,11 @@ export interface RewriteParts {
 /** Rewrites files, folders or stdin, as the options say; tells what it does and ends as the command does. */
 export async function runRewrite(paths: readonly string[], parts: RewriteParts): Promise<void> {
   const { command, context, options } = parts;
-  const { rename, from } = await findRenaming(options, context);
+  const found = await findRenaming(options, context);
+  const rename = rememberRenaming(found.rename);
   const charts = createCharts(options.chart, context);
   await charts.named();
-  remark(command, context, `by ${from}`);
+  remark(command, context, `by ${found.from}`);
   const told: Told = { lines: [], files: 0, problems: 0 };
   if (paths.length > 0 && !paths.includes('-')) {
     await requirePaths(paths, parts);

@@ -51,3 +51,18 @@ const severalPlaces: Renamed = {
   kind: 'unchanged',
   reason: 'its images go to several places: set each image’s own registry',
 };
+
+const rememberedMax = 10_000;
+
+/** Says of an image that comes again what it said before: a folder names the same few over and over. */
+export function rememberRenaming(rename: Renaming): Renaming {
+  const remembered = new Map<string, Renamed>();
+  return (reference) => {
+    const known = remembered.get(reference);
+    if (known !== undefined) return known;
+    if (remembered.size >= rememberedMax) remembered.clear();
+    const renamed = rename(reference);
+    remembered.set(reference, renamed);
+    return renamed;
+  };
+}
