@@ -13,6 +13,7 @@ import { addKeysCommand } from './keys/keys.ts';
 import { addLifecycleCommand } from './lifecycle/lifecycle.ts';
 import { addLoginCommand } from './commands/login.ts';
 import { addMapCommand } from './move/map.ts';
+import { addNodesCommand } from './nodes/nodes.ts';
 import { addPolicyCommand } from './commands/policy.ts';
 import { addRefreshCommand } from './commands/refresh.ts';
 import { addReposCommand } from './repos/repos.ts';
@@ -52,6 +53,7 @@ export const allCommands: readonly AddCommand[] = [
   addMapCommand,
   addRewriteCommand,
   addK8sCommand,
+  addNodesCommand,
   addDoctorCommand,
   addConfigCommand,
   addEnvCommand,

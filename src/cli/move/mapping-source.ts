@@ -33,9 +33,13 @@ export interface FoundMapping {
   readonly mapping: ImageMapping;
   /** For people: `the rules of the server at http://127.0.0.1:5000`. */
   readonly from: string;
+  /** What knows whom it serves: a server that can be asked, or its configuration; a mapping file and the built-in rules do not. */
+  readonly source: MappingSource;
   /** Where what is generated holds; `include` empty: in every namespace. */
   readonly namespaces: MappingFile['namespaces'];
 }
+
+export type MappingSource = 'server' | 'config' | 'file' | 'builtin';
 
 /** Gives a command the options that say what becomes of images; the same for every command that asks. */
 export function addMappingOptions(command: Command): Command {
@@ -56,7 +60,7 @@ export async function findMapping(
   options: MappingOptions,
   context: CommandContext,
 ): Promise<FoundMapping> {
-  const { rules, host, from, file } = await findRules(options, context);
+  const { rules, host, from, source, file } = await findRules(options, context);
   const registryHost = checkedHost(options.registryHost ?? host, options);
   const former = file?.formerHost;
   const replaces = [
@@ -66,6 +70,7 @@ export async function findMapping(
   return {
     mapping: createImageMapping({ registryHost, rules, replaces }),
     from,
+    source,
     namespaces: file?.namespaces ?? { include: [], exclude: [] },
   };
 }
@@ -75,6 +80,7 @@ interface FoundRules {
   /** Where clients reach the registry, as far as it is known. */
   readonly host: string | undefined;
   readonly from: string;
+  readonly source: MappingSource;
   readonly file?: MappingFile;
 }
 
@@ -83,22 +89,22 @@ async function findRules(options: MappingOptions, context: CommandContext): Prom
   if (options.mapping !== undefined) return readRules(options.mapping, options, context);
   if (options.server !== undefined) {
     const url = parseServer(options.server);
-    return { ...(await askRules(options, context)), host: url.host, from: ofServer(url.origin) };
+    return { ...(await askRules(options, context)), host: url.host, ...ofServer(url.origin) };
   }
   const running = await readRunRecord(await locateData(options, terminal));
   if (running !== undefined) {
     const { publicUrl, listen, everywhere } = running;
     const own = everywhere ? undefined : new URL(listen).host;
     const host = publicUrl === undefined ? own : new URL(publicUrl).host;
-    return { ...(await askRules(options, context)), host, from: ofServer(listen) };
+    return { ...(await askRules(options, context)), host, ...ofServer(listen) };
   }
   if (options.config !== undefined) {
     const { config } = await readConfig(options.config, terminal);
     const host = config.publicUrl === '' ? undefined : new URL(config.publicUrl).host;
-    return { rules: config.rules, host, from: `the rules of ${options.config}` };
+    return { rules: config.rules, host, from: `the rules of ${options.config}`, source: 'config' };
   }
   if (options.dataDir !== undefined) throw serverNotRunning(`no server runs on ${options.dataDir}`);
-  return { rules: builtinRules, host: undefined, from: 'the built-in rules' };
+  return { rules: builtinRules, host: undefined, from: 'the built-in rules', source: 'builtin' };
 }
 
 async function readRules(
@@ -117,12 +123,13 @@ async function readRules(
     rules,
     host,
     from: file.rules === undefined ? `the built-in rules and ${path}` : path,
+    source: 'file',
     file,
   };
 }
 
-function ofServer(origin: string): string {
-  return `the rules of the server at ${origin}`;
+function ofServer(origin: string): Pick<FoundRules, 'from' | 'source'> {
+  return { from: `the rules of the server at ${origin}`, source: 'server' };
 }
 
 /** Those in force, in their order. */

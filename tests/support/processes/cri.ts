@@ -32,6 +32,8 @@ export interface CriOptions {
   readonly mirror?: string;
   /** Absent: a folder of its own. */
   readonly hostsDir?: string;
+  /** Files that say where it looks for those, instead of its own configuration. */
+  readonly imports?: string;
   /** The addresses of pods. */
   readonly subnet: string;
   /** Put before each command: to run it in a node's own namespaces. */
@@ -79,8 +81,8 @@ export async function startCri(t: TestContext, options: CriOptions): Promise<Cri
   const path = await programFolder(folder, names, paths);
   const socket = join(folder, 'containerd.sock');
   const config = join(folder, 'containerd.toml');
-  const { hostsDir = join(folder, 'certs.d'), mirror } = options;
-  const configText = containerdConfig(folder, dirname(paths.bridge), hostsDir);
+  const { hostsDir = join(folder, 'certs.d'), mirror, imports } = options;
+  const configText = containerdConfig(folder, dirname(paths.bridge), { hostsDir, imports });
   await writeFile(config, configText);
   await writeNetwork(folder, options.subnet);
   if (mirror !== undefined) await writeMirror(hostsDir, mirror);
@@ -122,10 +124,17 @@ export async function startCri(t: TestContext, options: CriOptions): Promise<Cri
   };
 }
 
-function containerdConfig(folder: string, plugins: string, hostsDir: string): string {
+function containerdConfig(
+  folder: string,
+  plugins: string,
+  { hostsDir, imports }: { readonly hostsDir: string; readonly imports: string | undefined },
+): string {
   const socket = join(folder, 'containerd.sock');
+  const registry = `[plugins."io.containerd.cri.v1.images".registry]
+  config_path = "${hostsDir}"
+`;
   return `version = 3
-root = "${join(folder, 'root')}"
+${imports === undefined ? '' : `imports = ["${imports}"]\n`}root = "${join(folder, 'root')}"
 state = "${join(folder, 'state')}"
 [grpc]
   address = "${socket}"
@@ -133,9 +142,7 @@ state = "${join(folder, 'state')}"
   address = "${socket}.ttrpc"
 [plugins."io.containerd.cri.v1.images".pinned_images]
   sandbox = "${pauseImage}"
-[plugins."io.containerd.cri.v1.images".registry]
-  config_path = "${hostsDir}"
-[plugins."io.containerd.cri.v1.runtime"]
+${imports === undefined ? registry : ''}[plugins."io.containerd.cri.v1.runtime"]
   # Root of a test machine may lack CAP_SYS_RESOURCE, which lowering a score takes.
   restrict_oom_score_adj = true
   [plugins."io.containerd.cri.v1.runtime".cni]
