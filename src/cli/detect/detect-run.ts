@@ -18,7 +18,6 @@ import type { ClusterOptions } from './cluster-options.ts';
 import { flagNames } from './flag-names.ts';
 import { imageColumns, placeColumns, placeRows, renderRest } from './rows.ts';
 import { sarifOf } from './sarif.ts';
-import { scanFiles, scanStdin } from './scan-files.ts';
 import type { Scan } from './scan-files.ts';
 
 export interface DetectOptions extends ReportOptions, ClusterOptions, MappingOptions {
@@ -81,6 +80,7 @@ async function scanOf(paths: readonly string[], parts: DetectParts): Promise<Sca
       );
     if (paths.includes('-') && paths.length > 1)
       throw usageFailure('- and files can’t be read together');
+    const { scanFiles, scanStdin } = await import('./scan-files.ts');
     const scan = paths.includes('-') ? await scanStdin(terminal) : await scanFiles(paths, terminal);
     tellNotRead(scan, parts);
     return scan;

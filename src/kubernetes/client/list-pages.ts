@@ -18,10 +18,10 @@ export interface ListQuery {
 }
 
 /** Objects of the first page, and at most of each other. */
-const firstLimit = 250;
+const firstLimit = 150;
 const limitMax = 500;
 /** Characters that a page should have: parsed it takes ten times as much memory. */
-const pageCharacters = 512 * 1024;
+const pageCharacters = 384 * 1024;
 /** Times that a list begins anew because it took longer than the server remembers (five minutes). */
 const restartsMax = 3;
 /** Of one list: five million objects. */
