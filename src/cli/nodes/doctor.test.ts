@@ -63,6 +63,15 @@ const wrong: readonly (readonly [string, Readonly<Record<string, string>>, RegEx
     /^\/etc\/containerd\/config\.toml:3 error config_path names several folders: containerd 2 looks into none/,
   ],
   [
+    'several folders in a file that is imported',
+    {
+      '/etc/containerd/config.toml': 'version = 3\nimports = ["conf.d/*.toml"]\n',
+      '/etc/containerd/conf.d/99-node.toml': config('/etc/containerd/certs.d:/etc/docker/certs.d'),
+      '/etc/docker/certs.d/': '',
+    },
+    /^\/etc\/containerd\/conf\.d\/99-node\.toml:3 error config_path names several folders/,
+  ],
+  [
     'no config_path',
     { '/etc/containerd/config.toml': 'version = 3\n' },
     /config\.toml warning no config_path/,

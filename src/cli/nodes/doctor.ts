@@ -1,3 +1,4 @@
+import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
@@ -67,17 +68,26 @@ function nodeFolder(root: string): NodeFolder {
       }
     },
     folders: async (path) => {
-      try {
-        const entries = await readdir(join(root, path), { withFileTypes: true });
-        const own = entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
-        return own.map(({ name }) => name).toSorted();
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-        throw unreadable(path, error);
-      }
+      const entries = await entriesOf(root, path);
+      const own = entries?.filter((entry) => entry.isDirectory() || entry.isSymbolicLink());
+      return own?.map(({ name }) => name).toSorted();
+    },
+    files: async (path) => {
+      const entries = await entriesOf(root, path);
+      const own = entries?.filter((entry) => !entry.isDirectory()) ?? [];
+      return own.map(({ name }) => name).toSorted();
     },
   };
+}
+
+async function entriesOf(root: string, path: string): Promise<readonly Dirent[] | undefined> {
+  try {
+    return await readdir(join(root, path), { withFileTypes: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw unreadable(path, error);
+  }
 }
 
 function unreadable(path: string, cause: unknown): CommandFailure {

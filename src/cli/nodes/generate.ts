@@ -81,7 +81,7 @@ export function addGenerateCommand(nodes: Command, context: CommandContext): voi
             : await makeRobotKey(robot, found, { options, context });
         const files = make(key);
         if (folder === undefined) return context.terminal.out(filesText(files));
-        const written = await writeNodeFiles(folder, files);
+        const written = await writeNodeFiles(folder, files, options.replace === true);
         for (const path of written) remark(command, context, `wrote ${path}`);
         return;
       }

@@ -26,17 +26,18 @@ export async function refuseOthers(folder: string, files: readonly NodeFile[]): 
     });
 }
 
-/** Writes those that are not there, or with another text. Each is whole, and appears at once. */
+/** Writes those that are not there, with `replace` those with another text too. Each is whole, and appears at once. */
 export async function writeNodeFiles(
   folder: string,
   files: readonly NodeFile[],
+  replace: boolean,
 ): Promise<readonly string[]> {
   const others = new Set((await differing(folder, files)).map(({ path }) => path));
   const written = files
     .map((file) => ({ ...file, path: pathIn(folder, file) }))
     .filter(({ path }) => others.has(path));
   for (const { path } of written) await mkdir(dirname(path), { recursive: true });
-  await writeFiles(written, true);
+  await writeFiles(written, replace);
   return written.map(({ path }) => path);
 }
 

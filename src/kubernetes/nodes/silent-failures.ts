@@ -18,6 +18,8 @@ export interface NodeFolder {
   readonly read: (path: string) => Promise<string | undefined>;
   /** The names of folders in it; `undefined` where it is none. */
   readonly folders: (path: string) => Promise<readonly string[] | undefined>;
+  /** The names of files in it; none where it is no folder. */
+  readonly files: (path: string) => Promise<readonly string[]>;
 }
 
 type Told = Omit<Finding, 'file'>;
@@ -61,7 +63,7 @@ async function containerdFindings(folder: NodeFolder): Promise<readonly Finding[
   return [...findings, ...hosts.flat()];
 }
 
-/** Files that `imports` names without a pattern, and those of breakwater's own. */
+/** Files that `imports` names, by themselves or as all of a folder (`conf.d/*.toml`), in containerd's order. */
 async function importedOutlines(
   { lines }: TomlOutline,
   folder: NodeFolder,
@@ -69,9 +71,17 @@ async function importedOutlines(
   const named = lines
     .filter(({ table, key }) => table.length === 0 && key === 'imports')
     .flatMap(({ texts }) => texts)
-    .map((path) => path.replace(/\*\.toml$/, '50-breakwater.toml'));
+    .map((path) => (path.startsWith('/') ? path : `/etc/containerd/${path}`));
+  const files = await Promise.all(
+    named.map(async (path) => {
+      const [, dir, ending = ''] = /^(.*)\/\*([^/*]*)$/.exec(path) ?? [];
+      if (dir === undefined) return [path];
+      const names = await folder.files(dir);
+      return names.filter((name) => name.endsWith(ending)).map((name) => `${dir}/${name}`);
+    }),
+  );
   const read = await Promise.all(
-    named.map(async (file) => ({ file, text: await folder.read(file) })),
+    files.flat().map(async (file) => ({ file, text: await folder.read(file) })),
   );
   return read.flatMap(({ file, text }) =>
     text === undefined ? [] : [{ file, outline: readTomlOutline(text) }],
