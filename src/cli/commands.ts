@@ -6,6 +6,7 @@ import { addDetectCommand } from './detect/detect.ts';
 import { addDoctorCommand } from './doctor/doctor.ts';
 import { addEnvCommand } from './commands/env.ts';
 import { addExplainCommand } from './commands/explain.ts';
+import { addHelmValuesCommand } from './charts/helm-values.ts';
 import { addHelpCommand } from './help.ts';
 import { addImagesCommand } from './commands/images.ts';
 import { addK8sCommand } from './k8s/generate.ts';
@@ -52,6 +53,7 @@ export const allCommands: readonly AddCommand[] = [
   addDetectCommand,
   addMapCommand,
   addRewriteCommand,
+  addHelmValuesCommand,
   addK8sCommand,
   addNodesCommand,
   addDoctorCommand,

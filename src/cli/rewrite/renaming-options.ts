@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Rewritten, UnchangedReason } from '../../domain/image-rewrite.ts';
+import type { Rewritten } from '../../domain/image-rewrite.ts';
 import type { ImageSource } from '../../kubernetes/rewrite/host-move.ts';
 import {
   createHostMove,
@@ -12,6 +12,7 @@ import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../command-failure.ts';
 import type { MappingOptions } from '../move/mapping-source.ts';
 import { addMappingOptions, findMapping } from '../move/mapping-source.ts';
+import { reasonsUnchanged } from '../move/unchanged-reasons.ts';
 
 export interface RenamingOptions extends MappingOptions {
   readonly from?: string;
@@ -83,18 +84,9 @@ function sourceOf(option: string, text: string): ImageSource {
   );
 }
 
-const reasons: Readonly<Record<UnchangedReason, string>> = {
-  'no image name': 'no image name',
-  ours: 'it is here already',
-  'not ours': 'it is not of this registry',
-  'no rule': 'no rule leads there',
-  'too long': 'its name would be longer than 255 characters',
-  'cannot be told': 'what it was called upstream can’t be told',
-};
-
 function renamed(rewritten: Rewritten): Renamed {
   if (rewritten.kind === 'unchanged')
-    return { kind: 'unchanged', reason: reasons[rewritten.reason] };
+    return { kind: 'unchanged', reason: reasonsUnchanged[rewritten.reason] };
   const { image, note } = rewritten;
   return { kind: 'rewritten', image, ...(note !== undefined && { note }) };
 }
