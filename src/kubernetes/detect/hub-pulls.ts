@@ -6,7 +6,7 @@ import type { HubEstimate } from './detection.ts';
 const hours = 24;
 const windowHours = 6;
 const pairsMax = 200_000;
-/** https://docs.docker.com/docker-hub/usage/pulls/, read 2026-11-30. */
+/** For each six hours, as Docker's manual has had them since 2020 (docker/docs, pull request 20774); its pull request 22134 announced 10 and 100 an hour for 2025. */
 const limits = { anonymousLimit: 100, accountLimit: 200 };
 const basis =
   'each container with an image of docker.io in a pod that began within 24 hours counts as one pull, although a node that has the image asks for no manifest unless imagePullPolicy is Always; pods that are gone already are not seen; the limit holds for each address that Docker Hub sees: nodes behind one NAT share it';
