@@ -17,6 +17,7 @@ import { addMapCommand } from './move/map.ts';
 import { addNodesCommand } from './nodes/nodes.ts';
 import { addPolicyCommand } from './commands/policy.ts';
 import { addRefreshCommand } from './commands/refresh.ts';
+import { addPostRenderCommand } from './charts/post-render.ts';
 import { addReposCommand } from './repos/repos.ts';
 import { addRewriteCommand } from './rewrite/rewrite.ts';
 import { addRoleCommand } from './role/role.ts';
@@ -54,6 +55,7 @@ export const allCommands: readonly AddCommand[] = [
   addMapCommand,
   addRewriteCommand,
   addHelmValuesCommand,
+  addPostRenderCommand,
   addK8sCommand,
   addNodesCommand,
   addDoctorCommand,
