@@ -14,6 +14,7 @@ import {
   talosFiles,
   TooManyHosts,
 } from '../../kubernetes/nodes/distributions.ts';
+import { credentialProviderFiles } from '../../kubernetes/nodes/credential-provider.ts';
 import { buildkitFiles, dockerFiles } from '../../kubernetes/nodes/engines.ts';
 import { k3sFiles } from '../../kubernetes/nodes/k3s.ts';
 import type { NodeFile, NodeSettings } from '../../kubernetes/nodes/node-settings.ts';
@@ -30,8 +31,8 @@ export interface FormatChoice {
 
 export interface Format {
   readonly files: (settings: NodeSettings, choice: FormatChoice) => readonly NodeFile[];
-  /** Whose key the registry is shown: one of the files; that of whoever uses the engine; none. */
-  readonly key: 'in its files' | 'of its clients' | 'none';
+  /** Whose key the registry is shown: one of the files; that of whoever uses the engine, or of each pod; none. */
+  readonly key: 'in its files' | 'of its clients' | 'of pods' | 'none';
   /** Whether it can be told to ask nobody but the registry. */
   readonly enforces: boolean;
 }
@@ -51,7 +52,8 @@ export type FormatName =
   | 'bottlerocket'
   | 'nodeadm'
   | 'gke'
-  | 'kind';
+  | 'kind'
+  | 'credential-provider';
 
 const ofNode = { key: 'in its files', enforces: true } as const;
 
@@ -71,6 +73,7 @@ export const formats: Readonly<Record<FormatName, Format>> = {
   nodeadm: { ...ofNode, files: (...given) => ofContainerd(...given, nodeadmFiles) },
   gke: { key: 'in its files', enforces: false, files: ofGke },
   kind: { ...ofNode, files: (...given) => ofContainerd(...given, kindFiles) },
+  'credential-provider': { key: 'of pods', enforces: false, files: credentialProviderFiles },
 };
 
 export const formatNames: readonly string[] = Object.keys(formats);

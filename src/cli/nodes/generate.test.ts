@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -262,6 +263,31 @@ for (const [that, words, path, is] of texts)
     assert.ok(text !== undefined, `${Object.keys(printed(out)).join()} ${err}`);
     if (typeof is === 'string') assert.equal(text, is);
     else assert.match(text, is);
+  });
+
+const asked: readonly (readonly [string, string, string | undefined])[] = [
+  ['an image of the registry', 'cache.example.com:5000/team/app:1', 'a.b-c_d.e'],
+  ['an image of another host', 'docker.io/library/nginx', undefined],
+  ['a host that begins alike', 'cache.example.com:50000/a', undefined],
+  ['what would be more of the answer', 'cache.example.com:5000/a","auth":{"x', undefined],
+];
+for (const [that, image, token] of asked)
+  test(`The credential plugin, asked for ${that}.`, async () => {
+    const { out } = await generate(['credential-provider', ...host]);
+    const plugin = printed(out)['/etc/kubernetes/credential-providers/breakwater-credentials'];
+    const request = {
+      kind: 'CredentialProviderRequest',
+      apiVersion: 'credentialprovider.kubelet.k8s.io/v1',
+      image,
+      serviceAccountToken: 'a.b-c_d.e',
+    };
+    const file = join(folder, 'plugin');
+    writeFileSync(file, plugin ?? '');
+    const said = execFileSync('sh', [file], { input: JSON.stringify(request), encoding: 'utf8' });
+    const { kind, auth } = JSON.parse(said) as { readonly kind: string; readonly auth?: unknown };
+    assert.equal(kind, 'CredentialProviderResponse');
+    const pair = { username: 'serviceaccount', password: token };
+    assert.deepEqual(auth, token === undefined ? undefined : { 'cache.example.com:5000': pair });
   });
 
 test('Where the CA goes, of each format.', async () => {

@@ -143,17 +143,19 @@ function refuseTogether({ robot, keyFile, ca, plainHttp, check, out, hostsDir }:
     );
 }
 
+const keyHints: Readonly<Record<Exclude<Format['key'], 'in its files'>, string>> = {
+  none: 'it has no place for one: leave it out, and set anonymousImport: true on the server',
+  'of its clients':
+    'its clients bring one: leave it out, and log in with docker login where images are built',
+  'of pods': 'each pod shows the token of its service account: leave it out',
+};
+
 /** What its files can't say. */
 function refuseForFormat(name: FormatName, options: Options): void {
   const { robot, keyFile, fallback, pathStyle, hubMirror } = options;
   const { key, enforces } = formats[name];
   if ((robot ?? keyFile) !== undefined && key !== 'in its files')
-    throw usageFailure(
-      `${name} has no key in its files`,
-      key === 'none'
-        ? 'it has no place for one: leave it out, and set anonymousImport: true on the server'
-        : 'its clients bring one: leave it out, and log in with docker login where images are built',
-    );
+    throw usageFailure(`${name} has no key in its files`, keyHints[key]);
   if (!fallback && !enforces)
     throw usageFailure(
       `${name} can't be told to leave the upstream alone`,
@@ -191,7 +193,7 @@ async function settingsOf(
   const { mapping, source } = found;
   const { ca, keyFile, robot, fallback } = options;
   const key = keyFile === undefined ? undefined : await readKey(keyFile, context);
-  if (key === undefined && robot === undefined) {
+  if (key === undefined && robot === undefined && format.key !== 'of pods') {
     const refused = await refusedTo({ mapping, source, as: 'anonymous' }, options, context);
     if (refused?.everywhere === true && format.key !== 'of its clients')
       throw anonymousRefused(refused, format);

@@ -28,6 +28,7 @@ const formats: readonly (readonly [string, readonly string[]])[] = [
   ['kind', key],
   ['crio', key],
   ['rke2', [...key, ...alone]],
+  ['credential-provider', []],
 ];
 
 for (const [name, words] of formats)
