@@ -196,7 +196,7 @@ function pointsAt(places: readonly Place[], locals: LocalIndex): readonly string
     for (const name of [upstreamPrefix, ...(own === undefined ? [] : [own])]) points.add(name);
     // Added `library/` may lead from a shorter prefix into this one.
     for (const { names, spellings } of related(locals, prefix)) {
-      for (const name of spellings) points.add(name);
+      for (const name of spellings.flatMap(withShortForm)) points.add(name);
       for (const name of prefix === '' ? spellings : names) {
         const rest = name === prefix ? '' : under(prefix, name);
         if (rest !== undefined) points.add(rest).add(join(upstreamPrefix, rest));
@@ -210,6 +210,12 @@ function pointsAt(places: readonly Place[], locals: LocalIndex): readonly string
     if (!name.includes('/') && name !== '') points.add(`library/${name}`);
   }
   return [...points].toSorted((a, b) => a.length - b.length);
+}
+
+/** A name, and that of an official image without its `library/`. */
+function withShortForm(name: string): readonly string[] {
+  const short = name.replace(/\/library(\/[^/]+)$/, '$1');
+  return short === name ? [name] : [name, short];
 }
 
 /** Two parts that no rule names: what becomes of them becomes of all that none names. */
