@@ -22,12 +22,17 @@ for (const [file, needs, images] of rows) {
   });
 }
 
-test('Kubernetes is needed by the tests of nodes, and by those that share the table of refusals with one', () => {
+test('Kubernetes is needed by the tests of nodes and of its API, and by those that share the table of refusals with one', () => {
   const files = globSync('tests/{real,faults}/**/*.test.ts', { cwd: root });
   const needing = files.filter((file) => needsOf(file).bundles.includes('kubernetes'));
   assert.deepEqual(needing.toSorted(), [
+    'tests/faults/kube-many-pods.test.ts',
     'tests/real/cluster-nodes.test.ts',
     'tests/real/cluster.test.ts',
+    'tests/real/kube-detect.test.ts',
+    'tests/real/kube-policies.test.ts',
+    'tests/real/kube-validators.test.ts',
+    'tests/real/kube-walkthroughs.test.ts',
     'tests/real/readme-node.test.ts',
     'tests/real/refusals-clients.test.ts',
     'tests/real/refusals-docker.test.ts',
