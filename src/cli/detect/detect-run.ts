@@ -47,8 +47,11 @@ export async function runDetect(paths: readonly string[], parts: DetectParts): P
   await print(parts, found, isHostKnown);
   const isFlagged =
     items.some(({ flags }) => flags.length > 0) ||
-    policies.some(({ finding }) => finding === 'old-host');
-  if (options.exitCode === true && isFlagged) context.end('findings');
+    (wanted === undefined && policies.some(({ finding }) => finding === 'old-host'));
+  if (options.exitCode !== true) return;
+  if (isFlagged) context.end('findings');
+  // Nothing was found in what could be read: that is no pass.
+  else if (notRead.length > 0) context.end('partial');
 }
 
 function wantedFlags(only: readonly string[] | undefined): ReadonlySet<string> | undefined {

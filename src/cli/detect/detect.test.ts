@@ -78,6 +78,19 @@ test('--exit-code ends with 10 where an image is flagged, and with 0 elsewhere.'
   assert.deepEqual([flagged, clean], [10, 0]);
 });
 
+test('--exit-code ends with 7 where something could not be read and nothing was flagged.', async () => {
+  writeFileSync(join(folder, 'broken.yaml'), 'kind: Pod\nspec: [\n');
+  writeFileSync(
+    join(folder, 'old.yaml'),
+    'kind: Pod\nspec: {containers: [{image: k8s.gcr.io/a:1}]}\n',
+  );
+  const ends = async (...words: readonly string[]): Promise<number> =>
+    (await detect('', ...words))[0];
+  assert.equal(await ends('broken.yaml', '--exit-code'), 7);
+  assert.equal(await ends('broken.yaml', 'old.yaml', '--exit-code'), 10);
+  assert.equal(await ends('broken.yaml'), 0);
+});
+
 test('CSV has a row a place, and no text that a spreadsheet takes for a formula.', async () => {
   const [, out] = await detect('2 a:1\n=cmd()\n"x,y"', '-o', 'csv');
   assert.equal(

@@ -52,7 +52,10 @@ export function addDetectCommand(program: Command, context: CommandContext): voi
         `only images with one of these: ${flagNames.join(', ')}`,
       ).argParser((text: string) => text.split(',')),
     )
-    .option('--exit-code', 'end with 10 where an image is flagged');
+    .option(
+      '--exit-code',
+      'end with 10 where an image is flagged, else with 7 where something could not be read',
+    );
   addMappingOptions(addClusterOptions(addReportOptions(command)))
     .addHelpText('after', examples)
     .action(async (paths: readonly string[], options: DetectOptions) => {

@@ -27,6 +27,7 @@ export async function readCluster(
   if (namespace !== undefined && allNamespaces === true)
     throw usageFailure('--namespace is one, --all-namespaces are all', 'leave one of them out');
   const { findTarget } = await import('../../kubernetes/client/find-target.ts');
+  const { shownAddress } = await import('../../kubernetes/client/target.ts');
   const { createApiClient } = await import('../../kubernetes/client/api-client.ts');
   const { scanCluster } = await import('../../kubernetes/detect/cluster-scan.ts');
   const { env, cwd } = terminal;
@@ -46,8 +47,7 @@ export async function readCluster(
       { helmSecrets, ...(namespace !== undefined && { namespace }) },
       terminal.interrupted(),
     );
-    const server = target.server.href.replace(/\/$/, '');
-    const from = `the cluster of context ${target.context} (${server})`;
+    const from = `the cluster of context ${target.context} (${shownAddress(target)})`;
     return { ...scan, from, insecure: target.insecure };
   } catch (error) {
     throw asCommandFailure(error);

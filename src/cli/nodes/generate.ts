@@ -22,7 +22,7 @@ Examples:
 
   # Into a folder that stands for the node's root, to be copied there
   breakwater nodes generate containerd --ca tls/ca.crt --key-file nodes.key --out node/
-  rsync -rlp node/ root@node-7:/
+  tar -C node --owner=0 --group=0 -c . | ssh root@node-7 tar -C / --no-overwrite-dir -x
 
   # What other engines read
   breakwater nodes generate crio --ca tls/ca.crt --key-file nodes.key --out node/

@@ -337,3 +337,17 @@ test('A password, and an older kubectl’s token while it is valid, are sent.', 
   assert.match(valid.requests[0]?.headers.authorization ?? '', /^Bearer h\./);
   await assert.rejects(asked(t, [json({})], { user: provided(1e9) }), /has expired/);
 });
+
+test('A token of two lines is the kubeconfig’s fault, and no timer keeps the process alive.', async (t) => {
+  const { client, requests } = await asked(t, [json({})], { user: { token: 'secret\ntoken' } });
+  const timers = (): number =>
+    process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const before = timers();
+  await assert.rejects(client.get('/version', never), (error: ClusterFailure) => {
+    assert.equal(error.kind, 'config');
+    assert.doesNotMatch(`${error.message} ${error.because}`, /secret/);
+    return true;
+  });
+  assert.equal(timers(), before);
+  assert.equal(requests.length, 0);
+});

@@ -5,6 +5,7 @@ import { AnswerTooLarge, AnswerTooLate, createWire } from './wire.ts';
 import type { WireAnswer, WireLimits } from './wire.ts';
 import type { PluginSurroundings } from './exec-plugin.ts';
 import type { ClusterTarget } from './target.ts';
+import { shownAddress } from './target.ts';
 import { isMap } from './yaml-fields.ts';
 
 /** A status of the API server that its caller may act on: 403, 404, 405, 410, and 5xx, which a single kind may give whose own server or conversion fails. */
@@ -89,8 +90,8 @@ export async function createApiClient(
 }
 
 /** `the API server https://10.0.0.1:6443 (context prod)` */
-function said({ server, context }: ClusterTarget): string {
-  return `the API server ${server.href.replace(/\/$/, '')} (context ${context})`;
+function said(target: ClusterTarget): string {
+  return `the API server ${shownAddress(target)} (context ${target.context})`;
 }
 
 /** A connection that was closed while nobody asked, or by a server that is restarted. */
@@ -113,6 +114,14 @@ function waitMsOf({ headers }: WireAnswer, tries: number, longest: number): numb
 
 function unreachable(target: ClusterTarget, error: unknown): ClusterFailure {
   const { code, message } = error as NodeJS.ErrnoException;
+  // Thrown before anything is sent; neither message holds what it is about.
+  if (/^ERR_(INVALID_CHAR|OSSL_)/.test(code ?? ''))
+    return new ClusterFailure(`${said(target)} can't be shown the credential of its context`, {
+      kind: 'config',
+      hint: 'in the kubeconfig a token is one line, a certificate and its key are PEM and belong together',
+      because: message,
+      cause: error,
+    });
   const isLate = error instanceof AnswerTooLate;
   const what = isLate ? `gives ${message}` : 'can’t be reached';
   return new ClusterFailure(`${said(target)} ${what}`, {

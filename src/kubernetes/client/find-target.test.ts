@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, test } from 'node:test';
 import type { TargetOptions } from './find-target.ts';
+import type { ClusterFailure } from './cluster-failure.ts';
 import { findTarget } from './find-target.ts';
+import { shownAddress } from './target.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-kubeconfig-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -144,6 +146,18 @@ const rows: readonly Row[] = [
     is: /is no kubeconfig/,
   },
   {
+    that: 'A password that YAML takes for an alias is not shown.',
+    options: { kubeconfig: file(one.replace('token: secret-of-one', 'password: *secret-of-one')) },
+    is: /is no kubeconfig/,
+  },
+  {
+    that: 'Nor is a line that is no YAML.',
+    options: {
+      kubeconfig: file(`users:\n- name: u\n  user:\n    token: |secret-of-one\n`),
+    },
+    is: /:4:\d+ is no YAML/,
+  },
+  {
     that: 'A server without a scheme is refused.',
     options: { kubeconfig: file(one.replace('https://one.example:6443/', 'one.example')) },
     is: /clusters\[0\]\.cluster\.server is not an https/,
@@ -199,10 +213,10 @@ for (const { that, options = {}, env = {}, home = folder, account = 'account', i
       accountFolder: join(folder, account),
     });
     if (typeof is !== 'string') {
-      await assert.rejects(found, (error: Error & { hint: string }) => {
+      await assert.rejects(found, (error: ClusterFailure) => {
         assert.match(error.message, is);
         assert.ok(error.hint.length > 0);
-        assert.doesNotMatch(`${error.message} ${error.hint}`, /secret-of/);
+        assert.doesNotMatch(`${error.message} ${error.hint} ${error.because}`, /secret-of/);
         return true;
       });
       return;
@@ -210,3 +224,8 @@ for (const { that, options = {}, env = {}, home = folder, account = 'account', i
     const { context, server, namespace } = await found;
     assert.equal(`${context} ${server.href} ${namespace}`, is);
   });
+
+test('An address is shown without the user and the password in it.', () => {
+  const server = new URL('https://admin:secret-of-admin@one.example:6443/k8s/');
+  assert.equal(shownAddress({ server }), 'https://one.example:6443/k8s');
+});

@@ -32,7 +32,8 @@ export async function parseKubeconfig(text: string, file: string): Promise<Kubec
   if (error !== undefined) {
     const at = error.linePos?.[0];
     const place = at === undefined ? '' : `:${at.line}:${at.col}`;
-    throw noKubeconfig(`${file}${place} is no YAML`, error.message.split('\n')[0]);
+    // Its message quotes the line, which may hold a token.
+    throw noKubeconfig(`${file}${place} is no YAML`, error.code);
   }
   const value = toValue(document, file) ?? {};
   if (!isMap(value)) throw noKubeconfig(`${file} is no kubeconfig`);
@@ -51,8 +52,12 @@ export async function parseKubeconfig(text: string, file: string): Promise<Kubec
 function toValue(document: Pick<Document, 'toJS'>, file: string): unknown {
   try {
     return document.toJS({ maxAliasCount: 100 }) as unknown;
-  } catch (cause) {
-    throw noKubeconfig(`${file} is no kubeconfig`, (cause as Error).message);
+  } catch {
+    // What is thrown names the alias, which a password that begins with * is.
+    throw noKubeconfig(
+      `${file} is no kubeconfig`,
+      'an alias has no anchor, or aliases grow without end: a text that begins with * needs quotes',
+    );
   }
 }
 

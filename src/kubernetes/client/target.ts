@@ -70,6 +70,11 @@ export async function targetOf(
   };
 }
 
+/** The server's address as it may be shown: without the user and the password that a URL can hold. */
+export function shownAddress({ server }: Pick<ClusterTarget, 'server'>): string {
+  return `${server.origin}${server.pathname}`.replace(/\/$/, '');
+}
+
 /** A context without a user asks as nobody. */
 export const nobody: Entry = { fields: { where: 'user', values: {} }, folder: '.' };
 

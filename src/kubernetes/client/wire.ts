@@ -1,5 +1,5 @@
 import { Agent as PlainAgent, request as requestPlain } from 'node:http';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { Agent, request as requestSecure } from 'node:https';
 import { createGunzip } from 'node:zlib';
 import type { Presented } from './credentials.ts';
@@ -78,19 +78,21 @@ export function createWire(
       );
       const both = AbortSignal.any([signal, limit.signal]);
       const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-      const outgoing = (isPlain ? requestPlain : requestSecure)(
-        url,
-        { ...sent, signal: both },
-        resolve,
-      );
-      outgoing.on('error', (error) => reject(both.aborted ? (both.reason as Error) : error));
-      outgoing.end();
+      let outgoing: ClientRequest | undefined;
       try {
+        // Throws at once for a header that can't be sent, or a certificate that is none.
+        outgoing = (isPlain ? requestPlain : requestSecure)(
+          url,
+          { ...sent, signal: both },
+          resolve,
+        );
+        outgoing.on('error', (error) => reject(both.aborted ? (both.reason as Error) : error));
+        outgoing.end();
         const response = await promise;
         clearTimeout(first);
         return await read(response, limits, both, late(`no byte for ${limits.idleMs / 1000} s`));
       } catch (error) {
-        outgoing.destroy();
+        outgoing?.destroy();
         throw both.aborted ? (both.reason as Error) : error;
       } finally {
         clearTimeout(whole);

@@ -387,6 +387,19 @@ suite('What can’t be read is told with its place, and stays', () => {
     assert.equal(readSource('pod.json', '// c\n{"image": "a",,}').problems.length, 1);
   });
 
+  test('maps that are merged twice at each of 60 levels are looked into once', () => {
+    const levels = Array.from(
+      { length: 60 },
+      (_, level) => `x${level + 1}: &m${level + 1} {<<: [*m${level}, *m${level}]}`,
+    );
+    const text = `x0: &m0 {a: b}\n${levels.join('\n')}\nkind: Pod\nspec: {containers: [{<<: [*m60, {image: nginx:1}]}]}\n`;
+    const read = readSource('a.yaml', text);
+    assert.deepEqual(
+      read.places.map(({ image }) => image),
+      ['nginx:1'],
+    );
+  });
+
   test('a billion laughs: aliases of lists of aliases are read once', () => {
     const levels = 'bcdefghijklmnop'.split('').map((key) => {
       const before = String.fromCharCode(key.charCodeAt(0) - 1);

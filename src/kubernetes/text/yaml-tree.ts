@@ -204,8 +204,15 @@ function setOwn(map: Record<string, unknown>, name: string, value: unknown): voi
   else map[name] = value;
 }
 
-/** By the last pair of that name, else by what is merged in. */
-function childOfMap(map: YAMLMap, key: string, build: Builder): Node | undefined {
+/** By the last pair of that name, else by what is merged in; a map that several merge is looked into once. */
+function childOfMap(
+  map: YAMLMap,
+  key: string,
+  build: Builder,
+  seen: Set<YAMLMap> = new Set(),
+): Node | undefined {
+  if (seen.has(map)) return undefined;
+  seen.add(map);
   const pairs = map.items as readonly Pair<Node, Node | null>[];
   const own = pairs.findLast((pair) => keyText(pair.key) === key);
   if (own !== undefined) return own.value ?? undefined;
@@ -214,7 +221,7 @@ function childOfMap(map: YAMLMap, key: string, build: Builder): Node | undefined
     const source = build.resolve(pair.value);
     for (const each of isSeq(source) ? (source.items as readonly Node[]) : [source]) {
       const target = each && build.resolve(each);
-      const found = isMap(target) ? childOfMap(target, key, build) : undefined;
+      const found = isMap(target) ? childOfMap(target, key, build, seen) : undefined;
       if (found !== undefined) return found;
     }
   }
