@@ -19,6 +19,7 @@ const not: AllowedSources = {
     { host: 'k8s.gcr.io', path: '' },
     { host: 'docker.io', path: 'bitnami' },
     { host: 'docker.io', path: 'library/nginx' },
+    { host: 'docker.io', path: 'redis' },
   ],
 };
 const policies = {
@@ -65,7 +66,8 @@ suite('A ValidatingAdmissionPolicy on a real API server', { skip }, () => {
   });
 
   const fromOurs = 'images that are not from registry.example.com: ';
-  const fromThere = 'images from k8s.gcr.io, docker.io/bitnami, docker.io/library/nginx: ';
+  const fromThere =
+    'images from k8s.gcr.io, docker.io/bitnami, docker.io/library/nginx, docker.io/redis: ';
   const rows: readonly (readonly [namespace: string, image: string, refused: string])[] = [
     ['only', `${registryHost}/docker.io/library/nginx:1`, ''],
     ['only', 'Registry.Example.com:443/a', ''],
@@ -78,6 +80,9 @@ suite('A ValidatingAdmissionPolicy on a real API server', { skip }, () => {
     ['not', 'nginx/nginx-ingress', ''],
     ['not', 'bitnami/redis:7', `${fromThere}docker.io/bitnami/redis:7`],
     ['not', 'bitnamilegacy/redis:7', ''],
+    ['not', 'redis:7', `${fromThere}docker.io/library/redis:7`],
+    ['not', 'redis/redis-stack', `${fromThere}docker.io/redis/redis-stack`],
+    ['not', 'quay.io/redis', ''],
     ['not', 'quay.io/bitnami/redis', ''],
     ['not', 'K8S.gcr.io:443/pause', `${fromThere}k8s.gcr.io/pause`],
     ['not', 'registry.k8s.io/pause', ''],

@@ -63,6 +63,24 @@ test('Documents keep every byte but their references.', async () => {
   });
 });
 
+test('Braces in a rendered document are text, and the name of its template says nothing of what it holds.', async () => {
+  const named = (source: string, image: string): string =>
+    `---\n# Source: web/${source}\nkind: Pod\nmetadata: {annotations: {a: "{{ with .Data }}"}}\nspec: {containers: [{image: ${image}}]}\n`;
+  for (const source of [
+    'templates/pod.yaml',
+    'templates/values.yaml',
+    'templates/compose.yaml',
+    'templates/kustomization.yaml',
+    'templates/pod.tpl',
+    'templates/run.sh',
+  ])
+    assert.deepEqual(await postRender(named(source, 'nginx')), {
+      exit: 0,
+      out: named(source, 'r.example.com/docker.io/library/nginx'),
+      err: '',
+    });
+});
+
 test('Where a document can’t be read nothing is printed, and its place is told.', async () => {
   const { exit, out, err } = await postRender(
     `${pod('nginx:1')}---\n# Source: web/templates/x.yaml\na: [\n`,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { openChart } from '../../kubernetes/charts/open-chart.ts';
 import { renderedImages } from '../../kubernetes/charts/rendered-images.ts';
+import { readManifests } from '../../kubernetes/text/read-source.ts';
 import type { Renaming } from '../../kubernetes/rewrite/renaming.ts';
 import type { CommandContext } from '../command-context.ts';
 import { remark } from '../command-context.ts';
@@ -44,9 +45,7 @@ function rewriteManifests(text: string, rename: Renaming): string {
   // Document by document: what helm hands over may be larger than any file. A line that begins with --- ends a document wherever it stands.
   const documents = text.split(/^(?=---\s)/m).map((document) => {
     const [, source = 'stdin'] = /^# Source: (.*)$/m.exec(document) ?? [];
-    const made = rewriteSource(source.endsWith('.yaml') ? source : `${source}.yaml`, document, {
-      rename,
-    });
+    const made = rewriteSource(source, document, { rename }, readManifests(document));
     problems.push(...made.problems);
     return made.text;
   });

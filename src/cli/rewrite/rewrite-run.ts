@@ -99,7 +99,8 @@ async function rewriteStdin(
   const made = rewriteOne(parts, told, { name: 'stdin', text, ...rewriting });
   told.lines.push(...made.lines);
   if (options.diff === true) terminal.out(unifiedDiff('stdin', text, made.text));
-  else if (options.check !== true) terminal.out(made.text);
+  // Half of it rewritten would be applied by what reads on.
+  else if (options.check !== true && made.problems.length === 0) terminal.out(made.text);
 }
 
 interface FilesRun {
@@ -144,7 +145,7 @@ async function rewriteFiles(
       : undefined;
     const made = rewriteOne(parts, told, { name, text: file.text, rename, chart, isRenamed });
     if (diff) terminal.out(unifiedDiff(name, file.text, made.text));
-    else if (!check && !inPlace) terminal.out(made.text);
+    else if (!check && !inPlace && made.problems.length === 0) terminal.out(made.text);
     if (!inPlace || made.text === file.text) {
       told.lines.push(...made.lines);
       continue;

@@ -247,6 +247,19 @@ test('A file that can’t be read is told with its line, the others are done, an
   assert.equal(readFileSync(bad, 'utf8'), 'a: 1\nb: c: d\n');
 });
 
+test('Of a text that can’t be read whole nothing goes to stdout, since what reads on would apply the rest as it was.', async () => {
+  const text = `${pod('nginx:1')}\r\n---\r\na: [\r\n`;
+  put('a.yaml', text);
+  for (const words of [
+    ['-', ...host],
+    ['a.yaml', ...host],
+  ]) {
+    const { exit, out, err } = await rewrite(words, text);
+    assert.deepEqual([exit, out], [1, '']);
+    assert.match(err, /^error: (?:stdin|a\.yaml):\d+:\d+: /);
+  }
+});
+
 for (const [title, words, exit, error] of [
   ['a folder without a way to show it', ['k8s', ...host], 2, /one file alone goes to stdout/],
   ['a path that is not there', ['k8s', 'nope', '--in-place', ...host], 3, /nope is not there/],

@@ -1,5 +1,6 @@
 import type { RewriteOptions, RewrittenText } from '../../kubernetes/rewrite/rewrite-text.ts';
 import { EditRefused, rewriteText } from '../../kubernetes/rewrite/rewrite-text.ts';
+import type { ReadText } from '../../kubernetes/text/read-text.ts';
 import { readSource } from '../../kubernetes/text/read-source.ts';
 
 /** One reference, as `-o json` prints it. */
@@ -25,13 +26,13 @@ export interface RewrittenSource {
   readonly problems: readonly string[];
 }
 
-/** Rewrites one text; where it can't be read, or an edit would change more than references, it stays and a problem says why. */
+/** Rewrites one text, read by its name unless it was read otherwise; where it can't be read, or an edit would change more than references, it stays and a problem says why. */
 export function rewriteSource(
   path: string,
   text: string,
   options: RewriteOptions,
+  read: ReadText = readSource(path, text),
 ): RewrittenSource {
-  const read = readSource(path, text);
   const problems = read.problems.map(
     ({ line, column, message }) => `${path}:${line}:${column}: ${message}`,
   );

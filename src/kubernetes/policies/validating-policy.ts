@@ -1,4 +1,5 @@
 import { dockerHub, spellingsOf } from '../../domain/names/host-name.ts';
+import { officialName } from '../rewrite/host-move.ts';
 import type { PolicyScope } from './policy-scope.ts';
 import { bindingOf, noMirrorPod, objectName } from './policy-scope.ts';
 import type { PolicyVariable } from './reference-expressions.ts';
@@ -107,11 +108,13 @@ function refusedBy(allowed: AllowedSources): string {
     const good = [host, `${host}:443`].map((each) => `i[2].lowerAscii().startsWith('${each}/')`);
     return `variables.images.filter(i, !(${good.join(' || ')})).map(i, string(i[2]))`;
   }
-  const bad = allowed.sources.map(({ host, path }) =>
-    path === ''
-      ? `r[2] == '${host}'`
-      : `r[2] == '${host}' && (r[3] == '${path}' || r[3].startsWith('${path}/'))`,
-  );
+  const bad = allowed.sources.map((source) => {
+    const { host, path } = source;
+    if (path === '') return `r[2] == '${host}'`;
+    const names = [path, officialName(source)].filter((name) => name !== undefined);
+    const named = names.map((name) => `r[3] == '${name}'`).join(' || ');
+    return `r[2] == '${host}' && (${named} || r[3].startsWith('${path}/'))`;
+  });
   const found = bad.map((each) => `(${each})`).join(' || ');
   return `variables.read.filter(r, ${found}).map(r, string(r[2] + '/' + r[3] + r[4]))`;
 }

@@ -1,4 +1,4 @@
-import { normalizeHost } from '../../domain/names/host-name.ts';
+import { dockerHub, normalizeHost } from '../../domain/names/host-name.ts';
 import type { ImageName } from '../../domain/names/image-name.ts';
 import { parseImageName } from '../../domain/names/image-name.ts';
 import { repositoryNameCharactersMax } from '../../domain/names/repository-name.ts';
@@ -33,7 +33,12 @@ export function createHostMove(from: ImageSource, to: ImageSource): Renaming {
     // `docker.io` to `docker.io/mirror`: what is there already has been moved.
     if (restUnder(to, image) !== undefined && isUnder(to, from))
       return { kind: 'unchanged', reason: `already of ${sourceText(to)}` };
-    const name = [to.host, to.path, rest].filter((part) => part !== '').join('/');
+    const repository = [to.path, rest].filter((part) => part !== '').join('/');
+    const name = `${to.host}/${repository}`;
+    const made = parseImageName(name);
+    // `quay.io/a` to a host alone leaves no name; `quay.io/a/b` to docker.io is read as library/b.
+    if (made?.host !== to.host || made.repository !== repository)
+      return { kind: 'unchanged', reason: `no name for it at ${sourceText(to)}` };
     return named(name, image);
   };
 }
@@ -58,10 +63,15 @@ export function renameBoth(first: Renaming, second: Renaming): Renaming {
   };
 }
 
+/** `docker.io/redis` is Docker's own image, and whatever is under an organization of that name. */
+export function officialName({ host, path }: ImageSource): string | undefined {
+  return host === dockerHub && path !== '' && !path.includes('/') ? `library/${path}` : undefined;
+}
+
 function restUnder({ host, path }: ImageSource, image: ImageName): string | undefined {
   if (image.host !== host) return undefined;
   if (path === '') return image.repository;
-  if (image.repository === path) return '';
+  if (image.repository === path || image.repository === officialName({ host, path })) return '';
   return image.repository.startsWith(`${path}/`)
     ? image.repository.slice(path.length + 1)
     : undefined;

@@ -278,6 +278,22 @@ spec:
 `,
   },
   {
+    title: 'A move that leaves no name, or another image’s on Docker Hub, is none.',
+    rename: createHostMove({ host: 'quay.io', path: 'a' }, { host: 'docker.io', path: '' }),
+    text: `kind: Pod
+spec:
+  containers: [{image: quay.io/a:1}, {image: quay.io/a/b:1}, {image: ‹quay.io/a/b/c:1|docker.io/b/c:1›}]
+`,
+  },
+  {
+    title: 'One name on Docker Hub is the official image too.',
+    rename: createHostMove({ host: 'docker.io', path: 'redis' }, { host: 'r.io', path: 'redis' }),
+    text: `kind: Pod
+spec:
+  containers: [{image: ‹redis:7|r.io/redis:7›}, {image: ‹redis/redis-stack:7|r.io/redis/redis-stack:7›}, {image: rediscommander:1}]
+`,
+  },
+  {
     title: 'A host moves to another, paths as they are.',
     rename: createHostMove({ host: 'k8s.gcr.io', path: '' }, { host: 'registry.k8s.io', path: '' }),
     text: `kind: Pod

@@ -58,6 +58,16 @@ export function readSource(path: string, text: string): ReadText {
   }
 }
 
+/** Reads objects that were rendered, whatever file they came from: braces in them are text, and none is a template or a chart's values. */
+export function readManifests(text: string): ReadText {
+  try {
+    return readYaml(text, undefined);
+  } catch (error) {
+    if (!(error instanceof YamlProblem)) throw error;
+    return unreadable([{ ...lineIndex(text)(error.offset), message: error.message }]);
+  }
+}
+
 /** What is in a chart's folder of templates, and what is no YAML but has the marks of a template, is one. */
 function readYamlOrTemplate(path: string, text: string): ReadText {
   const hasMarks = /\{\{|\{%/.test(text);
