@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { Column } from './table.ts';
-import { renderTable } from './table.ts';
+import { printable, renderTable } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 export type OutputFormat = 'table' | 'wide' | 'json' | 'yaml' | 'name';
@@ -55,7 +55,7 @@ export async function printList<Item>(
   const { output, headers } = options;
   if (output === 'json' || output === 'yaml') return printValue(terminal, output, list);
   if (output === 'name')
-    return terminal.out(list.items.map((item) => `${look.name(item)}\n`).join(''));
+    return terminal.out(list.items.map((item) => `${printable(look.name(item))}\n`).join(''));
   terminal.out(renderTable(list.items, look.columns, { wide: output === 'wide', headers }));
 }
 
@@ -79,7 +79,7 @@ export async function printText(
   look: { readonly name: () => string; readonly text: () => string },
 ): Promise<void> {
   if (output === 'json' || output === 'yaml') return printValue(terminal, output, value);
-  terminal.out(output === 'name' ? `${look.name()}\n` : look.text());
+  terminal.out(output === 'name' ? `${printable(look.name())}\n` : look.text());
 }
 
 /** Prints one value in the schema of the API. */
@@ -88,7 +88,14 @@ export async function printValue(
   format: 'json' | 'yaml',
   value: unknown,
 ): Promise<void> {
-  if (format === 'json') return terminal.out(`${JSON.stringify(value, undefined, 2)}\n`);
+  if (format === 'json') {
+    // What JSON itself leaves as it is, some terminals take for the begin of a command.
+    const json = JSON.stringify(value, undefined, 2).replaceAll(
+      /[\u007f-\u009f]/g,
+      (character) => `\\u00${character.charCodeAt(0).toString(16)}`,
+    );
+    return terminal.out(`${json}\n`);
+  }
   const { stringify } = await import('yaml');
   terminal.out(stringify(value));
 }

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import { printable } from './table.ts';
 
 /** Where a command writes and what it knows of its surroundings; tests give their own. */
 export interface Terminal {
@@ -27,7 +28,8 @@ export function createTerminal(process: NodeJS.Process): Terminal {
     });
   return {
     out: (text) => void process.stdout.write(text),
-    err: (text) => void process.stderr.write(text),
+    // Names of files, of images and what servers answer are others' to choose.
+    err: (text) => void process.stderr.write(text.split('\n').map(printable).join('\n')),
     outIsTerminal: process.stdout.isTTY,
     errIsTerminal: process.stderr.isTTY,
     columns: process.stdout.isTTY ? process.stdout.columns : undefined,
