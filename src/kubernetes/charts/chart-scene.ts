@@ -1,4 +1,4 @@
-import { isMap } from '../places/field-pattern.ts';
+import { isObject } from '../../domain/json.ts';
 import { ChartFailure } from './chart-failure.ts';
 import type { ImageKnob, ImagePiece } from './image-knobs.ts';
 import { findKnobs, piecesByMark } from './image-knobs.ts';
@@ -69,10 +69,10 @@ const allowance: ValueChange = {
 };
 
 function refusesOtherImages(values: unknown, depth = 0): boolean {
-  if (!isMap(values) || depth > 16) return false;
+  if (!isObject(values) || depth > 16) return false;
   const global = values['global'];
-  const security = isMap(global) ? global['security'] : undefined;
-  if (isMap(security) && security['allowInsecureImages'] === false) return true;
+  const security = isObject(global) ? global['security'] : undefined;
+  if (isObject(security) && security['allowInsecureImages'] === false) return true;
   return Object.entries(values).some(
     ([key, below]) => key !== 'global' && refusesOtherImages(below, depth + 1),
   );

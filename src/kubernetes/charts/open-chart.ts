@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { isMap, textOf } from '../places/field-pattern.ts';
+import { isObject } from '../../domain/json.ts';
+import { textOf } from '../places/field-pattern.ts';
 import { parseYaml } from '../text/yaml-tree.ts';
 import type { ChildCommand } from './bounded-child.ts';
 import { runChild } from './bounded-child.ts';
@@ -132,7 +133,7 @@ function readProbe(rendered: string): Readonly<Record<string, unknown>> {
       'm',
     ).exec(rendered) ?? [];
   const values: unknown = JSON.parse(Buffer.from(encoded, 'base64').toString('utf8') || 'null');
-  return isMap(values) ? values : {};
+  return isObject(values) ? values : {};
 }
 
 type Values = Readonly<Record<string, unknown>>;
@@ -146,7 +147,7 @@ async function declaredValues(folder: string): Promise<readonly Values[]> {
       const file = join(path, 'values.yaml');
       if ((await stat(file)).size > valuesBytesMax) return {};
       const values = parseYaml(await readFile(file, 'utf8')).trees[0]?.value;
-      return isMap(values) ? values : {};
+      return isObject(values) ? values : {};
     } catch {
       return {};
     }
@@ -165,7 +166,7 @@ function withEmptyKeys(values: Values, declared: Values, depth = 0): Values {
   if (depth > 64) return made;
   for (const [key, below] of Object.entries(declared)) {
     const own = made[key];
-    if (isMap(below) && isMap(own)) made[key] = withEmptyKeys(own, below, depth + 1);
+    if (isObject(below) && isObject(own)) made[key] = withEmptyKeys(own, below, depth + 1);
     else if (!Object.hasOwn(made, key) && typeof below === 'string' && textOf(below) === undefined)
       made[key] = null;
   }

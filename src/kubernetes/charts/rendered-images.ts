@@ -1,4 +1,5 @@
-import { isMap, textOf } from '../places/field-pattern.ts';
+import { isObject } from '../../domain/json.ts';
+import { textOf } from '../places/field-pattern.ts';
 import { fieldText } from '../places/image-place.ts';
 import { imagePlaces } from '../places/image-places.ts';
 import { parseYaml, YamlProblem } from '../text/yaml-tree.ts';
@@ -33,11 +34,11 @@ export function renderedImages(text: string): RenderedImages {
   for (const [document, part] of text.split(/^---(?=\s)/m).entries()) {
     try {
       for (const { value } of parseYaml(part).trees) {
-        if (!isMap(value)) continue;
+        if (!isObject(value)) continue;
         const kind = textOf(value['kind']) ?? '';
         kinds.push(kind);
-        const metadata = isMap(value['metadata']) ? value['metadata'] : {};
-        const annotations = isMap(metadata['annotations']) ? metadata['annotations'] : {};
+        const metadata = isObject(value['metadata']) ? value['metadata'] : {};
+        const annotations = isObject(metadata['annotations']) ? metadata['annotations'] : {};
         const name = [metadata['namespace'], metadata['name']].flatMap(
           (each) => textOf(each) ?? [],
         );

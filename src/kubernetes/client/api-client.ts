@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isObject } from '../../domain/json.ts';
 import { ClusterFailure } from './cluster-failure.ts';
 import { credentialsOf } from './credentials.ts';
 import { AnswerTooLarge, AnswerTooLate, createWire } from './wire.ts';
@@ -6,7 +7,6 @@ import type { WireAnswer, WireLimits } from './wire.ts';
 import type { PluginSurroundings } from './exec-plugin.ts';
 import type { ClusterTarget } from './target.ts';
 import { shownAddress } from './target.ts';
-import { isMap } from './yaml-fields.ts';
 
 /** A status of the API server that its caller may act on: 403, 404, 405, 410, and 5xx, which a single kind may give whose own server or conversion fails. */
 export class ApiStatus extends Error {
@@ -153,7 +153,7 @@ function readAnswer({ status, text }: WireAnswer, target: ClusterTarget): unknow
     value = undefined;
   }
   if (status === 200 && value !== undefined) return value;
-  const told = isMap(value) ? value : {};
+  const told = isObject(value) ? value : {};
   const message = typeof told['message'] === 'string' ? told['message'].slice(0, 500) : undefined;
   if (status === 401)
     throw new ClusterFailure(`${said(target)} does not know who asks`, {
@@ -162,7 +162,7 @@ function readAnswer({ status, text }: WireAnswer, target: ClusterTarget): unknow
       ...(message !== undefined && { because: message }),
     });
   if ([403, 404, 405, 410].includes(status) || status >= 500) {
-    const metadata = isMap(told['metadata']) ? told['metadata'] : {};
+    const metadata = isObject(told['metadata']) ? told['metadata'] : {};
     const token = metadata['continue'];
     throw new ApiStatus(
       status,

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
+import { isObject } from '../../domain/json.ts';
 import { ClusterFailure } from './cluster-failure.ts';
 import { runPlugin } from './exec-plugin.ts';
 import type { ExecCredential, PluginSurroundings } from './exec-plugin.ts';
 import { pemOf, readText } from './target.ts';
 import type { ClusterTarget } from './target.ts';
-import { isMap, listOf, mapOf, textOf } from './yaml-fields.ts';
+import { listOf, mapOf, textOf } from './yaml-fields.ts';
 import type { Fields } from './yaml-fields.ts';
 
 type Headers = Readonly<Record<string, string | readonly string[]>>;
@@ -134,7 +135,7 @@ function isExpired(token: string): boolean {
     const claims: unknown = JSON.parse(
       Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'),
     );
-    const expires = isMap(claims) ? claims['exp'] : undefined;
+    const expires = isObject(claims) ? claims['exp'] : undefined;
     return typeof expires === 'number' && expires * 1000 <= Date.now();
   } catch {
     return false;

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { resolve } from 'node:path';
+import { isObject } from '../../domain/json.ts';
 import { ClusterFailure } from './cluster-failure.ts';
 import type { ClusterTarget } from './target.ts';
-import { flagOf, isMap, listOf, textOf, wrongField } from './yaml-fields.ts';
+import { flagOf, listOf, textOf, wrongField } from './yaml-fields.ts';
 import type { Fields } from './yaml-fields.ts';
 
 /** What a plugin hands out: a token, a client certificate, or both. */
@@ -71,7 +72,7 @@ function pluginOf(exec: Fields, target: ClusterTarget, around: PluginSurrounding
     },
   };
   const env: NodeJS.ProcessEnv = { ...around.env };
-  for (const item of listOf(exec, 'env').filter(isMap)) {
+  for (const item of listOf(exec, 'env').filter(isObject)) {
     const variable: Fields = { where: `${exec.where}.env`, values: item };
     env[textOf(variable, 'name') ?? ''] = textOf(variable, 'value') ?? '';
   }
@@ -192,9 +193,9 @@ function readCredential(printed: string, { label, apiVersion }: Plugin): ExecCre
   } catch {
     throw wrong('no JSON');
   }
-  if (!isMap(value) || value['kind'] !== 'ExecCredential') throw wrong('no ExecCredential');
+  if (!isObject(value) || value['kind'] !== 'ExecCredential') throw wrong('no ExecCredential');
   if (value['apiVersion'] !== apiVersion) throw wrong('an ExecCredential of another version');
-  const status = isMap(value['status']) ? value['status'] : {};
+  const status = isObject(value['status']) ? value['status'] : {};
   const text = (name: string): string | undefined => {
     const found = status[name];
     return typeof found === 'string' && found !== '' ? found : undefined;

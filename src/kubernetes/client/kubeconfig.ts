@@ -1,7 +1,8 @@
 import { dirname, resolve } from 'node:path';
 import type { Document } from 'yaml';
+import { isObject } from '../../domain/json.ts';
 import { ClusterFailure } from './cluster-failure.ts';
-import { isMap, listOf, mapOf, textOf, wrongField } from './yaml-fields.ts';
+import { listOf, mapOf, textOf, wrongField } from './yaml-fields.ts';
 import type { Fields } from './yaml-fields.ts';
 
 export const kubeconfigBytesMax: number = 8 * 1024 * 1024;
@@ -36,7 +37,7 @@ export async function parseKubeconfig(text: string, file: string): Promise<Kubec
     throw noKubeconfig(`${file}${place} is no YAML`, error.code);
   }
   const value = toValue(document, file) ?? {};
-  if (!isMap(value)) throw noKubeconfig(`${file} is no kubeconfig`);
+  if (!isObject(value)) throw noKubeconfig(`${file} is no kubeconfig`);
   const fields: Fields = { where: file, values: value };
   const folder = dirname(resolve(file));
   return {
@@ -73,7 +74,7 @@ function namedOf(fields: Fields, list: string, key: string, folder: string): Nam
   const found = new Map<string, Entry>();
   for (const [index, item] of listOf(fields, list).entries()) {
     const where = `${fields.where}: ${list}[${index}]`;
-    if (!isMap(item)) throw wrongField(fields.where, `${list}[${index}]`, 'a map');
+    if (!isObject(item)) throw wrongField(fields.where, `${list}[${index}]`, 'a map');
     const own: Fields = { where, values: item };
     const name = textOf(own, 'name') ?? '';
     const inner = mapOf(own, key) ?? { where: `${where}.${key}`, values: {} };

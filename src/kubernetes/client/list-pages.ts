@@ -1,8 +1,8 @@
+import { isObject } from '../../domain/json.ts';
 import { ApiStatus } from './api-client.ts';
 import type { ApiAnswer, ApiClient } from './api-client.ts';
 import { ClusterFailure } from './cluster-failure.ts';
 import { AnswerTooLarge } from './wire.ts';
-import { isMap } from './yaml-fields.ts';
 
 export interface Page {
   readonly items: readonly Readonly<Record<string, unknown>>[];
@@ -93,13 +93,13 @@ function readPage(
   path: string,
   context: string,
 ): { readonly items: Page['items']; readonly next: string } {
-  if (!isMap(value)) throw endless(path, context, 'is no list');
+  if (!isObject(value)) throw endless(path, context, 'is no list');
   const { items = [], metadata } = value;
-  const next = isMap(metadata) ? metadata['continue'] : undefined;
+  const next = isObject(metadata) ? metadata['continue'] : undefined;
   // A list without objects may be null.
   const all = items ?? [];
   if (!Array.isArray(all)) throw endless(path, context, 'is no list');
-  return { items: all.filter(isMap), next: typeof next === 'string' ? next : '' };
+  return { items: all.filter(isObject), next: typeof next === 'string' ? next : '' };
 }
 
 function asFailure(error: unknown, path: string, context: string): unknown {

@@ -1,3 +1,4 @@
+import { isObject } from '../../domain/json.ts';
 import { ClusterFailure } from './cluster-failure.ts';
 
 /** A map of a parsed document, with where it stands for the errors of its fields. */
@@ -5,10 +6,6 @@ export interface Fields {
   /** `~/.kube/config: users[1].user` */
   readonly where: string;
   readonly values: Readonly<Record<string, unknown>>;
-}
-
-export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** An absent or empty text is `undefined`, as for kubectl. Throws where it is no text. */
@@ -29,7 +26,7 @@ export function flagOf({ where, values }: Fields, name: string): boolean {
 export function mapOf({ where, values }: Fields, name: string): Fields | undefined {
   const value = values[name] ?? undefined;
   if (value === undefined) return undefined;
-  if (!isMap(value)) throw wrongField(where, name, 'a map');
+  if (!isObject(value)) throw wrongField(where, name, 'a map');
   return { where: `${where}.${name}`, values: value };
 }
 

@@ -1,7 +1,7 @@
+import { isObject } from '../../domain/json.ts';
 import type { ApiClient } from '../client/api-client.ts';
 import { ApiStatus } from '../client/api-client.ts';
 import { ClusterFailure } from '../client/cluster-failure.ts';
-import { isMap } from '../client/yaml-fields.ts';
 
 /** A kind of objects that the API server lists. */
 export interface ClusterKind {
@@ -87,7 +87,7 @@ export async function findKinds(client: ApiClient, signal: AbortSignal): Promise
   const parts: FoundKinds[] = [];
   for (const path of ['/api', '/apis']) {
     const value = await discover(client, path, signal);
-    const isWhole = isMap(value) && value['kind'] === 'APIGroupDiscoveryList';
+    const isWhole = isObject(value) && value['kind'] === 'APIGroupDiscoveryList';
     parts.push(isWhole ? readAggregated(value) : await readEach(client, value, signal));
   }
   return {
@@ -125,13 +125,13 @@ function readAggregated(answer: Readonly<Record<string, unknown>>): FoundKinds {
   const kinds: ClusterKind[] = [];
   const silent: string[] = [];
   for (const item of maps(answer['items'])) {
-    const group = text(isMap(item['metadata']) ? item['metadata'] : {}, 'name');
+    const group = text(isObject(item['metadata']) ? item['metadata'] : {}, 'name');
     const [preferred] = maps(item['versions']);
     if (preferred === undefined) continue;
     if (preferred['freshness'] === 'Stale') silent.push(group);
     const version = text(preferred, 'version');
     for (const resource of maps(preferred['resources'])) {
-      const kind = isMap(resource['responseKind']) ? text(resource['responseKind'], 'kind') : '';
+      const kind = isObject(resource['responseKind']) ? text(resource['responseKind'], 'kind') : '';
       if (!listable(resource) || kind === '') continue;
       const name = text(resource, 'resource');
       kinds.push({
@@ -154,12 +154,12 @@ async function readEach(
 ): Promise<FoundKinds> {
   const kinds: ClusterKind[] = [];
   const silent: string[] = [];
-  if (!isMap(answer)) return { kinds, silent };
+  if (!isObject(answer)) return { kinds, silent };
   const groups =
     answer['kind'] === 'APIVersions'
       ? [{ group: '', version: 'v1', path: '/api/v1' }]
       : maps(answer['groups']).map((item) => {
-          const preferred = isMap(item['preferredVersion']) ? item['preferredVersion'] : {};
+          const preferred = isObject(item['preferredVersion']) ? item['preferredVersion'] : {};
           return {
             group: text(item, 'name'),
             version: text(preferred, 'version'),
@@ -169,7 +169,7 @@ async function readEach(
   for (const { group, version, path } of groups) {
     try {
       const { value: list } = await client.get(path, signal);
-      for (const resource of maps(isMap(list) ? list['resources'] : [])) {
+      for (const resource of maps(isObject(list) ? list['resources'] : [])) {
         const name = text(resource, 'name');
         const kind = text(resource, 'kind');
         // `pods/log` and its like belong to an object.
@@ -197,7 +197,7 @@ function listable(resource: Readonly<Record<string, unknown>>): boolean {
 }
 
 function maps(value: unknown): readonly Readonly<Record<string, unknown>>[] {
-  return Array.isArray(value) ? value.filter(isMap) : [];
+  return Array.isArray(value) ? value.filter(isObject) : [];
 }
 
 function text(map: Readonly<Record<string, unknown>>, name: string): string {

@@ -1,4 +1,4 @@
-import { isMap } from '../client/yaml-fields.ts';
+import { isObject } from '../../domain/json.ts';
 import type { ClusterKind } from './cluster-kinds.ts';
 import { kindLabel } from './cluster-kinds.ts';
 import type { DetectedPolicy } from './detection.ts';
@@ -101,7 +101,7 @@ function allows(pattern: string, host: string): boolean {
 function valuesAt(node: unknown, path: readonly string[]): readonly string[] {
   const [step, ...rest] = path;
   if (step === undefined) return typeof node === 'string' ? [node] : [];
-  if (!isMap(node)) return [];
+  if (!isObject(node)) return [];
   const isList = step.endsWith('[]');
   const value = node[isList ? step.slice(0, -2) : step];
   if (!isList) return valuesAt(value, rest);

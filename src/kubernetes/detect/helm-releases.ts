@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { parseAllDocuments } from 'yaml';
+import { isObject } from '../../domain/json.ts';
 import { parseImageName } from '../../domain/names/image-name.ts';
-import { isMap } from '../client/yaml-fields.ts';
 import { fieldText } from '../places/image-place.ts';
 import type { ImagePlace } from '../places/image-place.ts';
 import { imagePlaces } from '../places/image-places.ts';
@@ -29,17 +29,17 @@ const depthMax = 64;
 
 /** The release in a Secret `sh.helm.release.v1.…`: JSON, packed by gzip, in base64, in a Secret's own base64. Throws where it is none. */
 export function readHelmRelease(secret: Fields): HelmRelease {
-  const data = isMap(secret['data']) ? secret['data']['release'] : undefined;
+  const data = isObject(secret['data']) ? secret['data']['release'] : undefined;
   if (typeof data !== 'string') throw new Error('it has no release');
   const packed = Buffer.from(Buffer.from(data, 'base64').toString('latin1'), 'base64');
   // What Helm 2 moved over is not packed.
   const isPacked = packed[0] === 0x1f && packed[1] === 0x8b;
   const json = isPacked ? gunzipSync(packed, { maxOutputLength: releaseBytesMax }) : packed;
   const release: unknown = JSON.parse(json.toString('utf8'));
-  if (!isMap(release)) throw new Error('it has no release');
-  const chart = isMap(release['chart']) ? release['chart'] : {};
-  const metadata = isMap(chart['metadata']) ? chart['metadata'] : {};
-  const hooks = Array.isArray(release['hooks']) ? release['hooks'].filter(isMap) : [];
+  if (!isObject(release)) throw new Error('it has no release');
+  const chart = isObject(release['chart']) ? release['chart'] : {};
+  const metadata = isObject(chart['metadata']) ? chart['metadata'] : {};
+  const hooks = Array.isArray(release['hooks']) ? release['hooks'].filter(isObject) : [];
   return {
     namespace: text(release['namespace']),
     name: text(release['name']),
@@ -114,7 +114,7 @@ function merged(chart: Fields, user: Fields, depth: number): Fields {
   for (const [key, value] of Object.entries(user)) {
     const below = values[key];
     if (value === null) delete values[key];
-    else if (isMap(value) && isMap(below) && depth < depthMax)
+    else if (isObject(value) && isObject(below) && depth < depthMax)
       values[key] = merged(below, value, depth + 1);
     else values[key] = value;
   }
@@ -122,7 +122,7 @@ function merged(chart: Fields, user: Fields, depth: number): Fields {
 }
 
 function mapOf(value: unknown): Fields {
-  return isMap(value) ? value : {};
+  return isObject(value) ? value : {};
 }
 
 function text(value: unknown): string {

@@ -1,6 +1,6 @@
+import { isObject } from '../../domain/json.ts';
 import { dockerHub } from '../../domain/names/host-name.ts';
 import { parseImageName } from '../../domain/names/image-name.ts';
-import { isMap } from '../client/yaml-fields.ts';
 import type { HubEstimate } from './detection.ts';
 
 const hours = 24;
@@ -23,11 +23,11 @@ export function createHubPulls(now: number): HubPulls {
   const pairs = new Set<string>();
   return {
     note(pod) {
-      const spec = isMap(pod['spec']) ? pod['spec'] : {};
-      const metadata = isMap(pod['metadata']) ? pod['metadata'] : {};
+      const spec = isObject(pod['spec']) ? pod['spec'] : {};
+      const metadata = isObject(pod['metadata']) ? pod['metadata'] : {};
       const images = ['initContainers', 'containers']
         .flatMap((list) => (Array.isArray(spec[list]) ? (spec[list] as unknown[]) : []))
-        .flatMap((container) => (isMap(container) ? [String(container['image'])] : []))
+        .flatMap((container) => (isObject(container) ? [String(container['image'])] : []))
         .filter((image) => parseImageName(image)?.host === dockerHub);
       const began = Date.parse(String(metadata['creationTimestamp']));
       const hour = Math.floor((now - began) / 3_600_000);

@@ -1,5 +1,5 @@
+import { isObject } from '../../domain/json.ts';
 import { parseImageName } from '../../domain/names/image-name.ts';
-import { isMap } from '../client/yaml-fields.ts';
 import type { ImageUse } from './detection.ts';
 import type { Inventory } from './inventory.ts';
 
@@ -45,8 +45,8 @@ export function createNodeImages(): NodeImages {
 
 /** An image has its names by tag and by digest there: the first tag, else the digest. */
 function tagsOf(status: unknown): readonly string[] {
-  const images = isMap(status) && Array.isArray(status['images']) ? status['images'] : [];
-  return images.filter(isMap).flatMap(({ names }) => {
+  const images = isObject(status) && Array.isArray(status['images']) ? status['images'] : [];
+  return images.filter(isObject).flatMap(({ names }) => {
     const all = Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
     const tags = all.filter((name) => !name.includes('@'));
     return tags.length > 0 ? tags : all.slice(0, 1);

@@ -1,4 +1,4 @@
-import { isMap } from '../client/yaml-fields.ts';
+import { isObject } from '../../domain/json.ts';
 import { fieldText } from '../places/image-place.ts';
 import type { ImagePlace } from '../places/image-place.ts';
 import { imagePlaces } from '../places/image-places.ts';
@@ -48,7 +48,7 @@ function controllerOf(fields: Fields, namespace: string | undefined): ObjectName
   const metadata = metadataOf(fields);
   const references = metadata['ownerReferences'];
   if (!Array.isArray(references)) return undefined;
-  const found = references.filter(isMap).find(({ controller }) => controller === true);
+  const found = references.filter(isObject).find(({ controller }) => controller === true);
   if (found === undefined) return undefined;
   const kind = textOf(found['kind']);
   return {
@@ -84,7 +84,7 @@ export function* usesOfPod(
   { owners, inventory }: { readonly owners: Owners; readonly inventory: Inventory },
 ): Iterable<ImageUse> {
   const owner = owners.of(fields, object.namespace);
-  const status = isMap(fields['status']) ? fields['status'] : {};
+  const status = isObject(fields['status']) ? fields['status'] : {};
   const isOver = status['phase'] === 'Succeeded' || status['phase'] === 'Failed';
   for (const place of imagePlaces(fields)) {
     // A container's, or that of a volume: a node pulls both.
@@ -133,7 +133,7 @@ function certaintyOf({ certainty, form }: ImagePlace): Certainty {
 }
 
 function metadataOf(fields: Fields): Fields {
-  return isMap(fields['metadata']) ? fields['metadata'] : {};
+  return isObject(fields['metadata']) ? fields['metadata'] : {};
 }
 
 function textOf(value: unknown): string {

@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { isMap, textOf } from '../places/field-pattern.ts';
+import { isObject } from '../../domain/json.ts';
+import { textOf } from '../places/field-pattern.ts';
 import { imagePlaces } from '../places/image-places.ts';
 import { nameOfImage } from '../places/split-image.ts';
 import { sourceBytesMax } from '../text/read-source.ts';
@@ -25,7 +26,7 @@ export function resourceNames(kustomization: string): ResourceNames {
     if (seen.has(file) || seen.size >= filesMax) continue;
     seen.add(file);
     for (const value of documentsOf(file)) {
-      const resources = isMap(value) ? resourcesOf(value) : [];
+      const resources = isObject(value) ? resourcesOf(value) : [];
       for (const resource of resources) waiting.push(...filesAt(join(dirname(file), resource)));
       for (const { image, certainty } of imagePlaces(value)) {
         // A name that another kustomization looks for is none of a resource.

@@ -1,3 +1,4 @@
+import { isObject } from '../../domain/json.ts';
 import type { FieldPath } from './image-place.ts';
 
 /** A value at a path of a document. */
@@ -39,15 +40,10 @@ function stepsFrom(value: unknown, path: FieldPath, step: string): readonly Foun
     return Array.isArray(value)
       ? value.map((item: unknown, index) => ({ value: item, path: [...path, index] }))
       : [];
-  if (!isMap(value)) return [];
+  if (!isObject(value)) return [];
   if (step === '*')
     return Object.entries(value).map(([key, item]) => ({ value: item, path: [...path, key] }));
   return Object.hasOwn(value, step) ? [{ value: value[step], path: [...path, step] }] : [];
-}
-
-/** A map of a parsed document. */
-export function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A text that says something: no empty one, and no `null` of a format that has only texts. */

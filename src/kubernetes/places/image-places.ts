@@ -1,6 +1,7 @@
+import { isObject } from '../../domain/json.ts';
 import { deliveryFields, imageAnnotations } from './custom-resources.ts';
 import type { FieldPattern, Found } from './field-pattern.ts';
-import { findFields, isMap, parsePattern, textOf } from './field-pattern.ts';
+import { findFields, parsePattern, textOf } from './field-pattern.ts';
 import type { FieldPath, ImagePlace, ReviewReason } from './image-place.ts';
 import { kustomizeImagePlaces } from './kustomize-places.ts';
 import { operatorFields } from './operator-resources.ts';
@@ -69,7 +70,7 @@ type Visit = (
 
 /** The object, or those that it lists. */
 function eachObject(object: unknown, at: FieldPath, depth: number, visit: Visit): void {
-  if (!isMap(object) || depth > listDepthMax) return;
+  if (!isObject(object) || depth > listDepthMax) return;
   const kind = textOf(object['kind']) ?? '';
   const apiVersion = textOf(object['apiVersion']) ?? '';
   const { items } = object;
@@ -98,7 +99,7 @@ function findInObject(
 
 /** The API's lists name the kind of their items once. */
 function withKindOfList(item: unknown, listKind: string, apiVersion: string): unknown {
-  if (!isMap(item) || typeof item['kind'] === 'string' || listKind === 'List') return item;
+  if (!isObject(item) || typeof item['kind'] === 'string' || listKind === 'List') return item;
   return { kind: listKind.slice(0, -'List'.length), apiVersion, ...item };
 }
 
@@ -162,8 +163,8 @@ function findSpecial(
 function parametersOf(list: unknown, at: FieldPath): readonly Parameter[] {
   if (!Array.isArray(list)) return [];
   return (list as readonly unknown[]).flatMap((item, index) => {
-    const name = isMap(item) ? textOf(item['name']) : undefined;
-    if (!isMap(item) || name === undefined) return [];
+    const name = isObject(item) ? textOf(item['name']) : undefined;
+    if (!isObject(item) || name === undefined) return [];
     return [{ name, value: item['value'], path: [...at, index, 'value'] }];
   });
 }
@@ -204,7 +205,7 @@ function findNested(node: unknown, walk: Walk, depth: number): void {
 
 function findContainers(containers: readonly unknown[], walk: Walk): void {
   for (const [index, container] of containers.entries()) {
-    if (!isMap(container)) continue;
+    if (!isObject(container)) continue;
     const image = textOf(container['image']);
     const at = [...walk.path, index];
     if (image !== undefined && !walk.taken.has([...at, 'image'].join('\0')))
@@ -217,8 +218,8 @@ function findContainers(containers: readonly unknown[], walk: Walk): void {
 
 function findVolumes(volumes: readonly unknown[], walk: Walk): void {
   for (const [index, volume] of volumes.entries()) {
-    const source = isMap(volume) ? volume['image'] : undefined;
-    const image = isMap(source) ? textOf(source['reference']) : undefined;
+    const source = isObject(volume) ? volume['image'] : undefined;
+    const image = isObject(source) ? textOf(source['reference']) : undefined;
     if (image === undefined) continue;
     const path = [...walk.path, index, 'image', 'reference'];
     walk.found.push({ image, path, certainty: 'image' });
@@ -226,8 +227,8 @@ function findVolumes(volumes: readonly unknown[], walk: Walk): void {
 }
 
 function findInMetadata(metadata: unknown, walk: Walk): void {
-  const annotations = isMap(metadata) ? metadata['annotations'] : undefined;
-  if (!isMap(annotations)) return;
+  const annotations = isObject(metadata) ? metadata['annotations'] : undefined;
+  if (!isObject(annotations)) return;
   for (const [key, value] of Object.entries(annotations)) {
     const image = annotationKeys.has(key) ? textOf(value) : undefined;
     const path = [...walk.path, 'annotations', key];
@@ -239,7 +240,7 @@ function findInMetadata(metadata: unknown, walk: Walk): void {
 function findInEnvironment(env: unknown, at: FieldPath, found: ImagePlace[]): void {
   if (!Array.isArray(env)) return;
   for (const [index, variable] of (env as readonly unknown[]).entries()) {
-    if (!isMap(variable)) continue;
+    if (!isObject(variable)) continue;
     const text = textOf(variable['value']);
     if (text === undefined) continue;
     const name = textOf(variable['name']) ?? '';
@@ -263,7 +264,7 @@ function findInArguments(list: unknown, at: FieldPath, found: ImagePlace[]): voi
 
 function findInConfigMap(object: Readonly<Record<string, unknown>>, walk: Walk): void {
   const data = object['data'];
-  if (!isMap(data)) return;
+  if (!isObject(data)) return;
   for (const [key, value] of Object.entries(data)) {
     const text = textOf(value);
     if (text !== undefined)

@@ -1,4 +1,5 @@
-import { isMap, tagText, textOf } from './field-pattern.ts';
+import { isObject } from '../../domain/json.ts';
+import { tagText, textOf } from './field-pattern.ts';
 import type { FieldPath, ImagePlace } from './image-place.ts';
 import { joinImage } from './split-image.ts';
 
@@ -11,7 +12,7 @@ export function kustomizeImagePlaces(entries: unknown, at: FieldPath): readonly 
   return (entries as readonly unknown[]).flatMap((entry, index) => {
     const path = [...at, index];
     if (typeof entry === 'string') return textEntry(entry, path);
-    return isMap(entry) ? mapEntry(entry, path) : [];
+    return isObject(entry) ? mapEntry(entry, path) : [];
   });
 }
 

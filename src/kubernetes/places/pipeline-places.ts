@@ -1,4 +1,5 @@
-import { findFields, isMap, parsePattern, textOf } from './field-pattern.ts';
+import { isObject } from '../../domain/json.ts';
+import { findFields, parsePattern, textOf } from './field-pattern.ts';
 import type { ImagePlace, ReviewReason } from './image-place.ts';
 import { namesHost } from './split-image.ts';
 import { imagesInText, isWholeImage } from './text-images.ts';
@@ -124,24 +125,24 @@ const mirrorGroups =
 
 /** What a document is by its content; `undefined` for a Kubernetes object and for what nothing tells. */
 export function formOf(document: unknown): DocumentForm | undefined {
-  if (!isMap(document)) return undefined;
+  if (!isObject(document)) return undefined;
   const apiVersion = textOf(document['apiVersion']) ?? '';
   const kind = textOf(document['kind']) ?? '';
   if (apiVersion.startsWith('skaffold/')) return 'skaffold';
   if (mirrorGroups.test(apiVersion) || kind === 'ZarfPackageConfig') return 'mirror';
   if (kind !== '') return undefined;
   const { services, sync, jobs, on } = document;
-  if (isMap(services) && Object.values(services).some(isService)) return 'compose';
-  if (isMap(jobs) && on !== undefined) return 'actions';
+  if (isObject(services) && Object.values(services).some(isService)) return 'compose';
+  if (isObject(jobs) && on !== undefined) return 'actions';
   if (Array.isArray(sync) && (sync as readonly unknown[]).some(hasSource)) return 'mirror';
   if ('apiVersion' in document && 'name' in document && 'version' in document) return 'chart';
   return undefined;
 }
 
 function isService(service: unknown): boolean {
-  return isMap(service) && ('image' in service || 'build' in service);
+  return isObject(service) && ('image' in service || 'build' in service);
 }
 
 function hasSource(entry: unknown): boolean {
-  return isMap(entry) && 'source' in entry && 'target' in entry;
+  return isObject(entry) && 'source' in entry && 'target' in entry;
 }

@@ -1,4 +1,5 @@
-import { isMap, tagText, textOf } from './field-pattern.ts';
+import { isObject } from '../../domain/json.ts';
+import { tagText, textOf } from './field-pattern.ts';
 import type { FieldPath, ImageParts, ImagePlace } from './image-place.ts';
 import { isPinned, joinImage, namesHost } from './split-image.ts';
 import { imagesInText, isNamedImage, isWholeImage } from './text-images.ts';
@@ -56,7 +57,7 @@ function findInValues(value: unknown, walk: Walk): void {
   if (typeof value !== 'object' || value === null || path.length > depthMax) return;
   if (walk.seen.has(value)) return;
   walk.seen.add(value);
-  const done = isMap(value) ? findInMap(value, walk) : new Set<string>();
+  const done = isObject(value) ? findInMap(value, walk) : new Set<string>();
   for (const [key, child] of Object.entries(value)) {
     if (done.has(key)) continue;
     path.push(Array.isArray(value) ? Number(key) : key);
@@ -179,7 +180,7 @@ export function parameterPlaces(parameters: readonly Parameter[]): readonly Imag
     let map = nested;
     for (const key of keys.slice(0, -1)) {
       const below = Object.hasOwn(map, key) ? map[key] : undefined;
-      const next: Record<string, unknown> = isMap(below) ? below : Object.create(null);
+      const next: Record<string, unknown> = isObject(below) ? below : Object.create(null);
       Object.defineProperty(map, key, { value: next, enumerable: true, configurable: true });
       map = next;
     }

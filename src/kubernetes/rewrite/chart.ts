@@ -1,5 +1,6 @@
+import { isObject } from '../../domain/json.ts';
 import type { ChartFiles } from '../folder/chart-folder.ts';
-import { isMap, textOf } from '../places/field-pattern.ts';
+import { textOf } from '../places/field-pattern.ts';
 import { splitName } from '../places/split-image.ts';
 import type { TextPlace } from '../text/read-text.ts';
 import { linesOf } from '../text/scanned-text.ts';
@@ -59,7 +60,7 @@ function valuesPath(field: string): readonly string[] {
 
 function valueAt(value: unknown, path: readonly string[]): unknown {
   let at = value;
-  for (const key of path) at = isMap(at) && Object.hasOwn(at, key) ? at[key] : undefined;
+  for (const key of path) at = isObject(at) && Object.hasOwn(at, key) ? at[key] : undefined;
   return at;
 }
 

@@ -1,6 +1,6 @@
+import { isObject } from '../../domain/json.ts';
 import type { FieldPath } from '../places/image-place.ts';
 import { fieldText } from '../places/image-place.ts';
-import { isMap } from '../places/field-pattern.ts';
 import type { Parameter } from '../places/values-places.ts';
 import { parameterPlaces, valuesPlaces } from '../places/values-places.ts';
 import type { ReadText, Slot } from './read-text.ts';
@@ -161,10 +161,14 @@ function freeKey({ counts }: OpenMap, key = ''): string {
 
 /** The `name` and `value` of every block and object that has both, each group by what they stand in. */
 function parametersIn(node: unknown, path: FieldPath): readonly Parameter[] {
-  if (!isMap(node)) return [];
+  if (!isObject(node)) return [];
   return Object.entries(node).flatMap(([key, child]) => {
     const at = [...path, key];
-    if (isMap(child) && typeof child['name'] === 'string' && typeof child['value'] === 'string') {
+    if (
+      isObject(child) &&
+      typeof child['name'] === 'string' &&
+      typeof child['value'] === 'string'
+    ) {
       // Values of one release belong together, those of another do not.
       const name = `${path
         .filter((part) => !/^set(?:#\d+)?$/.test(String(part)))

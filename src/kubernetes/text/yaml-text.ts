@@ -1,4 +1,5 @@
-import { isMap, textOf } from '../places/field-pattern.ts';
+import { isObject } from '../../domain/json.ts';
+import { textOf } from '../places/field-pattern.ts';
 import type { FieldPath, ImagePlace } from '../places/image-place.ts';
 import { fieldText } from '../places/image-place.ts';
 import { imagePlaces, valuesTexts } from '../places/image-places.ts';
@@ -72,13 +73,13 @@ function createSlots(text: string): Slots {
 }
 
 function placesOf(document: unknown, form: YamlForm): readonly ImagePlace[] {
-  if (form === 'kustomization' && isMap(document))
+  if (form === 'kustomization' && isObject(document))
     return kustomizeImagePlaces(document['images'], ['images']);
   const found = formOf(document) ?? form;
   if (found !== undefined && found !== 'values' && found !== 'kustomization')
     return documentPlaces(document, found);
-  const isObject = isMap(document) && textOf(document['kind']) !== undefined;
-  return isObject && form !== 'values' ? imagePlaces(document) : valuesPlaces(document);
+  const hasKind = isObject(document) && textOf(document['kind']) !== undefined;
+  return hasKind && form !== 'values' ? imagePlaces(document) : valuesPlaces(document);
 }
 
 function textPlace(
