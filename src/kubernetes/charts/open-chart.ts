@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { isObject } from '../../domain/json.ts';
 import { textOf } from '../places/field-pattern.ts';
 import { parseYaml } from '../text/yaml-tree.ts';
-import type { ChildCommand } from './bounded-child.ts';
-import { runChild } from './bounded-child.ts';
+import type { HelmCommand } from './run-helm.ts';
+import { runHelm } from './run-helm.ts';
 import { ChartFailure } from './chart-failure.ts';
 
 /** What the user would give `helm template`. */
@@ -50,20 +50,24 @@ export async function openChart(request: ChartRequest, signal: AbortSignal): Pro
   const remove = (): Promise<void> => rm(scratch, { recursive: true, force: true });
   try {
     const folder = await folderOf(request, scratch, signal);
-    const renderFolder = async (chart: string, over: ValuesOver): Promise<string> => {
+    const renderFolder = async (
+      chart: string,
+      over: ValuesOver,
+      during: AbortSignal,
+    ): Promise<string> => {
       const { release, valueArgs, renderArgs } = request;
       const { values, args = [] } = over;
       const file = join(scratch, 'over.json');
       if (values !== undefined) await writeFile(file, JSON.stringify(values));
       const own = [...renderArgs, ...valueArgs, ...(values === undefined ? [] : ['-f', file])];
-      return runChild(helm(request, ['template', release, chart, ...own, ...args]), signal);
+      return runHelm(helm(request, ['template', release, chart, ...own, ...args]), during);
     };
     let probe: Promise<string> | undefined;
     return {
-      render: (over) => renderFolder(folder, over),
-      async values(over) {
+      render: (over, during) => renderFolder(folder, over, during),
+      async values(over, during) {
         probe ??= makeProbe(folder, scratch);
-        const seen = readProbe(await renderFolder(await probe, over));
+        const seen = readProbe(await renderFolder(await probe, over, during));
         return (await declaredValues(folder)).reduce((all, each) => withEmptyKeys(all, each), seen);
       },
       [Symbol.asyncDispose]: remove,
@@ -74,7 +78,7 @@ export async function openChart(request: ChartRequest, signal: AbortSignal): Pro
   }
 }
 
-function helm({ helm: command, env, cwd, deadlineMs }: ChartRequest, args: string[]): ChildCommand {
+function helm({ helm: command, env, cwd, deadlineMs }: ChartRequest, args: string[]): HelmCommand {
   return { command, args, env, cwd, deadlineMs, outputBytesMax: renderedBytesMax };
 }
 
@@ -90,13 +94,13 @@ async function folderOf(
   const into = join(scratch, 'chart');
   await mkdir(into);
   if (status === undefined)
-    await runChild(
+    await runHelm(
       helm(request, ['pull', chart, ...pullArgs, '--untar', '--untardir', into]),
       signal,
     );
   else {
     const args = ['-xzf', path, '--no-same-owner', '-C', into];
-    await runChild({ ...helm(request, args), command: 'tar' }, signal);
+    await runHelm({ ...helm(request, args), command: 'tar' }, signal);
   }
   const found = (await readdir(into, { withFileTypes: true })).find((entry) => entry.isDirectory());
   if (found !== undefined) return join(into, found.name);

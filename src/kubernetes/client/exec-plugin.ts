@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { resolve } from 'node:path';
 import { isObject } from '../../domain/json.ts';
+import { ChildFailure, runChild } from '../programs/bounded-child.ts';
 import { ClusterFailure } from './cluster-failure.ts';
 import type { ClusterTarget } from './target.ts';
 import { flagOf, listOf, textOf, wrongField } from './yaml-fields.ts';
@@ -25,7 +24,7 @@ export interface PluginSurroundings {
 }
 
 const outputBytesMax = 1024 * 1024;
-const errorTextMax = 2000;
+const errorCharactersMax = 2000;
 const versions = ['client.authentication.k8s.io/v1', 'client.authentication.k8s.io/v1beta1'];
 
 /** Runs the `exec` of a user (kubernetes.io/docs/reference/access-authn-authz/authentication, "client-go credential plugins"). Throws a `ClusterFailure` that names the command. */
@@ -103,80 +102,34 @@ function clusterInfo(target: ClusterTarget): object {
 /** What it prints on stdout; its end, and that of all it started, comes at the deadline at the latest. */
 async function run(
   plugin: Plugin,
-  around: PluginSurroundings,
+  { deadlineMs }: PluginSurroundings,
   signal: AbortSignal,
 ): Promise<string> {
-  signal.throwIfAborted();
-  const { interactive, label } = plugin;
-  const child = spawn(plugin.command, plugin.args, {
-    env: plugin.env,
-    // A group of its own ends with all that the plugin started; a plugin that asks somebody needs the terminal's group.
-    detached: !interactive,
-    stdio: [interactive ? 'inherit' : 'ignore', 'pipe', interactive ? 'inherit' : 'pipe'],
-  });
-  const { promise, resolve: done, reject } = Promise.withResolvers<string>();
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  let errors = '';
-  const stop = (failure: Error): void => {
-    killAll(child, !interactive);
-    // A grandchild that got away may hold the pipes open: nobody waits for it.
-    child.stdout?.destroy();
-    child.stderr?.destroy();
-    reject(failure);
-  };
-  const timer = setTimeout(
-    () => stop(plugFailure(label, `did not end within ${around.deadlineMs / 1000} s`, errors)),
-    around.deadlineMs,
-  );
-  const onAbort = (): void => stop(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  child.stdout?.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > outputBytesMax) stop(plugFailure(label, 'printed more than 1 MiB', errors));
-    else chunks.push(chunk);
-  });
-  child.stderr?.on('data', (chunk: Buffer) => {
-    errors = (errors + chunk.toString('utf8')).slice(-errorTextMax);
-  });
-  child.on('error', (error: NodeJS.ErrnoException) => reject(notStarted(plugin, error)));
-  child.on('close', (code, killedBy) => {
-    if (code === 0) return done(Buffer.concat(chunks).toString('utf8'));
-    return reject(plugFailure(label, `ended with ${code ?? killedBy}`, errors));
-  });
   try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', onAbort);
+    return await runChild({ ...plugin, deadlineMs, outputBytesMax, errorCharactersMax }, signal);
+  } catch (error) {
+    throw error instanceof ChildFailure ? asClusterFailure(error, plugin) : error;
   }
 }
 
-function killAll(child: ChildProcess, group: boolean): void {
-  const { pid } = child;
-  if (pid === undefined) return;
-  try {
-    process.kill(group && process.platform !== 'win32' ? -pid : pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
-  }
-}
-
-function notStarted({ label, command, installHint }: Plugin, cause: NodeJS.ErrnoException): Error {
-  const isMissing = cause.code === 'ENOENT';
-  return new ClusterFailure(isMissing ? `${label} is not there` : `${label} could not be started`, {
-    kind: 'credentials',
-    hint: isMissing ? installHint : `check that ${command} may be run`,
-    because: cause.message,
-    cause,
-  });
-}
-
-function plugFailure(label: string, what: string, errors: string): ClusterFailure {
-  return new ClusterFailure(`the credential plugin ${label} ${what}`, {
+function asClusterFailure(
+  { reason, isMissing, message, errors, cause }: ChildFailure,
+  { label, command, installHint }: Plugin,
+): ClusterFailure {
+  if (reason === 'not started')
+    return new ClusterFailure(
+      isMissing ? `${label} is not there` : `${label} could not be started`,
+      {
+        kind: 'credentials',
+        hint: isMissing ? installHint : `check that ${command} may be run`,
+        because: message,
+        cause,
+      },
+    );
+  return new ClusterFailure(`the credential plugin ${label} ${message}`, {
     kind: 'credentials',
     hint: 'run it by hand to see what it waits for; kubectl get nodes uses the same',
-    ...(errors.trim() !== '' && { because: errors.trim() }),
+    ...(errors !== '' && { because: errors }),
   });
 }
 

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { runChild } from './bounded-child.ts';
-import type { ChildCommand } from './bounded-child.ts';
+import { runHelm } from './run-helm.ts';
+import type { HelmCommand } from './run-helm.ts';
 import { ChartFailure } from './chart-failure.ts';
 
 const never = new AbortController().signal;
 
-function node(script: string, rest: Partial<ChildCommand> = {}): ChildCommand {
+function node(script: string, rest: Partial<HelmCommand> = {}): HelmCommand {
   return {
     command: process.execPath,
     args: ['-e', script],
@@ -18,7 +18,7 @@ function node(script: string, rest: Partial<ChildCommand> = {}): ChildCommand {
   };
 }
 
-const rows: readonly (readonly [says: string, child: ChildCommand, error: RegExp])[] = [
+const rows: readonly (readonly [says: string, child: HelmCommand, error: RegExp])[] = [
   [
     'A program that does not end is killed at its deadline.',
     node('setInterval(() => 0, 1000)', { deadlineMs: 300 }),
@@ -40,14 +40,14 @@ const rows: readonly (readonly [says: string, child: ChildCommand, error: RegExp
 for (const [says, child, error] of rows)
   test(says, async () => {
     await assert.rejects(
-      runChild(child, never),
+      runHelm(child, never),
       (found: unknown) => found instanceof ChartFailure && error.test(found.message),
     );
   });
 
 test('What it prints on stdout comes back whole; on stderr it is the cause of a failure; words are no shell’s.', async () => {
   assert.equal(
-    await runChild(
+    await runHelm(
       node('process.stdout.write(process.argv[1])', {
         args: ['-e', 'process.stdout.write(process.argv[1])', '$(id) `id` "x"'],
       }),
@@ -56,14 +56,14 @@ test('What it prints on stdout comes back whole; on stderr it is the cause of a 
     '$(id) `id` "x"',
   );
   await assert.rejects(
-    runChild(node('console.error("because"); process.exit(1)'), never),
+    runHelm(node('console.error("because"); process.exit(1)'), never),
     (found: unknown) => found instanceof ChartFailure && found.because === 'because',
   );
 });
 
 test('An interruption ends it.', async () => {
   const controller = new AbortController();
-  const running = runChild(node('setInterval(() => 0, 1000)'), controller.signal);
+  const running = runHelm(node('setInterval(() => 0, 1000)'), controller.signal);
   controller.abort(new Error('interrupted'));
   await assert.rejects(running, /interrupted/);
 });
