@@ -1,6 +1,6 @@
 import { normalizeHost, predecessorsOf, spellingsOf } from './names/host-name.ts';
 import type { ImageName } from './names/image-name.ts';
-import { parseImageName } from './names/image-name.ts';
+import { imageEnding, parseImageName } from './names/image-name.ts';
 import { repositoryNameCharactersMax } from './names/repository-name.ts';
 import type { HostRow } from './rules/host-table.ts';
 import { applyRow, findRowIn, hostTable } from './rules/host-table.ts';
@@ -72,7 +72,7 @@ export function createImageMapping<Rule extends NamingRule>({
     const name = `${registryHost}/${repository}`;
     // Clients count host and name together.
     if (name.length > repositoryNameCharactersMax) return unchanged('too long');
-    return { kind: 'rewritten', image: name + ending(image), ...rest };
+    return { kind: 'rewritten', image: name + imageEnding(image), ...rest };
   };
 
   return {
@@ -110,7 +110,7 @@ export function createImageMapping<Rule extends NamingRule>({
       if (name === undefined) return unchanged('cannot be told');
       if (name.length > repositoryNameCharactersMax) return unchanged('too long');
       const { prefix } = target.rule;
-      return { kind: 'rewritten', image: name + ending(image), prefix, ...spellingNote(name) };
+      return { kind: 'rewritten', image: name + imageEnding(image), prefix, ...spellingNote(name) };
     },
   };
 }
@@ -123,11 +123,6 @@ function unchanged(reason: UnchangedReason): Rewritten {
 
 function nameOf({ host, repository }: ImageName): string {
   return `${host}/${repository}`;
-}
-
-/** Tag and digest as they are written. */
-function ending({ tag, digest }: ImageName): string {
-  return `${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
 }
 
 /**

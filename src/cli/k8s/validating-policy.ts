@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import { registryHostProblem } from '../../domain/names/registry-host.ts';
-import { normalizeHost } from '../../domain/names/host-name.ts';
-import { parseRepositoryName } from '../../domain/names/repository-name.ts';
-import type { AllowedSources, ImageSource } from '../../kubernetes/policies/validating-policy.ts';
+import type { ImageSource } from '../../domain/names/image-source.ts';
+import { parseImageSource } from '../../domain/names/image-source.ts';
+import type { AllowedSources } from '../../kubernetes/policies/validating-policy.ts';
 import type { CommandContext } from '../command-context.ts';
 import { remark } from '../command-context.ts';
 import { usageFailure } from '../command-failure.ts';
@@ -76,16 +75,12 @@ async function mappingOf(
 }
 
 function sourceOf(text: string): ImageSource {
-  const slash = text.indexOf('/');
-  const host = slash < 0 ? text : text.slice(0, slash);
-  const path = slash < 0 ? '' : text.slice(slash + 1);
-  const isGood = registryHostProblem(host) !== 'no host';
-  if (!isGood || (slash >= 0 && parseRepositoryName(path) === undefined))
-    throw usageFailure(
-      `--not-from: no registry and no part of one: ${text}`,
-      'write it as k8s.gcr.io or docker.io/bitnami',
-    );
-  return { host: normalizeHost(host), path };
+  const source = text.endsWith('/') ? undefined : parseImageSource(text);
+  if (source !== undefined) return source;
+  throw usageFailure(
+    `--not-from: no registry and no part of one: ${text}`,
+    'write it as k8s.gcr.io or docker.io/bitnami',
+  );
 }
 
 function wordsOf(options: Options, host: string | undefined): readonly string[] {

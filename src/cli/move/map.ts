@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { ImageMapping, MappingRow, UnchangedReason } from '../../domain/image-rewrite.ts';
+import { sourceText } from '../../domain/names/image-source.ts';
 import type { CommandContext } from '../command-context.ts';
 import { remark } from '../command-context.ts';
 import type { Look, OutputOptions } from '../terminal/output.ts';
@@ -123,13 +124,12 @@ function rowsShown({ rows }: ImageMapping, { output }: Options): readonly Mappin
 }
 
 function rowLook({ registryHost }: ImageMapping): Look<MappingRow> {
-  const from = ({ host, path }: MappingRow): string => (path === '' ? host : `${host}/${path}`);
   const to = (repository: string | undefined): string =>
     repository === undefined ? '-' : `${registryHost}/${repository}`.replace(/\/$/, '');
   return {
-    name: from,
+    name: sourceText,
     columns: [
-      { header: 'FROM', value: (row) => `${from(row)}${row.exact ? '' : '/…'}` },
+      { header: 'FROM', value: (row) => `${sourceText(row)}${row.exact ? '' : '/…'}` },
       {
         header: 'TO',
         value: (row) => `${to(row.to)}${row.exact || row.to === undefined ? '' : '/…'}`,

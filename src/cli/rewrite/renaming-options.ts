@@ -1,12 +1,8 @@
 import type { Command } from 'commander';
 import type { Rewritten } from '../../domain/image-rewrite.ts';
-import type { ImageSource } from '../../kubernetes/rewrite/host-move.ts';
-import {
-  createHostMove,
-  parseImageSource,
-  renameBoth,
-  renameMoved,
-} from '../../kubernetes/rewrite/host-move.ts';
+import type { ImageSource } from '../../domain/names/image-source.ts';
+import { parseImageSource } from '../../domain/names/image-source.ts';
+import { createHostMove, renameBoth, renameMoved } from '../../kubernetes/rewrite/host-move.ts';
 import type { Renamed, Renaming } from '../../kubernetes/rewrite/renaming.ts';
 import type { CommandContext } from '../command-context.ts';
 import { usageFailure } from '../command-failure.ts';

@@ -35,6 +35,11 @@ export function parseImageName(text: string): ImageName | undefined {
   return where && { ...where, tag, digest };
 }
 
+/** Tag and digest as they are written behind the name, each with its sign. */
+export function imageEnding({ tag, digest }: Pick<ImageName, 'tag' | 'digest'>): string {
+  return `${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
+}
+
 function splitHost(name: string): Pick<ImageName, 'host' | 'repository'> | undefined {
   const slash = name.indexOf('/');
   const head = name.slice(0, Math.max(slash, 0));

@@ -1,6 +1,8 @@
 import { dockerHub } from '../../domain/names/host-name.ts';
-import { parseImageName } from '../../domain/names/image-name.ts';
+import { imageEnding, parseImageName } from '../../domain/names/image-name.ts';
 import type { ImageName } from '../../domain/names/image-name.ts';
+import type { ImageSource } from '../../domain/names/image-source.ts';
+import { restUnder } from '../../domain/names/image-source.ts';
 
 /** What became of images: `frozen` ones get no update any more, `moved` and `gone` ones can't be pulled there; of moved ones all is at the new place. */
 export type MoveKind = 'frozen' | 'moved' | 'gone';
@@ -16,7 +18,7 @@ export interface KnownMove {
   /** A day, or a month where no day is known. */
   readonly since: string;
   /** Where the same tags and digests are, the rest of the path as it was; absent where another version or name must be chosen. */
-  readonly to?: { readonly host: string; readonly path: string };
+  readonly to?: ImageSource;
   /** One sentence for people: what happened, and what to do. */
   readonly note: string;
   readonly source: string;
@@ -137,14 +139,12 @@ export function findMove(image: string): FoundMove | undefined {
   const [move] = knownMoves
     .filter((each) => concerns(each, name))
     .toSorted((one, other) => other.path.length - one.path.length);
-  return move && { move, image: move.to && at(move.to, name, move.path) };
+  return move && { move, image: move.to && at(move.to, name, move) };
 }
 
-function concerns({ host, path, tags }: KnownMove, name: ImageName): boolean {
-  const { repository } = name;
-  if (host !== name.host) return false;
-  if (path !== '' && repository !== path && !repository.startsWith(`${path}/`)) return false;
-  return tags === undefined || !isLatest(name);
+function concerns(move: KnownMove, name: ImageName): boolean {
+  if (restUnder(move, name) === undefined) return false;
+  return move.tags === undefined || !isLatest(name);
 }
 
 /** A digest stays what it is when `latest` goes on. */
@@ -152,10 +152,8 @@ function isLatest({ tag, digest }: ImageName): boolean {
   return digest === undefined && (tag ?? 'latest') === 'latest';
 }
 
-function at(to: { host: string; path: string }, name: ImageName, path: string): string {
-  const rest = name.repository.slice(path.length).replace(/^\//, '');
+function at(to: ImageSource, name: ImageName, from: ImageSource): string {
+  const rest = restUnder(from, name) ?? '';
   const repository = [to.path, rest].filter((part) => part !== '').join('/');
-  const tag = name.tag === undefined ? '' : `:${name.tag}`;
-  const digest = name.digest === undefined ? '' : `@${name.digest}`;
-  return `${to.host}/${repository}${tag}${digest}`;
+  return `${to.host}/${repository}${imageEnding(name)}`;
 }

@@ -1,3 +1,4 @@
+import { sourceText } from '../../domain/names/image-source.ts';
 import type { MirroredHost, NodeFile, NodeSettings } from './node-settings.ts';
 import { closedMode, mirroredHosts, openMode, quoted } from './node-settings.ts';
 
@@ -63,7 +64,7 @@ interface Place {
 function placesOf({ host, rows }: MirroredHost): readonly Place[] {
   return rows
     .filter(({ exact }) => !exact)
-    .map(({ path, to }) => ({ prefix: path === '' ? host : `${host}/${path}`, to }));
+    .map(({ path, to }) => ({ prefix: sourceText({ host, path }), to }));
 }
 
 /** Host and path, as registries are named there. */

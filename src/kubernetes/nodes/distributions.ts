@@ -1,4 +1,5 @@
 import { stringify } from 'yaml';
+import { sourceText } from '../../domain/names/image-source.ts';
 import type { MirroredHost, NodeFile, NodeSettings } from './node-settings.ts';
 import { basicHeader, closedMode, mirroredHosts, openMode, quoted } from './node-settings.ts';
 
@@ -24,7 +25,7 @@ export function kubesprayFiles(settings: NodeSettings): readonly NodeFile[] {
       if (exact || to === undefined) return [];
       const location = to === '' ? mapping.registryHost : `${mapping.registryHost}/${to}`;
       const insecure = settings.scheme === 'http';
-      const prefix = path === '' ? host : `${host}/${path}`;
+      const prefix = sourceText({ host, path });
       return fallback
         ? [{ prefix, location: prefix, insecure: false, mirrors: [{ location, insecure }] }]
         : [{ prefix, location, insecure }];

@@ -1,5 +1,6 @@
 import { dockerHub, spellingsOf } from '../../domain/names/host-name.ts';
-import { officialName } from '../rewrite/host-move.ts';
+import type { ImageSource } from '../../domain/names/image-source.ts';
+import { officialName, sourceText } from '../../domain/names/image-source.ts';
 import type { PolicyScope } from './policy-scope.ts';
 import { bindingOf, noMirrorPod, objectName } from './policy-scope.ts';
 import type { PolicyVariable } from './reference-expressions.ts';
@@ -15,14 +16,6 @@ import {
 export type AllowedSources =
   | { readonly kind: 'only'; readonly host: string }
   | { readonly kind: 'not'; readonly sources: readonly ImageSource[] };
-
-/** A registry, or a part of it. */
-export interface ImageSource {
-  /** Normalized. */
-  readonly host: string;
-  /** Of names there, in whole parts; empty: all of them. */
-  readonly path: string;
-}
 
 export interface ValidatingPolicyOptions {
   readonly allowed: AllowedSources;
@@ -121,6 +114,5 @@ function refusedBy(allowed: AllowedSources): string {
 
 function sentenceOf(allowed: AllowedSources): string {
   if (allowed.kind === 'only') return `images that are not from ${allowed.host}`;
-  const named = allowed.sources.map(({ host, path }) => (path === '' ? host : `${host}/${path}`));
-  return `images from ${named.join(', ')}`;
+  return `images from ${allowed.sources.map(sourceText).join(', ')}`;
 }

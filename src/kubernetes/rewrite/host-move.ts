@@ -1,37 +1,20 @@
-import { dockerHub, normalizeHost } from '../../domain/names/host-name.ts';
 import type { ImageName } from '../../domain/names/image-name.ts';
-import { parseImageName } from '../../domain/names/image-name.ts';
+import { imageEnding, parseImageName } from '../../domain/names/image-name.ts';
+import type { ImageSource } from '../../domain/names/image-source.ts';
+import { officialName, restUnder, sourceText } from '../../domain/names/image-source.ts';
 import { repositoryNameCharactersMax } from '../../domain/names/repository-name.ts';
 import { findMove } from '../detect/known-moves.ts';
 import type { Renamed, Renaming } from './renaming.ts';
-
-/** A host, or a host and the beginning of a path, from which images go to another. */
-export interface ImageSource {
-  readonly host: string;
-  /** Empty: the whole host. */
-  readonly path: string;
-}
-
-/** `k8s.gcr.io`, `docker.io/bitnami`; `undefined` where it is no host, or no path of one. */
-export function parseImageSource(text: string): ImageSource | undefined {
-  const bare = text.replace(/\/$/, '');
-  const slash = bare.indexOf('/');
-  const host = slash < 0 ? bare : bare.slice(0, slash);
-  // A path below it makes a first part without dot and port no host, as images have it.
-  const parsed = parseImageName(`${bare}/group/image`);
-  if (parsed === undefined || parsed.host !== normalizeHost(host)) return undefined;
-  return { host: parsed.host, path: slash < 0 ? '' : bare.slice(slash + 1) };
-}
 
 /** Moves what is under `from` to `to`: paths, tags and digests stay, with `library/` for Docker Hub's official images. Both as `parseImageSource` takes them. */
 export function createHostMove(from: ImageSource, to: ImageSource): Renaming {
   return (reference) => {
     const image = parseImageName(reference);
     if (image === undefined) return { kind: 'unchanged', reason: 'no image name' };
-    const rest = restUnder(from, image);
+    const rest = restOf(from, image);
     if (rest === undefined) return { kind: 'unchanged', reason: `not of ${sourceText(from)}` };
     // `docker.io` to `docker.io/mirror`: what is there already has been moved.
-    if (restUnder(to, image) !== undefined && isUnder(to, from))
+    if (restOf(to, image) !== undefined && isUnder(to, from))
       return { kind: 'unchanged', reason: `already of ${sourceText(to)}` };
     const repository = [to.path, rest].filter((part) => part !== '').join('/');
     const name = `${to.host}/${repository}`;
@@ -63,18 +46,10 @@ export function renameBoth(first: Renaming, second: Renaming): Renaming {
   };
 }
 
-/** `docker.io/redis` is Docker's own image, and whatever is under an organization of that name. */
-export function officialName({ host, path }: ImageSource): string | undefined {
-  return host === dockerHub && path !== '' && !path.includes('/') ? `library/${path}` : undefined;
-}
-
-function restUnder({ host, path }: ImageSource, image: ImageName): string | undefined {
-  if (image.host !== host) return undefined;
-  if (path === '') return image.repository;
-  if (image.repository === path || image.repository === officialName({ host, path })) return '';
-  return image.repository.startsWith(`${path}/`)
-    ? image.repository.slice(path.length + 1)
-    : undefined;
+/** `docker.io/redis` moves Docker's own image, and whatever is under an organization of that name. */
+function restOf(source: ImageSource, image: ImageName): string | undefined {
+  const isOfficial = image.host === source.host && image.repository === officialName(source);
+  return isOfficial ? '' : restUnder(source, image);
 }
 
 function isUnder(inner: ImageSource, outer: ImageSource): boolean {
@@ -83,13 +58,8 @@ function isUnder(inner: ImageSource, outer: ImageSource): boolean {
   );
 }
 
-function sourceText({ host, path }: ImageSource): string {
-  return path === '' ? host : `${host}/${path}`;
-}
-
-function named(name: string, { tag, digest }: ImageName): Renamed {
+function named(name: string, image: ImageName): Renamed {
   if (name.length > repositoryNameCharactersMax)
     return { kind: 'unchanged', reason: `longer than ${repositoryNameCharactersMax} characters` };
-  const ending = `${tag === undefined ? '' : `:${tag}`}${digest === undefined ? '' : `@${digest}`}`;
-  return { kind: 'rewritten', image: name + ending };
+  return { kind: 'rewritten', image: name + imageEnding(image) };
 }

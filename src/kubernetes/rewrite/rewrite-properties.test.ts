@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { parseImageName } from '../../domain/names/image-name.ts';
 import { readSource } from '../text/read-source.ts';
-import { parseImageSource } from './host-move.ts';
+import { parseImageSource } from '../../domain/names/image-source.ts';
 import type { Renaming } from './renaming.ts';
 import { rewriteText } from './rewrite-text.ts';
 import { unifiedDiff } from './unified-diff.ts';
