@@ -1,5 +1,6 @@
 import { dockerHub, predecessorsOf, spellingsOf, successorOf } from '../names/host-name.ts';
 import { parseImageName } from '../names/image-name.ts';
+import { joinNames, underPrefix } from './name-path.ts';
 import type { NamingRule } from './pull-rule.ts';
 import type { RuleSet } from './rule-set.ts';
 import { rootPrefix, withCanonicalHead } from './rule-set.ts';
@@ -88,9 +89,9 @@ function createLines<Row extends HostRow>(): Lines<Row> {
 /** What a line makes of a name that it stands for. */
 export function applyRow(row: HostRow, name: string): string | undefined {
   if (row.exact) return row.to;
-  const rest = under(row.path, name) ?? '';
+  const rest = underPrefix(row.path, name) ?? '';
   const to = rest.includes('/') ? row.to : row.toOne;
-  return to === undefined ? undefined : join(to, rest);
+  return to === undefined ? undefined : joinNames(to, rest);
 }
 
 /** Where a rule's names are, here and there. */
@@ -131,9 +132,9 @@ function localNames(places: readonly Place[]): readonly LocalName[] {
   // Its other names are read as that one under ROOT too.
   const names = new Set<string>([dockerHub]);
   for (const { prefix, upstreamHost, upstreamPrefix } of places) {
-    const rest = upstreamPrefix === '' ? (under(upstreamHost, prefix) ?? '') : upstreamPrefix;
+    const rest = upstreamPrefix === '' ? (underPrefix(upstreamHost, prefix) ?? '') : upstreamPrefix;
     for (const base of [prefix, upstreamHost])
-      for (const name of [base, join(base, rest), join(base, join('library', rest))])
+      for (const name of [base, joinNames(base, rest), joinNames(base, joinNames('library', rest))])
         names.add(name);
   }
   const prefixes = new Set(places.map(({ prefix }) => prefix));
@@ -142,8 +143,8 @@ function localNames(places: readonly Place[]): readonly LocalName[] {
   for (const name of first) {
     const parts = name.split('/');
     const [last = '', parent] = [parts.at(-1), parts.slice(0, -1).join('/')];
-    if (parts.at(-2) === 'library') names.add(join(parts.slice(0, -2).join('/'), last));
-    if (prefixes.has(parent)) names.add(join(parent, `library/${last}`));
+    if (parts.at(-2) === 'library') names.add(joinNames(parts.slice(0, -2).join('/'), last));
+    if (prefixes.has(parent)) names.add(joinNames(parent, `library/${last}`));
   }
   return [...names].map((name) => {
     const [head = '', ...rest] = name.split('/');
@@ -192,20 +193,20 @@ function ancestors(name: string): readonly string[] {
 function pointsAt(places: readonly Place[], locals: LocalIndex): readonly string[] {
   const points = new Set(['', 'library']);
   for (const { prefix, upstreamPrefix, upstreamHost } of places) {
-    const own = under(upstreamHost, prefix);
+    const own = underPrefix(upstreamHost, prefix);
     for (const name of [upstreamPrefix, ...(own === undefined ? [] : [own])]) points.add(name);
     // Added `library/` may lead from a shorter prefix into this one.
     for (const { names, spellings } of related(locals, prefix)) {
       for (const name of spellings.flatMap(withShortForm)) points.add(name);
       for (const name of prefix === '' ? spellings : names) {
-        const rest = name === prefix ? '' : under(prefix, name);
-        if (rest !== undefined) points.add(rest).add(join(upstreamPrefix, rest));
+        const rest = name === prefix ? '' : underPrefix(prefix, name);
+        if (rest !== undefined) points.add(rest).add(joinNames(upstreamPrefix, rest));
       }
     }
   }
   const found = [...points];
   for (const name of found) {
-    const official = under('library', name);
+    const official = underPrefix('library', name);
     if (official !== undefined && !official.includes('/')) points.add(official);
     if (!name.includes('/') && name !== '') points.add(`library/${name}`);
   }
@@ -253,7 +254,7 @@ function rowsAt({
     lines.add(row);
   };
   for (const path of points) {
-    const [short, long] = [join(path, one), join(path, `${one}/${other}`)];
+    const [short, long] = [joinNames(path, one), joinNames(path, `${one}/${other}`)];
     const [toOne, to] = [resolve(short), resolve(long)];
     if (told(short) !== toOne || told(long) !== to)
       say({
@@ -277,13 +278,4 @@ function add<Value>(map: Map<string, Value[]>, key: string, value: Value): void 
   const there = map.get(key);
   if (there === undefined) map.set(key, [value]);
   else there.push(value);
-}
-
-function under(prefix: string, name: string): string | undefined {
-  if (prefix === '') return name;
-  return name.startsWith(`${prefix}/`) ? name.slice(prefix.length + 1) : undefined;
-}
-
-function join(prefix: string, rest: string): string {
-  return prefix === '' || rest === '' ? prefix + rest : `${prefix}/${rest}`;
 }

@@ -1,4 +1,5 @@
 import { dockerHub, normalizeHost, successorOf } from '../names/host-name.ts';
+import { joinNames, underPrefix } from './name-path.ts';
 import type { NamingRule, PullRule, PullTarget } from './pull-rule.ts';
 import type { RegistryKey } from '../names/registry.ts';
 import type { RepositoryName } from '../names/repository-name.ts';
@@ -80,7 +81,7 @@ export function createRuleSet<Rule extends NamingRule>(rules: readonly Rule[]): 
       const followed = candidatesByHost.has(asked) ? asked : successorOf(asked);
       const candidates = followed === undefined ? undefined : candidatesByHost.get(followed);
       if (followed === undefined || candidates === undefined) return undefined;
-      const prefixed = resolvePath(index, before === '' ? name : join(before, name));
+      const prefixed = resolvePath(index, before === '' ? name : joinNames(before, name));
       if (
         prefixed?.rule !== undefined &&
         prefixed.rule.prefix !== rootPrefix &&
@@ -143,7 +144,7 @@ function wholeOf(
       : { local: prefix, upstream: upstreamPrefix };
   }
   const upstream = isHub ? withLibrary(rest ?? '') : (rest ?? '');
-  return { local: join(upstreamHost, upstream), upstream };
+  return { local: joinNames(upstreamHost, upstream), upstream };
 }
 
 function candidatesOf<Rule extends NamingRule>(
@@ -206,8 +207,8 @@ function resolvePath<Rule extends NamingRule>(
     if (whole !== undefined && (again || whole.local === local))
       return targetOf(rule, whole.local, whole.upstream);
     if (!entry.addsLibrary || rest.includes('/'))
-      return targetOf(rule, local, join(rule.upstreamPrefix, rest));
-    local = join(entry.prefix, `library/${rest}`);
+      return targetOf(rule, local, joinNames(rule.upstreamPrefix, rest));
+    local = joinNames(entry.prefix, `library/${rest}`);
     entry = parseRepositoryName(local) === undefined ? undefined : ownerOf(index, local);
   }
   return undefined;
@@ -225,7 +226,7 @@ function resolveAtHost<Rule extends NamingRule>(
     const isWhole = by === 'upstream' && entry.whole?.upstream === there;
     const rest = by === 'prefix' ? there : restAtHost(entry, there);
     if (rest === undefined && !isWhole) continue;
-    const local = isWhole ? entry.whole.local : join(entry.prefix, rest ?? '');
+    const local = isWhole ? entry.whole.local : joinNames(entry.prefix, rest ?? '');
     const found = resolvePath(index, local);
     if (found === undefined) continue;
     if (found.rule === entry.rule) {
@@ -274,15 +275,6 @@ function restOf(entry: Entry<NamingRule>, name: string): string {
   return entry.prefix === '' ? name : name.slice(entry.prefix.length + 1);
 }
 
-function underPrefix(prefix: string, name: string): string | undefined {
-  if (prefix === '') return name;
-  return name.startsWith(`${prefix}/`) ? name.slice(prefix.length + 1) : undefined;
-}
-
-function join(prefix: string, rest: string): string {
-  return prefix === '' ? rest : `${prefix}/${rest}`;
-}
-
 function withLibrary(name: string): string {
   return name.includes('/') ? name : `library/${name}`;
 }
@@ -290,7 +282,9 @@ function withLibrary(name: string): string {
 /** `docker.io/library/nginx` for `docker.io/nginx`; `undefined` for all else. */
 function officialName(name: string): string | undefined {
   const rest = underPrefix(dockerHub, name);
-  return rest === undefined || rest.includes('/') ? undefined : join(dockerHub, withLibrary(rest));
+  return rest === undefined || rest.includes('/')
+    ? undefined
+    : joinNames(dockerHub, withLibrary(rest));
 }
 
 /** `docker.io/library`, `localhost:5000`: what no component of a registry's own names looks like. */
