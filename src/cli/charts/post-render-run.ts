@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { openChart } from '../../kubernetes/charts/open-chart.ts';
 import { renderedImages } from '../../kubernetes/charts/rendered-images.ts';
 import { readManifests } from '../../kubernetes/text/read-source.ts';
+import { renderedDocuments, templateOf } from '../../kubernetes/text/rendered-documents.ts';
 import type { Renaming } from '../../kubernetes/rewrite/renaming.ts';
 import type { CommandContext } from '../command-context.ts';
 import { remark } from '../command-context.ts';
@@ -42,9 +43,9 @@ function rewriteManifests(text: string, rename: Renaming): string {
   if (text.includes('\ufffd'))
     throw new CommandFailure('stdin holds no UTF-8', { exit: 'failure', code: 'NOT_UTF8' });
   const problems: string[] = [];
-  // Document by document: what helm hands over may be larger than any file. A line that begins with --- ends a document wherever it stands.
-  const documents = text.split(/^(?=---\s)/m).map((document) => {
-    const [, source = 'stdin'] = /^# Source: (.*)$/m.exec(document) ?? [];
+  // Document by document: what helm hands over may be larger than any file.
+  const documents = renderedDocuments(text).map((document) => {
+    const source = templateOf(document) ?? 'stdin';
     const made = rewriteSource(source, document, { rename }, readManifests(document));
     problems.push(...made.problems);
     return made.text;

@@ -2,7 +2,9 @@ import { isObject } from '../../domain/json.ts';
 import { textOf } from '../places/field-pattern.ts';
 import { fieldText } from '../places/image-place.ts';
 import { imagePlaces } from '../places/image-places.ts';
-import { parseYaml, YamlProblem } from '../text/yaml-tree.ts';
+import { renderedDocuments, templateOf } from '../text/rendered-documents.ts';
+import { readDocuments } from '../text/yaml-documents.ts';
+import { YamlProblem } from '../text/yaml-tree.ts';
 
 /** One place of the rendered manifests that names an image. */
 export interface RenderedImage {
@@ -30,10 +32,9 @@ export function renderedImages(text: string): RenderedImages {
   const images: RenderedImage[] = [];
   const kinds: string[] = [];
   const problems: string[] = [];
-  // A line that begins with --- is the end of a document wherever it stands: text in a block is indented.
-  for (const [document, part] of text.split(/^---(?=\s)/m).entries()) {
+  for (const [document, part] of renderedDocuments(text).entries()) {
     try {
-      for (const { value } of parseYaml(part).trees) {
+      for (const { value } of readDocuments(part).documents) {
         if (!isObject(value)) continue;
         const kind = textOf(value['kind']) ?? '';
         kinds.push(kind);
@@ -56,8 +57,7 @@ export function renderedImages(text: string): RenderedImages {
       }
     } catch (error) {
       if (!(error instanceof YamlProblem)) throw error;
-      const [, source = `document ${document}`] = /^# Source: (.*)$/m.exec(part) ?? [];
-      problems.push(`${source}: ${error.message}`);
+      problems.push(`${templateOf(part) ?? `document ${document}`}: ${error.message}`);
     }
   }
   return { images, kinds: kinds.join('\n'), problems };

@@ -1,5 +1,4 @@
 import { gunzipSync } from 'node:zlib';
-import { parseAllDocuments } from 'yaml';
 import { isObject } from '../../domain/json.ts';
 import { parseImageName } from '../../domain/names/image-name.ts';
 import { fieldText } from '../places/image-place.ts';
@@ -7,6 +6,9 @@ import type { ImagePlace } from '../places/image-place.ts';
 import { imagePlaces } from '../places/image-places.ts';
 import { nameOfImage } from '../places/split-image.ts';
 import { valuesPlaces } from '../places/values-places.ts';
+import { renderedDocuments } from '../text/rendered-documents.ts';
+import { readDocuments } from '../text/yaml-documents.ts';
+import { YamlProblem } from '../text/yaml-tree.ts';
 import type { ImageUse } from './detection.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -75,13 +77,16 @@ export function usesOfRelease(release: HelmRelease): readonly ImageUse[] {
   });
 }
 
+/** What can't be read of it names nothing. */
 function documentsOf(manifest: string): readonly unknown[] {
-  const documents = parseAllDocuments(manifest, { logLevel: 'silent', uniqueKeys: false });
-  return Array.isArray(documents)
-    ? documents.flatMap((each) =>
-        each.errors.length > 0 ? [] : [each.toJS({ maxAliasCount: 100 }) as unknown],
-      )
-    : [];
+  return renderedDocuments(manifest).flatMap((document) => {
+    try {
+      return readDocuments(document).documents.map(({ value }) => value);
+    } catch (error) {
+      if (error instanceof YamlProblem) return [];
+      throw error;
+    }
+  });
 }
 
 /** That with the same repository: with its registry, else without one where the chart puts one before it. */
