@@ -1,4 +1,5 @@
 import type { UnchangedReason } from '../../domain/image-rewrite.ts';
+import type { ImagePlace } from '../places/image-place.ts';
 import type { MoveKind } from './known-moves.ts';
 
 /** A field of an object of a cluster. */
@@ -25,11 +26,26 @@ export interface TextPlace {
 
 export type UsePlace = ObjectPlace | TextPlace;
 
+export type ObjectName = Pick<ObjectPlace, 'kind' | 'namespace' | 'name'>;
+
+/** No two objects have the same. */
+export function objectKey({ kind, namespace = '', name }: ObjectName): string {
+  return `${kind}\n${namespace}\n${name}`;
+}
+
 /**
  * `image`: a field that is an image for sure; `artifact`: of a registry too, and no node runs it; `prefix`: the beginning of
  * several images; `review`: a person has to look; `node`: a node has it, and nothing that was read names it.
  */
 export type Certainty = 'image' | 'artifact' | 'prefix' | 'review' | 'node';
+
+/** Of a place as it was read. */
+export function certaintyOf({
+  certainty,
+  form,
+}: Pick<ImagePlace, 'certainty' | 'form'>): Certainty {
+  return certainty === 'review' ? 'review' : (form ?? 'image');
+}
 
 /** One image found once, or several times in the same place. */
 export interface ImageUse {

@@ -1,7 +1,8 @@
 import { sourceFiles } from '../folder/source-files.ts';
 import type { TextPlace } from '../text/read-text.ts';
 import { readSource } from '../text/read-source.ts';
-import type { Certainty, ImageUse, NotRead } from './detection.ts';
+import { certaintyOf } from './detection.ts';
+import type { ImageUse, NotRead } from './detection.ts';
 
 /** What a file says, or why it, or a part of it (`k8s/a.yaml:3:7`), can't be read. */
 export type FileFinding = { readonly use: ImageUse } | { readonly problem: NotRead };
@@ -41,8 +42,4 @@ function useOf(file: string, read: TextPlace): ImageUse {
   const { image, field, line, column, note } = read;
   const place = { file, line, column, field, ...(note !== undefined && { note }) };
   return { image, certainty: certaintyOf(read), count: 1, place };
-}
-
-function certaintyOf({ certainty, form }: TextPlace): Certainty {
-  return certainty === 'review' ? 'review' : (form ?? 'image');
 }

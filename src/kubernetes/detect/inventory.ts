@@ -1,4 +1,5 @@
-import type { Certainty, DetectedImage, ImageUse, ObjectPlace, UsePlace } from './detection.ts';
+import { objectKey } from './detection.ts';
+import type { Certainty, DetectedImage, ImageUse, ObjectName, UsePlace } from './detection.ts';
 import type { Judge } from './flags.ts';
 
 /** Of one image; the rest is counted. */
@@ -10,7 +11,7 @@ const allPlacesMax = 200_000;
 export interface Inventory {
   add(use: ImageUse): void;
   /** Whether an object is among the places of an image. */
-  names(image: string, object: Pick<ObjectPlace, 'kind' | 'namespace' | 'name'>): boolean;
+  names(image: string, object: ObjectName): boolean;
   /** Takes over what another one found; that one is not used any more. */
   addAll(other: Inventory): void;
   /** Each image with what was found of it. */
@@ -106,14 +107,6 @@ const rank: Readonly<Record<Certainty, number>> = {
 function placeKey(place: UsePlace): string {
   if ('file' in place) return `${place.file}\n${place.line}\n${place.column}`;
   return `${objectKey(place)}\n${place.field}`;
-}
-
-function objectKey({
-  kind,
-  namespace = '',
-  name,
-}: Pick<ObjectPlace, 'kind' | 'namespace' | 'name'>): string {
-  return `${kind}\n${namespace}\n${name}`;
 }
 
 function compare(one: string, other: string): number {

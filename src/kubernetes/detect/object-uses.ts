@@ -2,11 +2,11 @@ import { isObject } from '../../domain/json.ts';
 import { fieldText } from '../places/image-place.ts';
 import type { ImagePlace } from '../places/image-place.ts';
 import { imagePlaces } from '../places/image-places.ts';
-import type { Certainty, ImageUse, ObjectPlace } from './detection.ts';
+import { certaintyOf, objectKey } from './detection.ts';
+import type { ImageUse, ObjectName, ObjectPlace } from './detection.ts';
 import type { Inventory } from './inventory.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
-type ObjectName = Pick<ObjectPlace, 'kind' | 'namespace' | 'name'>;
 
 /** Who made the objects that others made, so that a pod leads to what somebody wrote. */
 export interface Owners {
@@ -23,19 +23,17 @@ const stepsMax = 4;
 
 export function createOwners(): Owners {
   const owners = new Map<string, ObjectName>();
-  const keyOf = ({ kind, namespace = '', name }: ObjectName): string =>
-    `${kind}\n${namespace}\n${name}`;
   return {
     note(object, fields) {
       const owner = controllerOf(fields, object.namespace);
       if (owner === undefined) return false;
-      if (owners.size < ownersMax) owners.set(keyOf(object), owner);
+      if (owners.size < ownersMax) owners.set(objectKey(object), owner);
       return true;
     },
     of(fields, namespace) {
       let owner = controllerOf(fields, namespace);
       for (let steps = 0; owner !== undefined && steps < stepsMax; steps += 1) {
-        const next = owners.get(keyOf(owner));
+        const next = owners.get(objectKey(owner));
         if (next === undefined) break;
         owner = next;
       }
@@ -126,10 +124,6 @@ function useOf(
     count,
     place: { ...object, field: fieldText(path), ...(note !== undefined && { note }) },
   };
-}
-
-function certaintyOf({ certainty, form }: ImagePlace): Certainty {
-  return certainty === 'review' ? 'review' : (form ?? 'image');
 }
 
 function metadataOf(fields: Fields): Fields {
