@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { createRecordingTerminal } from '../../tests/support/rigs/recording-terminal.ts';
+import { runCommandLine } from '../../tests/support/rigs/run-command-line.ts';
 import type { ServedFolder } from '../../tests/support/processes/served-folder.ts';
 import { serveFolder } from '../../tests/support/processes/served-folder.ts';
 import { runProgram } from './program.ts';
@@ -82,14 +83,11 @@ async function run(
   words: readonly string[],
   given: { readonly input?: string; readonly env?: NodeJS.ProcessEnv } = {},
 ) {
-  const terminal = createRecordingTerminal({
+  return runCommandLine([...words, '--data-dir', dataDir], {
     cwd: folder,
     env: given.env ?? {},
-    input: () => Promise.resolve(given.input ?? ''),
+    input: given.input ?? '',
   });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
-  const exit = await runProgram([...words, '--data-dir', dataDir], parts, terminal);
-  return { exit, ...terminal.written };
 }
 
 const basic = `Basic ${Buffer.from('AKIATEST:s3cret').toString('base64')}`;

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, suite, test } from 'node:test';
 import { parse } from 'yaml';
-import { runProgram } from '../../src/cli/program.ts';
 import { renderedImages } from '../../src/kubernetes/charts/rendered-images.ts';
-import { createRecordingTerminal } from '../support/rigs/recording-terminal.ts';
+import type { EndedCommand } from '../support/rigs/run-command-line.ts';
+import { runCommandLine } from '../support/rigs/run-command-line.ts';
 import type { ChartFiles } from '../support/samples/charts.ts';
 import { bitnami, ingressNginx, metricsServer, nats, stubborn } from '../support/samples/charts.ts';
 import { findTool, runCommand } from '../support/tools/tools.ts';
@@ -39,18 +39,9 @@ const rules = mappingFile([
   { prefix: 'k8s', upstream: 'registry.k8s.io' },
 ]);
 
-interface Asked {
-  readonly exit: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function ask(chart: string, ...words: readonly string[]): Promise<Asked> {
-  const terminal = createRecordingTerminal({ cwd: root });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
+async function ask(chart: string, ...words: readonly string[]): Promise<EndedCommand> {
   const argv = ['helm-values', chart, '-q', '--helm', helmPath, ...words];
-  const exit = await runProgram(argv, parts, terminal);
-  return { exit, ...terminal.written };
+  return runCommandLine(argv, { cwd: root });
 }
 
 async function rendered(chart: string, ...args: readonly string[]): Promise<readonly string[]> {

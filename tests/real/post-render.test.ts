@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { after, suite, test } from 'node:test';
-import { runProgram } from '../../src/cli/program.ts';
 import { renderedImages } from '../../src/kubernetes/charts/rendered-images.ts';
-import { createRecordingTerminal } from '../support/rigs/recording-terminal.ts';
+import type { EndedCommand } from '../support/rigs/run-command-line.ts';
+import { runCommandLine } from '../support/rigs/run-command-line.ts';
 import type { ChartFiles } from '../support/samples/charts.ts';
 import { ingressNginx } from '../support/samples/charts.ts';
 import { findTool, runCommand } from '../support/tools/tools.ts';
@@ -38,18 +38,9 @@ function program(): string {
   return file;
 }
 
-interface Ended {
-  readonly exit: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function postRender(input: string, ...words: readonly string[]): Promise<Ended> {
-  const terminal = createRecordingTerminal({ input: () => Promise.resolve(input), cwd: root });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
+async function postRender(input: string, ...words: readonly string[]): Promise<EndedCommand> {
   const argv = ['post-render', '-q', '--helm', helmPath, ...host, ...words];
-  const exit = await runProgram(argv, parts, terminal);
-  return { exit, ...terminal.written };
+  return runCommandLine(argv, { input, cwd: root });
 }
 
 const pod = (image: string): string =>

@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, suite, test } from 'node:test';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
-import { runProgram } from '../program.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 
 const hourMs = 3_600_000;
 const kinds = ['change', 'denial', 'login'] as const;
@@ -46,11 +45,15 @@ after(() => server.close());
 async function list(words: string): Promise<{ exit: number; ids: number[]; err: string }> {
   asked.length = 0;
   const { port } = server.address() as AddressInfo;
-  const terminal = createRecordingTerminal({ cwd: '/', env: { BREAKWATER_TOKEN: 'bw_x_y' } });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
   const given = ['audit', 'ls', '--server', `http://127.0.0.1:${port}`, '-o', 'json'];
-  const exit = await runProgram([...given, ...words.split(' ').filter(Boolean)], parts, terminal);
-  const { out: text, err } = terminal.written;
+  const {
+    exit,
+    out: text,
+    err,
+  } = await runCommandLine([...given, ...words.split(' ').filter(Boolean)], {
+    cwd: '/',
+    env: { BREAKWATER_TOKEN: 'bw_x_y' },
+  });
   const { items = [] } = (text === '' ? {} : JSON.parse(text)) as { items?: { id: number }[] };
   return { exit, ids: items.map(({ id }) => id), err };
 }

@@ -4,23 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { z } from 'zod';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
-import { runProgram } from '../program.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-detect-'));
 after(() => rmSync(folder, { recursive: true }));
 
 /** Of stdin, or of the paths among the words. */
 async function detect(input: string, ...words: readonly string[]): Promise<[number, string]> {
-  const terminal = createRecordingTerminal({
-    input: () => Promise.resolve(input),
+  const from = input === '' ? [] : ['-'];
+  const { exit, out, err } = await runCommandLine(['-q', 'detect', ...from, ...words], {
+    input,
     cwd: folder,
     env: { HOME: folder },
   });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
-  const from = input === '' ? [] : ['-'];
-  const exit = await runProgram(['-q', 'detect', ...from, ...words], parts, terminal);
-  const { out, err } = terminal.written;
   return [exit, err === '' ? out : err];
 }
 

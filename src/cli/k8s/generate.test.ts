@@ -4,25 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
-import { runProgram } from '../program.ts';
+import type { EndedCommand } from '../../../tests/support/rigs/run-command-line.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-k8s-'));
 after(() => rmSync(folder, { recursive: true }));
 const host = ['--registry-host', 'registry.example.com'];
 
-interface Ended {
-  readonly exit: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function generate(...words: readonly string[]): Promise<Ended> {
-  const terminal = createRecordingTerminal({ cwd: folder });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
+async function generate(...words: readonly string[]): Promise<EndedCommand> {
   const argv = ['k8s', 'generate', 'mutating-policy', ...words];
-  const exit = await runProgram(argv, parts, terminal);
-  return { exit, ...terminal.written };
+  return runCommandLine(argv, { cwd: folder });
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- objects are looked into

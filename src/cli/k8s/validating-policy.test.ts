@@ -4,19 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { parseAllDocuments } from 'yaml';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
-import { runProgram } from '../program.ts';
+import type { EndedCommand } from '../../../tests/support/rigs/run-command-line.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-validating-'));
 after(() => rmSync(folder, { recursive: true }));
 
-async function generate(
-  ...words: readonly string[]
-): Promise<{ readonly exit: number; readonly out: string; readonly err: string }> {
-  const terminal = createRecordingTerminal({ cwd: folder });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
+async function generate(...words: readonly string[]): Promise<EndedCommand> {
   const argv = ['k8s', 'generate', 'validating-policy', ...words];
-  return { exit: await runProgram(argv, parts, terminal), ...terminal.written };
+  return runCommandLine(argv, { cwd: folder });
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- objects are looked into

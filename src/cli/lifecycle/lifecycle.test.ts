@@ -7,10 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 import type { ServedFolder } from '../../../tests/support/processes/served-folder.ts';
 import { serveFolder } from '../../../tests/support/processes/served-folder.ts';
-import { runProgram } from '../program.ts';
 
 type Sent = Readonly<Record<string, unknown>>;
 
@@ -175,18 +174,14 @@ const rows: readonly Row[] = [
 for (const row of rows)
   test(row.name, async () => {
     answers = row.answers;
-    const terminal = createRecordingTerminal({
-      cwd: folder,
-      env: {},
-      input: () => Promise.resolve(row.input ?? ''),
-    });
-    const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
-    const exit = await runProgram(
+    const { exit, out, err } = await runCommandLine(
       [...row.words.split(' '), '--data-dir', dataDir],
-      parts,
-      terminal,
+      {
+        cwd: folder,
+        env: {},
+        input: row.input ?? '',
+      },
     );
-    const { out, err } = terminal.written;
     assert.equal(exit, row.exit ?? 0, err);
     if (row.sent !== undefined) assert.deepEqual(sent, row.sent);
     if (row.out !== undefined) assert.match(out, row.out);

@@ -8,23 +8,14 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { ServedFolder } from '../../../tests/support/processes/served-folder.ts';
 import { serveFolder } from '../../../tests/support/processes/served-folder.ts';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
-import { runProgram } from '../program.ts';
+import type { EndedCommand } from '../../../tests/support/rigs/run-command-line.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-map-'));
 after(() => rmSync(folder, { recursive: true }));
 
-interface Ended {
-  readonly exit: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function map(words: readonly string[], input = ''): Promise<Ended> {
-  const terminal = createRecordingTerminal({ input: () => Promise.resolve(input), cwd: folder });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
-  const exit = await runProgram(['map', ...words], parts, terminal);
-  return { exit, ...terminal.written };
+async function map(words: readonly string[], input = ''): Promise<EndedCommand> {
+  return runCommandLine(['map', ...words], { input, cwd: folder });
 }
 
 const host = ['--registry-host', 'registry.example.com'];

@@ -3,8 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
-import { runProgram } from '../program.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-nodes-doctor-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -34,11 +33,9 @@ async function diagnose(files: Readonly<Record<string, string>>): Promise<Diagno
     mkdirSync(path.endsWith('/') ? at : dirname(at), { recursive: true });
     if (!path.endsWith('/')) writeFileSync(at, text);
   }
-  const terminal = createRecordingTerminal({ cwd: folder });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
   const words = ['nodes', 'doctor', '--root', root, '--exit-code', '-o', 'json'];
-  const exit = await runProgram(words, parts, terminal);
-  const { items } = JSON.parse(terminal.written.out) as {
+  const { exit, out, err } = await runCommandLine(words, { cwd: folder });
+  const { items } = JSON.parse(out) as {
     readonly items: readonly {
       readonly file: string;
       readonly line?: number;
@@ -50,7 +47,7 @@ async function diagnose(files: Readonly<Record<string, string>>): Promise<Diagno
     ({ file, line, level, problem }) =>
       `${file}${line === undefined ? '' : `:${line}`} ${level} ${problem}`,
   );
-  return { exit, found, err: terminal.written.err };
+  return { exit, found, err: err };
 }
 
 const wrong: readonly (readonly [string, Readonly<Record<string, string>>, RegExp])[] = [

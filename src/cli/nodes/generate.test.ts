@@ -15,27 +15,18 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
+import type { EndedCommand } from '../../../tests/support/rigs/run-command-line.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 import type { ServedFolder } from '../../../tests/support/processes/served-folder.ts';
 import { serveFolder } from '../../../tests/support/processes/served-folder.ts';
 import { createTestAuthority } from '../../../tests/support/samples/certificates.ts';
-import { runProgram } from '../program.ts';
 import { mayImport } from './node-key.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-nodes-'));
 after(() => rmSync(folder, { recursive: true }));
 
-interface Ended {
-  readonly exit: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function generate(words: readonly string[], input = ''): Promise<Ended> {
-  const terminal = createRecordingTerminal({ input: () => Promise.resolve(input), cwd: folder });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
-  const exit = await runProgram(['nodes', 'generate', ...words], parts, terminal);
-  return { exit, ...terminal.written };
+async function generate(words: readonly string[], input = ''): Promise<EndedCommand> {
+  return runCommandLine(['nodes', 'generate', ...words], { input, cwd: folder });
 }
 
 const host = ['--registry-host', 'cache.example.com:5000'];

@@ -4,8 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
-import { runProgram } from '../program.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-golden-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -33,11 +32,10 @@ const formats: readonly (readonly [string, readonly string[]])[] = [
 
 for (const [name, words] of formats)
   test(`${name} is what it was.`, async () => {
-    const terminal = createRecordingTerminal({ cwd: folder });
-    const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
     const given = ['nodes', 'generate', name, '--mapping', 'mapping.yaml', ...words];
-    assert.equal(await runProgram(given, parts, terminal), 0, terminal.written.err);
+    const { exit, out, err } = await runCommandLine(given, { cwd: folder });
+    assert.equal(exit, 0, err);
     const golden = new URL(`golden/${name}.txt`, import.meta.url);
-    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(golden, terminal.written.out);
-    assert.equal(terminal.written.out, readFileSync(golden, 'utf8'));
+    if (process.env['UPDATE_GOLDEN'] === '1') writeFileSync(golden, out);
+    assert.equal(out, readFileSync(golden, 'utf8'));
   });

@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, suite, test } from 'node:test';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
-import { runProgram } from '../program.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 
 /** What the server answers to each request in turn, by `METHOD path`; a number is a status. */
 type Answers = Readonly<Record<string, readonly unknown[]>>;
@@ -38,11 +37,8 @@ async function run(words: string, given: Answers = {}) {
   answers = given;
   asked.length = 0;
   const { port } = server.address() as AddressInfo;
-  const terminal = createRecordingTerminal({ cwd: '/', env: { BREAKWATER_TOKEN: 'bw_x_y' } });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
   const all = ['repos', 'rm', '--server', `http://127.0.0.1:${port}`, ...words.split(' ')];
-  const exit = await runProgram(all, parts, terminal);
-  return { exit, ...terminal.written };
+  return runCommandLine(all, { cwd: '/', env: { BREAKWATER_TOKEN: 'bw_x_y' } });
 }
 
 const item = (repository: string, change: object = {}) => ({

@@ -15,6 +15,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { beforeEach, after, suite, test } from 'node:test';
 import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
+import type { EndedCommand } from '../../../tests/support/rigs/run-command-line.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 import { runProgram } from '../program.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'breakwater-rewrite-'));
@@ -24,17 +26,8 @@ beforeEach(() => {
   folder = mkdtempSync(join(root, 'run-'));
 });
 
-interface Ended {
-  readonly exit: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function rewrite(words: readonly string[], input = ''): Promise<Ended> {
-  const terminal = createRecordingTerminal({ input: () => Promise.resolve(input), cwd: folder });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
-  const exit = await runProgram(['rewrite', '-q', ...words], parts, terminal);
-  return { exit, ...terminal.written };
+async function rewrite(words: readonly string[], input = ''): Promise<EndedCommand> {
+  return runCommandLine(['rewrite', '-q', ...words], { input, cwd: folder });
 }
 
 function put(path: string, text: string | Buffer): string {

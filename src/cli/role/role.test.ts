@@ -7,8 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
-import { runProgram } from '../program.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'breakwater-role-'));
 const trustPolicy = '{"Version": "2012-10-17"}';
@@ -62,14 +61,11 @@ after(() => {
 beforeEach(() => void (asked.length = 0));
 
 async function run(words: string, input = '') {
-  const terminal = createRecordingTerminal({
+  return runCommandLine([...words.split(' '), '--server', url], {
     cwd: folder,
     env: { BREAKWATER_TOKEN: 'bw_x_y' },
-    input: () => Promise.resolve(input),
+    input,
   });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
-  const exit = await runProgram([...words.split(' '), '--server', url], parts, terminal);
-  return { exit, ...terminal.written };
 }
 
 const rows: readonly {

@@ -8,9 +8,9 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, suite, test } from 'node:test';
 import { createRecordingTerminal } from '../../../tests/support/rigs/recording-terminal.ts';
+import { runCommandLine } from '../../../tests/support/rigs/run-command-line.ts';
 import type { ServedFolder } from '../../../tests/support/processes/served-folder.ts';
 import { serveFolder } from '../../../tests/support/processes/served-folder.ts';
-import { runProgram } from '../program.ts';
 import { dialable } from '../../domain/names/server-url.ts';
 import { isAddressOf, isLoopback } from './server-address.ts';
 import { findServer } from './server-location.ts';
@@ -62,14 +62,11 @@ interface Given {
 }
 
 async function run(words: readonly string[], given: Given = {}) {
-  const terminal = createRecordingTerminal({
+  return runCommandLine(words, {
     cwd: folder,
     env: given.env ?? {},
-    input: () => Promise.resolve(given.input ?? ''),
+    input: given.input ?? '',
   });
-  const parts = { serve: () => Promise.resolve(0), inspections: () => Promise.resolve([]) };
-  const exit = await runProgram(words, parts, terminal);
-  return { exit, ...terminal.written };
 }
 
 const token = { BREAKWATER_TOKEN: 'bw_x_y' };
