@@ -67,30 +67,28 @@ export function addGenerateCommand(nodes: Command, context: CommandContext): voi
       remark(command, context, `by ${found.from}`);
       const folder = options.out && resolve(context.terminal.cwd, options.out);
       const settings = await settingsOf(found, { options, format, command, context });
-      const make = (key: NodeKey | undefined): readonly NodeFile[] =>
-        format.files({ ...settings, key }, choiceOf(options));
-      if (folder === undefined || options.check !== true) {
-        // Whatever keeps the files from being made is found before a key is.
-        const { robot } = options;
-        if (folder !== undefined && options.replace !== true)
-          await refuseOthers(folder, make(robot === undefined ? settings.key : placeholder));
-        else make(settings.key);
-        const key =
-          robot === undefined
-            ? settings.key
-            : await makeRobotKey(robot, found, { options, context });
-        const files = make(key);
-        if (folder === undefined) return context.terminal.out(filesText(files));
-        const written = await writeNodeFiles(folder, files, options.replace === true);
-        for (const path of written) remark(command, context, `wrote ${path}`);
+      const make: MakeFiles = (key) => format.files({ ...settings, key }, choiceOf(options));
+      if (folder !== undefined && options.check === true) {
+        const others = await differing(folder, make(settings.key));
+        for (const { path, exists } of others)
+          remark(command, context, `${path}: ${exists ? 'would be another now' : 'is not there'}`);
+        if (others.length > 0) context.end('findings');
         return;
       }
-      const others = await differing(folder, make(settings.key));
-      for (const { path, exists } of others)
-        remark(command, context, `${path}: ${exists ? 'would be another now' : 'is not there'}`);
-      if (others.length > 0) context.end('findings');
+      // Whatever keeps the files from being made is found before a key is.
+      const foreseen = make(options.robot === undefined ? settings.key : placeholder);
+      if (folder !== undefined && options.replace !== true) await refuseOthers(folder, foreseen);
+      const files =
+        options.robot === undefined
+          ? foreseen
+          : make(await makeRobotKey(options.robot, found, { options, context }));
+      if (folder === undefined) return context.terminal.out(filesText(files));
+      const written = await writeNodeFiles(folder, files, options.replace === true);
+      for (const path of written) remark(command, context, `wrote ${path}`);
     });
 }
+
+type MakeFiles = (key: NodeKey | undefined) => readonly NodeFile[];
 
 /** Stands for a key that is not made yet. */
 const placeholder: NodeKey = { user: 'AKIA', password: 'not-made-yet' };
